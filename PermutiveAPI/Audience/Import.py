@@ -1,0 +1,175 @@
+"""Imports: audiences that come from elsewhere. They can only be read.
+
+Source of the facts: Permutive's Taxonomy API v1.
+"""
+
+from __future__ import annotations
+
+import builtins  # `list` is a method in these classes
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, cast
+
+import requests
+
+from .._Utils import http
+from .._Utils.batch import Failures, ProgressCallback, ReadingRequest, listed
+from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
+from .._Utils.credentials import resolve_api_key
+from .._Utils.errors import PermutiveInvalidResponseError
+from .._Utils.paths import resource_url
+from .._Utils.resource import Resource, read_answer
+from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
+from .Segment import Segment, SegmentList
+from .Source import Source
+
+
+@dataclass
+class Import(Resource):
+    """An import.
+
+    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
+    ``Workspace.from_env``).
+
+    Parameters
+    ----------
+    id, name, code : str
+        Its id (a UUID), name and code.
+    relation : str
+        Whose data it is, for instance "3rd".
+    identifiers : list of str
+        The kinds of user ids in it, for instance "appnexus".
+    source : Source
+        Where it comes from.
+    description : str, optional
+        What it is for.
+    inheritance : dict, optional
+        The workspace that it is inherited from, and how.
+    segments : SegmentList, optional
+        Its segments, where details were asked for.
+    created_at, updated_at : datetime, optional
+        Aware times. One that is missing is copied from the other; both missing are now.
+    """
+
+    id: str
+    name: str
+    code: str
+    relation: str
+    identifiers: builtins.list[str]
+    source: Source
+    description: str | None = None
+    inheritance: dict[str, Any] | None = None
+    segments: SegmentList | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    _timestamps = ("created_at", "updated_at")
+
+    @staticmethod
+    def get_by_id(
+        id: str, api_key: str | None = None, include_details: bool = False
+    ) -> Import:
+        """Fetch an import, and with details its segments.
+
+        Raises
+        ------
+        PermutiveResourceNotFoundError
+            If there is none with this id.
+        """
+        url = _url_of(id)
+        key = resolve_api_key(api_key)
+        found = Import._fetch(url, key, "Unable to get_import")
+        if include_details:
+            found.segments = Segment.list(api_key=key, import_id=found.id)
+        return found
+
+    @staticmethod
+    def list(api_key: str | None = None, include_details: bool = False) -> ImportList:
+        """List the imports that the key may see, and with details their segments.
+
+        Returns
+        -------
+        ImportList
+            In the service's order.
+
+        Raises
+        ------
+        PermutiveInvalidResponseError
+            If the answer holds no list of imports; also a ValueError.
+        """
+        key = resolve_api_key(api_key)
+        response = Import._request_helper.get(api_key=key, url=_API_ENDPOINT)
+        imports = read_answer(_items, response)
+        if include_details:
+            ids = [each.id for each in imports]
+            details = http.run_concurrently(
+                lambda id: Segment.list(api_key=key, import_id=id), ids
+            )
+            for each, segments in zip(imports, details):
+                each.segments = segments
+        return imports
+
+    @classmethod
+    def batch_get_by_id(
+        cls,
+        ids: Iterable[str],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> tuple[dict[str, Import], Failures]:
+        """Fetch many imports, one request for each different id.
+
+        Arguments have the same meaning as for ``Cohort.batch_create``.
+
+        Returns
+        -------
+        imports : dict
+            The imports that were found, by id, in the order of `ids`.
+        failures : list of (BatchRequest, Exception)
+            Those that were not.
+        """
+        found: dict[str, Import] = {}
+
+        def read(id: str, response: requests.Response) -> None:
+            found[id] = read_answer(cls._from_answer, response, "Unable to get_import")
+
+        wanted: list[str] = [*dict.fromkeys(listed("ids", ids))]
+        batch = [
+            ReadingRequest("GET", _url_of(id), read=partial(read, id)) for id in wanted
+        ]
+        _, failures = http.process_batch(
+            batch,
+            api_key=api_key,
+            max_workers=max_workers,
+            progress_callback=progress_callback,
+        )
+        return {id: found[id] for id in wanted if id in found}, failures
+
+
+def _url_of(id: Any) -> str:
+    return resource_url(_API_ENDPOINT, "{id}", id=id)
+
+
+def _items(data: Any) -> ImportList:
+    """Read the list of imports, which the service wraps in an object."""
+    if isinstance(data, dict):
+        if "items" not in data:
+            raise PermutiveInvalidResponseError(
+                "Response JSON missing 'items' collection"
+            )
+        data = cast("dict[str, Any]", data)["items"]
+    return ImportList.from_json(data)
+
+
+class ImportList(TabularList[Import]):
+    """A list of imports, with dictionaries to look them up."""
+
+    _item_type = Import
+
+    id_dictionary: UniqueIndex[Import] = UniqueIndex("id")
+    name_dictionary: UniqueIndex[Import] = UniqueIndex("name")
+    code_dictionary: UniqueIndex[Import] = UniqueIndex("code")
+    identifier_dictionary: GroupedIndex[ImportList] = GroupedIndex("identifiers")

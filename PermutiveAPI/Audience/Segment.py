@@ -1,0 +1,327 @@
+"""Segments: the audiences that an import holds.
+
+Source of the facts: Permutive's Taxonomy API v1.
+"""
+
+from __future__ import annotations
+
+import builtins  # `list` is a method in these classes
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .._Utils.batch import ProgressCallback
+from .._Utils.collection import TabularList, UniqueIndex
+from .._Utils.credentials import resolve_api_key
+from .._Utils.errors import PermutiveInvalidResponseError
+from .._Utils.json import to_payload
+from .._Utils.paths import resource_url
+from .._Utils.resource import BatchResult, Call, Resource, read_answer, require_kind
+from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
+
+# The service ignores `query`; it is sent for code that was written as if it did not.
+_API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]
+_CHANGEABLE = ["name", "description", "cpm", "categories"]
+
+_ADOPTED_ON_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
+_ADOPTED_ON_CREATE = ("id", "code", *_ADOPTED_ON_UPDATE, "created_at")
+
+
+class _Required:
+    """The default of a field that has none, where an optional field stands before it."""
+
+    def __repr__(self) -> str:
+        return "<required>"
+
+
+_REQUIRED: Any = _Required()
+
+
+@dataclass
+class Segment(Resource):
+    """A segment of an import.
+
+    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
+    ``Workspace.from_env``).
+
+    Parameters
+    ----------
+    code : str, optional
+        Its code, unique within the import, alphanumeric and without spaces. It can never change.
+    name : str
+        Its name. Required, though an optional field stands before it.
+    import_id : str
+        The import that it belongs to. Required.
+    id : str, optional
+        Its id, a UUID; the service gives it.
+    description : str, optional
+        What it is for.
+    cpm : float, optional
+        Its price a thousand impressions.
+    categories : list of str, optional
+        Its categories.
+    created_at, updated_at : datetime, optional
+        Aware times. One that is missing is copied from the other; both missing are now. The service
+        tells only the second one.
+    query : dict, optional
+        Sent when the segment is created; the service ignores it.
+
+    Raises
+    ------
+    TypeError
+        If name or import_id is missing.
+    """
+
+    code: str | None = None
+    name: str = _REQUIRED
+    import_id: str = _REQUIRED
+    id: str | None = None
+    description: str | None = None
+    cpm: float | None = 0.0
+    categories: builtins.list[str] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    query: dict[str, Any] | None = None
+
+    _timestamps = ("created_at", "updated_at")
+    _plural = "segments"
+
+    def __post_init__(self) -> None:
+        """Check the required fields, and fill in missing timestamps."""
+        missing = [
+            repr(name)
+            for name in ("name", "import_id")
+            if getattr(self, name) is _REQUIRED
+        ]
+        if missing:
+            raise TypeError(
+                f"Segment() missing required argument: {' and '.join(missing)}"
+            )
+        super().__post_init__()
+        # Whether the segment has, or had, a price: only then does 0.0 say that it shall have none.
+        self._priced = bool(self.cpm)
+
+    def create(self, api_key: str | None = None) -> None:
+        """Create the segment, and take over what the service answers.
+
+        Raises
+        ------
+        PermutiveAPIError
+            If the service refuses it (PermutiveConflictError when the import has the code
+            already), or no answer came.
+        """
+        self._perform(self._creation(), api_key)
+
+    def update(self, api_key: str | None = None) -> None:
+        """Send name, description, cpm and categories; those that are None stay as they are.
+
+        A `cpm` of 0.0, which is also the default, is sent only for a segment that has a price.
+
+        Raises
+        ------
+        ValueError
+            If it has no id.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._change(), api_key)
+
+    def delete(self, api_key: str | None = None) -> None:
+        """Delete the segment.
+
+        Raises
+        ------
+        ValueError
+            If it has no id.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._deletion(), api_key)
+
+    @staticmethod
+    def get_by_code(
+        import_id: str, segment_code: str, api_key: str | None = None
+    ) -> Segment:
+        """Fetch the segment with a code.
+
+        Raises
+        ------
+        PermutiveResourceNotFoundError
+            If the import has none.
+        """
+        url = resource_url(
+            _IMPORTS,
+            "{import_id}/segments/code/{segment_code}",
+            import_id=import_id,
+            segment_code=segment_code,
+        )
+        return Segment._fetch(url, api_key, "Unable to get_segment")
+
+    @staticmethod
+    def get_by_id(
+        import_id: str, segment_id: str, api_key: str | None = None
+    ) -> Segment:
+        """Fetch the segment with an id.
+
+        Raises
+        ------
+        PermutiveResourceNotFoundError
+            If the import has none.
+        """
+        url = _url_of(import_id, segment_id)
+        return Segment._fetch(url, api_key, "Unable to get_by_id")
+
+    @staticmethod
+    def list(import_id: str, api_key: str | None = None) -> SegmentList:
+        """List the segments of an import, page after page.
+
+        Returns
+        -------
+        SegmentList
+            All of them, in the service's order.
+
+        Raises
+        ------
+        PermutiveAPIError
+            If a page cannot be fetched, or the service names the same page twice.
+        """
+        url = _collection_url(import_id)
+        key = resolve_api_key(api_key)
+        segments = SegmentList()
+        seen: set[str] = set()
+        params: dict[str, Any] = {}
+        while True:
+            response = Segment._request_helper.get(key, url, params=params)
+            page, token = read_answer(Segment._page, response)
+            segments.extend(page)
+            if not token:
+                return segments
+            if token in seen:
+                raise PermutiveInvalidResponseError(
+                    f"The service named the same page of segments twice ({url}).",
+                    url=url,
+                )
+            seen.add(token)
+            params = {"pagination_token": token}
+
+    @classmethod
+    def batch_create(
+        cls,
+        segments: Iterable[Segment],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Create many segments, one request each; each is updated as by :meth:`create`.
+
+        Arguments and results have the same meaning as for ``Cohort.batch_create``.
+        """
+        return cls._batch(
+            segments, Segment._creation, api_key, max_workers, progress_callback
+        )
+
+    @classmethod
+    def batch_update(
+        cls,
+        segments: Iterable[Segment],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Update many segments as by :meth:`update`; see :meth:`batch_create`."""
+        return cls._batch(
+            segments, Segment._change, api_key, max_workers, progress_callback
+        )
+
+    @classmethod
+    def batch_delete(
+        cls,
+        segments: Iterable[Segment],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
+        return cls._batch(
+            segments, Segment._deletion, api_key, max_workers, progress_callback
+        )
+
+    def _creation(self) -> Call:
+        return Call(
+            "post",
+            _collection_url(self.import_id),
+            to_payload(self, _API_PAYLOAD),
+            adopts=_ADOPTED_ON_CREATE,
+            without_answer="Unable to create_segment",
+        )
+
+    def _change(self) -> Call:
+        if not self.id:
+            raise ValueError("Segment ID must be specified for update.")
+        data = to_payload(self, _CHANGEABLE)
+        if not self.cpm and not self._priced:
+            data.pop("cpm", None)
+        return Call(
+            "patch",
+            _url_of(self.import_id, self.id),
+            data,
+            adopts=_ADOPTED_ON_UPDATE,
+            without_answer="Unable to update_segment",
+        )
+
+    def _deletion(self) -> Call:
+        if not self.id:
+            raise ValueError("Segment ID must be specified for deletion.")
+        url = _url_of(self.import_id, self.id)
+        return Call("delete", url, without_answer="Response is None")
+
+    @staticmethod
+    def _page(data: dict[str, Any]) -> tuple[builtins.list[Segment], str | None]:
+        """Return the segments of a page, and the token of the next one."""
+        require_kind("the page", data, dict)
+        elements: list[Any] = data.get("elements") or []
+        pagination: dict[str, Any] = data.get("pagination") or {}
+        require_kind("pagination", pagination, dict)
+        token = pagination.get("next_token")
+        if token is not None:
+            require_kind("next_token", token, str)
+        segments = [Segment._from_answer(element) for element in elements]
+        return segments, token
+
+    @classmethod
+    def _from_answer(cls, data: Any) -> Segment:
+        require_kind("the segment", data, dict)
+        segment = cls.from_json(data)
+        segment._priced = data.get("cpm") is not None
+        return segment
+
+    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
+        super()._adopt(answer, names)
+        self._priced = self._priced or answer._priced
+
+
+def _collection_url(import_id: Any) -> str:
+    return resource_url(_IMPORTS, "{import_id}/segments", import_id=import_id)
+
+
+def _url_of(import_id: Any, segment_id: Any) -> str:
+    return resource_url(
+        _IMPORTS,
+        "{import_id}/segments/{segment_id}",
+        import_id=import_id,
+        segment_id=segment_id,
+    )
+
+
+class SegmentList(TabularList[Segment]):
+    """A list of segments, with dictionaries to look them up."""
+
+    _item_type = Segment
+
+    id_dictionary: UniqueIndex[Segment] = UniqueIndex("id")
+    name_dictionary: UniqueIndex[Segment] = UniqueIndex("name")
+    code_dictionary: UniqueIndex[Segment] = UniqueIndex("code")

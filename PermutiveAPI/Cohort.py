@@ -1,0 +1,296 @@
+"""Cohorts: audiences that a query defines.
+
+Source of the facts: Permutive's Cohorts API v2.
+"""
+
+from __future__ import annotations
+
+import builtins  # `list` is a method in these classes
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ._Utils import http
+from ._Utils.batch import ProgressCallback
+from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
+from ._Utils.credentials import resolve_api_key
+from ._Utils.json import to_payload
+from ._Utils.paths import require_filled, resource_url
+from ._Utils.resource import BatchResult, Call, Resource, read_answer
+
+_API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
+_API_PAYLOAD = ["id", "name", "query", "description", "tags"]
+
+_ADOPTED_ON_CREATE = (
+    "id",
+    "code",
+    "created_at",
+    "last_updated_at",
+    "workspace_id",
+    "request_id",
+)
+_ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
+
+logger = logging.getLogger("PermutiveAPI")
+
+
+@dataclass
+class Cohort(Resource):
+    """A cohort.
+
+    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
+    ``Workspace.from_env``).
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    id : str, optional
+        Its id, a UUID; the service gives it.
+    code : int or str, optional
+        Its number, which also names it in segmentation answers; the service gives it.
+    query : dict, optional
+        Its definition. Lists of cohorts come without it, lookalike cohorts have none.
+    tags : list of str, optional
+        Labels to group cohorts by.
+    description : str, optional
+        What it is for.
+    subject_entity_level, state, segment_type : str, optional
+        As the service says; `state` is "Enabled" or "Disabled".
+    live_audience_size : int, optional
+        The number of users in it, as last counted by the service.
+    created_at, last_updated_at : datetime, optional
+        Aware times. One that is missing is copied from the other; both missing are now.
+    workspace_id, request_id, error : str, optional
+        As the service says.
+    """
+
+    name: str
+    id: str | None = None
+    code: int | str | None = None
+    query: dict[str, Any] | None = None
+    tags: builtins.list[str] | None = None
+    description: str | None = None
+    subject_entity_level: str | None = None
+    state: str | None = None
+    segment_type: str | None = None
+    live_audience_size: int | None = 0
+    created_at: datetime | None = None
+    last_updated_at: datetime | None = None
+    workspace_id: str | None = None
+    request_id: str | None = None
+    error: str | None = None
+
+    _timestamps = ("created_at", "last_updated_at")
+    _plural = "cohorts"
+
+    def create(self, api_key: str | None = None) -> None:
+        """Create the cohort, and take over what the service gives it: id, code, timestamps.
+
+        Raises
+        ------
+        ValueError
+            If it has no query.
+        PermutiveAPIError
+            If the service refuses it, or no answer came.
+        """
+        self._perform(self._creation(), api_key)
+
+    def update(self, api_key: str | None = None) -> None:
+        """Send name, query, description and tags; those that are None stay as they are.
+
+        Raises
+        ------
+        ValueError
+            If it has no id.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._change(), api_key)
+
+    def delete(self, api_key: str | None = None) -> None:
+        """Delete the cohort.
+
+        Raises
+        ------
+        ValueError
+            If it has no id.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._deletion(), api_key)
+
+    @staticmethod
+    def get_by_id(id: str, api_key: str | None = None) -> Cohort:
+        """Fetch a cohort with its query.
+
+        Raises
+        ------
+        PermutiveResourceNotFoundError
+            If there is none with this id.
+        """
+        return Cohort._fetch(_url_of(id), api_key, "Response is None")
+
+    @staticmethod
+    def get_by_name(name: str, api_key: str | None = None) -> Cohort | None:
+        """Fetch the cohort with a name, child workspaces included; None when there is none."""
+        require_filled("name", name)
+        return _find("name_dictionary", name, api_key)
+
+    @staticmethod
+    def get_by_code(code: int | str, api_key: str | None = None) -> Cohort | None:
+        """Fetch the cohort with a code, child workspaces included; None when there is none."""
+        require_filled("code", code)
+        return _find("code_dictionary", str(code), api_key)
+
+    @staticmethod
+    def list(
+        api_key: str | None = None,
+        include_child_workspaces: bool = False,
+        include_details: bool = False,
+    ) -> CohortList:
+        """List the cohorts of the key's workspace.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key.
+        include_child_workspaces : bool
+            Whether those of the workspaces below it are listed too.
+        include_details : bool
+            Whether each cohort is fetched by id, several at a time, since the service lists them
+            without their queries. One that cannot be fetched raises.
+
+        Returns
+        -------
+        CohortList
+            In the service's order.
+        """
+        key = resolve_api_key(api_key)
+        params = (
+            {"include-child-workspaces": "true"} if include_child_workspaces else {}
+        )
+        response = Cohort._request_helper.get(key, _API_ENDPOINT, params=params)
+        cohorts = read_answer(CohortList.from_json, response)
+        if not include_details:
+            return cohorts
+        ids = [cohort.id or "" for cohort in cohorts]
+        fetched = http.run_concurrently(lambda id: Cohort.get_by_id(id, key), ids)
+        return CohortList(fetched)
+
+    @classmethod
+    def batch_create(
+        cls,
+        cohorts: Iterable[Cohort],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Create many cohorts, one request each; each is updated as by :meth:`create`.
+
+        All are checked before the first one is sent. One that fails does not stop the others.
+
+        Parameters
+        ----------
+        cohorts : iterable of Cohort
+            What to create.
+        api_key : str, optional
+            The key.
+        max_workers : int, optional
+            How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
+            Python's own number.
+        progress_callback : callable, optional
+            Called with a ``Progress`` after each request, in the caller's thread.
+
+        Returns
+        -------
+        responses : list of requests.Response
+            The answers of those that succeeded, in the order of the cohorts.
+        failures : list of (BatchRequest, Exception)
+            Those that failed, as they failed.
+
+        Raises
+        ------
+        ValueError
+            If a cohort has no query, or `max_workers` is below 1.
+        TypeError
+            If one is no cohort.
+        """
+        return cls._batch(
+            cohorts, Cohort._creation, api_key, max_workers, progress_callback
+        )
+
+    @classmethod
+    def batch_update(
+        cls,
+        cohorts: Iterable[Cohort],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Update many cohorts as by :meth:`update`; see :meth:`batch_create`."""
+        return cls._batch(
+            cohorts, Cohort._change, api_key, max_workers, progress_callback
+        )
+
+    @classmethod
+    def batch_delete(
+        cls,
+        cohorts: Iterable[Cohort],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> BatchResult:
+        """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`."""
+        return cls._batch(
+            cohorts, Cohort._deletion, api_key, max_workers, progress_callback
+        )
+
+    def _creation(self) -> Call:
+        if not self.query:
+            raise ValueError("query must be specified")
+        if self.id:
+            logger.warning("id is specified")
+        data = to_payload(self, _API_PAYLOAD)
+        return Call("post", _API_ENDPOINT, data, adopts=_ADOPTED_ON_CREATE)
+
+    def _change(self) -> Call:
+        if not self.id:
+            raise ValueError("Cohort ID must be specified for update.")
+        data = to_payload(self, _API_PAYLOAD)
+        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+
+    def _deletion(self) -> Call:
+        if not self.id:
+            raise ValueError("Cohort ID must be specified for deletion.")
+        return Call("delete", _url_of(self.id))
+
+
+def _url_of(id: Any) -> str:
+    return resource_url(_API_ENDPOINT, "{id}", id=id)
+
+
+def _find(index: str, key: str, api_key: str | None) -> Cohort | None:
+    """Look a cohort up in the list, and fetch it: the list has no queries."""
+    api_key = resolve_api_key(api_key)
+    cohorts = Cohort.list(include_child_workspaces=True, api_key=api_key)
+    found = getattr(cohorts, index).get(key)
+    return None if found is None else Cohort.get_by_id(found.id, api_key)
+
+
+class CohortList(TabularList[Cohort]):
+    """A list of cohorts, with dictionaries to look them up."""
+
+    _item_type = Cohort
+
+    id_dictionary: UniqueIndex[Cohort] = UniqueIndex("id")
+    code_dictionary: UniqueIndex[Cohort] = UniqueIndex("code", key=str)
+    name_dictionary: UniqueIndex[Cohort] = UniqueIndex("name")
+    tag_dictionary: GroupedIndex[CohortList] = GroupedIndex("tags")
+    segment_type_dictionary: GroupedIndex[CohortList] = GroupedIndex("segment_type")
+    workspace_dictionary: GroupedIndex[CohortList] = GroupedIndex("workspace_id")

@@ -1,0 +1,1 @@
+"""The mechanisms below the resources: each written once, none knows a resource."""

@@ -1,0 +1,86 @@
+"""Stopping the requests of one batch together, from another thread.
+
+A worker thread runs inside a :class:`Cancellation` with :meth:`Cancellation.joined`. Whoever calls
+:meth:`Cancellation.stop` ends its waits at once and shuts its connections down, so that a worker
+that waits for an answer wakes up. Outside any batch nothing is tracked.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+
+class Stopped(BaseException):
+    """Ends a worker whose batch was stopped; not an Exception, so that no handler takes it for a failure."""
+
+
+class Cancellation:
+    """One batch's way to be stopped. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: dict[int, Any] = {}
+
+    @contextmanager
+    def joined(self) -> Generator[None, None, None]:
+        """Make the calling thread part of this batch inside the block."""
+        before = current()
+        _here.cancellation = self
+        try:
+            self.check()
+            yield
+        finally:
+            _here.cancellation = before
+
+    def stop(self) -> None:
+        """End all waits, and shut down the connections in use."""
+        self._stopped.set()
+        with self._lock:
+            connections = tuple(self._connections.values())
+        for connection in connections:
+            _shut_down(connection)
+
+    def check(self) -> None:
+        """Raise Stopped when the batch was stopped."""
+        if self._stopped.is_set():
+            raise Stopped
+
+    def wait(self, seconds: float) -> None:
+        """Wait, but not beyond the stop of the batch."""
+        self._stopped.wait(seconds)
+        self.check()
+
+    def track(self, connection: Any) -> None:
+        """Have the connection that the calling thread uses shut down when the batch stops."""
+        with self._lock:
+            self._connections[threading.get_ident()] = connection
+        # A stop just before this line has not seen the connection.
+        self.check()
+
+    def untrack(self) -> None:
+        """Leave the calling thread's connection alone: it is no longer in use."""
+        with self._lock:
+            self._connections.pop(threading.get_ident(), None)
+
+
+_here = threading.local()
+
+
+def current() -> Cancellation | None:
+    """Return the batch that the calling thread works for, or None."""
+    return getattr(_here, "cancellation", None)
+
+
+def _shut_down(connection: Any) -> None:
+    sock = getattr(connection, "sock", None)
+    if isinstance(sock, socket.socket):
+        try:
+            # Not sock.shutdown(): that of a TLS socket takes its state apart under a reader's feet.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        except OSError:
+            pass  # It was closed in the meantime, which is what was wanted.

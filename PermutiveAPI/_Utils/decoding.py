@@ -1,0 +1,250 @@
+"""JSON data to annotated Python: a reading plan made once a class.
+
+Pure. A plan holds a converter for each field whose annotation asks for one: timestamps, nested models,
+lists and dictionaries of models. Every other value is kept as it came.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from typing import (
+    Any,
+    TypeVar,
+    Union,
+    cast,
+)
+
+T = TypeVar("T")
+Converter = Callable[[Any], Any]
+Plan = tuple[tuple[str, Converter | None], ...]
+
+_TIMESTAMP = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
+    r"\s*(Z|[+-]\d\d(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?)?)?",
+    re.IGNORECASE | re.ASCII,
+)
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """Read an ISO 8601 timestamp.
+
+    Parameters
+    ----------
+    text : str
+        For instance "2022-09-22T15:44:29.513211710Z". Without an offset it is taken as UTC;
+        nanoseconds are cut to microseconds.
+
+    Returns
+    -------
+    datetime or None
+        An aware time; None for what cannot be read.
+    """
+    match = _TIMESTAMP.fullmatch(text.strip())
+    if match is None:
+        return None
+    *numbers, fraction, offset = match.groups()
+    microseconds = int((fraction or "0")[:6].ljust(6, "0"))
+    try:
+        year, month, day, hour, minute, second = (int(each or 0) for each in numbers)
+        zone = _zone(offset)
+        return datetime(year, month, day, hour, minute, second, microseconds, zone)
+    except ValueError:  # Such as a month 13.
+        return None
+
+
+def build(cls: type[T], data: Mapping[str, Any]) -> T:
+    """Make an object of an annotated class from JSON data.
+
+    Parameters
+    ----------
+    cls : type
+        A dataclass, or a class whose constructor takes the members of `data`.
+    data : mapping
+        Members that the class does not know are ignored.
+
+    Returns
+    -------
+    object
+        An instance of `cls`.
+
+    Raises
+    ------
+    TypeError
+        If a member is missing, or of another kind than annotated; the message names it.
+    """
+    arguments: dict[str, Any] = {}
+    for name, convert in reading_plan(cls):
+        if name in data:
+            value = data[name]
+            if convert is not None and value is not None:
+                try:
+                    value = convert(value)
+                except TypeError as error:
+                    raise TypeError(f"{cls.__name__}.{name}: {error}") from None
+            arguments[name] = value
+    return cls(**arguments)
+
+
+def convert_value(value: Any, annotation: Any, module: Any = None) -> Any:
+    """Read one value as its annotation says.
+
+    Parameters
+    ----------
+    value : object
+        JSON data.
+    annotation : object
+        A type, a typing construct, or the text of one.
+    module : module or str, optional
+        Where the names in a text are looked up.
+
+    Returns
+    -------
+    object
+        The value, converted where the annotation asks for it.
+    """
+    names = _namespace(module)
+    convert = converter_of(_resolved(annotation, names))
+    return value if convert is None or value is None else convert(value)
+
+
+@lru_cache(maxsize=None)
+def reading_plan(cls: Any) -> Plan:
+    """Work out once a class which members are read, and how."""
+    if dataclasses.is_dataclass(cls):
+        names = [each.name for each in dataclasses.fields(cls) if each.init]
+    else:
+        names = list(inspect.signature(cls).parameters)
+    hints = hints_of(cast(type, cls))
+    return tuple((name, converter_of(hints.get(name, Any))) for name in names)
+
+
+def converter_of(annotation: Any) -> Converter | None:
+    """Return what turns JSON data into the annotated type; None where it is kept as it came."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is Union or origin is types.UnionType:
+        members = [each for each in arguments if each is not type(None)]
+        return converter_of(members[0]) if len(members) == 1 else None
+    # The arguments of a bare list, List, dict or Dict are none.
+    if origin is list or annotation is list:
+        return _list_converter(converter_of(arguments[0]) if arguments else None)
+    if origin is dict or annotation is dict:
+        return _dict_converter(converter_of(arguments[1]) if arguments else None)
+    if annotation is datetime:
+        return _convert_timestamp
+    if isinstance(annotation, type) and (
+        hasattr(annotation, "from_json") or dataclasses.is_dataclass(annotation)
+    ):
+        return _model_converter(annotation)
+    return None
+
+
+def _convert_timestamp(value: Any) -> Any:
+    """Return a timestamp as a datetime, and what cannot be read as it came."""
+    if isinstance(value, str):
+        return parse_timestamp(value) or value
+    return value
+
+
+def _list_converter(convert: Converter | None) -> Converter:
+    def convert_list(value: Any) -> Any:
+        _require(value, list, "a list")
+        if convert is None:
+            return value
+        return [None if item is None else convert(item) for item in value]
+
+    return convert_list
+
+
+def _dict_converter(convert: Converter | None) -> Converter:
+    def convert_dict(value: Any) -> Any:
+        _require(value, Mapping, "an object")
+        if convert is None:
+            return value
+        return {
+            key: None if item is None else convert(item) for key, item in value.items()
+        }
+
+    return convert_dict
+
+
+def _model_converter(model: Any) -> Converter:
+    if issubclass(cast(type, model), list):
+        kind, description = list, "a list"
+    else:
+        kind, description = Mapping, "an object"
+
+    def convert_model(value: Any) -> Any:
+        if isinstance(value, model):
+            return value
+        # Not everything that from_json takes: a text here is a wrong kind, not JSON text.
+        _require(value, kind, description)
+        if hasattr(model, "from_json"):
+            return model.from_json(value)
+        return build(model, value)
+
+    return convert_model
+
+
+def _require(value: Any, kind: Any, description: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {description}, got {type(value).__name__}")
+
+
+def _zone(offset: str | None) -> timezone:
+    if offset is None or offset in "zZ":
+        return timezone.utc
+    digits, _, fraction = offset[1:].replace(":", "").partition(".")
+    hours, minutes, seconds = (int(digits[at : at + 2] or 0) for at in (0, 2, 4))
+    distance = timedelta(
+        hours=hours,
+        minutes=minutes,
+        seconds=seconds,
+        microseconds=int(fraction[:6].ljust(6, "0")),
+    )
+    return timezone(-distance if offset[0] == "-" else distance)
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """Resolve a class's annotations; one that cannot be resolved counts as Any."""
+    try:
+        return typing.get_type_hints(cls)
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        hints: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            names = _namespace(base.__module__)
+            for name, annotation in vars(base).get("__annotations__", {}).items():
+                hints[name] = _resolved(annotation, names)
+        return hints
+
+
+def _namespace(module: Any) -> dict[str, Any]:
+    found = sys.modules.get(module) if isinstance(module, str) else module
+    return {**vars(typing), "datetime": datetime, **(vars(found) if found else {})}
+
+
+def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
+    text = getattr(annotation, "__forward_arg__", annotation)
+    holder = type("_Holder", (), {"__annotations__": {"annotation": text}})
+    try:
+        return typing.get_type_hints(holder, names)["annotation"]
+    except Exception:  # An annotation is code, which may raise anything.
+        return Any
+
+
+__all__: list[str] = [
+    "build",
+    "convert_value",
+    "converter_of",
+    "hints_of",
+    "parse_timestamp",
+    "reading_plan",
+]

@@ -1,0 +1,303 @@
+"""Python to JSON data: one ordered table of types, and a writing plan made once a class.
+
+Pure. :func:`encoded` turns a value into what ``json.dumps`` can write: text, numbers, booleans, None,
+lists and dictionaries. Nothing is sent or kept that JSON cannot hold: a number that is not finite is a
+ValueError that says where it stands.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from typing import (
+    Any,
+    cast,
+)
+from uuid import UUID
+
+# In a field's metadata: the service requires the field, so it is written even when it is empty.
+ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
+
+_NO_DEFAULT = object()
+_type_of: Callable[[Any], Any] = type
+
+
+class SelfEncoding:
+    """A type that says itself how it is written, in ``to_json()``."""
+
+    def to_json(self) -> Any:
+        """Return the value as JSON data."""
+        return encoded_object(self)
+
+
+class NotJSONError(ValueError):
+    """A value that JSON cannot hold, and where it stands."""
+
+    def __init__(self, reason: str, path: str = "") -> None:
+        super().__init__(f"{path.lstrip('.')}: {reason}" if path else reason)
+        self._reason = reason
+        self._path = path
+
+    def below(self, key: object) -> NotJSONError:
+        """Return the same error, seen from the container that has the value at `key`."""
+        step = f"[{key}]" if isinstance(key, int) else f".{key}"
+        return NotJSONError(self._reason, step + self._path)
+
+
+def encoded(value: Any, *, keep_none: bool = False) -> Any:
+    """Write any value as JSON data.
+
+    Parameters
+    ----------
+    value : object
+        The value.
+    keep_none : bool
+        Whether lists keep their None items. Inside dictionaries they always do: what users put
+        into a query or into properties is theirs.
+
+    Returns
+    -------
+    object
+        JSON data that shares no container with `value`.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinities and NaT; the message says where.
+    """
+    return _encoder_of(_type_of(value))(value, keep_none)
+
+
+def encoded_object(value: Any) -> Any:
+    """Write an object by its fields or attributes; a dict or list subclass as a dict or list.
+
+    Raises
+    ------
+    TypeError
+        If it has neither.
+    ValueError
+        As :func:`encoded` does.
+    """
+    if isinstance(value, dict):
+        return _encode_mapping(cast("dict[Any, Any]", value), False)
+    if isinstance(value, list):
+        return _encode_sequence(cast("list[Any]", value), False)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _encode_fields(value, writing_plan(_type_of(value)))
+    if not hasattr(value, "__dict__"):
+        raise TypeError(
+            f"{type(value).__name__} has no attributes that could be written as JSON."
+        )
+    return _encode_attributes(value, False)
+
+
+def to_payload(
+    dataclass_obj: Any, api_payload: Iterable[str] | None = None
+) -> dict[str, Any]:
+    """Write an object's fields as JSON data, without those that are None.
+
+    Parameters
+    ----------
+    dataclass_obj : object
+        A dataclass instance.
+    api_payload : iterable of str, optional
+        The names that the service takes; every field when it is left out.
+
+    Returns
+    -------
+    dict
+        The body of a request. Empty lists and dictionaries stay: they say that something is to be
+        empty.
+    """
+    names = [each.name for each in dataclasses.fields(dataclass_obj)]
+    if api_payload is not None:
+        taken = set(api_payload)
+        names = [name for name in names if name in taken]
+    always: Plan = tuple((name, None) for name in names if name[:1] != "_")
+    return _encode_fields(dataclass_obj, always)
+
+
+# --- A dataclass ---------------------------------------------------------------------------------
+
+# A field's name, and the empty value (None, [] or {}) that is left out because reading the object
+# back without the field gives that same value. _NO_DEFAULT: the field is always written.
+Plan = tuple[tuple[str, Any], ...]
+
+
+@lru_cache(maxsize=None)
+def writing_plan(cls: type) -> Plan:
+    """Work out once a class which fields are written and when they may be left out."""
+    return tuple(
+        (each.name, _omissible_value(each))
+        for each in dataclasses.fields(cls)
+        if not each.name.startswith("_")
+    )
+
+
+def _omissible_value(each: dataclasses.Field[Any]) -> Any:
+    if each.metadata.get("always_written"):
+        return _NO_DEFAULT
+    if each.default_factory is not dataclasses.MISSING:
+        default = each.default_factory()
+    else:
+        default = each.default
+    return default if default is None or default in ([], {}) else _NO_DEFAULT
+
+
+def _encode_fields(value: Any, plan: Plan) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    name = ""
+    try:
+        for name, omissible in plan:
+            item = getattr(value, name)
+            kind = _type_of(item)
+            if kind in _ATOMS:
+                if item is not omissible:
+                    result[name] = item
+            elif item != omissible or kind is not type(omissible):
+                result[name] = _encoder_of(kind)(item, False)
+    except NotJSONError as error:
+        raise error.below(name) from None
+    except RecursionError:
+        reason = "it is nested too deeply, or holds itself"
+        raise NotJSONError(reason, f".{name}") from None
+    return result
+
+
+# --- The table -------------------------------------------------------------------------------------
+
+Encoder = Callable[[Any, bool], Any]
+
+
+def _encode_mapping(value: Mapping[Any, Any], keep_none: bool) -> dict[Any, Any]:
+    result: dict[Any, Any] = {}
+    key: Any = None
+    try:
+        for key, item in value.items():
+            if type(key) is not str:
+                key = _encode_key(key)
+            kind = _type_of(item)
+            result[key] = item if kind in _ATOMS else _encoder_of(kind)(item, True)
+    except NotJSONError as error:
+        raise error.below(str(key)) from None
+    return result
+
+
+def _encode_key(key: Any) -> Any:
+    plain = encoded(key)
+    return plain if type(plain) in (str, int, float, bool, type(None)) else str(key)
+
+
+def _encode_sequence(value: Iterable[Any], keep_none: bool) -> list[Any]:
+    result: list[Any] = []
+    position = 0
+    try:
+        for position, item in enumerate(value):
+            if item is not None or keep_none:
+                kind = _type_of(item)
+                result.append(
+                    item if kind in _ATOMS else _encoder_of(kind)(item, keep_none)
+                )
+    except NotJSONError as error:
+        raise error.below(position) from None
+    return result
+
+
+def _encode_set(value: set[Any], keep_none: bool) -> list[Any]:
+    try:
+        items: Iterable[Any] = sorted(value)  # The same set gives the same JSON.
+    except TypeError:
+        items = value
+    return _encode_sequence(items, keep_none)
+
+
+def _encode_float(value: float, keep_none: bool) -> float:
+    if not math.isfinite(value):
+        raise NotJSONError(f"{value!r} is not a number that JSON can hold")
+    return float(value)
+
+
+def _encode_decimal(value: Decimal, keep_none: bool) -> float:
+    if (
+        not value.is_finite()
+    ):  # float() would refuse a signaling NaN without saying where.
+        raise NotJSONError(f"{value!r} is not a number that JSON can hold")
+    return _encode_float(float(value), keep_none)
+
+
+def _encode_datetime(value: datetime, keep_none: bool) -> str:
+    if value != value:  # NaT, pandas' missing timestamp.
+        raise NotJSONError("NaT is not a time that JSON can hold")
+    return value.isoformat()
+
+
+def _encode_date(value: date, keep_none: bool) -> dict[str, int]:
+    return {"year": value.year, "month": value.month, "day": value.day}
+
+
+def _encode_attributes(value: Any, keep_none: bool) -> dict[str, Any]:
+    attributes = cast("dict[str, Any]", value.__dict__)
+    public = {name: attributes[name] for name in attributes if not name.startswith("_")}
+    return _encode_mapping(public, keep_none)
+
+
+def _encode_foreign(value: Any, keep_none: bool) -> Any:
+    """Write what is in no row of the table: NumPy and pandas values, objects, anything else as text."""
+    if type(value).__module__.split(".")[0] in ("numpy", "pandas"):
+        if type(value).__name__ in ("NaTType", "NAType"):
+            raise NotJSONError(f"{value} is not a value that JSON can hold")
+        for plain in ("item", "tolist"):  # A scalar; an array, a Series, an Index.
+            convert = getattr(value, plain, None)
+            if convert is not None and (plain == "tolist" or not _has_shape(value)):
+                native = convert()
+                if native is None:
+                    raise NotJSONError(f"{value} is not a value that JSON can hold")
+                if type(native) is type(value):  # Wider than any number of Python's.
+                    return _encode_float(float(value), keep_none)
+                return encoded(native, keep_none=keep_none)
+        return str(value)  # Their attributes, if any, are not what they hold.
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return encoded_object(value)
+    if hasattr(value, "__dict__") and not isinstance(value, type):
+        return _encode_attributes(value, keep_none)
+    return str(value)
+
+
+def _has_shape(value: Any) -> bool:
+    return getattr(value, "shape", ()) != ()
+
+
+# The first row that fits decides. Enum stands first, since its members may be texts or numbers too;
+# bool stands before int, which it is a subclass of; datetime before date for the same reason; a
+# type that encodes itself before the dict or list that it may be.
+_TABLE: Sequence[tuple[tuple[type, ...], Encoder]] = (
+    ((Enum,), lambda value, keep_none: encoded(value.value, keep_none=keep_none)),
+    ((type(None), bool), lambda value, keep_none: value),
+    ((str,), lambda value, keep_none: str.__str__(value)),
+    ((int,), lambda value, keep_none: int(value)),
+    ((float,), _encode_float),
+    ((Decimal,), _encode_decimal),
+    ((UUID,), lambda value, keep_none: str(value)),
+    ((datetime,), _encode_datetime),
+    ((date,), _encode_date),
+    ((SelfEncoding,), lambda value, keep_none: value.to_json()),
+    ((Mapping,), _encode_mapping),
+    ((list, tuple), _encode_sequence),
+    ((set, frozenset), _encode_set),
+)
+
+# Values of exactly these types are JSON already.
+_ATOMS = frozenset((str, int, bool, type(None)))
+
+
+@lru_cache(maxsize=1024)
+def _encoder_of(kind: type) -> Encoder:
+    for types, encoder in _TABLE:
+        if issubclass(kind, types):
+            return encoder
+    return _encode_foreign

@@ -1,0 +1,324 @@
+"""The exceptions, and the one table from statuses to them.
+
+::
+
+    PermutiveAPIError
+    ├── PermutiveBadRequestError            400
+    ├── PermutiveAuthenticationError        401, 403
+    ├── PermutiveResourceNotFoundError      404
+    ├── PermutiveConflictError              409
+    ├── PermutiveRateLimitError             429
+    ├── PermutiveServerError                5xx
+    ├── PermutiveConnectionError            no answer came
+    │   └── PermutiveTimeoutError           ... in time
+    ├── PermutiveInvalidRequestError        a request that cannot be sent; also a ValueError
+    └── PermutiveInvalidResponseError       an answer that cannot be read; also a ValueError
+
+No message, URL or response that an error carries shows a key, and no error drags another one along
+that does: errors are raised with :func:`raise_unchained`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+import requests
+
+from .redaction import REDACTED, redact_message, redact_sensitive_data, redact_url
+
+_LONGEST_QUOTATION = 300
+_LONGEST_PAGE = 20_000
+_NOT_JSON = object()
+
+
+class PermutiveAPIError(Exception):
+    """Base class of every error that this library raises about a request.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    status : int, optional
+        The HTTP status of the answer; None when there was no answer.
+    url : str, optional
+        The URL that was called; secrets in it are replaced by ``[REDACTED]``.
+    response : requests.Response, optional
+        The answer; status and URL are taken from it where they are left out. Its URL and request
+        are replaced by copies that show no key.
+
+    Attributes
+    ----------
+    message : str
+        What happened, the service's own words included.
+    request_id : str or None
+        The service's name for the request, to quote to Permutive's support.
+    code : int or None
+        The service's own error code, for instance 2000 for an unknown key.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        url: str | None = None,
+        response: requests.Response | None = None,
+    ) -> None:
+        super().__init__(message)
+        # Not isinstance(): a mock of the class passes for one, and has no attributes.
+        if issubclass(type(response), requests.Response):
+            response = cast(requests.Response, response)
+            status = response.status_code if status is None else status
+            url = response.url if url is None else url
+            _hide_secrets(response)
+        self.message = message
+        self.status = status
+        self.url = redact_url(url) if url else None
+        self.response = response
+        self.request_id: str | None = None
+        self.code: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle every attribute; a stand-in for a response stays behind, since it may not pickle."""
+        state = dict(self.__dict__)
+        if not issubclass(type(self.response), requests.Response):
+            state["response"] = None
+        return _restored, (type(self), self.args, state)
+
+
+class PermutiveBadRequestError(PermutiveAPIError):
+    """400: the service could not accept the request as it was."""
+
+
+class PermutiveAuthenticationError(PermutiveAPIError):
+    """401 or 403: the key is missing, unknown, or may not do this."""
+
+
+class PermutiveResourceNotFoundError(PermutiveAPIError):
+    """404: there is nothing at this address for this key."""
+
+
+class PermutiveConflictError(PermutiveAPIError):
+    """409: something with this identifier exists already."""
+
+
+class PermutiveRateLimitError(PermutiveAPIError):
+    """429: too many requests, even after the retries."""
+
+
+class PermutiveServerError(PermutiveAPIError):
+    """5xx: the service failed, even after the retries."""
+
+
+class PermutiveConnectionError(PermutiveAPIError):
+    """No answer came. The message says so when the outcome of the request is unknown."""
+
+
+class PermutiveTimeoutError(PermutiveConnectionError):
+    """No answer came in time."""
+
+
+class PermutiveInvalidRequestError(PermutiveAPIError, ValueError):
+    """The request could not be written: an invalid URL or header, or a body that is not JSON."""
+
+
+class PermutiveInvalidResponseError(PermutiveAPIError, ValueError):
+    """The answer was a success, but its body is not what is documented."""
+
+
+def raise_unchained(error: BaseException) -> NoReturn:
+    """Raise an error without the one that is being handled.
+
+    ``raise ... from None`` only hides the context; it still stands in ``__context__``, where a
+    requests error shows the whole URL.
+    """
+    try:
+        raise error
+    finally:
+        error.__cause__ = error.__context__ = None
+
+
+def raise_for_status(e: Exception, response: requests.Response | None) -> NoReturn:
+    """Raise the error that an answer stands for.
+
+    Parameters
+    ----------
+    e : Exception
+        What went wrong, for answers that no documented status explains.
+    response : requests.Response or None
+        The answer.
+
+    Raises
+    ------
+    PermutiveAPIError
+        Always: the child for the answer's status, with status, redacted URL, response, request id
+        and code.
+    """
+    if response is None:
+        raise_unchained(PermutiveAPIError(_unexpected(redact_message(str(e)))))
+    raise_unchained(error_from_response(response, str(e)))
+
+
+def error_from_response(
+    response: requests.Response,
+    reason: str,
+    url: str | None = None,
+    note: str = "",
+) -> PermutiveAPIError:
+    """Build the error that an answer stands for.
+
+    Parameters
+    ----------
+    response : requests.Response
+        The answer.
+    reason : str
+        What to say of a status that is not in the table.
+    url : str, optional
+        The address, where the answer itself does not know it.
+    note : str
+        What to add about the answer.
+
+    Returns
+    -------
+    PermutiveAPIError
+        Of the class for the status.
+    """
+    status = response.status_code
+    address = redact_url(_address_of(response) or url or "unknown")
+    error_class, text = _CLASSES_AND_TEXTS.get(status, (PermutiveAPIError, ""))
+    if 500 <= status <= 599:
+        error_class, text = PermutiveServerError, _UNAVAILABLE
+    body = _decoded(response)
+    cause = _quoted(_cause_of(body), response)
+    message = text.format(status=status, cause=cause, url=address) or _unexpected(
+        redact_sensitive_data(reason, response)
+    )
+    words = [word for word in _words_of(response, body) if word not in message]
+    error = error_class(
+        " ".join(filter(None, [message, *words, note])),
+        status=status,
+        url=address,
+        response=response,
+    )
+    error.request_id = _member(body, "request_id")
+    error.code = _member(_member(body, "error"), "code")
+    return error
+
+
+def _unexpected(reason: str) -> str:
+    return f"An unexpected error occurred: {reason}"
+
+
+_UNAVAILABLE = "{status}: API unavailable after retries."
+_DENIED = "{status}: Invalid API key or insufficient permissions."
+
+_CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
+    400: (PermutiveBadRequestError, "400 Bad Request: {cause} [URL: {url}]"),
+    401: (PermutiveAuthenticationError, _DENIED),
+    403: (PermutiveAuthenticationError, _DENIED),
+    404: (PermutiveResourceNotFoundError, "Resource not found."),
+    409: (PermutiveConflictError, "409: Conflict with the resource's present state."),
+    429: (PermutiveRateLimitError, "Retry limit exceeded."),
+}
+
+
+# --- What the service said -------------------------------------------------------------------
+
+
+def extract_error_message(response: Any) -> str:
+    """Return error.cause of a JSON body, else error.message.
+
+    "Unknown error" stands for a JSON body with neither, "Could not parse error message" for a body
+    that is not JSON.
+    """
+    return _cause_of(_decoded(response))
+
+
+def _cause_of(body: Any) -> str:
+    if body is _NOT_JSON:
+        return "Could not parse error message"
+    error = _member(body, "error")
+    return str(_member(error, "cause") or _member(error, "message") or "Unknown error")
+
+
+def _words_of(response: Any, body: Any) -> list[str]:
+    """Return the service's message and cause, or the beginning of a body that has neither."""
+    error = _member(body, "error")
+    words = [_member(error, name) for name in ("message", "cause")]
+    if not any(words):
+        text = getattr(response, "text", None)
+        words = [_without_markup(_beginning(text))] if isinstance(text, str) else []
+    return [_quoted(word, response) for word in words if word]
+
+
+def _quoted(word: Any, response: Any) -> str:
+    """Return what the service said without secrets, shortened."""
+    text = redact_sensitive_data(str(word), response)
+    if len(text) <= _LONGEST_QUOTATION:
+        return text
+    return text[:_LONGEST_QUOTATION].rstrip() + "..."
+
+
+def _decoded(response: Any) -> Any:
+    try:
+        return response.json()
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return _NOT_JSON
+
+
+def _member(body: Any, name: str) -> Any:
+    """Return a member of a JSON object; None of anything else."""
+    return cast("dict[str, Any]", body).get(name) if isinstance(body, dict) else None
+
+
+def _without_markup(text: str) -> str:
+    """Leave the words of an HTML page, in one line."""
+    page = re.sub(r"(?is)<(style|script)\b.*?</\1>|<[^<>]+>", " ", text)
+    return " ".join(page.split())
+
+
+def _beginning(text: str) -> str:
+    """Leave the rest of a huge page unread, without cutting a word, which may be a key, in two."""
+    if len(text) <= _LONGEST_PAGE:
+        return text
+    return text[:_LONGEST_PAGE].rpartition(" ")[0]
+
+
+# --- Keeping the key out of what an error carries ----------------------------------------------
+
+
+def _address_of(response: Any) -> str | None:
+    for holder in (getattr(response, "request", None), response):
+        url = getattr(holder, "url", None)
+        if isinstance(url, str) and url:
+            return url
+    return None
+
+
+def _hide_secrets(response: requests.Response) -> None:
+    """Show no key through ``error.response``, nor in its pickle.
+
+    The request is replaced by a copy, since others may still look at the one that was sent.
+    """
+    if isinstance(
+        response.url, str
+    ):  # pyright: ignore[reportUnnecessaryIsInstance] -- None before an answer
+        response.url = redact_url(response.url)
+    request: Any = getattr(response, "request", None)
+    if isinstance(request, requests.PreparedRequest):
+        shown = request.copy()
+        shown.url = redact_url(shown.url or "")
+        for name in ("X-API-Key", "Authorization", "Proxy-Authorization"):
+            if name in shown.headers:
+                shown.headers[name] = REDACTED
+        response.request = shown
+
+
+def _restored(
+    error_class: type[PermutiveAPIError], args: tuple[Any, ...], state: dict[str, Any]
+) -> PermutiveAPIError:
+    error = error_class.__new__(error_class, *args)
+    error.__dict__.update(state)
+    return error

@@ -1,0 +1,60 @@
+"""Keeps the key out of what urllib3 logs while this library sends a request.
+
+urllib3 writes the path and query of every request to its log at DEBUG. The filter here rewrites such
+records; it acts only in a thread that is sending for this library, so that the records of other
+users of urllib3 stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from .redaction import redact_message
+
+# A filter sees the records of its own logger only, not those of the loggers below it.
+_LOGGERS = (
+    "urllib3",
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.poolmanager",
+    "urllib3.response",
+    "urllib3.util.retry",
+    "urllib3.util.ssl_",
+)
+
+_here = threading.local()
+
+
+@contextmanager
+def active() -> Generator[None, None, None]:
+    """Redact what the calling thread logs through urllib3 inside the block."""
+    before = getattr(_here, "active", False)
+    _here.active = True
+    try:
+        yield
+    finally:
+        _here.active = before
+
+
+def install() -> None:
+    """Add the filter to urllib3's loggers, once."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_FILTER)  # The same one twice is one.
+
+
+class _RedactingFilter(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(_here, "active", False):
+            record.msg, record.args = redact_message(record.getMessage()), None
+            if record.exc_info:
+                record.exc_text = redact_message(
+                    logging.Formatter().formatException(record.exc_info)
+                )
+                record.exc_info = None
+        return True
+
+
+_FILTER = _RedactingFilter()

@@ -1,0 +1,215 @@
+"""The only code that knows what a secret looks like.
+
+Pure functions from text to text. Two ways lead to a replaced secret: by the *name* it stands under
+(:func:`redact_message`, :func:`redact_url`), and by its *value* where the value is known
+(:func:`redact_secret`, :func:`redact_sensitive_data`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
+
+REDACTED = "[REDACTED]"
+
+_SECRET_NAMES: frozenset[str] = frozenset(
+    (
+        "k",
+        "api_key",
+        "token",
+        "access_token",
+        "key",
+        # The spellings of credentials files and of the key's header.
+        "apikey",
+        "api-key",
+        "x-api-key",
+        "privatekey",
+        "private_key",
+        "authorization",
+        "proxy-authorization",
+    )
+)
+_HEADER_NAMES = ("x-api-key", "authorization", "proxy-authorization")
+
+# Below this length a key is replaced only where it stands as a word of its own: a test's key "k"
+# must not turn "key" into "[REDACTED]ey".
+_SHORTEST_DISTINCT_SECRET = 6
+
+# A name starts where no name goes on: after anything but a name's character, or after an escape
+# sequence (%26, \u0026, \x26, \n) whose last character only looks like one.
+_NAME_STARTS = (
+    r"(?:(?<![\w-])|(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=%2525[0-9a-f]{2})"
+    r"|(?<=\\u[0-9a-f]{4})"
+    r"|(?<=\\x[0-9a-f]{2})|(?<=\\[nrt]))"
+)
+_NAMES = "(?:" + "|".join(sorted(map(re.escape, _SECRET_NAMES), reverse=True)) + ")"
+_QUOTED = r""""(?:\\.|[^"\\])*(?:"|\Z)|'(?:\\.|[^'\\])*(?:'|\Z)"""
+_ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?<!\\)(?P=eq)"""
+_BARE = r"[^\s&\"'<>,;)\]}#\\]+"
+_NOT_YET = r"(?!\[REDACTED\])"
+
+_ASSIGNMENT = re.compile(
+    rf"(?P<head>{_NAME_STARTS}{_NAMES}[ \t]*=[ \t]*){_NOT_YET}"
+    rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}|{_BARE})",
+    re.IGNORECASE | re.DOTALL,
+)
+# "%3D" for "=", and "%22:%22" for a JSON member, at any depth of encoding ("%253D"): the value ends
+# at a separator that is encoded just as deep.
+_ENCODED_ASSIGNMENT = re.compile(
+    rf"(?P<head>{_NAME_STARTS}{_NAMES}(?:%(?:25)*2[27])?(?:%(?:25)*20|\+)*"
+    r"%(?P<depth>(?:25)*)3[DA](?:%(?:25)*20|\+)*(?:%(?:25)*2[27])?)"
+    rf"{_NOT_YET}(?P<value>(?:(?!%(?P=depth)(?:26|23|22|27|20|0A|0D)){_BARE[:-1]})+)",
+    re.IGNORECASE,
+)
+_ENCODED_NAME = re.compile(
+    rf"(?P<head>(?<![\w.~%-])(?P<name>[\w.~-]*%[\w.~%-]*)=){_NOT_YET}(?P<value>{_BARE})",
+    re.IGNORECASE,
+)
+_MEMBER = re.compile(
+    rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_YET}"
+    rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}"
+    r"|(?!null\b|None\b|true\b|True\b|false\b|False\b)[^\s,}\]{\[\"'\\]+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_HEADER = re.compile(
+    rf"(?P<head>{_NAME_STARTS}(?:{'|'.join(_HEADER_NAMES)})(?:\s*:\s*|[\"']\s*,\s*b?[\"']))"
+    rf"{_NOT_YET}(?P<value>[^\s\"',}}][^\r\n\"',}}]*)",
+    re.IGNORECASE,
+)
+_USER_INFO = re.compile(r"(?<=://)[^/?#@\s\"'<>]+(?=@)")
+
+
+def redact_message(message: str) -> str:
+    """Replace the values of secret names in any text.
+
+    The names are ``k``, ``api_key``, ``token``, ``access_token``, ``key`` and their spellings in
+    headers and credentials files. They are found as whole names only (``task=42`` stays), written
+    as ``name=value`` (quoted or not), as a JSON or Python member, percent-encoded, or as a header.
+
+    Parameters
+    ----------
+    message : str
+        The text. Anything else is turned into text first.
+
+    Returns
+    -------
+    str
+        The text with every such value replaced by ``[REDACTED]``.
+
+    Examples
+    --------
+    >>> redact_message("GET /cohorts?k=abc&task=42")
+    'GET /cohorts?k=[REDACTED]&task=42'
+    """
+    text = str(message)
+    text = _HEADER.sub(_replace_value, text)
+    text = _MEMBER.sub(_replace_value, text)
+    text = _ASSIGNMENT.sub(_replace_value, text)
+    text = _ENCODED_ASSIGNMENT.sub(_replace_value, text)
+    text = _ENCODED_NAME.sub(_replace_encoded_name, text)
+    return _USER_INFO.sub(REDACTED, text)
+
+
+def redact_url(url: str) -> str:
+    """Replace the values of secret query parameters, and a user's name and password, in a URL.
+
+    Parameters
+    ----------
+    url : str
+        The URL; a value reaches up to the next ``&`` or ``#``.
+
+    Returns
+    -------
+    str
+        The URL with each such value replaced by ``[REDACTED]``.
+
+    Examples
+    --------
+    >>> redact_url("https://api.permutive.app/x?k=a,b&page=2")
+    'https://api.permutive.app/x?k=[REDACTED]&page=2'
+    """
+    address, hash_mark, fragment = str(url).partition("#")
+    path, question_mark, query = address.partition("?")
+    pairs = (_redact_pair(pair) for pair in query.split("&"))
+    return redact_message(path + question_mark + "&".join(pairs) + hash_mark + fragment)
+
+
+def redact_secret(message: str, secret: str) -> str:
+    """Replace a known secret wherever it stands, as it is, percent-encoded or JSON-escaped."""
+    if not secret:
+        return message
+    plain, plus = quote(secret, safe=""), quote_plus(secret)
+    forms = {secret, quote(secret), plain, plus, quote(plain, safe="")}
+    forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
+    pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    if len(secret) < _SHORTEST_DISTINCT_SECRET:
+        pattern = rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])"
+    # Percent escapes are written in either case.
+    flags = re.IGNORECASE if "%" in plain else 0
+    return re.sub(pattern, REDACTED, message, flags=flags)
+
+
+def redact_sensitive_data(message: str, response: Any) -> str:
+    """Redact by name, and remove the secret that `response`'s own request carried.
+
+    Parameters
+    ----------
+    message : str
+        Any text, for instance what the service said.
+    response : requests.Response or stand-in or None
+        May lack ``request``, ``url`` and ``headers``.
+
+    Returns
+    -------
+    str
+        The text without secrets.
+    """
+    text = str(message)
+    for secret in _secrets_of(response):
+        text = redact_secret(text, secret)
+    return redact_message(text)
+
+
+def _replace_value(match: re.Match[str]) -> str:
+    """Keep the name and the quotes, replace what stands between."""
+    value = match["value"]
+    opening = re.match(r"\\*[\"']", value)
+    quotes = opening[0] if opening else ""
+    return match["head"] + quotes + REDACTED + quotes
+
+
+def _replace_encoded_name(match: re.Match[str]) -> str:
+    if unquote(match["name"]).lower() in _SECRET_NAMES:
+        return match["head"] + REDACTED
+    return match[0]
+
+
+def _redact_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    if equals and unquote_plus(name).strip().lower() in _SECRET_NAMES:
+        return name + equals + REDACTED
+    return pair
+
+
+def _secrets_of(response: Any) -> list[str]:
+    """Return the keys that the response's request carried in its URL or headers."""
+    request = getattr(response, "request", None)
+    secrets: list[str] = []
+    for url in (getattr(request, "url", None), getattr(response, "url", None)):
+        if isinstance(url, str):
+            query = url.partition("#")[0].partition("?")[2]
+            for pair in query.split("&"):
+                name, _, value = pair.partition("=")
+                if unquote_plus(name).lower() in _SECRET_NAMES:
+                    secrets.append(unquote_plus(value))
+    headers: Any = getattr(request, "headers", None)
+    if isinstance(headers, Mapping):
+        secrets += [
+            value
+            for name, value in cast("Mapping[Any, Any]", headers).items()
+            if str(name).lower() in _HEADER_NAMES and isinstance(value, str)
+        ]
+    return [secret for secret in secrets if secret]

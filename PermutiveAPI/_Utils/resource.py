@@ -1,0 +1,236 @@
+"""What all resources share: calls through the request helper, answers adopted, timestamps, batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from typing import (
+    Any,
+    ClassVar,
+    TypeVar,
+)
+
+import requests
+
+from . import http
+from .batch import Failures, ProgressCallback, ReadingRequest, listed
+from .credentials import resolve_api_key
+from .encoding import NotJSONError
+from .errors import PermutiveInvalidResponseError, raise_unchained
+from .json import JSONSerializable
+
+R = TypeVar("R", bound="Resource")
+Item = TypeVar("Item", bound="Resource")
+Built = TypeVar("Built")
+L = TypeVar("L")
+BatchResult = tuple[list[requests.Response], Failures]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call that changes something: the same for a single object and in a batch.
+
+    Attributes
+    ----------
+    verb : str
+        The request helper's function: post, patch or delete.
+    url : str
+        The address.
+    data : dict, optional
+        The body.
+    adopts : tuple of str
+        The attributes that the object takes over from the answer.
+    without_answer : str, optional
+        What to say when the request helper returns None.
+    """
+
+    verb: str
+    url: str
+    data: dict[str, Any] | None = None
+    adopts: tuple[str, ...] = ()
+    without_answer: str | None = None
+
+
+class Resource(JSONSerializable[dict[str, Any]]):
+    """Base of the models that the service knows.
+
+    Every call of a single object goes through `_request_helper`, which tests of users' own replace
+    by stubs: it is called with exactly the arguments of ``http``'s functions, and answers are read
+    through ``response.json()`` alone.
+    """
+
+    _request_helper: ClassVar[Any] = http
+    # The names of the creation's and the last change's timestamp.
+    _timestamps: ClassVar[tuple[str, ...]] = ()
+    # What batches call their objects, for error texts.
+    _plural: ClassVar[str] = "items"
+
+    def __post_init__(self) -> None:
+        """Fill in missing timestamps: one from the other, both with the current UTC time."""
+        known = [getattr(self, name) for name in self._timestamps]
+        if None in known:
+            given = [value for value in known if value is not None]
+            value = given[0] if given else datetime.now(timezone.utc)
+            for name in self._timestamps:
+                if getattr(self, name) is None:
+                    setattr(self, name, value)
+
+    @classmethod
+    def _from_answer(cls: type[R], data: Any) -> R:
+        """Make an object from the JSON data of an answer."""
+        return cls.from_json(data)
+
+    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
+        """Take attributes over from the object that an answer describes."""
+        for name in names:
+            setattr(self, name, getattr(answer, name))
+
+    @classmethod
+    def _fetch(cls: type[R], url: str, api_key: str | None, without_answer: str) -> R:
+        """Get one object."""
+        key = resolve_api_key(api_key)
+        response = cls._request_helper.get(api_key=key, url=url)
+        return read_answer(cls._from_answer, response, without_answer)
+
+    def _perform(self, call: Call, api_key: str | None) -> None:
+        """Make a call for this object."""
+        arguments: dict[str, Any] = {
+            "api_key": resolve_api_key(api_key),
+            "url": call.url,
+        }
+        if call.data is not None:
+            arguments["data"] = call.data
+        self._finish(call, getattr(self._request_helper, call.verb)(**arguments))
+
+    def _finish(self, call: Call, response: Any) -> None:
+        """Take over what the answer to a call says."""
+        if call.adopts:
+            without_answer = call.without_answer or "Response is None"
+            answer = read_answer(self._from_answer, response, without_answer)
+            self._adopt(answer, call.adopts)
+        elif response is None and call.without_answer:
+            raise ValueError(call.without_answer)
+
+    @classmethod
+    def _batch(
+        cls,
+        items: Iterable[Item],
+        call_of: Callable[[Item], Call],
+        api_key: str | None,
+        max_workers: int | None,
+        progress_callback: ProgressCallback | None,
+    ) -> BatchResult:
+        """Make one call for each object. All are checked before the first one is sent."""
+        calls = built_from(cls._plural, items, cls, call_of)
+        requests = [
+            ReadingRequest(
+                call.verb.upper(),
+                call.url,
+                json=call.data,
+                read=partial(item._finish, call),
+            )
+            for item, call in calls
+        ]
+        return http.process_batch(
+            requests,
+            api_key=api_key,
+            max_workers=max_workers,
+            progress_callback=progress_callback,
+        )
+
+
+def built_from(
+    name: str, items: Iterable[Item], kind: type, build: Callable[[Item], Built]
+) -> list[tuple[Item, Built]]:
+    """Check every item of a batch and build something from it, before anything is sent.
+
+    Parameters
+    ----------
+    name : str
+        What the argument is called, for error texts.
+    items : iterable
+        The items.
+    kind : type
+        What each one must be.
+    build : callable
+        Called with each item.
+
+    Returns
+    -------
+    list of (item, built)
+        In the order of the items.
+
+    Raises
+    ------
+    TypeError
+        If `items` is no iterable, or one of them is of another kind.
+    ValueError
+        As `build` does. Its text, or its note where the text is a known one, says which item.
+    """
+    pairs: list[tuple[Item, Built]] = []
+    for position, item in enumerate(listed(name, items)):
+        require_kind(f"{name}[{position}]", item, kind)
+        try:
+            pairs.append((item, build(item)))
+        except NotJSONError as error:
+            raise error.below(position).below(name) from None
+        except ValueError as error:
+            # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
+            error.__notes__ = [f"That is {name}[{position}]."]  # type: ignore[attr-defined]
+            raise
+    return pairs
+
+
+def require_kind(name: str, value: Any, kind: type) -> None:
+    """Raise TypeError, naming the argument, unless `value` is of a kind."""
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} must be of type {kind.__name__}, got {type(value).__name__}."
+        )
+
+
+def read_answer(
+    read: Callable[[Any], L], response: Any, without_answer: str = "Response is None"
+) -> L:
+    """Turn the JSON body of an answer into a value.
+
+    Parameters
+    ----------
+    read : callable
+        Called with the decoded body.
+    response : requests.Response or stand-in or None
+        The answer.
+    without_answer : str
+        What to say when there is none.
+
+    Returns
+    -------
+    object
+        What `read` returned.
+
+    Raises
+    ------
+    ValueError
+        If there is no answer.
+    PermutiveInvalidResponseError
+        If the body is not the JSON that is documented; also a ValueError.
+    """
+    if response is None:
+        raise ValueError(without_answer)
+    try:
+        data = response.json()
+        if isinstance(data, str):  # Models would read JSON inside the text.
+            raise TypeError("expected an object or an array, got a text")
+        return read(data)
+    except PermutiveInvalidResponseError:
+        raise
+    except (ValueError, TypeError, RecursionError) as error:
+        problem = str(error)
+    raise_unchained(
+        PermutiveInvalidResponseError(
+            "The service reported success, but its answer cannot be read: " + problem,
+            response=response,
+        )
+    )

@@ -1,0 +1,246 @@
+"""The retry rules: a checked policy and pure functions, without socket, clock or sleep.
+
+Four questions are answered here, and acted on in ``http._with_retry`` alone: may this request be
+repeated, is this answer worth repeating it, what does this failure mean, and how long to wait.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+import re
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests.exceptions as requests_errors
+import urllib3.exceptions as urllib3_errors
+
+from . import settings
+
+MAX_RETRIES = 3
+BACKOFF_FACTOR = 2.0
+INITIAL_DELAY = 1.0
+
+LONGEST_WAIT_SECONDS = 120.0
+_JITTER = 0.25
+_LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
+
+_HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
+# Repeating these changes nothing that the first call has not changed: the same aliases are mapped
+# to the same user, and the contextual endpoint only classifies a page.
+_HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
+
+
+@dataclass
+class RetryConfig:
+    """How often a request is tried, and how long to wait between two attempts.
+
+    A field that is left out comes from the environment (PERMUTIVE_RETRY_MAX_RETRIES,
+    PERMUTIVE_RETRY_BACKOFF_FACTOR, PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS) when the object is made,
+    and else from MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY.
+
+    Parameters
+    ----------
+    max_retries : int
+        The number of attempts, the first one included; at least 1.
+    backoff_factor : float
+        By how much each wait is longer than the one before; at least 1.
+    initial_delay : float
+        The first wait in seconds, before jitter; at least 0.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range, or a variable of the environment is.
+    """
+
+    max_retries: int = field(
+        default_factory=lambda: settings.count(settings.RETRY_MAX_RETRIES)
+        or MAX_RETRIES
+    )
+    backoff_factor: float = field(
+        default_factory=lambda: settings.number(
+            settings.RETRY_BACKOFF_FACTOR, BACKOFF_FACTOR, at_least=1.0
+        )
+    )
+    initial_delay: float = field(
+        default_factory=lambda: settings.number(
+            settings.RETRY_INITIAL_DELAY_SECONDS, INITIAL_DELAY
+        )
+    )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse values that no waiting time can be computed from, also later ones."""
+        if name in _LEAST:
+            whole = name == "max_retries"
+            _require_number(name, value, at_least=_LEAST[name], whole=whole)
+        super().__setattr__(name, value)
+
+
+class Outcome(enum.Enum):
+    """What a failure without an answer tells about the request."""
+
+    NOT_SENT = "it surely never reached the service"
+    UNKNOWN = "it may have been processed"
+    REFUSED = "the service's certificate is not valid, so it was not sent"
+    UNWRITABLE = "it could not be written at all"
+
+
+def is_repeatable(verb: str, url: str) -> bool:
+    """Tell whether repeating a request that may have been processed is harmless."""
+    return verb in _HARMLESS_VERBS or (
+        verb == "POST" and urlsplit(url).path.rstrip("/") in _HARMLESS_POSTS
+    )
+
+
+def is_worth_repeating(status: int) -> bool:
+    """Tell whether the service may answer otherwise next time, whatever the verb."""
+    return status == 429 or 500 <= status <= 599
+
+
+def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
+    """Return how long to wait before the next attempt where the service does not say.
+
+    Parameters
+    ----------
+    retry : RetryConfig
+        The policy.
+    retries : int
+        How many attempts were repeated already: 0 for the first wait.
+    jitter : float
+        A number from 0 to 1; it lengthens the wait by up to a quarter, so that workers that failed
+        together do not return together.
+
+    Returns
+    -------
+    float
+        Seconds, from 0 to 120.
+    """
+    if not retry.initial_delay:
+        return 0.0  # However large the factor has grown.
+    try:
+        delay = retry.initial_delay * float(retry.backoff_factor) ** retries
+    except OverflowError:
+        delay = LONGEST_WAIT_SECONDS
+    return min(delay * (1 + _JITTER * jitter), LONGEST_WAIT_SECONDS)
+
+
+def wait_after_answer(
+    retry: RetryConfig, retries: int, response: Any, now: datetime
+) -> float:
+    """Return the wait that the service asks for with 429 or 503, else the policy's own.
+
+    The result may be longer than LONGEST_WAIT_SECONDS: then the service asks for more patience
+    than a caller has.
+    """
+    if response.status_code in (429, 503):
+        headers: Any = getattr(response, "headers", None)
+        asked = parse_retry_after(headers.get("Retry-After") if headers else None, now)
+        if asked is not None:
+            return asked
+    return backoff_seconds(retry, retries, random.random())
+
+
+def parse_retry_after(value: Any, now: datetime) -> float | None:
+    """Read a Retry-After header.
+
+    Parameters
+    ----------
+    value : str or None
+        Whole or fractional seconds, or an HTTP date.
+    now : datetime
+        The aware time that a date is counted from.
+
+    Returns
+    -------
+    float or None
+        Seconds, 0 for a date in the past; None for what cannot be read.
+    """
+    if not isinstance(value, str):
+        return None
+    text = value.strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
+        return float(text)
+    try:
+        date = parsedate_to_datetime(text)
+        if date.tzinfo is None:  # "-0000": UTC without saying where it was.
+            date = date.replace(tzinfo=timezone.utc)
+        return max(0.0, (date - now).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def outcome_of(error: requests_errors.RequestException) -> Outcome:
+    """Tell what a failure means; of an unknown kind, that the request may have been processed."""
+    causes = tuple(_causes(error))
+    if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
+        return Outcome.REFUSED
+    if any(isinstance(cause, _NOT_SENT_ERRORS) for cause in causes):
+        return Outcome.NOT_SENT
+    if isinstance(error, _UNWRITABLE_ERRORS):
+        return Outcome.UNWRITABLE
+    return Outcome.UNKNOWN
+
+
+def is_timeout(error: requests_errors.RequestException) -> bool:
+    """Tell whether a failure came from a time limit."""
+    # A refused connection is none, although urllib3 derives its error from a timeout's.
+    return any(
+        isinstance(cause, _TIMEOUT_ERRORS)
+        and not isinstance(cause, urllib3_errors.NewConnectionError)
+        for cause in _causes(error)
+    )
+
+
+_CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
+_NOT_SENT_ERRORS = (
+    requests_errors.ConnectTimeout,
+    urllib3_errors.NewConnectionError,  # DNS and refused connections
+    urllib3_errors.ConnectTimeoutError,
+    urllib3_errors.ProxyError,  # the way to the proxy failed
+)
+_UNWRITABLE_ERRORS = (
+    requests_errors.InvalidURL,
+    requests_errors.MissingSchema,
+    requests_errors.InvalidSchema,
+    requests_errors.InvalidHeader,
+    requests_errors.InvalidJSONError,
+    requests_errors.URLRequired,
+)
+_TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an error to what is behind it: requests and urllib3 wrap one in the other."""
+    waiting = [error]
+    seen = set[int]()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        behind = (getattr(current, "reason", None), *current.args)
+        waiting.extend(cause for cause in behind if isinstance(cause, BaseException))
+
+
+def _require_number(
+    name: str, value: Any, *, at_least: float, whole: bool = False
+) -> None:
+    kinds = (int,) if whole else (int, float)
+    if (
+        isinstance(value, kinds)
+        and not isinstance(value, bool)
+        and at_least <= value < math.inf
+    ):
+        return
+    kind = "whole" if whole else "finite"
+    raise ValueError(
+        f"{name} must be a {kind} number of at least {at_least}, got {value!r}."
+    )

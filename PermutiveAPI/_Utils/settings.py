@@ -1,0 +1,163 @@
+"""The environment and ``.env``, read as checked values.
+
+A variable of the process environment wins; ``.env`` fills in what is not set there. The process
+environment is read at every call, never cached. ``.env`` is looked for from the working directory
+upwards when a variable is first missed, and read again only when it has changed; it never alters
+the process environment.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+APPLICATION_CREDENTIALS = "PERMUTIVE_APPLICATION_CREDENTIALS"
+API_BASE_URL = "PERMUTIVE_API_BASE_URL"
+TIMEOUT_SECONDS = "PERMUTIVE_TIMEOUT_SECONDS"
+BATCH_MAX_WORKERS = "PERMUTIVE_BATCH_MAX_WORKERS"
+BATCH_TIMEOUT_SECONDS = "PERMUTIVE_BATCH_TIMEOUT_SECONDS"
+RETRY_MAX_RETRIES = "PERMUTIVE_RETRY_MAX_RETRIES"
+RETRY_BACKOFF_FACTOR = "PERMUTIVE_RETRY_BACKOFF_FACTOR"
+RETRY_INITIAL_DELAY_SECONDS = "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS"
+
+DEFAULT_TIMEOUT_SECONDS = 10.0
+
+
+def text(name: str) -> str | None:
+    """Return a variable without surrounding spaces; None when it is unset or blank."""
+    value = os.environ.get(name, "").strip()
+    return value or (_dotenv_values().get(name) or "").strip() or None
+
+
+def number(name: str, default: float, *, at_least: float = 0.0) -> float:
+    """Return a variable as a positive finite number.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or is below `at_least`; the message names the variable.
+    """
+    value = text(name)
+    return default if value is None else _parse_number(name, value, at_least)
+
+
+def count(name: str, default: int | None = None) -> int | None:
+    """Return a variable as a whole number of at least 1.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message names the variable.
+    """
+    value = text(name)
+    return default if value is None else _parse_count(name, value)
+
+
+def base_url() -> str | None:
+    """Return the origin that stands in for Permutive's, or None.
+
+    Raises
+    ------
+    ValueError
+        If PERMUTIVE_API_BASE_URL is no origin such as ``http://127.0.0.1:8080``.
+    """
+    value = text(API_BASE_URL)
+    return None if value is None else _parse_origin(API_BASE_URL, value)
+
+
+@lru_cache(maxsize=64)
+def _parse_number(name: str, value: str, at_least: float) -> float:
+    try:
+        parsed = float(value)
+    except ValueError:
+        parsed = math.nan
+    if math.isfinite(parsed) and parsed > 0 and parsed >= at_least:
+        return parsed
+    bound = f" of at least {at_least:g}" if at_least else ""
+    raise ValueError(f"{name} must be a positive finite number{bound}, got {value!r}.")
+
+
+@lru_cache(maxsize=64)
+def _parse_count(name: str, value: str) -> int:
+    try:
+        parsed = int(value)
+    except ValueError:
+        parsed = 0
+    if parsed >= 1:
+        return parsed
+    raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
+
+
+@lru_cache(maxsize=64)
+def _parse_origin(name: str, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # Raises ValueError unless it is absent or a port's number.
+        is_origin = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and not any(character.isspace() for character in value)
+            and parts.path in ("", "/")
+            and not any(mark in value for mark in "?#\\")
+        )
+    except ValueError:
+        is_origin = False
+    if is_origin:
+        return value.rstrip("/")
+    # The value is not shown: a wrong one may hold a password.
+    raise ValueError(
+        f"{name} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
+        "perhaps a port, without user, path or query."
+    )
+
+
+# --- .env ------------------------------------------------------------------------------------
+
+_Signature = tuple[int, int, int] | None
+
+
+class _DotenvFile(NamedTuple):
+    """What was read, and what the file looked like then."""
+
+    path: str
+    signature: _Signature
+    values: Mapping[str, str | None]
+
+
+_dotenv_by_folder: dict[str, _DotenvFile] = {}
+
+
+def _dotenv_values() -> Mapping[str, str | None]:
+    """Return the nearest .env of the working directory, read anew only when it has changed."""
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:  # The working directory was deleted.
+        return {}
+    known = _dotenv_by_folder.get(folder)
+    if known is None or known.signature != _signature_of(known.path):
+        # Two threads may both read it: they read the same, and each assignment is whole.
+        known = _dotenv_by_folder[folder] = _read_dotenv(folder)
+    return known.values
+
+
+def _read_dotenv(folder: str) -> _DotenvFile:
+    from dotenv import dotenv_values, find_dotenv
+
+    path = find_dotenv(usecwd=True) or str(Path(folder) / ".env")
+    signature = _signature_of(path)
+    values = {} if signature is None else dotenv_values(path, encoding="utf-8-sig")
+    return _DotenvFile(path, signature, values)
+
+
+def _signature_of(path: str) -> _Signature:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return (status.st_mtime_ns, status.st_size, status.st_ino)

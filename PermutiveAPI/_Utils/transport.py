@@ -1,0 +1,325 @@
+"""Pooled connections over requests: one pool for all threads of the process.
+
+:func:`send` is the only way to the network. It goes through ``requests.Session.send`` and
+``requests.adapters.HTTPAdapter.send``, looked up at every call, so that replacing either of them (as
+the packages ``responses`` and ``requests-mock`` do) takes effect. Everything here may be called from
+many threads, and in a child process after a fork, which gets a pool of its own.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import re
+import socket
+import threading
+from collections.abc import Mapping
+from contextlib import ExitStack
+from http.cookiejar import DefaultCookiePolicy
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import requests
+import requests.utils
+import urllib3.connection
+import urllib3.connectionpool
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+from . import cancellation, log_redaction, settings
+from .errors import PermutiveInvalidRequestError, raise_unchained
+from .version import package_version
+
+Timeout = float | tuple[float | None, float | None] | None
+
+# Up to the path: with a port or without a path it is Permutive's all the same.
+_PERMUTIVE_ORIGIN = re.compile(
+    r"\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
+)
+
+# A connection that finds no place in the pool is closed after use: there is a place for every
+# worker that a process could sensibly run. A place costs a pointer.
+_CONNECTIONS_PER_ORIGIN = 1024
+_ORIGINS = 32
+
+
+def actual_url(url: str) -> str:
+    """Return where a request really goes: PERMUTIVE_API_BASE_URL stands in for Permutive's hosts.
+
+    Raises
+    ------
+    ValueError
+        If PERMUTIVE_API_BASE_URL is no origin.
+    """
+    origin = settings.base_url()
+    if origin is None:
+        return url
+    meant = _PERMUTIVE_ORIGIN.match(url)
+    return url if meant is None else origin + url[meant.end() :]
+
+
+def send(
+    verb: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, Any] | None = None,
+    json: Any = None,
+    timeout: Timeout = settings.DEFAULT_TIMEOUT_SECONDS,
+) -> requests.Response:
+    """Send one request over a pooled connection and read the whole answer.
+
+    Parameters
+    ----------
+    verb : str
+        In capitals.
+    url : str
+        The address; see :func:`actual_url`.
+    headers, params, json
+        As in ``requests.request``.
+    timeout : float or tuple or None
+        Seconds to wait for the connection and between two bytes; None waits without limit.
+
+    Returns
+    -------
+    requests.Response
+        Whatever its status; redirects are not followed.
+
+    Raises
+    ------
+    requests.RequestException
+        When no whole answer came.
+    PermutiveInvalidRequestError
+        If `json` cannot be written as JSON.
+    """
+    pool = _current_pool()
+    request = requests.Request(
+        verb,
+        url,
+        headers={**pool.headers, **(headers or {})},
+        params=params,
+        data=None if json is None else _encoded(json),
+    ).prepare()
+    environment = _environment_of(pool, request.url or url)
+    with log_redaction.active():
+        return pool.session.send(
+            request,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=False,
+            cert=None,
+            **environment,
+        )
+
+
+def _encoded(payload: Any) -> bytes:
+    try:
+        return json_module.dumps(payload, allow_nan=False).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        reason = str(error)
+    raise_unchained(
+        PermutiveInvalidRequestError(f"json cannot be written as JSON: {reason}")
+    )
+
+
+# --- Connections that a stopped batch can shut down --------------------------------------------
+# The classes are named like urllib3's own, since its messages show the names.
+
+
+def _track(connection: Any) -> None:
+    batch = cancellation.current()
+    if batch is not None:
+        batch.track(connection)
+
+
+def _untrack() -> None:
+    batch = cancellation.current()
+    if batch is not None:
+        batch.untrack()
+
+
+class HTTPConnection(urllib3.connection.HTTPConnection):
+    """A connection that the batch it works for can shut down."""
+
+    def connect(self) -> None:
+        """Connect, and tell the batch."""
+        super().connect()
+        _track(self)
+
+    def _new_conn(self) -> socket.socket:
+        """Connect; for a batch, on a socket that is known before it waits, as urllib3's is not."""
+        if cancellation.current() is None:
+            return super()._new_conn()
+        try:
+            return self._connected_socket()
+        except TimeoutError as error:
+            message = (
+                f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
+            )
+            raise ConnectTimeoutError(self, message) from error
+        except OSError as error:
+            message = f"Failed to establish a new connection: {error}"
+            raise NewConnectionError(self, message) from error
+
+    def _connected_socket(self) -> socket.socket:
+        """Try the host's addresses one after the other, as urllib3's create_connection does."""
+        failure = OSError("the host has no address")
+        addresses = socket.getaddrinfo(
+            self.host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM
+        )
+        for family, kind, protocol, _, address in addresses:
+            self.sock = sock = socket.socket(family, kind, protocol)
+            try:
+                for option in self.socket_options or ():
+                    sock.setsockopt(*option)
+                sock.settimeout(self.timeout)
+                _track(self)
+                sock.connect(address)
+                return sock
+            except OSError as error:
+                failure = error
+                self.close()
+        raise failure
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, and tell the batch."""
+        _track(self)
+        super().request(*args, **kwargs)
+
+
+class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
+    """The same over TLS."""
+
+    def connect(self) -> None:
+        """Connect and shake hands; the batch can interrupt both."""
+        with ExitStack() as self._handshake:
+            super().connect()
+
+    def _new_conn(self) -> socket.socket:
+        """Connect; a batch gets a handle of its own, since the handshake takes the socket's away."""
+        sock = super()._new_conn()
+        if cancellation.current() is not None:
+            handle = self._handshake.enter_context(sock.dup())
+            _track(SimpleNamespace(sock=handle))
+        return sock
+
+
+class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
+    """Connections to one origin; one that comes back is no longer the batch's."""
+
+    ConnectionCls: Any = HTTPConnection
+
+    def _put_conn(self, conn: Any) -> None:
+        _untrack()
+        super()._put_conn(conn)
+
+
+class HTTPSConnectionPool(
+    HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool
+):
+    """The same over TLS."""
+
+    ConnectionCls: Any = HTTPSConnection
+
+
+_SCHEMES: dict[str, Any] = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
+
+
+class _Adapter(HTTPAdapter):
+    """requests' own adapter, with connections of the classes above."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _SCHEMES
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _SCHEMES
+        return manager
+
+
+# --- The pool ----------------------------------------------------------------------------------
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Follow no redirect: it would carry the key elsewhere."""
+        return None
+
+
+class _Pool(NamedTuple):
+    session: requests.Session
+    headers: Mapping[str, str]
+    environments: dict[tuple[str | None, ...], dict[str, Any]]
+
+
+_pool: _Pool | None = None
+_pool_lock = threading.Lock()
+
+
+def _current_pool() -> _Pool:
+    global _pool
+    pool = _pool
+    if pool is None:
+        with _pool_lock:
+            pool = _pool = _pool or _new_pool()
+    return pool
+
+
+def _new_pool() -> _Pool:
+    log_redaction.install()
+    session = _Session()
+    # Proxies and certificates come from _environment_of; a key from ~/.netrc is never wanted.
+    session.trust_env = False
+    # A cookie set for one key's call must not travel with another key's.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    adapter = _Adapter(
+        pool_connections=_ORIGINS, pool_maxsize=_CONNECTIONS_PER_ORIGIN, max_retries=0
+    )
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    headers = dict(requests.utils.default_headers())
+    headers["User-Agent"] = f"PermutiveAPI/{package_version()} {headers['User-Agent']}"
+    return _Pool(session, headers, {})
+
+
+def _forget_pool() -> None:
+    """Leave the parent's sockets to the parent: two processes must not read from one connection."""
+    global _pool, _pool_lock
+    _pool = None
+    _pool_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
+    os.register_at_fork(after_in_child=_forget_pool)
+
+
+# --- Proxies and certificates of the environment -------------------------------------------------
+
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_VARIABLES = (
+    *_PROXY_VARIABLES,
+    *(name.upper() for name in _PROXY_VARIABLES),
+    *_CA_VARIABLES,
+)
+
+
+def _environment_of(pool: _Pool, url: str) -> dict[str, Any]:
+    """Return proxies and CA settings for a URL's origin, worked out anew only when a variable changed.
+
+    Working them out costs more than all the rest of preparing a request: it reads the system's
+    proxy settings and matches the host against no_proxy.
+    """
+    parts = urlsplit(url)
+    key = (parts.scheme, parts.netloc, *map(os.environ.get, _VARIABLES))
+    known = pool.environments.get(key)
+    if known is None:
+        bundles = (os.environ.get(name) for name in _CA_VARIABLES)
+        known = pool.environments[key] = {
+            "proxies": requests.utils.get_environ_proxies(url),
+            "verify": next(filter(None, bundles), True),
+        }
+    return known

@@ -1,0 +1,16 @@
+"""The installed version, looked up when it is first needed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+
+@lru_cache(maxsize=None)
+def package_version() -> str:
+    """Return the version that the package's metadata states."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("PermutiveAPI")
+    except PackageNotFoundError:  # Run from a source tree that was never installed.
+        return "0+unknown"

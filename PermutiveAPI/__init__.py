@@ -1,0 +1,74 @@
+"""A Python client for the Permutive API.
+
+Everything here may be used from many threads, and in child processes after a fork.
+"""
+
+import logging
+from typing import Any
+
+from ._Utils.batch import BatchRequest, Progress
+from ._Utils.errors import (
+    PermutiveAPIError,
+    PermutiveAuthenticationError,
+    PermutiveBadRequestError,
+    PermutiveConflictError,
+    PermutiveConnectionError,
+    PermutiveInvalidRequestError,
+    PermutiveInvalidResponseError,
+    PermutiveRateLimitError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    PermutiveTimeoutError,
+)
+from ._Utils.retry import RetryConfig
+from ._Utils.version import package_version
+from .Audience.Import import Import, ImportList
+from .Audience.Segment import Segment, SegmentList
+from .Audience.Source import Source
+from .Cohort import Cohort, CohortList
+from .Identify.Alias import Alias
+from .Identify.Identity import Identity
+from .Segmentation import Event, Segmentation
+from .Workspace import Workspace, WorkspaceList
+
+__all__ = [
+    "Alias",
+    "BatchRequest",
+    "Cohort",
+    "CohortList",
+    "Event",
+    "Identity",
+    "Import",
+    "ImportList",
+    "PermutiveAPIError",
+    "PermutiveAuthenticationError",
+    "PermutiveBadRequestError",
+    "PermutiveConflictError",
+    "PermutiveConnectionError",
+    "PermutiveInvalidRequestError",
+    "PermutiveInvalidResponseError",
+    "PermutiveRateLimitError",
+    "PermutiveResourceNotFoundError",
+    "PermutiveServerError",
+    "PermutiveTimeoutError",
+    "Progress",
+    "RetryConfig",
+    "Segment",
+    "SegmentList",
+    "Segmentation",
+    "Source",
+    "Workspace",
+    "WorkspaceList",
+    "__version__",
+]
+
+__version__: str
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    """Look the version up when it is first asked for."""
+    if name == "__version__":
+        return package_version()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

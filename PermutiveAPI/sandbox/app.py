@@ -1,0 +1,117 @@
+"""The service as one ASGI application: gates in front, operations behind.
+
+A request is recorded, waits, is counted against the rate limit, meets the faults asked
+for, shows its key, and only then reaches an operation. That key comes before path and
+body is an assumption.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import cohorts, identity, segmentation, taxonomy
+from .behaviour import Behaviour
+from .call import Call, Handler
+from .envelope import Refused, refusal, status_answer
+from .faults import FaultQueue
+from .gate import WORKSPACE, Gate, key_gate, latency_gate, rate_gate
+from .recording import Journal, Recorder
+from .state import State
+
+_ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    **cohorts.ROUTES,
+    **taxonomy.ROUTES,
+    **identity.ROUTES,
+    **segmentation.ROUTES,
+}
+
+
+def build_app(
+    state: State, behaviour: Behaviour, journal: Journal, faults: FaultQueue
+) -> ASGIApp:
+    """Return the service over this state."""
+    app = Starlette(
+        routes=[
+            Route(path, _Operations(verbs, state, behaviour))
+            for path, verbs in _ROUTES.items()
+        ],
+        middleware=[
+            Middleware(_Stoppable),
+            Middleware(Recorder, journal=journal),
+            Middleware(Gate, check=latency_gate(behaviour)),
+            Middleware(Gate, check=rate_gate(behaviour)),
+            Middleware(Gate, check=faults.check),
+            Middleware(Gate, check=key_gate(state)),
+        ],
+        exception_handlers={
+            Refused: _refused,
+            HTTPException: _unroutable,
+            Exception: _broken,
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Operations:
+    """ASGI endpoint of one path: a handler for each verb."""
+
+    def __init__(
+        self, verbs: Mapping[str, Handler], state: State, behaviour: Behaviour
+    ) -> None:
+        self._verbs = verbs
+        self._state = state
+        self._behaviour = behaviour
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        handler = self._verbs.get(request.method)
+        if handler is None:
+            raise HTTPException(405, headers={"Allow": ", ".join(self._verbs)})
+        call = Call(
+            state=self._state,
+            behaviour=self._behaviour,
+            workspace=scope[WORKSPACE],
+            path=request.path_params,
+            query=request.query_params,
+            content=await request.body(),
+        )
+        await handler(call)(scope, receive, send)
+
+
+class _Stoppable:
+    """ASGI wrapper that ends a request quietly when the server is stopped under it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The connection is gone and nobody is left to tell.
+            return
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return refusal(cast(Refused, error), request.scope["path"])
+
+
+async def _unroutable(request: Request, error: Exception) -> Response:
+    found = cast(HTTPException, error)
+    headers = dict(found.headers or {})
+    return status_answer(found.status_code, request.scope["path"], headers)
+
+
+async def _broken(request: Request, error: Exception) -> Response:
+    return status_answer(500, request.scope["path"])

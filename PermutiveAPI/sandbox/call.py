@@ -1,0 +1,73 @@
+"""One authenticated call, as the operations see it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+from starlette.responses import Response
+
+from .behaviour import Behaviour
+from .envelope import Malformed
+from .shapes import JSONObject, Shape
+from .state import State, Workspace
+
+
+@dataclass(frozen=True)
+class Call:
+    """What a client sent, with the workspace of its key and the service's state."""
+
+    state: State
+    behaviour: Behaviour
+    workspace: Workspace
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    content: bytes
+
+    def body(self, shape: Shape) -> JSONObject:
+        """Return the fields of the JSON body; Malformed when it has another shape."""
+        if not self.content:
+            raise Malformed("body", "The body is empty.", code=1003)
+        try:
+            return shape(_decoded(self.content))
+        except (ValueError, RecursionError) as error:
+            raise Malformed("body", str(error), code=1002) from None
+
+    def flag(self, name: str) -> bool:
+        """Return a query parameter that is true or false, false by default."""
+        value = self.query.get(name, "false")
+        if value not in ("true", "false"):
+            raise Malformed(f"query parameter {name}")
+        return value == "true"
+
+    def path_uuid(self, name: str) -> str:
+        """Return a path parameter that must be a UUID."""
+        if not is_uuid(self.path[name]):
+            raise Malformed(f"path parameter {name}")
+        return self.path[name].lower()
+
+
+Handler: TypeAlias = Callable[[Call], Response]
+
+
+def is_uuid(value: str) -> bool:
+    """Tell whether ``value`` is a UUID in its usual, dashed form."""
+    try:
+        return str(uuid.UUID(value)) == value.lower()
+    except ValueError:
+        return False
+
+
+def _decoded(content: bytes) -> Any:
+    value = json.loads(content, parse_constant=_refuse_constant)
+    if b"\\u" in content:
+        # A lone surrogate could be read, but never be written into an answer.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

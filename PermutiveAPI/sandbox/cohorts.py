@@ -1,0 +1,119 @@
+"""The Cohorts API: ``/cohorts-api/v2/cohorts``.
+
+As documented: 201 for a created cohort, an empty body for a deleted one, no query in
+list elements, integer codes. Assumptions: names need not be unique, a key also reads
+and changes the cohorts of the workspaces below its own, and the values of
+``segment_type`` and ``subject_entity_level`` for a new cohort.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from starlette.responses import JSONResponse, Response
+
+from .call import Call, Handler
+from .envelope import Malformed, Refused
+from .query_form import query_fault
+from .shapes import JSONObject, Shape, many, mapping, one_of, string, text
+
+_NEW_COHORT = Shape(
+    required={"name": text, "query": mapping},
+    optional={"description": string, "tags": many(string), "segment_type": text},
+)
+_COHORT_CHANGES = Shape(
+    optional={
+        "name": text,
+        "description": string,
+        "query": mapping,
+        "tags": many(string),
+        "state": one_of("Enabled", "Disabled"),
+    },
+    clearable=frozenset({"description"}),
+)
+
+
+def list_cohorts(call: Call) -> Response:
+    """Answer the cohorts of the key's workspace, on request of those below it too."""
+    if call.flag("include-child-workspaces"):
+        workspaces = call.state.family(call.workspace)
+    else:
+        workspaces = {call.workspace.workspace_id}
+    return JSONResponse(
+        [
+            {name: value for name, value in cohort.items() if name != "query"}
+            for cohort in call.state.cohorts.values()
+            if cohort["workspace_id"] in workspaces
+        ]
+    )
+
+
+def create_cohort(call: Call) -> Response:
+    """Create an enabled cohort in the key's workspace."""
+    fields = _checked(call, call.body(_NEW_COHORT))
+    now = call.state.clock.now()
+    cohort: JSONObject = {
+        "id": str(uuid.uuid4()),
+        "code": next(call.state.codes),
+        "segment_type": "real_time",
+        **fields,
+        "state": "Enabled",
+        "subject_entity_level": "user",
+        "workspace_id": call.workspace.workspace_id,
+        "created_at": now,
+        "last_updated_at": now,
+    }
+    call.state.cohorts[cohort["id"]] = cohort
+    return JSONResponse(cohort, status_code=201)
+
+
+def get_cohort(call: Call) -> Response:
+    """Answer one cohort with its query."""
+    return JSONResponse(_cohort(call))
+
+
+def update_cohort(call: Call) -> Response:
+    """Change the fields that were sent; a null description is cleared."""
+    cohort = _cohort(call)
+    fields = _checked(call, call.body(_COHORT_CHANGES))
+    cohort.update(fields, last_updated_at=call.state.clock.now())
+    if cohort.get("description", "") is None:
+        del cohort["description"]
+    return JSONResponse(cohort)
+
+
+def delete_cohort(call: Call) -> Response:
+    """Delete a cohort; the answer is empty."""
+    del call.state.cohorts[_cohort(call)["id"]]
+    return Response()
+
+
+def _cohort(call: Call) -> JSONObject:
+    name = call.path["cohortId"]
+    cohort = call.state.cohorts.get(name.lower())
+    family = call.state.family(call.workspace)
+    if cohort is None or cohort["workspace_id"] not in family:
+        raise Refused(3000, f"There is no cohort {name} in this workspace.")
+    return cohort
+
+
+def _checked(call: Call, fields: JSONObject) -> JSONObject:
+    if call.behaviour.check_queries and "query" in fields:
+        fault = query_fault(fields["query"])
+        if fault:
+            raise Malformed("body", f"query: {fault}")
+    return fields
+
+
+_COLLECTION: Mapping[str, Handler] = {"GET": list_cohorts, "POST": create_cohort}
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/cohorts-api/v2/cohorts": _COLLECTION,
+    "/cohorts-api/v2/cohorts/": _COLLECTION,
+    "/cohorts-api/v2/cohorts/{cohortId}": {
+        "GET": get_cohort,
+        "PATCH": update_cohort,
+        "DELETE": delete_cohort,
+    },
+}

@@ -1,0 +1,92 @@
+"""What stands between the network and the operations.
+
+A gate is asked about each request before the operations see it: None lets it pass, a
+response answers it. The gates are plain ASGI, since they stand on every request's way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .behaviour import Behaviour
+from .envelope import Refused, refusal, status_answer
+from .state import State
+
+Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
+
+WORKSPACE = "permutive.workspace"
+_WINDOW_SECONDS = 1.0
+
+
+class Gate:
+    """ASGI wrapper that lets ``check`` answer instead of ``app``."""
+
+    def __init__(self, app: ASGIApp, check: Check) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, unless the check answers it."""
+        answer = await self._check(Request(scope))
+        await (answer or self._app)(scope, receive, send)
+
+
+def latency_gate(behaviour: Behaviour) -> Check:
+    """Return the check that makes every request wait."""
+
+    async def wait(request: Request) -> None:
+        if behaviour.latency_seconds > 0:
+            await asyncio.sleep(behaviour.latency_seconds)
+
+    return wait
+
+
+def rate_gate(behaviour: Behaviour) -> Check:
+    """Return the check that answers 429 to what exceeds the limit of any one second."""
+    passed: deque[float] = deque()
+
+    async def count(request: Request) -> Response | None:
+        limit = behaviour.rate_limit_per_second
+        if limit is None:
+            return None
+        now = time.monotonic()
+        while passed and passed[0] <= now - _WINDOW_SECONDS:
+            passed.popleft()
+        if len(passed) < limit:
+            passed.append(now)
+            return None
+        return status_answer(
+            429, request.scope["path"], retry_header(behaviour.retry_after)
+        )
+
+    return count
+
+
+def key_gate(state: State) -> Check:
+    """Return the check that finds the workspace of a request's key, or answers 401."""
+
+    async def identify(request: Request) -> Response | None:
+        key = request.query_params.get("k") or request.headers.get("x-api-key")
+        if not key:
+            return refusal(Refused(2004), request.scope["path"])
+        workspace = state.workspace_of_key(key)
+        if workspace is None:
+            error = Refused(2000, "This key does not exist.")
+            return refusal(error, request.scope["path"])
+        request.scope[WORKSPACE] = workspace
+        return None
+
+    return identify
+
+
+def retry_header(retry_after: str | None) -> dict[str, str]:
+    """Return the header ``Retry-After``, or none."""
+    return {} if retry_after is None else {"Retry-After": str(retry_after)}

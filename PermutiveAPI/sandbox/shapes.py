@@ -1,0 +1,107 @@
+"""What a JSON body must look like, as declarations that read it.
+
+A reader takes a decoded value and returns it, or raises ValueError saying what it
+expected. A Shape is a reader of objects, so shapes nest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+JSONObject: TypeAlias = dict[str, Any]
+Reader: TypeAlias = Callable[[Any], Any]
+
+
+def string(value: Any) -> str:
+    """Read any string."""
+    if not isinstance(value, str):
+        raise ValueError("a string is expected")
+    return value
+
+
+def text(value: Any) -> str:
+    """Read a string that is not blank."""
+    if not string(value).strip():
+        raise ValueError("a string that is not blank is expected")
+    return value
+
+
+def number(value: Any) -> float:
+    """Read a number; true and false are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("a number is expected")
+    return value
+
+
+def whole(value: Any) -> int:
+    """Read a whole number."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("a whole number is expected")
+    return value
+
+
+def mapping(value: Any) -> JSONObject:
+    """Read any object."""
+    if not isinstance(value, dict):
+        raise ValueError("an object is expected")
+    return cast(JSONObject, value)
+
+
+def one_of(*allowed: str) -> Reader:
+    """Return a reader of these words alone."""
+
+    def read(value: Any) -> Any:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)} is expected")
+        return value
+
+    return read
+
+
+def many(reader: Reader) -> Reader:
+    """Return a reader of lists whose items ``reader`` reads."""
+
+    def read(value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError("a list is expected")
+        return [reader(item) for item in cast("list[Any]", value)]
+
+    return read
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A reader of objects: known fields are kept, unknown ones ignored [live].
+
+    Attributes
+    ----------
+    required : Mapping[str, Reader]
+        Fields that must be there.
+    optional : Mapping[str, Reader]
+        Fields that may be there.
+    clearable : frozenset[str]
+        Optional fields in which null means "clear it". Elsewhere null counts as an
+        absent field (an assumption).
+    """
+
+    required: Mapping[str, Reader] = field(default_factory=dict[str, Reader])
+    optional: Mapping[str, Reader] = field(default_factory=dict[str, Reader])
+    clearable: frozenset[str] = frozenset()
+
+    def __call__(self, value: Any) -> JSONObject:
+        """Return the known fields of ``value``."""
+        given = mapping(value)
+        found: JSONObject = {}
+        for name, reader in {**self.required, **self.optional}.items():
+            if given.get(name) is not None:
+                try:
+                    found[name] = reader(given[name])
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+            elif name in self.required:
+                raise ValueError(f"{name}: the field is required")
+            elif name in given and name in self.clearable:
+                found[name] = None
+        return found

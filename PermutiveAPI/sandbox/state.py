@@ -1,0 +1,137 @@
+"""What the service knows: workspaces, cohorts, imports and aliases.
+
+Operations run one after the other on the server's event loop and never wait
+half-way, so each one sees and leaves a consistent state, however many clients call.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .envelope import Refused
+from .shapes import JSONObject
+
+_NANOSECONDS = 1_000_000_000
+
+
+class Clock:
+    """The service's time in UTC; no two readings are the same."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def now(self) -> str:
+        """Return the time with nanoseconds: ``2022-09-22T15:44:29.513211710Z``."""
+        self._last = max(self._last + 1, time.time_ns())
+        return timestamp(self._last)
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Return nanoseconds since 1970 as ISO 8601 in UTC."""
+    seconds, fraction = divmod(nanoseconds, _NANOSECONDS)
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    return f"{moment}.{fraction:09d}Z"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A workspace and its key; top-level when it is its own organisation."""
+
+    name: str
+    organisation_id: str
+    workspace_id: str
+    api_key: str = field(repr=False)
+
+
+class Shelf:
+    """The segments of one import, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._segments: dict[int, JSONObject] = {}
+        self._positions: list[int] = []
+        self._of_id: dict[str, int] = {}
+        self._of_code: dict[str, int] = {}
+        self._last_position = 0
+
+    def __len__(self) -> int:
+        """Return how many segments there are."""
+        return len(self._positions)
+
+    def __contains__(self, code: str) -> bool:
+        """Tell whether a code is taken."""
+        return code in self._of_code
+
+    def add(self, segment: JSONObject) -> None:
+        """Put a new segment last; Refused with 4000 when its code is taken."""
+        if segment["code"] in self:
+            raise Refused(4000, f"Code {segment['code']} exists in this import.")
+        position = self._last_position = self._last_position + 1
+        self._positions.append(position)
+        self._segments[position] = segment
+        self._of_id[segment["id"]] = position
+        self._of_code[segment["code"]] = position
+
+    def by_id(self, segment_id: str) -> JSONObject:
+        """Return a segment by id; Refused with 3000 when there is none."""
+        return self._found(self._of_id.get(segment_id), segment_id)
+
+    def by_code(self, code: str) -> JSONObject:
+        """Return a segment by code; Refused with 3000 when there is none."""
+        return self._found(self._of_code.get(code), code)
+
+    def remove(self, segment: JSONObject) -> None:
+        """Take a segment out."""
+        position = self._of_id.pop(segment["id"])
+        del self._of_code[segment["code"]]
+        del self._segments[position]
+        del self._positions[bisect_left(self._positions, position)]
+
+    def page(self, after: int, size: int) -> tuple[list[JSONObject], int | None]:
+        """Return the segments behind a position, and where to go on, if anywhere."""
+        start = bisect_right(self._positions, after)
+        positions = self._positions[start : start + size]
+        more = start + size < len(self._positions)
+        return [self._segments[p] for p in positions], positions[-1] if more else None
+
+    def _found(self, position: int | None, name: str) -> JSONObject:
+        if position is None:
+            raise Refused(3000, f"There is no segment {name} in this import.")
+        return self._segments[position]
+
+
+@dataclass
+class Import:
+    """An import: the facts about it, its owner and its segments."""
+
+    facts: JSONObject
+    workspace_id: str
+    shelf: Shelf = field(default_factory=Shelf)
+
+
+@dataclass
+class State:
+    """Everything that calls read and change."""
+
+    workspaces: tuple[Workspace, ...]
+    codes: Iterator[int]
+    cohorts: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
+    imports: dict[str, Import] = field(default_factory=dict[str, Import])
+    aliases: dict[tuple[str, str], str] = field(
+        default_factory=dict[tuple[str, str], str]
+    )
+    clock: Clock = field(default_factory=Clock)
+
+    def workspace_of_key(self, key: str) -> Workspace | None:
+        """Return the workspace that owns ``key``."""
+        return next((w for w in self.workspaces if w.api_key == key), None)
+
+    def family(self, workspace: Workspace) -> set[str]:
+        """Return the ids of a workspace and of those below it."""
+        return {
+            other.workspace_id
+            for other in self.workspaces
+            if workspace.workspace_id in (other.workspace_id, other.organisation_id)
+        }

@@ -1,0 +1,200 @@
+"""The Taxonomy API: ``/audience-api/v1/imports`` and the segments of an import.
+
+As documented: pages with an opaque token, codes that are unique in their import and
+never change, the deleted segment as the answer of a delete, plain text for malformed
+input. Assumptions: a child workspace sees and may write the imports of its
+organisation, and a batch is carried out whole or not at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from starlette.responses import JSONResponse, Response
+
+from .call import Call, Handler
+from .envelope import Malformed, Refused
+from .shapes import JSONObject, Shape, many, mapping, number, one_of, string, text
+from .state import Import, Shelf
+
+_MOST_OPERATIONS = 5_000
+
+
+def _code(value: object) -> str:
+    if not re.fullmatch("[A-Za-z0-9]+", string(value)):
+        raise ValueError("letters and digits without spaces are expected")
+    return string(value)
+
+
+_DETAILS = {"description": string, "cpm": number, "categories": many(string)}
+_NEW_SEGMENT = Shape(required={"name": text}, optional={"code": _code, **_DETAILS})
+_SEGMENT_CHANGES = Shape(optional={"name": text, **_DETAILS})
+_OPERATION = Shape(
+    required={"operation": one_of("Create", "Update", "Delete")},
+    optional={"code": string, "data": mapping},
+)
+_BATCH = Shape(required={"operations": many(_OPERATION)})
+
+
+def list_imports(call: Call) -> Response:
+    """Answer the imports that the key's workspace sees."""
+    return JSONResponse(
+        {"items": [_as_seen(call, found) for found in call.state.imports.values()]}
+    )
+
+
+def get_import(call: Call) -> Response:
+    """Answer one import."""
+    return JSONResponse(_as_seen(call, _import(call)))
+
+
+def list_segments(call: Call) -> Response:
+    """Answer one page of an import's segments."""
+    shelf = _import(call).shelf
+    after = _position(call.query.get("pagination_token"))
+    elements, last = shelf.page(after, call.behaviour.page_size)
+    pagination: JSONObject = {"total_count": len(shelf)}
+    if last is not None:
+        pagination["next_token"] = base64.b64encode(b"%d" % last).decode()
+    return JSONResponse({"elements": elements, "pagination": pagination})
+
+
+def create_segment(call: Call) -> Response:
+    """Create a segment; 409 when its code is taken."""
+    found = _import(call)
+    return JSONResponse(_create(call, found.shelf, call.body(_NEW_SEGMENT)))
+
+
+def get_segment(call: Call) -> Response:
+    """Answer a segment, found by id or by code."""
+    return JSONResponse(_segment(call, _import(call).shelf))
+
+
+def update_segment(call: Call) -> Response:
+    """Change the fields of a segment that were sent; never its code."""
+    segment = _segment(call, _import(call).shelf)
+    return JSONResponse(_update(call, segment, call.body(_SEGMENT_CHANGES)))
+
+
+def delete_segment(call: Call) -> Response:
+    """Delete a segment and answer it."""
+    shelf = _import(call).shelf
+    segment = _segment(call, shelf)
+    shelf.remove(segment)
+    return JSONResponse(segment)
+
+
+def change_segments(call: Call) -> Response:
+    """Carry out a batch of at most 5,000 operations, whole or not at all."""
+    found = _import(call)
+    operations = call.body(_BATCH)["operations"]
+    if len(operations) > _MOST_OPERATIONS:
+        raise Malformed("body")
+    trial = copy.deepcopy(found.shelf)
+    try:
+        items = [_OPERATIONS[o["operation"]](call, trial, o) for o in operations]
+    except (KeyError, ValueError):
+        raise Malformed("body") from None
+    found.shelf = trial
+    return JSONResponse({"items": items})
+
+
+def _import(call: Call) -> Import:
+    found = call.state.imports.get(call.path_uuid("importId"))
+    if found is None:
+        raise Refused(3000, f"There is no import {call.path['importId']}.")
+    return found
+
+
+def _as_seen(call: Call, found: Import) -> JSONObject:
+    if found.workspace_id == call.workspace.workspace_id:
+        return found.facts
+    origin = {"workspace_id": found.workspace_id, "relation": "ancestor"}
+    return {**found.facts, "inheritance": origin}
+
+
+def _segment(call: Call, shelf: Shelf) -> JSONObject:
+    if "segmentCode" in call.path:
+        return shelf.by_code(call.path["segmentCode"])
+    return shelf.by_id(call.path_uuid("segmentId"))
+
+
+def _position(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.b64decode(token, validate=True))
+    except ValueError:
+        raise Malformed("query parameter pagination_token") from None
+
+
+def _create(call: Call, shelf: Shelf, fields: JSONObject) -> JSONObject:
+    if "code" not in fields and not call.behaviour.create_missing_segment_codes:
+        raise Malformed("body")
+    segment = {
+        "id": str(uuid.uuid4()),
+        "code": fields.get("code") or _code_from(fields["name"], shelf),
+        "import_id": call.path["importId"].lower(),
+        **fields,
+        "updated_at": call.state.clock.now(),
+    }
+    shelf.add(segment)
+    return segment
+
+
+def _code_from(name: str, shelf: Shelf) -> str:
+    stem = re.sub("[^A-Za-z0-9]", "", name) or "segment"
+    candidates = (f"{stem}{number}" for number in count(2))
+    return stem if stem not in shelf else next(c for c in candidates if c not in shelf)
+
+
+def _update(call: Call, segment: JSONObject, fields: JSONObject) -> JSONObject:
+    segment.update(fields, updated_at=call.state.clock.now())
+    return segment
+
+
+def _batch_create(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+    return _create(call, shelf, _NEW_SEGMENT(operation["data"]))
+
+
+def _batch_update(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+    segment = shelf.by_code(operation["code"])
+    return _update(call, segment, _SEGMENT_CHANGES(operation["data"]))
+
+
+def _batch_delete(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+    segment = shelf.by_code(operation["code"])
+    shelf.remove(segment)
+    return segment
+
+
+_OPERATIONS: Mapping[str, Callable[[Call, Shelf, JSONObject], JSONObject]] = {
+    "Create": _batch_create,
+    "Update": _batch_update,
+    "Delete": _batch_delete,
+}
+
+_IMPORTS = "/audience-api/v1/imports"
+_SEGMENTS = f"{_IMPORTS}/{{importId}}/segments"
+_ONE_SEGMENT: Mapping[str, Handler] = {
+    "GET": get_segment,
+    "PATCH": update_segment,
+    "DELETE": delete_segment,
+}
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    _IMPORTS: {"GET": list_imports},
+    f"{_IMPORTS}/{{importId}}": {"GET": get_import},
+    _SEGMENTS: {
+        "GET": list_segments,
+        "POST": create_segment,
+        "PATCH": change_segments,
+    },
+    f"{_SEGMENTS}/{{segmentId}}": _ONE_SEGMENT,
+    f"{_SEGMENTS}/code/{{segmentCode}}": _ONE_SEGMENT,
+}

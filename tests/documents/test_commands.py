@@ -1,0 +1,56 @@
+"""The commands that the documents promise are those that the gate runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GATE = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+CHECKS = re.findall(r'"((?:pydocstyle|black|pyright)[^"]*)"', GATE)
+
+
+def test_the_gate_runs_three_checks() -> None:
+    """The search for the gate's checks finds them, so that the tests below can fail."""
+    assert CHECKS == [
+        "pydocstyle PermutiveAPI",
+        "black --check .",
+        "pyright PermutiveAPI",
+    ]
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("command", CHECKS)
+def test_a_document_names_every_check(document: str, command: str) -> None:
+    """Whoever follows the document runs what the gate runs."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert re.search(rf"^{re.escape(command)}$", text, re.MULTILINE)
+
+
+def test_the_readme_starts_with_the_two_commands() -> None:
+    """The first two commands of the README are the demo and the tests."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)[:2]
+    assert first.startswith("python3 -m venv .venv") and first.endswith("demo")
+    assert second.startswith("python3 -m venv .venv") and second.endswith("pytest")
+    assert second in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+def test_the_environment_template_names_every_variable() -> None:
+    """_env and the README name every variable that the library reads."""
+    settings = (ROOT / "PermutiveAPI" / "_Utils" / "settings.py").read_text()
+    variables = set(re.findall(r'"(PERMUTIVE_\w+)"', settings))
+    assert len(variables) == 8
+    for document in ("_env", "README.md"):
+        text = (ROOT / document).read_text(encoding="utf-8")
+        assert variables <= set(re.findall(r"PERMUTIVE_\w+", text))
+
+
+def test_the_version_has_an_entry_in_the_changelog() -> None:
+    """The changelog's newest entry is the version of pyproject.toml."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    version = re.search(r'^version = "(.*)"$', project, re.MULTILINE)
+    entry = re.search(r"^## \[(.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert version and entry and version[1] == entry[1]

@@ -1,0 +1,241 @@
+"""The arrows of the architecture, drawn from the real imports."""
+
+from __future__ import annotations
+
+from typing import Set
+
+import pytest
+
+from tests.meta.sources import (
+    COMMANDS,
+    calls_in,
+    foreign_imports_of,
+    imports_of,
+    modules,
+    own_imports_of,
+)
+
+UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
+SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
+RESOURCES = [
+    "Cohort",
+    "Workspace",
+    "Segmentation",
+    "Audience",
+    "Audience.Import",
+    "Audience.Segment",
+    "Audience.Source",
+    "Identify",
+    "Identify.Identity",
+    "Identify.Alias",
+]
+
+# Each module of _Utils, and which others it may know. The lower, the less.
+BELOW = {
+    "version": "",
+    "redaction": "",
+    "paths": "",
+    "encoding": "",
+    "decoding": "",
+    "list": "",
+    "file": "",
+    "settings": "",
+    "cancellation": "",
+    "log_redaction": "redaction",
+    "errors": "redaction",
+    "retry": "settings",
+    "credentials": "settings redaction",
+    "json": "encoding decoding file",
+    "batch": "settings redaction retry",
+    "transport": "cancellation errors log_redaction settings version",
+    "engine": "batch cancellation credentials redaction settings",
+    "http": "batch cancellation credentials engine errors json redaction retry settings transport",
+    "resource": "http batch credentials encoding errors json",
+    "collection": "json encoding decoding",
+}
+
+# A resource, and which other resources it may know.
+ABOVE = {
+    "Workspace": "Cohort Audience.Import Audience.Segment",
+    "Cohort": "",
+    "Segmentation": "",
+    "Audience": "",
+    "Audience.Import": "Audience Audience.Segment Audience.Source",
+    "Audience.Segment": "Audience",
+    "Audience.Source": "",
+    "Identify": "",
+    "Identify.Identity": "Identify Identify.Alias",
+    "Identify.Alias": "",
+}
+
+
+def test_every_module_has_its_place() -> None:
+    """No module stands outside the picture."""
+    known = {*(f"_Utils.{name}" for name in BELOW), *ABOVE, *SANDBOX, *COMMANDS}
+    known |= {"", "_Utils"}
+    assert set(modules()) == known
+
+
+@pytest.mark.parametrize("name", UTILS)
+def test_below(name: str) -> None:
+    """A module of _Utils imports only those below it, and no resource."""
+    allowed = {f"_Utils.{each}" for each in BELOW[name.partition(".")[2]].split()}
+    assert own_imports_of(name) - {"_Utils"} <= allowed
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_above(name: str) -> None:
+    """A resource imports only the resources that it is made of, beside _Utils."""
+    found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
+    assert found <= set(ABOVE[name].split())
+
+
+def test_no_circles() -> None:
+    """No module imports itself by way of others."""
+
+    def reached(name: str, seen: Set[str]) -> Set[str]:
+        for each in own_imports_of(name) - seen - {"", "_Utils"}:
+            seen.add(each)
+            reached(each, seen)
+        return seen
+
+    assert [name for name in modules() if name and name in reached(name, set())] == []
+
+
+SOURCES_OF_EFFECTS = {
+    "asyncio",
+    "builtins",
+    "concurrent",
+    "glob",
+    "http",
+    "io",
+    "logging",
+    "os",
+    "pathlib",
+    "queue",
+    "select",
+    "shutil",
+    "signal",
+    "socket",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib3",
+    "warnings",
+}
+EFFECTS = {"open", "print", "input", "datetime.now", "datetime.utcnow", "date.today"}
+PURE = ["retry", "encoding", "decoding", "paths", "redaction"]
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules(name: str) -> None:
+    """retry, encoding, decoding, paths and redaction do no I/O, read no clock and log nothing."""
+    foreign = {each.split(".")[0] for each in foreign_imports_of(f"_Utils.{name}")}
+    if (
+        name == "retry"
+    ):  # It tells errors apart by their classes, and may read settings.
+        kinds = {each for each in foreign_imports_of("_Utils.retry") if "." in each}
+        assert {each for each in kinds if each.startswith(("requests", "urllib3"))} <= {
+            "requests.exceptions",
+            "urllib3.exceptions",
+        }
+        foreign -= {"requests", "urllib3"}
+    else:
+        assert own_imports_of(f"_Utils.{name}") - {"_Utils"} == set()
+        assert "requests" not in foreign
+    assert not foreign & SOURCES_OF_EFFECTS
+    assert not calls_in(f"_Utils.{name}") & EFFECTS
+
+
+LIBRARY = sorted(set(modules()) - set(SANDBOX) - COMMANDS)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_only_transport_touches_connections(name: str) -> None:
+    """Only transport makes sessions and connections; cancellation alone ends them."""
+    found = foreign_imports_of(name)
+    connections = {
+        each
+        for each in found
+        if each.startswith(
+            (
+                "requests.adapters",
+                "requests.sessions",
+                "urllib3.connection",
+                "socket",
+                "ssl",
+                "http.",
+            )
+        )
+    }
+    used = {
+        each
+        for each in calls_in(name)
+        if each in ("requests.Session", "requests.session")
+    }
+    allowed = {
+        "_Utils.transport": connections | used,
+        "_Utils.cancellation": {"socket"},
+        "_Utils.retry": {"ssl"},  # For the classes of its errors.
+    }
+    assert connections | used <= allowed.get(name, set())
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_only_http_sleeps(name: str) -> None:
+    """Only http sleeps, and names the class of its thread pools."""
+    sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
+    pools = {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
+    if name == "_Utils.http":
+        assert sleeps == {"time.sleep"}
+        assert pools == {"concurrent.futures.ThreadPoolExecutor"}
+    else:
+        assert not sleeps | pools
+    assert not {each for each in calls_in(name) if each.endswith("threading.Thread")}
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_only_collection_imports_pandas(name: str) -> None:
+    """Only collection imports pandas, only settings dotenv, both inside functions; none numpy."""
+    found = {
+        (each.target.split(".")[0], each.at_module_level)
+        for each in imports_of(name)
+        if each.target.split(".")[0] in ("pandas", "numpy", "dotenv")
+    }
+    allowed = {
+        "_Utils.collection": {("pandas", False)},
+        "_Utils.settings": {("dotenv", False)},
+    }
+    assert found <= allowed.get(name, set())
+
+
+def test_errors_are_mapped_in_one_place() -> None:
+    """Only errors tells statuses apart into exceptions, only transport and http send."""
+    for name in LIBRARY:
+        if name not in ("_Utils.errors", "_Utils.http"):
+            assert "error_from_response" not in calls_in(name), name
+        if name not in ("_Utils.http", "_Utils.transport"):
+            assert "transport.send" not in calls_in(name), name
+
+
+def test_identifiers_become_urls_in_one_place() -> None:
+    """Only paths quotes identifiers; no resource puts a URL together by itself."""
+    for name in RESOURCES:
+        assert "quote" not in {each.split(".")[-1] for each in calls_in(name)}, name
+
+
+@pytest.mark.parametrize("name", SANDBOX)
+def test_sandbox_stands_alone(name: str) -> None:
+    """The sandbox imports nothing of the library outside its folder."""
+    assert {
+        each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"
+    } <= set()
+
+
+def test_library_does_not_need_the_sandbox() -> None:
+    """No module of the library imports the sandbox."""
+    for name in LIBRARY:
+        assert not [
+            each for each in own_imports_of(name) if each.split(".")[0] == "sandbox"
+        ], name

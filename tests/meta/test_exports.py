@@ -1,0 +1,199 @@
+"""The public surface: a sorted list, and every import path of the contract."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.resources
+import inspect
+import types
+from typing import Any, List
+
+import pytest
+
+import PermutiveAPI
+
+OF_5_4_4 = [
+    "Alias",
+    "Cohort",
+    "CohortList",
+    "Event",
+    "Identity",
+    "Import",
+    "ImportList",
+    "PermutiveAPIError",
+    "PermutiveAuthenticationError",
+    "PermutiveBadRequestError",
+    "PermutiveRateLimitError",
+    "PermutiveResourceNotFoundError",
+    "PermutiveServerError",
+    "Segment",
+    "SegmentList",
+    "Segmentation",
+    "Source",
+    "Workspace",
+    "WorkspaceList",
+]
+NEW = [
+    "BatchRequest",
+    "PermutiveConflictError",
+    "PermutiveConnectionError",
+    "PermutiveInvalidRequestError",
+    "PermutiveInvalidResponseError",
+    "PermutiveTimeoutError",
+    "Progress",
+    "RetryConfig",
+    "__version__",
+]
+
+PATHS = {
+    "PermutiveAPI": OF_5_4_4 + NEW,
+    "PermutiveAPI.Cohort": ["Cohort", "CohortList", "_API_ENDPOINT", "_API_PAYLOAD"],
+    "PermutiveAPI.Workspace": ["Workspace", "WorkspaceList"],
+    "PermutiveAPI.Segmentation": [
+        "Event",
+        "Segmentation",
+        "_API_ENDPOINT",
+        "_API_PAYLOAD",
+    ],
+    "PermutiveAPI.Audience": ["_API_ENDPOINT"],
+    "PermutiveAPI.Audience.Import": ["Import", "ImportList"],
+    "PermutiveAPI.Audience.Segment": ["Segment", "SegmentList", "_API_PAYLOAD"],
+    "PermutiveAPI.Audience.Source": ["Source"],
+    "PermutiveAPI.Identify": ["_API_ENDPOINT"],
+    "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
+    "PermutiveAPI.Identify.Alias": ["Alias"],
+    "PermutiveAPI._Utils.http": [
+        "get",
+        "post",
+        "patch",
+        "delete",
+        "request",
+        "DEFAULT_HEADERS",
+        "_with_retry",
+        "RetryConfig",
+        "MAX_RETRIES",
+        "BACKOFF_FACTOR",
+        "INITIAL_DELAY",
+        "PermutiveAPIError",
+        "PermutiveAuthenticationError",
+        "PermutiveBadRequestError",
+        "PermutiveConflictError",
+        "PermutiveConnectionError",
+        "PermutiveRateLimitError",
+        "PermutiveResourceNotFoundError",
+        "PermutiveServerError",
+        "PermutiveTimeoutError",
+        "raise_for_status",
+        "_extract_error_message",
+        "redact_message",
+        "redact_url",
+        "_redact_sensitive_data",
+        "BatchRequest",
+        "Progress",
+        "process_batch",
+        "to_payload",
+        "ThreadPoolExecutor",
+        "time",
+        "requests",
+    ],
+    "PermutiveAPI._Utils.json": [
+        "JSONSerializable",
+        "json_default",
+        "customJSONEncoder",
+        "to_payload",
+        "load_json_list",
+    ],
+    "PermutiveAPI._Utils.list": [
+        "chunk_list",
+        "convert_list",
+        "compare_list",
+        "merge_list",
+    ],
+    "PermutiveAPI._Utils.file": ["check_filepath", "split_filepath"],
+}
+
+
+def test_all_is_sorted_and_complete() -> None:
+    """__all__ is sorted, holds what the contract names, and nothing twice."""
+    assert PermutiveAPI.__all__ == sorted(OF_5_4_4 + NEW)
+
+
+def test_star_import_gives_what_all_says() -> None:
+    """Every name of __all__ can be imported, and no other public name stands beside them."""
+    names: "dict[str, Any]" = {}
+    exec("from PermutiveAPI import *", names)
+    assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
+    beside = {
+        name
+        for name, value in vars(PermutiveAPI).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert beside - set(PermutiveAPI.__all__) <= {"Any", "package_version"}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [(module, name) for module, names in PATHS.items() for name in names],
+)
+def test_import_paths(module: str, name: str) -> None:
+    """Everything can be imported from where the contract says."""
+    assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize(
+    "module", [each for each in PATHS if not each.startswith("PermutiveAPI._")]
+)
+def test_one_class_everywhere(module: str) -> None:
+    """A class that is public at the top level is the same one in its own module."""
+    for name in PATHS[module]:
+        if name in PermutiveAPI.__all__:
+            assert getattr(importlib.import_module(module), name) is getattr(
+                PermutiveAPI, name
+            )
+
+
+def test_dotted_path_of_identity_is_the_module() -> None:
+    """PermutiveAPI.Identify.Identity.http names the module's http: the class is not re-exported."""
+    from PermutiveAPI._Utils import http
+
+    package = importlib.import_module("PermutiveAPI.Identify")
+    assert inspect.ismodule(package.Identity)  # type: ignore[attr-defined]
+    assert PermutiveAPI.Identify.Identity.http is http  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("package", ["PermutiveAPI.Audience", "PermutiveAPI.Identify"])
+def test_packages_hold_the_endpoint_alone(package: str) -> None:
+    """The two packages of resources define the endpoint and nothing else."""
+    found = {
+        name
+        for name, value in vars(importlib.import_module(package)).items()
+        if not name.startswith("__") and not inspect.ismodule(value)
+    }
+    assert found == {"_API_ENDPOINT"}
+
+
+def test_default_headers() -> None:
+    """The default headers are the two documented ones."""
+    from PermutiveAPI._Utils import http
+
+    assert http.DEFAULT_HEADERS == {
+        "Accept": "application/json",
+        "Content-Type": "application/json",
+    }
+
+
+def test_typing_marker_ships() -> None:
+    """py.typed stands in the package."""
+    assert importlib.resources.files("PermutiveAPI").joinpath("py.typed").is_file()
+
+
+def test_metadata() -> None:
+    """The metadata name the package, its version, and the Python it needs."""
+    metadata = importlib.metadata.metadata("PermutiveAPI")
+    assert metadata["Name"] == "PermutiveAPI"
+    assert metadata["Version"] == PermutiveAPI.__version__
+    assert metadata["Requires-Python"] == ">=3.10"
+    required: List[str] = importlib.metadata.requires("PermutiveAPI") or []
+    plain = {each.split(">")[0] for each in required if "extra ==" not in each}
+    assert plain == {"requests", "pandas", "python-dotenv"}

@@ -1,0 +1,230 @@
+"""Habits of the house that a machine can check."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Iterator, List, Tuple
+
+import pytest
+
+import PermutiveAPI
+from tests.meta.sources import COMMANDS, ROOT, modules, tree_of
+
+LIBRARY = sorted(
+    name
+    for name in modules()
+    if name.split(".")[0] != "sandbox" and name not in COMMANDS
+)
+
+
+def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run code in a fresh interpreter, with warnings as errors."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_import_is_light(tmp_path: Path) -> None:
+    """Importing the package pulls in neither pandas, numpy, dotenv nor the sandbox's server."""
+    heavy = ["pandas", "numpy", "dotenv", "starlette", "uvicorn"]
+    code = f"import sys, PermutiveAPI; print([name for name in {heavy} if name in sys.modules])"
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
+
+
+def test_import_says_nothing_and_does_nothing(tmp_path: Path) -> None:
+    """Importing the package prints nothing, logs nothing, starts no thread and leaves no file."""
+    code = (
+        "import logging, threading\n"
+        "import PermutiveAPI\n"
+        "assert threading.active_count() == 1\n"
+        "assert not logging.getLogger().handlers\n"
+        "logger = logging.getLogger('PermutiveAPI')\n"
+        "assert [type(each) for each in logger.handlers] == [logging.NullHandler]\n"
+        "assert logger.level == logging.NOTSET and logger.propagate\n"
+        "logger.error('heard by nobody')\n"
+    )
+    done = run(code, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_no_assert_statements(name: str) -> None:
+    """The package holds no assert: python -O must change nothing."""
+    assert not [
+        node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Assert)
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(modules()))
+def test_no_star_imports_and_no_leftovers(name: str) -> None:
+    """No star import, no bare except, no TODO."""
+    for node in ast.walk(tree_of(name)):
+        if isinstance(node, ast.ImportFrom):
+            assert "*" not in [alias.name for alias in node.names]
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, node.lineno
+    text = modules()[name].read_text(encoding="utf-8")
+    assert not [
+        word for word in ("TODO", "FIXME", "XXX", "breakpoint(") if word in text
+    ]
+
+
+LEVELS = ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_logging_under_the_packages_own_name(name: str) -> None:
+    """Records go to the package's own logger, never to the root, with lazy arguments."""
+    for node in ast.walk(tree_of(name)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        called = ast.unparse(node.func)
+        assert called not in [f"logging.{level}" for level in LEVELS], node.lineno
+        assert called != "logging.basicConfig"
+        if called == "logging.getLogger":
+            assert node.args, f"the root logger in line {node.lineno}"
+        if called.startswith("logger.") and called.split(".")[1] in LEVELS:
+            text = node.args[0]
+            assert isinstance(text, ast.Constant), f"not lazy in line {node.lineno}"
+
+
+def test_one_logger() -> None:
+    """Every module that logs uses the logger "PermutiveAPI"."""
+    for name in LIBRARY:
+        module: Any = importlib.import_module(f"PermutiveAPI.{name}".rstrip("."))
+        logger = getattr(module, "logger", None)
+        assert logger is None or logger is logging.getLogger("PermutiveAPI"), name
+
+
+# --- Docstrings --------------------------------------------------------------------------------------
+
+
+def public() -> Iterator[Tuple[str, Any]]:
+    """Yield every public class and function of the library's modules, and their public members."""
+    for name in LIBRARY:
+        module = importlib.import_module(f"PermutiveAPI.{name}".rstrip("."))
+        yield module.__name__, module
+        for attribute, value in vars(module).items():
+            if (
+                attribute.startswith("_")
+                or getattr(value, "__module__", None) != module.__name__
+            ):
+                continue
+            if inspect.isclass(value) or inspect.isfunction(value):
+                yield f"{module.__name__}.{attribute}", value
+            if inspect.isclass(value):
+                for member, inner in vars(value).items():
+                    inner = getattr(inner, "__func__", getattr(inner, "fget", inner))
+                    if (
+                        not member.startswith("_")
+                        and inspect.isfunction(inner)
+                        and inner.__name__ != "<lambda>"
+                    ):
+                        yield f"{module.__name__}.{attribute}.{member}", inner
+
+
+LIKE_A_LIST = {name for name in dir(list) if not name.startswith("_")}
+EVERYTHING = dict(public())
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_docstrings(name: str) -> None:
+    """Every public name has a docstring: one sentence that ends, then the rest apart from it."""
+    if "ResourceList." in name and name.split(".")[-1] in LIKE_A_LIST:
+        return  # They say what list says.
+    text = inspect.getdoc(EVERYTHING[name])
+    assert text, f"{name} has no docstring"
+    lines = text.splitlines()
+    assert lines[0].rstrip().endswith((".", "::")), name
+    assert len(lines) == 1 or lines[1] == "", name
+
+
+HEADINGS = {
+    "Parameters",
+    "Attributes",
+    "Returns",
+    "Yields",
+    "Raises",
+    "Examples",
+    "Notes",
+    "See Also",
+    "Warns",
+}
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_numpy_sections(name: str) -> None:
+    """Sections are NumPy's, each heading underlined with as many dashes; none lists methods."""
+    lines = (inspect.getdoc(EVERYTHING[name]) or "").splitlines()
+    for heading, line in zip(lines, lines[1:]):
+        if line and set(line) == {"-"}:
+            assert heading in HEADINGS, (name, heading)
+            assert len(line) == len(heading), (name, heading)
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in EVERYTHING if inspect.isroutine(EVERYTHING[each])]
+)
+def test_documented_parameters_exist(name: str) -> None:
+    """Every parameter that a docstring describes is one of the signature."""
+    function = EVERYTHING[name]
+    lines = (inspect.getdoc(function) or "").splitlines()
+    if "Parameters" not in lines:
+        return
+    described: List[str] = []
+    for line in lines[lines.index("Parameters") + 2 :]:
+        if not line or line[0] == "-":
+            break
+        if line[0] != " ":
+            described += [
+                each.strip().lstrip("*") for each in line.split(":")[0].split(",")
+            ]
+    known = set(inspect.signature(function).parameters)
+    assert set(described) <= known
+
+
+def test_public_classes_and_errors_are_documented() -> None:
+    """Every name at the top level has a docstring of its own."""
+    for name in PermutiveAPI.__all__:
+        if name != "__version__":
+            assert vars(getattr(PermutiveAPI, name)).get("__doc__"), name
+    assert "threads" in (PermutiveAPI.__doc__ or "")
+
+
+def test_modules_say_what_they_are_for() -> None:
+    """Every module begins with its idea in one sentence."""
+    for name in modules():
+        text = ast.get_docstring(tree_of(name))
+        assert text, name
+        first = text.split("\n\n")[0].replace("\n", " ")
+        assert first.endswith((".", ":", "::")), (name, first)
+
+
+def test_modules_are_short() -> None:
+    """A module passes 300 lines only where it has a reason, and none passes 600."""
+    long = {
+        name: lines
+        for name, path in modules().items()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 300
+    }
+    assert set(long) <= {
+        "_Utils.http",
+        "_Utils.errors",
+        "_Utils.collection",
+        "_Utils.encoding",
+        "_Utils.transport",
+        "Audience.Segment",
+    }
+    assert all(lines <= 600 for lines in long.values())
+    assert (ROOT / "py.typed").is_file()

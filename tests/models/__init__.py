@@ -1,0 +1,1 @@
+"""Tests of the models as dataclasses: fields, defaults, texts."""

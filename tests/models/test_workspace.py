@@ -1,0 +1,273 @@
+"""Workspaces: the key that is never shown, caches, spellings, the top-level one."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import pprint
+import traceback
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from PermutiveAPI import (
+    Cohort,
+    CohortList,
+    Import,
+    ImportList,
+    Segment,
+    SegmentList,
+    Workspace,
+    WorkspaceList,
+)
+
+SECRET = "sup3r-s3cret"
+MAIN = Workspace("Main", "org", "org", SECRET)
+CHILD = Workspace("Child", "org", "child", SECRET)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        MAIN,
+        WorkspaceList([MAIN, CHILD]),
+        WorkspaceList([MAIN])[:],
+        [MAIN, CHILD],
+        (MAIN,),
+        {"main": MAIN},
+        {"list": WorkspaceList([MAIN])},
+        [WorkspaceList([MAIN])],
+        WorkspaceList([MAIN]).id_dictionary,
+    ],
+    ids=[
+        "one",
+        "list",
+        "slice",
+        "plain",
+        "tuple",
+        "dict",
+        "in dict",
+        "nested",
+        "index",
+    ],
+)
+def test_key_is_never_shown(shown: Any) -> None:
+    """No way to show a workspace, or what holds it, shows the key."""
+    texts = [
+        repr(shown),
+        str(shown),
+        f"{shown}",
+        f"{shown!r}",
+        "%s" % (shown,),
+        pprint.pformat(shown),
+    ]
+    texts.append("{!r}".format(shown))
+    assert not [text for text in texts if SECRET in text]
+    assert "Main" in repr(shown)
+
+
+def test_key_in_a_subclass_is_not_shown_either() -> None:
+    """A subclass of Workspace hides the key as well."""
+
+    class Own(Workspace):
+        pass
+
+    own = Own("Main", "org", "org", SECRET)
+    assert SECRET not in repr(own) + str(own)
+
+
+def test_to_json_keeps_the_key(tmp_path: Path) -> None:
+    """to_json keeps the key, so that a workspace can be read back."""
+    assert MAIN.to_json() == {
+        "name": "Main",
+        "organisation_id": "org",
+        "workspace_id": "org",
+        "api_key": SECRET,
+    }
+    assert Workspace.from_json(MAIN.to_json()) == MAIN
+    assert Workspace.from_json(json.dumps(MAIN.to_json())) == MAIN
+    both = WorkspaceList([MAIN, CHILD])
+    assert WorkspaceList.from_json(both.to_json()) == both
+    both.to_json_file(tmp_path / "workspaces.json")
+    assert WorkspaceList.from_json_file(tmp_path / "workspaces.json") == both
+
+
+@pytest.mark.parametrize(
+    "organisation",
+    ["organisation_id", "organization_id", "organisationID", "organizationID"],
+)
+@pytest.mark.parametrize("workspace", ["workspace_id", "workspaceID"])
+@pytest.mark.parametrize("key", ["api_key", "apiKey", "privateKey"])
+def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) -> None:
+    """from_json takes every spelling of credentials files, and leaves its argument untouched."""
+    data = {
+        "name": "Main",
+        organisation: "org",
+        workspace: "org",
+        key: SECRET,
+        "more": 1,
+    }
+    before = dict(data)
+    assert Workspace.from_json(data) == MAIN
+    assert data == before
+    path = tmp_path / "workspace.json"
+    path.write_text(json.dumps(data))
+    assert Workspace.from_json(path) == MAIN
+    assert WorkspaceList.from_json([data]) == [MAIN]
+    assert WorkspaceList.from_json(json.dumps([data])) == [MAIN]
+
+
+@pytest.mark.parametrize(
+    "missing", ["name", "organisation_id", "workspace_id", "api_key"]
+)
+def test_missing_fields(missing: str) -> None:
+    """A missing field is a TypeError that names it and does not show the key."""
+    data = {name: value for name, value in MAIN.to_json().items() if name != missing}
+    with pytest.raises(TypeError, match=missing) as caught:
+        Workspace.from_json(data)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("text", ['{"apiKey": "sup3r-s3cret"', '["sup3r-s3cret"]'])
+def test_broken_text(text: str) -> None:
+    """Text that cannot be read is a TypeError that does not show the key, nor do errors behind it."""
+    with pytest.raises(TypeError) as caught:
+        Workspace.from_json(text)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    assert caught.value.__context__ is None
+
+
+def test_is_top_level() -> None:
+    """A workspace is top-level when it is the organisation's own."""
+    assert MAIN.is_top_level is True
+    assert CHILD.is_top_level is False
+
+
+def test_master_workspace() -> None:
+    """The list names its top-level workspace, the first one of several."""
+    assert (
+        WorkspaceList([CHILD, MAIN, Workspace("x", "o", "o", "k")]).master_workspace
+        is MAIN
+    )
+
+
+@pytest.mark.parametrize("items", [[], [CHILD]])
+def test_no_master_workspace(items: List[Workspace]) -> None:
+    """Without a top-level workspace it is a ValueError."""
+    with pytest.raises(ValueError, match="^No top-level workspace found$"):
+        WorkspaceList(items).master_workspace
+
+
+def test_from_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """from_env gives the default workspace, and on the list all of them."""
+    path = tmp_path / "workspaces.json"
+    path.write_text(json.dumps([CHILD.to_json(), MAIN.to_json()]))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
+    assert Workspace.from_env() == MAIN
+    assert WorkspaceList.from_env() == [CHILD, MAIN]
+    assert isinstance(WorkspaceList.from_env(), WorkspaceList)
+
+
+@pytest.mark.parametrize("cls", [Workspace, WorkspaceList])
+def test_from_env_without_a_file(cls: Any) -> None:
+    """Without the variable the error names it."""
+    with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
+        cls.from_env()
+
+
+# --- What is remembered ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
+    """Replace the three lists, and tell with which arguments they were called."""
+    seen: List[Any] = []
+
+    def stand_in(owner: Any, result: Any) -> None:
+        def listing(*args: Any, **kwargs: Any) -> Any:
+            seen.append((owner.__name__, args, kwargs))
+            return result()
+
+        monkeypatch.setattr(owner, "list", listing)
+
+    stand_in(Cohort, CohortList)
+    stand_in(Import, ImportList)
+    stand_in(Segment, SegmentList)
+    return seen
+
+
+def test_arguments(calls: List[Any]) -> None:
+    """The lists are called with exactly the documented keywords."""
+    workspace = Workspace("Main", "org", "org", SECRET)
+    assert isinstance(workspace.cohorts(), CohortList)
+    workspace.cohorts(include_details=True)
+    assert isinstance(workspace.imports(), ImportList)
+    workspace.imports(include_details=True)
+    assert isinstance(workspace.segments("i"), SegmentList)
+    cohorts: Dict[str, Any] = {"include_child_workspaces": True, "api_key": SECRET}
+    assert calls == [
+        ("Cohort", (), {**cohorts, "include_details": False}),
+        ("Cohort", (), {**cohorts, "include_details": True}),
+        ("Import", (), {"api_key": SECRET, "include_details": False}),
+        ("Import", (), {"api_key": SECRET, "include_details": True}),
+        ("Segment", (), {"import_id": "i", "api_key": SECRET}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "other"),
+    [
+        ("cohorts", {}, {"include_details": True}),
+        ("imports", {}, {"include_details": True}),
+        ("segments", {"import_id": "a"}, {"import_id": "b"}),
+    ],
+)
+def test_caches(
+    calls: List[Any], method: str, arguments: Dict[str, Any], other: Dict[str, Any]
+) -> None:
+    """What was listed is remembered per argument, an empty list too, until it is forced."""
+    workspace = Workspace("Main", "org", "org", SECRET)
+    listing = getattr(workspace, method)
+    first = listing(**arguments)
+    assert listing(**arguments) is first
+    assert len(calls) == 1
+    second = listing(**other)
+    assert second is not first
+    assert len(calls) == 2
+    forced = listing(**arguments, force_refresh=True)
+    assert forced is not first
+    assert len(calls) == 3
+    assert listing(**arguments) is forced
+    assert listing(**other) is second
+    assert len(calls) == 3
+
+
+def test_caches_are_each_workspaces_own(calls: List[Any]) -> None:
+    """Two workspaces remember apart."""
+    Workspace("a", "o", "w", "k").cohorts()
+    Workspace("a", "o", "w", "k").cohorts()
+    assert len(calls) == 2
+
+
+def test_positional_arguments(calls: List[Any]) -> None:
+    """include_details and force_refresh may be given by position, as before."""
+    workspace = Workspace("Main", "org", "org", SECRET)
+    workspace.cohorts(True, True)
+    workspace.imports(True, True)
+    workspace.segments("i", True)
+    assert [kwargs.get("include_details") for _, _, kwargs in calls] == [
+        True,
+        True,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+)
+def test_copies(again: Any) -> None:
+    """A deep copy and a pickle equal the workspace, key included."""
+    assert again(MAIN) == MAIN
+    assert again(WorkspaceList([MAIN])) == [MAIN]

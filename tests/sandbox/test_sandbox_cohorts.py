@@ -1,0 +1,172 @@
+"""The sandbox's Cohorts API."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+COHORTS = "/cohorts-api/v2/cohorts/"
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
+UUID4 = re.compile(
+    "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+)
+
+
+def test_list_is_the_keys_workspace(call, child):
+    """A key lists its own workspace's cohorts, tens of them, without queries."""
+    for client, least in ((call, 25), (child, 10)):
+        cohorts = client("GET", COHORTS).json()
+        assert len(cohorts) >= least
+        assert len({cohort["workspace_id"] for cohort in cohorts}) == 1
+        assert not any("query" in cohort for cohort in cohorts)
+
+
+@pytest.mark.parametrize("path", ["/cohorts-api/v2/cohorts", COHORTS])
+def test_slash(call, path):
+    """The collection answers with and without a trailing slash."""
+    assert call("GET", path).status_code == 200
+    body = {"name": "S", "query": {}}
+    assert call("POST", path, json=body).status_code == 201
+
+
+@pytest.mark.parametrize("flag, more", [("true", True), ("false", False)])
+def test_child_workspaces(call, child, flag, more):
+    """include-child-workspaces adds the child's cohorts to the top-level list only."""
+    own, below = (len(client("GET", COHORTS).json()) for client in (call, child))
+    params = {"include-child-workspaces": flag}
+    assert len(call("GET", COHORTS, params=params).json()) == own + below * more
+    assert len(child("GET", COHORTS, params=params).json()) == below
+
+
+def test_created_cohort(call, sandbox):
+    """A created cohort has what the service sets: 201, integer code, Enabled, times."""
+    cohort = call.created(name="Né", tags=["a"], id="mine", code=1, state="Disabled")
+    assert UUID4.fullmatch(cohort["id"])
+    assert isinstance(cohort["code"], int) and cohort["code"] > 12_000
+    assert cohort["state"] == "Enabled"
+    assert cohort["name"] == "Né"
+    assert cohort["workspace_id"] == sandbox.credentials()[0]["workspace_id"]
+    assert TIMESTAMP.fullmatch(cohort["created_at"])
+    assert cohort["created_at"] == cohort["last_updated_at"]
+    assert not {"live_audience_size", "description"} & set(cohort)
+    assert call("GET", COHORTS + cohort["id"]).json() == cohort
+
+
+def test_seeded_cohorts(call):
+    """Seeded cohorts carry integer codes, nanoseconds and, unless lookalike, queries."""
+    kinds = set()
+    for listed in call("GET", COHORTS).json():
+        cohort = call("GET", COHORTS + listed["id"]).json()
+        kinds.add(cohort["segment_type"])
+        assert ("query" in cohort) == (cohort["segment_type"] != "lookalike")
+        assert isinstance(cohort["code"], int)
+        assert TIMESTAMP.fullmatch(cohort["created_at"])
+        assert cohort["created_at"] < cohort["last_updated_at"]
+    assert kinds == {"real_time", "lookalike"}
+
+
+@pytest.mark.parametrize(
+    "change, expected",
+    [
+        ({"name": "New"}, {"name": "New", "description": "d", "tags": ["t"]}),
+        ({"tags": []}, {"tags": [], "description": "d"}),
+        ({"description": None}, {"description": None, "tags": ["t"]}),
+        ({"tags": None, "name": None}, {"tags": ["t"], "name": "C"}),
+        ({"state": "Disabled"}, {"state": "Disabled"}),
+        ({"query": {"event": "E"}}, {"query": {"event": "E"}}),
+        ({"id": "other", "code": 5, "colour": "red"}, {"colour": None}),
+    ],
+)
+def test_patch(call, change, expected):
+    """PATCH changes what is sent, clears a null description, ignores the unknown."""
+    before = call.created(description="d", tags=["t"])
+    answer = call("PATCH", COHORTS + before["id"], json=change)
+    assert answer.status_code == 200
+    after = call("GET", COHORTS + before["id"]).json()
+    assert answer.json() == after
+    assert {name: after.get(name) for name in expected} == expected
+    assert (after["id"], after["code"]) == (before["id"], before["code"])
+    assert after["last_updated_at"] > before["last_updated_at"]
+
+
+def test_delete(call):
+    """A deleted cohort answers 200 with an empty body and is gone."""
+    path = COHORTS + call.created()["id"]
+    answer = call("DELETE", path)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert call("GET", path).status_code == 404
+    assert call("DELETE", path).status_code == 404
+
+
+def test_keys_reach(call, child):
+    """The top-level key changes the child's cohorts; the child's key only its own."""
+    above, below = call.created(), child.created()
+    assert call("PATCH", COHORTS + below["id"], json={"name": "N"}).status_code == 200
+    for verb in ("GET", "PATCH", "DELETE"):
+        answer = child(verb, COHORTS + above["id"], json={})
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": {}},
+        {"name": "n"},
+        {"name": " ", "query": {}},
+        {"name": 5, "query": {}},
+        {"name": "n", "query": "text"},
+        {"name": "n", "query": None},
+        {"name": "n", "query": {}, "tags": "t"},
+        {"name": "n", "query": {}, "tags": [1]},
+        {"name": "n", "query": {}, "description": 1},
+        ["name"],
+    ],
+)
+def test_malformed_create(call, body):
+    """A body of another structure is 400 with code 1002, and makes nothing."""
+    count = len(call("GET", COHORTS).json())
+    answer = call("POST", COHORTS, json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1002)
+    assert len(call("GET", COHORTS).json()) == count
+
+
+def test_malformed_state(call):
+    """A state outside Enabled and Disabled is refused, by name."""
+    path = COHORTS + call.created()["id"]
+    error = call("PATCH", path, json={"state": "On"}).json()["error"]
+    assert error["cause"] == "state: one of Enabled, Disabled is expected"
+
+
+@pytest.mark.parametrize(
+    "query, accepted",
+    [
+        ({"event": "Pageview", "frequency": {"equal_to": 1}}, True),
+        ({"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {}}]}, True),
+        ({"type": "users"}, False),
+        ({}, False),
+        ({"and": []}, False),
+        ({"and": [1]}, False),
+        ({"and": [{"in_segment": 1}], "event": "E"}, False),
+        ({"event": "E", "in_segment": 1}, False),
+    ],
+)
+def test_checked_queries(call, sandbox, query, accepted):
+    """On request the outer form of a query is checked; otherwise any object passes."""
+    body = {"name": "n", "query": query}
+    assert call("POST", COHORTS, json=body).status_code == 201
+    sandbox.check_queries = True
+    answer = call("POST", COHORTS, json=body)
+    assert answer.status_code == (201 if accepted else 400)
+    assert accepted or answer.json()["error"]["code"] == 1000
+    path = COHORTS + call.created(query={"event": "E"})["id"]
+    assert call("PATCH", path, json={"name": "m"}).status_code == 200
+
+
+def test_concurrent_creates(call):
+    """Creates from many threads all succeed, with distinct ids and codes."""
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda n: call.created(name=f"C{n}"), range(120)))
+    assert len({cohort["id"] for cohort in made}) == 120
+    assert len({cohort["code"] for cohort in made}) == 120
+    listed = {cohort["id"] for cohort in call("GET", COHORTS).json()}
+    assert {cohort["id"] for cohort in made} <= listed

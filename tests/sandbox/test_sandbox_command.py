@@ -1,0 +1,186 @@
+"""The command line."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import types
+from pathlib import Path
+
+import pytest
+import requests
+
+from PermutiveAPI.__main__ import main
+from PermutiveAPI.sandbox import Sandbox, command
+
+RUN = [sys.executable, "-W", "error", "-m", "PermutiveAPI", "sandbox"]
+LINES = 5
+
+
+@pytest.fixture
+def served():
+    """Start the command in a process of its own; give it and what it printed."""
+    arguments = ["--port", "0", "--latency-ms", "1", "--rate-limit", "3"]
+    with subprocess.Popen(
+        RUN + arguments,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process, "".join(process.stdout.readline() for _ in range(LINES))
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_and_stops(served, number):
+    """The command serves any client, limits its rate, and ends cleanly on a signal."""
+    process, printed = served
+    exports = dict(re.findall(r"^export (\w+)=(\S+)$", printed, re.M))
+    url = exports["PERMUTIVE_API_BASE_URL"]
+    credentials = Path(exports["PERMUTIVE_APPLICATION_CREDENTIALS"])
+    key = json.loads(credentials.read_text())[0]["api_key"]
+    assert f"API key: {key}" in printed
+    path = f"{url}/cohorts-api/v2/cohorts/"
+    with requests.Session() as session:
+        answers = [session.get(path, params={"k": key}, timeout=5) for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+        assert answers[3].headers["retry-after"] == "1"
+        process.send_signal(number)
+        rest, errors = process.communicate(timeout=5)
+    assert (process.returncode, rest, errors) == (0, "Stopped.\n", "")
+    assert not credentials.parent.exists()
+
+
+def test_port_in_use(sandbox):
+    """A port in use is one line on stderr and status 1."""
+    port = sandbox.base_url.rsplit(":", 1)[1]
+    done = subprocess.run(
+        [*RUN, "--port", port], capture_output=True, text=True, timeout=10
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"Port {port} on 127.0.0.1 is already in use. "
+        "Choose another port; 0 takes a free one.\n"
+    )
+
+
+def test_in_process(sandbox, capsys, monkeypatch):
+    """The options reach the sandbox, and the handlers of signals are restored."""
+    seen = []
+
+    def interrupt(sandbox, credentials):
+        seen.append(sandbox)
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return "served"
+
+    monkeypatch.setattr(command, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(command, "_greeting", interrupt)
+    before = signal.getsignal(signal.SIGINT)
+    options = ["--port", "0", "--latency-ms", "20", "--rate-limit", "100"]
+    assert main(["sandbox", *options, "--page-size", "7"]) == 0
+    (sandbox,) = seen
+    assert sandbox.latency_seconds == 0.02
+    assert (sandbox.rate_limit_per_second, sandbox.page_size) == (100, 7)
+    assert capsys.readouterr().out == "served\nStopped.\n"
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_greeting(sandbox, tmp_path):
+    """What is printed on starting can be pasted into another shell."""
+    text = command._greeting(sandbox, tmp_path / "a b.json")
+    assert text.count("\n") == LINES - 1
+    assert f"export PERMUTIVE_API_BASE_URL={sandbox.base_url}\n" in text
+    assert f"'{tmp_path}/a b.json'" in text
+
+
+@pytest.mark.parametrize(
+    "host, words", [("127.0.0.1", "already in use"), ("256.1.1.1", "Cannot listen on")]
+)
+def test_no_address(sandbox, capsys, host, words):
+    """An address that cannot be had is one line that says why."""
+    port = sandbox.base_url.rsplit(":", 1)[1]
+    assert main(["sandbox", "--host", host, "--port", port]) == 1
+    error = capsys.readouterr().err
+    assert words in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["sandbox", "--port", "65536"], "65536 is no port"),
+        (["sandbox", "--port", "x"], "--port"),
+        (["sandbox", "--latency-ms", "-1"], "no number from 0 up"),
+        (["sandbox", "--latency-ms", "nan"], "no number from 0 up"),
+        (["sandbox", "--latency-ms", "inf"], "no number from 0 up"),
+        (["sandbox", "--rate-limit", "0"], "no number from 1 up"),
+        (["sandbox", "--page-size", "0"], "no number from 1 up"),
+        ([], "COMMAND"),
+        (["nope"], "nope"),
+    ],
+)
+def test_wrong_arguments(capsys, arguments, words):
+    """A wrong argument is status 2 and a message that names it."""
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [(["--help"], ["demo", "sandbox", "extra"]), (["sandbox", "--help"], ["429"])],
+)
+def test_help(capsys, arguments, words):
+    """The help names the commands, and a command's help its options."""
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in words)
+
+
+def stand_in(monkeypatch, run_demo):
+    """Put a module in the place of the demo's."""
+    module = types.ModuleType("PermutiveAPI._demo")
+    module.run_demo = run_demo
+    monkeypatch.setitem(sys.modules, "PermutiveAPI._demo", module)
+
+
+def raising(error):
+    """Return a function that raises."""
+
+    def run():
+        raise error
+
+    return run
+
+
+def test_demo(monkeypatch):
+    """The command demo runs the demo and gives its status."""
+    stand_in(monkeypatch, lambda: 7)
+    assert main(["demo"]) == 7
+    stand_in(monkeypatch, raising(KeyboardInterrupt()))
+    assert main(["demo"]) == 130
+
+
+def test_missing_extra(monkeypatch, capsys):
+    """Without the extra the command says what to install; other defects stay loud."""
+    missing = ImportError('pip install "PermutiveAPI[sandbox]"', name="uvicorn")
+    stand_in(monkeypatch, raising(missing))
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err == 'pip install "PermutiveAPI[sandbox]"\n'
+    stand_in(monkeypatch, raising(ImportError("x", name="PermutiveAPI.Cohort")))
+    with pytest.raises(ImportError):
+        main(["demo"])
+
+
+def test_serve_takes_a_sandbox():
+    """A sandbox that runs already is not served a second time."""
+    with Sandbox() as running:
+        with pytest.raises(RuntimeError):
+            command.serve(running)

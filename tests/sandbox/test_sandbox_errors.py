@@ -1,0 +1,123 @@
+"""Keys, bodies and paths that the sandbox refuses."""
+
+import time
+import uuid
+
+import pytest
+import requests
+
+from PermutiveAPI.sandbox import cohorts
+
+UNKNOWN_ID = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
+
+COHORTS = "/cohorts-api/v2/cohorts/"
+PATHS = [
+    ("GET", COHORTS, True),
+    ("GET", "/audience-api/v1/imports", False),
+    ("POST", "/v2.0/identify", False),
+    ("POST", "/ccs/v1/segmentation", True),
+]
+
+
+@pytest.mark.parametrize("method, path, typed", PATHS)
+@pytest.mark.parametrize(
+    "options, code, cause",
+    [
+        ({}, 2004, None),
+        ({"params": {"k": ""}}, 2004, None),
+        ({"params": {"k": "wrong"}}, 2000, "This key does not exist."),
+        ({"headers": {"X-API-Key": "wrong"}}, 2000, "This key does not exist."),
+    ],
+)
+def test_keys(sandbox, method, path, typed, options, code, cause):
+    """A missing or wrong key is 401 in the documented envelope, on every API."""
+    answer = requests.request(method, sandbox.base_url + path, timeout=5, **options)
+    assert answer.status_code == 401
+    body = answer.json()
+    uuid.UUID(body["request_id"])
+    error = body["error"]
+    assert (error["status"], error["code"]) == ("Unauthorized", code)
+    assert error.get("cause") == cause
+    assert error["message"] and error["docs"].startswith("https://")
+    assert ("type" in error, "status_code" in error) == (typed, typed)
+    assert not typed or error["status_code"] == 401
+
+
+@pytest.mark.parametrize("name", ["api_key", "child_api_key"])
+def test_header_key(sandbox, name):
+    """The header X-API-Key opens what the query parameter opens."""
+    key = getattr(sandbox, name)
+    assert uuid.UUID(key).version == 4
+    url = sandbox.base_url + COHORTS
+    by_header = requests.get(url, headers={"X-API-Key": key}, timeout=5)
+    by_query = requests.get(url, params={"k": key}, timeout=5)
+    assert by_header.json() == by_query.json()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/nope", COHORTS + "nope", COHORTS + UNKNOWN_ID, COHORTS + "a/b"]
+    + ["/audience-api/v1/imports/", "/ccs/v1"],
+)
+def test_unknown_paths(call, path):
+    """An unknown path or id is 404 with code 3000 in the envelope."""
+    answer = call("GET", path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3000)
+
+
+@pytest.mark.parametrize(
+    "method, path, allowed",
+    [
+        ("PUT", COHORTS, "GET, POST"),
+        ("POST", COHORTS + "x", "GET, PATCH, DELETE"),
+        ("GET", "/v2.0/identify", "POST"),
+        ("OPTIONS", "/ccs/v1/segmentation", "POST"),
+        ("HEAD", "/audience-api/v1/imports", "GET"),
+    ],
+)
+def test_wrong_verbs(call, method, path, allowed):
+    """A verb that a path does not have is 405, and says which it has."""
+    answer = call(method, path)
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert method == "HEAD" or answer.json()["error"]["status"] == "Method Not Allowed"
+
+
+@pytest.mark.parametrize(
+    "body, code",
+    [
+        (b"", 1003),
+        (b"null", 1002),
+        (b"{", 1002),
+        (b"\xff", 1002),
+        (b'{"name": "n", "query": {"a": NaN}}', 1002),
+        (b'{"name": "\\ud800", "query": {}}', 1002),
+        (b"[" * 100_000, 1002),
+    ],
+)
+def test_bodies(call, body, code):
+    """A missing body is 1003, one that is no JSON 1002."""
+    answer = call("POST", COHORTS, data=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
+def test_escaped_text(call):
+    """Text sent as JSON escapes comes back as the same text."""
+    body = b'{"name": "\\u00e9\\ud83d\\ude00", "query": {}}'
+    assert call("POST", COHORTS, data=body).json()["name"] == "é\U0001f600"
+
+
+def test_list_flag(call):
+    """A flag of the cohort list that is neither true nor false is 400 with 1000."""
+    answer = call("GET", COHORTS, params={"include-child-workspaces": "1"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1000)
+
+
+def test_defect(call, monkeypatch, caplog):
+    """A defect of the sandbox itself is 500 with 5000, and loud in the log."""
+    monkeypatch.setattr(cohorts, "_cohort", lambda call: 1 / 0)
+    answer = call("GET", COHORTS + "x")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, 5000)
+    limit = time.monotonic() + 5
+    while "ZeroDivisionError" not in caplog.text:
+        assert time.monotonic() < limit
+        time.sleep(0.001)

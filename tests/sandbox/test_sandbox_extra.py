@@ -1,0 +1,76 @@
+"""The sandbox without its extra, and the plugin for pytest."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+import requests
+
+import PermutiveAPI
+
+pytest_plugins = ["PermutiveAPI.sandbox.pytest_plugin"]
+
+
+@pytest.fixture
+def fresh(monkeypatch):
+    """Let PermutiveAPI.sandbox be imported anew, and restore it afterwards."""
+    package = importlib.import_module("PermutiveAPI.sandbox")
+    monkeypatch.setattr(PermutiveAPI, "sandbox", package)
+    for name in list(sys.modules):
+        if name.startswith("PermutiveAPI.sandbox"):
+            monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_missing_package(fresh, monkeypatch, missing):
+    """Without a package of the extra the import names the extra."""
+    for name in list(sys.modules):
+        if name.split(".")[0] == missing:
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(
+        ImportError, match=r'pip install "PermutiveAPI\[sandbox\]"'
+    ) as e:
+        importlib.import_module("PermutiveAPI.sandbox")
+    assert e.value.name.split(".")[0] == missing
+
+
+def test_own_defect(fresh, monkeypatch):
+    """A missing module of the package itself is not taken for the extra."""
+    monkeypatch.setitem(sys.modules, "PermutiveAPI.sandbox.seed", None)
+    with pytest.raises(ModuleNotFoundError, match="seed"):
+        importlib.import_module("PermutiveAPI.sandbox")
+
+
+def test_command_without_extra():
+    """The command without the extra prints one line that names it, status 1."""
+    code = (
+        "import sys; sys.modules['uvicorn'] = None\n"
+        "from PermutiveAPI.__main__ import main; sys.exit(main(['sandbox']))"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=10)
+    assert done.returncode == 1
+    assert 'pip install "PermutiveAPI[sandbox]"' in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_imports_nothing_of_the_library():
+    """The sandbox imports no module of the package outside its folder."""
+    code = (
+        "import PermutiveAPI, sys; before = set(sys.modules)\n"
+        "import PermutiveAPI.sandbox.command, PermutiveAPI.sandbox.pytest_plugin\n"
+        "new = [n for n in set(sys.modules) - before if n.startswith('PermutiveAPI')]\n"
+        "print([n for n in new if not n.startswith('PermutiveAPI.sandbox')])"
+    )
+    run = [sys.executable, "-c", code]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_fixture(permutive_sandbox):
+    """The plugin's fixture is a running sandbox."""
+    answer = requests.get(permutive_sandbox.base_url, timeout=5)
+    assert answer.status_code == 401
+    assert len(permutive_sandbox.requests) == 1

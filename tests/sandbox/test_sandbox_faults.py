@@ -1,0 +1,152 @@
+"""Failures, waits and limits on request."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from PermutiveAPI.sandbox import Sandbox
+
+COHORTS = "/cohorts-api/v2/cohorts/"
+NEW = {"name": "n", "query": {}}
+
+
+def statuses(call, *requests):
+    """Send requests and return the statuses."""
+    return [call(method, path, json=NEW).status_code for method, path in requests]
+
+
+@pytest.mark.parametrize(
+    "fault, sent, expected",
+    [
+        ({}, [("GET", COHORTS)] * 2, [503, 200]),
+        ({"times": 2}, [("GET", COHORTS)] * 3, [503, 503, 200]),
+        ({"method": "post"}, [("GET", COHORTS), ("POST", COHORTS)], [200, 503]),
+        ({"path": "/cohorts-api/"}, [("GET", "/x"), ("GET", COHORTS)], [404, 503]),
+        (
+            {"status": 500, "method": "POST", "path": "/cohorts-api/"},
+            [("GET", COHORTS), ("POST", COHORTS), ("POST", COHORTS)],
+            [200, 500, 201],
+        ),
+    ],
+)
+def test_fail_next(call, sandbox, fault, sent, expected):
+    """A fault meets the next requests of its verb and path, as often as asked."""
+    sandbox.fail_next(**fault)
+    assert statuses(call, *sent) == expected
+
+
+def test_faults_queue(call, sandbox):
+    """Faults answer in the order in which they were asked for."""
+    sandbox.fail_next(status=500, times=2)
+    sandbox.fail_next(status=429)
+    assert statuses(call, *[("GET", COHORTS)] * 4) == [500, 500, 429, 200]
+
+
+def test_faults_change_nothing(call, sandbox):
+    """A request that meets a fault does not reach the service."""
+    before = call("GET", COHORTS).json()
+    sandbox.fail_next(status=500)
+    call("POST", COHORTS, json=NEW)
+    assert call("GET", COHORTS).json() == before
+
+
+@pytest.mark.parametrize(
+    "status, code, retry_after",
+    [
+        (400, 1000, None),
+        (401, 2000, None),
+        (403, 2001, None),
+        (404, 3000, None),
+        (409, 4000, None),
+        (429, 4290, "1"),
+        (500, 5000, None),
+        (503, 5030, "Wed, 21 Oct 2065 07:28:00 GMT"),
+        (599, 5990, "junk"),
+    ],
+)
+def test_fault_envelope(call, sandbox, status, code, retry_after):
+    """A fault answers the envelope for its status, and the Retry-After asked for."""
+    sandbox.fail_next(status=status, retry_after=retry_after)
+    answer = call("GET", COHORTS)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.headers.get("retry-after") == retry_after
+
+
+@pytest.mark.parametrize(
+    "fault, text, kind",
+    [
+        ({"status": 502, "body": "<p>Bad"}, "<p>Bad", "text/plain; charset=utf-8"),
+        (
+            {"status": 200, "body": "[", "content_type": "application/json"},
+            "[",
+            "application/json",
+        ),
+        ({"status": 204}, "", None),
+        ({"status": 200}, "", "text/plain; charset=utf-8"),
+    ],
+)
+def test_fault_body(call, sandbox, fault, text, kind):
+    """A fault answers the body and the type asked for."""
+    sandbox.fail_next(**fault)
+    answer = call("GET", COHORTS)
+    assert (answer.status_code, answer.text) == (fault["status"], text)
+    assert kind is None or answer.headers["content-type"] == kind
+
+
+@pytest.mark.parametrize(
+    "options, text",
+    [({"status": 199}, "status"), ({"status": 600}, "status"), ({"times": 0}, "times")],
+)
+def test_impossible_faults(options, text):
+    """A fault that cannot be is refused by name."""
+    with pytest.raises(ValueError, match=text):
+        Sandbox().fail_next(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"latency_seconds": -1}, {"rate_limit_per_second": 0}, {"page_size": 0}],
+)
+def test_impossible_behaviour(options):
+    """A behaviour that cannot be is refused by name."""
+    with pytest.raises(ValueError, match=next(iter(options))):
+        Sandbox(**options)
+
+
+def test_faults_count_under_load(call, sandbox):
+    """Of many requests at once exactly as many fail as asked for."""
+    sandbox.fail_next(status=503, times=20)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: call("GET", "/x"), range(60)))
+    assert sum(answer.status_code == 503 for answer in answers) == 20
+
+
+def test_latency(call, sandbox):
+    """Every answer waits as long as told, and requests wait side by side."""
+    sandbox.latency_seconds = 0.1
+    start = time.perf_counter()
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: call("GET", "/x"), range(8)))
+    assert 0.1 <= time.perf_counter() - start < 0.7
+
+
+@pytest.mark.parametrize("retry_after", ["1", "0.5", None])
+def test_rate_limit(call, sandbox, retry_after):
+    """Calls above the limit get 429 with the envelope; lifting it ends that."""
+    sandbox.rate_limit_per_second = 3
+    sandbox.retry_after = retry_after
+    answers = [call("GET", "/x") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [404] * 3 + [429] * 2
+    assert answers[4].json()["error"]["status"] == "Too Many Requests"
+    assert answers[4].headers.get("retry-after") == retry_after
+    sandbox.rate_limit_per_second = None
+    assert call("GET", "/x").status_code == 404
+
+
+def test_rate_limit_passes(call, sandbox):
+    """A second after a call its place is free again."""
+    sandbox.rate_limit_per_second = 1
+    assert statuses(call, *[("GET", COHORTS)] * 2) == [200, 429]
+    time.sleep(1.01)
+    assert statuses(call, ("GET", COHORTS)) == [200]

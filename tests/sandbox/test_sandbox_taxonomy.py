@@ -1,0 +1,228 @@
+"""The sandbox's Taxonomy API."""
+
+import base64
+import json
+import uuid
+
+import pytest
+
+UNKNOWN_ID = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
+
+IMPORTS = "/audience-api/v1/imports"
+
+
+def pages(call, path):
+    """Follow the pages of an import and return them."""
+    found, params = [], {}
+    while True:
+        page = call("GET", path, params=params).json()
+        found.append(page)
+        if "next_token" not in page["pagination"]:
+            return found
+        params = {"pagination_token": page["pagination"]["next_token"]}
+
+
+def add(call, path, **fields):
+    """Create a segment and return it."""
+    answer = call("POST", path, json={"name": "Seg", **fields})
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_imports(call, child):
+    """Both keys see the two imports; the child's view names where they come from."""
+    own, inherited = call.imports(), child.imports()
+    assert [i["id"] for i in own] == [i["id"] for i in inherited] and len(own) == 2
+    for seen, below in zip(own, inherited):
+        assert {"id", "name", "code", "relation", "identifiers", "source"} <= set(seen)
+        assert {"id", "state", "type"} <= set(seen["source"])
+        assert "inheritance" not in seen
+        assert below["inheritance"]["relation"] == "ancestor"
+        assert call("GET", f"{IMPORTS}/{seen['id']}").json() == seen
+        assert child("GET", f"{IMPORTS}/{seen['id']}").json() == below
+
+
+@pytest.mark.parametrize("number, total, sizes", [(0, 25, [20, 5]), (1, 60, [20] * 3)])
+def test_pages(call, number, total, sizes):
+    """Pages hold every segment once; only the last has no token; tokens are base64."""
+    found = pages(call, call.segments_path(number))
+    assert [len(page["elements"]) for page in found] == sizes
+    assert {page["pagination"]["total_count"] for page in found} == {total}
+    segments = [segment for page in found for segment in page["elements"]]
+    assert len({segment["id"] for segment in segments}) == total
+    assert len({segment["code"] for segment in segments}) == total
+    for segment in segments:
+        assert segment["code"].isalnum()
+        assert not {"created_at", "query"} & set(segment)
+        assert segment["import_id"] == call.imports()[number]["id"]
+    for page in found[:-1]:
+        base64.b64decode(page["pagination"]["next_token"], validate=True)
+
+
+def test_page_size(call, sandbox):
+    """The page size is what the sandbox is told, also while it runs."""
+    sandbox.page_size = 100
+    assert len(pages(call, call.segments_path(1))) == 1
+    sandbox.page_size = 7
+    assert len(pages(call, call.segments_path(1))) == 9
+
+
+def test_pages_stay_steady(call):
+    """A segment deleted between two pages neither hides nor repeats another."""
+    path = call.segments_path(0)
+    first = call("GET", path).json()
+    call("DELETE", f"{path}/{first['elements'][3]['id']}")
+    token = {"pagination_token": first["pagination"]["next_token"]}
+    second = call("GET", path, params=token).json()
+    ids = [s["id"] for s in first["elements"] + second["elements"]]
+    assert len(ids) == len(set(ids)) == 25
+
+
+@pytest.mark.parametrize("by", ["id", "code"])
+def test_segment_life(call, by):
+    """A segment is read, changed and deleted by id and by code alike."""
+    path = call.segments_path()
+    made = add(call, path, code="New1", description="d", cpm=2, categories=["c"], x=1)
+    assert made.pop("updated_at") < "9"
+    identifier = str(uuid.UUID(made.pop("id")))
+    assert made == {
+        "code": "New1",
+        "name": "Seg",
+        "import_id": path.split("/")[4],
+        "description": "d",
+        "cpm": 2,
+        "categories": ["c"],
+    }
+    one = f"{path}/code/New1" if by == "code" else f"{path}/{identifier}"
+    changed = call("PATCH", one, json={"name": "M", "code": "Other", "cpm": 0.0})
+    assert changed.status_code == 200
+    expected = {**made, "name": "M", "cpm": 0.0}
+    assert {name: changed.json()[name] for name in expected} == expected
+    assert call("GET", one).json() == changed.json()
+    deleted = call("DELETE", one)
+    assert (deleted.status_code, deleted.json()) == (200, changed.json())
+    assert call("GET", one).status_code == 404
+
+
+def test_duplicate_code(call):
+    """A code taken in the import is 409 with 4000, and free in the other import."""
+    body = {"name": "n", "code": "Twice"}
+    add(call, call.segments_path(0), **body)
+    answer = call("POST", call.segments_path(0), json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, 4000)
+    add(call, call.segments_path(1), **body)
+
+
+@pytest.mark.parametrize(
+    "name, code", [("Frequent Flyers", "FrequentFlyers"), ("é ü", "segment")]
+)
+def test_missing_code(call, sandbox, name, code):
+    """A segment without a code gets one from its name, or 400 when told so."""
+    path = call.segments_path()
+    made = [add(call, path, name=name)["code"] for _ in range(3)]
+    assert made == [code, f"{code}2", f"{code}3"]
+    sandbox.create_missing_segment_codes = False
+    answer = call("POST", path, json={"name": name})
+    assert (answer.status_code, answer.text) == (400, "Invalid value for: body")
+
+
+@pytest.mark.parametrize(
+    "method, path, options, part",
+    [
+        ("GET", "/nope", {}, "path parameter importId"),
+        ("GET", "/nope/segments", {}, "path parameter importId"),
+        ("GET", "/{id}/segments/nope", {}, "path parameter segmentId"),
+        *(
+            (
+                "GET",
+                "/{id}/segments",
+                {"params": {"pagination_token": token}},
+                "query parameter pagination_token",
+            )
+            for token in ("", "!", "YWJj", "é")
+        ),
+        *(
+            ("POST", "/{id}/segments", {"data": json.dumps(body)}, "body")
+            for body in (
+                {},
+                [],
+                {"name": "n", "code": "a b"},
+                {"name": "n", "code": 5},
+                {"name": "n", "code": "n", "cpm": "2"},
+                {"name": "n", "code": "n", "cpm": True},
+            )
+        ),
+        ("POST", "/{id}/segments", {}, "body"),
+        ("POST", "/{id}/segments", {"data": "{"}, "body"),
+        ("PATCH", "/{id}/segments", {"json": {"operations": [{}]}}, "body"),
+        ("PATCH", "/{id}/segments/code/700100", {"json": {"name": ""}}, "body"),
+    ],
+)
+def test_malformed(call, method, path, options, part):
+    """Malformed input is 400 in plain text that names the part."""
+    path = path.format(id=call.imports()[1]["id"])
+    answer = call(method, IMPORTS + path, **options)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text == f"Invalid value for: {part}"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [f"/{UNKNOWN_ID}", f"/{UNKNOWN_ID}/segments", "/{id}/segments/code/none"]
+    + [f"/{{id}}/segments/{UNKNOWN_ID}", "/{id}/segments/code/a%2Fb"],
+)
+def test_unknown(call, path):
+    """An unknown import or segment is 404 with code 3000, in JSON."""
+    answer = call("GET", IMPORTS + path.format(id=call.imports()[0]["id"]))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3000)
+
+
+def operation(kind, code, **data):
+    """Return one operation of a batch."""
+    if kind == "Create":
+        return {"operation": kind, "data": {"code": code, **data}}
+    return {"operation": kind, "code": code, "data": data}
+
+
+def test_batch(call):
+    """A batch creates, updates and deletes, and answers the segments."""
+    path = call.segments_path(1)
+    operations = [
+        operation("Create", "B1", name="n", cpm=1),
+        operation("Update", "700100", name="m"),
+        operation("Delete", "700101"),
+    ]
+    answer = call("PATCH", path, json={"operations": operations})
+    assert answer.status_code == 200
+    codes = [item["code"] for item in answer.json()["items"]]
+    assert codes == ["B1", "700100", "700101"]
+    assert call("GET", f"{path}/code/B1").json()["cpm"] == 1
+    assert call("GET", f"{path}/code/700100").json()["name"] == "m"
+    assert call("GET", f"{path}/code/700101").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "operations, status",
+    [
+        ([operation("Create", "700102", name="n")], 409),
+        ([operation("Update", "none", name="n")], 404),
+        ([operation("Delete", "none")], 404),
+        ([operation("Create", "B2")], 400),
+        ([{"operation": "Create"}], 400),
+        ([operation("Delete", "700102")] * 5001, 400),
+    ],
+)
+def test_failed_batch(call, operations, status):
+    """A batch that cannot be carried out whole changes nothing."""
+    path = call.segments_path(1)
+    before = pages(call, path)
+    operations = [operation("Create", "B1", name="n"), *operations]
+    answer = call("PATCH", path, json={"operations": operations})
+    assert answer.status_code == status
+    assert pages(call, path) == before
+
+
+def test_child_writes(child):
+    """The child's key writes in every import that it lists."""
+    assert add(child, child.segments_path(), code="FromBelow")["code"] == "FromBelow"

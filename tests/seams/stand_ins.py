@@ -1,0 +1,128 @@
+"""What users of release 5.4.4 put in the library's way: answers, helpers and executors."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from typing import Any, Callable, Dict, List, Optional
+
+import requests
+
+KEY = "11111111-2222-4333-8444-555555555555"
+URL = "https://api.permutive.app/thing"
+
+COHORTS = "https://api.permutive.app/cohorts-api/v2/cohorts/"
+IMPORTS = "https://api.permutive.app/audience-api/v1/imports"
+IDENTIFY = "https://api.permutive.com/v2.0/identify"
+SEGMENTATION = "https://api.permutive.app/ccs/v1/segmentation"
+
+COHORT: Dict[str, Any] = {
+    "id": "c-1",
+    "name": "Readers",
+    "code": 12345,
+    "query": {"type": "users"},
+    "tags": ["a"],
+    "workspace_id": "w-1",
+    "request_id": "r-1",
+    "created_at": "2022-09-22T15:44:29.513211710Z",
+    "last_updated_at": "2022-09-23T15:44:29.513214670Z",
+}
+SEGMENT: Dict[str, Any] = {
+    "id": "s-1",
+    "code": "1234",
+    "name": "Flyers",
+    "import_id": "i-1",
+    "description": "d",
+    "cpm": 2.0,
+    "categories": ["c"],
+    "updated_at": "2022-09-22T15:44:29Z",
+}
+IMPORT: Dict[str, Any] = {
+    "id": "i-1",
+    "name": "Partner",
+    "code": "partner",
+    "relation": "3rd",
+    "identifiers": ["appnexus"],
+    "source": {"id": "src", "state": {"type": "active"}, "type": "live_ramp_3p"},
+}
+
+
+class OnlyJson:
+    """An answer of which nothing but ``json()`` works."""
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+
+    def json(self) -> Any:
+        """Return the body."""
+        return self._body
+
+    def __getattr__(self, name: str) -> Any:
+        """Fail the test: nothing else of an answer is to be read."""
+        raise AssertionError(f"the answer's {name!r} was touched")
+
+
+def bare(status: int) -> requests.Response:
+    """Return a response with nothing but a status code."""
+    response = requests.Response()
+    response.status_code = status
+    return response
+
+
+def with_body(status: int, body: bytes = b"{}") -> requests.Response:
+    """Return a response with a status code and content."""
+    response = bare(status)
+    response._content = body
+    return response
+
+
+class UrlOnly:
+    """A request of which nothing but the url is known."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+class Recorder:
+    """A function that records its calls and answers from a script; the last answer repeats."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: List[Any] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Record the call and answer or raise what is next."""
+        with self._lock:
+            self.calls.append((args, kwargs))
+            more = len(self.answers) > 1
+            answer = self.answers.pop(0) if more else self.answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+
+class DoneExecutor:
+    """An executor with the least that one may have: its futures are done when they are given."""
+
+    made: List[Any] = []
+
+    def __init__(self, max_workers: Optional[int]) -> None:
+        self.made.append(max_workers)
+
+    def __enter__(self) -> "DoneExecutor":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        return None
+
+    def submit(
+        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> "Future[Any]":
+        """Call the function here and now."""
+        future: "Future[Any]" = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future

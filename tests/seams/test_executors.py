@@ -1,0 +1,298 @@
+"""Stand-ins for ``http.ThreadPoolExecutor``."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Callable, Dict, List
+from unittest.mock import patch
+
+import pytest
+
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    Event,
+    Identity,
+    Import,
+    Progress,
+    Segment,
+    Segmentation,
+)
+from PermutiveAPI._Utils import http
+from tests.seams.stand_ins import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
+
+BODY = {**IMPORT, **SEGMENT, **COHORT}
+
+BATCHES: Dict[str, Callable[..., Any]] = {
+    "process_batch": lambda **o: http.process_batch(
+        [BatchRequest("GET", "https://host/x")], api_key=KEY, **o
+    ),
+    "Identity.batch_identify": lambda **o: Identity.batch_identify(
+        [Identity("u", [])], api_key=KEY, **o
+    ),
+    "Segmentation.batch_send": lambda **o: Segmentation.batch_send(
+        [Segmentation([Event("e", "t")], "u")], api_key=KEY, **o
+    ),
+    "Cohort.batch_create": lambda **o: Cohort.batch_create(
+        [Cohort("n", query={"q": 1})], api_key=KEY, **o
+    ),
+    "Cohort.batch_update": lambda **o: Cohort.batch_update(
+        [Cohort("n", id="1")], api_key=KEY, **o
+    ),
+    "Cohort.batch_delete": lambda **o: Cohort.batch_delete(
+        [Cohort("n", id="1")], api_key=KEY, **o
+    ),
+    "Segment.batch_create": lambda **o: Segment.batch_create(
+        [Segment("c", "n", "i")], api_key=KEY, **o
+    ),
+    "Segment.batch_update": lambda **o: Segment.batch_update(
+        [Segment("c", "n", "i", "s")], api_key=KEY, **o
+    ),
+    "Segment.batch_delete": lambda **o: Segment.batch_delete(
+        [Segment("c", "n", "i", "s")], api_key=KEY, **o
+    ),
+    "Import.batch_get_by_id": lambda **o: Import.batch_get_by_id(
+        ["i"], api_key=KEY, **o
+    ),
+}
+
+
+@pytest.fixture
+def request_stub(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """A replaced ``http.request`` that answers for every model."""
+    stub = Recorder(OnlyJson(BODY))
+    monkeypatch.setattr(http, "request", stub)
+    return stub
+
+
+@pytest.mark.parametrize("workers", [1, 4, 500, None])
+@pytest.mark.parametrize("name", BATCHES)
+def test_max_workers_as_given(
+    name: str, workers: Any, executors: List[Any], request_stub: Recorder
+) -> None:
+    """The executor is made with max_workers as given, also when there are fewer requests."""
+    succeeded, failures = BATCHES[name](max_workers=workers)
+    assert (len(succeeded), failures) == (1, [])
+    assert executors == [workers]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_max_workers_of_the_environment(
+    name: str,
+    executors: List[Any],
+    request_stub: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A left-out max_workers is PERMUTIVE_BATCH_MAX_WORKERS."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", " 7 ")
+    if name == "process_batch":
+        BATCHES[name](max_workers=None)
+    else:
+        BATCHES[name]()
+    assert executors == [7]
+
+
+def test_only_the_one_argument(
+    monkeypatch: pytest.MonkeyPatch, request_stub: Recorder
+) -> None:
+    """The executor gets max_workers by keyword and no other argument."""
+    made: List[Any] = []
+
+    def factory(*args: Any, **kwargs: Any) -> ThreadPoolExecutor:
+        made.append((args, kwargs))
+        return ThreadPoolExecutor(*args, **kwargs)
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", factory)
+    BATCHES["process_batch"](max_workers=3)
+    assert made == [((), {"max_workers": 3})]
+
+
+def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
+    """``mock.patch`` by dotted path wraps the executor."""
+    with patch(
+        "PermutiveAPI._Utils.http.ThreadPoolExecutor", wraps=ThreadPoolExecutor
+    ) as executor:
+        BATCHES["Identity.batch_identify"](max_workers=2)
+    executor.assert_called_once_with(max_workers=2)
+
+
+def test_everything_runs_in_the_stand_in(
+    executors: List[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With futures that are done at once no thread is started, and callbacks still count up."""
+    threads: List[Any] = []
+    events: List[Any] = []
+
+    def stub(*args: Any, **kwargs: Any) -> Any:
+        threads.append(threading.current_thread())
+        if args[2].endswith("3"):
+            raise RuntimeError("boom")
+        return args[2]
+
+    monkeypatch.setattr(http, "request", stub)
+
+    def succeeded(response: Any) -> None:
+        events.append(("callback", response[-1]))
+
+    def failed(error: Exception) -> None:
+        events.append(("error_callback", str(error)))
+
+    requests_ = [
+        BatchRequest(
+            "GET", f"https://host/{n}", callback=succeeded, error_callback=failed
+        )
+        for n in range(5)
+    ]
+
+    def progressed(progress: Progress) -> None:
+        events.append(("progress", progress.completed))
+        assert progress.total == 5
+        assert progress.batch_request is requests_[progress.completed - 1]
+
+    responses, errors = http.process_batch(
+        requests_, api_key=KEY, max_workers=1, progress_callback=progressed
+    )
+    assert [each[-1] for each in responses] == list("0124")
+    assert [(request, str(error)) for request, error in errors] == [
+        (requests_[3], "boom")
+    ]
+    assert set(threads) == {threading.current_thread()}
+    assert events == [
+        ("callback", "0"),
+        ("progress", 1),
+        ("callback", "1"),
+        ("progress", 2),
+        ("callback", "2"),
+        ("progress", 3),
+        ("error_callback", "boom"),
+        ("progress", 4),
+        ("callback", "4"),
+        ("progress", 5),
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50, 500])
+def test_many_requests_on_done_futures(
+    count: int, executors: List[Any], request_stub: Recorder
+) -> None:
+    """However many requests there are, each is submitted and counted once."""
+    seen: List[int] = []
+    identities = [Identity(f"u{n}", []) for n in range(count)]
+    responses, failures = Identity.batch_identify(
+        identities,
+        api_key=KEY,
+        max_workers=4,
+        progress_callback=lambda progress: seen.append(progress.completed),
+    )
+    assert (len(responses), failures) == (count, [])
+    assert seen == list(range(1, count + 1))
+    assert len(request_stub.calls) == count
+
+
+def test_one_thread_at_a_time(
+    monkeypatch: pytest.MonkeyPatch, request_stub: Recorder
+) -> None:
+    """An executor that completes in its own thread and its own order will do."""
+
+    class Backwards:
+        def __init__(self, max_workers: Any) -> None:
+            self.waiting: List[Any] = []
+            self.inner = ThreadPoolExecutor(max_workers)
+
+        def __enter__(self) -> "Backwards":
+            return self
+
+        def __exit__(self, *exception: Any) -> None:
+            self.inner.__exit__(None, None, None)
+
+        def submit(
+            self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+        ) -> "Future[Any]":
+            return self.inner.submit(fn, *args, **kwargs)
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", Backwards)
+    bodies, failures = Segmentation.batch_send(
+        [Segmentation([], f"u{n}") for n in range(30)], api_key=KEY, max_workers=5
+    )
+    assert (len(bodies), failures) == (30, [])
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+@pytest.mark.parametrize("name", BATCHES)
+def test_too_few_workers(
+    name: str, workers: int, executors: List[Any], request_stub: Recorder
+) -> None:
+    """A max_workers below 1 is a ValueError that names it, and nothing is sent."""
+    with pytest.raises(ValueError, match="max_workers"):
+        BATCHES[name](max_workers=workers)
+    assert (executors, request_stub.calls) == ([], [])
+
+
+EMPTY: List[Callable[[], Any]] = [
+    lambda: http.process_batch([], api_key=KEY, max_workers=4),
+    lambda: Cohort.batch_create([], api_key=KEY),
+    lambda: Cohort.batch_update(iter([]), api_key=KEY),
+    lambda: Cohort.batch_delete((), api_key=KEY),
+    lambda: Segment.batch_create([], api_key=KEY),
+    lambda: Identity.batch_identify([], api_key=KEY),
+    lambda: Segmentation.batch_send([], api_key=KEY),
+]
+
+
+@pytest.mark.parametrize("call", EMPTY)
+def test_an_empty_batch(call: Callable[[], Any], executors: List[Any]) -> None:
+    """An empty batch is two empty lists and starts no executor."""
+    assert call() == ([], [])
+    assert executors == []
+
+
+def test_removing_the_stand_in(request_stub: Recorder) -> None:
+    """When the stand-in is gone, batches run on threads again, and leave none behind."""
+    with patch.object(http, "ThreadPoolExecutor", wraps=ThreadPoolExecutor):
+        BATCHES["Cohort.batch_create"](max_workers=1)
+    names: List[str] = []
+    inner = request_stub
+
+    def stub(*args: Any, **kwargs: Any) -> Any:
+        names.append(threading.current_thread().name)
+        return inner(*args, **kwargs)
+
+    with patch.object(http, "request", stub):
+        BATCHES["Cohort.batch_create"](max_workers=1)
+    assert http.ThreadPoolExecutor is ThreadPoolExecutor
+    assert names and names[0] != threading.current_thread().name
+    assert not [each for each in threading.enumerate() if each.name in names]
+
+
+def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
+    """With real threads too, callbacks run in the caller's thread."""
+    threads: List[Any] = []
+
+    def note(value: Any) -> None:
+        threads.append(threading.current_thread())
+
+    requests_ = [
+        BatchRequest("GET", f"https://host/{n}", callback=note) for n in range(8)
+    ]
+    http.process_batch(requests_, api_key=KEY, max_workers=4, progress_callback=note)
+    assert len(threads) == 16
+    assert set(threads) == {threading.current_thread()}
+
+
+def test_a_raising_callback_does_not_sink_the_batch(
+    request_stub: Recorder, executors: List[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A callback that raises is logged, and the batch goes on."""
+
+    def broken(value: Any) -> None:
+        raise RuntimeError("broken callback")
+
+    requests_ = [
+        BatchRequest("GET", f"https://host/{n}", callback=broken) for n in range(3)
+    ]
+    responses, errors = http.process_batch(
+        requests_, api_key=KEY, max_workers=1, progress_callback=broken
+    )
+    assert (len(responses), errors) == (3, [])
+    assert caplog.text.count("RuntimeError: broken callback") == 6

@@ -1,0 +1,624 @@
+"""Replaced functions of ``http`` and of ``requests`` take effect, and give way when they are removed."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Dict, List, Tuple
+from unittest.mock import MagicMock, patch
+
+import pytest
+import requests
+
+from PermutiveAPI import (
+    Alias,
+    BatchRequest,
+    Cohort,
+    Event,
+    Identity,
+    Import,
+    PermutiveAPIError,
+    PermutiveBadRequestError,
+    PermutiveConnectionError,
+    PermutiveRateLimitError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    Segment,
+    Segmentation,
+)
+from PermutiveAPI._Utils import http
+from tests.seams.stand_ins import (
+    COHORT,
+    COHORTS,
+    IDENTIFY,
+    IMPORT,
+    IMPORTS,
+    KEY,
+    SEGMENT,
+    SEGMENTATION,
+    URL,
+    OnlyJson,
+    Recorder,
+    UrlOnly,
+    bare,
+    with_body,
+)
+from tests.support.scripted import ScriptedServer, answer
+
+VERBS = ("get", "post", "patch", "delete")
+
+
+def _call(verb: str, url: str = URL) -> requests.Response:
+    arguments = {"data": {"a": 1}} if verb in ("post", "patch") else {}
+    return getattr(http, verb)(api_key=KEY, url=url, **arguments)
+
+
+# --- requests.get and its like -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("owner", [http.requests, requests, "dotted", "package"])
+def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
+    """A replaced function of requests answers the verb, wherever it is named."""
+    if owner == "dotted":
+        patching = patch(f"PermutiveAPI._Utils.http.requests.{verb}")
+    elif owner == "package":
+        patching = patch(f"requests.{verb}")
+    else:
+        patching = patch.object(owner, verb)
+    with patching as stand_in:
+        stand_in.return_value = bare(200)
+        assert _call(verb) is stand_in.return_value
+    (url,), kwargs = stand_in.call_args
+    assert url == URL
+    assert kwargs["params"] == {"k": KEY}
+    assert kwargs["headers"] == http.DEFAULT_HEADERS
+    assert kwargs["timeout"] == 10.0
+    assert set(kwargs) - {"json"} == {"params", "headers", "timeout"}
+    assert kwargs.get("json") == ({"a": 1} if verb in ("post", "patch") else None)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_request_uses_the_replaced_verb(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``request`` calls the replaced function of its verb with all that it was given."""
+    stand_in = Recorder(bare(200))
+    monkeypatch.setattr(http.requests, verb, stand_in)
+    http.request(
+        verb.upper(),
+        KEY,
+        URL,
+        params={"p": "1"},
+        json={"a": 1},
+        headers={"X-Own": "1"},
+        timeout=3.5,
+    )
+    assert stand_in.calls == [
+        (
+            (URL,),
+            {
+                "params": {"p": "1", "k": KEY},
+                "json": {"a": 1},
+                "headers": {**http.DEFAULT_HEADERS, "X-Own": "1"},
+                "timeout": 3.5,
+            },
+        )
+    ]
+
+
+def test_own_headers_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers of the caller win over the default ones, which stay as they are."""
+    stand_in = Recorder(bare(200))
+    monkeypatch.setattr(requests, "get", stand_in)
+    http.request("get", KEY, URL, headers={"Accept": "text/csv"})
+    assert stand_in.calls[0][1]["headers"]["Accept"] == "text/csv"
+    assert http.DEFAULT_HEADERS["Accept"] == "application/json"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_removing_a_replaced_verb_restores_the_pool(
+    verb: str, server: ScriptedServer
+) -> None:
+    """When the stand-in is gone, calls go over one pooled connection again."""
+    _call(verb)
+    before = server.connections
+    with patch.object(requests, verb, return_value=bare(200)):
+        _call(verb)
+    assert len(server.seen) == 1
+    _call(verb)
+    _call(verb)
+    assert [seen.method for seen in server.seen] == [verb.upper()] * 3
+    assert server.connections == before
+
+
+def test_a_replaced_verb_leaves_the_others(server: ScriptedServer) -> None:
+    """Where only one verb is replaced, the others reach the service."""
+    with patch.object(requests, "get", return_value=bare(200)):
+        _call("get")
+        _call("delete")
+    assert [seen.method for seen in server.seen] == ["DELETE"]
+
+
+@pytest.mark.parametrize(
+    "status, error, text",
+    [
+        (400, PermutiveBadRequestError, "400 Bad Request: "),
+        (404, PermutiveResourceNotFoundError, "Resource not found."),
+        (418, PermutiveAPIError, "An unexpected error occurred: "),
+        (429, PermutiveRateLimitError, "Retry limit exceeded."),
+        (503, PermutiveServerError, "503: API unavailable after retries."),
+    ],
+)
+@pytest.mark.parametrize("verb", VERBS)
+def test_bare_answers_with_a_failing_status(
+    verb: str, status: int, error: Any, text: str, waits: List[float]
+) -> None:
+    """A bare ``requests.Response()`` with a status code maps to the error of its status."""
+    with patch.object(requests, verb, return_value=bare(status)) as stand_in:
+        with pytest.raises(error) as caught:
+            _call(verb)
+    assert caught.value.status == status
+    assert str(caught.value).startswith(text)
+    repeated = status in (429, 503)
+    assert stand_in.call_count == (3 if repeated else 1)
+    assert len(waits) == (2 if repeated else 0)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 418, 429, 500])
+def test_answers_whose_request_has_only_a_url(
+    verb: str, status: int, waits: List[float]
+) -> None:
+    """An answer whose ``request`` has a url and nothing else is mapped, its key redacted."""
+    response: Any = with_body(status, b'{"error": {"cause": "no"}}')
+    response.request = UrlOnly(f"{URL}?k={KEY}")
+    with patch.object(requests, verb, return_value=response):
+        with pytest.raises(PermutiveAPIError) as caught:
+            _call(verb)
+    assert caught.value.url == f"{URL}?k=[REDACTED]"
+    assert KEY not in str(caught.value)
+    assert "no" in str(caught.value)
+
+
+def test_bad_request_text() -> None:
+    """The text of a 400 is "400 Bad Request: <cause> [URL: <redacted url>]"."""
+    response: Any = with_body(400, b'{"error": {"cause": "name is missing"}}')
+    response.request = UrlOnly(f"{URL}?k={KEY}&page=2")
+    with patch.object(requests, "get", return_value=response):
+        with pytest.raises(PermutiveBadRequestError) as caught:
+            _call("get")
+    assert str(caught.value).startswith(
+        f"400 Bad Request: name is missing [URL: {URL}?k=[REDACTED]&page=2]"
+    )
+
+
+def test_answers_in_turn(waits: List[float]) -> None:
+    """``side_effect`` with a failing answer first is tried again until one succeeds."""
+    answers = [bare(500), bare(429), bare(200)]
+    with patch("requests.get", side_effect=list(answers)) as stand_in:
+        assert http.get(KEY, URL) is answers[2]
+    assert stand_in.call_count == 3
+    assert len(waits) == 2
+
+
+def test_refused_connection_is_tried_again(waits: List[float]) -> None:
+    """A read that fails without an answer is repeated, then raises with the failure's own text."""
+    with patch("requests.get", side_effect=requests.ConnectionError("boom")) as get:
+        with pytest.raises(PermutiveConnectionError) as caught:
+            http.get(KEY, URL)
+    assert str(caught.value) == "Request failed after 3 attempts: boom"
+    assert (get.call_count, len(waits)) == (3, 2)
+
+
+# --- requests.Session.send ---------------------------------------------------------------------
+
+
+def test_replaced_session_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``requests.Session.send`` gets the prepared request of every verb."""
+    sent: List[requests.PreparedRequest] = []
+
+    def send(
+        self: requests.Session, request: requests.PreparedRequest, **kwargs: Any
+    ) -> requests.Response:
+        sent.append(request)
+        return bare(200)
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    for verb in VERBS:
+        assert _call(verb).status_code == 200
+    assert [each.method for each in sent] == ["GET", "POST", "PATCH", "DELETE"]
+    assert {each.url for each in sent} == {f"{URL}?k={KEY}"}
+    assert sent[1].body in (b'{"a": 1}', '{"a": 1}')
+
+
+def test_removing_session_send_restores_the_pool(server: ScriptedServer) -> None:
+    """When ``requests.Session.send`` is restored, calls reach the service again."""
+    with patch.object(requests.Session, "send", return_value=bare(200)) as send:
+        http.get(KEY, URL)
+    http.get(KEY, URL)
+    assert send.call_count == 1
+    assert len(server.seen) == 1
+
+
+def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``requests.Session.send`` answers the workers of a batch too."""
+    send = Recorder(with_body(200, b'{"user_id": "u"}'))
+    monkeypatch.setattr(requests.Session, "send", send)
+    identities = [Identity(f"u{n}", []) for n in range(5)]
+    responses, failures = Identity.batch_identify(identities, api_key=KEY)
+    assert (len(responses), failures, len(send.calls)) == (5, [], 5)
+
+
+# --- http.get and its like -----------------------------------------------------------------------
+
+
+def stub_get(api_key: str, url: str, params: Any = None) -> Any:
+    """Answer as 5.4.4's ``get`` would, for every collection."""
+    if url == COHORTS:
+        return OnlyJson([COHORT])
+    if url.startswith(COHORTS):
+        return OnlyJson(COHORT)
+    if url == IMPORTS:
+        return OnlyJson({"items": [IMPORT]})
+    if url.endswith("/segments"):
+        return OnlyJson({"elements": [SEGMENT], "pagination": {}})
+    return OnlyJson(SEGMENT if "/segments/" in url else IMPORT)
+
+
+READS: List[Tuple[str, Callable[[], Any]]] = [
+    ("Cohort.list", lambda: Cohort.list(KEY)),
+    ("Cohort.list+", lambda: Cohort.list(KEY, include_details=True)),
+    ("Cohort.get_by_id", lambda: Cohort.get_by_id("c-1", KEY)),
+    ("Cohort.get_by_name", lambda: Cohort.get_by_name("Readers", KEY)),
+    ("Cohort.get_by_code", lambda: Cohort.get_by_code(12345, KEY)),
+    ("Segment.list", lambda: Segment.list("i-1", KEY)),
+    ("Segment.get_by_id", lambda: Segment.get_by_id("i-1", "s-1", KEY)),
+    ("Segment.get_by_code", lambda: Segment.get_by_code("i-1", "1234", KEY)),
+    ("Import.list", lambda: Import.list(KEY)),
+    ("Import.list+", lambda: Import.list(KEY, include_details=True)),
+    ("Import.get_by_id", lambda: Import.get_by_id("i-1", KEY)),
+    ("Import.get_by_id+", lambda: Import.get_by_id("i-1", KEY, True)),
+]
+
+
+@pytest.mark.parametrize("read", [e[1] for e in READS], ids=[e[0] for e in READS])
+def test_replaced_get_answers_every_read(
+    read: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replaced ``http.get`` answers everything that is read, through ``json()`` alone."""
+    stand_in = MagicMock(side_effect=stub_get)
+    monkeypatch.setattr(http, "get", stand_in)
+    assert read()
+    assert stand_in.called
+
+
+def _segment() -> Segment:
+    return Segment("1234", "Flyers", "i-1", id="s-1")
+
+
+def _cohort() -> Cohort:
+    return Cohort("Readers", id="c-1", query={"type": "users"})
+
+
+WRITES: List[Tuple[str, Callable[[], Any], str, Any]] = [
+    ("post", lambda: _cohort().create(KEY), COHORTS, COHORT),
+    ("patch", lambda: _cohort().update(KEY), f"{COHORTS}c-1", COHORT),
+    ("delete", lambda: _cohort().delete(KEY), f"{COHORTS}c-1", None),
+    ("post", lambda: _segment().create(KEY), f"{IMPORTS}/i-1/segments", SEGMENT),
+    ("patch", lambda: _segment().update(KEY), f"{IMPORTS}/i-1/segments/s-1", SEGMENT),
+    ("delete", lambda: _segment().delete(KEY), f"{IMPORTS}/i-1/segments/s-1", SEGMENT),
+    ("post", lambda: Identity("u", []).identify(KEY), IDENTIFY, {}),
+]
+
+
+@pytest.mark.parametrize("verb, write, url, body", WRITES)
+@pytest.mark.parametrize(
+    "module",
+    [
+        "PermutiveAPI._Utils.http",
+        "PermutiveAPI.Identify.Identity.http",
+    ],
+)
+def test_replaced_verb_takes_every_write(
+    module: str, verb: str, write: Callable[[], Any], url: str, body: Any
+) -> None:
+    """A verb replaced under any path of the module takes the writes of every model, by keyword."""
+    with patch(f"{module}.{verb}", return_value=OnlyJson(body)) as stand_in:
+        write()
+    (), kwargs = stand_in.call_args
+    names = {"api_key", "url"} | ({"data"} if verb != "delete" else set())
+    assert set(kwargs) == names
+    assert (kwargs["api_key"], kwargs["url"]) == (KEY, url)
+
+
+def test_removing_a_verb_of_http(server: ScriptedServer) -> None:
+    """When ``http.post`` is restored, the model's calls reach the service again."""
+    identity = Identity("u", [Alias("a", "email", 1)])
+    with patch("PermutiveAPI.Identify.Identity.http.post") as post:
+        identity.identify(KEY)
+    assert post.call_count == 1 and server.seen == []
+    identity.identify(KEY)
+    assert server.seen[0].json == {
+        "user_id": "u",
+        "aliases": [{"id": "a", "tag": "email", "priority": 1}],
+    }
+
+
+# --- http.request ----------------------------------------------------------------------------------
+
+
+def test_replaced_request_serves_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``http.request`` is called by ``send`` with exactly the six arguments of 5.4.4."""
+    stand_in = Recorder(OnlyJson({"cohorts": ["1"]}))
+    monkeypatch.setattr(http, "request", stand_in)
+    event = Event("Pageview", "2025-07-01T15:39:11.594Z")
+    answered = Segmentation([event], "u", activations=True).send(KEY, timeout=2.0)
+    assert answered == {"cohorts": ["1"]}
+    assert stand_in.calls == [
+        (
+            (),
+            {
+                "method": "POST",
+                "api_key": KEY,
+                "url": SEGMENTATION,
+                "params": {"activations": "true", "synchronous-validation": "false"},
+                "json": {
+                    "events": [
+                        {
+                            "name": "Pageview",
+                            "time": "2025-07-01T15:39:11.594Z",
+                            "properties": {},
+                        }
+                    ],
+                    "user_id": "u",
+                },
+                "timeout": 2.0,
+            },
+        )
+    ]
+
+
+BATCHES: Dict[str, Callable[[], Any]] = {
+    "Identity.batch_identify": lambda: Identity.batch_identify(
+        [Identity("u", [])], api_key=KEY
+    ),
+    "Segmentation.batch_send": lambda: Segmentation.batch_send(
+        [Segmentation([], "u")], api_key=KEY
+    ),
+    "Cohort.batch_create": lambda: Cohort.batch_create([_cohort()], api_key=KEY),
+    "Cohort.batch_update": lambda: Cohort.batch_update([_cohort()], api_key=KEY),
+    "Cohort.batch_delete": lambda: Cohort.batch_delete([_cohort()], api_key=KEY),
+    "Segment.batch_create": lambda: Segment.batch_create([_segment()], api_key=KEY),
+    "Segment.batch_update": lambda: Segment.batch_update([_segment()], api_key=KEY),
+    "Segment.batch_delete": lambda: Segment.batch_delete([_segment()], api_key=KEY),
+    "Import.batch_get_by_id": lambda: Import.batch_get_by_id(["i-1"], api_key=KEY),
+}
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_replaced_request_serves_every_batch(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replaced ``http.request`` serves every batch: three positionals, five keywords."""
+    stand_in = Recorder(OnlyJson({**IMPORT, **SEGMENT, **COHORT}))
+    monkeypatch.setattr(http, "request", stand_in)
+    succeeded, failures = BATCHES[name]()
+    assert (len(succeeded), failures) == (1, [])
+    (method, key, url), kwargs = stand_in.calls[0]
+    assert method in ("GET", "POST", "PATCH", "DELETE")
+    assert key == KEY
+    assert url.startswith("https://api.permutive.")
+    assert list(kwargs) == ["params", "json", "headers", "timeout", "retry"]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_failing_request_lands_in_failures(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a replaced ``http.request`` raises stands in the failures, the very exception."""
+    boom = RuntimeError("boom")
+    monkeypatch.setattr(http, "request", Recorder(boom))
+    succeeded, failures = BATCHES[name]()
+    assert len(succeeded) == 0
+    ((request, error),) = failures
+    assert isinstance(request, BatchRequest)
+    assert error is boom
+
+
+def test_process_batch_reads_nothing_from_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """``process_batch`` hands any object through that a replaced ``http.request`` returns."""
+    answers = [OnlyJson(n) for n in range(4)]
+
+    def stub(
+        method: str,
+        api_key: str,
+        url: str,
+        *,
+        params: Any,
+        json: Any,
+        headers: Any,
+        timeout: Any,
+        retry: Any,
+    ) -> Any:
+        return answers[int(url[-1])]
+
+    monkeypatch.setattr(http, "request", stub)
+    requests_ = [BatchRequest("GET", f"https://host/{n}") for n in range(4)]
+    responses, errors = http.process_batch(requests_, api_key=KEY, max_workers=2)
+    assert all(a is b for a, b in zip(responses, answers)) and len(responses) == 4
+    assert errors == []
+
+
+def test_batches_pass_requests_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each field of a BatchRequest reaches a replaced ``http.request`` as the object it is."""
+    stand_in = Recorder(OnlyJson(None))
+    monkeypatch.setattr(http, "request", stand_in)
+    retry = http.RetryConfig(1, 1.0, 0.0)
+    params, body, headers = {"p": 1}, {"b": 1}, {"H": "1"}
+    request = BatchRequest(
+        "post", URL, params=params, json=body, headers=headers, timeout=1.5, retry=retry
+    )
+    http.process_batch([request], api_key=KEY, max_workers=1)
+    ((positional, kwargs),) = stand_in.calls
+    assert positional == ("post", KEY, URL)
+    assert kwargs["params"] is params
+    assert kwargs["json"] is body and request.json is body
+    assert kwargs["headers"] is headers
+    assert (kwargs["timeout"], kwargs["retry"]) == (1.5, retry)
+
+
+# --- http._with_retry ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_replaced_with_retry(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``http._with_retry`` gets the verb's own function, the url and the key."""
+    seen: List[Any] = []
+
+    def stub(
+        method: Any,
+        url: str,
+        api_key: str,
+        *,
+        headers: Any = None,
+        retry: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        seen.append((method, url, api_key, kwargs))
+        return "answer"
+
+    monkeypatch.setattr(http, "_with_retry", stub)
+    assert _call(verb) == "answer"  # type: ignore[comparison-overlap]
+    assert http.request(verb, KEY, URL) == "answer"  # type: ignore[comparison-overlap]
+    for method, url, key, kwargs in seen:
+        assert method is getattr(requests, verb)
+        assert (url, key) == (URL, KEY)
+        assert set(kwargs) <= {"params", "json", "timeout"}
+
+
+def test_replaced_with_retry_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``http._with_retry`` answers the workers of a batch too."""
+    stand_in = Recorder(OnlyJson({}))
+    monkeypatch.setattr(http, "_with_retry", stand_in)
+    responses, errors = Identity.batch_identify([Identity("u", [])], api_key=KEY)
+    assert (len(responses), errors) == (1, [])
+    assert stand_in.calls[0][0][0] is requests.post
+
+
+# --- time.sleep ------------------------------------------------------------------------------------
+
+
+def test_sleep_records_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While ``time.sleep`` is replaced, it gets one positional number a wait, growing by the factor."""
+    stand_in = Recorder(None)
+    monkeypatch.setattr(http.time, "sleep", stand_in)
+    policy = http.RetryConfig(max_retries=4, backoff_factor=3.0, initial_delay=50.0)
+    with patch("requests.get", return_value=bare(500)):
+        with pytest.raises(PermutiveServerError):
+            http.request("GET", KEY, URL, retry=policy)
+    assert [kwargs for _, kwargs in stand_in.calls] == [{}] * 3
+    waits = [wait for (wait,), _ in stand_in.calls]
+    assert all(isinstance(wait, (int, float)) for wait in waits)
+    assert 50 <= waits[0] <= 62.5
+    assert waits == sorted(waits)
+    assert waits[-1] <= 120
+
+
+def test_sleep_is_replaced_in_workers_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replaced ``time.sleep`` is called by the workers of a batch, which take no real time."""
+    stand_in = Recorder(None)
+    monkeypatch.setattr("PermutiveAPI._Utils.http.time.sleep", stand_in)
+    monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "60")
+    with patch("requests.post", return_value=bare(503)):
+        _, failures = Identity.batch_identify(
+            [Identity(f"u{n}", []) for n in range(3)], api_key=KEY, max_workers=3
+        )
+    assert [type(error) for _, error in failures] == [PermutiveServerError] * 3
+    assert len(stand_in.calls) == 6
+    assert all(len(args) == 1 and kwargs == {} for args, kwargs in stand_in.calls)
+
+
+@pytest.mark.parametrize("value, wait", [("7", 7.0), ("1.5", 1.5), ("0", 0.0)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_sleep_gets_what_the_service_asks(
+    status: int, value: str, wait: float, waits: List[float]
+) -> None:
+    """The wait that Retry-After asks for is what a replaced ``time.sleep`` gets."""
+    busy = bare(status)
+    busy.headers["Retry-After"] = value
+    with patch("requests.get", side_effect=[busy, bare(200)]):
+        http.get(KEY, URL)
+    assert waits == [wait]
+
+
+def test_sleep_when_removed_waits_for_real(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When ``time.sleep`` is restored, waits take the time that they say."""
+    import time
+
+    policy = http.RetryConfig(2, 1.0, 0.05)
+    with patch("requests.get", side_effect=[bare(500), bare(200)]):
+        began = time.monotonic()
+        http.request("GET", KEY, URL, retry=policy)
+    assert 0.05 <= time.monotonic() - began < 2
+
+
+# --- requests' functions given to _with_retry ------------------------------------------------------
+
+
+def test_own_functions_use_the_pool(server: ScriptedServer) -> None:
+    """``requests.post`` itself, given to ``_with_retry``, sends over the pooled connection."""
+    for _ in range(3):
+        http._with_retry(requests.post, f"{server.url}/x", KEY, json={"a": 1})
+    assert [seen.method for seen in server.seen] == ["POST"] * 3
+    assert server.connections == 1
+    assert server.seen[0].headers["user-agent"].startswith("PermutiveAPI/")
+    assert server.seen[0].query["k"] == [KEY]
+
+
+def test_own_post_is_not_repeated(server: ScriptedServer, waits: List[float]) -> None:
+    """``requests.post`` itself is not repeated where the service may have processed it."""
+    from tests.support.scripted import reset
+
+    server.default = reset()
+    with pytest.raises(PermutiveConnectionError, match="after 1 attempts") as caught:
+        http._with_retry(requests.post, f"{server.url}/x", KEY, json={})
+    assert "outcome is unknown" in str(caught.value)
+    assert (len(server.seen), waits) == (1, [])
+
+
+def test_answers_of_the_scripted_kind(server: ScriptedServer) -> None:
+    """``requests.get`` given to ``_with_retry`` returns the service's answer."""
+    server.default = answer(200, {"x": 1})
+    response = http._with_retry(requests.get, f"{server.url}/x", KEY, params={"p": "1"})
+    assert response.json() == {"x": 1}
+    assert server.seen[0].query == {"p": ["1"], "k": [KEY]}
+
+
+def test_verbs_stay_plain_functions() -> None:
+    """The verbs are plain functions, so that users can wrap and inspect them."""
+    for name in (*VERBS, "request", "_with_retry", "process_batch"):
+        assert inspect.isfunction(getattr(http, name))
+
+
+@pytest.mark.parametrize("name", ["request", "_with_retry"])
+def test_removing_a_replaced_function_of_a_batch(
+    name: str, server: ScriptedServer
+) -> None:
+    """When ``http.request`` or ``http._with_retry`` is restored, batches reach the service again."""
+    identities = [Identity(f"u{n}", []) for n in range(6)]
+    with patch.object(http, name, Recorder(OnlyJson({}))):
+        Identity.batch_identify(identities, api_key=KEY, max_workers=2)
+    assert server.seen == []
+    server.default = answer(200, {"user_id": "u"})
+    responses, failures = Identity.batch_identify(
+        identities, api_key=KEY, max_workers=2
+    )
+    assert (len(responses), failures) == (6, [])
+    assert sorted(seen.json["user_id"] for seen in server.seen) == [
+        f"u{n}" for n in range(6)
+    ]
+    assert server.connections <= 2

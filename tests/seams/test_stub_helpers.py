@@ -1,0 +1,519 @@
+"""Helper classes put in the place of ``_request_helper``, with exactly the signatures of 5.4.4."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Tuple, Type
+from unittest.mock import MagicMock, Mock, patch
+
+import pytest
+import requests
+
+from PermutiveAPI import (
+    Alias,
+    Cohort,
+    CohortList,
+    Event,
+    Identity,
+    Import,
+    PermutiveAPIError,
+    Segment,
+    Segmentation,
+    SegmentList,
+)
+from PermutiveAPI._Utils import http
+from tests.seams.stand_ins import (
+    COHORT,
+    COHORTS,
+    IDENTIFY,
+    IMPORT,
+    IMPORTS,
+    KEY,
+    SEGMENT,
+    SEGMENTATION,
+    OnlyJson,
+)
+from tests.support.scripted import ScriptedServer
+
+MODELS = [Cohort, Segment, Import, Identity, Segmentation]
+
+
+class StubHelper:
+    """Records calls and answers one body; each method takes what 5.4.4 gave it and no more."""
+
+    def __init__(self, body: Any) -> None:
+        self.calls: List[Tuple[Any, ...]] = []
+        self._answer = OnlyJson(body)
+
+    def post(self, api_key: str, url: str, data: Dict[str, Any]) -> Any:
+        """Record a POST."""
+        self.calls.append(("post", api_key, url, data))
+        return self._answer
+
+    def patch(self, api_key: str, url: str, data: Dict[str, Any]) -> Any:
+        """Record a PATCH."""
+        self.calls.append(("patch", api_key, url, data))
+        return self._answer
+
+    def delete(self, api_key: str, url: str) -> Any:
+        """Record a DELETE."""
+        self.calls.append(("delete", api_key, url))
+        return self._answer
+
+
+class OneHelper(StubHelper):
+    """``get`` of one object and of the import list: by keyword, without params."""
+
+    def get(self, *, api_key: str, url: str) -> Any:
+        """Record a GET."""
+        self.calls.append(("get", api_key, url))
+        return self._answer
+
+
+class ManyHelper(StubHelper):
+    """``get`` of the cohort list and of segment pages: with the keyword params."""
+
+    def get(self, api_key: str, url: str, /, *, params: Dict[str, Any]) -> Any:
+        """Record a GET."""
+        self.calls.append(("get", api_key, url, params))
+        return self._answer
+
+
+class IdentityHelper:
+    """What ``identify`` needs: ``post``, and ``to_payload`` with two positionals."""
+
+    def __init__(self) -> None:
+        self.calls: List[Tuple[Any, ...]] = []
+
+    def to_payload(self, obj: Any, names: List[str], /) -> Dict[str, Any]:
+        """Return a body of its own."""
+        self.calls.append(("to_payload", obj, names))
+        return {"mine": True}
+
+    def post(self, api_key: str, url: str, data: Dict[str, Any]) -> Any:
+        """Record a POST."""
+        self.calls.append(("post", api_key, url, data))
+        return OnlyJson({})
+
+
+class RequestHelper:
+    """What ``send`` needs: ``request`` with six keywords."""
+
+    def __init__(self, body: Any) -> None:
+        self.calls: List[Tuple[Any, ...]] = []
+        self._body = body
+
+    def request(
+        self,
+        *,
+        method: str,
+        api_key: str,
+        url: str,
+        params: Any,
+        json: Any,
+        timeout: Any,
+    ) -> Any:
+        """Record a request."""
+        self.calls.append((method, api_key, url, params, json, timeout))
+        return OnlyJson(self._body)
+
+
+def test_the_helper_is_the_module() -> None:
+    """The class attribute ``_request_helper`` of every model is the module ``http``."""
+    assert [model._request_helper for model in MODELS] == [http] * len(MODELS)
+
+
+def test_cohort_create_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Cohort.create`` posts the payload's fields and adopts what the answer says."""
+    helper = StubHelper(COHORT)
+    monkeypatch.setattr(Cohort, "_request_helper", helper)
+    cohort = Cohort("Mine", query={"type": "users"}, state="Enabled", tags=["t"])
+    assert cohort.create(KEY) is None
+    body = {"name": "Mine", "query": {"type": "users"}, "tags": ["t"]}
+    assert helper.calls == [("post", KEY, COHORTS, body)]
+    assert (cohort.id, cohort.code) == ("c-1", 12345)
+    assert (cohort.workspace_id, cohort.request_id) == ("w-1", "r-1")
+    assert cohort.created_at is not None and cohort.created_at.day == 22
+    assert cohort.last_updated_at is not None and cohort.last_updated_at.day == 23
+    assert (cohort.name, cohort.tags) == ("Mine", ["t"])
+
+
+def test_cohort_update_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Cohort.update`` patches the cohort's own url and adopts two fields."""
+    helper = StubHelper(COHORT)
+    monkeypatch.setattr(Cohort, "_request_helper", helper)
+    cohort = Cohort("Mine", id="c/1", description="d")
+    cohort.update(api_key=KEY)
+    body = {"id": "c/1", "name": "Mine", "description": "d"}
+    assert helper.calls == [("patch", KEY, f"{COHORTS}c%2F1", body)]
+    assert (cohort.id, cohort.code, cohort.request_id) == ("c/1", None, "r-1")
+
+
+def test_cohort_delete_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Cohort.delete`` reads nothing from the answer."""
+    helper = StubHelper(AssertionError)
+    monkeypatch.setattr(Cohort, "_request_helper", helper)
+    assert Cohort("n", id="c-1").delete(KEY) is None
+    assert helper.calls == [("delete", KEY, f"{COHORTS}c-1")]
+
+
+@pytest.mark.parametrize(
+    "asked, params", [((), {}), ((True,), {"include-child-workspaces": "true"})]
+)
+def test_cohort_list_with_a_stub(
+    asked: Any, params: Dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``Cohort.list`` calls ``get(api_key, url, params=...)`` and asks for children only when told."""
+    helper = ManyHelper([COHORT])
+    monkeypatch.setattr(Cohort, "_request_helper", helper)
+    found = Cohort.list(KEY, *asked)
+    assert type(found) is CohortList and found[0].id == "c-1"
+    assert helper.calls == [("get", KEY, COHORTS, params)]
+
+
+ONE: List[Tuple[Any, Callable[[], Any], str, Any]] = [
+    (Cohort, lambda: Cohort.get_by_id("a b", KEY), f"{COHORTS}a%20b", COHORT),
+    (
+        Segment,
+        lambda: Segment.get_by_id("i", "news/sport?x=1", KEY),
+        f"{IMPORTS}/i/segments/news%2Fsport%3Fx%3D1",
+        SEGMENT,
+    ),
+    (
+        Segment,
+        lambda: Segment.get_by_code("i", "é", KEY),
+        f"{IMPORTS}/i/segments/code/%C3%A9",
+        SEGMENT,
+    ),
+    (Import, lambda: Import.get_by_id("i#1", KEY), f"{IMPORTS}/i%231", IMPORT),
+    (Import, lambda: Import.list(KEY), IMPORTS, [IMPORT]),
+    (Import, lambda: Import.list(api_key=KEY), IMPORTS, {"items": []}),
+]
+
+
+@pytest.mark.parametrize("model, read, url, body", ONE)
+def test_single_reads_with_a_stub(
+    model: Any,
+    read: Callable[[], Any],
+    url: str,
+    body: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One object and the import list are read with ``get(api_key=..., url=...)`` alone."""
+    helper = OneHelper(body)
+    monkeypatch.setattr(model, "_request_helper", helper)
+    assert read() is not None
+    assert helper.calls == [("get", KEY, url)]
+
+
+def test_segment_pages_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segment pages are read one after the other, each with a fresh params dict."""
+    pages = {
+        None: {"elements": [SEGMENT], "pagination": {"next_token": "two"}},
+        "two": {"elements": None, "pagination": {"next_token": "three"}},
+        "three": {"elements": [{**SEGMENT, "id": "s-2"}], "pagination": None},
+    }
+    seen: List[Dict[str, Any]] = []
+
+    class Helper:
+        @staticmethod
+        def get(api_key: str, url: str, /, *, params: Dict[str, Any]) -> Any:
+            assert (api_key, url) == (KEY, f"{IMPORTS}/i-1/segments")
+            seen.append(params)
+            return OnlyJson(pages[params.get("pagination_token")])
+
+    monkeypatch.setattr(Segment, "_request_helper", Helper)
+    found = Segment.list("i-1", KEY)
+    assert type(found) is SegmentList
+    assert [each.id for each in found] == ["s-1", "s-2"]
+    assert seen == [{}, {"pagination_token": "two"}, {"pagination_token": "three"}]
+    assert len({id(params) for params in seen}) == 3
+
+
+def test_a_repeated_page_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page token that repeats raises PermutiveAPIError instead of looping."""
+    helper = ManyHelper({"elements": [SEGMENT], "pagination": {"next_token": "t"}})
+    monkeypatch.setattr(Segment, "_request_helper", helper)
+    with pytest.raises(PermutiveAPIError):
+        Segment.list("i-1", KEY)
+    assert len(helper.calls) == 2
+
+
+def test_segment_writes_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segment's create, update and delete call the stub with its exact signatures."""
+    helper = StubHelper({**SEGMENT, "name": "theirs"})
+    monkeypatch.setattr(Segment, "_request_helper", helper)
+    segment = Segment("1234", "mine", "i-1", query={"q": 1})
+    segment.create(KEY)
+    assert (segment.id, segment.name, segment.cpm) == ("s-1", "theirs", 2.0)
+    segment.update(KEY)
+    segment.delete(KEY)
+    collection = f"{IMPORTS}/i-1/segments"
+    assert [call[:3] for call in helper.calls] == [
+        ("post", KEY, collection),
+        ("patch", KEY, f"{collection}/s-1"),
+        ("delete", KEY, f"{collection}/s-1"),
+    ]
+    assert helper.calls[0][3]["query"] == {"q": 1}
+    assert set(helper.calls[1][3]) == {"name", "description", "cpm", "categories"}
+
+
+def test_identify_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``identify`` sends what the stub's ``to_payload`` made, called with two positionals."""
+    helper = IdentityHelper()
+    monkeypatch.setattr(Identity, "_request_helper", helper)
+    identity = Identity("u", [Alias("a", "email", 0)])
+    assert identity.identify(KEY) is None
+    assert helper.calls == [
+        ("to_payload", identity, ["user_id", "aliases"]),
+        ("post", KEY, IDENTIFY, {"mine": True}),
+    ]
+
+
+def test_send_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``send`` calls ``request`` with six keywords and returns the decoded body as it is."""
+    body = {"segments": [{"id": "1"}], "x": None}
+    helper = RequestHelper(body)
+    monkeypatch.setattr(Segmentation, "_request_helper", helper)
+    segmentation = Segmentation([Event("E", "t")], "u")
+    assert segmentation.send(KEY, synchronous_validation=True) is body
+    params = {"activations": "false", "synchronous-validation": "true"}
+    sent = {"events": [{"name": "E", "time": "t", "properties": {}}], "user_id": "u"}
+    assert helper.calls == [("POST", KEY, SEGMENTATION, params, sent, 10.0)]
+
+
+@pytest.mark.parametrize("make", [Mock, MagicMock])
+def test_mock_as_a_helper(make: Type[Mock]) -> None:
+    """``patch.object(Cohort, "_request_helper")`` works with mocks whose ``json()`` answers."""
+    with patch.object(Cohort, "_request_helper", make()) as helper:
+        helper.get.return_value.json.return_value = [COHORT]
+        assert Cohort.list(KEY)[0].name == "Readers"
+        helper.get.return_value.json.return_value = COHORT
+        assert Cohort.get_by_id("c-1", KEY).code == 12345
+        helper.post.return_value.json.return_value = COHORT
+        Cohort("n", query={"q": 1}).create(KEY)
+    helper.get.assert_called_with(api_key=KEY, url=f"{COHORTS}c-1")
+
+
+def test_specified_mock_as_an_answer() -> None:
+    """A ``Mock(spec=requests.Response)`` is an answer when its ``json()`` works."""
+    answer = Mock(spec=requests.Response)
+    answer.json.return_value = SEGMENT
+    with patch.object(Segment, "_request_helper") as helper:
+        helper.get.return_value = answer
+        assert Segment.get_by_id("i-1", "s-1", KEY).code == "1234"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_removing_a_helper(model: Any, server: ScriptedServer) -> None:
+    """When the stub is gone, the module ``http`` serves the model again."""
+    with patch.object(model, "_request_helper", object()):
+        assert model._request_helper is not http
+    assert model._request_helper is http
+    Identity("u", []).identify(KEY)
+    assert len(server.seen) == 1
+
+
+def test_a_helper_of_a_subclass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subclass with its own helper uses it, and leaves the model's alone."""
+
+    class Mine(Cohort):
+        _request_helper = StubHelper(COHORT)
+
+    mine = Mine("n", id="c-1")
+    mine.update(KEY)
+    assert len(Mine._request_helper.calls) == 1
+    assert Cohort._request_helper is http
+
+
+# --- Helpers that answer None --------------------------------------------------------------------
+
+
+class NoneHelper:
+    """Answers None to everything."""
+
+    @staticmethod
+    def get(api_key: str, url: str, params: Any = None) -> None:
+        """Answer None."""
+
+    @staticmethod
+    def post(api_key: str, url: str, data: Any) -> None:
+        """Answer None."""
+
+    patch = post
+
+    @staticmethod
+    def delete(api_key: str, url: str) -> None:
+        """Answer None."""
+
+    @staticmethod
+    def to_payload(obj: Any, names: Any) -> Dict[str, Any]:
+        """Return an empty body."""
+        return {}
+
+
+def _segment() -> Segment:
+    return Segment("c", "n", "i", id="s")
+
+
+NOTHING: List[Tuple[str, Any, Callable[[], Any]]] = [
+    (
+        "Response is None",
+        Cohort,
+        lambda: Cohort("n", query={"q": 1}).create(KEY),
+    ),
+    ("Response is None", Cohort, lambda: Cohort("n", id="c").update(KEY)),
+    ("Response is None", Cohort, lambda: Cohort.get_by_id("c", KEY)),
+    ("Response is None", Cohort, lambda: Cohort.list(KEY)),
+    ("Response is None", Cohort, lambda: Cohort.get_by_name("n", KEY)),
+    ("Response is None", Cohort, lambda: Cohort.get_by_code("1", KEY)),
+    ("Response is None", Segment, lambda: _segment().delete(KEY)),
+    ("Response is None", Segment, lambda: Segment.list("i", KEY)),
+    ("Response is None", Import, lambda: Import.list(KEY)),
+    ("Unable to create_segment", Segment, lambda: _segment().create(KEY)),
+    ("Unable to update_segment", Segment, lambda: _segment().update(KEY)),
+    ("Unable to get_segment", Segment, lambda: Segment.get_by_code("i", "c", KEY)),
+    ("Unable to get_by_id", Segment, lambda: Segment.get_by_id("i", "s", KEY)),
+    ("Unable to get_import", Import, lambda: Import.get_by_id("i", KEY)),
+]
+
+
+@pytest.mark.parametrize("text, model, call", NOTHING)
+def test_helper_that_answers_none(
+    text: str, model: Any, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper that answers None is a ValueError with the text of 5.4.4."""
+    monkeypatch.setattr(model, "_request_helper", NoneHelper)
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "model, call",
+    [
+        (Cohort, lambda: Cohort("n", id="c").delete(KEY)),
+        (Identity, lambda: Identity("u", []).identify(KEY)),
+    ],
+)
+def test_none_where_nothing_is_read(
+    model: Any, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is read from the answer, None will do."""
+    monkeypatch.setattr(model, "_request_helper", NoneHelper)
+    assert call() is None
+
+
+# --- Texts that callers match --------------------------------------------------------------------
+
+
+class ForbiddenHelper:
+    """Fails the test when anything is sent."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Fail the test."""
+        raise AssertionError(f"{name} was called")
+
+
+TEXTS: List[Tuple[str, Callable[[], Any]]] = [
+    ("query must be specified", lambda: Cohort("n").create(KEY)),
+    (
+        "query must be specified",
+        lambda: Cohort.batch_create([Cohort("n")], api_key=KEY),
+    ),
+    ("Cohort ID must be specified for update.", lambda: Cohort("n").update(KEY)),
+    ("Cohort ID must be specified for deletion.", lambda: Cohort("n").delete(KEY)),
+    (
+        "Cohort ID must be specified for update.",
+        lambda: Cohort.batch_update([Cohort("a", id="1"), Cohort("b")], api_key=KEY),
+    ),
+    (
+        "Cohort ID must be specified for deletion.",
+        lambda: Cohort.batch_delete([Cohort("a", id="1"), Cohort("b")], api_key=KEY),
+    ),
+    (
+        "Segment ID must be specified for update.",
+        lambda: Segment("c", "n", "i").update(KEY),
+    ),
+    (
+        "Segment ID must be specified for deletion.",
+        lambda: Segment("c", "n", "i").delete(KEY),
+    ),
+    (
+        "Segment ID must be specified for update.",
+        lambda: Segment.batch_update([_segment(), Segment("c", "n", "i")], api_key=KEY),
+    ),
+    (
+        "Segment ID must be specified for deletion.",
+        lambda: Segment.batch_delete([_segment(), Segment("c", "n", "i")], api_key=KEY),
+    ),
+]
+
+
+@pytest.mark.parametrize("text, call", TEXTS)
+def test_texts_of_refusals(
+    text: str, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be sent is refused with the text of 5.4.4, before anything is sent."""
+    for model in (Cohort, Segment):
+        monkeypatch.setattr(model, "_request_helper", ForbiddenHelper())
+    monkeypatch.setattr(http, "request", ForbiddenHelper())
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == text
+
+
+EMPTY: List[Callable[[Any], Any]] = [
+    lambda id: Cohort.get_by_id(id, KEY),
+    lambda id: Import.get_by_id(id, KEY),
+    lambda id: Segment.list(id, KEY),
+    lambda id: Segment.get_by_id("i", id, KEY),
+    lambda id: Segment.get_by_id(id, "s", KEY),
+    lambda id: Segment.get_by_code("i", id, KEY),
+    lambda id: Segment("c", "n", id).create(KEY),
+    lambda id: Import.batch_get_by_id(["a", id], api_key=KEY),
+]
+
+
+@pytest.mark.parametrize("identifier", ["", None, " ", ".", ".."])
+@pytest.mark.parametrize("call", EMPTY)
+def test_empty_identifiers(
+    identifier: Any, call: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An identifier that names nothing is a ValueError before any request."""
+    for model in (Cohort, Segment, Import):
+        monkeypatch.setattr(model, "_request_helper", ForbiddenHelper())
+    monkeypatch.setattr(http, "request", ForbiddenHelper())
+    with pytest.raises(ValueError):
+        call(identifier)
+
+
+def test_the_warning_about_an_id(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Creating a cohort that has an id logs the warning "id is specified"."""
+    monkeypatch.setattr(Cohort, "_request_helper", StubHelper(COHORT))
+    Cohort("n", id="x", query={"q": 1}).create(KEY)
+    assert [(each.name, each.levelname, each.getMessage()) for each in caplog.records][
+        0
+    ] == ("PermutiveAPI", "WARNING", "id is specified")
+
+
+def test_import_list_without_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import list without items is both ValueError and PermutiveAPIError, with 5.4.4's text."""
+    monkeypatch.setattr(Import, "_request_helper", OneHelper({"imports": []}))
+    with pytest.raises(
+        ValueError, match="Response JSON missing 'items' collection"
+    ) as caught:
+        Import.list(KEY)
+    assert isinstance(caught.value, PermutiveAPIError)
+
+
+@pytest.mark.parametrize("items", [None, 5, "x", {"a": 1}, [1], ["x"], [None], [[]]])
+def test_import_list_with_wrong_items(
+    items: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items of a wrong kind are both ValueError and PermutiveAPIError."""
+    monkeypatch.setattr(Import, "_request_helper", OneHelper({"items": items}))
+    with pytest.raises(ValueError) as caught:
+        Import.list(KEY)
+    assert isinstance(caught.value, PermutiveAPIError)

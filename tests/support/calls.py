@@ -1,0 +1,543 @@
+"""Every call of the library that reaches the network: how to make it, and what must arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+import pytest
+
+from PermutiveAPI import (
+    Alias,
+    BatchRequest,
+    Cohort,
+    Event,
+    Identity,
+    Import,
+    Segment,
+    Segmentation,
+    Workspace,
+)
+from PermutiveAPI._Utils import http
+
+KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
+
+COHORTS = "/cohorts-api/v2/cohorts/"
+IMPORTS = "/audience-api/v1/imports"
+SEGMENTS = f"{IMPORTS}/i-1/segments"
+IDENTIFY = "/v2.0/identify"
+SEGMENTATION = "/ccs/v1/segmentation"
+
+QUERY = {"event": "Pageview", "frequency": {"greater_than_or_equal_to": 2}}
+COHORT: Dict[str, Any] = {
+    "id": "c-1",
+    "code": 12345,
+    "name": "Readers",
+    "description": "Who reads",
+    "tags": ["a", "b"],
+    "state": "Enabled",
+    "workspace_id": "w-1",
+    "segment_type": "real_time",
+    "request_id": "r-1",
+    "created_at": "2022-09-22T15:44:29.513211710Z",
+    "last_updated_at": "2022-09-23T15:44:29.513214670Z",
+}
+SEGMENT: Dict[str, Any] = {
+    "id": "s-1",
+    "code": "1234",
+    "name": "Buyers",
+    "import_id": "i-1",
+    "description": "Who buys",
+    "cpm": 2.5,
+    "categories": ["c"],
+    "updated_at": "2023-01-02T03:04:05Z",
+}
+IMPORT: Dict[str, Any] = {
+    "id": "i-1",
+    "name": "Markets",
+    "code": "markets",
+    "relation": "3rd",
+    "identifiers": ["appnexus"],
+    "source": {"id": "src-1", "state": {"type": "active"}, "type": "live_ramp_3p"},
+    "inheritance": {"workspace_id": "w-0", "relation": "ancestor"},
+}
+EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z", {"n": None, "x": [1]})
+EVENT_JSON = {
+    "name": "Pageview",
+    "time": "2025-07-01T15:39:11.594Z",
+    "properties": {"n": None, "x": [1]},
+}
+SEGMENTED = {"user_id": "u-1", "cohorts": ["12345"]}
+PLAIN = {"activations": "false", "synchronous-validation": "false"}
+CHILDREN = {"include-child-workspaces": "true"}
+
+# A call's own limit, where it has an argument for it: the tests keep it below the patience of a test.
+_TIMEOUT_SECONDS = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class WireCall:
+    """One call, and the one request that it makes (or the first one of several).
+
+    ``make`` is called with ``api_key=...``, or without it where `key_optional`. A batch holds one
+    item, and its failures are turned into what it raises. ``reads`` tells whether the answer's body
+    is read; ``harmless`` whether repeating the request is.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    method: str
+    path: str
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    answer: Any = None
+    status: int = 200
+    reads: bool = True
+    harmless: bool = True
+    batch: bool = False
+    key_optional: bool = True
+    takes_timeout: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __call__(self, **key: Any) -> Any:
+        """Make the call."""
+        result = self.make(**key)
+        if not self.batch:
+            return result
+        results, failures = result
+        if failures:
+            [(request, error)] = failures
+            assert isinstance(request, BatchRequest)
+            assert not results
+            raise error
+        return results
+
+    def error(self, api_key: str = KEY) -> BaseException:
+        """Make the call, and return what it raises."""
+        try:
+            result = self(api_key=api_key)
+        except Exception as error:
+            return error
+        raise AssertionError(f"{self.name} raised nothing and returned {result!r}")
+
+
+def cohort(**fields: Any) -> Cohort:
+    """Return a cohort as a user makes it."""
+    return Cohort(
+        **{"name": "Readers", "query": QUERY, "description": "Who reads", **fields}
+    )
+
+
+def segment(**fields: Any) -> Segment:
+    """Return a segment as a user makes it."""
+    return Segment(**{"code": "1234", "name": "Buyers", "import_id": "i-1", **fields})
+
+
+def identity() -> Identity:
+    """Return an identity with one alias."""
+    return Identity("u-1", [Alias("a@b.c", "email", 1)])
+
+
+def segmentation(**fields: Any) -> Segmentation:
+    """Return a question about one event."""
+    return Segmentation(events=[EVENT], user_id="u-1", **fields)
+
+
+def _workspace(api_key: str = "") -> Workspace:
+    return Workspace("Main", "w-1", "w-1", api_key)
+
+
+_COHORT_BODY = {"name": "Readers", "query": QUERY, "description": "Who reads"}
+_SEGMENT_BODY = {"name": "Buyers", "code": "1234", "cpm": 0.0}
+_SEGMENT_CHANGE = {"name": "Buyers", "description": "Who buys"}
+_IDENTITY_BODY = {
+    "user_id": "u-1",
+    "aliases": [{"id": "a@b.c", "tag": "email", "priority": 1}],
+}
+_SEGMENTATION_BODY = {"events": [EVENT_JSON], "user_id": "u-1"}
+_URL = "https://api.permutive.app/v9/things"
+
+COHORT_CALLS: List[WireCall] = [
+    WireCall(
+        "Cohort.create",
+        lambda **key: cohort().create(**key),
+        "POST",
+        COHORTS,
+        _COHORT_BODY,
+        answer=COHORT,
+        status=201,
+        harmless=False,
+    ),
+    WireCall(
+        "Cohort.update",
+        lambda **key: cohort(id="c-1", tags=["a"]).update(**key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {**_COHORT_BODY, "id": "c-1", "tags": ["a"]},
+        answer=COHORT,
+    ),
+    WireCall(
+        "Cohort.delete",
+        lambda **key: cohort(id="c-1").delete(**key),
+        "DELETE",
+        f"{COHORTS}c-1",
+        answer=b"",
+        reads=False,
+    ),
+    WireCall(
+        "Cohort.get_by_id",
+        lambda **key: Cohort.get_by_id("c-1", **key),
+        "GET",
+        f"{COHORTS}c-1",
+        answer=COHORT,
+    ),
+    WireCall(
+        "Cohort.get_by_name",
+        lambda **key: Cohort.get_by_name("Nobody", **key),
+        "GET",
+        COHORTS,
+        query=CHILDREN,
+        answer=[COHORT],
+    ),
+    WireCall(
+        "Cohort.get_by_code",
+        lambda **key: Cohort.get_by_code(99999, **key),
+        "GET",
+        COHORTS,
+        query=CHILDREN,
+        answer=[COHORT],
+    ),
+    WireCall(
+        "Cohort.list",
+        lambda **key: Cohort.list(**key),
+        "GET",
+        COHORTS,
+        answer=[COHORT],
+    ),
+    WireCall(
+        "Cohort.list of child workspaces",
+        lambda **key: Cohort.list(include_child_workspaces=True, **key),
+        "GET",
+        COHORTS,
+        query=CHILDREN,
+        answer=[COHORT],
+    ),
+    WireCall(
+        "Cohort.list with details",
+        lambda **key: Cohort.list(include_details=True, **key),
+        "GET",
+        COHORTS,
+        answer=[],
+    ),
+    WireCall(
+        "Cohort.batch_create",
+        lambda **key: Cohort.batch_create([cohort()], **key),
+        "POST",
+        COHORTS,
+        _COHORT_BODY,
+        answer=COHORT,
+        status=201,
+        harmless=False,
+        batch=True,
+    ),
+    WireCall(
+        "Cohort.batch_update",
+        lambda **key: Cohort.batch_update([cohort(id="c-1")], **key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {**_COHORT_BODY, "id": "c-1"},
+        answer=COHORT,
+        batch=True,
+    ),
+    WireCall(
+        "Cohort.batch_delete",
+        lambda **key: Cohort.batch_delete([cohort(id="c-1")], **key),
+        "DELETE",
+        f"{COHORTS}c-1",
+        answer=b"",
+        reads=False,
+        batch=True,
+    ),
+]
+
+SEGMENT_CALLS: List[WireCall] = [
+    WireCall(
+        "Segment.create",
+        lambda **key: segment().create(**key),
+        "POST",
+        SEGMENTS,
+        _SEGMENT_BODY,
+        answer=SEGMENT,
+        harmless=False,
+    ),
+    WireCall(
+        "Segment.update",
+        lambda **key: segment(id="s-1", description="Who buys").update(**key),
+        "PATCH",
+        f"{SEGMENTS}/s-1",
+        _SEGMENT_CHANGE,
+        answer=SEGMENT,
+    ),
+    WireCall(
+        "Segment.delete",
+        lambda **key: segment(id="s-1").delete(**key),
+        "DELETE",
+        f"{SEGMENTS}/s-1",
+        answer=SEGMENT,
+        reads=False,
+    ),
+    WireCall(
+        "Segment.get_by_id",
+        lambda **key: Segment.get_by_id("i-1", "s-1", **key),
+        "GET",
+        f"{SEGMENTS}/s-1",
+        answer=SEGMENT,
+    ),
+    WireCall(
+        "Segment.get_by_code",
+        lambda **key: Segment.get_by_code("i-1", "1234", **key),
+        "GET",
+        f"{SEGMENTS}/code/1234",
+        answer=SEGMENT,
+    ),
+    WireCall(
+        "Segment.list",
+        lambda **key: Segment.list("i-1", **key),
+        "GET",
+        SEGMENTS,
+        answer={"elements": [SEGMENT], "pagination": {"total_count": 1}},
+    ),
+    WireCall(
+        "Segment.batch_create",
+        lambda **key: Segment.batch_create([segment()], **key),
+        "POST",
+        SEGMENTS,
+        _SEGMENT_BODY,
+        answer=SEGMENT,
+        harmless=False,
+        batch=True,
+    ),
+    WireCall(
+        "Segment.batch_update",
+        lambda **key: Segment.batch_update(
+            [segment(id="s-1", description="Who buys")], **key
+        ),
+        "PATCH",
+        f"{SEGMENTS}/s-1",
+        _SEGMENT_CHANGE,
+        answer=SEGMENT,
+        batch=True,
+    ),
+    WireCall(
+        "Segment.batch_delete",
+        lambda **key: Segment.batch_delete([segment(id="s-1")], **key),
+        "DELETE",
+        f"{SEGMENTS}/s-1",
+        answer=SEGMENT,
+        reads=False,
+        batch=True,
+    ),
+]
+
+IMPORT_CALLS: List[WireCall] = [
+    WireCall(
+        "Import.get_by_id",
+        lambda **key: Import.get_by_id("i-1", **key),
+        "GET",
+        f"{IMPORTS}/i-1",
+        answer=IMPORT,
+    ),
+    WireCall(
+        "Import.list",
+        lambda **key: Import.list(**key),
+        "GET",
+        IMPORTS,
+        answer={"items": [IMPORT]},
+    ),
+    WireCall(
+        "Import.list with details",
+        lambda **key: Import.list(include_details=True, **key),
+        "GET",
+        IMPORTS,
+        answer={"items": []},
+    ),
+    WireCall(
+        "Import.batch_get_by_id",
+        lambda **key: Import.batch_get_by_id(["i-1"], **key),
+        "GET",
+        f"{IMPORTS}/i-1",
+        answer=IMPORT,
+        batch=True,
+    ),
+]
+
+USER_CALLS: List[WireCall] = [
+    WireCall(
+        "Identity.identify",
+        lambda **key: identity().identify(**key),
+        "POST",
+        IDENTIFY,
+        _IDENTITY_BODY,
+        answer={"user_id": "u-2"},
+        reads=False,
+    ),
+    WireCall(
+        "Identity.batch_identify",
+        lambda **key: Identity.batch_identify([identity()], **key),
+        "POST",
+        IDENTIFY,
+        _IDENTITY_BODY,
+        answer={"user_id": "u-2"},
+        reads=False,
+        batch=True,
+    ),
+    WireCall(
+        "Segmentation.send",
+        lambda **key: segmentation().send(timeout=_TIMEOUT_SECONDS, **key),
+        "POST",
+        SEGMENTATION,
+        _SEGMENTATION_BODY,
+        query=PLAIN,
+        answer=SEGMENTED,
+        harmless=False,
+        takes_timeout=True,
+    ),
+    WireCall(
+        "Segmentation.batch_send",
+        lambda **key: Segmentation.batch_send(
+            [segmentation()], timeout=_TIMEOUT_SECONDS, **key
+        ),
+        "POST",
+        SEGMENTATION,
+        _SEGMENTATION_BODY,
+        query=PLAIN,
+        answer=SEGMENTED,
+        harmless=False,
+        batch=True,
+        takes_timeout=True,
+    ),
+]
+
+WORKSPACE_CALLS: List[WireCall] = [
+    WireCall(
+        "Workspace.cohorts",
+        lambda **key: _workspace(**key).cohorts(),
+        "GET",
+        COHORTS,
+        query=CHILDREN,
+        answer=[COHORT],
+    ),
+    WireCall(
+        "Workspace.imports",
+        lambda **key: _workspace(**key).imports(),
+        "GET",
+        IMPORTS,
+        answer={"items": [IMPORT]},
+    ),
+    WireCall(
+        "Workspace.segments",
+        lambda **key: _workspace(**key).segments("i-1"),
+        "GET",
+        SEGMENTS,
+        answer={"elements": [SEGMENT]},
+    ),
+]
+
+
+def _http_call(
+    name: str,
+    make: Callable[..., Any],
+    method: str,
+    body: Any = None,
+    query: Optional[Mapping[str, str]] = None,
+    **more: Any,
+) -> WireCall:
+    return WireCall(
+        name,
+        make,
+        method,
+        "/v9/things",
+        body,
+        query=query or {},
+        reads=False,
+        harmless=method != "POST",
+        key_optional=False,
+        **more,
+    )
+
+
+def _request(method: str, **arguments: Any) -> Callable[..., Any]:
+    return lambda api_key: http.request(
+        method, api_key, _URL, timeout=_TIMEOUT_SECONDS, **arguments
+    )
+
+
+def _batch_of(method: str, **arguments: Any) -> Callable[..., Any]:
+    return lambda api_key: http.process_batch(
+        [BatchRequest(method, _URL, **arguments)], api_key=api_key, max_workers=None
+    )
+
+
+HTTP_CALLS: List[WireCall] = [
+    _http_call(
+        "http.get",
+        lambda api_key: http.get(api_key, _URL, {"a": "b"}),
+        "GET",
+        query={"a": "b"},
+    ),
+    _http_call(
+        "http.post",
+        lambda api_key: http.post(api_key, _URL, {"a": 1}),
+        "POST",
+        {"a": 1},
+    ),
+    _http_call(
+        "http.patch",
+        lambda api_key: http.patch(api_key, _URL, {"a": 1}),
+        "PATCH",
+        {"a": 1},
+    ),
+    _http_call("http.delete", lambda api_key: http.delete(api_key, _URL), "DELETE"),
+    _http_call("http.request get", _request("get"), "GET", takes_timeout=True),
+    _http_call(
+        "http.request POST",
+        _request("POST", json=[1], params={"a": "b"}),
+        "POST",
+        [1],
+        query={"a": "b"},
+        takes_timeout=True,
+    ),
+    _http_call(
+        "http.request Patch",
+        _request("Patch", json={}),
+        "PATCH",
+        {},
+        takes_timeout=True,
+    ),
+    _http_call("http.request DELETE", _request("DELETE"), "DELETE", takes_timeout=True),
+    _http_call(
+        "http.process_batch POST",
+        _batch_of("POST", json={"a": 1}, params={"a": "b"}),
+        "POST",
+        {"a": 1},
+        query={"a": "b"},
+        batch=True,
+    ),
+    _http_call("http.process_batch get", _batch_of("get"), "GET", batch=True),
+]
+
+MODEL_CALLS = [
+    *COHORT_CALLS,
+    *SEGMENT_CALLS,
+    *IMPORT_CALLS,
+    *USER_CALLS,
+    *WORKSPACE_CALLS,
+]
+ALL_CALLS = [*MODEL_CALLS, *HTTP_CALLS]
+
+
+def every(calls: Sequence[WireCall] = ALL_CALLS) -> pytest.MarkDecorator:
+    """Run a test once for each call."""
+    return pytest.mark.parametrize("call", calls, ids=str)

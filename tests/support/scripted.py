@@ -1,0 +1,301 @@
+"""A server that does what a script says, byte by byte: also what no HTTP framework would do."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import struct
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional
+from urllib.parse import parse_qs, urlsplit
+
+Step = Callable[["Connection"], bool]
+"""Answers one request; returns whether the connection stays open."""
+
+
+@dataclass
+class Seen:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: Dict[str, List[str]]
+    headers: Dict[str, str]
+    body: bytes
+    connection: int
+    target: str = ""
+
+    @property
+    def json(self) -> Any:
+        """The decoded body."""
+        return json.loads(self.body)
+
+
+@dataclass
+class Connection:
+    """What a step of the script works with."""
+
+    sock: socket.socket
+    server: "ScriptedServer"
+    closing: threading.Event = field(default_factory=threading.Event)
+    request: Optional[Seen] = None
+
+    def send(self, data: bytes) -> None:
+        """Put bytes on the wire."""
+        self.sock.sendall(data)
+
+
+def answer(
+    status: int = 200,
+    body: Any = b"",
+    *,
+    content_type: str = "application/json",
+    headers: Optional[Dict[str, str]] = None,
+) -> Step:
+    """Answer properly; a body that is not bytes is sent as JSON."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(_message(status, body, content_type, headers))
+        return True
+
+    return step
+
+
+def respond(content_of: Callable[[Seen], Any]) -> Step:
+    """Answer 200 and the JSON that a function makes from the request."""
+
+    def step(connection: Connection) -> bool:
+        assert connection.request is not None
+        body = content_of(connection.request)
+        connection.send(_message(200, body, "application/json", None))
+        return True
+
+    return step
+
+
+def then_hang_up(step: Step) -> Step:
+    """Do a step, and close the connection in good order without having announced it."""
+
+    def both(connection: Connection) -> bool:
+        step(connection)
+        return False
+
+    return both
+
+
+def reset() -> Step:
+    """Reset the connection after the request was read, without a byte of an answer."""
+
+    def step(connection: Connection) -> bool:
+        _reset_when_closed(connection.sock)
+        return False
+
+    return step
+
+
+def hang_up() -> Step:
+    """Close the connection in good order, without a byte of an answer."""
+    return lambda connection: False
+
+
+def truncate(body: Any = b'{"id": "1"}', keep: int = 4) -> Step:
+    """Promise a whole body, send `keep` bytes of it and hang up."""
+
+    def step(connection: Connection) -> bool:
+        message = _message(200, body, "application/json", None)
+        head, _, content = message.partition(b"\r\n\r\n")
+        connection.send(head + b"\r\n\r\n" + content[:keep])
+        return False
+
+    return step
+
+
+def stall() -> Step:
+    """Never answer, until the server stops."""
+
+    def step(connection: Connection) -> bool:
+        connection.server.stopping.wait(30)
+        return False
+
+    return step
+
+
+def stall_in_body(body: Any = b'{"id": "1"}', keep: int = 4) -> Step:
+    """Send the headers and `keep` bytes of the body, then nothing more."""
+
+    def step(connection: Connection) -> bool:
+        message = _message(200, body, "application/json", None)
+        head, _, content = message.partition(b"\r\n\r\n")
+        connection.send(head + b"\r\n\r\n" + content[:keep])
+        connection.server.stopping.wait(30)
+        return False
+
+    return step
+
+
+def stall_in_headers() -> Step:
+    """Send the status line and the beginning of a header, then nothing more."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Ty")
+        connection.server.stopping.wait(30)
+        return False
+
+    return step
+
+
+def raw(data: bytes) -> Step:
+    """Send these bytes and hang up."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(data)
+        return False
+
+    return step
+
+
+class ScriptedServer:
+    """Serves on loopback: each request gets the next step of `script`, then `default`.
+
+    ``seen`` holds the requests in the order of their arrival, ``connections`` counts the accepted
+    connections. With an `ssl_context` it speaks TLS. With ``resets_on_accept`` it resets every new
+    connection when a request arrives, before it reads a byte.
+    """
+
+    def __init__(
+        self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0
+    ) -> None:
+        self.script: List[Step] = []
+        self.default: Step = answer(200, {})
+        self.seen: List[Seen] = []
+        self.connections = 0
+        self.resets_on_accept = False
+        self.stopping = threading.Event()
+        self._ssl_context = ssl_context
+        self._lock = threading.Lock()
+        self._open: List[socket.socket] = []
+        self._threads: List[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=256)
+        self.port: int = self._listener.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        """The origin."""
+        scheme = "https" if self._ssl_context else "http"
+        return f"{scheme}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "ScriptedServer":
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stopping.set()
+        # shutdown() wakes the accepting thread, close() alone does not.
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+        with self._lock:
+            sockets = list(self._open)
+        for sock in sockets:
+            try:
+                # Not that of a TLS socket, which takes its state apart under a reader's feet.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in list(self._threads):
+            thread.join(5)
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = 5.0) -> bool:
+        """Wait until a condition holds; return whether it came to hold."""
+        give_up = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > give_up:
+                return False
+            self.stopping.wait(0.002)
+        return True
+
+    def _start(self, target: Callable[..., None], *arguments: Any) -> None:
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self.connections += 1
+                number = self.connections
+                self._open.append(sock)
+            self._start(self._serve, sock, number)
+
+    def _serve(self, sock: socket.socket, number: int) -> None:
+        try:
+            if self.resets_on_accept:
+                # Not sooner: a client that is still connecting would rightly call it refused.
+                sock.recv(1, socket.MSG_PEEK)
+                _reset_when_closed(sock)
+                return
+            if self._ssl_context:
+                sock = self._ssl_context.wrap_socket(sock, server_side=True)
+                with self._lock:
+                    self._open.append(sock)
+            with sock, sock.makefile("rb") as stream:
+                while not self.stopping.is_set():
+                    request = _read_request(stream, number)
+                    if request is None:
+                        return
+                    with self._lock:
+                        self.seen.append(request)
+                        step = self.script.pop(0) if self.script else self.default
+                    if not step(Connection(sock, self, request=request)):
+                        # The stream shares the socket: it must not keep it open.
+                        return
+        except (OSError, ValueError):
+            pass
+        finally:
+            sock.close()
+
+
+def _reset_when_closed(sock: socket.socket) -> None:
+    linger = struct.pack("ii", 1, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+
+_REASONS = {200: "OK", 201: "Created", 302: "Found", 404: "Not Found"}
+
+
+def _message(
+    status: int, body: Any, content_type: str, headers: Optional[Dict[str, str]]
+) -> bytes:
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [
+        f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}",
+        f"Content-Type: {content_type}",
+        f"Content-Length: {len(content)}",
+        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+    ]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
+
+
+def _read_request(stream: Any, connection: int) -> Optional[Seen]:
+    line = stream.readline().decode("latin-1").split()
+    if len(line) != 3:
+        return None
+    headers: Dict[str, str] = {}
+    for raw_line in iter(stream.readline, b"\r\n"):
+        if not raw_line:
+            return None
+        name, _, value = raw_line.decode("latin-1").partition(":")
+        headers[name.strip().lower()] = value.strip()
+    body = stream.read(int(headers.get("content-length", 0)))
+    parts = urlsplit(line[1])
+    query = parse_qs(parts.query, keep_blank_values=True)
+    return Seen(line[0], parts.path, query, headers, body, connection, line[1])

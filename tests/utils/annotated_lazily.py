@@ -1,0 +1,37 @@
+"""The same classes, with annotations that stay text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Dict, List, Optional
+
+from PermutiveAPI import Alias
+from PermutiveAPI._Utils.json import JSONSerializable
+
+
+@dataclass
+class Lazy(JSONSerializable[Dict[str, Any]]):
+    """Every way to say a thing, not evaluated."""
+
+    one: Alias
+    many: List[Alias]
+    maybe: Optional[Alias] = None
+    either: Alias | None = None
+    quoted: "Optional[Alias]" = None
+    inner: Optional["Alias"] = None
+    builtin: list[Alias] | None = None
+    named: Dict[str, Alias] = field(default_factory=dict)
+    bare_list: List = field(default_factory=list)  # type: ignore[type-arg]
+    bare_dict: Optional[Dict] = None  # type: ignore[type-arg]
+    builtin_list: Optional[list] = None  # type: ignore[type-arg]
+    builtin_dict: Optional[dict] = None  # type: ignore[type-arg]
+    when: Optional[datetime] = None
+    later: Later | None = None
+
+
+@dataclass
+class Later(JSONSerializable[Dict[str, Any]]):
+    """A class that is defined after the one that names it."""
+
+    when: datetime | None = None

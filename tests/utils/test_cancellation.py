@@ -1,0 +1,71 @@
+"""Stopping the requests of a batch together."""
+
+from __future__ import annotations
+
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from PermutiveAPI._Utils import cancellation
+from PermutiveAPI._Utils.cancellation import Cancellation, Stopped
+
+
+def test_threads_belong_to_a_batch_inside_the_block_only() -> None:
+    """Inside the block the thread works for the batch, after it for none, nested ones included."""
+    outer, inner = Cancellation(), Cancellation()
+    assert cancellation.current() is None
+    with outer.joined():
+        assert cancellation.current() is outer
+        with inner.joined():
+            assert cancellation.current() is inner
+        assert cancellation.current() is outer
+    assert cancellation.current() is None
+
+
+def test_stopped_batch_takes_no_more_work() -> None:
+    """A worker that comes after the stop, or waits, ends; it is no Exception that a handler takes."""
+    batch = Cancellation()
+    batch.check()
+    batch.wait(0)
+    batch.stop()
+    for act in (batch.check, lambda: batch.wait(60), lambda: batch.track(None)):
+        with pytest.raises(Stopped):
+            act()
+    with pytest.raises(Stopped):
+        with batch.joined():
+            raise RuntimeError("the block ran")
+    assert cancellation.current() is None
+    assert not issubclass(Stopped, Exception)
+
+
+def test_connections_in_use_are_shut_down() -> None:
+    """A stop wakes whoever reads from a connection in use."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        batch = Cancellation()
+        batch.track(SimpleNamespace(sock=ours))
+        batch.stop()
+        assert theirs.recv(1) == b""
+        batch.stop()
+
+
+def test_other_connections_are_left_alone() -> None:
+    """A connection that is no longer in use, has no socket or is closed does no harm."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        batch = Cancellation()
+        batch.track(SimpleNamespace(sock=ours))
+        batch.untrack()
+        batch.untrack()
+        batch.stop()
+        theirs.sendall(b"x")
+        assert ours.recv(1) == b"x"
+    for connection in (
+        SimpleNamespace(sock=None),
+        SimpleNamespace(),
+        SimpleNamespace(sock=ours),
+    ):
+        batch = Cancellation()
+        batch.track(connection)
+        batch.stop()

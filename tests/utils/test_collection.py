@@ -1,0 +1,434 @@
+"""Lists of resources: real lists with indexes that follow every change."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import datetime, timezone
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from PermutiveAPI import (
+    Cohort,
+    CohortList,
+    Import,
+    ImportList,
+    Segment,
+    SegmentList,
+    Source,
+    Workspace,
+    WorkspaceList,
+)
+from PermutiveAPI._Utils.collection import ResourceList, UniqueIndex
+
+MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
+
+
+def cohort(id: str, **fields: Any) -> Cohort:
+    """Make a cohort that equals another one with the same arguments."""
+    return Cohort(fields.pop("name", f"name {id}"), id=id, created_at=MOMENT, **fields)
+
+
+def segment(code: str, **fields: Any) -> Segment:
+    """Make a segment that equals another one with the same arguments."""
+    return Segment(code, f"name {code}", "i", f"id {code}", created_at=MOMENT, **fields)
+
+
+def audience(id: str, identifiers: List[str]) -> Import:
+    """Make an import that equals another one with the same arguments."""
+    return Import(
+        id,
+        f"name {id}",
+        f"code {id}",
+        "r",
+        identifiers,
+        Source("s", {}, "t"),
+        created_at=MOMENT,
+    )
+
+
+COHORTS = [cohort("1", code=11), cohort("2", code="12"), cohort("3")]
+SEGMENTS = [segment("a"), segment("b")]
+IMPORTS = [audience("1", ["x", "y"]), audience("2", ["y"]), audience("3", [])]
+WORKSPACES = [Workspace("main", "o", "o", "k"), Workspace("child", "o", "w", "k")]
+
+LISTS = [
+    (CohortList, COHORTS),
+    (SegmentList, SEGMENTS),
+    (ImportList, IMPORTS),
+    (WorkspaceList, WORKSPACES),
+]
+DICTIONARIES = {
+    CohortList: [
+        "id_dictionary",
+        "code_dictionary",
+        "name_dictionary",
+        "tag_dictionary",
+        "segment_type_dictionary",
+        "workspace_dictionary",
+    ],
+    SegmentList: ["id_dictionary", "name_dictionary", "code_dictionary"],
+    ImportList: [
+        "id_dictionary",
+        "name_dictionary",
+        "code_dictionary",
+        "identifier_dictionary",
+    ],
+    WorkspaceList: ["id_dictionary", "name_dictionary"],
+}
+EACH_DICTIONARY = [(cls, name) for cls, names in DICTIONARIES.items() for name in names]
+
+
+# --- A real list -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cls", "items"), LISTS)
+def test_made_from_an_optional_list(cls: Any, items: List[Any]) -> None:
+    """A list is made from an optional list, which is not shared with it."""
+    assert issubclass(cls, list)
+    assert cls() == cls(None) == cls(items_list=None) == cls([]) == []
+    given = list(items)
+    made = cls(items_list=given)
+    assert made == items
+    given.clear()
+    assert len(made) == len(items)
+
+
+@pytest.mark.parametrize(("cls", "items"), LISTS)
+def test_slices_sums_and_copies_keep_the_type(cls: Any, items: List[Any]) -> None:
+    """Slices, +, * and copies keep the list type, and share no index with the list."""
+    full = cls(items)
+    full.id_dictionary
+    made: Dict[str, Any] = {
+        "slice": (full[:1], items[:1]),
+        "step": (full[::-1], items[::-1]),
+        "empty slice": (full[9:], []),
+        "sum": (full + items[:1], items + items[:1]),
+        "product": (full * 2, items * 2),
+        "product from the left": (2 * full, items * 2),
+        "copy": (full.copy(), items),
+        "copy.copy": (copy.copy(full), items),
+    }
+    for name, (found, expected) in made.items():
+        assert type(found) is cls, name
+        assert found == expected, name
+        assert found is not full, name
+        found.clear()
+        assert found.id_dictionary == {}, name
+    assert full == items
+    assert full.id_dictionary != {}
+
+
+@pytest.mark.parametrize(("cls", "items"), LISTS)
+def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
+    """A single index gives the item itself, and one out of range is an IndexError."""
+    full = cls(items)
+    assert full[0] is items[0]
+    assert full[-1] is items[-1]
+    with pytest.raises(IndexError):
+        full[99]
+
+
+@pytest.mark.parametrize(("cls", "items"), LISTS)
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
+)
+@pytest.mark.parametrize("warm", [False, True])
+def test_deep_copies_and_pickles(
+    cls: Any, items: List[Any], again: Callable[[Any], Any], warm: bool
+) -> None:
+    """A deep copy and a pickle have the items, and indexes of their own."""
+    full = cls(items)
+    if warm:
+        for name in DICTIONARIES[cls]:
+            getattr(full, name)
+    same = again(full)
+    assert type(same) is cls
+    assert same == full
+    assert same[0] is not full[0]
+    assert same.id_dictionary[next(iter(full.id_dictionary))] is same[0]
+    same.clear()
+    assert same.id_dictionary == {} != full.id_dictionary
+
+
+def test_unknown_attributes() -> None:
+    """An attribute that nobody declared is an AttributeError that names it."""
+    with pytest.raises(AttributeError, match="CohortList.*no_such_dictionary"):
+        CohortList().no_such_dictionary  # type: ignore[attr-defined]
+    assert not hasattr(CohortList(), "_no_such_dictionary_cache")
+
+
+# --- Look-ups ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
+    """Every dictionary of an empty list is empty, in its attribute too."""
+    empty = cls()
+    assert getattr(empty, f"_{name}_cache") == {}
+    assert getattr(empty, name) == {}
+    assert isinstance(getattr(empty, name), dict)
+
+
+@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+def test_cache_attribute(cls: Any, name: str) -> None:
+    """The dictionary is kept in its attribute, readable at once, and rebuilt when set to {}."""
+    items = dict(LISTS)[cls]  # type: ignore[arg-type]
+    attribute = f"_{name}_cache"
+    assert getattr(cls(items), attribute) == getattr(cls(items), name)
+    full = cls(items)
+    built = getattr(full, name)
+    assert getattr(full, attribute) is built
+    assert getattr(full, name) is built or not built
+    setattr(full, attribute, {})
+    assert getattr(full, attribute) == {}
+    rebuilt = getattr(full, name)
+    assert rebuilt == built
+    assert getattr(full, attribute) is rebuilt
+
+
+@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+def test_on_the_class_itself(cls: Any, name: str) -> None:
+    """On the class the dictionary is a declaration that can be looked at."""
+    assert getattr(cls, name) is vars(cls)[name]
+
+
+@pytest.mark.parametrize(
+    ("cls", "items", "name", "expected"),
+    [
+        (CohortList, COHORTS, "id_dictionary", {"1": 0, "2": 1, "3": 2}),
+        (CohortList, COHORTS, "code_dictionary", {"11": 0, "12": 1}),
+        (
+            CohortList,
+            COHORTS,
+            "name_dictionary",
+            {"name 1": 0, "name 2": 1, "name 3": 2},
+        ),
+        (SegmentList, SEGMENTS, "id_dictionary", {"id a": 0, "id b": 1}),
+        (SegmentList, SEGMENTS, "name_dictionary", {"name a": 0, "name b": 1}),
+        (SegmentList, SEGMENTS, "code_dictionary", {"a": 0, "b": 1}),
+        (ImportList, IMPORTS, "id_dictionary", {"1": 0, "2": 1, "3": 2}),
+        (
+            ImportList,
+            IMPORTS,
+            "name_dictionary",
+            {"name 1": 0, "name 2": 1, "name 3": 2},
+        ),
+        (
+            ImportList,
+            IMPORTS,
+            "code_dictionary",
+            {"code 1": 0, "code 2": 1, "code 3": 2},
+        ),
+        (WorkspaceList, WORKSPACES, "id_dictionary", {"o": 0, "w": 1}),
+        (WorkspaceList, WORKSPACES, "name_dictionary", {"main": 0, "child": 1}),
+    ],
+)
+def test_one_object_a_key(
+    cls: Any, items: List[Any], name: str, expected: Dict[str, int]
+) -> None:
+    """Each of these dictionaries gives one object a key; objects without the key are left out."""
+    found = getattr(cls(items), name)
+    assert list(found) == list(expected)
+    assert all(found[key] is items[position] for key, position in expected.items())
+
+
+TAGGED = [
+    cohort("1", tags=["x", "y", "x"], segment_type="s", workspace_id="w"),
+    cohort("2", tags=["y"], segment_type="s"),
+    cohort("3", tags=[]),
+    cohort("4"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "items", "name", "expected"),
+    [
+        (CohortList, TAGGED, "tag_dictionary", {"x": [0], "y": [0, 1]}),
+        (CohortList, TAGGED, "segment_type_dictionary", {"s": [0, 1]}),
+        (CohortList, TAGGED, "workspace_dictionary", {"w": [0]}),
+        (ImportList, IMPORTS, "identifier_dictionary", {"x": [0], "y": [0, 1]}),
+    ],
+)
+def test_several_objects_a_key(
+    cls: Any, items: List[Any], name: str, expected: Dict[str, List[int]]
+) -> None:
+    """Each of these dictionaries gives lists of the same type, in list order."""
+    found = getattr(cls(items), name)
+    assert found == {
+        key: [items[position] for position in positions]
+        for key, positions in expected.items()
+    }
+    assert {type(group) for group in found.values()} == {cls}
+    assert found["y" if "y" in found else next(iter(found))].id_dictionary
+
+
+def test_missing_keys() -> None:
+    """Looking up a missing key raises KeyError and inserts nothing."""
+    cohorts = CohortList(TAGGED)
+    for name in DICTIONARIES[CohortList]:
+        dictionary = getattr(cohorts, name)
+        before = dict(dictionary)
+        with pytest.raises(KeyError):
+            dictionary["missing"]
+        assert dictionary == before
+        assert type(dictionary) is dict
+
+
+def test_last_of_several_with_one_key_stands() -> None:
+    """Of several objects with one key the last one stands."""
+    one, other = cohort("1", name="same", code=5), cohort("1", name="same", code="5")
+    cohorts = CohortList([one, other])
+    for dictionary in (
+        cohorts.id_dictionary,
+        cohorts.name_dictionary,
+        cohorts.code_dictionary,
+    ):
+        assert len(dictionary) == 1
+        assert next(iter(dictionary.values())) is other
+
+
+CHANGES: Dict[str, Callable[[Any], Any]] = {
+    "append": lambda each: each.append(cohort("9")),
+    "extend": lambda each: each.extend([cohort("9"), cohort("8")]),
+    "extend by itself": lambda each: each.extend(each[:1]),
+    "insert": lambda each: each.insert(0, cohort("9")),
+    "remove": lambda each: each.remove(cohort("2", code="12")),
+    "pop": lambda each: each.pop(),
+    "pop the first": lambda each: each.pop(0),
+    "clear": lambda each: each.clear(),
+    "item assignment": lambda each: each.__setitem__(0, cohort("9")),
+    "slice assignment": lambda each: each.__setitem__(slice(0, 2), [cohort("9")]),
+    "slice emptied": lambda each: each.__setitem__(slice(None), []),
+    "deletion": lambda each: each.__delitem__(0),
+    "slice deletion": lambda each: each.__delitem__(slice(0, 2)),
+    "+=": lambda each: each.__iadd__([cohort("9")]),
+    "*=": lambda each: each.__imul__(2),
+    "*= 0": lambda each: each.__imul__(0),
+    "sort": lambda each: each.sort(key=lambda item: item.id, reverse=True),
+    "reverse": lambda each: each.reverse(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize("name", DICTIONARIES[CohortList])
+def test_every_change_is_seen(change: Callable[[Any], Any], name: str) -> None:
+    """Any change to the list is seen by the next access to any dictionary, and does what list does."""
+    items = [*COHORTS, *TAGGED]
+    cohorts, plain = CohortList(items), list(items)
+    assert getattr(cohorts, name)
+    assert change(cohorts) == change(plain) or isinstance(plain, list)
+    assert cohorts == plain
+    fresh = getattr(CohortList(plain), name)
+    found = getattr(cohorts, name)
+    assert found == fresh
+    assert list(found) == list(fresh)
+
+
+def test_augmented_assignments_keep_the_object() -> None:
+    """+= and *= change the list itself."""
+    cohorts = same = CohortList(COHORTS)
+    same += [cohort("9")]
+    same *= 2
+    assert same is cohorts
+    assert len(cohorts) == 2 * (len(COHORTS) + 1)
+
+
+def test_returned_values() -> None:
+    """Methods return what those of list do."""
+    cohorts = CohortList(COHORTS)
+    assert cohorts.pop(0) is COHORTS[0]
+    assert cohorts.pop() is COHORTS[2]
+    assert cohorts.append(COHORTS[0]) is None  # type: ignore[func-returns-value]
+    with pytest.raises(ValueError):
+        cohorts.remove(cohort("99"))
+    with pytest.raises(IndexError):
+        CohortList().pop()
+
+
+def test_change_that_fails_halfway_is_seen() -> None:
+    """Items that came before an iterable raised are in the list, and are found."""
+
+    def broken() -> Iterator[Cohort]:
+        yield cohort("9")
+        raise RuntimeError("no more")
+
+    cohorts = CohortList(COHORTS)
+    assert "9" not in cohorts.id_dictionary
+    with pytest.raises(RuntimeError):
+        cohorts.extend(broken())
+    assert ("9" in cohorts.id_dictionary) is (cohort("9") in cohorts)
+    with pytest.raises(RuntimeError):
+        cohorts += broken()
+    assert cohorts.id_dictionary == CohortList(cohorts).id_dictionary
+    with pytest.raises(TypeError):
+        cohorts.sort()
+    assert cohorts.id_dictionary == CohortList(cohorts).id_dictionary
+
+
+def test_refresh_re_reads_edited_items() -> None:
+    """After an item was edited, refresh() re-reads it."""
+    edited = cohort("1")
+    cohorts = CohortList([edited])
+    assert "1" in cohorts.id_dictionary
+    edited.id = "new"
+    cohorts.refresh()
+    assert list(cohorts.id_dictionary) == ["new"]
+
+
+def test_look_ups_in_a_loop_read_no_item() -> None:
+    """A look-up inside a loop does not walk through the list again."""
+
+    class Counted(Cohort):
+        reads = 0
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "id":
+                Counted.reads += 1
+            return super().__getattribute__(name)
+
+    cohorts = CohortList([Counted(str(number), id=str(number)) for number in range(50)])
+    Counted.reads = 0
+    for number in range(50):
+        cohorts.id_dictionary[str(number)]
+    assert Counted.reads == 50
+
+
+def test_index_that_came_out_empty_is_rebuilt() -> None:
+    """An index that came out empty is rebuilt each time, so edited items are found."""
+    edited = Cohort("c")
+    cohorts = CohortList([edited])
+    assert cohorts.id_dictionary == {}
+    edited.id = "1"
+    assert cohorts.id_dictionary == {"1": edited}
+
+
+def test_lists_of_ones_own() -> None:
+    """A subclass inherits the dictionaries, and may declare more."""
+
+    class Own(CohortList):
+        state_dictionary: UniqueIndex[Cohort] = UniqueIndex("state")
+
+    own = Own([cohort("1", state="Enabled")])
+    assert own.state_dictionary["Enabled"] is own.id_dictionary["1"] is own[0]
+    assert type(own[:]) is Own
+    assert not hasattr(CohortList(), "_state_dictionary_cache")
+    own.clear()
+    assert own.state_dictionary == own.id_dictionary == {}
+    assert issubclass(Own, ResourceList)
+
+
+@pytest.mark.parametrize(("cls", "items"), LISTS)
+def test_json(cls: Any, items: List[Any]) -> None:
+    """to_json gives a plain list of the items' JSON forms."""
+    written = cls(items).to_json()
+    assert type(written) is list
+    assert written == [item.to_json() for item in items]
+    assert cls.from_json(written) == items
+
+
+def test_frames_are_offered_by_three_lists() -> None:
+    """All lists but WorkspaceList can be shown as a table."""
+    offered = [cls for cls, _ in LISTS if hasattr(cls, "to_pd_dataframe")]
+    assert offered == [CohortList, SegmentList, ImportList]

@@ -1,0 +1,262 @@
+"""The workspace JSON: every spelling, every mistake, and no key shown."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import traceback
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from PermutiveAPI import Workspace, WorkspaceList
+from PermutiveAPI._Utils.credentials import resolve_api_key
+
+VARIABLE = "PERMUTIVE_APPLICATION_CREDENTIALS"
+SECRET = "sup3r-s3cret-key"
+GOOD: Dict[str, Any] = {
+    "name": "Main",
+    "organisation_id": "org",
+    "workspace_id": "org",
+    "api_key": SECRET,
+}
+CHILD: Dict[str, Any] = {
+    "name": "Child",
+    "organisation_id": "org",
+    "workspace_id": "child",
+    "api_key": "child-key",
+}
+
+Writer = Callable[[Any], Path]
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Writer:
+    """Write a credentials file, from JSON data or from text, and name it in the environment."""
+
+    def write(content: Any) -> Path:
+        path = tmp_path / "workspace.json"
+        text = content if isinstance(content, str) else json.dumps(content)
+        path.write_text(text, encoding="utf-8")
+        monkeypatch.setenv(VARIABLE, str(path))
+        return path
+
+    return write
+
+
+def everything_about(error: BaseException) -> str:
+    """Return all that an error can show: message, arguments, the whole chain, tracebacks."""
+    seen: List[BaseException] = []
+    waiting: Iterator[Any] = iter([error])
+    texts: List[str] = ["".join(traceback.format_exception(error))]
+    pending = list(waiting)
+    while pending:
+        current = pending.pop()
+        if current is None or current in seen:
+            continue
+        seen.append(current)
+        texts += [str(current), repr(current), repr(vars(current))]
+        # A JSONDecodeError keeps the whole document in an attribute.
+        texts.append(str(getattr(current, "doc", "")))
+        pending += [current.__cause__, current.__context__]
+    return "\n".join(texts)
+
+
+SPELLINGS = list(
+    itertools.product(
+        ["organisation_id", "organization_id", "organisationID", "organizationID"],
+        ["workspace_id", "workspaceID"],
+        ["api_key", "apiKey", "privateKey"],
+    )
+)
+
+
+@pytest.mark.parametrize(("organisation", "workspace", "key"), SPELLINGS)
+def test_spellings(
+    credentials: Writer, organisation: str, workspace: str, key: str
+) -> None:
+    """A workspace is read in any of the spellings in use."""
+    credentials({"name": "Main", organisation: "o", workspace: "w", key: SECRET})
+    assert Workspace.from_env() == Workspace("Main", "o", "w", SECRET)
+
+
+def test_one_object_or_an_array(credentials: Writer) -> None:
+    """The file holds one object or an array."""
+    credentials(GOOD)
+    assert WorkspaceList.from_env() == [Workspace(**GOOD)]
+    credentials([CHILD, GOOD])
+    workspaces = WorkspaceList.from_env()
+    assert type(workspaces) is WorkspaceList
+    assert workspaces == [Workspace(**CHILD), Workspace(**GOOD)]
+
+
+def test_default_of_several_is_the_top_level_one(credentials: Writer) -> None:
+    """With several workspaces the default is the top-level one."""
+    credentials([CHILD, GOOD])
+    assert Workspace.from_env() == Workspace(**GOOD)
+    assert resolve_api_key(None) == SECRET
+
+
+def test_one_workspace_is_the_default_whatever_its_level(credentials: Writer) -> None:
+    """With one workspace that one is the default."""
+    credentials([CHILD])
+    assert resolve_api_key(None) == "child-key"
+
+
+def test_several_without_a_top_level_one(credentials: Writer) -> None:
+    """With several workspaces and no top-level one there is no default, and the error says why."""
+    path = credentials([CHILD, {**CHILD, "name": "Other", "workspace_id": "other"}])
+    with pytest.raises(ValueError, match="top-level") as caught:
+        resolve_api_key(None)
+    assert VARIABLE in str(caught.value) and str(path) in str(caught.value)
+    assert len(WorkspaceList.from_env()) == 2
+
+
+@pytest.mark.parametrize("left_out", [None, ""])
+def test_explicit_none_and_empty_are_left_out(
+    credentials: Writer, left_out: Any
+) -> None:
+    """An explicit None or "" behaves like a left-out key."""
+    credentials(GOOD)
+    assert resolve_api_key(left_out) == SECRET
+
+
+def test_given_key_wins() -> None:
+    """A given key is used as it is, and no file is needed."""
+    assert resolve_api_key("mine") == "mine"
+
+
+@pytest.mark.parametrize("wrong", [5, b"bytes", ["list"], True])
+def test_key_of_a_wrong_kind(wrong: Any) -> None:
+    """A key that is no text is a TypeError that names the argument."""
+    with pytest.raises(TypeError, match="api_key"):
+        resolve_api_key(wrong)
+
+
+def test_nothing_resolves_a_key() -> None:
+    """Without key and variable the error says what to set."""
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        resolve_api_key(None)
+    assert "api_key" in str(caught.value)
+
+
+def test_variable_from_dotenv(credentials: Writer, tmp_path: Path) -> None:
+    """The variable may stand in .env."""
+    path = credentials(GOOD)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE)
+        (tmp_path / ".env").write_text(f'{VARIABLE}="{path.as_posix()}"\n')
+        assert resolve_api_key(None) == SECRET
+
+
+def test_file_is_read_each_time(credentials: Writer) -> None:
+    """A changed file takes effect at the next call."""
+    credentials(GOOD)
+    assert resolve_api_key(None) == SECRET
+    credentials({**GOOD, "api_key": "rotated"})
+    assert resolve_api_key(None) == "rotated"
+
+
+def test_values_are_trimmed_and_mark_is_skipped(
+    credentials: Writer, tmp_path: Path
+) -> None:
+    """Spaces around a value and a byte order mark do not count."""
+    credentials("\ufeff" + json.dumps({**GOOD, "api_key": f" {SECRET}\n"}))
+    assert Workspace.from_env() == Workspace(**GOOD)
+
+
+def test_home_directory(
+    monkeypatch: pytest.MonkeyPatch, credentials: Writer, tmp_path: Path
+) -> None:
+    """A path may begin with the home directory's ~."""
+    credentials(GOOD)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv(VARIABLE, "~/workspace.json")
+    assert resolve_api_key(None) == SECRET
+
+
+@pytest.mark.parametrize(
+    "name", ["missing.json", "~no-such-user-here/missing.json", "folder", "x" * 5000]
+)
+def test_missing_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    """A file that cannot be read is a ValueError that names the variable and the path."""
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setenv(VARIABLE, name)
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        Workspace.from_env()
+    assert name in str(caught.value)
+
+
+BROKEN: Dict[str, str] = {
+    "cut off": json.dumps(GOOD)[:-1],
+    "no JSON": f"apiKey: {SECRET}",
+    "trailing comma": json.dumps(GOOD)[:-1] + ",}",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+def test_broken_json(credentials: Writer, text: str) -> None:
+    """Broken JSON is a ValueError that names variable and path, and never shows the key."""
+    path = credentials(text)
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        WorkspaceList.from_env()
+    assert str(path) in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+
+
+def test_not_utf8(credentials: Writer) -> None:
+    """A file in another encoding is a ValueError that names the variable."""
+    path = credentials("x")
+    path.write_bytes(b'\xff\xfe{"apiKey": "' + SECRET.encode() + b'"}')
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        resolve_api_key(None)
+    assert SECRET not in everything_about(caught.value)
+
+
+@pytest.mark.parametrize("field", GOOD)
+@pytest.mark.parametrize("value", ["absent", None, "", "  ", 5, ["x"]], ids=repr)
+def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
+    """A missing field is a ValueError with variable, path and field that never shows the key."""
+    record = {**GOOD, field: value}
+    if value == "absent":
+        del record[field]
+    path = credentials([record])
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        resolve_api_key(None)
+    assert str(path) in str(caught.value)
+    assert field in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+
+
+@pytest.mark.parametrize("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]], ids=repr)
+def test_content_of_a_wrong_kind(credentials: Writer, content: Any) -> None:
+    """A file without workspaces is a ValueError that names variable and path."""
+    path = credentials(json.dumps(content))
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        WorkspaceList.from_env()
+    assert str(path) in str(caught.value)
+    assert SECRET not in everything_about(caught.value)
+
+
+def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the variable holds the JSON itself instead of a path, the key is still not shown."""
+    monkeypatch.setenv(VARIABLE, json.dumps({"name": "Main", "apiKey": SECRET}))
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        resolve_api_key(None)
+    assert SECRET not in everything_about(caught.value)
+
+
+def test_nothing_is_logged(
+    credentials: Writer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reading the file logs no key at any level."""
+    caplog.set_level(logging.DEBUG)
+    credentials(GOOD)
+    Workspace.from_env()
+    assert SECRET not in caplog.text

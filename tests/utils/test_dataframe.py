@@ -1,0 +1,221 @@
+"""Lists as tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, List
+
+import pandas
+import pytest
+
+from PermutiveAPI import (
+    Cohort,
+    CohortList,
+    Import,
+    ImportList,
+    Segment,
+    SegmentList,
+    Source,
+)
+
+MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
+SOURCE = Source("s", {}, "t")
+FULL: List[Any] = [
+    CohortList(
+        [
+            Cohort(
+                "c",
+                "1",
+                5,
+                {"a": [None]},
+                ["t"],
+                live_audience_size=7,
+                created_at=MOMENT,
+            ),
+            Cohort("d", created_at=MOMENT),
+        ]
+    ),
+    SegmentList(
+        [Segment("c", "n", "i", cpm=1.5, created_at=MOMENT), Segment("d", "n", "i")]
+    ),
+    ImportList(
+        [
+            Import(
+                "i",
+                "n",
+                "c",
+                "r",
+                ["x"],
+                SOURCE,
+                segments=SegmentList([Segment("c", "n", "i")]),
+            ),
+            Import("j", "n", "c", "r", [], SOURCE, inheritance={"a": 1}),
+        ]
+    ),
+]
+EMPTY: List[Any] = [CohortList(), SegmentList(), ImportList()]
+TIMES = {"created_at", "updated_at", "last_updated_at"}
+
+
+def of_kind(each: Any) -> str:
+    """Name a parameter after its class and length."""
+    return f"{type(each).__name__}-{len(each)}"
+
+
+@pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
+def test_rows_and_columns(items: Any) -> None:
+    """One row an object, one column a field in declared order, also for an empty list."""
+    frame = items.to_pd_dataframe()
+    assert isinstance(frame, pandas.DataFrame)
+    assert len(frame) == len(items)
+    assert list(frame.columns) == [
+        each.name for each in dataclasses.fields(items._item_type)
+    ]
+    assert list(frame.index) == list(range(len(items)))
+
+
+@pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
+def test_timestamps(items: Any) -> None:
+    """Timestamps are timezone-aware datetimes, also in an empty table."""
+    frame = items.to_pd_dataframe()
+    for name in TIMES & set(frame.columns):
+        assert isinstance(frame[name].dtype, pandas.DatetimeTZDtype)
+        assert str(frame[name].dtype.tz) == "UTC"
+        assert [each.to_pydatetime() for each in frame[name]] == [
+            getattr(item, name) for item in items
+        ]
+
+
+@pytest.mark.parametrize(
+    "cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]], ids=len
+)
+def test_whole_numbers(cohorts: Any) -> None:
+    """Whole numbers are nullable integers, also where some or all are missing."""
+    frame = cohorts.to_pd_dataframe()
+    assert frame["live_audience_size"].dtype == "Int64"
+    assert frame["code"].dtype == "Int64"
+
+
+def test_missing_whole_numbers() -> None:
+    """A missing number is missing, and the others stay whole."""
+    frame = CohortList(
+        [
+            Cohort("c", live_audience_size=None),
+            Cohort("d", live_audience_size=2**60 + 1),
+        ]
+    ).to_pd_dataframe()
+    assert frame["live_audience_size"].isna().tolist() == [True, False]
+    assert frame["live_audience_size"][1] == 2**60 + 1
+
+
+@pytest.mark.parametrize(
+    "codes", [["a", "b"], [1, "b"], ["a", None], [1, "b", None]], ids=repr
+)
+def test_codes_that_are_texts(codes: List[Any]) -> None:
+    """Codes may be texts, or both texts and numbers."""
+    frame = CohortList([Cohort("c", code=code) for code in codes]).to_pd_dataframe()
+    shown = [None if pandas.isna(code) else code for code in frame["code"]]
+    assert shown == codes
+    assert [type(code) for code in shown] == [type(code) for code in codes]
+
+
+def test_prices() -> None:
+    """Prices are numbers, a missing one is missing."""
+    frame = SegmentList(
+        [Segment("c", "n", "i", cpm=2), Segment("d", "n", "i", cpm=None)]
+    ).to_pd_dataframe()
+    assert frame["cpm"].dtype == "float64"
+    assert frame["cpm"][0] == 2.0
+    assert frame["cpm"].isna().tolist() == [False, True]
+    assert SegmentList().to_pd_dataframe()["cpm"].dtype == "float64"
+
+
+def test_nested_values() -> None:
+    """Nested values are JSON data."""
+    frame = FULL[2].to_pd_dataframe()
+    assert frame["source"][0] == {"id": "s", "state": {}, "type": "t"}
+    assert frame["identifiers"].tolist() == [["x"], []]
+    assert frame["segments"][0] == FULL[2][0].segments.to_json()
+    assert frame["segments"][1] is None
+    assert frame["inheritance"].tolist() == [None, {"a": 1}]
+    cohorts = FULL[0].to_pd_dataframe()
+    assert cohorts["query"].tolist() == [{"a": [None]}, None]
+    assert cohorts["tags"].tolist() == [["t"], None]
+
+
+@pytest.mark.parametrize(
+    "junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}], ids=repr
+)
+def test_unreadable_timestamps(junk: Any) -> None:
+    """A timestamp that could not be read is shown as it came: nobody guesses at it, and no warning."""
+    cohorts = CohortList([Cohort("c", created_at=junk), Cohort("d", created_at=MOMENT)])
+    frame = cohorts.to_pd_dataframe()
+    assert frame["created_at"].tolist() == [junk, MOMENT]
+    assert len(frame) == 2
+
+
+@pytest.mark.parametrize("junk", ["garbage", 5, {"a": 1}], ids=repr)
+def test_nothing_but_unreadable_timestamps(junk: Any) -> None:
+    """A column of nothing but unreadable timestamps is shown as it came, too."""
+    frame = CohortList([Cohort("c", created_at=junk)]).to_pd_dataframe()
+    assert frame["created_at"].tolist() == [junk]
+
+
+def test_timestamps_that_are_texts_or_have_no_zone() -> None:
+    """A text that can be read, and a time without a zone, count as UTC; other zones are converted."""
+    ahead = MOMENT.astimezone(timezone(timedelta(hours=2)))
+    given: List[Any] = [
+        "2025-07-01T12:00:00Z",
+        MOMENT.replace(tzinfo=None),
+        ahead,
+        MOMENT,
+    ]
+    frame = CohortList(
+        [Cohort("c", created_at=each) for each in given]
+    ).to_pd_dataframe()
+    assert isinstance(frame["created_at"].dtype, pandas.DatetimeTZDtype)
+    assert [each.to_pydatetime() for each in frame["created_at"]] == [MOMENT] * 4
+
+
+def test_missing_timestamps() -> None:
+    """A timestamp that was taken away is missing in the table."""
+    cohort = Cohort("c")
+    cohort.created_at = None
+    frame = CohortList([cohort]).to_pd_dataframe()
+    assert frame["created_at"].isna().tolist() == [True]
+    assert isinstance(frame["created_at"].dtype, pandas.DatetimeTZDtype)
+
+
+def test_numbers_too_large_for_a_column() -> None:
+    """A number that no nullable integer holds is shown as it is."""
+    frame = CohortList([Cohort("c", live_audience_size=2**70)]).to_pd_dataframe()
+    assert frame["live_audience_size"].tolist() == [2**70]
+
+
+def test_prices_of_a_wrong_kind() -> None:
+    """A price that is no number is shown as it is."""
+    wrong: Any = "free"
+    frame = SegmentList([Segment("c", "n", "i", cpm=wrong)]).to_pd_dataframe()
+    assert frame["cpm"].tolist() == ["free"]
+
+
+def test_example_of_the_readme() -> None:
+    """The two cohorts of the README come out as a table of ids and names."""
+    cohorts = CohortList(
+        [
+            Cohort(name="C1", id="1", code="c1", tags=["t1"]),
+            Cohort(name="C2", id="2", description="second cohort"),
+        ]
+    )
+    frame = cohorts.to_pd_dataframe()
+    found: List[Dict[Any, Any]] = frame[["id", "name"]].to_dict("records")
+    assert found == [{"id": "1", "name": "C1"}, {"id": "2", "name": "C2"}]
+
+
+def test_table_is_independent_of_the_list() -> None:
+    """Changing the table does not change the objects."""
+    cohorts = CohortList([Cohort("c", query={"a": [1]})])
+    frame = cohorts.to_pd_dataframe()
+    frame["query"][0]["a"].append(2)
+    assert cohorts[0].query == {"a": [1]}

@@ -1,0 +1,431 @@
+"""Python to JSON: the ordered table, and what is left out."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections import OrderedDict, deque, namedtuple
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import PurePosixPath
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Dict, List, Optional
+from uuid import UUID
+
+import numpy
+import pandas
+import pytest
+
+from PermutiveAPI import Alias, Cohort, CohortList, Event, Segmentation, Source
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.encoding import (
+    SelfEncoding,
+    encoded,
+    encoded_object,
+    to_payload,
+)
+from PermutiveAPI._Utils.json import JSONSerializable, json_default
+from PermutiveAPI._Utils.json import to_payload as to_payload_of_json
+
+
+class Colour(enum.Enum):
+    """An enumeration of texts."""
+
+    RED = "red"
+
+
+class Level(enum.IntEnum):
+    """An enumeration whose members are numbers."""
+
+    LOW = 1
+
+
+class Word(str, enum.Enum):
+    """An enumeration whose members are texts."""
+
+    A = "a"
+
+
+class Thing:
+    """An object with attributes."""
+
+    def __init__(self) -> None:
+        self.shown = 1
+        self.nested = Alias("a", "t", 1)
+        self._hidden = 2
+
+
+class Slotted:
+    """An object without a __dict__."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "slotted"
+
+
+class MappingModel(Dict[str, Any], JSONSerializable[Dict[str, Any]]):
+    """A dictionary with the mixin."""
+
+
+class ListModel(List[Any], JSONSerializable[List[Any]]):
+    """A list with the mixin."""
+
+
+@dataclass
+class PlainDataclass:
+    """A dataclass without the mixin."""
+
+    name: str
+    nothing: Optional[str] = None
+
+
+Point = namedtuple("Point", "x y")
+MOMENT = datetime(2025, 7, 1, 12, 30, 15, 123456, tzinfo=timezone.utc)
+
+VALUES = [
+    (None, None),
+    ("text", "text"),
+    (True, True),
+    (False, False),
+    (1, 1),
+    (-(10**30), -(10**30)),
+    (1.5, 1.5),
+    (Colour.RED, "red"),
+    (Level.LOW, 1),
+    (Word.A, "a"),
+    (Decimal("1.25"), 1.25),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+    (MOMENT, "2025-07-01T12:30:15.123456+00:00"),
+    (datetime(2025, 7, 1), "2025-07-01T00:00:00"),
+    (date(2025, 7, 1), {"year": 2025, "month": 7, "day": 1}),
+    ({"b", "a"}, ["a", "b"]),
+    (frozenset((1,)), [1]),
+    ((1, "a"), [1, "a"]),
+    (Point(1, 2), [1, 2]),
+    ([1, [2, {"a": (3,)}]], [1, [2, {"a": [3]}]]),
+    ({"a": {"b": None}}, {"a": {"b": None}}),
+    (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+    (MappingProxyType({"a": 1}), {"a": 1}),
+    (Thing(), {"shown": 1, "nested": {"id": "a", "tag": "t", "priority": 1}}),
+    (SimpleNamespace(a=None, _b=1), {"a": None}),
+    (PlainDataclass("n"), {"name": "n"}),
+    (Alias("a", "t", 1), {"id": "a", "tag": "t", "priority": 1}),
+    (MappingModel(a=Alias("a", "t", 1)), {"a": {"id": "a", "tag": "t", "priority": 1}}),
+    (ListModel([Decimal("1")]), [1.0]),
+    (Slotted(), "slotted"),
+    (timedelta(seconds=1), "0:00:01"),
+    (PurePosixPath("/a/b"), "/a/b"),
+    (deque([1]), "deque([1])"),
+    (b"raw", "b'raw'"),
+    (1 + 2j, "(1+2j)"),
+    (int, "<class 'int'>"),
+    (Alias, str(Alias)),
+]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), VALUES, ids=lambda each: type(each).__name__
+)
+def test_table(value: Any, expected: Any) -> None:
+    """Each kind of value has its JSON form, alone and inside a dictionary."""
+    found = JSONSerializable.serialize_value(value)
+    assert found == expected
+    assert type(found) is type(expected)
+    assert encoded({"v": value}) == {"v": expected}
+    json.dumps(found, allow_nan=False)
+
+
+FOREIGN = [
+    (numpy.bool_(True), True),
+    (numpy.int8(3), 3),
+    (numpy.int64(3), 3),
+    (numpy.uint64(2**63), 2**63),
+    (numpy.float32(1.5), 1.5),
+    (numpy.float64(1.5), 1.5),
+    (numpy.longdouble("1.5"), 1.5),
+    (numpy.str_("a"), "a"),
+    (numpy.array(3), 3),
+    (numpy.array([1, 2]), [1, 2]),
+    (numpy.array([[1.5], [2.5]]), [[1.5], [2.5]]),
+    (pandas.Timestamp("2025-07-01T12:00", tz="UTC"), "2025-07-01T12:00:00+00:00"),
+    (pandas.Series([1, 2]), [1, 2]),
+    (pandas.Index(["a"]), ["a"]),
+    (pandas.Timedelta("1s"), "0 days 00:00:01"),
+    (pandas.Period("2025-07"), "2025-07"),
+    (pandas.array([1, 2], dtype="Int64")[0], 1),
+]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__
+)
+def test_numpy_and_pandas(value: Any, expected: Any) -> None:
+    """NumPy and pandas scalars become numbers, arrays lists, and nothing is silently dropped."""
+    found = encoded(value)
+    assert found == expected
+    assert type(found) is type(expected)
+    assert encoded({"a": [value]}) == {"a": [expected]}
+
+
+REFUSED = [
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    Decimal("NaN"),
+    Decimal("sNaN"),
+    Decimal("Infinity"),
+    Decimal("1e999"),
+    numpy.float64("nan"),
+    numpy.float32("inf"),
+    numpy.longdouble("nan"),
+    numpy.datetime64("NaT"),
+    pandas.NaT,
+    pandas.NA,
+]
+
+
+@pytest.mark.parametrize("value", REFUSED, ids=repr)
+@pytest.mark.parametrize(
+    ("build", "place"),
+    [
+        (lambda value: {"a": [1, {"b": value}]}, "a[1].b"),
+        (lambda value: [0, value], "[1]"),
+        (lambda value: {"a": (value,)}, "a[0]"),
+        (lambda value: {1: value}, "1"),
+        (lambda value: Source("s", {"deep": value}, "t"), "state.deep"),
+        (lambda value: CohortList([Cohort("c", query={"x": value})]), "[0].query.x"),
+        (
+            lambda value: Segmentation([Event("e", "now", {"p": value})], "u"),
+            "events[0].properties.p",
+        ),
+        (lambda value: SimpleNamespace(a=SimpleNamespace(b=value)), "a.b"),
+        (lambda value: numpy.array([1, value], dtype=object), "[1]"),
+    ],
+    ids=range(9),
+)
+def test_what_json_cannot_hold(value: Any, build: Any, place: str) -> None:
+    """NaN, infinities and NaT are a ValueError that says where they stand."""
+    with pytest.raises(ValueError) as caught:
+        encoded(build(value))
+    assert str(caught.value).startswith(f"{place}: ")
+
+
+@pytest.mark.parametrize("value", REFUSED, ids=repr)
+def test_what_json_cannot_hold_alone(value: Any) -> None:
+    """Standing alone they are a ValueError too, also for json.dumps with json_default."""
+    with pytest.raises(ValueError):
+        encoded(value)
+    with pytest.raises(ValueError):
+        json.dumps({"a": value}, default=json_default, allow_nan=False)
+
+
+def test_sets_are_written_in_one_order() -> None:
+    """The same set gives the same JSON; one that cannot be sorted is written all the same."""
+    assert encoded({3, 1, 2}) == [1, 2, 3]
+    assert sorted(encoded({"a", 1}), key=str) == [1, "a"]
+    assert encoded({None, "a"}) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (1, "1"),
+        (1.5, "1.5"),
+        (True, "true"),
+        (None, "null"),
+        (Colour.RED, "red"),
+        (Level.LOW, "1"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ((1, 2), "(1, 2)"),
+        (date(2025, 7, 1), "2025-07-01"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_keys(key: Any, text: str) -> None:
+    """Keys that are no texts become what json can write as one."""
+    assert json.loads(json.dumps(encoded({key: 0}))) == {text: 0}
+
+
+def test_lists_drop_none() -> None:
+    """Lists drop None items; inside dictionaries what users put is kept."""
+    assert encoded([1, None, (None, 2)]) == [1, [2]]
+    assert encoded({"a": [None, {"b": None}]}) == {"a": [None, {"b": None}]}
+    cohort = Cohort("c", query={"in": [None, 1], "x": None}, tags=["a", None])  # type: ignore[list-item]
+    written = cohort.to_json()
+    assert written["query"] == {"in": [None, 1], "x": None}
+    assert written["tags"] == ["a"]
+
+
+def test_writing_shares_nothing() -> None:
+    """Changing what was written does not change the object."""
+    query = {"in": [1]}
+    cohort = Cohort("c", query=query, tags=["a"])
+    written = cohort.to_json()
+    written["query"]["in"].append(2)
+    written["tags"].append("b")
+    assert (cohort.query, cohort.tags) == ({"in": [1]}, ["a"])
+
+
+# --- Fields that are left out ----------------------------------------------------------------------
+
+
+@dataclass
+class Defaults(JSONSerializable[Dict[str, Any]]):
+    """A field of every kind of default."""
+
+    required: Any
+    none: Any = None
+    number: Any = 0
+    empty_list: Any = field(default_factory=list)
+    empty_dict: Any = field(default_factory=dict)
+    full_list: Any = field(default_factory=lambda: [1])
+    _private: Any = 5
+
+
+@pytest.mark.parametrize(
+    "name", ["required", "none", "number", "empty_list", "empty_dict", "full_list"]
+)
+@pytest.mark.parametrize("value", [None, [], {}, 0, False, "", 0.0], ids=repr)
+def test_left_out_only_when_reading_gives_the_same(name: str, value: Any) -> None:
+    """A field is left out only when it is None, [] or {} and its default is the same."""
+    model = Defaults(**{"required": "r", name: value})
+    written = model.to_json()
+    defaults = {"none": None, "empty_list": [], "empty_dict": {}}
+    same_as_default = (
+        value in (None, [], {})
+        and type(value) is not int
+        and name in defaults
+        and type(defaults[name]) is type(value)
+    )
+    assert (name in written) is not same_as_default
+    again = Defaults.from_json(written)
+    assert again == model
+    assert type(getattr(again, name)) is type(value)
+    assert "_private" not in written
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Source("s", {}, "t"),
+        Source("s", {"a": None}, "t", cohorts=[], permissions={"a": [None]}, errors=[]),
+        Cohort("c", tags=[], query={}),
+        Cohort("c", live_audience_size=None),
+        Cohort("c", live_audience_size=0),
+        Event("e", "now"),
+        Event("e", "now", {}),
+        Event("e", "now", {"a": None, "b": [None]}),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_with_empty_fields_round_trip(model: Any) -> None:
+    """A model with empty fields is read back as it was."""
+    assert type(model).from_json(model.to_json()) == model
+    assert type(model).from_json(json.dumps(model.to_json())) == model
+
+
+def test_absent_ids_of_events_are_left_out() -> None:
+    """An event's absent session_id and view_id are left out, present ones are written."""
+    seg = Segmentation([Event("e", "now"), Event("e", "now", {}, "s", "v")], "u", True)
+    assert seg.to_json() == {
+        "events": [
+            {"name": "e", "time": "now", "properties": {}},
+            {
+                "name": "e",
+                "time": "now",
+                "properties": {},
+                "session_id": "s",
+                "view_id": "v",
+            },
+        ],
+        "user_id": "u",
+    }
+
+
+# --- encoded_object, to_payload ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3, None, "text", 1.5, True, (1,), object(), Slotted()],
+    ids=lambda value: type(value).__name__,
+)
+def test_to_json_of_what_has_no_attributes(value: Any) -> None:
+    """JSONSerializable.to_json of an object without __dict__ is a TypeError."""
+    with pytest.raises(TypeError, match=type(value).__name__):
+        JSONSerializable.to_json(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (Thing(), {"shown": 1, "nested": {"id": "a", "tag": "t", "priority": 1}}),
+        (PlainDataclass("n", "x"), {"name": "n", "nothing": "x"}),
+        ({"a": {1}}, {"a": [1]}),
+        ([1, None], [1]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_to_json_of_any_object(value: Any, expected: Any) -> None:
+    """JSONSerializable.to_json may be called on any object that has attributes."""
+    assert JSONSerializable.to_json(value) == expected
+    assert encoded_object(value) == expected
+
+
+def test_to_payload() -> None:
+    """A payload holds the object's fields as JSON data, None left out, only the names asked for."""
+    cohort = Cohort("c", tags=[], query={"a": None}, description=None, id="1")
+    assert to_payload(cohort, ["id", "name", "query", "description", "tags"]) == {
+        "name": "c",
+        "id": "1",
+        "query": {"a": None},
+        "tags": [],
+    }
+    assert to_payload(cohort, ("name", "unknown")) == {"name": "c"}
+    assert to_payload(cohort, []) == {}
+    assert to_payload(Alias("a", "t", 1)) == {"id": "a", "tag": "t", "priority": 1}
+    assert to_payload(PlainDataclass("n")) == {"name": "n"}
+    assert to_payload(Defaults("r")) == {
+        "required": "r",
+        "number": 0,
+        "empty_list": [],
+        "empty_dict": {},
+        "full_list": [1],
+    }
+
+
+def test_to_payload_of_a_one_shot_iterable() -> None:
+    """The names may come from an iterable that can be read once."""
+    assert to_payload(Alias("a", "t", 1), iter(["tag", "id"])) == {
+        "id": "a",
+        "tag": "t",
+    }
+
+
+def test_kept_names() -> None:
+    """The function is offered by json and by http."""
+    assert http.to_payload is to_payload_of_json is to_payload
+
+
+def test_type_that_encodes_itself() -> None:
+    """A type that says itself how it is written is written so, wherever it stands."""
+
+    class Own(SelfEncoding):
+        def __init__(self) -> None:
+            self.shown = 1
+
+    class Other(SelfEncoding):
+        def to_json(self) -> Any:
+            return "other"
+
+    assert encoded([Own(), Other()]) == [{"shown": 1}, "other"]
+
+
+def test_object_that_holds_itself() -> None:
+    """An object that holds itself is a ValueError that says where, not a crash."""
+    loop: Dict[str, Any] = {}
+    loop["again"] = loop
+    with pytest.raises(ValueError, match="query"):
+        Cohort("c", query=loop).to_json()

@@ -1,0 +1,292 @@
+"""The exceptions, and what an answer is turned into."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import traceback
+from types import SimpleNamespace
+from typing import Any, Optional, Type
+
+import pytest
+import requests
+
+import PermutiveAPI
+from PermutiveAPI import (
+    PermutiveAPIError,
+    PermutiveAuthenticationError,
+    PermutiveBadRequestError,
+    PermutiveConflictError,
+    PermutiveConnectionError,
+    PermutiveInvalidRequestError,
+    PermutiveInvalidResponseError,
+    PermutiveRateLimitError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    PermutiveTimeoutError,
+)
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.errors import raise_unchained
+
+SECRET = "the-secret-key"
+URL = f"https://api.permutive.app/cohorts-api/v2/cohorts/?page=2&k={SECRET}"
+SHOWN = "https://api.permutive.app/cohorts-api/v2/cohorts/?page=2&k=[REDACTED]"
+ENVELOPE = {
+    "request_id": "req-1",
+    "error": {"code": 2000, "message": "What happened", "cause": "Why it happened"},
+}
+
+
+def answer(status: int, body: Any = b"", *, url: str = URL) -> requests.Response:
+    """Build an answer as requests would."""
+    response = requests.Response()
+    response.status_code = status
+    response.url = url
+    response.request = requests.Request(
+        "GET", url, headers={"X-API-Key": SECRET}
+    ).prepare()
+    response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    response.encoding = "utf-8"
+    return response
+
+
+def error_of(response: Optional[requests.Response], reason: str = "why") -> Any:
+    """Return what raise_for_status raises."""
+    with pytest.raises(PermutiveAPIError) as caught:
+        http.raise_for_status(RuntimeError(reason), response)
+    return caught.value
+
+
+TREE = [
+    (PermutiveBadRequestError, PermutiveAPIError),
+    (PermutiveAuthenticationError, PermutiveAPIError),
+    (PermutiveResourceNotFoundError, PermutiveAPIError),
+    (PermutiveConflictError, PermutiveAPIError),
+    (PermutiveRateLimitError, PermutiveAPIError),
+    (PermutiveServerError, PermutiveAPIError),
+    (PermutiveConnectionError, PermutiveAPIError),
+    (PermutiveTimeoutError, PermutiveConnectionError),
+    (PermutiveInvalidRequestError, PermutiveAPIError),
+    (PermutiveInvalidRequestError, ValueError),
+    (PermutiveInvalidResponseError, PermutiveAPIError),
+    (PermutiveInvalidResponseError, ValueError),
+]
+
+
+@pytest.mark.parametrize(("child", "parent"), TREE)
+def test_tree(child: type, parent: type) -> None:
+    """Each error stands in its place of the tree, and is the same one everywhere."""
+    assert issubclass(child, parent)
+    assert getattr(http, child.__name__) is getattr(PermutiveAPI, child.__name__)
+
+
+STATUSES = [
+    (400, PermutiveBadRequestError, f"400 Bad Request: Why it happened [URL: {SHOWN}]"),
+    (
+        401,
+        PermutiveAuthenticationError,
+        "401: Invalid API key or insufficient permissions.",
+    ),
+    (
+        403,
+        PermutiveAuthenticationError,
+        "403: Invalid API key or insufficient permissions.",
+    ),
+    (404, PermutiveResourceNotFoundError, "Resource not found."),
+    (405, PermutiveAPIError, "An unexpected error occurred: why"),
+    (409, PermutiveConflictError, "409"),
+    (422, PermutiveAPIError, "An unexpected error occurred: why"),
+    (302, PermutiveAPIError, "An unexpected error occurred: why"),
+    (429, PermutiveRateLimitError, "Retry limit exceeded."),
+    (500, PermutiveServerError, "500: API unavailable after retries."),
+    (503, PermutiveServerError, "503: API unavailable after retries."),
+    (599, PermutiveServerError, "599: API unavailable after retries."),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
+def test_statuses(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
+    """Each status has its error; its text stays, and the service's words follow it."""
+    response = answer(status, ENVELOPE)
+    error = error_of(response)
+    assert type(error) is kind
+    assert str(error).startswith(text)
+    assert str(error) == error.message
+    assert "What happened" in str(error) and "Why it happened" in str(error)
+    assert (error.status, error.url) == (status, SHOWN)
+    assert error.response is response
+    assert (error.request_id, error.code) == ("req-1", 2000)
+
+
+@pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
+def test_bare_answers(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
+    """An answer with nothing but a status is mapped as well."""
+    response = requests.Response()
+    response.status_code = status
+    error = error_of(response)
+    assert type(error) is kind
+    assert (error.status, error.request_id, error.code) == (status, None, None)
+    assert error.response is response
+
+
+def test_without_an_answer() -> None:
+    """Without an answer the error says what went wrong, and shows no secret."""
+    error = error_of(None, f"boom k={SECRET}")
+    assert type(error) is PermutiveAPIError
+    assert str(error) == "An unexpected error occurred: boom k=[REDACTED]"
+    assert (error.status, error.url, error.response) == (None, None, None)
+    assert error_of(None, "boom").message == "An unexpected error occurred: boom"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"error": {"cause": "c", "message": "m"}}, "c"),
+        ({"error": {"message": "m"}}, "m"),
+        ({"error": {"cause": "", "message": "m"}}, "m"),
+        ({"error": {"cause": {"a": 1}}}, "{'a': 1}"),
+        ({"error": {}}, "Unknown error"),
+        ({"error": "text"}, "Unknown error"),
+        ({"error": None}, "Unknown error"),
+        ({}, "Unknown error"),
+        ([], "Unknown error"),
+        (None, "Unknown error"),
+        ("text", "Unknown error"),
+        (b"plain text", "Could not parse error message"),
+        (b"", "Could not parse error message"),
+        (b"\xff\xfe\x00", "Could not parse error message"),
+        (b"[" * 100_000, "Could not parse error message"),
+    ],
+    ids=lambda each: repr(each)[:40],
+)
+def test_extract_error_message(body: Any, text: str) -> None:
+    """The cause counts, else the message; else the text says what is the matter."""
+    assert http._extract_error_message(answer(400, body)) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"Invalid taxonomy", "Invalid taxonomy"),
+        (b"<html><style>x{}</style><h1>Bad</h1>\n<p>gateway</p>", "Bad gateway"),
+        ({"detail": "unusual"}, '{"detail": "unusual"}'),
+    ],
+)
+def test_plain_text_bodies(body: Any, words: str) -> None:
+    """A body that is no error envelope is quoted too."""
+    for status in (400, 404, 422, 500):
+        assert words in str(error_of(answer(status, body)))
+
+
+def test_long_bodies_are_shortened() -> None:
+    """A long body is quoted in part, and one word is not said twice."""
+    message = str(error_of(answer(500, b"word " * 10_000)))
+    assert len(message) < 500
+    assert message.endswith("...")
+    said = str(error_of(answer(404, {"error": {"message": "same", "cause": "same"}})))
+    assert said.count("same") <= 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 429, 500])
+def test_no_secret_is_shown(status: int) -> None:
+    """What the service says is shown without the key, by name and by value."""
+    said = f"no key {SECRET} for k={SECRET} at {URL}"
+    response = answer(status, {"error": {"message": said, "cause": said}})
+    error = error_of(response, f"failed: {URL}")
+    carried = [
+        str(error),
+        repr(error),
+        repr(error.args),
+        str(error.url),
+        str(error.response.url),
+        str(error.response.request.url),
+        str(error.response.request.headers),
+        "".join(traceback.format_exception(error)),
+    ]
+    assert not [text for text in carried if SECRET in text]
+
+
+def test_request_that_was_sent_is_left_alone() -> None:
+    """The error's answer shows a copy of the request; the one that was sent stays as it is."""
+    response = answer(404)
+    sent = response.request
+    error_of(response)
+    assert (sent.url, sent.headers["X-API-Key"]) == (URL, SECRET)
+
+
+ERRORS = sorted(
+    {child for child, _ in TREE} | {PermutiveAPIError}, key=lambda each: each.__name__
+)
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize(
+    "again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy]
+)
+def test_errors_survive_pickling(kind: Any, again: Any) -> None:
+    """An error keeps its kind and all it carries."""
+    error = kind("message", status=418, url=URL, response=answer(418, ENVELOPE))
+    error.request_id, error.code = "req-1", 7
+    same = again(error)
+    assert type(same) is kind
+    assert (str(same), same.args, same.message) == ("message", ("message",), "message")
+    assert (same.status, same.url, same.request_id, same.code) == (
+        418,
+        SHOWN,
+        "req-1",
+        7,
+    )
+    assert same.response.json() == ENVELOPE
+
+
+def test_pickle_holds_no_secret() -> None:
+    """The key is not in the pickle either."""
+    error = error_of(answer(400, ENVELOPE))
+    assert SECRET.encode() not in pickle.dumps(error)
+
+
+def test_stand_in_for_an_answer_does_not_hinder_pickling() -> None:
+    """An answer that cannot be pickled stays behind."""
+    stand_in: Any = SimpleNamespace(status_code=400, unpicklable=lambda: None)
+    error = PermutiveAPIError("message", status=400, response=stand_in)
+    assert error.response is stand_in
+    assert pickle.loads(pickle.dumps(error)).response is None
+
+
+def test_constructor() -> None:
+    """Status, url and response may be left out, and are keywords."""
+    error = PermutiveAPIError("message")
+    assert (error.message, error.status, error.url, error.response) == (
+        "message",
+        None,
+        None,
+        None,
+    )
+    positional: Any = PermutiveAPIError
+    with pytest.raises(TypeError):
+        positional("message", 400)
+
+
+def test_status_and_url_come_from_the_answer() -> None:
+    """Where status and url are left out they are the answer's."""
+    error = PermutiveAPIError("message", response=answer(404))
+    assert (error.status, error.url) == (404, SHOWN)
+
+
+def test_unchained() -> None:
+    """An error raised without its context drags no other error along."""
+    error = PermutiveAPIError("new")
+    with pytest.raises(PermutiveAPIError) as caught:
+        try:
+            raise OSError(SECRET)
+        except OSError:
+            raise_unchained(error)
+    assert caught.value is error
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+def test_odd_envelopes() -> None:
+    """Odd values in the envelope are carried as they came."""
+    error = error_of(answer(400, {"request_id": 5, "error": {"code": "x"}}))
+    assert (error.request_id, error.code) == (5, "x")

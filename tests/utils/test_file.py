@@ -1,0 +1,47 @@
+"""The kept helpers for file paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Tuple
+
+import pytest
+
+from PermutiveAPI._Utils.file import check_filepath, split_filepath
+
+KINDS: "list[Callable[[str], Any]]" = [str, Path]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_check_filepath(tmp_path: Path, kind: Callable[[str], Any]) -> None:
+    """The missing parent folder is made, not the file, and a second time does no harm."""
+    path = tmp_path / "a" / "b" / "c.json"
+    for _ in range(2):
+        check_filepath(kind(str(path)))
+    assert path.parent.is_dir()
+    assert not path.exists()
+
+
+def test_check_filepath_without_a_folder(tmp_path: Path) -> None:
+    """A bare file name needs no folder."""
+    check_filepath("c.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ("exports/cohorts.json", ("exports", "cohorts", ".json")),
+        ("/a/b/archive.tar.gz", ("/a/b", "archive.tar", ".gz")),
+        ("name", ("", "name", "")),
+        ("a/.hidden", ("a", ".hidden", "")),
+    ],
+)
+def test_split_filepath(
+    kind: Callable[[str], Any], path: str, parts: Tuple[str, str, str]
+) -> None:
+    """A path is split into folder, name, and extension with its dot, all of them texts."""
+    found = split_filepath(kind(path))
+    assert found == parts
+    assert [type(part) for part in found] == [str, str, str]

@@ -1,0 +1,54 @@
+"""What urllib3 logs while the library sends, and while others do."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from PermutiveAPI._Utils import log_redaction
+
+urllib3_logger = logging.getLogger("urllib3.connectionpool")
+
+
+@pytest.fixture(autouse=True)
+def installed(caplog: pytest.LogCaptureFixture) -> None:
+    """Have the filter installed, and every record seen."""
+    log_redaction.install()
+    caplog.set_level(logging.DEBUG)
+
+
+def test_records_of_this_library_show_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """What urllib3 logs while this library sends is redacted, arguments included."""
+    with log_redaction.active():
+        urllib3_logger.debug('"%s %s" %d', "GET", "/x?k=secret&page=2", 200)
+    assert caplog.messages == ['"GET /x?k=[REDACTED]&page=2" 200']
+    assert not caplog.records[0].args
+
+
+def test_traceback_in_a_record_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
+    """A traceback that urllib3 logs while this library sends is redacted."""
+    with log_redaction.active():
+        try:
+            raise OSError("https://h/x?k=secret")
+        except OSError:
+            urllib3_logger.debug("failed", exc_info=True)
+    assert "secret" not in caplog.text
+    assert "OSError: https://h/x?k=[REDACTED]" in caplog.text
+
+
+def test_records_of_others_stay(caplog: pytest.LogCaptureFixture) -> None:
+    """What other users of urllib3 log stays as it is, also after a call of this library."""
+    with log_redaction.active():
+        with log_redaction.active():
+            pass
+        urllib3_logger.debug("k=%s", "inner")
+    urllib3_logger.debug("k=%s", "theirs")
+    assert caplog.messages == ["k=[REDACTED]", "k=theirs"]
+
+
+def test_installed_once() -> None:
+    """Installing the filter again does not add it again."""
+    before = list(urllib3_logger.filters)
+    log_redaction.install()
+    assert urllib3_logger.filters == before

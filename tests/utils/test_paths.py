@@ -1,0 +1,76 @@
+"""Identifiers made into URLs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from PermutiveAPI._Utils.paths import resource_url
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://host/v1/imports", "https://host/v1/imports/"]
+)
+@pytest.mark.parametrize(
+    ("identifier", "quoted"),
+    [
+        ("abc", "abc"),
+        ("news/sport?x=1", "news%2Fsport%3Fx%3D1"),
+        ("a b#c&d", "a%20b%23c%26d"),
+        ("100%", "100%25"),
+        ("a%2Fb", "a%252Fb"),
+        ("ü", "%C3%BC"),
+        ("../x", "..%2Fx"),
+        ("{id}", "%7Bid%7D"),
+        (" x ", "%20x%20"),
+        (12, "12"),
+        (0, "0"),
+    ],
+)
+def test_identifiers_are_percent_encoded(
+    endpoint: str, identifier: Any, quoted: str
+) -> None:
+    """An identifier is percent-encoded as a whole, whether or not the endpoint ends in a slash."""
+    url = resource_url(endpoint, "{id}", id=identifier)
+    assert url == f"https://host/v1/imports/{quoted}"
+
+
+def test_several_identifiers() -> None:
+    """A template may take several identifiers."""
+    url = resource_url("https://h/i", "{a}/segments/code/{b}", a="x/y", b="c d")
+    assert url == "https://h/i/x%2Fy/segments/code/c%20d"
+
+
+@pytest.mark.parametrize("identifier", [None, "", " ", "\t\n"])
+def test_empty_identifiers_are_refused(identifier: Any) -> None:
+    """An empty identifier or None is a ValueError that names the argument."""
+    with pytest.raises(ValueError, match="segment_id must not be empty"):
+        resource_url(
+            "https://h",
+            "{import_id}/{segment_id}",
+            import_id="i",
+            segment_id=identifier,
+        )
+
+
+@pytest.mark.parametrize("identifier", [".", ".."])
+def test_dots_are_refused(identifier: str) -> None:
+    """A path's dots would name something else, so they are a ValueError that names the argument."""
+    with pytest.raises(ValueError, match="import_id"):
+        resource_url("https://h", "{import_id}/segments", import_id=identifier)
+
+
+def test_text_that_has_no_encoding() -> None:
+    """Half a surrogate pair is a ValueError: no URL can hold it."""
+    with pytest.raises(ValueError):
+        resource_url("https://h", "{id}", id="\ud800")
+
+
+@pytest.mark.parametrize(
+    "identifier", [b"raw", True, 1.5, ["a"], ("a",), {"a": 1}], ids=repr
+)
+def test_identifiers_of_a_wrong_kind(identifier: Any) -> None:
+    """What is no identifier at all is a TypeError that names the argument."""
+    with pytest.raises(TypeError, match="import_id must be a text"):
+        resource_url("https://h", "{import_id}", import_id=identifier)

@@ -1,0 +1,226 @@
+"""What a secret looks like, and what only looks like one."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.redaction import (
+    redact_message,
+    redact_secret,
+    redact_sensitive_data,
+    redact_url,
+)
+
+NAMES = ["k", "api_key", "token", "access_token", "key"]
+SECRET = "5f3c-secret-9a"
+
+FORMS = {
+    "bare": "{name}={secret}",
+    "double quotes": '{name}="{secret}"',
+    "single quotes": "{name}='{secret}'",
+    "spaces around =": "{name} = {secret}",
+    "JSON member": '{{"{name}": "{secret}"}}',
+    "JSON member without a space": '{{"{name}":"{secret}"}}',
+    "Python member": "{{'{name}': '{secret}'}}",
+    "JSON inside JSON": '{{\\"{name}\\": \\"{secret}\\"}}',
+    "percent-encoded =": "{name}%3D{secret}",
+    "lower-case percent-encoded =": "{name}%3d{secret}",
+    "twice percent-encoded =": "{name}%253D{secret}",
+    "query": "https://host/x?a=1&{name}={secret}&b=2",
+    "query, encoded as a whole": "url=https%3A%2F%2Fhost%2Fx%3F{name}%3D{secret}%26b%3D2",
+    "query, encoded twice": "https%253A%252F%252Fhost%253Fa%253D1%2526{name}%253D{secret}%2526b%253D2",
+    "escaped ampersand": "https://host/x?a=1\\u0026{name}={secret}",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
+    """The value of a secret name is replaced in every form, and nothing else is."""
+    message = "before " + form.format(name=name, secret=SECRET) + " after"
+    redacted = redact_message(message)
+    assert SECRET not in redacted
+    assert redacted == message.replace(SECRET, "[REDACTED]")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_redacting_twice_changes_nothing(form: str, name: str) -> None:
+    """Redacting what was redacted changes nothing."""
+    once = redact_message(form.format(name=name, secret=SECRET))
+    assert redact_message(once) == once
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in NAMES])
+def test_case_of_name_does_not_matter(name: str) -> None:
+    """A secret name is one in capitals too."""
+    assert redact_message(f"{name}={SECRET}") == f"{name}=[REDACTED]"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "task=42",
+        "monkey=7",
+        "tokens=3",
+        "risk=high",
+        "token_type=bearer",
+        "keyword=shoes",
+        "primary-key=12",
+        "my_key=12",
+        "https://host/x?task=42&page=k",
+        '{"task": "42", "monkey": "x", "tokens": 3}',
+        "task%3D42",
+        "the key is missing",
+        "k",
+        "key",
+        "",
+    ],
+)
+def test_whole_names_only(message: str) -> None:
+    """A name that only contains a secret name is no secret name."""
+    assert redact_message(message) == message
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("X-API-Key: abc", "X-API-Key: [REDACTED]"),
+        ("x-api-key: abc\r\nAccept: y", "x-api-key: [REDACTED]\r\nAccept: y"),
+        ("Authorization: Bearer abc", "Authorization: [REDACTED]"),
+        ("{'X-API-Key': 'abc', 'A': 'b'}", "{'X-API-Key': '[REDACTED]', 'A': 'b'}"),
+        ("[('X-API-Key', 'abc')]", "[('X-API-Key', '[REDACTED]')]"),
+        ("(b'X-API-Key', b'abc')", "(b'X-API-Key', b'[REDACTED]')"),
+    ],
+)
+def test_headers(message: str, expected: str) -> None:
+    """The values of the key's header and of Authorization are replaced."""
+    assert redact_message(message) == expected
+
+
+@pytest.mark.parametrize("name", ["apiKey", "privateKey", "private_key", "api-key"])
+def test_spellings_of_credentials_files(name: str) -> None:
+    """The spellings of credentials files are secret names."""
+    assert redact_message(f'{{"{name}": "{SECRET}"}}') == f'{{"{name}": "[REDACTED]"}}'
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ('"key": null, "token": true', '"key": null, "token": true'),
+        ('{"key": 12345}', '{"key": [REDACTED]}'),
+        ('k="a b, c" d', 'k="[REDACTED]" d'),
+        (r'k="a\"b" d', 'k="[REDACTED]" d'),
+        ('{"token": "a\\"b, c"}', '{"token": "[REDACTED]"}'),
+        ("k='unfinished, to the end", "k='[REDACTED]'"),
+        ("k=a&token=b;key=c", "k=[REDACTED]&token=[REDACTED];key=[REDACTED]"),
+        ("?%6B=abc&x=1", "?%6B=[REDACTED]&x=1"),
+        ("?%70age=abc", "?%70age=abc"),
+        ("https://user:pw@host/x", "https://[REDACTED]@host/x"),
+        ("mail me@host about k=v", "mail me@host about k=[REDACTED]"),
+    ],
+)
+def test_edges_of_values(message: str, expected: str) -> None:
+    """A value ends where its form ends; null, true and false are no secrets."""
+    assert redact_message(message) == expected
+
+
+def test_redact_message_takes_anything() -> None:
+    """What is no text is turned into text first."""
+    error: Any = ValueError("k=abc")
+    assert redact_message(error) == "k=[REDACTED]"
+    nothing: Any = None
+    assert redact_message(nothing) == "None"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://h/x?k=a,b;c)d&page=2", "https://h/x?k=[REDACTED]&page=2"),
+        ("https://h/x?page=2&k=abc#top", "https://h/x?page=2&k=[REDACTED]#top"),
+        ("https://h/x?%6b=abc", "https://h/x?%6b=[REDACTED]"),
+        ("https://h/x?Token=abc", "https://h/x?Token=[REDACTED]"),
+        ("https://h/x?k=", "https://h/x?k=[REDACTED]"),
+        ("https://h/x?k", "https://h/x?k"),
+        ("https://h/x?task=42", "https://h/x?task=42"),
+        ("https://h/x", "https://h/x"),
+        ("https://me:pw@h/x?k=abc", "https://[REDACTED]@h/x?k=[REDACTED]"),
+        ("/relative?k=abc", "/relative?k=[REDACTED]"),
+        ("https://h/x#k=abc", "https://h/x#k=[REDACTED]"),
+        ("", ""),
+    ],
+)
+def test_redact_url(url: str, expected: str) -> None:
+    """In a URL a value reaches up to the next & or #."""
+    assert redact_url(url) == expected
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t/key+with=signs", 'with"quote', "ünïcode-x"])
+def test_known_secret_is_replaced_in_every_writing(secret: str) -> None:
+    """A known secret is replaced as it is, percent-encoded in either case, and escaped."""
+    plain = quote(secret, safe="")
+    message = f"<{secret}> <{plain}> <{plain.lower()}> <{quote(plain, safe='')}>"
+    assert redact_secret(message, secret) == " ".join(["<[REDACTED]>"] * 4)
+
+
+def test_short_secret_is_replaced_as_a_word_only() -> None:
+    """A secret as short as "k" does not tear other words apart."""
+    assert redact_secret("key k, task", "k") == "key [REDACTED], task"
+
+
+def test_empty_secret_replaces_nothing() -> None:
+    """Nothing is replaced where there is no secret."""
+    assert redact_secret("anything", "") == "anything"
+
+
+def _response(url: str, **headers: str) -> requests.Response:
+    response = requests.Response()
+    response.status_code = 400
+    response.url = url
+    response.request = requests.Request("GET", url, headers=headers).prepare()
+    return response
+
+
+def test_response_own_secret_is_removed_wherever_it_stands() -> None:
+    """The key that the request carried is removed even where no name announces it."""
+    response = _response("https://h/x?k=my%2Fown%20key&page=abcdefgh")
+    said = "you sent my/own key (my%2Fown%20key) for page abcdefgh"
+    assert redact_sensitive_data(said, response) == (
+        "you sent [REDACTED] ([REDACTED]) for page abcdefgh"
+    )
+
+
+def test_secret_of_a_header_is_removed_wherever_it_stands() -> None:
+    """A key that travelled in a header is removed too."""
+    response = _response("https://h/x", **{"X-API-Key": "header-secret"})
+    assert redact_sensitive_data("bad header-secret", response) == "bad [REDACTED]"
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        None,
+        requests.Response(),
+        SimpleNamespace(),
+        SimpleNamespace(request=SimpleNamespace(url=None)),
+        SimpleNamespace(request=SimpleNamespace(url="https://h/x?page=1")),
+        SimpleNamespace(request=SimpleNamespace(url=3, headers=4)),
+    ],
+    ids=repr,
+)
+def test_answers_that_know_no_secret(response: Any) -> None:
+    """An answer without a request, a URL or headers still has its text redacted by name."""
+    assert redact_sensitive_data("k=abc, 42", response) == "k=[REDACTED], 42"
+
+
+def test_kept_names() -> None:
+    """The functions are offered by http under the names in use."""
+    assert http.redact_message is redact_message
+    assert http.redact_url is redact_url
+    assert http._redact_sensitive_data("k=abc", None) == "k=[REDACTED]"

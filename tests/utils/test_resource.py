@@ -1,0 +1,112 @@
+"""What all resources share."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from PermutiveAPI import Cohort, Identity, PermutiveInvalidResponseError, Segment
+from PermutiveAPI._Utils.resource import built_from, read_answer, require_kind
+
+
+def _answer(body: Any) -> Any:
+    def json() -> Any:
+        if isinstance(body, Exception):
+            raise body
+        return body
+
+    return SimpleNamespace(json=json)
+
+
+def test_answers_are_read_through_json_alone() -> None:
+    """An answer needs nothing but json()."""
+    assert read_answer(lambda body: body["a"], _answer({"a": 1})) == 1
+
+
+def test_no_answer() -> None:
+    """A helper that answers None is a ValueError with the text for the call."""
+    with pytest.raises(ValueError, match="^Response is None$"):
+        read_answer(str, None)
+    with pytest.raises(ValueError, match="^Unable to get_segment$"):
+        read_answer(str, None, "Unable to get_segment")
+
+
+@pytest.mark.parametrize(
+    "body", [ValueError("not JSON"), TypeError("odd"), 5, [], {"id": 1}], ids=repr
+)
+def test_unreadable_answers(body: Any) -> None:
+    """A body that is not what is documented is an error that is a PermutiveAPIError and a ValueError."""
+    with pytest.raises(PermutiveInvalidResponseError) as caught:
+        read_answer(Cohort.from_json, _answer(body))
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
+
+
+def test_error_of_the_reader_is_kept() -> None:
+    """An error that says already what is the matter is not wrapped again."""
+    error = PermutiveInvalidResponseError("twice")
+
+    def read(body: Any) -> Any:
+        raise error
+
+    with pytest.raises(PermutiveInvalidResponseError) as caught:
+        read_answer(read, _answer({}))
+    assert caught.value is error
+
+
+def test_items_of_a_wrong_kind() -> None:
+    """An item of another kind is a TypeError that names the argument and the place."""
+    cohort: Any = Cohort("c")
+    built = built_from("cohorts", iter([cohort]), Cohort, lambda each: each.name)
+    assert built == [(cohort, "c")]
+    with pytest.raises(
+        TypeError, match=r"cohorts\[1\] must be of type Cohort, got dict"
+    ):
+        built_from("cohorts", [cohort, {}], Cohort, lambda each: each)
+    with pytest.raises(TypeError, match="name must be of type str, got int"):
+        require_kind("name", 5, str)
+
+
+def test_a_refused_item_says_where_it_stands() -> None:
+    """A batch's error keeps the text that callers match, and notes which item it is about."""
+    cohorts = [Cohort("a", query={"x": 1}), Cohort("b")]
+    with pytest.raises(ValueError) as refused:
+        Cohort.batch_create(cohorts, api_key="key")
+    assert str(refused.value) == "query must be specified"
+    assert refused.value.__notes__ == ["That is cohorts[1]."]
+    cohorts[1].query = {"share": float("nan")}
+    with pytest.raises(ValueError, match=r"^cohorts\[1\]\.query\.share: nan"):
+        Cohort.batch_create(cohorts, api_key="key")
+
+
+@pytest.mark.parametrize(
+    ("batch", "argument"),
+    [
+        (Cohort.batch_create, "cohorts"),
+        (Cohort.batch_update, "cohorts"),
+        (Cohort.batch_delete, "cohorts"),
+        (Segment.batch_create, "segments"),
+        (Segment.batch_update, "segments"),
+        (Segment.batch_delete, "segments"),
+        (Identity.batch_identify, "identities"),
+    ],
+)
+def test_batches_check_their_items(batch: Any, argument: str) -> None:
+    """Every batch refuses items of another kind by the argument's name, before anything is sent."""
+    with pytest.raises(TypeError, match=rf"{argument}\[0\]"):
+        batch(["x"], api_key="k")
+
+
+def test_answer_that_is_a_text() -> None:
+    """A text is not read as JSON within JSON."""
+    with pytest.raises(PermutiveInvalidResponseError, match="text"):
+        read_answer(Cohort.from_json, _answer('{"name": "c"}'))
+
+
+def test_deleting_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read from the answer to the deletion of a cohort, which may be None."""
+    helper = SimpleNamespace(delete=lambda api_key, url: None)
+    monkeypatch.setattr(Cohort, "_request_helper", helper)
+    Cohort("c", id="1").delete("k")

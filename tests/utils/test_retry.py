@@ -1,0 +1,327 @@
+"""The retry rules, without a socket, a clock or a wait."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import pickle
+import ssl
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any, Dict, Optional
+
+import pytest
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from PermutiveAPI import RetryConfig
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.retry import (
+    Outcome,
+    backoff_seconds,
+    is_repeatable,
+    is_timeout,
+    is_worth_repeating,
+    outcome_of,
+    parse_retry_after,
+    wait_after_answer,
+)
+
+NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=timezone.utc)
+
+
+# --- The policy --------------------------------------------------------------------------------
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The defaults are MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY."""
+    monkeypatch.delenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS")
+    assert RetryConfig() == RetryConfig(3, 2.0, 1.0)
+    assert (http.MAX_RETRIES, http.BACKOFF_FACTOR, http.INITIAL_DELAY) == (3, 2.0, 1.0)
+    assert [each.name for each in dataclasses.fields(RetryConfig)] == [
+        "max_retries",
+        "backoff_factor",
+        "initial_delay",
+    ]
+
+
+def test_environment_is_read_when_the_object_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Defaults come from the environment at the time the object is made."""
+    before = RetryConfig()
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "7")
+    monkeypatch.setenv("PERMUTIVE_RETRY_BACKOFF_FACTOR", "1.5")
+    monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.25")
+    assert RetryConfig() == RetryConfig(7, 1.5, 0.25)
+    assert before.max_retries == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "argument"),
+    [
+        ("PERMUTIVE_RETRY_MAX_RETRIES", {"max_retries": 2}),
+        ("PERMUTIVE_RETRY_BACKOFF_FACTOR", {"backoff_factor": 2.0}),
+        ("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", {"initial_delay": 1.0}),
+    ],
+)
+def test_bad_variable_counts_when_it_is_used(
+    monkeypatch: pytest.MonkeyPatch, variable: str, argument: Dict[str, Any]
+) -> None:
+    """A bad variable is a ValueError that names it, but only where the argument is left out."""
+    monkeypatch.setenv(variable, "-1")
+    with pytest.raises(ValueError, match=variable):
+        RetryConfig()
+    RetryConfig(**argument)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(
+            ("max_retries", bad)
+            for bad in (0, -1, 1.5, math.inf, math.nan, "3", None, True)
+        ),
+        *(
+            ("backoff_factor", bad)
+            for bad in (0, 0.5, -1, math.inf, math.nan, "2", None)
+        ),
+        *(
+            ("initial_delay", bad)
+            for bad in (-0.1, math.inf, math.nan, "1", None, False)
+        ),
+    ],
+)
+def test_constructor_refuses(field: str, value: Any) -> None:
+    """A value out of its range is a ValueError that names the argument."""
+    with pytest.raises(ValueError, match=field):
+        RetryConfig(**{field: value})
+
+
+def test_limits_are_allowed() -> None:
+    """One attempt, a factor of 1 and no delay at all are fine."""
+    assert RetryConfig(1, 1, 0).max_retries == 1
+
+
+def test_checked_when_changed_and_picklable() -> None:
+    """A policy can be changed within the same bounds, and survives pickling."""
+    policy = RetryConfig(4, 3.0, 0.5)
+    policy.max_retries = 5
+    with pytest.raises(ValueError, match="max_retries"):
+        policy.max_retries = 0
+    assert policy.max_retries == 5
+    assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+# --- What may be repeated --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "url", "harmless"),
+    [
+        ("GET", "https://api.permutive.app/cohorts-api/v2/cohorts/", True),
+        ("PATCH", "https://api.permutive.app/cohorts-api/v2/cohorts/1", True),
+        ("DELETE", "https://api.permutive.app/cohorts-api/v2/cohorts/1", True),
+        ("POST", "https://api.permutive.app/cohorts-api/v2/cohorts/", False),
+        ("POST", "https://api.permutive.app/audience-api/v1/imports/1/segments", False),
+        ("POST", "https://api.permutive.app/ccs/v1/segmentation", False),
+        ("POST", "https://api.permutive.com/v2.0/identify", True),
+        ("POST", "http://127.0.0.1:8080/v2.0/identify", True),
+        ("POST", "https://api.permutive.com/v2.0/identify/?k=1", True),
+        ("POST", "https://api.permutive.com/v2.0/identify/other", False),
+        ("POST", "https://api.permutive.com/ctx/v1/segment", True),
+        ("PUT", "https://api.permutive.com/v2.0/identify", False),
+    ],
+)
+def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None:
+    """GET, PATCH, DELETE, and POST to identify and to the contextual endpoint are."""
+    assert is_repeatable(verb, url) is harmless
+
+
+@pytest.mark.parametrize(
+    ("status", "worth"),
+    [(429, True), (500, True), (502, True), (503, True), (599, True)]
+    + [
+        (status, False)
+        for status in (200, 301, 400, 401, 403, 404, 408, 409, 422, 499, 600)
+    ],
+)
+def test_statuses_worth_repeating(status: int, worth: bool) -> None:
+    """429 and 5xx are tried again, nothing else is."""
+    assert is_worth_repeating(status) is worth
+
+
+# --- What a failure means ------------------------------------------------------------------------------
+
+_POOL: Any = SimpleNamespace(host="h", port=80)
+
+
+def _wrapped(reason: Exception, kind: Any = requests.ConnectionError) -> Exception:
+    return kind(urllib3_errors.MaxRetryError(_POOL, "/x?k=1", reason))
+
+
+CONNECT_TIMEOUT = urllib3_errors.ConnectTimeoutError("slow")
+REFUSED = urllib3_errors.NewConnectionError(_POOL, "refused")
+CERTIFICATE = urllib3_errors.SSLError(ssl.SSLCertVerificationError("self-signed"))
+
+FAILURES = [
+    (requests.RequestException("?"), Outcome.UNKNOWN, False),
+    (requests.ConnectionError("reset"), Outcome.UNKNOWN, False),
+    (requests.ReadTimeout("slow"), Outcome.UNKNOWN, True),
+    (requests.Timeout("slow"), Outcome.UNKNOWN, True),
+    (requests.ConnectTimeout("slow"), Outcome.NOT_SENT, True),
+    (requests.exceptions.ChunkedEncodingError("cut"), Outcome.UNKNOWN, False),
+    (_wrapped(REFUSED), Outcome.NOT_SENT, False),
+    (_wrapped(CONNECT_TIMEOUT), Outcome.NOT_SENT, True),
+    (
+        _wrapped(
+            urllib3_errors.ProxyError("down", OSError()), requests.exceptions.ProxyError
+        ),
+        Outcome.NOT_SENT,
+        False,
+    ),
+    (_wrapped(CERTIFICATE, requests.exceptions.SSLError), Outcome.REFUSED, False),
+    (requests.exceptions.SSLError("handshake"), Outcome.UNKNOWN, False),
+    (
+        requests.ConnectionError(
+            urllib3_errors.ProtocolError("cut", ConnectionResetError())
+        ),
+        Outcome.UNKNOWN,
+        False,
+    ),
+    (requests.exceptions.InvalidURL("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.MissingSchema("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.InvalidSchema("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.InvalidHeader("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.InvalidJSONError("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.TooManyRedirects("?"), Outcome.UNKNOWN, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "timeout"), FAILURES, ids=lambda each: repr(each)[:40]
+)
+def test_what_a_failure_means(error: Any, outcome: Outcome, timeout: bool) -> None:
+    """Each kind of failure tells whether the request may have been processed, and if it was late."""
+    assert outcome_of(error) is outcome
+    assert is_timeout(error) is timeout
+
+
+def test_errors_that_hold_each_other() -> None:
+    """Errors that name each other as their reason do not hang the search."""
+    one: Any = requests.ConnectionError("one")
+    other: Any = OSError("other")
+    one.reason, other.reason = other, one
+    assert outcome_of(one) is Outcome.UNKNOWN
+
+
+# --- Waiting ---------------------------------------------------------------------------------------
+
+DATE = "Tue, 01 Jul 2025 12:00:30 GMT"
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0.0),
+        ("1000", 1000.0),
+        ("\t42 ", 42.0),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("2.", 2.0),
+        (DATE, 30.0),
+        ("Tue, 01 Jul 2025 14:00:30 +0200", 30.0),
+        ("Tue, 01 Jul 2025 12:00:30 -0000", 30.0),
+        ("Tuesday, 01-Jul-25 12:00:30 GMT", 30.0),
+        ("Tue, 01 Jul 2025 11:00:00 GMT", 0.0),
+        ("", None),
+        (" ", None),
+        ("-1", None),
+        ("+1", None),
+        ("1e3", None),
+        ("1,5", None),
+        ("soon", None),
+        ("nan", None),
+        ("inf", None),
+        ("12 s", None),
+        ("Tue, 99 Jul 2025 12:00:30 GMT", None),
+        ("Tue, 01 Jul 99999 12:00:30 GMT", None),
+        ("٣", None),
+        (None, None),
+        (3, None),
+    ],
+)
+def test_retry_after(value: Any, seconds: Optional[float]) -> None:
+    """Whole and fractional seconds and HTTP dates are read, junk is ignored."""
+    assert parse_retry_after(value, NOW) == seconds
+
+
+def test_endless_retry_after() -> None:
+    """A number that no float can hold is a wait without end, not a crash."""
+    assert parse_retry_after("9" * 400, NOW) == math.inf
+
+
+def _answer(status: int, retry_after: Optional[str] = None) -> Any:
+    response = requests.Response()
+    response.status_code = status
+    if retry_after is not None:
+        response.headers["retry-after"] = retry_after
+    return response
+
+
+POLICY = RetryConfig(5, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
+def test_service_says_how_long(status: int, value: str) -> None:
+    """Retry-After counts with 429 and 503, however long it is."""
+    assert wait_after_answer(POLICY, 0, _answer(status, value), NOW) == 7.0
+    assert wait_after_answer(POLICY, 0, _answer(status, "500"), NOW) == 500.0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        _answer(500, "7"),
+        _answer(502, "7"),
+        _answer(429),
+        _answer(503, "soon"),
+        SimpleNamespace(status_code=429),
+        SimpleNamespace(status_code=503, headers=None),
+    ],
+    ids=lambda answer: str(answer.status_code),
+)
+def test_policy_says_how_long(answer: Any) -> None:
+    """Without a readable Retry-After, or with another status, the policy's own wait counts."""
+    for retries in range(4):
+        wait = wait_after_answer(POLICY, retries, answer, NOW)
+        assert 2.0**retries <= wait <= 1.25 * 2.0**retries
+
+
+@pytest.mark.parametrize(
+    ("policy", "retries", "jitter", "seconds"),
+    [
+        (POLICY, 0, 0.0, 1.0),
+        (POLICY, 3, 0.0, 8.0),
+        (POLICY, 3, 1.0, 10.0),
+        (RetryConfig(3, 1.0, 0.5), 9, 0.0, 0.5),
+        (RetryConfig(3, 2.0, 0.0), 5, 1.0, 0.0),
+        (RetryConfig(9999, 2.0, 0.0), 5000, 1.0, 0.0),
+        (RetryConfig(9999, 2.0, 1.0), 5000, 0.0, 120.0),
+        (RetryConfig(3, 10.0, 1e300), 2, 0.0, 120.0),
+        (RetryConfig(3, 10**400, 1), 1, 0.0, 120.0),
+        (POLICY, 30, 0.0, 120.0),
+    ],
+)
+def test_backoff(
+    policy: RetryConfig, retries: int, jitter: float, seconds: float
+) -> None:
+    """The wait is initial_delay * backoff_factor^n with jitter, and at most 120 s."""
+    assert backoff_seconds(policy, retries, jitter) == seconds
+
+
+def test_date_without_zone_is_utc() -> None:
+    """A date whose zone is unknown counts as UTC."""
+    later = NOW + timedelta(seconds=5)
+    assert parse_retry_after(later.strftime("%a, %d %b %Y %H:%M:%S"), NOW) == 5.0

@@ -1,0 +1,261 @@
+"""The environment and .env, read as checked values."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from PermutiveAPI._Utils import settings
+
+NUMBERS: "dict[str, Callable[[], Any]]" = {
+    settings.TIMEOUT_SECONDS: lambda: settings.number(settings.TIMEOUT_SECONDS, 10.0),
+    settings.BATCH_TIMEOUT_SECONDS: lambda: settings.number(
+        settings.BATCH_TIMEOUT_SECONDS, 10.0
+    ),
+    settings.RETRY_INITIAL_DELAY_SECONDS: lambda: settings.number(
+        settings.RETRY_INITIAL_DELAY_SECONDS, 1.0
+    ),
+}
+COUNTS = [settings.BATCH_MAX_WORKERS, settings.RETRY_MAX_RETRIES]
+
+
+def test_names() -> None:
+    """The variables have the names that are documented."""
+    assert {
+        settings.APPLICATION_CREDENTIALS,
+        settings.API_BASE_URL,
+        settings.TIMEOUT_SECONDS,
+        settings.BATCH_MAX_WORKERS,
+        settings.BATCH_TIMEOUT_SECONDS,
+        settings.RETRY_MAX_RETRIES,
+        settings.RETRY_BACKOFF_FACTOR,
+        settings.RETRY_INITIAL_DELAY_SECONDS,
+    } == {
+        "PERMUTIVE_APPLICATION_CREDENTIALS",
+        "PERMUTIVE_API_BASE_URL",
+        "PERMUTIVE_TIMEOUT_SECONDS",
+        "PERMUTIVE_BATCH_MAX_WORKERS",
+        "PERMUTIVE_BATCH_TIMEOUT_SECONDS",
+        "PERMUTIVE_RETRY_MAX_RETRIES",
+        "PERMUTIVE_RETRY_BACKOFF_FACTOR",
+        "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS",
+    }
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A blank value counts as none."""
+    for name in (settings.TIMEOUT_SECONDS, *COUNTS, settings.API_BASE_URL):
+        monkeypatch.setenv(name, value)
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
+    assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 10.0
+    assert settings.count(settings.BATCH_MAX_WORKERS) is None
+    assert settings.count(settings.RETRY_MAX_RETRIES, 3) == 3
+    assert settings.base_url() is None
+
+
+def test_surrounding_spaces_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces around a value do not count."""
+    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "  2.5 ")
+    monkeypatch.setenv(settings.BATCH_MAX_WORKERS, " 4\n")
+    monkeypatch.setenv(settings.API_BASE_URL, " http://127.0.0.1:8080 ")
+    assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 2.5
+    assert settings.count(settings.BATCH_MAX_WORKERS) == 4
+    assert settings.base_url() == "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"]
+)
+def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """What is no positive finite number is a ValueError that names the variable."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=name):
+        NUMBERS[name]()
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize(
+    "value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"]
+)
+def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """What is no whole number of at least 1 is a ValueError that names the variable."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=name):
+        settings.count(name)
+
+
+@pytest.mark.parametrize("value", ["0.5", "0.999", "0", "-2", "nan"])
+def test_backoff_factor_is_at_least_one(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """A backoff factor below 1 is a ValueError that names the variable."""
+    monkeypatch.setenv(settings.RETRY_BACKOFF_FACTOR, value)
+    with pytest.raises(ValueError, match=settings.RETRY_BACKOFF_FACTOR):
+        settings.number(settings.RETRY_BACKOFF_FACTOR, 2.0, at_least=1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("https://example.com", "https://example.com"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
+    """An origin is http or https, a host and perhaps a port."""
+    monkeypatch.setenv(settings.API_BASE_URL, value)
+    assert settings.base_url() == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "127.0.0.1:8080",
+        "localhost",
+        "ftp://host",
+        "http://",
+        "http://:8080",
+        "http://host:port",
+        "http://host:99999",
+        "http://host/path",
+        "http://host?x=1",
+        "http://host#x",
+        "http://me:hunter2@host",
+        "http://ho st",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Anything else is a ValueError that names the variable, and shows no password."""
+    monkeypatch.setenv(settings.API_BASE_URL, value)
+    with pytest.raises(ValueError, match=settings.API_BASE_URL) as caught:
+        settings.base_url()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable changed between two calls takes effect."""
+    monkeypatch.setenv(settings.API_BASE_URL, "http://one")
+    assert settings.base_url() == "http://one"
+    monkeypatch.setenv(settings.API_BASE_URL, "http://two")
+    assert settings.base_url() == "http://two"
+    monkeypatch.delenv(settings.API_BASE_URL)
+    assert settings.base_url() is None
+
+
+# --- .env ------------------------------------------------------------------------------------
+
+
+def test_dotenv_is_found_upwards(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """.env is found from the working directory upwards."""
+    (tmp_path / ".env").write_text('PERMUTIVE_TIMEOUT_SECONDS="7.5"\n')
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 7.5
+
+
+def test_nearest_dotenv_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of several .env files the nearest one counts."""
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
+    below = tmp_path / "below"
+    below.mkdir()
+    (below / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=2\n")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "1"
+    monkeypatch.chdir(below)
+    assert settings.text(settings.TIMEOUT_SECONDS) == "2"
+
+
+def test_process_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """.env does not override the process environment."""
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
+    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "2")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "2"
+
+
+def test_process_environment_is_not_altered(tmp_path: Path) -> None:
+    """Reading .env leaves the process environment as it was."""
+    (tmp_path / ".env").write_text(
+        "PERMUTIVE_TIMEOUT_SECONDS=1\nSOMETHING_ELSE=2\nPATH=nowhere\n"
+    )
+    before = dict(os.environ)
+    assert settings.text(settings.TIMEOUT_SECONDS) == "1"
+    assert dict(os.environ) == before
+
+
+def test_bad_value_in_dotenv(tmp_path: Path) -> None:
+    """A bad value in .env is a ValueError that names the variable."""
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
+    with pytest.raises(ValueError, match=settings.TIMEOUT_SECONDS):
+        settings.number(settings.TIMEOUT_SECONDS, 10.0)
+
+
+@pytest.mark.parametrize(
+    "line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="]
+)
+def test_dotenv_without_a_value(tmp_path: Path, line: str) -> None:
+    """A variable without a value in .env is unset."""
+    (tmp_path / ".env").write_text(line + "\n")
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
+
+
+def test_dotenv_made_changed_and_removed(tmp_path: Path) -> None:
+    """A .env that appears, changes or goes takes effect."""
+    path = tmp_path / ".env"
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
+    path.write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "1"
+    path.write_text("PERMUTIVE_TIMEOUT_SECONDS=222\n")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "222"
+    path.unlink()
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
+
+
+def test_dotenv_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """The mark that some editors put before the first line does not matter."""
+    (tmp_path / ".env").write_text(
+        "PERMUTIVE_TIMEOUT_SECONDS=3\n", encoding="utf-8-sig"
+    )
+    assert settings.text(settings.TIMEOUT_SECONDS) == "3"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the directory is in use there")
+def test_deleted_working_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a working directory there is no .env, and no crash."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
+    monkeypatch.chdir(tmp_path)
+
+
+def test_dotenv_is_not_read_at_import(tmp_path: Path) -> None:
+    """A .env that would be refused does no harm until a value of it is needed."""
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import PermutiveAPI, sys; print('dotenv' in sys.modules)",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "False")

@@ -1,0 +1,51 @@
+"""Where a request really goes."""
+
+from __future__ import annotations
+
+import pytest
+
+from PermutiveAPI._Utils.transport import actual_url
+
+ORIGIN = "http://127.0.0.1:8080"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.permutive.app/a/b?x=1&y=2#z", f"{ORIGIN}/a/b?x=1&y=2#z"),
+        ("https://api.permutive.com/v2.0/identify", f"{ORIGIN}/v2.0/identify"),
+        ("HTTPS://API.PERMUTIVE.APP/a", f"{ORIGIN}/a"),
+        ("https://api.permutive.app", ORIGIN),
+        ("https://api.permutive.app?x=1", f"{ORIGIN}?x=1"),
+        ("https://api.permutive.app:443/a", f"{ORIGIN}/a"),
+        (" https://api.permutive.app/a", f"{ORIGIN}/a"),
+        ("http://api.permutive.com/a", f"{ORIGIN}/a"),
+        ("https://apixpermutive.app/a", "https://apixpermutive.app/a"),
+        ("https://api.permutive.app/a%2Fb", f"{ORIGIN}/a%2Fb"),
+        (
+            "https://example.com/api.permutive.app/a",
+            "https://example.com/api.permutive.app/a",
+        ),
+        (
+            "https://api.permutive.app.evil.com/a",
+            "https://api.permutive.app.evil.com/a",
+        ),
+        ("ftp://api.permutive.app/a", "ftp://api.permutive.app/a"),
+        ("api.permutive.app/a", "api.permutive.app/a"),
+        ("", ""),
+    ],
+)
+def test_another_origin(
+    monkeypatch: pytest.MonkeyPatch, url: str, expected: str
+) -> None:
+    """Every URL of Permutive's two hosts goes to the origin, path and query unchanged; no other does."""
+    assert actual_url(url) == url
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f" {ORIGIN}/ ")
+    assert actual_url(url) == expected
+
+
+def test_invalid_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An invalid origin is a ValueError that names the variable."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "nonsense")
+    with pytest.raises(ValueError, match="PERMUTIVE_API_BASE_URL"):
+        actual_url("https://api.permutive.app/a")

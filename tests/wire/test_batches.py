@@ -1,0 +1,504 @@
+"""The batch runner: order, callbacks, progress, workers, connections."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
+from typing import Any, Callable, Dict, List, Optional
+
+import pytest
+
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    Identity,
+    Import,
+    PermutiveAPIError,
+    PermutiveBadRequestError,
+    PermutiveConnectionError,
+    PermutiveServerError,
+    Progress,
+    RetryConfig,
+    Segment,
+    Segmentation,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import (
+    COHORT,
+    COHORTS,
+    IMPORT,
+    KEY,
+    SEGMENT,
+    SEGMENTED,
+    cohort,
+    identity,
+    segment,
+    segmentation,
+)
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Seen,
+    answer,
+    hang_up,
+    respond,
+)
+
+URL = "https://api.permutive.app/v9/things"
+
+
+def echo(seen: Seen) -> Any:
+    """Answer what was asked for."""
+    return {"path": seen.path, "body": seen.body.decode(), "query": seen.query}
+
+
+def things(count: int, **more: Any) -> List[BatchRequest]:
+    """Return requests for numbered things."""
+    return [
+        BatchRequest("POST", f"{URL}/{number}", json={"number": number}, **more)
+        for number in range(count)
+    ]
+
+
+def number_of(connection: Connection) -> int:
+    """Return the number of the thing that is asked for."""
+    assert connection.request is not None
+    return int(connection.request.path.rpartition("/")[2])
+
+
+class InReverse:
+    """Answers requests that arrive together in the reverse of their order."""
+
+    def __init__(self, count: int) -> None:
+        self.done = [threading.Event() for _ in range(count + 1)]
+        self.done[count].set()
+
+    def __call__(self, connection: Connection) -> bool:
+        """Wait for the next one to be answered, and answer this one."""
+        number = number_of(connection)
+        self.done[number + 1].wait(5)
+        open_ = respond(echo)(connection)
+        # The client must have the answer before the one before it is sent.
+        connection.server.stopping.wait(0.01)
+        self.done[number].set()
+        return open_
+
+
+def batch_helpers() -> Dict[str, Any]:
+    """Return every batch helper with one item, and the answer that it wants."""
+    return {
+        "Cohort.batch_create": (Cohort.batch_create, cohort, COHORT),
+        "Cohort.batch_update": (Cohort.batch_update, lambda: cohort(id="c"), COHORT),
+        "Cohort.batch_delete": (Cohort.batch_delete, lambda: cohort(id="c"), b""),
+        "Segment.batch_create": (Segment.batch_create, segment, SEGMENT),
+        "Segment.batch_update": (
+            Segment.batch_update,
+            lambda: segment(id="s"),
+            SEGMENT,
+        ),
+        "Segment.batch_delete": (
+            Segment.batch_delete,
+            lambda: segment(id="s"),
+            SEGMENT,
+        ),
+        "Import.batch_get_by_id": (Import.batch_get_by_id, None, IMPORT),
+        "Identity.batch_identify": (Identity.batch_identify, identity, {}),
+        "Segmentation.batch_send": (Segmentation.batch_send, segmentation, SEGMENTED),
+        "http.process_batch": (
+            lambda items, **options: http.process_batch(
+                items, **{"max_workers": None, **options}
+            ),
+            lambda: BatchRequest("GET", URL),
+            {},
+        ),
+    }
+
+
+every_helper = pytest.mark.parametrize("name", batch_helpers())
+
+
+def items_of(name: str, count: int) -> List[Any]:
+    """Return so many items for a batch helper."""
+    make = batch_helpers()[name][1]
+    return [make() if make else f"i-{number}" for number in range(count)]
+
+
+# --- Order, callbacks, progress ----------------------------------------------------------------
+
+
+def test_responses_come_in_the_order_of_the_requests(server: ScriptedServer) -> None:
+    """Responses stand in input order, although the service answers the last one first; progress comes as they complete."""
+    server.default = InReverse(6)
+    batch = things(6)
+    heard: List[Progress] = []
+    responses, errors = http.process_batch(
+        batch, api_key=KEY, max_workers=6, progress_callback=heard.append
+    )
+    assert [one.json()["path"] for one in responses] == [
+        f"/v9/things/{number}" for number in range(6)
+    ]
+    assert errors == []
+    assert [progress.batch_request for progress in heard] == batch[::-1]
+
+
+def test_what_failed_is_left_out_of_the_responses(server: ScriptedServer) -> None:
+    """Failures leave the others in order, and are told with the very request that failed."""
+    server.default = lambda connection: (
+        answer(400) if number_of(connection) % 3 == 0 else respond(echo)
+    )(connection)
+    batch = things(10)
+    responses, errors = http.process_batch(batch, api_key=KEY, max_workers=4)
+    assert [one.json()["path"][-1] for one in responses] == list("124578")
+    failed = {id(request) for request, _ in errors}
+    assert failed == {id(batch[number]) for number in (0, 3, 6, 9)}
+    assert all(type(error) is PermutiveBadRequestError for _, error in errors)
+    assert [request.json for request in batch] == [{"number": n} for n in range(10)]
+
+
+def test_callbacks_run_once_each_in_the_thread_of_the_caller(
+    server: ScriptedServer,
+) -> None:
+    """For each request its own callback is called once, then progress, all in the caller's thread."""
+    server.default = lambda connection: (
+        answer(404) if number_of(connection) == 2 else respond(echo)
+    )(connection)
+    heard: List[Any] = []
+    threads = set()
+
+    def note(kind: str) -> Callable[[Any], None]:
+        def noted(value: Any) -> None:
+            threads.add(threading.get_ident())
+            heard.append((kind, value))
+
+        return noted
+
+    batch = things(5, callback=note("success"), error_callback=note("error"))
+    http.process_batch(
+        batch, api_key=KEY, max_workers=3, progress_callback=note("progress")
+    )
+    assert threads == {threading.get_ident()}
+    assert len(heard) == 10
+    for (kind, value), (then, progress) in zip(heard[::2], heard[1::2]):
+        assert then == "progress"
+        number = progress.batch_request.json["number"]
+        if number == 2:
+            assert (kind, type(value).__name__) == (
+                "error",
+                "PermutiveResourceNotFoundError",
+            )
+        else:
+            assert (kind, value.json()["path"][-1]) == ("success", str(number))
+    numbers = [progress.batch_request.json["number"] for _, progress in heard[1::2]]
+    assert sorted(numbers) == list(range(5))
+
+
+@every_helper
+def test_progress(server: ScriptedServer, name: str) -> None:
+    """Every batch helper tells its progress after each request: completed 1 to total, errors, time."""
+    helper, _, content = batch_helpers()[name]
+    server.script = [answer(400)]
+    server.default = answer(200, content)
+    heard: List[Progress] = []
+    began = time.monotonic()
+    results, failures = helper(
+        items_of(name, 4), api_key=KEY, max_workers=1, progress_callback=heard.append
+    )
+    took = time.monotonic() - began
+    assert (len(results), len(failures), len(server.seen)) == (3, 1, 4)
+    assert [one.completed for one in heard] == [1, 2, 3, 4]
+    assert [one.total for one in heard] == [4] * 4
+    assert [one.errors for one in heard] == [1] * 4
+    assert heard[0].batch_request is failures[0][0]
+    assert all(isinstance(one.batch_request, BatchRequest) for one in heard)
+    times = [one.elapsed_seconds for one in heard]
+    assert times == sorted(times)
+    assert 0 < times[0] and times[-1] <= took
+    for one in heard:
+        assert one.average_per_thousand_seconds == pytest.approx(
+            one.elapsed_seconds / one.completed * 1000
+        )
+    with pytest.raises(FrozenInstanceError):
+        setattr(heard[0], "completed", 7)
+
+
+def test_models_are_updated_before_progress_is_told(server: ScriptedServer) -> None:
+    """When progress is told of a cohort, the cohort has its id already."""
+    server.default = answer(201, COHORT)
+    cohorts = [cohort() for _ in range(3)]
+    with_id: List[int] = []
+    Cohort.batch_create(
+        cohorts,
+        api_key=KEY,
+        max_workers=1,
+        progress_callback=lambda progress: with_id.append(
+            sum(one.id == "c-1" for one in cohorts)
+        ),
+    )
+    assert with_id == sorted(with_id)
+    assert all(count >= number for number, count in enumerate(with_id, start=1))
+
+
+def raising(value: Any) -> None:
+    """Stand in for a callback with a mistake in it."""
+    raise RuntimeError(f"mistake, with k={KEY}")
+
+
+def test_a_raising_callback_does_not_sink_the_batch(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a callback raises is logged, without the key, and the batch goes on."""
+    server.default = lambda connection: (
+        answer(404) if number_of(connection) == 1 else respond(echo)
+    )(connection)
+    batch = things(3, callback=raising, error_callback=raising)
+    responses, errors = http.process_batch(
+        batch, api_key=KEY, max_workers=2, progress_callback=raising
+    )
+    assert (len(responses), len(errors)) == (2, 1)
+    logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert len(logged) == 6
+    assert {record.name for record in logged} == {"PermutiveAPI"}
+    assert all("mistake" in record.getMessage() for record in logged)
+    assert_no_secret(errors[0][1], caplog.records, KEY)
+
+
+@every_helper
+@pytest.mark.parametrize("content", [b"", b"<html>", b'"text"', b"[[]]"])
+def test_an_answer_that_cannot_be_read_is_a_failure(
+    server: ScriptedServer, name: str, content: bytes
+) -> None:
+    """A 2xx answer without the documented JSON is a failure, where one is documented: not a success, and not sent twice."""
+    helper, _, documented = batch_helpers()[name]
+    reads = documented and not name.endswith("_delete")
+    server.script = [answer(200, content)]
+    server.default = answer(200, documented)
+    heard: List[Progress] = []
+    results, failures = helper(
+        items_of(name, 3), api_key=KEY, max_workers=1, progress_callback=heard.append
+    )
+    assert len(server.seen) == 3
+    assert [one.completed for one in heard] == [1, 2, 3]
+    assert heard[-1].errors == len(failures) == (1 if reads else 0)
+    assert len(results) == (2 if reads else 3)
+    for _, error in failures:
+        assert isinstance(error, PermutiveAPIError)
+
+
+def test_an_unreadable_answer_leaves_the_model_as_it_was(
+    server: ScriptedServer,
+) -> None:
+    """A cohort whose answer cannot be read keeps its fields; its neighbours are updated."""
+    server.script = [answer(201, b"{")]
+    server.default = answer(201, COHORT)
+    cohorts = [cohort(), cohort()]
+    _, failures = Cohort.batch_create(cohorts, api_key=KEY, max_workers=1)
+    assert [one.id for one in cohorts] == [None, "c-1"]
+    [(request, error)] = failures
+    assert request.json["name"] == "Readers"
+    assert isinstance(error, ValueError)
+
+
+def test_every_failure_is_told_as_it_failed(server: ScriptedServer) -> None:
+    """A create without an answer is a failure whose outcome is unknown, sent once; a 503 one after its attempts."""
+
+    def step(connection: Connection) -> bool:
+        assert connection.request is not None
+        name = connection.request.json["name"]
+        return {"lost": hang_up(), "down": answer(503)}.get(name, answer(201, COHORT))(
+            connection
+        )
+
+    server.default = step
+    cohorts = [cohort(name=name) for name in ("lost", "fine", "down")]
+    responses, failures = Cohort.batch_create(cohorts, api_key=KEY, max_workers=3)
+    assert len(responses) == 1
+    errors = {request.json["name"]: error for request, error in failures}
+    assert type(errors["lost"]) is PermutiveConnectionError
+    assert "outcome is unknown" in str(errors["lost"])
+    assert type(errors["down"]) is PermutiveServerError
+    names = sorted(seen.json["name"] for seen in server.seen)
+    assert names == ["down"] * 3 + ["fine", "lost"]
+
+
+def test_each_request_has_its_own_policy(server: ScriptedServer) -> None:
+    """A BatchRequest's retry, params and headers are its own."""
+    server.default = answer(500)
+    batch = [
+        BatchRequest(
+            "get",
+            f"{URL}/{attempts}",
+            {"n": str(attempts)},
+            headers={"X-N": str(attempts)},
+            retry=RetryConfig(max_retries=attempts, initial_delay=0),
+        )
+        for attempts in (1, 2, 4)
+    ]
+    _, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
+    assert len(errors) == 3
+    for attempts in (1, 2, 4):
+        mine = [seen for seen in server.seen if seen.path.endswith(f"/{attempts}")]
+        assert len(mine) == attempts
+        assert {seen.headers["x-n"] for seen in mine} == {str(attempts)}
+        assert {tuple(seen.query["n"]) for seen in mine} == {(str(attempts),)}
+
+
+# --- Workers -----------------------------------------------------------------------------------
+
+
+class NoThreads(ThreadPoolExecutor):
+    """Fails where an executor is made."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        raise AssertionError("an executor was made")
+
+
+@every_helper
+def test_an_empty_batch_starts_no_thread(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nothing to send means two empty results, no executor and no progress."""
+    monkeypatch.setattr(http, "ThreadPoolExecutor", NoThreads)
+    heard: List[Progress] = []
+    results, failures = batch_helpers()[name][0](
+        [], api_key=KEY, progress_callback=heard.append
+    )
+    assert (len(results), failures, heard) == (0, [], [])
+    assert server.connections == 0
+
+
+@every_helper
+@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True], ids=repr)
+def test_a_wrong_number_of_workers_is_refused(
+    server: ScriptedServer, name: str, workers: Any
+) -> None:
+    """max_workers below 1, or no whole number, is an error that names it, for an empty batch too; nothing is sent."""
+    for count in (0, 1):
+        with pytest.raises((ValueError, TypeError), match="max_workers") as raised:
+            batch_helpers()[name][0](
+                items_of(name, count), api_key=KEY, max_workers=workers
+            )
+        if workers in (0, -1):
+            assert isinstance(raised.value, ValueError)
+    assert server.connections == 0
+
+
+@every_helper
+def test_a_wrong_item_is_refused(server: ScriptedServer, name: str) -> None:
+    """An item of another kind is an error that tells where it stands, before anything is sent."""
+    wrong = None if name == "Import.batch_get_by_id" else "wrong"
+    with pytest.raises((TypeError, ValueError)):
+        batch_helpers()[name][0]([*items_of(name, 1), wrong], api_key=KEY)
+    assert server.connections == 0
+
+
+class Crowd:
+    """Answers once so many requests are there together, and notes the most that ever were."""
+
+    def __init__(self, together: int) -> None:
+        self.barrier = threading.Barrier(together)
+        self.lock = threading.Lock()
+        self.present = self.most = 0
+
+    def __call__(self, connection: Connection) -> bool:
+        """Wait for the others, and answer."""
+        with self.lock:
+            self.present += 1
+            self.most = max(self.most, self.present)
+        self.barrier.wait(5)
+        with self.lock:
+            self.present -= 1
+        return respond(echo)(connection)
+
+
+@pytest.mark.parametrize("given", [None, "argument"])
+def test_so_many_workers_as_asked_for(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, given: Optional[str]
+) -> None:
+    """max_workers, or PERMUTIVE_BATCH_MAX_WORKERS where it is left out, is how many requests are under way at once."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", "9" if given else " 3 ")
+    server.default = crowd = Crowd(3)
+    responses, _ = http.process_batch(
+        things(9), api_key=KEY, max_workers=3 if given else None
+    )
+    assert (len(responses), crowd.most, server.connections) == (9, 3, 3)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])
+def test_a_wrong_number_of_workers_in_the_environment(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """A wrong PERMUTIVE_BATCH_MAX_WORKERS is a ValueError that names it; nothing is sent."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", value)
+    with pytest.raises(ValueError, match="PERMUTIVE_BATCH_MAX_WORKERS"):
+        http.process_batch(things(2), api_key=KEY, max_workers=None)
+    assert server.connections == 0
+
+
+def test_a_thousand_requests_share_sixteen_connections(server: ScriptedServer) -> None:
+    """1000 requests from 16 workers open at most 16 connections, and each gets its own answer."""
+    server.default = respond(echo)
+    before = threading.active_count()
+    responses, errors = http.process_batch(things(1000), api_key=KEY, max_workers=16)
+    assert errors == []
+    assert [one.json()["path"] for one in responses] == [
+        f"/v9/things/{number}" for number in range(1000)
+    ]
+    assert len(server.seen) == 1000
+    assert server.connections <= 16
+    # The server's own threads: one a connection.
+    assert threading.active_count() <= before + server.connections
+
+
+def test_details_are_fetched_several_at_a_time(server: ScriptedServer) -> None:
+    """The details of a list are fetched at once, over as many connections."""
+    ids = [{"id": f"c-{number}", "name": "n"} for number in range(4)]
+    crowd = Crowd(4)
+
+    def step(connection: Connection) -> bool:
+        assert connection.request is not None
+        if connection.request.path == COHORTS:
+            return answer(200, ids)(connection)
+        crowd.barrier.wait(5)
+        return answer(200, {**ids[int(connection.request.path[-1])], "tags": ["t"]})(
+            connection
+        )
+
+    server.default = step
+    listed = Cohort.list(KEY, include_details=True)
+    assert [one.id for one in listed] == ["c-0", "c-1", "c-2", "c-3"]
+
+
+def test_threads_never_get_each_others_answers(server: ScriptedServer) -> None:
+    """16 threads with 50 calls each, errors among them, all get the answers to their own questions."""
+
+    def step(connection: Connection) -> bool:
+        number = number_of(connection)
+        return (answer(404) if number % 7 == 0 else respond(echo))(connection)
+
+    server.default = step
+
+    def ask(thread: int) -> int:
+        right = 0
+        for number in range(50):
+            mine = thread * 50 + number
+            key = f"key-of-thread-{thread:04}"
+            try:
+                got = http.post(key, f"{URL}/{mine}", {"n": mine}).json()
+            except PermutiveAPIError as error:
+                right += mine % 7 == 0 and f"/things/{mine}?" in str(error.url)
+            else:
+                right += (
+                    got["path"] == f"/v9/things/{mine}"
+                    and got["query"] == {"k": [key]}
+                    and got["body"] == f'{{"n": {mine}}}'
+                )
+        return right
+
+    with ThreadPoolExecutor(16) as executor:
+        assert list(executor.map(ask, range(16))) == [50] * 16
+    assert len(server.seen) == 800
+    assert server.connections <= 16

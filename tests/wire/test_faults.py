@@ -1,0 +1,572 @@
+"""Every fault times every call: the error, the number of requests, the log, and no secret anywhere."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Dict, List, Optional, Type
+
+import pytest
+
+from PermutiveAPI import (
+    PermutiveAPIError,
+    PermutiveAuthenticationError,
+    PermutiveBadRequestError,
+    PermutiveConflictError,
+    PermutiveConnectionError,
+    PermutiveRateLimitError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    PermutiveTimeoutError,
+)
+from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import (
+    ScriptedServer,
+    Step,
+    answer,
+    hang_up,
+    raw,
+    reset,
+    stall,
+    stall_in_body,
+    stall_in_headers,
+    truncate,
+)
+
+UNKNOWN = "outcome is unknown"
+REQUEST_ID = "e2cef6f6-296d-4044-b362-73fb2bce4a72"
+
+
+@pytest.fixture(autouse=True)
+def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Capture every record, urllib3's too."""
+    caplog.set_level(logging.DEBUG)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make time limits a blink."""
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
+
+
+def errors_logged(caplog: pytest.LogCaptureFixture) -> List[str]:
+    """Return what was logged at ERROR or above, by anyone."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno >= logging.ERROR
+    ]
+
+
+ONE_OF_EACH_KIND = [
+    call
+    for call in ALL_CALLS
+    if call.name
+    in (
+        "Cohort.create",
+        "Cohort.list",
+        "Segment.batch_create",
+        "Segment.update",
+        "Segment.delete",
+        "Segmentation.send",
+        "Identity.identify",
+    )
+]
+
+
+# --- Answers that say no ---------------------------------------------------------------------------
+
+
+def envelope(status: int, code: int, message: str, cause: Optional[str] = None) -> Any:
+    """Return the service's error document."""
+    error = {"status": str(status), "code": code, "message": message, "cause": cause}
+    return {
+        "request_id": REQUEST_ID,
+        "error": {name: value for name, value in error.items() if value is not None},
+    }
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is no success, and the error that stands for it."""
+
+    name: str
+    status: int
+    error_class: Type[PermutiveAPIError]
+    text: str
+    body: Any = b""
+    content_type: str = "application/json"
+    said: str = ""
+    code: Optional[int] = None
+    headers: Optional[Dict[str, str]] = None
+    repeated: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def step(self) -> Step:
+        """Return what the server does."""
+        return answer(
+            self.status,
+            self.body,
+            content_type=self.content_type,
+            headers=self.headers,
+        )
+
+
+DENIED = "Invalid API key or insufficient permissions."
+UNEXPECTED = "An unexpected error occurred: "
+PAGE = b"<html><head><style>b{}</style></head><body><h1>Bad Gateway</h1></body></html>"
+
+REFUSALS = [
+    Refusal(
+        "400 as JSON",
+        400,
+        PermutiveBadRequestError,
+        "400 Bad Request: name is empty [URL: {url}]",
+        envelope(400, 1000, "One or more parameters are invalid.", "name is empty"),
+        said="One or more parameters are invalid.",
+        code=1000,
+    ),
+    Refusal(
+        "400 without a cause",
+        400,
+        PermutiveBadRequestError,
+        "400 Bad Request: A body was expected. [URL: {url}]",
+        envelope(400, 1003, "A body was expected."),
+        code=1003,
+    ),
+    Refusal(
+        "400 as plain text",
+        400,
+        PermutiveBadRequestError,
+        "400 Bad Request: Could not parse error message [URL: {url}]",
+        b"Invalid value for: path parameter importId",
+        "text/plain; charset=UTF-8",
+        said="Invalid value for: path parameter importId",
+    ),
+    Refusal(
+        "400 with another document",
+        400,
+        PermutiveBadRequestError,
+        "400 Bad Request: Unknown error [URL: {url}]",
+        ["no", "object"],
+    ),
+    Refusal(
+        "401",
+        401,
+        PermutiveAuthenticationError,
+        f"401: {DENIED}",
+        envelope(401, 2000, "The key is invalid.", "This key does not exist."),
+        said="This key does not exist.",
+        code=2000,
+    ),
+    Refusal(
+        "403",
+        403,
+        PermutiveAuthenticationError,
+        f"403: {DENIED}",
+        envelope(403, 2001, "No access to the resource."),
+        said="No access to the resource.",
+        code=2001,
+    ),
+    Refusal(
+        "404",
+        404,
+        PermutiveResourceNotFoundError,
+        "Resource not found.",
+        envelope(404, 3000, "The requested resource does not exist."),
+        said="The requested resource does not exist.",
+        code=3000,
+    ),
+    Refusal(
+        "405",
+        405,
+        PermutiveAPIError,
+        UNEXPECTED,
+        b"Method Not Allowed",
+        "text/plain",
+        said="Method Not Allowed",
+    ),
+    Refusal(
+        "409",
+        409,
+        PermutiveConflictError,
+        "409",
+        envelope(409, 4000, "A resource with this identifier already exists."),
+        said="A resource with this identifier already exists.",
+        code=4000,
+    ),
+    Refusal(
+        "422",
+        422,
+        PermutiveAPIError,
+        UNEXPECTED,
+        envelope(422, 1002, "The body was not structured as expected."),
+        said="The body was not structured as expected.",
+        code=1002,
+    ),
+    Refusal(
+        "429",
+        429,
+        PermutiveRateLimitError,
+        "Retry limit exceeded.",
+        envelope(429, 6000, "Slow down."),
+        said="Slow down.",
+        code=6000,
+        repeated=True,
+    ),
+    Refusal(
+        "500",
+        500,
+        PermutiveServerError,
+        "500: API unavailable after retries.",
+        envelope(500, 5000, "An error of unspecified nature was encountered."),
+        said="An error of unspecified nature was encountered.",
+        code=5000,
+        repeated=True,
+    ),
+    Refusal(
+        "502 as an HTML page",
+        502,
+        PermutiveServerError,
+        "502: API unavailable after retries.",
+        PAGE,
+        "text/html",
+        said="Bad Gateway",
+        repeated=True,
+    ),
+    Refusal(
+        "503",
+        503,
+        PermutiveServerError,
+        "503: API unavailable after retries.",
+        repeated=True,
+    ),
+    Refusal(
+        "504",
+        504,
+        PermutiveServerError,
+        "504: API unavailable after retries.",
+        b"upstream timed out",
+        "text/plain",
+        said="upstream timed out",
+        repeated=True,
+    ),
+    *(
+        Refusal(
+            f"redirect {status}",
+            status,
+            PermutiveAPIError,
+            UNEXPECTED,
+            headers={"Location": "/elsewhere"},
+        )
+        for status in (302, 307)
+    ),
+    Refusal("304", 304, PermutiveAPIError, UNEXPECTED),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=str)
+def test_a_refusal(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, refusal: Refusal
+) -> None:
+    """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret; only 429 and 5xx are repeated."""
+    server.default = refusal.step
+    for call in ALL_CALLS:
+        server.seen.clear()
+        caplog.clear()
+        check_refused(server, caplog, call, refusal)
+
+
+def check_refused(
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    call: WireCall,
+    refusal: Refusal,
+) -> None:
+    """Make a call that is refused, and look at everything."""
+    error = call.error()
+
+    assert type(error) is refusal.error_class
+    assert isinstance(error, PermutiveAPIError)
+    query = f"?{server.seen[0].target.partition('?')[2]}".replace(KEY, "[REDACTED]")
+    url = f"{server.url}{call.path}{query}"
+    assert str(error).startswith(refusal.text.format(url=url))
+    assert refusal.said in str(error)
+    assert error.message == str(error)
+    assert (error.status, error.url) == (refusal.status, url)
+    assert error.response is not None
+    assert error.response.status_code == refusal.status
+    said_by_json = isinstance(refusal.body, dict)
+    assert error.request_id == (REQUEST_ID if said_by_json else None)
+    assert error.code == refusal.code
+    assert UNKNOWN not in str(error)
+
+    assert len(server.seen) == (3 if refusal.repeated else 1)
+    assert {(seen.method, seen.path) for seen in server.seen} == {
+        (call.method, call.path)
+    }
+    assert len({seen.body for seen in server.seen}) == 1
+    assert errors_logged(caplog) == []
+    assert_no_secret(error, caplog.records, KEY)
+
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert (again.args, again.message) == (error.args, error.message)
+    assert (again.status, again.url, again.code, again.request_id) == (
+        error.status,
+        error.url,
+        error.code,
+        error.request_id,
+    )
+    assert again.response.content == error.response.content
+
+
+@every()
+def test_a_fault_that_passes_is_not_noticed(
+    server: ScriptedServer, call: WireCall
+) -> None:
+    """A call succeeds when the fault passes, with the very same request sent again."""
+    server.script = [answer(429), hang_up() if call.harmless else answer(503)]
+    server.default = answer(call.status, call.answer)
+    call(api_key=KEY)
+    assert len(server.seen) == 3
+    assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+
+
+@every()
+def test_a_redirect_is_not_followed(server: ScriptedServer, call: WireCall) -> None:
+    """The server that a redirect points to hears nothing, let alone the key."""
+    with ScriptedServer() as elsewhere:
+        location = {"Location": f"{elsewhere.url}/?k={KEY}"}
+        server.default = answer(307, b"", headers=location)
+        error = call.error()
+    assert isinstance(error, PermutiveAPIError)
+    assert error.status == 307
+    assert (len(server.seen), elsewhere.connections) == (1, 0)
+
+
+# --- No answer ---------------------------------------------------------------------------------
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+SILENCES = {
+    "reset after processing": reset(),
+    "hang-up after processing": hang_up(),
+    "truncated body": truncate(),
+    "truncated chunk": raw(CHUNKED + b"9\r\n{}"),
+    "chunks that are none": raw(CHUNKED + b"zz\r\n{}\r\n"),
+    "bytes that are no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a compressed body that is none": answer(
+        200, b"junk", headers={"Content-Encoding": "gzip"}
+    ),
+}
+STALLS = {
+    "before the headers": stall(),
+    "in the headers": stall_in_headers(),
+    "in the body": stall_in_body(),
+}
+
+
+def assert_gave_up(
+    error: BaseException,
+    caplog: pytest.LogCaptureFixture,
+    error_class: Type[PermutiveAPIError],
+    attempts: int,
+    unknown: bool,
+) -> None:
+    """Assert on what rule 5 says of a call that brought no answer."""
+    assert type(error) is error_class
+    assert isinstance(error, PermutiveAPIError)
+    assert str(error).startswith(f"Request failed after {attempts} attempts: ")
+    assert (UNKNOWN in str(error)) is unknown
+    assert errors_logged(caplog) == [str(error)]
+    assert (error.status, error.response, error.message) == (None, None, str(error))
+    assert error.url
+    assert_no_secret(error, caplog.records, KEY)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.url) == (
+        type(error),
+        str(error),
+        error.url,
+    )
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+def test_a_request_that_may_have_been_processed(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, silence: str
+) -> None:
+    """After a failure that may have come after processing, only a harmless request is repeated; the error of any other says that the outcome is unknown."""
+    server.default = SILENCES[silence]
+    for call in ALL_CALLS:
+        server.seen.clear()
+        caplog.clear()
+        error = call.error()
+        expected = 3 if call.harmless else 1
+        assert len(server.seen) == expected, call
+        assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+        assert_gave_up(
+            error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless
+        )
+
+
+@pytest.mark.parametrize("where", STALLS)
+def test_a_service_that_stalls(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+) -> None:
+    """An answer that does not come in time ends every call, all at once here, with a time-out; only harmless requests are repeated."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
+    server.default = STALLS[where]
+    keys = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
+    attempts = {call: 2 if call.harmless else 1 for call in ALL_CALLS}
+    with ThreadPoolExecutor(len(ALL_CALLS)) as executor:
+        errors = dict(zip(ALL_CALLS, executor.map(WireCall.error, *zip(*keys.items()))))
+    assert server.wait_for(lambda: len(server.seen) >= sum(attempts.values()))
+    for call, error in errors.items():
+        arrived = [seen for seen in server.seen if seen.query["k"] == [keys[call]]]
+        assert len(arrived) == attempts[call], call
+        assert len({(seen.method, seen.target, seen.body) for seen in arrived}) == 1
+        assert type(error) is PermutiveTimeoutError, call
+        count = attempts[call]
+        assert str(error).startswith(f"Request failed after {count} attempts: ")
+        assert (UNKNOWN in str(error)) is not call.harmless, call
+        assert_no_secret(error, [], KEY)
+    assert sorted(errors_logged(caplog)) == sorted(map(str, errors.values()))
+    assert_no_secret(errors[ALL_CALLS[0]], caplog.records, KEY)
+
+
+@every()
+def test_a_reset_before_the_request_was_read(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+) -> None:
+    """A connection that is reset while the request is under way counts as one that may have brought it."""
+    server.resets_on_accept = True
+    error = call.error()
+    expected = 3 if call.harmless else 1
+    assert server.wait_for(lambda: server.connections >= expected)
+    assert server.connections == expected
+    assert_gave_up(
+        error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless
+    )
+
+
+def closed_port() -> int:
+    """Return a port on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def no_address(*arguments: Any) -> Any:
+    """Stand in for a name server that does not know the host."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@every()
+@pytest.mark.parametrize("fault", ["refused", "no such host"])
+def test_a_service_that_cannot_be_reached(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    call: WireCall,
+    fault: str,
+) -> None:
+    """A request that surely never reached the service is repeated whatever the verb, and no outcome is unknown."""
+    host = "127.0.0.1" if fault == "refused" else "host.invalid"
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://{host}:{closed_port()}")
+    if fault == "no such host":
+        monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    error = call.error()
+    assert_gave_up(error, caplog, PermutiveConnectionError, 3, unknown=False)
+
+
+@every(ONE_OF_EACH_KIND)
+def test_a_service_that_accepts_no_connection(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    deaf_port: int,
+    call: WireCall,
+) -> None:
+    """A connection that does not come about in time is tried again whatever the verb."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
+    error = call.error()
+    assert_gave_up(error, caplog, PermutiveTimeoutError, 2, unknown=False)
+
+
+# --- Answers that cannot be read -------------------------------------------------------------------
+
+UNREADABLE = {
+    "empty": answer(200, b""),
+    "204": answer(204, b""),
+    "an HTML page": answer(200, PAGE, content_type="text/html"),
+    "half a document": answer(200, b'{"id": "c-1", "na'),
+    "words": answer(200, b"Created", content_type="text/plain"),
+    "bytes that are no text": answer(200, b"\xff\xfe\x00\xd8\x00"),
+    "a number": answer(200, b"1"),
+    "a text": answer(200, b'"words"'),
+    "a document in a text": answer(200, b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
+    "true": answer(200, b"true"),
+    "null": answer(200, b"null"),
+    "an array of numbers": answer(200, [1, 2]),
+    "an array of arrays": answer(200, [[]]),
+    "documents a hundred thousand deep": answer(200, b"[" * 100_000),
+    "deep and complete": answer(200, b"[" * 100_000 + b"]" * 100_000),
+}
+
+
+@every()
+def test_a_success_that_cannot_be_read(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+) -> None:
+    """A 2xx answer without the documented JSON is a PermutiveAPIError where the body is read, a success elsewhere, and never repeated."""
+    for number, (name, step) in enumerate(UNREADABLE.items(), start=1):
+        server.default = step
+        if call.reads:
+            error = call.error()
+            assert isinstance(error, PermutiveAPIError), name
+            assert error.status in (200, 204), name
+            assert_no_secret(error, caplog.records, KEY)
+        else:
+            call(api_key=KEY)
+        assert len(server.seen) == number, name
+        assert errors_logged(caplog) == []
+        caplog.clear()
+
+
+@every()
+def test_every_2xx_is_a_success_whatever_its_content_type(
+    server: ScriptedServer, call: WireCall
+) -> None:
+    """Every status from 200 to 299 is a success, and the documented JSON is read whatever its content type says."""
+    types = {200: "text/html", 201: "x", 202: "text/plain", 206: "", 299: "image/png"}
+    for status, content_type in types.items():
+        server.default = answer(status, call.answer, content_type=content_type)
+        call(api_key=KEY)
+    assert len(server.seen) == len(types)
+
+
+# --- What the service repeats ---------------------------------------------------------------------
+
+
+@every()
+def test_a_service_that_repeats_the_key(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+) -> None:
+    """A key that the service's words repeat is in no text of the error, however it is written."""
+    words = f"The key {KEY} (?k={KEY}&x=1) is unknown"
+    for status in (400, 401, 404, 409, 422, 429, 500):
+        server.default = answer(status, envelope(status, 1, words, f"key={KEY}"))
+        error = call.error()
+        for text in (str(error), repr(error), getattr(error, "message")):
+            assert KEY not in text, status
+        assert "is unknown" in str(error), status
+    assert not any(KEY in record.getMessage() for record in caplog.records)

@@ -1,0 +1,428 @@
+"""The verbs of the http module: headers, parameters, bodies, limits, and where requests go."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+import requests.utils
+
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    PermutiveAPIError,
+    PermutiveConnectionError,
+    PermutiveTimeoutError,
+    RetryConfig,
+    Segmentation,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import (
+    ALL_CALLS,
+    COHORTS,
+    KEY,
+    SEGMENTED,
+    segmentation,
+)
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import (
+    ScriptedServer,
+    Step,
+    answer,
+    respond,
+    stall,
+    then_hang_up,
+)
+
+URL = "https://api.permutive.app/v9/things"
+ONCE = RetryConfig(max_retries=1)
+
+
+def after(seconds: float, step: Step) -> Step:
+    """Do a step with a delay."""
+
+    def delayed(connection: Any) -> bool:
+        connection.server.stopping.wait(seconds)
+        return step(connection)
+
+    return delayed
+
+
+# --- Requests ------------------------------------------------------------------------------------
+
+
+def test_extra_headers_win(server: ScriptedServer) -> None:
+    """Headers given to request() and to a batch are sent, and win over the default ones."""
+    extra = {"Accept": "text/csv", "X-Trace": "1", "User-Agent": "mine"}
+    http.request("GET", KEY, URL, headers=extra)
+    http.process_batch(
+        [BatchRequest("GET", URL, headers=extra)], api_key=KEY, max_workers=1
+    )
+    for seen in server.seen:
+        assert seen.headers["accept"] == "text/csv"
+        assert seen.headers["x-trace"] == "1"
+        assert seen.headers["user-agent"] == "mine"
+        assert seen.headers["content-type"] == "application/json"
+    assert len(server.seen) == 2
+
+
+def test_the_answer_is_a_response_of_requests(server: ScriptedServer) -> None:
+    """A verb returns the whole requests.Response."""
+    server.default = answer(201, {"a": 1}, headers={"X-Served-By": "me"})
+    response = http.post(KEY, URL, {})
+    assert isinstance(response, requests.Response)
+    assert (response.status_code, response.json()) == (201, {"a": 1})
+    assert response.headers["X-Served-By"] == "me"
+
+
+def test_parameters_are_added_to_those_of_the_url(server: ScriptedServer) -> None:
+    """The URL's own query, the parameters and the key all arrive; lists repeat, None is left out."""
+    params = {"b": ["1", "2"], "c": None, "d": "ä&="}
+    http.get(KEY, f"{URL}?a=0&empty=", params)
+    assert server.seen[0].query == {
+        "a": ["0"],
+        "empty": [""],
+        "b": ["1", "2"],
+        "d": ["ä&="],
+        "k": [KEY],
+    }
+    assert params == {"b": ["1", "2"], "c": None, "d": "ä&="}
+
+
+BODIES: List[Any] = [{}, [], 0, False, "text", {"a": None}, {"ä": "€", "n": [1.5, {}]}]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=repr)
+def test_every_json_value_is_a_body(server: ScriptedServer, body: Any) -> None:
+    """Any JSON value is sent as it is, empty ones too."""
+    http.post(KEY, URL, body)
+    http.patch(KEY, URL, body)
+    http.request("POST", KEY, URL, json=body)
+    assert [seen.json for seen in server.seen] == [body] * 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"a": float("nan")},
+        [float("inf")],
+        {"a": object()},
+        {"a": {1, 2}},
+        {("a", "b"): 1},
+        Decimal("1"),
+    ],
+    ids=lambda body: type(body).__name__,
+)
+def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) -> None:
+    """What cannot be written as JSON, NaN too, is a ValueError that is never sent nor repeated."""
+    calls: List[Callable[[], Any]] = [
+        lambda: http.post(KEY, URL, body),
+        lambda: http.patch(KEY, URL, body),
+        lambda: http.request("POST", KEY, URL, json=body),
+    ]
+    for call in calls:
+        with pytest.raises((ValueError, TypeError)) as raised:
+            call()
+        assert_no_secret(raised.value, [], KEY)
+    _, failures = http.process_batch(
+        [BatchRequest("POST", URL, json=body)], api_key=KEY, max_workers=1
+    )
+    assert isinstance(failures[0][1], (ValueError, TypeError))
+    assert (server.seen, server.connections) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "no scheme", "ftp://127.0.0.1/x", "http://", "http://[::1", "http://a b/"],
+)
+def test_an_invalid_url_is_refused(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    """A URL that is none is a mistake of the caller: a ValueError, never repeated."""
+    caplog.set_level("DEBUG")
+    with pytest.raises(ValueError) as raised:
+        http.get(KEY, url)
+    assert isinstance(raised.value, PermutiveAPIError)
+    assert_no_secret(raised.value, caplog.records, KEY)
+    assert "Attempt 1" not in caplog.text
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize("name", ["X-Bad\nName", "X-Bad"])
+def test_an_invalid_header_is_refused(server: ScriptedServer, name: str) -> None:
+    """A header with a line break is a ValueError, and nothing is sent."""
+    with pytest.raises(ValueError):
+        http.request("GET", KEY, URL, headers={name: "a\r\nb: c"})
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD", "", "GET ", None, 1], ids=repr)
+def test_other_verbs_are_refused(server: ScriptedServer, method: Any) -> None:
+    """A verb outside GET, POST, PATCH and DELETE is a ValueError, and nothing is sent."""
+    with pytest.raises(ValueError, match="method"):
+        http.request(method, KEY, URL)
+    _, failures = http.process_batch(
+        [BatchRequest(method, URL)], api_key=KEY, max_workers=1
+    )
+    assert isinstance(failures[0][1], ValueError)
+    assert server.seen == []
+
+
+# --- Time limits ---------------------------------------------------------------------------------
+
+
+def test_single_calls_take_the_limit_of_the_environment(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PERMUTIVE_TIMEOUT_SECONDS limits every single call without an argument for it."""
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    server.default = stall()
+    for call in ALL_CALLS:
+        if not (call.batch or call.takes_timeout):
+            assert type(call.error()) is PermutiveTimeoutError, call
+
+
+def test_arguments_win_over_the_environment(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """request(), send() and batch_send() keep their own limit of 10 s, a BatchRequest the one it is given; None waits on."""
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
+    server.default = after(0.08, answer(200, SEGMENTED))
+    http.request("GET", KEY, URL)
+    http.request("GET", KEY, URL, timeout=None)
+    segmentation().send(KEY)
+    segmentation().send(KEY, timeout=None)
+    for timeout in ({}, {"timeout": None}, {"timeout": 5}):
+        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **timeout)
+        assert failures == []
+    batch = [
+        BatchRequest("GET", URL, timeout=None),
+        BatchRequest("GET", URL, timeout=5),
+    ]
+    responses, _ = http.process_batch(batch, api_key=KEY, max_workers=2)
+    assert len(responses) == 2
+    assert len(server.seen) == 9
+
+
+def test_the_batch_limit_is_read_when_the_request_is_made(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PERMUTIVE_BATCH_TIMEOUT_SECONDS counts for the BatchRequests made while it is set."""
+    assert BatchRequest("GET", URL).timeout == 10.0
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.05")
+    limited = BatchRequest("GET", URL, retry=ONCE)
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "7")
+    server.default = stall()
+    _, [(request, error)] = http.process_batch([limited], api_key=KEY, max_workers=1)
+    assert request is limited
+    assert type(error) is PermutiveTimeoutError
+    for value in ("0", "-1", "x", "nan"):
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", value)
+        with pytest.raises(ValueError, match="PERMUTIVE_BATCH_TIMEOUT_SECONDS"):
+            BatchRequest("GET", URL)
+
+
+# --- Where requests go ---------------------------------------------------------------------------
+
+
+def test_the_base_url_is_read_at_every_call(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PERMUTIVE_API_BASE_URL may change between two calls; both hosts of the service go there."""
+    server.default = answer(200, [])
+    with ScriptedServer() as other:
+        other.default = answer(200, [])
+        Cohort.list(KEY)
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f" {other.url} ")
+        Cohort.list(KEY)
+        http.get(KEY, "https://API.permutive.com/v2.0/x?y=1")
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
+        Cohort.list(KEY)
+        assert [seen.path for seen in other.seen] == [COHORTS, "/v2.0/x"]
+        assert other.seen[1].query == {"y": ["1"], "k": [KEY]}
+        assert other.seen[0].headers["host"] == f"127.0.0.1:{other.port}"
+    assert [seen.path for seen in server.seen] == [COHORTS] * 2
+
+
+def test_other_hosts_are_left_alone(server: ScriptedServer) -> None:
+    """A URL of another host goes to that host."""
+    with ScriptedServer() as other:
+        http.get(KEY, f"{other.url}/api.permutive.app/x")
+        assert len(other.seen) == 1
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "127.0.0.1:8080",
+        "localhost",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:x",
+        "http://127.0.0.1/path",
+        "http://127.0.0.1?x=1",
+        "http://user:secret-0001@127.0.0.1",
+        "http://127.0.0.1 :80",
+        "http://[::1",
+    ],
+)
+def test_a_wrong_base_url_is_named(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """A base URL that is no origin is a ValueError that names the variable and shows no password; nothing is sent."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", value)
+    for call in ALL_CALLS:
+        with pytest.raises(ValueError, match="PERMUTIVE_API_BASE_URL") as raised:
+            call(api_key=KEY)
+        assert "secret-0001" not in str(raised.value)
+    assert server.connections == 0
+
+
+# --- Connections ---------------------------------------------------------------------------------
+
+
+def test_one_connection_serves_call_after_call(server: ScriptedServer) -> None:
+    """Connections are kept alive: all calls of one thread, errors too, share one."""
+    for call in ALL_CALLS:
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+        server.default = answer(404)
+        call.error()
+    assert len(server.seen) == 2 * len(ALL_CALLS)
+    assert server.connections == 1
+
+
+def test_a_connection_closed_while_idle_costs_nothing(server: ScriptedServer) -> None:
+    """A kept connection that the service has closed meanwhile is replaced, also for a create: each is sent once."""
+    server.default = then_hang_up(answer(200, {}))
+    for number in range(5):
+        http.post(KEY, URL, {"number": number})
+        time.sleep(0.02)
+    assert [seen.json["number"] for seen in server.seen] == list(range(5))
+    assert server.connections == 5
+
+
+def test_cookies_are_not_kept(server: ScriptedServer) -> None:
+    """A cookie that the service sets for one call does not travel with the next."""
+    server.default = answer(200, {}, headers={"Set-Cookie": "session=1; Path=/"})
+    for _ in range(3):
+        http.get(KEY, URL)
+        http.post("another-key", URL, {})
+    assert not any("cookie" in seen.headers for seen in server.seen)
+
+
+def test_netrc_is_not_used(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A login for the host in ~/.netrc is not sent."""
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password something\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for call in ALL_CALLS:
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+    assert not any("authorization" in seen.headers for seen in server.seen)
+
+
+# --- Proxies -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxied(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
+    """A server that stands as HTTP proxy before a host that cannot be reached otherwise."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://service.invalid:8080")
+    monkeypatch.setenv("http_proxy", server.url)
+    return server
+
+
+def test_the_proxy_of_the_environment_is_used(
+    proxied: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With http_proxy set, every call goes through it, and no log shows the key."""
+    caplog.set_level("DEBUG")
+    for call in ALL_CALLS:
+        proxied.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+        seen = proxied.seen.pop()
+        assert seen.target.startswith(f"http://service.invalid:8080{call.path}?")
+        assert seen.headers["host"] == "service.invalid:8080"
+        assert seen.query["k"] == [KEY]
+        assert proxied.seen == []
+    assert not any(KEY in str(vars(record)) for record in caplog.records)
+
+
+def test_the_proxies_are_looked_up_once(
+    proxied: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine's proxies are asked for at most once an origin, and anew when the environment changes."""
+    asked: List[int] = []
+    getproxies: Callable[[], Dict[str, str]] = getattr(requests.utils, "getproxies")
+
+    def counting() -> Dict[str, str]:
+        asked.append(1)
+        return getproxies()
+
+    monkeypatch.setattr(requests.utils, "getproxies", counting)
+    for _ in range(20):
+        http.get(KEY, URL)
+    assert len(asked) <= 1
+    assert len(proxied.seen) == 20
+    before = len(asked)
+
+    with ScriptedServer() as other:
+        monkeypatch.setenv("http_proxy", other.url)
+        http.get(KEY, URL)
+        http.get(KEY, URL)
+        assert len(other.seen) == 2
+    assert (len(proxied.seen), len(asked)) == (20, before + 1)
+
+
+def test_no_proxy_is_honoured(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host in no_proxy is called directly."""
+    with ScriptedServer() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        http.get(KEY, URL)
+        assert (len(proxy.seen), len(server.seen)) == (1, 0)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        http.get(KEY, URL)
+        assert (len(proxy.seen), len(server.seen)) == (1, 1)
+
+
+def test_a_proxy_that_refuses_the_tunnel(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A proxy that opens no tunnel hears no key; the request surely reached nobody, so a create is tried again."""
+    caplog.set_level("DEBUG")
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "https://service.invalid")
+    proxy = server.url.replace("://", "://someone:password-0001@")
+    monkeypatch.setenv("https_proxy", proxy)
+    server.default = then_hang_up(answer(407, b"", headers={"Connection": "close"}))
+    with pytest.raises(PermutiveConnectionError) as raised:
+        http.post(KEY, URL, {})
+    assert [seen.method for seen in server.seen] == ["CONNECT"] * 3
+    assert not any(KEY in seen.target for seen in server.seen)
+    assert "unknown" not in str(raised.value)
+    assert_no_secret(raised.value, caplog.records, KEY)
+    assert_no_secret(raised.value, caplog.records, "password-0001")
+
+
+def test_the_answer_says_which_request_it_is_for(server: ScriptedServer) -> None:
+    """An error of a proxied or direct call names the address that was really called."""
+    server.default = respond(lambda seen: {})
+    server.script = [answer(404)]
+    with pytest.raises(PermutiveAPIError) as raised:
+        http.get(KEY, f"{URL}?page=1")
+    assert raised.value.url == f"{server.url}/v9/things?page=1&k=[REDACTED]"

@@ -1,0 +1,348 @@
+"""Ctrl-C: it stops within a second, sends nothing more and leaves no thread behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+import trustme
+
+from PermutiveAPI import BatchRequest, Cohort, Import
+from PermutiveAPI._Utils import http
+from tests.support.calls import COHORTS, IMPORTS, KEY, cohort
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Step,
+    answer,
+    respond,
+    stall,
+    stall_in_body,
+)
+
+URL = "https://api.permutive.app/v9/things"
+WORKERS = 4
+# A second, and the end of the process on a busy machine.
+LIMIT_SECONDS = 2.0
+
+SCRIPT = """
+import json, signal, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from PermutiveAPI import *
+from PermutiveAPI._Utils import http
+
+batch = [BatchRequest("POST", "https://api.permutive.app/v9/things") for _ in range(40)]
+calls = {
+    "batch": lambda: http.process_batch(batch, api_key="key-0001", max_workers=4),
+    "models": lambda: Cohort.batch_create(
+        [Cohort("n", query={"a": 1})] * 40, api_key="key-0001", max_workers=4
+    ),
+    "single": lambda: Cohort.list(api_key="key-0001"),
+    "details": lambda: Import.list(api_key="key-0001", include_details=True),
+}
+print("ready", flush=True)
+try:
+    calls[sys.argv[1]]()
+except KeyboardInterrupt:
+    print(json.dumps([thread.name for thread in threading.enumerate()]), flush=True)
+    sys.exit(7)
+"""
+
+
+class Child:
+    """A process that makes a call and is interrupted in the midst of it."""
+
+    def __init__(self, call: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SCRIPT, call],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != "ready\n":
+            raise AssertionError(self._process.communicate()[1])
+
+    def __enter__(self) -> "Child":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C, and assert that the process ends soon and in good order."""
+        began = time.monotonic()
+        self._process.send_signal(signal.SIGINT)
+        output, errors = self._process.communicate(timeout=20)
+        took = time.monotonic() - began
+        assert errors == ""
+        assert self._process.returncode == 7
+        assert json.loads(output) == ["MainThread"]
+        assert took < LIMIT_SECONDS
+
+
+def imports_then(step: Step) -> Step:
+    """Answer the list of imports, and do a step for everything else."""
+    items = [
+        {
+            "id": f"i-{number}",
+            "name": "n",
+            "code": "c",
+            "relation": "3rd",
+            "identifiers": [],
+            "source": {"id": "s", "state": {}, "type": "t"},
+        }
+        for number in range(40)
+    ]
+
+    def either(connection: Connection) -> bool:
+        assert connection.request is not None
+        listing = connection.request.path == IMPORTS
+        return (answer(200, {"items": items}) if listing else step)(connection)
+
+    return either
+
+
+WAIT = answer(429, headers={"Retry-After": "100"})
+SCENES: Dict[str, Any] = {
+    "batch, no answer": ("batch", stall(), WORKERS),
+    "batch, half an answer": ("batch", stall_in_body(), WORKERS),
+    "batch, between attempts": ("batch", WAIT, WORKERS),
+    "models, no answer": ("models", stall(), WORKERS),
+    "single call, no answer": ("single", stall(), 1),
+    "single call, between attempts": ("single", WAIT, 1),
+    "details, no answer": ("details", imports_then(stall()), 17),
+    "details, between attempts": ("details", imports_then(WAIT), 17),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_ctrl_c(server: ScriptedServer, scene: str) -> None:
+    """Ctrl-C while workers wait, for an answer or between attempts, ends the call within a second; nothing more is sent and no thread is left."""
+    call, server.default, arrived = SCENES[scene]
+    with Child(call) as child:
+        assert server.wait_for(lambda: len(server.seen) == arrived)
+        # Answers are on their way: the workers shall have come to wait.
+        server.stopping.wait(0.1)
+        child.interrupt()
+    assert len(server.seen) == arrived
+
+
+def test_ctrl_c_over_tls(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int
+) -> None:
+    """Ctrl-C ends a batch that waits for answers over TLS."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with ScriptedServer(context) as server:
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
+        server.default = stall()
+        with Child("batch") as child:
+            assert server.wait_for(lambda: len(server.seen) == WORKERS)
+            child.interrupt()
+        assert len(server.seen) == WORKERS
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts connections and says nothing, not even a TLS greeting."""
+    with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_ctrl_c_in_the_handshake(
+    monkeypatch: pytest.MonkeyPatch, silent_port: int
+) -> None:
+    """Ctrl-C ends a batch whose workers wait for a TLS handshake."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{silent_port}")
+    with Child("batch") as child:
+        time.sleep(0.2)
+        child.interrupt()
+
+
+def test_ctrl_c_while_connecting(
+    monkeypatch: pytest.MonkeyPatch, deaf_port: int
+) -> None:
+    """Ctrl-C ends a batch whose workers wait for a connection."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
+    with Child("batch") as child:
+        time.sleep(0.2)
+        child.interrupt()
+
+
+# --- In the process itself -----------------------------------------------------------------------
+
+
+def pressing(server: ScriptedServer, arrived: int) -> Callable[[Any], None]:
+    """Stand in for a callback during which Ctrl-C is pressed, once so many requests have arrived."""
+
+    def press(value: Any) -> None:
+        assert server.wait_for(lambda: len(server.seen) == arrived)
+        raise KeyboardInterrupt
+
+    return press
+
+
+def workers_left() -> List[str]:
+    """Return the names of the threads that an executor has started and not ended."""
+    return [one.name for one in threading.enumerate() if "Executor" in one.name]
+
+
+@pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])
+@pytest.mark.parametrize("where", ["progress", "callback", "error_callback"])
+def test_an_interrupt_from_a_callback(
+    server: ScriptedServer, rest: Step, where: str
+) -> None:
+    """A KeyboardInterrupt raised in a callback is no mistake of a callback: it ends the batch."""
+    server.script = [answer(400 if where == "error_callback" else 200)]
+    server.default = rest
+    # One is answered, and each worker has another one under way.
+    arrived = 1 + WORKERS
+    interrupting = pressing(server, arrived)
+    own = {} if where == "progress" else {where: interrupting}
+    batch = [BatchRequest("POST", URL, json={}, **own) for _ in range(40)]
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        http.process_batch(
+            batch,
+            api_key=KEY,
+            max_workers=WORKERS,
+            progress_callback=interrupting if where == "progress" else None,
+        )
+    assert time.monotonic() - began < LIMIT_SECONDS
+    assert workers_left() == []
+    server.stopping.wait(0.05)
+    assert len(server.seen) == arrived
+
+
+def test_after_an_interrupt_everything_works(server: ScriptedServer) -> None:
+    """Calls and batches after an interrupted one get their own answers over fresh connections."""
+    server.script = [answer(200)]
+    server.default = stall()
+    batch = [BatchRequest("POST", URL, json={}) for _ in range(10)]
+    with pytest.raises(KeyboardInterrupt):
+        http.process_batch(
+            batch, api_key=KEY, max_workers=3, progress_callback=pressing(server, 4)
+        )
+    server.default = answer(201, {"id": "c-1", "name": "Readers"})
+    cohorts = [cohort() for _ in range(10)]
+    responses, failures = Cohort.batch_create(cohorts, api_key=KEY, max_workers=3)
+    assert (len(responses), failures) == (10, [])
+    assert {one.id for one in cohorts} == {"c-1"}
+    cohorts[0].update(KEY)
+    assert server.seen[-1].path == f"{COHORTS}c-1"
+
+
+def test_the_first_failure_of_details_stops_the_rest(server: ScriptedServer) -> None:
+    """When one detail of a list fails, what was not sent yet is not sent, and nobody is waited for."""
+
+    def once() -> Iterator[Step]:
+        yield answer(404)
+        while True:
+            yield stall()
+
+    steps = once()
+    lock = threading.Lock()
+
+    def next_step(connection: Connection) -> bool:
+        with lock:
+            step = next(steps)
+        return step(connection)
+
+    server.default = imports_then(next_step)
+    began = time.monotonic()
+    with pytest.raises(http.PermutiveResourceNotFoundError):
+        Import.list(KEY, include_details=True)
+    assert time.monotonic() - began < LIMIT_SECONDS
+    assert workers_left() == []
+    assert len(server.seen) <= 1 + 16 + 1
+
+
+# --- Forks ---------------------------------------------------------------------------------------
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+
+FORK = """
+import os, sys
+from PermutiveAPI._Utils import http
+
+URL = "https://api.permutive.app/v9/things"
+http.get("key-0001", URL + "/parent")
+child = os.fork()
+if child == 0:
+    http.get("key-0001", URL + "/child")
+    http.get("key-0001", URL + "/child")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+http.get("key-0001", URL + "/parent")
+"""
+
+FORK_IN_A_BATCH = """
+import os, sys
+from PermutiveAPI import BatchRequest
+from PermutiveAPI._Utils import http
+
+URL = "https://api.permutive.app/v9/things"
+children = []
+
+def fork(progress):
+    child = os.fork()
+    if child == 0:
+        ok = http.get("key-0001", URL + "/child").json()["path"] == "/v9/things/child"
+        os._exit(0 if ok else 1)
+    children.append(child)
+
+batch = [BatchRequest("GET", f"{URL}/{number}") for number in range(12)]
+responses, errors = http.process_batch(
+    batch, api_key="key-0001", max_workers=4, progress_callback=fork
+)
+assert [one.json()["path"] for one in responses] == [
+    f"/v9/things/{number}" for number in range(12)
+]
+assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12
+"""
+
+
+def run(script: str) -> None:
+    """Run a script to its good end."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@needs_fork
+def test_a_child_after_a_fork_has_connections_of_its_own(
+    server: ScriptedServer,
+) -> None:
+    """A forked child opens its own connection; the parent's goes on unharmed."""
+    run(FORK)
+    assert [(seen.path[-6:], seen.connection) for seen in server.seen] == [
+        ("parent", 1),
+        ("/child", 2),
+        ("/child", 2),
+        ("parent", 1),
+    ]
+
+
+@needs_fork
+def test_a_fork_in_the_midst_of_a_batch(server: ScriptedServer) -> None:
+    """Children forked while workers send get their own answers, and so does the batch."""
+    server.default = respond(lambda seen: {"path": seen.path})
+    run(FORK_IN_A_BATCH)
+    assert len(server.seen) == 24

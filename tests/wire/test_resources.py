@@ -1,0 +1,765 @@
+"""What the caller gets from each resource's calls, and what more than one request they send."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from PermutiveAPI import (
+    Alias,
+    Cohort,
+    CohortList,
+    Event,
+    Identity,
+    Import,
+    ImportList,
+    PermutiveAPIError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    Segment,
+    Segmentation,
+    SegmentList,
+    Workspace,
+)
+from tests.support.calls import (
+    CHILDREN,
+    COHORT,
+    COHORTS,
+    IMPORT,
+    IMPORTS,
+    KEY,
+    QUERY,
+    SEGMENT,
+    SEGMENTED,
+    SEGMENTS,
+    cohort,
+    identity,
+    segment,
+    segmentation,
+)
+from tests.support.scripted import ScriptedServer, Seen, answer, respond
+
+CREATED = datetime(2022, 9, 22, 15, 44, 29, 513211, timezone.utc)
+CHANGED = datetime(2022, 9, 23, 15, 44, 29, 513214, timezone.utc)
+SEGMENT_CHANGED = datetime(2023, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def paths(server: ScriptedServer) -> List[str]:
+    """Return verb and path of everything that arrived."""
+    return [f"{seen.method} {seen.path}" for seen in server.seen]
+
+
+def single(model: Any, verb: str) -> Any:
+    """Call a verb on the object itself."""
+    getattr(model, verb)(KEY)
+
+
+def batched(model: Any, verb: str) -> Any:
+    """Call a verb on the object in a batch of one, which succeeds."""
+    _, failures = getattr(type(model), f"batch_{verb}")([model], api_key=KEY)
+    assert failures == []
+
+
+both_ways = pytest.mark.parametrize("act", [single, batched])
+
+
+# --- What is adopted ----------------------------------------------------------------------------
+
+ADOPTED: List[Any] = [
+    pytest.param(
+        lambda: cohort(tags=["mine"], state="Mine"),
+        "create",
+        COHORT,
+        {
+            "id": "c-1",
+            "code": 12345,
+            "created_at": CREATED,
+            "last_updated_at": CHANGED,
+            "workspace_id": "w-1",
+            "request_id": "r-1",
+        },
+        id="Cohort.create",
+    ),
+    pytest.param(
+        lambda: cohort(id="mine", code=1, tags=["mine"]),
+        "update",
+        COHORT,
+        {"last_updated_at": CHANGED, "request_id": "r-1"},
+        id="Cohort.update",
+    ),
+    pytest.param(lambda: cohort(id="mine"), "delete", b"", {}, id="Cohort.delete"),
+    pytest.param(
+        lambda: Segment(name="Mine", import_id="i-mine"),
+        "create",
+        SEGMENT,
+        {
+            "id": "s-1",
+            "code": "1234",
+            "name": "Buyers",
+            "description": "Who buys",
+            "cpm": 2.5,
+            "categories": ["c"],
+            "created_at": SEGMENT_CHANGED,
+            "updated_at": SEGMENT_CHANGED,
+        },
+        id="Segment.create",
+    ),
+    pytest.param(
+        lambda: segment(id="mine", code="mine", import_id="i-mine"),
+        "update",
+        SEGMENT,
+        {
+            "name": "Buyers",
+            "description": "Who buys",
+            "cpm": 2.5,
+            "categories": ["c"],
+            "updated_at": SEGMENT_CHANGED,
+        },
+        id="Segment.update",
+    ),
+    pytest.param(
+        lambda: segment(id="mine", name="Mine"),
+        "delete",
+        SEGMENT,
+        {},
+        id="Segment.delete",
+    ),
+]
+
+
+@both_ways
+@pytest.mark.parametrize("make, verb, content, adopted", ADOPTED)
+def test_an_object_adopts_the_documented_fields_and_no_others(
+    server: ScriptedServer,
+    act: Callable[..., Any],
+    make: Callable[[], Any],
+    verb: str,
+    content: Any,
+    adopted: Dict[str, Any],
+) -> None:
+    """A call takes over exactly the documented fields of the answer, alone and in a batch."""
+    server.default = answer(200, content)
+    model = make()
+    before = asdict(model)
+    assert act(model, verb) is None
+    assert asdict(model) == {**before, **adopted}
+
+
+REFUSED: List[Any] = [
+    (lambda: cohort(query=None), "create", "query must be specified"),
+    (lambda: cohort(), "update", "Cohort ID must be specified for update."),
+    (lambda: cohort(id=""), "update", "Cohort ID must be specified for update."),
+    (lambda: cohort(), "delete", "Cohort ID must be specified for deletion."),
+    (lambda: cohort(id=""), "delete", "Cohort ID must be specified for deletion."),
+    (lambda: segment(), "update", "Segment ID must be specified for update."),
+    (lambda: segment(), "delete", "Segment ID must be specified for deletion."),
+    (lambda: segment(id=""), "delete", "Segment ID must be specified for deletion."),
+]
+
+
+@pytest.mark.parametrize("make, verb, text", REFUSED)
+def test_what_lacks_something_is_refused_before_anything_is_sent(
+    server: ScriptedServer, make: Callable[[], Any], verb: str, text: str
+) -> None:
+    """A missing query or id is a ValueError in the documented words; a batch checks every object first."""
+    server.default = answer(200, COHORT)
+    complete = (
+        cohort(id="c") if isinstance(make(), Cohort) else segment(id="s", code="c")
+    )
+    with pytest.raises(ValueError) as alone:
+        single(make(), verb)
+    with pytest.raises(ValueError) as in_batch:
+        getattr(type(complete), f"batch_{verb}")([complete, make()], api_key=KEY)
+    assert (str(alone.value), str(in_batch.value)) == (text, text)
+    assert server.seen == []
+
+
+@both_ways
+def test_creating_a_cohort_that_has_an_id_is_logged(
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    act: Callable[..., Any],
+) -> None:
+    """A cohort with an id is created all the same, with the warning "id is specified"."""
+    server.default = answer(201, COHORT)
+    act(cohort(id="mine"), "create")
+    warnings = [
+        (record.name, record.getMessage())
+        for record in caplog.records
+        if record.levelno == logging.WARNING
+    ]
+    assert warnings == [("PermutiveAPI", "id is specified")]
+    assert server.seen[0].json["id"] == "mine"
+
+
+@pytest.mark.parametrize(
+    "model, verb, body",
+    [
+        (
+            lambda: cohort(description=None),
+            "create",
+            {"name": "Readers", "query": QUERY},
+        ),
+        (
+            lambda: Segment(name="n", import_id="i-1", query={"a": None}),
+            "create",
+            {"name": "n", "cpm": 0.0, "query": {"a": None}},
+        ),
+        (
+            lambda: segment(id="s-1", cpm=2, query={"a": 1}),
+            "update",
+            {"name": "Buyers", "cpm": 2},
+        ),
+        (lambda: segment(id="s-1", cpm=None), "update", {"name": "Buyers"}),
+        (
+            lambda: cohort(id="c-1", name="Fußball ⚽ \"'\\"),
+            "update",
+            {
+                "id": "c-1",
+                "name": "Fußball ⚽ \"'\\",
+                "query": QUERY,
+                "description": "Who reads",
+            },
+        ),
+    ],
+)
+@both_ways
+def test_bodies(
+    server: ScriptedServer,
+    act: Callable[..., Any],
+    model: Callable[[], Any],
+    verb: str,
+    body: Any,
+) -> None:
+    """A body holds the documented fields that are set, whatever is in them."""
+    made = model()
+    server.default = answer(200, COHORT if isinstance(made, Cohort) else SEGMENT)
+    act(made, verb)
+    assert server.seen[0].json == body
+
+
+@both_ways
+def test_a_price_is_reset_only_where_the_service_gave_one(
+    server: ScriptedServer, act: Callable[..., Any]
+) -> None:
+    """A cpm of 0.0 is sent for a segment that came with a price, and not for one made by hand."""
+    server.default = answer(200, SEGMENT)
+    fetched = Segment.get_by_id("i-1", "s-1", KEY)
+    fetched.cpm = 0.0
+    act(fetched, "update")
+    by_hand = segment(id="s-1")
+    act(by_hand, "update")
+    by_hand.cpm = 0.0
+    act(by_hand, "update")
+    sent = [seen.json for seen in server.seen[1:]]
+    assert [body.get("cpm") for body in sent] == [0.0, None, 0.0]
+    assert all("code" not in body and "query" not in body for body in sent)
+
+
+# --- Identifiers -------------------------------------------------------------------------------
+
+AWKWARD_ID = "news/sport?x=1&k=2#é %41"
+QUOTED = "news%2Fsport%3Fx%3D1%26k%3D2%23%C3%A9%20%2541"
+
+WITH_ID: Dict[str, Any] = {
+    "Cohort.get_by_id": (lambda id: Cohort.get_by_id(id, KEY), COHORTS + "{}"),
+    "Import.get_by_id": (lambda id: Import.get_by_id(id, KEY), IMPORTS + "/{}"),
+    "Import.batch_get_by_id": (
+        lambda id: Import.batch_get_by_id([id], api_key=KEY),
+        IMPORTS + "/{}",
+    ),
+    "Segment.get_by_id": (
+        lambda id: Segment.get_by_id("i-1", id, KEY),
+        SEGMENTS + "/{}",
+    ),
+    "Segment.get_by_id of import": (
+        lambda id: Segment.get_by_id(id, "s", KEY),
+        IMPORTS + "/{}/segments/s",
+    ),
+    "Segment.get_by_code": (
+        lambda id: Segment.get_by_code("i-1", id, KEY),
+        SEGMENTS + "/code/{}",
+    ),
+    "Segment.list": (lambda id: Segment.list(id, KEY), IMPORTS + "/{}/segments"),
+    "Segment.create": (
+        lambda id: segment(import_id=id).create(KEY),
+        IMPORTS + "/{}/segments",
+    ),
+    "Segment.batch_create": (
+        lambda id: Segment.batch_create([segment(import_id=id)], api_key=KEY),
+        IMPORTS + "/{}/segments",
+    ),
+    "Workspace.segments": (
+        lambda id: Workspace("n", "o", "w", KEY).segments(id),
+        IMPORTS + "/{}/segments",
+    ),
+}
+WITH_OWN_ID: Dict[str, Any] = {
+    "Cohort.update": (lambda id: cohort(id=id).update(KEY), COHORTS + "{}"),
+    "Cohort.delete": (lambda id: cohort(id=id).delete(KEY), COHORTS + "{}"),
+    "Segment.update": (lambda id: segment(id=id).update(KEY), SEGMENTS + "/{}"),
+    "Segment.delete": (lambda id: segment(id=id).delete(KEY), SEGMENTS + "/{}"),
+}
+
+
+@pytest.mark.parametrize("name", [*WITH_ID, *WITH_OWN_ID])
+def test_an_awkward_identifier_is_quoted(server: ScriptedServer, name: str) -> None:
+    """An identifier with slashes, question marks and spaces arrives as one part of the path."""
+    call, path = {**WITH_ID, **WITH_OWN_ID}[name]
+    server.default = answer(200, {**IMPORT, **COHORT, **SEGMENT})
+    call(AWKWARD_ID)
+    [seen] = server.seen
+    assert seen.path == path.format(QUOTED)
+    assert seen.query == {"k": [KEY]}
+
+
+@pytest.mark.parametrize("name", WITH_ID)
+@pytest.mark.parametrize("id", ["", None, "  ", ".", ".."], ids=repr)
+def test_an_identifier_that_is_none_is_refused(
+    server: ScriptedServer, name: str, id: Any
+) -> None:
+    """An empty identifier, None, or dots that a path would swallow are a ValueError, and nothing is sent."""
+    call, _ = WITH_ID[name]
+    with pytest.raises(ValueError):
+        call(id)
+    assert server.seen == []
+
+
+# --- Cohorts ---------------------------------------------------------------------------------
+
+
+def test_get_by_id_gives_the_whole_cohort(server: ScriptedServer) -> None:
+    """A fetched cohort has every field of the answer; unknown ones are ignored."""
+    server.default = answer(200, {**COHORT, "query": QUERY, "new": 1})
+    found = Cohort.get_by_id("c-1", KEY)
+    assert isinstance(found, Cohort)
+    assert found == Cohort(
+        **{
+            **COHORT,
+            "query": QUERY,
+            "created_at": CREATED,
+            "last_updated_at": CHANGED,
+        }
+    )
+
+
+def cohorts_of(seen: Seen) -> Any:
+    """Answer the list of three cohorts without queries, or one of them with its query."""
+    three = [
+        {"id": f"c-{number}", "name": f"n-{number}", "code": number}
+        for number in (1, 2, 3)
+    ]
+    if seen.path == COHORTS:
+        return three
+    [found] = [one for one in three if seen.path == COHORTS + one["id"]]
+    return {**found, "query": QUERY}
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [
+        lambda: Cohort.get_by_name("n-2", KEY),
+        lambda: Cohort.get_by_code(2, KEY),
+        lambda: Cohort.get_by_code("2", KEY),
+    ],
+    ids=["name", "code", "code as text"],
+)
+def test_look_ups_list_and_then_fetch(
+    server: ScriptedServer, look_up: Callable[[], Any]
+) -> None:
+    """By name or code, the list with child workspaces is fetched, then the one cohort, with its query."""
+    server.default = respond(cohorts_of)
+    found = look_up()
+    assert (found.id, found.query) == ("c-2", QUERY)
+    assert paths(server) == [f"GET {COHORTS}", f"GET {COHORTS}c-2"]
+    assert server.seen[0].query == {"k": [KEY], "include-child-workspaces": ["true"]}
+    assert server.seen[1].query == {"k": [KEY]}
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    [lambda: Cohort.get_by_name("n", KEY), lambda: Cohort.get_by_code(0, KEY)],
+)
+def test_a_look_up_without_a_match_is_none(
+    server: ScriptedServer, look_up: Callable[[], Any]
+) -> None:
+    """Where no cohort matches, the answer is None after the one list."""
+    server.default = respond(cohorts_of)
+    assert look_up() is None
+    assert paths(server) == [f"GET {COHORTS}"]
+
+
+def test_the_list_keeps_the_order_of_the_service(server: ScriptedServer) -> None:
+    """Cohort.list gives a CohortList in the service's order, from one request."""
+    server.default = respond(cohorts_of)
+    listed = Cohort.list(KEY)
+    assert isinstance(listed, CohortList)
+    assert [one.id for one in listed] == ["c-1", "c-2", "c-3"]
+    assert [one.query for one in listed] == [None] * 3
+
+
+def test_details_come_in_list_order(server: ScriptedServer) -> None:
+    """With details every cohort is fetched by id, and stands where the list had it."""
+    server.default = respond(cohorts_of)
+    listed = Cohort.list(KEY, include_child_workspaces=True, include_details=True)
+    assert isinstance(listed, CohortList)
+    assert [(one.id, one.query) for one in listed] == [
+        (f"c-{number}", QUERY) for number in (1, 2, 3)
+    ]
+    assert paths(server)[0] == f"GET {COHORTS}"
+    assert server.seen[0].query["include-child-workspaces"] == ["true"]
+    assert sorted(paths(server)[1:]) == [f"GET {COHORTS}c-{n}" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_one_detail_that_fails_raises(server: ScriptedServer, status: int) -> None:
+    """A cohort that cannot be fetched with details raises; none is silently left out."""
+
+    def respond_but_once(seen: Seen) -> Any:
+        if seen.path == f"{COHORTS}c-2":
+            return answer(status)
+        return respond(cohorts_of)
+
+    server.default = lambda connection: respond_but_once(connection.request)(connection)
+    with pytest.raises(PermutiveAPIError) as raised:
+        Cohort.list(KEY, include_details=True)
+    assert raised.value.status == status
+
+
+# --- Segments and imports --------------------------------------------------------------------
+
+
+def page(seen: Seen) -> Any:
+    """Answer one of three pages of segments; one has no elements."""
+    token = seen.query.get("pagination_token", [""])[0]
+    number = {"": 0, "a=/+": 1, "b": 2}[token]
+    return [
+        {
+            "elements": [{**SEGMENT, "id": "s-1"}, {**SEGMENT, "id": "s-2"}],
+            "pagination": {"next_token": "a=/+", "total_count": 3},
+        },
+        {"elements": None, "pagination": {"next_token": "b"}},
+        {"elements": [{**SEGMENT, "id": "s-3"}], "pagination": {"next_token": None}},
+    ][number]
+
+
+def test_segments_are_listed_page_after_page(server: ScriptedServer) -> None:
+    """Segment.list follows next_token, one request at a time, and keeps the order."""
+    server.default = respond(page)
+    listed = Segment.list("i-1", KEY)
+    assert isinstance(listed, SegmentList)
+    assert [one.id for one in listed] == ["s-1", "s-2", "s-3"]
+    assert [one.cpm for one in listed] == [2.5] * 3
+    assert [seen.query for seen in server.seen] == [
+        {"k": [KEY]},
+        {"k": [KEY], "pagination_token": ["a=/+"]},
+        {"k": [KEY], "pagination_token": ["b"]},
+    ]
+    assert {seen.path for seen in server.seen} == {SEGMENTS}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"elements": []}, {"elements": None, "pagination": None}, {"pagination": {}}],
+)
+def test_a_page_without_elements_is_empty(server: ScriptedServer, content: Any) -> None:
+    """Elements and pagination may be absent or null."""
+    server.default = answer(200, content)
+    assert Segment.list("i-1", KEY) == SegmentList()
+    assert len(server.seen) == 1
+
+
+def test_a_token_that_repeats_raises(server: ScriptedServer) -> None:
+    """A next_token that was seen before raises PermutiveAPIError instead of asking for ever."""
+    tokens = iter("abab")
+    server.default = respond(
+        lambda seen: {"elements": [], "pagination": {"next_token": next(tokens)}}
+    )
+    with pytest.raises(PermutiveAPIError):
+        Segment.list("i-1", KEY)
+    assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"elements": 5},
+        {"elements": [5]},
+        {"elements": {"a": 1}},
+        {"elements": [{"id": "s-1"}]},
+        {"pagination": "next"},
+        {"pagination": {"next_token": {"a": 1}}},
+        {"pagination": {"next_token": 7}},
+    ],
+)
+def test_a_page_of_a_wrong_kind_raises(server: ScriptedServer, content: Any) -> None:
+    """A page whose parts are of wrong kinds is a PermutiveAPIError."""
+    server.default = answer(200, content)
+    with pytest.raises(PermutiveAPIError):
+        Segment.list("i-1", KEY)
+    assert len(server.seen) == 1
+
+
+def test_a_page_in_the_middle_that_fails_raises(server: ScriptedServer) -> None:
+    """A page that cannot be fetched raises; the segments before it are not given as if all."""
+    server.script = [answer(200, {"pagination": {"next_token": "b"}})]
+    server.default = answer(502)
+    with pytest.raises(PermutiveServerError):
+        Segment.list("i-1", KEY)
+    assert len(server.seen) == 1 + 3
+
+
+def test_a_fetched_segment_is_whole(server: ScriptedServer) -> None:
+    """By id and by code, a segment has every field of the answer."""
+    server.default = answer(200, SEGMENT)
+    expected = Segment(
+        **{**SEGMENT, "created_at": SEGMENT_CHANGED, "updated_at": SEGMENT_CHANGED}
+    )
+    assert Segment.get_by_id("i-1", "s-1", KEY) == expected
+    assert Segment.get_by_code("i-1", "1234", KEY) == expected
+
+
+IMPORT_2 = {**IMPORT, "id": "i-2", "code": "two"}
+
+
+def taxonomy(seen: Seen) -> Any:
+    """Answer two imports, or one of them, or the one segment of it."""
+    parts = seen.path.removeprefix(IMPORTS).strip("/").split("/")
+    if parts == [""]:
+        return {"items": [IMPORT, IMPORT_2]}
+    if len(parts) == 1:
+        return {"i-1": IMPORT, "i-2": IMPORT_2}[parts[0]]
+    return {"elements": [{**SEGMENT, "import_id": parts[0]}]}
+
+
+@pytest.mark.parametrize("content", [{"items": [IMPORT, IMPORT_2]}, [IMPORT, IMPORT_2]])
+def test_the_list_of_imports(server: ScriptedServer, content: Any) -> None:
+    """The answer is an object with items or a bare array; both give an ImportList."""
+    server.default = answer(200, content)
+    listed = Import.list(KEY)
+    assert isinstance(listed, ImportList)
+    assert [one.id for one in listed] == ["i-1", "i-2"]
+    assert listed[0].inheritance == IMPORT["inheritance"]
+    assert listed[0].source.state == {"type": "active"}
+    assert listed[0].segments is None
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        ({"elements": []}, "Response JSON missing 'items' collection"),
+        ({"items": 5}, ""),
+        ({"items": None}, ""),
+        ({"items": [5]}, ""),
+        ({"items": {"id": "i-1"}}, ""),
+        ({"items": [{"id": "i-1"}]}, ""),
+    ],
+)
+def test_a_list_of_imports_of_a_wrong_kind(
+    server: ScriptedServer, content: Any, text: str
+) -> None:
+    """An answer without a list of imports is an error that is both ValueError and PermutiveAPIError."""
+    server.default = answer(200, content)
+    with pytest.raises(ValueError) as raised:
+        Import.list(KEY)
+    assert isinstance(raised.value, PermutiveAPIError)
+    assert text in str(raised.value)
+
+
+def test_details_of_imports_are_their_segments(server: ScriptedServer) -> None:
+    """With details each import has its own segments, as a SegmentList."""
+    server.default = respond(taxonomy)
+    listed = Import.list(KEY, include_details=True)
+    one = Import.get_by_id("i-2", KEY, include_details=True)
+    for found, id in [(listed[0], "i-1"), (listed[1], "i-2"), (one, "i-2")]:
+        assert isinstance(found.segments, SegmentList)
+        assert [segment.import_id for segment in found.segments] == [id]
+    assert paths(server)[0] == f"GET {IMPORTS}"
+    assert sorted(paths(server)[1:3]) == [
+        f"GET {IMPORTS}/i-1/segments",
+        f"GET {IMPORTS}/i-2/segments",
+    ]
+    assert paths(server)[3:] == [f"GET {IMPORTS}/i-2", f"GET {IMPORTS}/i-2/segments"]
+
+
+def test_many_imports_by_id(server: ScriptedServer) -> None:
+    """Import.batch_get_by_id gives the found ones by id in the order asked for, and the failures."""
+    server.default = lambda connection: (
+        answer(404)
+        if connection.request and connection.request.path.endswith("/gone")
+        else respond(taxonomy)
+    )(connection)
+    found, failures = Import.batch_get_by_id(["i-2", "gone", "i-1"], api_key=KEY)
+    assert list(found) == ["i-2", "i-1"]
+    assert {id: one.id for id, one in found.items()} == {"i-2": "i-2", "i-1": "i-1"}
+    [(request, error)] = failures
+    assert request.url.endswith("/gone")
+    assert isinstance(error, PermutiveResourceNotFoundError)
+
+
+# --- Users -----------------------------------------------------------------------------------
+
+
+def test_identify_sends_an_empty_list_of_aliases(server: ScriptedServer) -> None:
+    """No aliases are sent as an empty list, alone and in a batch."""
+    Identity("u-1", []).identify(KEY)
+    Identity.batch_identify([Identity("u-1", [])], api_key=KEY)
+    assert [seen.json for seen in server.seen] == [
+        {"user_id": "u-1", "aliases": []}
+    ] * 2
+
+
+def test_identify_reads_nothing_from_the_answer(server: ScriptedServer) -> None:
+    """The identity stays as it is, whatever the service resolves it to."""
+    server.default = answer(200, {"user_id": "other"})
+    known = Identity("u-1", [Alias("a", "email", 1), Alias("b", "ppid", 0)])
+    assert known.identify(KEY) is None  # type: ignore[func-returns-value]
+    assert known.user_id == "u-1"
+    assert server.seen[0].json["aliases"] == [
+        {"id": "a", "tag": "email", "priority": 1},
+        {"id": "b", "tag": "ppid", "priority": 0},
+    ]
+
+
+FLAGS = [None, False, True]
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("given", FLAGS)
+@pytest.mark.parametrize("own_check", [False, True])
+@pytest.mark.parametrize("given_check", FLAGS)
+def test_the_flags_of_a_segmentation(
+    server: ScriptedServer, own: bool, given: Any, own_check: bool, given_check: Any
+) -> None:
+    """What send() is given overrides the object's own flags for this call; a batch sends the object's."""
+    server.default = answer(200, SEGMENTED)
+    question = segmentation(activations=own, synchronous_validation=own_check)
+    question.send(KEY, activations=given, synchronous_validation=given_check)
+    Segmentation.batch_send([question], api_key=KEY)
+    effective = own if given is None else given
+    effective_check = own_check if given_check is None else given_check
+    assert [seen.query for seen in server.seen] == [
+        {
+            "k": [KEY],
+            "activations": [str(flag).lower()],
+            "synchronous-validation": [str(check).lower()],
+        }
+        for flag, check in [(effective, effective_check), (own, own_check)]
+    ]
+
+
+def test_the_answer_of_a_segmentation_is_given_as_it_is(server: ScriptedServer) -> None:
+    """send() returns the decoded body, unknown members and all; batch_send() a list of them."""
+    content = {"user_id": "u", "cohorts": [], "segments": [{"id": 1}], "x": None}
+    server.default = answer(200, content)
+    assert segmentation().send(KEY) == content
+    bodies, failures = Segmentation.batch_send([segmentation()] * 2, api_key=KEY)
+    assert (bodies, failures) == ([content] * 2, [])
+
+
+def test_absent_ids_of_an_event_are_left_out(server: ScriptedServer) -> None:
+    """An event's session_id and view_id are sent where they are set, and no nulls where they are not."""
+    server.default = answer(200, SEGMENTED)
+    events = [Event("a", "t"), Event("b", "t", {"p": 1}, "s", "v")]
+    Segmentation(events, "u").send(KEY)
+    assert server.seen[0].json == {
+        "user_id": "u",
+        "events": [
+            {"name": "a", "time": "t", "properties": {}},
+            {
+                "name": "b",
+                "time": "t",
+                "properties": {"p": 1},
+                "session_id": "s",
+                "view_id": "v",
+            },
+        ],
+    }
+
+
+# --- Workspaces ------------------------------------------------------------------------------
+
+
+def anything(seen: Seen) -> Any:
+    """Answer cohorts and imports alike."""
+    return cohorts_of(seen) if seen.path.startswith(COHORTS) else taxonomy(seen)
+
+
+@pytest.mark.parametrize(
+    "ask, others, first",
+    [
+        (
+            lambda ws, **options: ws.cohorts(**options),
+            lambda ws, **options: ws.cohorts(include_details=True, **options),
+            f"GET {COHORTS}",
+        ),
+        (
+            lambda ws, **options: ws.imports(**options),
+            lambda ws, **options: ws.imports(include_details=True, **options),
+            f"GET {IMPORTS}",
+        ),
+        (
+            lambda ws, **options: ws.segments("i-1", **options),
+            lambda ws, **options: ws.segments(import_id="i-2", **options),
+            f"GET {SEGMENTS}",
+        ),
+    ],
+    ids=["cohorts", "imports", "segments"],
+)
+def test_a_workspace_remembers_per_argument(
+    server: ScriptedServer, ask: Any, others: Any, first: str
+) -> None:
+    """A workspace asks once for each argument, again when forced, and with its own key."""
+    server.default = respond(anything)
+    workspace = Workspace("Main", "w-1", "w-1", KEY)
+    listed = ask(workspace)
+    assert ask(workspace) is listed
+    assert paths(server) == [first]
+
+    other = others(workspace)
+    assert others(workspace) is other
+    assert other is not listed
+    count = len(server.seen)
+    assert count > 1
+
+    again = ask(workspace, force_refresh=True)
+    assert again is not listed
+    assert ask(workspace) is again
+    assert len(server.seen) == count + 1
+    assert {tuple(seen.query["k"]) for seen in server.seen} == {(KEY,)}
+    if first == f"GET {COHORTS}":
+        lists = [seen for seen in server.seen if seen.path == COHORTS]
+        assert all(
+            seen.query["include-child-workspaces"] == list(CHILDREN.values())
+            for seen in lists
+        )
+
+
+def test_a_failure_is_not_remembered(server: ScriptedServer) -> None:
+    """A workspace that could not list asks anew the next time."""
+    server.script = [answer(404)]
+    server.default = respond(anything)
+    workspace = Workspace("Main", "w-1", "w-1", KEY)
+    with pytest.raises(PermutiveResourceNotFoundError):
+        workspace.cohorts()
+    assert len(workspace.cohorts()) == 3
+
+
+def test_two_workspaces_do_not_share_what_they_remember(server: ScriptedServer) -> None:
+    """What one workspace remembers is not another's, whose key may see other things."""
+    server.default = respond(anything)
+    for key in ("key-0001", "key-0002"):
+        Workspace("Main", "w-1", "w-1", key).imports()
+    assert [seen.query["k"] for seen in server.seen] == [["key-0001"], ["key-0002"]]
+
+
+def test_identity_is_repeated_after_a_reset(server: ScriptedServer) -> None:
+    """An identity is the same after it was sent twice: its body does not change between attempts."""
+    server.script = [answer(500), answer(429)]
+    identity().identify(KEY)
+    assert len({seen.body for seen in server.seen}) == 1
+    assert len(server.seen) == 3

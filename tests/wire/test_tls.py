@@ -1,0 +1,162 @@
+"""TLS: whom the library talks to, and what it says when the certificate is not valid."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, Iterator, Tuple
+
+import pytest
+import trustme
+
+from PermutiveAPI import PermutiveConnectionError
+from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import ScriptedServer, answer, reset
+
+PAST = datetime.now(timezone.utc) - timedelta(days=2)
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """An authority that only these tests know."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The path of the authority's certificate."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def context_for(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a server's context with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def contexts(authority: trustme.CA) -> Any:
+    """Contexts with a certificate that is valid, expired, and another host's."""
+    return {
+        "valid": context_for(authority.issue_cert("127.0.0.1")),
+        "expired": context_for(
+            authority.issue_cert(
+                "127.0.0.1", not_before=PAST, not_after=PAST + timedelta(days=1)
+            )
+        ),
+        "another host's": context_for(authority.issue_cert("service.example")),
+    }
+
+
+@pytest.fixture
+def secure(
+    contexts: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Tuple[ScriptedServer, Any]]:
+    """Start a TLS server with one of the contexts, which the library talks to."""
+    running: list[ScriptedServer] = []
+
+    def start(name: str) -> ScriptedServer:
+        server = ScriptedServer(contexts[name])
+        running.append(server)
+        server.__enter__()
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
+        return server
+
+    yield start  # type: ignore[misc]
+    for server in running:
+        server.__exit__()
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_authorities_of_the_environment_count(
+    secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A certificate of an authority in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is valid, and its connection is kept."""
+    server = secure("valid")
+    monkeypatch.setenv(name, bundle)
+    for call in ALL_CALLS:
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+    assert len(server.seen) == len(ALL_CALLS)
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "certificate, known",
+    [("valid", False), ("expired", True), ("another host's", True)],
+    ids=["unknown authority", "expired", "another host's"],
+)
+def test_an_invalid_certificate(
+    secure: Any,
+    bundle: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    certificate: str,
+    known: bool,
+) -> None:
+    """Behind an invalid certificate nobody hears of a request, and no call is repeated."""
+    caplog.set_level("DEBUG")
+    server = secure(certificate)
+    if known:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    # Every attempt reads the authorities: those that the machine knows take their time.
+    calls = ALL_CALLS if known else ALL_CALLS[::6]
+    for number, call in enumerate(calls, start=1):
+        error = call.error()
+        assert type(error) is PermutiveConnectionError, call
+        assert "certificate verify failed" in str(error).lower(), call
+        assert "outcome is unknown" not in str(error), call
+        assert server.connections == number, call
+        errors = [one for one in caplog.records if one.levelname == "ERROR"]
+        assert [one.getMessage() for one in errors] == [str(error)], call
+        assert_no_secret(error, caplog.records, KEY)
+        caplog.clear()
+    assert server.seen == []
+
+
+def test_trust_is_asked_for_at_every_call(
+    secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection opened while the authority was known is not used once it is not."""
+    server = secure("valid")
+    [call] = [call for call in ALL_CALLS if call.name == "http.get"]
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    call(api_key=KEY)
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    assert type(call.error()) is PermutiveConnectionError
+    assert len(server.seen) == 1
+
+
+@every([call for call in ALL_CALLS if call.name in ("Cohort.create", "Cohort.list")])
+def test_faults_count_as_without_tls(
+    secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, call: WireCall
+) -> None:
+    """A reset of a TLS connection after the request is an unknown outcome as any other."""
+    server = secure("valid")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    server.default = reset()
+    error = call.error()
+    assert type(error) is PermutiveConnectionError
+    assert len(server.seen) == (3 if call.harmless else 1)
+    assert ("outcome is unknown" in str(error)) is not call.harmless
+
+
+def test_a_service_that_speaks_no_tls(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A TLS handshake that fails otherwise is an error without an answer, and hears no key."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url.replace("http", "https"))
+    [call] = [call for call in ALL_CALLS if call.name == "Cohort.create"]
+    error = call.error()
+    assert type(error) is PermutiveConnectionError
+    assert_no_secret(error, [], KEY)
+    assert not any(seen.query for seen in server.seen)

@@ -1,0 +1,305 @@
+"""How long the library waits between attempts: what the service asks for, else longer each time."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any, Callable, List, Optional
+
+import pytest
+
+from PermutiveAPI import (
+    PermutiveAPIError,
+    PermutiveConnectionError,
+    PermutiveRateLimitError,
+    PermutiveServerError,
+    RetryConfig,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import ALL_CALLS, KEY
+from tests.support.scripted import ScriptedServer, answer, reset
+
+URL = "https://api.permutive.app/v9/things"
+POLICY = RetryConfig(max_retries=3, backoff_factor=4.0, initial_delay=2.0)
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
+    """The waits between attempts, which take no time inside the test."""
+    waited: List[float] = []
+    monkeypatch.setattr(http.time, "sleep", waited.append)
+    return waited
+
+
+def date(seconds: float) -> str:
+    """Return the HTTP date that lies so many seconds ahead."""
+    moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+    return format_datetime(moment, usegmt=True)
+
+
+def own_waits(waits: List[float], policy: RetryConfig = POLICY) -> bool:
+    """Tell whether these are the policy's waits, up to jitter."""
+    bases = [
+        policy.initial_delay * policy.backoff_factor**number
+        for number in range(len(waits))
+    ]
+    return all(base * 0.5 <= wait <= base * 1.5 for base, wait in zip(bases, waits))
+
+
+ASKED: List[Any] = [
+    ("2", 2.0),
+    ("0", 0.0),
+    ("1.5", 1.5),
+    (".5", 0.5),
+    ("007", 7.0),
+    ("120", 120.0),
+    ("\t42 ", 42.0),
+]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("header, seconds", ASKED)
+def test_seconds_are_waited(
+    server: ScriptedServer,
+    waits: List[float],
+    status: int,
+    header: str,
+    seconds: float,
+) -> None:
+    """Whole and fractional seconds of Retry-After are waited, with 429 and 503."""
+    server.default = answer(status, headers={"Retry-After": header})
+    with pytest.raises(PermutiveAPIError):
+        http.request("POST", KEY, URL, json={}, retry=POLICY)
+    assert (waits, len(server.seen)) == ([seconds] * 2, 3)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("ahead", [30, 100])
+def test_a_date_is_waited_for(
+    server: ScriptedServer, waits: List[float], status: int, ahead: int
+) -> None:
+    """An HTTP date of Retry-After is waited for."""
+    server.default = answer(status, headers={"Retry-After": date(ahead)})
+    with pytest.raises(PermutiveAPIError):
+        http.request("GET", KEY, URL, retry=POLICY)
+    assert len(waits) == 2
+    assert all(ahead - 5 < wait <= ahead for wait in waits)
+
+
+@pytest.mark.parametrize(
+    "past", [lambda: date(-3600), lambda: "Wed, 21 Oct 2015 07:28:00 -0000"]
+)
+def test_a_past_date_asks_for_no_wait(
+    server: ScriptedServer, waits: List[float], past: Callable[[], str]
+) -> None:
+    """A date in the past means: at once."""
+    server.script = [answer(503, headers={"Retry-After": past()})]
+    http.request("GET", KEY, URL, retry=POLICY)
+    assert (waits, len(server.seen)) == ([0.0], 2)
+
+
+JUNK: List[Optional[str]] = [
+    None,
+    "",
+    "soon",
+    "-5",
+    "+5",
+    "1e3",
+    "inf",
+    "nan",
+    "1,5",
+    "0x10",
+    "12 s",
+    "٣",
+    "Wed, 99 Foo 2015 07:28:00 GMT",
+    "9999999999999-01-01",
+]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("header", JUNK, ids=repr)
+def test_junk_is_ignored(
+    server: ScriptedServer, waits: List[float], status: int, header: Optional[str]
+) -> None:
+    """A Retry-After that is absent, negative or no number leaves the wait to the policy."""
+    latin = None if header is None else header.encode().decode("latin-1")
+    headers = {} if latin is None else {"Retry-After": latin}
+    server.default = answer(status, headers=headers)
+    with pytest.raises(PermutiveAPIError):
+        http.request("GET", KEY, URL, retry=POLICY)
+    assert (len(waits), len(server.seen)) == (2, 3)
+    assert own_waits(waits)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        lambda: "121",
+        lambda: "120.5",
+        lambda: "9" * 400,
+        lambda: date(3600),
+        lambda: "Fri, 31 Dec 9999 23:59:59 GMT",
+    ],
+)
+@pytest.mark.parametrize(
+    "status, error_class", [(429, PermutiveRateLimitError), (503, PermutiveServerError)]
+)
+def test_a_wait_above_two_minutes_raises(
+    server: ScriptedServer,
+    waits: List[float],
+    header: Callable[[], str],
+    status: int,
+    error_class: Any,
+) -> None:
+    """A wait of more than 120 seconds raises the status's error at once."""
+    server.default = answer(status, headers={"Retry-After": header()})
+    with pytest.raises(error_class) as raised:
+        http.request("GET", KEY, URL, retry=POLICY)
+    assert (waits, len(server.seen)) == ([], 1)
+    assert raised.value.status == status
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_other_statuses_do_not_say_how_long(
+    server: ScriptedServer, waits: List[float], status: int
+) -> None:
+    """Retry-After counts with 429 and 503 only."""
+    server.default = answer(status, headers={"Retry-After": "77"})
+    with pytest.raises(PermutiveServerError):
+        http.request("GET", KEY, URL, retry=POLICY)
+    assert len(waits) == 2
+    assert own_waits(waits)
+
+
+def test_every_call_waits_as_asked(server: ScriptedServer, waits: List[float]) -> None:
+    """Every call waits as the service asks, and succeeds after it."""
+    for call in ALL_CALLS:
+        waits.clear()
+        server.seen.clear()
+        server.script = [answer(429, headers={"Retry-After": "3"})]
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+        assert (waits, len(server.seen)) == ([3.0], 2), call
+
+
+def test_no_call_waits_after_its_last_attempt(
+    server: ScriptedServer, waits: List[float]
+) -> None:
+    """Exhausted means raise: with three attempts there are two waits, between them."""
+    server.default = answer(429, headers={"Retry-After": "3"})
+    for call in ALL_CALLS:
+        waits.clear()
+        server.seen.clear()
+        assert type(call.error()) is PermutiveRateLimitError, call
+        assert (waits, len(server.seen)) == ([3.0, 3.0], 3), call
+
+
+@pytest.mark.parametrize("step", [answer(429), answer(500), reset()])
+def test_waits_grow(server: ScriptedServer, waits: List[float], step: Any) -> None:
+    """Where the service does not say, each wait is the last one times the backoff factor, on 429 and without an answer too."""
+    policy = RetryConfig(max_retries=5, backoff_factor=3.0, initial_delay=0.5)
+    server.default = step
+    with pytest.raises(PermutiveAPIError):
+        http.request("GET", KEY, URL, retry=policy)
+    assert (len(waits), len(server.seen)) == (4, 5)
+    assert own_waits(waits, policy)
+
+
+def test_waits_differ_from_call_to_call(
+    server: ScriptedServer, waits: List[float]
+) -> None:
+    """Jitter keeps callers that failed together from coming back together."""
+    server.default = answer(429)
+    for _ in range(5):
+        with pytest.raises(PermutiveRateLimitError):
+            http.request("GET", KEY, URL, retry=POLICY)
+    assert len(set(waits)) > 5
+
+
+def test_a_policy_of_one_attempt_repeats_nothing(
+    server: ScriptedServer, waits: List[float]
+) -> None:
+    """max_retries counts attempts, the first included."""
+    server.default = answer(503, headers={"Retry-After": "3600"})
+    with pytest.raises(PermutiveServerError):
+        http.request("GET", KEY, URL, retry=RetryConfig(max_retries=1))
+    assert (waits, len(server.seen)) == ([], 1)
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_the_environment_sets_the_policy_of_every_call(
+    server: ScriptedServer,
+    waits: List[float],
+    monkeypatch: pytest.MonkeyPatch,
+    attempts: int,
+) -> None:
+    """PERMUTIVE_RETRY_MAX_RETRIES, _BACKOFF_FACTOR and _INITIAL_DELAY_SECONDS are read at each call."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", f" {attempts} ")
+    monkeypatch.setenv("PERMUTIVE_RETRY_BACKOFF_FACTOR", "3")
+    monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.5")
+    server.default = answer(500)
+    for call in ALL_CALLS:
+        server.seen.clear()
+        waits.clear()
+        call.error()
+        assert (len(server.seen), len(waits)) == (attempts, attempts - 1), call
+        assert own_waits(waits, RetryConfig(attempts, 3.0, 0.5)), call
+
+
+@pytest.mark.parametrize(
+    "name, values",
+    {
+        "PERMUTIVE_RETRY_MAX_RETRIES": ["0", "-1", "1.5", "x", "inf"],
+        "PERMUTIVE_RETRY_BACKOFF_FACTOR": ["0.5", "0", "-1", "x", "nan", "inf"],
+        "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS": ["-1", "x", "nan", "inf", "0"],
+        "PERMUTIVE_TIMEOUT_SECONDS": ["-1", "x", "nan", "inf", "0"],
+    }.items(),
+)
+def test_a_wrong_setting_is_named_before_anything_is_sent(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    values: List[str],
+) -> None:
+    """A wrong value in the environment is a ValueError that names the variable, and nothing is sent."""
+    for value in values:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ValueError, match=name):
+            http.get(KEY, URL)
+    assert server.seen == []
+
+
+def test_a_real_wait_takes_the_time_asked_for(server: ScriptedServer) -> None:
+    """Between two attempts the asked-for time really passes."""
+    server.script = [answer(429, headers={"Retry-After": "0.15"})]
+    began = time.monotonic()
+    http.get(KEY, URL)
+    assert 0.14 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "url, attempts",
+    [
+        ("https://api.permutive.com/v2.0/identify", 3),
+        ("https://api.permutive.com/ctx/v1/segment", 3),
+        ("https://api.permutive.com/ctx/v1/segment?x=1", 3),
+        ("https://api.permutive.com/v2.0/users", 1),
+        ("https://api.permutive.com/v2.0/events", 1),
+        ("https://api.permutive.com/v2.0/identify/more", 1),
+        ("https://api.permutive.app/x?u=/v2.0/identify", 1),
+    ],
+)
+@pytest.mark.parametrize("verb", ["post", "request"])
+def test_posts_that_may_be_repeated(
+    server: ScriptedServer, waits: List[float], url: str, attempts: int, verb: str
+) -> None:
+    """Of all POSTs only those to identify and the contextual endpoint are repeated after an unknown outcome."""
+    server.default = reset()
+    with pytest.raises(PermutiveConnectionError) as raised:
+        if verb == "post":
+            http.post(KEY, url, {})
+        else:
+            http.request("post", KEY, url, json={})
+    assert (len(server.seen), len(waits)) == (attempts, attempts - 1)
+    assert ("outcome is unknown" in str(raised.value)) is (attempts == 1)
