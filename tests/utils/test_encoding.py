@@ -180,7 +180,7 @@ REFUSED = [
     numpy.float64("nan"),
     numpy.float32("inf"),
     numpy.longdouble("nan"),
-    numpy.datetime64("NaT"),
+    numpy.datetime64("NaT", "s"),
     pandas.NaT,
     pandas.NA,
 ]

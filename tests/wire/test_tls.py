@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Iterator, Tuple
@@ -150,13 +152,23 @@ def test_faults_count_as_without_tls(
     assert ("outcome is unknown" in str(error)) is not call.harmless
 
 
-def test_a_service_that_speaks_no_tls(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """A TLS handshake that fails otherwise is an error without an answer, and hears no key."""
-    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url.replace("http", "https"))
-    [call] = [call for call in ALL_CALLS if call.name == "Cohort.create"]
-    error = call.error()
+    heard: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with listener.accept()[0] as sock:
+            heard.append(sock.recv(65536))
+            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        [call] = [call for call in ALL_CALLS if call.name == "Cohort.create"]
+        error = call.error()
+        thread.join(5)
     assert type(error) is PermutiveConnectionError
     assert_no_secret(error, [], KEY)
-    assert not any(seen.query for seen in server.seen)
+    assert len(heard) == 1 and KEY.encode() not in heard[0]
