@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any
 
 from ._Utils import http
+from ._Utils.arguments import require_filled
 from ._Utils.batch import ProgressCallback
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from ._Utils.credentials import resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.paths import require_filled, resource_url
+from ._Utils.paths import resource_url
 from ._Utils.resource import BatchResult, Call, Resource, read_answer
 
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -128,20 +129,32 @@ class Cohort(Resource):
 
         Raises
         ------
-        PermutiveResourceNotFoundError
-            If there is none with this id.
+        ValueError
+            If the id is empty, or no key is found.
+        PermutiveAPIError
+            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
         return Cohort._fetch(_url_of(id), api_key, "Response is None")
 
     @staticmethod
     def get_by_name(name: str, api_key: str | None = None) -> Cohort | None:
-        """Fetch the cohort with a name, child workspaces included; None when there is none."""
+        """Fetch the cohort with a name, child workspaces included; None when there is none.
+
+        Of several with the same name it is the last one listed.
+
+        Raises
+        ------
+        ValueError
+            If the name is empty, or no key is found.
+        PermutiveAPIError
+            If the list or the cohort cannot be fetched.
+        """
         require_filled("name", name)
         return _find("name_dictionary", name, api_key)
 
     @staticmethod
     def get_by_code(code: int | str, api_key: str | None = None) -> Cohort | None:
-        """Fetch the cohort with a code, child workspaces included; None when there is none."""
+        """Fetch the cohort with a code; see :meth:`get_by_name`."""
         require_filled("code", code)
         return _find("code_dictionary", str(code), api_key)
 
@@ -167,6 +180,13 @@ class Cohort(Resource):
         -------
         CohortList
             In the service's order.
+
+        Raises
+        ------
+        ValueError
+            If no key is found.
+        PermutiveAPIError
+            If the list, or with details a cohort of it, cannot be fetched.
         """
         key = resolve_api_key(api_key)
         params = (

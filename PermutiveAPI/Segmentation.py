@@ -100,6 +100,8 @@ class Segmentation(Resource):
 
         Raises
         ------
+        ValueError
+            If a value cannot be written as JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it, or no answer came. It is not sent again after a failure that
             may have come after it was processed.

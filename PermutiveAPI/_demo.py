@@ -1,11 +1,9 @@
-"""A day's work against a sandbox, with the public names only: ``python -m PermutiveAPI demo``."""
+"""A day's work against a sandbox, with the library's public names only: ``python -m PermutiveAPI demo``."""
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -21,6 +19,7 @@ from PermutiveAPI import (
     Workspace,
 )
 from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.sandbox.environment import variables
 
 _COHORTS = 200
 _REQUESTS_PER_SECOND = 150
@@ -136,24 +135,15 @@ def _identify_and_segment(sandbox: Sandbox) -> None:
     )
 
 
-@contextmanager
-def _configuration(folder: Path, sandbox: Sandbox) -> Generator[None, None, None]:
+def _configuration(folder: Path, sandbox: Sandbox) -> AbstractContextManager[None]:
     """Write a credentials file, and set the environment for the demo alone."""
     credentials = folder / "workspace.json"
     credentials.write_text(json.dumps(sandbox.credentials()), encoding="utf-8")
-    settings: dict[str, str] = {
-        "PERMUTIVE_APPLICATION_CREDENTIALS": str(credentials),
-        "PERMUTIVE_RETRY_MAX_RETRIES": "10",
-        "PERMUTIVE_RETRY_BACKOFF_FACTOR": "1.5",
-        "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS": "0.1",
-    }
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return variables(
+        {
+            "PERMUTIVE_APPLICATION_CREDENTIALS": str(credentials),
+            "PERMUTIVE_RETRY_MAX_RETRIES": "10",
+            "PERMUTIVE_RETRY_BACKOFF_FACTOR": "1.5",
+            "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS": "0.1",
+        }
+    )

@@ -15,7 +15,8 @@ from typing import Any, cast
 import requests
 
 from .._Utils import http
-from .._Utils.batch import Failures, ProgressCallback, ReadingRequest, listed
+from .._Utils.arguments import listed
+from .._Utils.batch import Failures, ProgressCallback, ReadingRequest
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
@@ -75,8 +76,10 @@ class Import(Resource):
 
         Raises
         ------
-        PermutiveResourceNotFoundError
-            If there is none with this id.
+        ValueError
+            If an identifier is empty, or no key is found.
+        PermutiveAPIError
+            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
         url = _url_of(id)
         key = resolve_api_key(api_key)
@@ -96,8 +99,9 @@ class Import(Resource):
 
         Raises
         ------
-        PermutiveInvalidResponseError
-            If the answer holds no list of imports; also a ValueError.
+        PermutiveAPIError
+            If they cannot be fetched; PermutiveInvalidResponseError, which is also a ValueError, if
+            the answer holds no list of imports.
         """
         key = resolve_api_key(api_key)
         response = Import._request_helper.get(api_key=key, url=_API_ENDPOINT)

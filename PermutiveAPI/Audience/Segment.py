@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from .._Utils.arguments import require_kind
 from .._Utils.batch import ProgressCallback
 from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
-from .._Utils.resource import BatchResult, Call, Resource, read_answer, require_kind
+from .._Utils.resource import BatchResult, Call, Resource, read_answer
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
 
 # The service ignores `query`; it is sent for code that was written as if it did not.
@@ -99,14 +100,16 @@ class Segment(Resource):
                 f"Segment() missing required argument: {' and '.join(missing)}"
             )
         super().__post_init__()
-        # Whether the segment has, or had, a price: only then does 0.0 say that it shall have none.
-        self._priced = bool(self.cpm)
+        # Whether the service told a price: only then does 0.0 say that there shall be none.
+        self._priced = False
 
     def create(self, api_key: str | None = None) -> None:
         """Create the segment, and take over what the service answers.
 
         Raises
         ------
+        ValueError
+            If import_id is empty, a value cannot be written as JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it (PermutiveConflictError when the import has the code
             already), or no answer came.
@@ -116,7 +119,8 @@ class Segment(Resource):
     def update(self, api_key: str | None = None) -> None:
         """Send name, description, cpm and categories; those that are None stay as they are.
 
-        A `cpm` of 0.0, which is also the default, is sent only for a segment that has a price.
+        A `cpm` of 0.0, which is also the default, is sent only on an object for which the service
+        has told a price.
 
         Raises
         ------
@@ -147,8 +151,10 @@ class Segment(Resource):
 
         Raises
         ------
-        PermutiveResourceNotFoundError
-            If the import has none.
+        ValueError
+            If an identifier is empty, or no key is found.
+        PermutiveAPIError
+            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
         url = resource_url(
             _IMPORTS,
@@ -166,8 +172,10 @@ class Segment(Resource):
 
         Raises
         ------
-        PermutiveResourceNotFoundError
-            If the import has none.
+        ValueError
+            If an identifier is empty, or no key is found.
+        PermutiveAPIError
+            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
         url = _url_of(import_id, segment_id)
         return Segment._fetch(url, api_key, "Unable to get_by_id")
@@ -301,7 +309,7 @@ class Segment(Resource):
 
     def _adopt(self, answer: Any, names: Iterable[str]) -> None:
         super()._adopt(answer, names)
-        self._priced = self._priced or answer._priced
+        self._priced = answer._priced
 
 
 def _collection_url(import_id: Any) -> str:

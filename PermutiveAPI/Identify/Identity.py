@@ -46,6 +46,8 @@ class Identity(Resource):
 
         Raises
         ------
+        ValueError
+            If a value cannot be written as JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it, or no answer came.
         """

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, cast
+from typing import Any
 
 import requests
 
@@ -14,21 +14,6 @@ from .retry import RetryConfig
 
 ProgressCallback = Callable[["Progress"], Any]
 Failures = list[tuple["BatchRequest", Exception]]
-
-
-def listed(name: str, items: Any) -> list[Any]:
-    """Return the items of an argument as a list.
-
-    Raises
-    ------
-    TypeError
-        If it is a text, or nothing that can be iterated over; the message names the argument.
-    """
-    if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
-        raise TypeError(
-            f"{name} must be a list or another iterable, got {type(items).__name__}."
-        )
-    return list(cast("Iterable[Any]", items))
 
 
 @dataclass(repr=False)
@@ -85,11 +70,11 @@ class BatchRequest:
         return redact_message(f"BatchRequest({', '.join(shown)})")
 
 
-@dataclass(repr=False)
+@dataclass(repr=False, kw_only=True)
 class ReadingRequest(BatchRequest):
     """A request whose answer must also be read: where that fails, the request has failed."""
 
-    read: Callable[[requests.Response], Any] = lambda response: None
+    read: Callable[[requests.Response], Any]
 
 
 @dataclass(frozen=True)

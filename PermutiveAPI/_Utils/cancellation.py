@@ -40,10 +40,10 @@ class Cancellation:
     def stop(self) -> None:
         """End all waits, and shut down the connections in use."""
         self._stopped.set()
+        # Under the lock: a connection that goes back to the pool first is another call's by then.
         with self._lock:
-            connections = tuple(self._connections.values())
-        for connection in connections:
-            _shut_down(connection)
+            for connection in self._connections.values():
+                _shut_down(connection)
 
     def check(self) -> None:
         """Raise Stopped when the batch was stopped."""
@@ -74,6 +74,20 @@ _here = threading.local()
 def current() -> Cancellation | None:
     """Return the batch that the calling thread works for, or None."""
     return getattr(_here, "cancellation", None)
+
+
+def track(connection: Any) -> None:
+    """Tell the calling thread's batch, if any, of the connection that is in use."""
+    batch = current()
+    if batch is not None:
+        batch.track(connection)
+
+
+def untrack() -> None:
+    """Tell the calling thread's batch, if any, that its connection is no longer in use."""
+    batch = current()
+    if batch is not None:
+        batch.untrack()
 
 
 def _shut_down(connection: Any) -> None:

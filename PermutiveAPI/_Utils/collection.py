@@ -218,12 +218,12 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         super().__delitem__(key)
         self.refresh()
 
-    def __iadd__(self: L, value: Iterable[Any]) -> L:  # type: ignore[misc]
+    def __iadd__(self: L, value: Iterable[Any]) -> L:
         """Append items."""
         self.extend(value)
         return self
 
-    def __imul__(self: L, value: Any) -> L:  # type: ignore[misc]
+    def __imul__(self: L, value: Any) -> L:
         """Repeat the items."""
         self[:] = list(self) * value
         return self
@@ -243,15 +243,15 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         found = cast(Any, super()).__getitem__(key)
         return type(self)(found) if isinstance(key, slice) else found
 
-    def __add__(self: L, value: list[Any]) -> L:  # type: ignore[override]
+    def __add__(self: L, value: list[Any]) -> L:
         """Return both lists' items."""
         return type(self)([*self, *value])
 
-    def __mul__(self: L, value: Any) -> L:  # type: ignore[override]
+    def __mul__(self: L, value: Any) -> L:
         """Return the items repeated."""
         return type(self)(list(self) * value)
 
-    def __rmul__(self: L, value: Any) -> L:  # type: ignore[override]
+    def __rmul__(self: L, value: Any) -> L:
         """Return the items repeated."""
         return self * value
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import settings
+from .arguments import require_kind
 from .redaction import redact_message
 
 WorkspaceRecord = dict[str, str]
@@ -52,12 +53,7 @@ def resolve_api_key(api_key: str | None) -> str:
     """
     if api_key is None or api_key == "":
         return default_workspace()["api_key"]
-    return _checked_key(api_key)
-
-
-def _checked_key(api_key: Any) -> str:
-    if not isinstance(api_key, str):
-        raise TypeError(f"api_key must be a str, got {type(api_key).__name__}.")
+    require_kind("api_key", api_key, str)
     return api_key
 
 
@@ -102,7 +98,7 @@ def with_canonical_names(record: Mapping[str, Any]) -> dict[str, Any]:
     for name, spellings in _SPELLINGS.items():
         for spelling in spellings:
             value = renamed.pop(spelling, None)
-            if value is not None and renamed.get(name) is None:
+            if value is not None and not renamed.get(name):
                 renamed[name] = value
     return renamed
 

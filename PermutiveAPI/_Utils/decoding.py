@@ -238,13 +238,3 @@ def _resolved(annotation: Any, names: dict[str, Any]) -> Any:
         return typing.get_type_hints(holder, names)["annotation"]
     except Exception:  # An annotation is code, which may raise anything.
         return Any
-
-
-__all__: list[str] = [
-    "build",
-    "convert_value",
-    "converter_of",
-    "hints_of",
-    "parse_timestamp",
-    "reading_plan",
-]

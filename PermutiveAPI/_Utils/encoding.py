@@ -24,7 +24,7 @@ from uuid import UUID
 ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
 
 _NO_DEFAULT = object()
-_type_of: Callable[[Any], Any] = type
+_type_of: Callable[[Any], Any] = type  # Without pyright's "partially unknown".
 
 
 class SelfEncoding:
@@ -159,7 +159,7 @@ def _encode_fields(value: Any, plan: Plan) -> dict[str, Any]:
             if kind in _ATOMS:
                 if item is not omissible:
                     result[name] = item
-            elif item != omissible or kind is not type(omissible):
+            elif kind is not type(omissible) or item != omissible:
                 result[name] = _encoder_of(kind)(item, False)
     except NotJSONError as error:
         raise error.below(name) from None
@@ -223,9 +223,8 @@ def _encode_float(value: float, keep_none: bool) -> float:
 
 
 def _encode_decimal(value: Decimal, keep_none: bool) -> float:
-    if (
-        not value.is_finite()
-    ):  # float() would refuse a signaling NaN without saying where.
+    if not value.is_finite():
+        # float() would refuse a signaling NaN without saying where it stands.
         raise NotJSONError(f"{value!r} is not a number that JSON can hold")
     return _encode_float(float(value), keep_none)
 
@@ -251,25 +250,19 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
     if type(value).__module__.split(".")[0] in ("numpy", "pandas"):
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")
-        for plain in ("item", "tolist"):  # A scalar; an array, a Series, an Index.
-            convert = getattr(value, plain, None)
-            if convert is not None and (plain == "tolist" or not _has_shape(value)):
-                native = convert()
-                if native is None:
-                    raise NotJSONError(f"{value} is not a value that JSON can hold")
-                if type(native) is type(value):  # Wider than any number of Python's.
-                    return _encode_float(float(value), keep_none)
-                return encoded(native, keep_none=keep_none)
-        return str(value)  # Their attributes, if any, are not what they hold.
+        if not hasattr(value, "tolist"):
+            return str(value)  # Its attributes, if any, are not what it holds.
+        native = value.tolist()  # Of an array or a Series a list, of a scalar a number.
+        if native is None:
+            raise NotJSONError(f"{value} is not a value that JSON can hold")
+        if type(native) is type(value):  # Wider than any number of Python's.
+            return _encode_float(float(value), keep_none)
+        return encoded(native, keep_none=keep_none)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return encoded_object(value)
     if hasattr(value, "__dict__") and not isinstance(value, type):
         return _encode_attributes(value, keep_none)
     return str(value)
-
-
-def _has_shape(value: Any) -> bool:
-    return getattr(value, "shape", ()) != ()
 
 
 # The first row that fits decides. Enum stands first, since its members may be texts or numbers too;

@@ -1,6 +1,6 @@
 """The engine: calls run on a pool of workers, handed back as they complete, stopped at once.
 
-It knows no HTTP: it is given a function that sends, and a class of executors.
+It sends through a function it is given, on executors of a class it is given.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from typing import (
 import requests
 
 from . import settings
+from .arguments import listed, require_kind
 from .batch import (
     BatchRequest,
     Failures,
     Progress,
     ProgressCallback,
     ReadingRequest,
-    listed,
 )
 from .cancellation import Cancellation
 from .credentials import resolve_api_key
@@ -95,7 +95,7 @@ def run_batch(
             retry=item.retry,
         )
 
-    with closing(_as_completed(call, batch, workers, new_executor)) as done:
+    with closing(_run_on_pool(call, batch, workers, new_executor)) as done:
         for number, (position, item, future) in enumerate(done, start=1):
             error = _failure_of(item, future)
             if error is None:
@@ -133,13 +133,13 @@ def run_concurrently(
     workers = settings.count(settings.BATCH_MAX_WORKERS) or _DETAIL_WORKERS
     workers = min(workers, len(items))
     results: dict[int, Result] = {}
-    with closing(_as_completed(function, items, workers, new_executor)) as done:
+    with closing(_run_on_pool(function, items, workers, new_executor)) as done:
         for position, _, future in done:
             results[position] = future.result()
     return [results[position] for position in range(len(items))]
 
 
-def _as_completed(
+def _run_on_pool(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     workers: int | None,
@@ -187,10 +187,7 @@ def _notify(callback: Callable[[Any], Any] | None, value: Any, key: str) -> None
 def _checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
     batch = listed("requests", items)
     for position, item in enumerate(batch):
-        if not isinstance(item, BatchRequest):
-            raise TypeError(
-                f"requests[{position}] must be a BatchRequest, got {type(item).__name__}."
-            )
+        require_kind(f"requests[{position}]", item, BatchRequest)
     return batch
 
 

@@ -15,7 +15,7 @@
     └── PermutiveInvalidResponseError       an answer that cannot be read; also a ValueError
 
 No message, URL or response that an error carries shows a key, and no error drags another one along
-that does: errors are raised with :func:`raise_unchained`.
+that does: errors are raised outside the handler of the one that caused them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from .redaction import REDACTED, redact_message, redact_sensitive_data, redact_u
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
 _NOT_JSON = object()
+
+_UNAVAILABLE = "{status}: API unavailable after retries."
+_DENIED = "{status}: Invalid API key or insufficient permissions."
 
 
 class PermutiveAPIError(Exception):
@@ -85,7 +88,7 @@ class PermutiveAPIError(Exception):
         state = dict(self.__dict__)
         if not issubclass(type(self.response), requests.Response):
             state["response"] = None
-        return _restored, (type(self), self.args, state)
+        return type(self), self.args, state
 
 
 class PermutiveBadRequestError(PermutiveAPIError):
@@ -211,9 +214,6 @@ def _unexpected(reason: str) -> str:
     return f"An unexpected error occurred: {reason}"
 
 
-_UNAVAILABLE = "{status}: API unavailable after retries."
-_DENIED = "{status}: Invalid API key or insufficient permissions."
-
 _CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
     400: (PermutiveBadRequestError, "400 Bad Request: {cause} [URL: {url}]"),
     401: (PermutiveAuthenticationError, _DENIED),
@@ -248,8 +248,7 @@ def _words_of(response: Any, body: Any) -> list[str]:
     error = _member(body, "error")
     words = [_member(error, name) for name in ("message", "cause")]
     if not any(words):
-        text = getattr(response, "text", None)
-        words = [_without_markup(_beginning(text))] if isinstance(text, str) else []
+        words = [_without_markup(_beginning(_text_of(response)))]
     return [_quoted(word, response) for word in words if word]
 
 
@@ -273,9 +272,17 @@ def _member(body: Any, name: str) -> Any:
     return cast("dict[str, Any]", body).get(name) if isinstance(body, dict) else None
 
 
+def _text_of(response: Any) -> str:
+    try:
+        text = getattr(response, "text", None)
+    except (ValueError, LookupError):  # An encoding that is none.
+        text = response.content.decode("utf-8", "replace")
+    return text if isinstance(text, str) else ""
+
+
 def _without_markup(text: str) -> str:
     """Leave the words of an HTML page, in one line."""
-    page = re.sub(r"(?is)<(style|script)\b.*?</\1>|<[^<>]+>", " ", text)
+    page = re.sub(r"(?is)<(style|script)\b.*?(?:</\1>|\Z)|<[^<>]+>", " ", text)
     return " ".join(page.split())
 
 
@@ -302,10 +309,9 @@ def _hide_secrets(response: requests.Response) -> None:
 
     The request is replaced by a copy, since others may still look at the one that was sent.
     """
-    if isinstance(
-        response.url, str
-    ):  # pyright: ignore[reportUnnecessaryIsInstance] -- None before an answer
-        response.url = redact_url(response.url)
+    url: Any = response.url
+    if url is not None:  # As it is in a bare Response().
+        response.url = redact_url(url)
     request: Any = getattr(response, "request", None)
     if isinstance(request, requests.PreparedRequest):
         shown = request.copy()
@@ -314,11 +320,3 @@ def _hide_secrets(response: requests.Response) -> None:
             if name in shown.headers:
                 shown.headers[name] = REDACTED
         response.request = shown
-
-
-def _restored(
-    error_class: type[PermutiveAPIError], args: tuple[Any, ...], state: dict[str, Any]
-) -> PermutiveAPIError:
-    error = error_class.__new__(error_class, *args)
-    error.__dict__.update(state)
-    return error

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
+from types import BuiltinFunctionType
 from typing import (
     Any,
     NamedTuple,
@@ -25,9 +26,11 @@ from typing import (
 )
 
 import requests
+import requests.api
 from requests.exceptions import RequestException
 
 from . import cancellation, engine, settings, transport
+from .arguments import require_kind
 from .batch import BatchRequest, Failures, Progress, ProgressCallback
 from .credentials import resolve_api_key
 from .errors import (
@@ -44,7 +47,6 @@ from .errors import (
     PermutiveTimeoutError,
     error_from_response,
     raise_for_status,
-    raise_unchained,
 )
 from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
@@ -115,8 +117,8 @@ logger = logging.getLogger("PermutiveAPI")
 # POST stands first: where one stand-in replaces several verbs, it counts as the one that must not
 # be repeated lightly.
 _VERBS = ("post", "patch", "delete", "get")
-_OWN_FUNCTIONS = {name: getattr(requests, name) for name in _VERBS}
-_system_sleep = time.sleep
+# Not those of `requests` itself, which a test may have replaced before this module is imported.
+_OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
 
 # --- Verbs ---------------------------------------------------------------------------------------
@@ -239,6 +241,7 @@ def request(
         As for :func:`get`.
     """
     verb = _checked_verb(method)
+    require_kind("headers", headers or {}, Mapping)
     arguments: dict[str, Any] = {} if json is None else {"json": json}
     return _with_retry(
         getattr(requests, verb),
@@ -257,12 +260,6 @@ def _checked_verb(method: Any) -> str:
     if verb not in _VERBS:
         raise ValueError(f"method must be GET, POST, PATCH or DELETE, got {method!r}.")
     return verb
-
-
-def _checked_policy(retry: Any) -> RetryConfig:
-    if not isinstance(retry, RetryConfig):
-        raise TypeError(f"retry must be a RetryConfig, got {type(retry).__name__}.")
-    return retry
 
 
 def _timeout_seconds() -> float:
@@ -319,13 +316,19 @@ def _with_retry(
     PermutiveAPIError
         As for :func:`get`.
     """
-    policy = RetryConfig() if retry is None else _checked_policy(retry)
+    policy = RetryConfig() if retry is None else retry
+    params: Mapping[str, Any] = kwargs.get("params") or {}
+    headers = DEFAULT_HEADERS if headers is None else headers
+    require_kind("url", url, str)
+    require_kind("retry", policy, RetryConfig)
+    require_kind("params", params, Mapping)
+    require_kind("headers", headers, Mapping)
     key = resolve_api_key(api_key)
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
-    kwargs["params"] = {**(kwargs.get("params") or {}), "k": key}
-    kwargs["headers"] = dict(DEFAULT_HEADERS if headers is None else headers)
+    kwargs["params"] = {**params, "k": key}
+    kwargs["headers"] = dict(headers)
     attempt = 0
     while True:
         attempt += 1
@@ -341,7 +344,7 @@ def _with_retry(
         else:
             now = datetime.now(timezone.utc)
             seen = f"status {answer.status_code}"
-            wait = wait_after_answer(policy, attempt - 1, answer, now)
+            wait = wait_after_answer(policy, attempt - 1, answer, now, random.random())
             if exhausted or not _may_wait(answer, wait):
                 _raise_refusal(answer, attempt, wait, url)
         logger.info("Attempt %d failed (%s), next in %.2f s", attempt, seen, wait)
@@ -352,26 +355,23 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
     """Tell which verb a function stands for, and what sends it: the pool for requests' own ones."""
     for name, own_function in _OWN_FUNCTIONS.items():
         if method is own_function:
-            return name.upper(), _pooled(name.upper())
+            verb = name.upper()
+            return verb, partial(transport.send, verb)
     for name in _VERBS:
         if method is getattr(requests, name, None):  # Replaced, by a test for instance.
             return name.upper(), method
     return None, method
 
 
-def _pooled(verb: str) -> Sender:
-    return partial(transport.send, verb)
-
-
 def _attempt(
     sender: Sender, url: str, key: str, arguments: Mapping[str, Any]
 ) -> requests.Response | _Failure:
-    batch = cancellation.current()
     try:
         return sender(url, **arguments)
     except RequestException as error:
+        batch = cancellation.current()
         if batch is not None:
-            batch.check()
+            batch.check()  # A stop shuts connections down, which looks like a failure.
         text = redact_message(redact_secret(str(error) or type(error).__name__, key))
         return _Failure(outcome_of(error), text, is_timeout(error))
 
@@ -386,22 +386,20 @@ def _raise_failure(
     failure: _Failure, attempts: int, url: str, harmless: bool
 ) -> NoReturn:
     if failure.outcome is Outcome.UNWRITABLE:
-        raise_unchained(
-            PermutiveInvalidRequestError(
-                f"The request cannot be sent: {failure.text}", url=url
-            )
+        raise PermutiveInvalidRequestError(
+            f"The request cannot be sent: {failure.text}", url=url
         )
     message = f"Request failed after {attempts} attempts: {failure.text}"
     if failure.outcome is Outcome.UNKNOWN and not harmless:
         message += (
-            " The outcome is unknown: the service may have processed the request. "
+            ". The outcome is unknown: the service may have processed the request. "
             "Look before sending it again."
         )
     logger.error("%s", message)
     error_class = (
         PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
     )
-    raise_unchained(error_class(message, url=url))
+    raise error_class(message, url=url)
 
 
 def _may_wait(response: requests.Response, wait: float) -> bool:
@@ -420,10 +418,10 @@ def _raise_refusal(
         note = f"Attempts: {attempts}."
         if wait > LONGEST_WAIT_SECONDS:
             note += (
-                f" The service asks for a wait of {wait:.0f} s; a call waits for "
+                f" The service asks for a wait of {wait:g} s; a call waits for "
                 f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
             )
-    raise_unchained(error_from_response(response, reason, url, note=note))
+    raise error_from_response(response, reason, url, note=note)
 
 
 def _pause(seconds: float) -> None:
@@ -432,10 +430,15 @@ def _pause(seconds: float) -> None:
     A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
     """
     batch = cancellation.current()
-    if batch is None or time.sleep is not _system_sleep:
+    if batch is None or not _is_pythons_own(time.sleep):
         time.sleep(seconds)
     else:
         batch.wait(seconds)
+
+
+def _is_pythons_own(function: Any) -> bool:
+    """Tell time.sleep from what a test has put in its place, perhaps another built-in function."""
+    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"
 
 
 # --- Batches -----------------------------------------------------------------------------------------
@@ -478,7 +481,8 @@ def process_batch(
     ValueError
         If `max_workers` is below 1, or no key is found.
     TypeError
-        If `requests` holds something else.
+        If `requests` holds something else, `max_workers` is no whole number, or
+        `progress_callback` cannot be called.
     """
     return engine.run_batch(
         requests,

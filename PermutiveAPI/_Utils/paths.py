@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from string import Formatter
 from urllib.parse import quote
+
+from .arguments import require_filled
 
 # Their texts would name something that does not exist; a float stands for a table's missing value.
 _NO_IDENTIFIERS = (bytes, bytearray, bool, float, list, tuple, dict, set, frozenset)
@@ -38,18 +39,8 @@ def resource_url(endpoint: str, template: str, **identifiers: object) -> str:
     >>> resource_url("https://host/imports", "{import_id}/segments", import_id="a/b")
     'https://host/imports/a%2Fb/segments'
     """
-    quoted = {
-        name: _quoted(name, identifiers[name])
-        for _, name, _, _ in Formatter().parse(template)
-        if name
-    }
+    quoted = {name: _quoted(name, value) for name, value in identifiers.items()}
     return f"{endpoint.rstrip('/')}/{template.format(**quoted)}"
-
-
-def require_filled(name: str, value: object) -> None:
-    """Raise ValueError, naming the argument, if `value` is None or blank."""
-    if value is None or not str(value).strip():
-        raise ValueError(f"{name} must not be empty, got {value!r}.")
 
 
 def _quoted(name: str, identifier: object) -> str:

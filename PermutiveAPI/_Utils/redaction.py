@@ -43,7 +43,9 @@ _SHORTEST_DISTINCT_SECRET = 6
 _NAME_STARTS = (
     r"(?:(?<![\w-])|(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=%2525[0-9a-f]{2})"
     r"|(?<=\\u[0-9a-f]{4})"
-    r"|(?<=\\x[0-9a-f]{2})|(?<=\\[nrt]))"
+    r"|(?<=\\x[0-9a-f]{2})|(?<=\\[nrt])"
+    # The dashes of a command's option are no part of its name.
+    r"|(?<=\s-)|(?<=\s--)|(?<=^-)|(?<=^--))"
 )
 _NAMES = "(?:" + "|".join(sorted(map(re.escape, _SECRET_NAMES), reverse=True)) + ")"
 _QUOTED = r""""(?:\\.|[^"\\])*(?:"|\Z)|'(?:\\.|[^'\\])*(?:'|\Z)"""
@@ -71,6 +73,7 @@ _ENCODED_NAME = re.compile(
 _MEMBER = re.compile(
     rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_YET}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}"
+    r"|\[[^\]]*\]|\{[^{}]*\}"
     r"|(?!null\b|None\b|true\b|True\b|false\b|False\b)[^\s,}\]{\[\"'\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -146,7 +149,8 @@ def redact_secret(message: str, secret: str) -> str:
     forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     if len(secret) < _SHORTEST_DISTINCT_SECRET:
-        pattern = rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])"
+        # Nor may it hide a name, as of "k=...": what the name says is found by it afterwards.
+        pattern = rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9]|[\"']?\s*[=:])"
     # Percent escapes are written in either case.
     flags = re.IGNORECASE if "%" in plain else 0
     return re.sub(pattern, REDACTED, message, flags=flags)

@@ -15,10 +15,11 @@ from typing import (
 import requests
 
 from . import http
-from .batch import Failures, ProgressCallback, ReadingRequest, listed
+from .arguments import listed, require_kind
+from .batch import Failures, ProgressCallback, ReadingRequest
 from .credentials import resolve_api_key
 from .encoding import NotJSONError
-from .errors import PermutiveInvalidResponseError, raise_unchained
+from .errors import PermutiveInvalidResponseError
 from .json import JSONSerializable
 
 R = TypeVar("R", bound="Resource")
@@ -178,17 +179,9 @@ def built_from(
             raise error.below(position).below(name) from None
         except ValueError as error:
             # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
-            error.__notes__ = [f"That is {name}[{position}]."]  # type: ignore[attr-defined]
+            error.__notes__ = [f"That is {name}[{position}]."]
             raise
     return pairs
-
-
-def require_kind(name: str, value: Any, kind: type) -> None:
-    """Raise TypeError, naming the argument, unless `value` is of a kind."""
-    if not isinstance(value, kind):
-        raise TypeError(
-            f"{name} must be of type {kind.__name__}, got {type(value).__name__}."
-        )
 
 
 def read_answer(
@@ -228,9 +221,7 @@ def read_answer(
         raise
     except (ValueError, TypeError, RecursionError) as error:
         problem = str(error)
-    raise_unchained(
-        PermutiveInvalidResponseError(
-            "The service reported success, but its answer cannot be read: " + problem,
-            response=response,
-        )
+    raise PermutiveInvalidResponseError(
+        "The service reported success, but its answer cannot be read: " + problem,
+        response=response,
     )

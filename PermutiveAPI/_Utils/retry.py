@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import math
-import random
 import re
 import ssl
 from collections.abc import Iterator
@@ -35,6 +34,24 @@ _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
 # Repeating these changes nothing that the first call has not changed: the same aliases are mapped
 # to the same user, and the contextual endpoint only classifies a page.
 _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
+
+_CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
+_NOT_SENT_ERRORS = (
+    requests_errors.ConnectTimeout,
+    urllib3_errors.NewConnectionError,  # DNS and refused connections
+    urllib3_errors.ConnectTimeoutError,
+    urllib3_errors.ProxyError,  # the way to the proxy failed
+    ConnectionRefusedError,
+)
+_UNWRITABLE_ERRORS = (
+    requests_errors.InvalidURL,
+    requests_errors.MissingSchema,
+    requests_errors.InvalidSchema,
+    requests_errors.InvalidHeader,
+    requests_errors.InvalidJSONError,
+    requests_errors.URLRequired,
+)
+_TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
 @dataclass
@@ -132,7 +149,7 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
 
 
 def wait_after_answer(
-    retry: RetryConfig, retries: int, response: Any, now: datetime
+    retry: RetryConfig, retries: int, response: Any, now: datetime, jitter: float
 ) -> float:
     """Return the wait that the service asks for with 429 or 503, else the policy's own.
 
@@ -144,7 +161,7 @@ def wait_after_answer(
         asked = parse_retry_after(headers.get("Retry-After") if headers else None, now)
         if asked is not None:
             return asked
-    return backoff_seconds(retry, retries, random.random())
+    return backoff_seconds(retry, retries, jitter)
 
 
 def parse_retry_after(value: Any, now: datetime) -> float | None:
@@ -162,6 +179,8 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
     float or None
         Seconds, 0 for a date in the past; None for what cannot be read.
     """
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)  # A stand-in's; a real header is a text.
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -179,12 +198,21 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
 def outcome_of(error: requests_errors.RequestException) -> Outcome:
     """Tell what a failure means; of an unknown kind, that the request may have been processed."""
     causes = tuple(_causes(error))
+    if (
+        isinstance(error, requests_errors.SSLError)
+        and "certificate" in str(error).lower()
+    ):
+        return Outcome.REFUSED
     if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
         return Outcome.REFUSED
     if any(isinstance(cause, _NOT_SENT_ERRORS) for cause in causes):
         return Outcome.NOT_SENT
     if isinstance(error, _UNWRITABLE_ERRORS):
-        return Outcome.UNWRITABLE
+        # requests says the same of a header that is invalid in the answer.
+        answered = any(
+            isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes
+        )
+        return Outcome.UNKNOWN if answered else Outcome.UNWRITABLE
     return Outcome.UNKNOWN
 
 
@@ -196,24 +224,6 @@ def is_timeout(error: requests_errors.RequestException) -> bool:
         and not isinstance(cause, urllib3_errors.NewConnectionError)
         for cause in _causes(error)
     )
-
-
-_CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
-_NOT_SENT_ERRORS = (
-    requests_errors.ConnectTimeout,
-    urllib3_errors.NewConnectionError,  # DNS and refused connections
-    urllib3_errors.ConnectTimeoutError,
-    urllib3_errors.ProxyError,  # the way to the proxy failed
-)
-_UNWRITABLE_ERRORS = (
-    requests_errors.InvalidURL,
-    requests_errors.MissingSchema,
-    requests_errors.InvalidSchema,
-    requests_errors.InvalidHeader,
-    requests_errors.InvalidJSONError,
-    requests_errors.URLRequired,
-)
-_TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -25,11 +25,15 @@ import requests.utils
 import urllib3.connection
 import urllib3.connectionpool
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    LocationParseError,
+    NewConnectionError,
+)
 from urllib3.util.connection import allowed_gai_family
 
 from . import cancellation, log_redaction, settings
-from .errors import PermutiveInvalidRequestError, raise_unchained
+from .errors import PermutiveInvalidRequestError
 from .version import package_version
 
 Timeout = float | tuple[float | None, float | None] | None
@@ -92,26 +96,35 @@ def send(
     requests.RequestException
         When no whole answer came.
     PermutiveInvalidRequestError
-        If `json` cannot be written as JSON.
+        If `json` cannot be written as JSON, or a header or the host cannot be put on the wire.
     """
     pool = _current_pool()
     request = requests.Request(
         verb,
         url,
-        headers={**pool.headers, **(headers or {})},
+        headers=_present({**pool.headers, **(headers or {})}),
         params=params,
         data=None if json is None else _encoded(json),
     ).prepare()
     environment = _environment_of(pool, request.url or url)
-    with log_redaction.active():
-        return pool.session.send(
-            request,
-            timeout=timeout,
-            allow_redirects=False,
-            stream=False,
-            cert=None,
-            **environment,
-        )
+    try:
+        with log_redaction.active():
+            return pool.session.send(
+                request,
+                timeout=timeout,
+                allow_redirects=False,
+                stream=False,
+                cert=None,
+                **environment,
+            )
+    except (UnicodeError, LocationParseError) as error:
+        reason = str(error)  # A header or a host's name that cannot be put on the wire.
+    raise PermutiveInvalidRequestError(f"The request cannot be sent: {reason}")
+
+
+def _present(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out headers that are None, as requests does."""
+    return {name: value for name, value in headers.items() if value is not None}
 
 
 def _encoded(payload: Any) -> bytes:
@@ -119,25 +132,11 @@ def _encoded(payload: Any) -> bytes:
         return json_module.dumps(payload, allow_nan=False).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         reason = str(error)
-    raise_unchained(
-        PermutiveInvalidRequestError(f"json cannot be written as JSON: {reason}")
-    )
+    raise PermutiveInvalidRequestError(f"json cannot be written as JSON: {reason}")
 
 
 # --- Connections that a stopped batch can shut down --------------------------------------------
 # The classes are named like urllib3's own, since its messages show the names.
-
-
-def _track(connection: Any) -> None:
-    batch = cancellation.current()
-    if batch is not None:
-        batch.track(connection)
-
-
-def _untrack() -> None:
-    batch = cancellation.current()
-    if batch is not None:
-        batch.untrack()
 
 
 class HTTPConnection(urllib3.connection.HTTPConnection):
@@ -146,7 +145,7 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
     def connect(self) -> None:
         """Connect, and tell the batch."""
         super().connect()
-        _track(self)
+        cancellation.track(self)
 
     def _new_conn(self) -> socket.socket:
         """Connect; for a batch, on a socket that is known before it waits, as urllib3's is not."""
@@ -175,17 +174,18 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 sock.settimeout(self.timeout)
-                _track(self)
+                cancellation.track(self)
                 sock.connect(address)
                 return sock
             except OSError as error:
                 failure = error
-                self.close()
+                sock.close()  # Not self.close(), which would forget a proxy's tunnel.
+                self.sock = None
         raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request, and tell the batch."""
-        _track(self)
+        cancellation.track(self)
         super().request(*args, **kwargs)
 
 
@@ -202,7 +202,7 @@ class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
         sock = super()._new_conn()
         if cancellation.current() is not None:
             handle = self._handshake.enter_context(sock.dup())
-            _track(SimpleNamespace(sock=handle))
+            cancellation.track(SimpleNamespace(sock=handle))
         return sock
 
 
@@ -212,7 +212,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     ConnectionCls: Any = HTTPConnection
 
     def _put_conn(self, conn: Any) -> None:
-        _untrack()
+        cancellation.untrack()
         super()._put_conn(conn)
 
 
@@ -245,7 +245,7 @@ class _Adapter(HTTPAdapter):
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow no redirect: it would carry the key elsewhere."""
+        """Prepare no ``response.next`` either: it would carry the key elsewhere."""
         return None
 
 

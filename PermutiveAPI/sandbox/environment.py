@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
 BASE_URL = "PERMUTIVE_API_BASE_URL"
 _NO_PROXY = ("no_proxy", "NO_PROXY")
 
 
 @contextmanager
-def pointing_to(base_url: str, host: str) -> Generator[None, None, None]:
-    """Point clients to ``base_url``, past any proxy, and restore what was set before."""
-    before = {name: os.environ.get(name) for name in (BASE_URL, *_NO_PROXY)}
-    exempt = next(filter(None, (before[name] for name in _NO_PROXY)), None)
-    os.environ[BASE_URL] = base_url
-    if exempt != "*":
-        # Both spellings alike, since a client reads only the first that it finds.
-        for name in _NO_PROXY:
-            os.environ[name] = f"{exempt},{host}" if exempt else host
+def variables(values: Mapping[str, str]) -> Generator[None, None, None]:
+    """Set variables of the environment, and restore what was set before."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
@@ -28,3 +23,14 @@ def pointing_to(base_url: str, host: str) -> Generator[None, None, None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def pointing_to(base_url: str, host: str) -> AbstractContextManager[None]:
+    """Point clients to ``base_url``, past any proxy, and restore what was set before."""
+    values = {BASE_URL: base_url}
+    exempt = next(filter(None, map(os.environ.get, _NO_PROXY)), None)
+    if exempt != "*":
+        # Both spellings alike, since a client reads only the first that it finds.
+        without_proxy = f"{exempt},{host}" if exempt else host
+        values.update(dict.fromkeys(_NO_PROXY, without_proxy))
+    return variables(values)

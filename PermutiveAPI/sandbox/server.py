@@ -70,7 +70,7 @@ class Sandbox(Behaviour):
     def base_url(self) -> str:
         """The origin to call, for instance ``http://127.0.0.1:8080``."""
         if self._base_url is None:
-            raise RuntimeError("The sandbox has an address only inside its with block.")
+            raise RuntimeError("The sandbox has no address before its with block.")
         return self._base_url
 
     @property

@@ -73,7 +73,9 @@ def many(reader: Reader) -> Reader:
 
 @dataclass(frozen=True)
 class Shape:
-    """A reader of objects: known fields are kept, unknown ones ignored [live].
+    """A reader of objects: known fields are kept, unknown ones ignored.
+
+    So does the live service.
 
     Attributes
     ----------

@@ -72,25 +72,29 @@ def test_placeholder_of_required_fields() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "sent"),
+    ("answered", "after", "sent"),
     [
-        (0.0, 0.0, False),
-        (None, 0.0, False),
-        (1.5, 0.0, True),
-        (0.0, 2.0, True),
-        (1.5, 2.0, True),
+        ({}, 0.0, False),
+        ({"cpm": None}, 0.0, False),
+        ({"cpm": 1.5}, 0.0, True),
+        ({"cpm": 0.0}, 0.0, True),
+        ({}, 2.0, True),
+        ({"cpm": 1.5}, 2.0, True),
     ],
 )
-def test_price_of_zero(before: Any, after: float, sent: bool) -> None:
-    """A price of 0.0 is sent by update only where there is, or was, another one."""
-    segment = Segment("c", "n", "i", "id", cpm=before)
+def test_price_of_zero(answered: Any, after: float, sent: bool) -> None:
+    """A price of 0.0 is sent by update only where the service has told one."""
+    facts = {"id": "id", "code": "c", "name": "n", "import_id": "i"}
+    segment = Segment._from_answer({**facts, **answered})
     segment.cpm = after
     assert ("cpm" in segment._change().data) is sent  # type: ignore[operator]
 
 
 def test_pickling_keeps_everything() -> None:
     """A segment survives pickling, with what it knows of its price."""
-    segment = Segment("c", "n", "i", "id", cpm=2.0)
+    segment = Segment._from_answer(
+        {"id": "id", "code": "c", "name": "n", "import_id": "i", "cpm": 2.0}
+    )
     again = pickle.loads(pickle.dumps(segment))
     assert again == segment
     again.cpm = 0.0

@@ -95,7 +95,7 @@ def test_waits_after_any_answer(
     response = requests.Response()
     response.status_code = status
     response.headers["Retry-After"] = header
-    wait = wait_after_answer(policy, retries, response, NOW)
+    wait = wait_after_answer(policy, retries, response, NOW, 0.5)
     assert wait >= 0
 
 

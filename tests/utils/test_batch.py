@@ -83,11 +83,10 @@ def test_repr_shows_no_secret() -> None:
 
 
 def test_reading_requests_are_batch_requests() -> None:
-    """A request whose answer is read is a BatchRequest as well, and reads nothing by itself."""
-    request = ReadingRequest("GET", "u")
-    assert isinstance(request, BatchRequest)
-    answer: Any = None
-    assert request.read(answer) is None
+    """A request whose answer is read is a BatchRequest as well, and must say how it is read."""
+    assert isinstance(ReadingRequest("GET", "u", read=print), BatchRequest)
+    with pytest.raises(TypeError, match="read"):
+        ReadingRequest("GET", "u")  # type: ignore[call-arg]
 
 
 def test_progress_is_frozen() -> None:

@@ -232,7 +232,7 @@ def test_workers_of_a_wrong_kind(workers: Any) -> None:
 def test_requests_of_a_wrong_kind() -> None:
     """Something else than a BatchRequest is a TypeError that names its place."""
     with pytest.raises(
-        TypeError, match=r"requests\[1\] must be a BatchRequest, got dict"
+        TypeError, match=r"requests\[1\] must be of type BatchRequest, got dict"
     ):
         run([*batch(1), {}], print)
 
