@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 L = TypeVar("L", bound="ResourceList[Any]")
 
+# Values that stand in a table as they are.
+_SCALARS = frozenset((str, int, float, bool, datetime))
+
 
 class Index(Generic[T]):
     """A look-up dictionary over a list, declared as a class attribute of it.
@@ -312,9 +315,6 @@ def _column(values: list[Any], annotation: Any) -> Any:
 
 def _read_timestamp(value: Any) -> Any:
     return parse_timestamp(value) or value if isinstance(value, str) else value
-
-
-_SCALARS = frozenset((str, int, float, bool, datetime))
 
 
 def _members_of(annotation: Any) -> frozenset[Any]:

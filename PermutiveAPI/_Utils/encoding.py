@@ -14,10 +14,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
-from typing import (
-    Any,
-    cast,
-)
+from typing import Any, cast
 from uuid import UUID
 
 # In a field's metadata: the service requires the field, so it is written even when it is empty.

@@ -12,11 +12,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import (
-    Any,
-    Protocol,
-    TypeVar,
-)
+from typing import Any, Protocol, TypeVar
 
 import requests
 

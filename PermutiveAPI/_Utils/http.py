@@ -18,12 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
 from types import BuiltinFunctionType
-from typing import (
-    Any,
-    NamedTuple,
-    NoReturn,
-    TypeVar,
-)
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import requests
 import requests.api

@@ -8,12 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import (
-    Any,
-    Generic,
-    TypeVar,
-    cast,
-)
+from typing import Any, Generic, TypeVar, cast
 
 from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload

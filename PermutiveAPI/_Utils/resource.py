@@ -6,11 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
-from typing import (
-    Any,
-    ClassVar,
-    TypeVar,
-)
+from typing import Any, ClassVar, TypeVar
 
 import requests
 
@@ -25,7 +21,7 @@ from .json import JSONSerializable
 R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")
 Built = TypeVar("Built")
-L = TypeVar("L")
+Value = TypeVar("Value")
 BatchResult = tuple[list[requests.Response], Failures]
 
 
@@ -125,7 +121,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
     ) -> BatchResult:
         """Make one call for each object. All are checked before the first one is sent."""
         calls = built_from(cls._plural, items, cls, call_of)
-        requests = [
+        batch = [
             ReadingRequest(
                 call.verb.upper(),
                 call.url,
@@ -135,7 +131,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
             for item, call in calls
         ]
         return http.process_batch(
-            requests,
+            batch,
             api_key=api_key,
             max_workers=max_workers,
             progress_callback=progress_callback,
@@ -185,8 +181,10 @@ def built_from(
 
 
 def read_answer(
-    read: Callable[[Any], L], response: Any, without_answer: str = "Response is None"
-) -> L:
+    read: Callable[[Any], Value],
+    response: Any,
+    without_answer: str = "Response is None",
+) -> Value:
     """Turn the JSON body of an answer into a value.
 
     Parameters

@@ -46,8 +46,8 @@ def number(name: str, default: float, *, at_least: float = 0.0) -> float:
     return default if value is None else _parse_number(name, value, at_least)
 
 
-def count(name: str, default: int | None = None) -> int | None:
-    """Return a variable as a whole number of at least 1.
+def count(name: str) -> int | None:
+    """Return a variable as a whole number of at least 1; None when it is unset.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def count(name: str, default: int | None = None) -> int | None:
         If it is none; the message names the variable.
     """
     value = text(name)
-    return default if value is None else _parse_count(name, value)
+    return None if value is None else _parse_count(name, value)
 
 
 def base_url() -> str | None:

@@ -48,6 +48,14 @@ _PERMUTIVE_ORIGIN = re.compile(
 _CONNECTIONS_PER_ORIGIN = 1024
 _ORIGINS = 32
 
+_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_VARIABLES = (
+    *_PROXY_VARIABLES,
+    *(name.upper() for name in _PROXY_VARIABLES),
+    *_CA_VARIABLES,
+)
+
 
 def actual_url(url: str) -> str:
     """Return where a request really goes: PERMUTIVE_API_BASE_URL stands in for Permutive's hosts.
@@ -297,14 +305,6 @@ if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
 
 
 # --- Proxies and certificates of the environment -------------------------------------------------
-
-_PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_VARIABLES = (
-    *_PROXY_VARIABLES,
-    *(name.upper() for name in _PROXY_VARIABLES),
-    *_CA_VARIABLES,
-)
 
 
 def _environment_of(pool: _Pool, url: str) -> dict[str, Any]:

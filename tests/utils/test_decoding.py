@@ -338,3 +338,19 @@ def test_every_model_is_read_without_falling_back_to_any() -> None:
             for each in dataclasses.fields(model):
                 text = each.type
                 assert text == "Any" or hints[each.name] is not Any, (model, each.name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2022-09-22T15:44:29.513211710Z",
+        "2022-09-22T15:44:29.513211Z",
+        "2022-13-22T15:44:29.513211Z",
+        "2022-09-22T24:00:00.000000Z",
+        "2022-09-22T23:59:60.000000Z",
+        "2022-02-30T23:59:00.000000Z",
+    ],
+)
+def test_the_short_cut_reads_what_the_long_way_reads(text: str) -> None:
+    """The service's own form of a timestamp means the same where it is read the long way."""
+    assert parse_timestamp(text) == parse_timestamp(f" {text}")

@@ -55,7 +55,6 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     assert settings.text(settings.TIMEOUT_SECONDS) is None
     assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 10.0
     assert settings.count(settings.BATCH_MAX_WORKERS) is None
-    assert settings.count(settings.RETRY_MAX_RETRIES, 3) == 3
     assert settings.base_url() is None
 
 
