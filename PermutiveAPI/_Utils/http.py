@@ -22,7 +22,6 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import requests
 import requests.api
-from requests.exceptions import RequestException
 
 from . import cancellation, engine, settings, transport
 from .arguments import require_kind
@@ -52,6 +51,7 @@ from .retry import (
     INITIAL_DELAY,
     LONGEST_WAIT_SECONDS,
     MAX_RETRIES,
+    SENDING_ERRORS,
     Outcome,
     RetryConfig,
     backoff_seconds,
@@ -363,7 +363,7 @@ def _attempt(
 ) -> requests.Response | _Failure:
     try:
         return sender(url, **arguments)
-    except RequestException as error:
+    except SENDING_ERRORS as error:
         batch = cancellation.current()
         if batch is not None:
             batch.check()  # A stop shuts connections down, which looks like a failure.

@@ -36,6 +36,10 @@ _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
 _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
 
 _CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
+# The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
+_CERTIFICATE = re.compile(
+    r"certificate verify failed|CertificateError\(", re.IGNORECASE
+)
 _NOT_SENT_ERRORS = (
     requests_errors.ConnectTimeout,
     urllib3_errors.NewConnectionError,  # DNS and refused connections
@@ -50,7 +54,12 @@ _UNWRITABLE_ERRORS = (
     requests_errors.InvalidHeader,
     requests_errors.InvalidJSONError,
     requests_errors.URLRequired,
+    # A header outside Latin-1, or a host's name that is too long.
+    UnicodeError,
+    urllib3_errors.LocationParseError,
 )
+# What sending a request may raise.
+SENDING_ERRORS = (requests_errors.RequestException, *_UNWRITABLE_ERRORS)
 _TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
@@ -195,13 +204,10 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
         return None
 
 
-def outcome_of(error: requests_errors.RequestException) -> Outcome:
+def outcome_of(error: Exception) -> Outcome:
     """Tell what a failure means; of an unknown kind, that the request may have been processed."""
     causes = tuple(_causes(error))
-    if (
-        isinstance(error, requests_errors.SSLError)
-        and "certificate" in str(error).lower()
-    ):
+    if isinstance(error, requests_errors.SSLError) and _CERTIFICATE.search(str(error)):
         return Outcome.REFUSED
     if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
         return Outcome.REFUSED
@@ -216,7 +222,7 @@ def outcome_of(error: requests_errors.RequestException) -> Outcome:
     return Outcome.UNKNOWN
 
 
-def is_timeout(error: requests_errors.RequestException) -> bool:
+def is_timeout(error: Exception) -> bool:
     """Tell whether a failure came from a time limit."""
     # A refused connection is none, although urllib3 derives its error from a timeout's.
     return any(

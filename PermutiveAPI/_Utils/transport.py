@@ -25,11 +25,7 @@ import requests.utils
 import urllib3.connection
 import urllib3.connectionpool
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    LocationParseError,
-    NewConnectionError,
-)
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
 from . import cancellation, log_redaction, settings
@@ -103,8 +99,10 @@ def send(
     ------
     requests.RequestException
         When no whole answer came.
+    UnicodeError, urllib3.exceptions.LocationParseError
+        If a header or the host's name cannot be put on the wire.
     PermutiveInvalidRequestError
-        If `json` cannot be written as JSON, or a header or the host cannot be put on the wire.
+        If `json` cannot be written as JSON.
     """
     pool = _current_pool()
     request = requests.Request(
@@ -115,19 +113,15 @@ def send(
         data=None if json is None else _encoded(json),
     ).prepare()
     environment = _environment_of(pool, request.url or url)
-    try:
-        with log_redaction.active():
-            return pool.session.send(
-                request,
-                timeout=timeout,
-                allow_redirects=False,
-                stream=False,
-                cert=None,
-                **environment,
-            )
-    except (UnicodeError, LocationParseError) as error:
-        reason = str(error)  # A header or a host's name that cannot be put on the wire.
-    raise PermutiveInvalidRequestError(f"The request cannot be sent: {reason}")
+    with log_redaction.active():
+        return pool.session.send(
+            request,
+            timeout=timeout,
+            allow_redirects=False,
+            stream=False,
+            cert=None,
+            **environment,
+        )
 
 
 def _present(headers: Mapping[str, Any]) -> dict[str, Any]:

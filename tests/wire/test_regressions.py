@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from PermutiveAPI import (
     Segment,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
+from PermutiveAPI._Utils.retry import Outcome, outcome_of
 from tests.support.scripted import ScriptedServer, answer, raw
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"
@@ -120,7 +124,7 @@ def test_a_key_that_is_called_like_a_secret(text: str) -> None:
 
 def test_a_header_of_none_is_left_out(server: ScriptedServer) -> None:
     """None takes a default header away, as requests does."""
-    http.request("GET", KEY, f"{server.url}/x", headers={"Content-Type": None})  # type: ignore[dict-item]
+    http.request("GET", KEY, f"{server.url}/x", headers={"Content-Type": None})
     assert "content-type" not in server.seen[0].headers
 
 
@@ -195,3 +199,49 @@ def test_the_callers_own_context_stays(server: ScriptedServer) -> None:
         with pytest.raises(PermutiveResourceNotFoundError) as caught:
             Cohort.get_by_id("none", KEY)
         assert caught.value.__context__ is own
+
+
+def test_a_proxy_whose_first_address_refuses(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch asks the proxy for a tunnel also where only its second address answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed_port = listener.getsockname()[1]
+
+    def addresses(*_: Any) -> list[Any]:
+        ports = (closed_port, server.port)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*kind, ("127.0.0.1", port)) for port in ports]
+
+    monkeypatch.delenv("PERMUTIVE_API_BASE_URL")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setattr(socket, "getaddrinfo", addresses)
+    server.default = answer(502)
+    request = http.BatchRequest("GET", "https://api.permutive.app/x")
+    _, failures = http.process_batch([request], api_key=KEY, max_workers=1)
+    assert len(failures) == 1
+    assert {seen.method for seen in server.seen} == {"CONNECT"}
+
+
+def test_stopping_cuts_no_connection_that_went_back() -> None:
+    """While a batch is being stopped, no worker can hand its connection back for others to use."""
+    batch = Cancellation()
+    waited: list[bool] = []
+
+    class Connection:
+        @property
+        def sock(self) -> None:
+            worker = threading.Thread(target=batch.untrack)
+            worker.start()
+            worker.join(0.05)
+            waited.append(worker.is_alive())
+
+    batch.track(Connection())
+    batch.stop()
+    assert waited == [True]
+
+
+def test_a_path_that_speaks_of_certificates() -> None:
+    """Only what the error itself says of a certificate counts, not the words of a path."""
+    text = "Max retries exceeded with url: /certificate (Caused by SSLEOFError())"
+    assert outcome_of(requests.exceptions.SSLError(text)) is Outcome.UNKNOWN
