@@ -8,18 +8,20 @@ from __future__ import annotations
 import builtins  # `list` is a method in these classes
 import logging
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from os import PathLike
 from typing import Any
 
 from ._Utils import http
 from ._Utils.arguments import require_filled
-from ._Utils.batch import ProgressCallback
+from ._Utils.batch import BatchOptions, ProgressCallback, Responses
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from ._Utils.credentials import resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.paths import resource_url
-from ._Utils.resource import BatchResult, Call, Resource, read_answer
+from ._Utils.resource import Call, Resource, read_answer
 
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
@@ -208,7 +210,9 @@ class Cohort(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Create many cohorts, one request each; each is updated as by :meth:`create`.
 
         All are checked before the first one is sent. One that fails does not stop the others.
@@ -224,6 +228,11 @@ class Cohort(Resource):
             Python's own number.
         progress_callback : callable, optional
             Called with a ``Progress`` after each request, in the caller's thread.
+        executor : concurrent.futures.Executor, optional
+            Where the requests run, for instance other processes; threads when it is left out.
+        journal : str or Path, optional
+            A file that keeps what is done, so that the same job, started again, sends only the rest;
+            see ``http.process_batch``. A cohort that is done takes nothing over.
 
         Returns
         -------
@@ -239,9 +248,15 @@ class Cohort(Resource):
         TypeError
             If one is no cohort.
         """
-        return cls._batch(
-            cohorts, Cohort._creation, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Cohort.batch_create",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(cohorts, Cohort._creation, options)
 
     @classmethod
     def batch_update(
@@ -251,11 +266,19 @@ class Cohort(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Update many cohorts as by :meth:`update`; see :meth:`batch_create`."""
-        return cls._batch(
-            cohorts, Cohort._change, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Cohort.batch_update",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(cohorts, Cohort._change, options)
 
     @classmethod
     def batch_delete(
@@ -265,11 +288,19 @@ class Cohort(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`."""
-        return cls._batch(
-            cohorts, Cohort._deletion, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Cohort.batch_delete",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(cohorts, Cohort._deletion, options)
 
     def _creation(self) -> Call:
         if not self.query:

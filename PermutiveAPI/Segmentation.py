@@ -5,15 +5,26 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from functools import partial
+from operator import attrgetter
+from os import PathLike
 from typing import Any
 
-import requests
+from requests import Response
 
 from ._Utils import http, settings
-from ._Utils.batch import Failures, ProgressCallback, ReadingRequest
+from ._Utils.arguments import length_of
+from ._Utils.batch import (
+    BatchOptions,
+    BatchRequest,
+    BatchResult,
+    Failures,
+    ProgressCallback,
+    ReadingRequest,
+    collected,
+)
 from ._Utils.credentials import resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import JSONSerializable, to_payload
@@ -114,7 +125,7 @@ class Segmentation(Resource):
             json=self.to_json(),
             timeout=timeout,
         )
-        return read_answer(_body, response)
+        return _read(response)
 
     @classmethod
     def batch_send(
@@ -125,6 +136,8 @@ class Segmentation(Resource):
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
     ) -> tuple[list[dict[str, Any]], Failures]:
         """Ask for many users, one request each.
 
@@ -137,30 +150,49 @@ class Segmentation(Resource):
         failures : list of (BatchRequest, Exception)
             Those that failed.
         """
-        bodies: dict[int, dict[str, Any]] = {}
-
-        def read(position: int, response: requests.Response) -> None:
-            bodies[position] = read_answer(_body, response)
-
-        built = built_from("requests", requests, cls, Segmentation.to_json)
-        batch = [
-            ReadingRequest(
-                "POST",
-                _API_ENDPOINT,
-                params=segmentation._params(),
-                json=payload,
-                timeout=timeout,
-                read=partial(read, position),
-            )
-            for position, (segmentation, payload) in enumerate(built)
-        ]
-        _, failures = http.process_batch(
-            batch,
-            api_key=api_key,
-            max_workers=max_workers,
-            progress_callback=progress_callback,
+        options = BatchOptions(
+            "Segmentation.batch_send",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
-        return [bodies[position] for position in sorted(bodies)], failures
+        batch = [*_requests(requests, timeout)]
+        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+
+    @classmethod
+    def stream_send(
+        cls,
+        requests: Iterable[Segmentation],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Generator[BatchResult[dict[str, Any]], None, None]:
+        """Ask for users as they come from any iterable, in constant memory.
+
+        Arguments have the same meaning as for :meth:`batch_send`; how the stream is stopped, and what
+        it raises, stands at ``stream_batch``.
+
+        Yields
+        ------
+        BatchResult
+            In the order of completion. Its `value` is the decoded answer.
+        """
+        options = BatchOptions(
+            "Segmentation.stream_send",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        batch = _requests(requests, timeout)
+        return http.stream(batch, options, length_of(requests))
 
     def _params(
         self,
@@ -176,6 +208,27 @@ class Segmentation(Resource):
             "activations": "true" if activations else "false",
             "synchronous-validation": "true" if synchronous_validation else "false",
         }
+
+
+def _requests(
+    segmentations: Iterable[Segmentation], timeout: float | None
+) -> Iterator[BatchRequest]:
+    built = built_from("requests", segmentations, Segmentation, Segmentation.to_json)
+    return (
+        ReadingRequest(
+            "POST",
+            _API_ENDPOINT,
+            params=each._params(),  # pyright: ignore[reportPrivateUsage] -- this module's own
+            json=payload,
+            timeout=timeout,
+            read=_read,
+        )
+        for each, payload in built
+    )
+
+
+def _read(response: Response) -> dict[str, Any]:
+    return read_answer(_body, response)
 
 
 def _body(data: Any) -> dict[str, Any]:

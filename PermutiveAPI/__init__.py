@@ -6,7 +6,7 @@ Everything here may be used from many threads, and in child processes after a fo
 import logging
 from typing import Any
 
-from ._Utils.batch import BatchRequest, Progress
+from ._Utils.batch import BatchRequest, BatchResult, Progress
 from ._Utils.errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -20,6 +20,8 @@ from ._Utils.errors import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
+from ._Utils.http import stream_batch
+from ._Utils.progress import progress_bar
 from ._Utils.retry import RetryConfig
 from ._Utils.version import package_version
 from .Audience.Import import Import, ImportList
@@ -34,6 +36,7 @@ from .Workspace import Workspace, WorkspaceList
 __all__ = [
     "Alias",
     "BatchRequest",
+    "BatchResult",
     "Cohort",
     "CohortList",
     "Event",
@@ -60,6 +63,8 @@ __all__ = [
     "Workspace",
     "WorkspaceList",
     "__version__",
+    "progress_bar",
+    "stream_batch",
 ]
 
 __version__: str

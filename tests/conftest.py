@@ -8,13 +8,15 @@ from typing import Iterator
 
 import pytest
 
+from PermutiveAPI._Utils import pacing
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.scripted import ScriptedServer
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Hide the machine's settings and proxies, and make waits between attempts a blink."""
+    """Hide the machine's settings and proxies, forget limits, and make waits between attempts a blink."""
+    pacing.forget_all()
     for name in list(os.environ):
         if name.startswith("PERMUTIVE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

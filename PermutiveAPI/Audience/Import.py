@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
+from os import PathLike
 from typing import Any, cast
 
-import requests
+from requests import Response
 
 from .._Utils import http
 from .._Utils.arguments import listed
-from .._Utils.batch import Failures, ProgressCallback, ReadingRequest
+from .._Utils.batch import (
+    BatchOptions,
+    Failures,
+    ProgressCallback,
+    ReadingRequest,
+    collected,
+)
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
@@ -123,6 +132,8 @@ class Import(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
     ) -> tuple[dict[str, Import], Failures]:
         """Fetch many imports, one request for each different id.
 
@@ -135,22 +146,26 @@ class Import(Resource):
         failures : list of (BatchRequest, Exception)
             Those that were not.
         """
-        found: dict[str, Import] = {}
-
-        def read(id: str, response: requests.Response) -> None:
-            found[id] = read_answer(cls._from_answer, response, "Unable to get_import")
-
+        options = BatchOptions(
+            "Import.batch_get_by_id",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
         wanted: list[str] = [*dict.fromkeys(listed("ids", ids))]
         batch = [
-            ReadingRequest("GET", _url_of(id), read=partial(read, id)) for id in wanted
+            ReadingRequest("GET", _url_of(id), read=partial(_read, id)) for id in wanted
         ]
-        _, failures = http.process_batch(
-            batch,
-            api_key=api_key,
-            max_workers=max_workers,
-            progress_callback=progress_callback,
+        found, failures = collected(
+            http.stream(batch, options, len(batch)), attrgetter("value")
         )
-        return {id: found[id] for id in wanted if id in found}, failures
+        return dict(found), failures
+
+
+def _read(id: str, response: Response) -> tuple[str, Import]:
+    return id, read_answer(Import.from_json, response, "Unable to get_import")
 
 
 def _url_of(id: Any) -> str:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from os import PathLike
 from typing import Any
 
 from .._Utils.arguments import require_kind
-from .._Utils.batch import ProgressCallback
+from .._Utils.batch import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
-from .._Utils.resource import BatchResult, Call, Resource, read_answer
+from .._Utils.resource import Call, Resource, read_answer
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
 
 # The service ignores `query`; it is sent for code that was written as if it did not.
@@ -221,14 +223,22 @@ class Segment(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Create many segments, one request each; each is updated as by :meth:`create`.
 
         Arguments and results have the same meaning as for ``Cohort.batch_create``.
         """
-        return cls._batch(
-            segments, Segment._creation, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Segment.batch_create",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(segments, Segment._creation, options)
 
     @classmethod
     def batch_update(
@@ -238,11 +248,19 @@ class Segment(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Update many segments as by :meth:`update`; see :meth:`batch_create`."""
-        return cls._batch(
-            segments, Segment._change, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Segment.batch_update",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(segments, Segment._change, options)
 
     @classmethod
     def batch_delete(
@@ -252,11 +270,19 @@ class Segment(Resource):
         api_key: str | None = None,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> BatchResult:
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
         """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
-        return cls._batch(
-            segments, Segment._deletion, api_key, max_workers, progress_callback
+        options = BatchOptions(
+            "Segment.batch_delete",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
         )
+        return cls._batch(segments, Segment._deletion, options)
 
     def _creation(self) -> Call:
         return Call(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, cast
 
 
@@ -20,8 +20,8 @@ def require_filled(name: str, value: object) -> None:
         raise ValueError(f"{name} must not be empty, got {value!r}.")
 
 
-def listed(name: str, items: Any) -> list[Any]:
-    """Return the items of an argument as a list.
+def iterated(name: str, items: Any) -> Iterator[Any]:
+    """Return an iterator over the items of an argument.
 
     Raises
     ------
@@ -32,4 +32,14 @@ def listed(name: str, items: Any) -> list[Any]:
         raise TypeError(
             f"{name} must be a list or another iterable, got {type(items).__name__}."
         )
-    return list(cast("Iterable[Any]", items))
+    return iter(cast("Iterable[Any]", items))
+
+
+def listed(name: str, items: Any) -> list[Any]:
+    """Return the items of an argument as a list; see :func:`iterated`."""
+    return list(iterated(name, items))
+
+
+def length_of(items: Any) -> int | None:
+    """Return how many items an argument holds; None where it cannot tell without being read."""
+    return len(items) if isinstance(items, Sized) else None

@@ -1,10 +1,13 @@
-"""What a batch is made of: its requests, and how far it has come. engine.py runs it."""
+"""What a batch is made of: requests, results, options, and how far it has come. engine.py runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import Executor
+from contextlib import closing
 from dataclasses import dataclass, field, fields
-from typing import Any
+from os import PathLike
+from typing import Any, Generic, TypeVar
 
 import requests
 
@@ -12,8 +15,11 @@ from . import settings
 from .redaction import redact_message
 from .retry import RetryConfig
 
+Value = TypeVar("Value")
 ProgressCallback = Callable[["Progress"], Any]
 Failures = list[tuple["BatchRequest", Exception]]
+Responses = tuple[list[requests.Response], Failures]
+Results = Generator["BatchResult[Any]", None, None]
 
 
 @dataclass(repr=False)
@@ -78,15 +84,41 @@ class ReadingRequest(BatchRequest):
 
 
 @dataclass(frozen=True)
+class BatchResult(Generic[Value]):
+    """What became of one request of a stream.
+
+    Attributes
+    ----------
+    index : int
+        Its position among the requests, from 0.
+    batch_request : BatchRequest
+        The request.
+    response : requests.Response or None
+        The service's answer; None for a failure without one.
+    value : object or None
+        What the answer was read as, for instance a decoded body; of ``stream_batch`` the response.
+        None for a failure.
+    error : Exception or None
+        What it failed with; None for a success.
+    """
+
+    index: int
+    batch_request: BatchRequest
+    response: requests.Response | None
+    value: Value | None
+    error: Exception | None
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a batch has come, after one more of its requests.
 
     Attributes
     ----------
     completed : int
-        Requests that succeeded or failed so far.
-    total : int
-        Requests of the batch.
+        Requests that succeeded or failed so far, and those that a journal says are done.
+    total : int or None
+        Requests of the batch; None for a stream without a length.
     errors : int
         Requests that failed so far.
     batch_request : BatchRequest
@@ -94,12 +126,70 @@ class Progress:
     elapsed_seconds : float
         Seconds since the batch began.
     average_per_thousand_seconds : float or None
-        Seconds that 1,000 requests take at the pace so far; None before anything completed.
+        Seconds that 1,000 requests take at the pace so far; None before anything was sent.
     """
 
     completed: int
-    total: int
+    total: int | None
     errors: int
     batch_request: BatchRequest
     elapsed_seconds: float
     average_per_thousand_seconds: float | None
+
+    @property
+    def requests_per_second(self) -> float | None:
+        """Requests that a second takes at the pace so far; None before anything was sent."""
+        if not self.average_per_thousand_seconds:
+            return None
+        return 1000 / self.average_per_thousand_seconds
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """Seconds that the rest takes at the pace so far; None where the total or the pace is unknown."""
+        if self.total is None or self.average_per_thousand_seconds is None:
+            return None
+        return (self.total - self.completed) * self.average_per_thousand_seconds / 1000
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """How a batch runs: what the arguments of the helpers say.
+
+    Attributes
+    ----------
+    helper : str
+        The helper that was called; a journal belongs to one helper.
+    api_key : str, optional
+        The key; the default workspace's when it is left out.
+    max_workers : int, optional
+        How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
+        Python's own number.
+    progress_callback : callable, optional
+        Called with a :class:`Progress` after each request, in the caller's thread.
+    executor : concurrent.futures.Executor, optional
+        Where the requests run; threads of their own when it is left out. It is not shut down.
+    journal : str or Path, optional
+        A file that keeps what is done, so that the same job, started again, sends only the rest.
+    """
+
+    helper: str
+    api_key: str | None = field(repr=False)
+    max_workers: int | None = None
+    progress_callback: ProgressCallback | None = None
+    executor: Executor | None = None
+    journal: str | PathLike[str] | None = None
+
+
+def collected(
+    results: Results, part: Callable[[BatchResult[Any]], Value]
+) -> tuple[list[Value], Failures]:
+    """Take a part of each success of a stream, in the order of the requests, and the failures."""
+    parts: dict[int, Value] = {}
+    failures: Failures = []
+    with closing(results):
+        for result in results:
+            if result.error is None:
+                parts[result.index] = part(result)
+            else:
+                failures.append((result.batch_request, result.error))
+    return [parts[index] for index in sorted(parts)], failures

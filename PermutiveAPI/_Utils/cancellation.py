@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
 
 
 class Stopped(BaseException):
@@ -25,6 +27,7 @@ class Cancellation:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[int, Any] = {}
+        self._found: dict[Any, Any] = {}
 
     @contextmanager
     def joined(self) -> Generator[None, None, None]:
@@ -55,6 +58,12 @@ class Cancellation:
         self._stopped.wait(seconds)
         self.check()
 
+    def once(self, name: Any, find: Callable[[], Value]) -> Value:
+        """Return what a function returns, for all of the batch what it returned at first."""
+        if name not in self._found:
+            self._found[name] = find()
+        return self._found[name]
+
     def track(self, connection: Any) -> None:
         """Have the connection that the calling thread uses shut down when the batch stops."""
         with self._lock:
@@ -74,6 +83,15 @@ _here = threading.local()
 def current() -> Cancellation | None:
     """Return the batch that the calling thread works for, or None."""
     return getattr(_here, "cancellation", None)
+
+
+def once(name: Any, find: Callable[[], Value]) -> Value:
+    """Return what a function returns; a batch, which is one call, looks at its settings only once.
+
+    Each look at a file costs a worker more than the look: the interpreter goes to another thread.
+    """
+    batch = current()
+    return find() if batch is None else batch.once(name, find)
 
 
 def track(connection: Any) -> None:

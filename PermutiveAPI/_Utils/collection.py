@@ -18,6 +18,7 @@ from typing import (
     overload,
 )
 
+from .collector import collector_paused
 from .decoding import hints_of, parse_timestamp
 from .encoding import encoded, writing_plan
 from .json import JSONSerializable, load_json_list
@@ -138,6 +139,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     # --- JSON ------------------------------------------------------------------------------------
 
     @classmethod
+    @collector_paused()
     def from_json(cls: type[L], data: Any) -> L:
         """Make a list from its JSON form.
 
@@ -161,6 +163,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
             ]
         )
 
+    @collector_paused()
     def to_json(self) -> list[Any]:
         """Return the items' JSON forms; see :meth:`JSONSerializable.to_json`."""
         return cast("list[Any]", encoded(list(self)))
@@ -266,6 +269,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 class TabularList(ResourceList[T]):
     """A list whose items can be shown as a table."""
 
+    @collector_paused()
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return the list as a table.
 

@@ -18,14 +18,17 @@ from functools import lru_cache
 from typing import Any, TypeVar, Union, cast
 
 T = TypeVar("T")
+# A dict is told apart at once; asking an abstract class takes several times as long.
+_MAPPINGS = (dict, Mapping)
 Converter = Callable[[Any], Any]
-Plan = tuple[tuple[str, Converter | None], ...]
+# The members that are read, and the converters of those that are not kept as they came.
+Plan = tuple[tuple[str, ...], tuple[tuple[str, Converter], ...]]
 
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
+# Not compiled at import, which would be felt there: the service's own form is read without it.
+_TIMESTAMP = (
+    r"(?ai)(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
-    r"\s*(Z|[+-]\d\d(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?)?)?",
-    re.IGNORECASE | re.ASCII,
+    r"\s*(Z|[+-]\d\d(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?)?)?"
 )
 _SERVICE_TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6,9}Z", re.ASCII
@@ -52,7 +55,7 @@ def parse_timestamp(text: str) -> datetime | None:
             return datetime.fromisoformat(text[:26] + "+00:00")
         except ValueError:
             return None
-    match = _TIMESTAMP.fullmatch(text.strip())
+    match = re.fullmatch(_TIMESTAMP, text.strip())
     if match is None:
         return None
     *numbers, fraction, offset = match.groups()
@@ -85,16 +88,15 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     TypeError
         If a member is missing, or of another kind than annotated; the message names it.
     """
-    arguments: dict[str, Any] = {}
-    for name, convert in reading_plan(cls):
-        if name in data:
-            value = data[name]
-            if convert is not None and value is not None:
-                try:
-                    value = convert(value)
-                except TypeError as error:
-                    raise TypeError(f"{cls.__name__}.{name}: {error}") from None
-            arguments[name] = value
+    names, converters = reading_plan(cls)
+    arguments = {name: data[name] for name in names if name in data}
+    for name, convert in converters:
+        value = arguments.get(name)
+        if value is not None:
+            try:
+                arguments[name] = convert(value)
+            except TypeError as error:
+                raise TypeError(f"{cls.__name__}.{name}: {error}") from None
     return cls(**arguments)
 
 
@@ -128,7 +130,9 @@ def reading_plan(cls: Any) -> Plan:
     else:
         names = list(inspect.signature(cls).parameters)
     hints = hints_of(cast(type, cls))
-    return tuple((name, converter_of(hints.get(name, Any))) for name in names)
+    converters = {name: converter_of(hints.get(name, Any)) for name in names}
+    asked_for = [(name, each) for name, each in converters.items() if each is not None]
+    return tuple(names), tuple(asked_for)
 
 
 def converter_of(annotation: Any) -> Converter | None:
@@ -170,7 +174,7 @@ def _list_converter(convert: Converter | None) -> Converter:
 
 def _dict_converter(convert: Converter | None) -> Converter:
     def convert_dict(value: Any) -> Any:
-        _require(value, Mapping, "an object")
+        _require(value, _MAPPINGS, "an object")
         if convert is None:
             return value
         return {
@@ -184,7 +188,7 @@ def _model_converter(model: Any) -> Converter:
     if issubclass(cast(type, model), list):
         kind, description = list, "a list"
     else:
-        kind, description = Mapping, "an object"
+        kind, description = _MAPPINGS, "an object"
 
     def convert_model(value: Any) -> Any:
         if isinstance(value, model):

@@ -11,11 +11,12 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
-from typing import Any, cast
-from uuid import UUID
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 # In a field's metadata: the service requires the field, so it is written even when it is empty.
 ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
@@ -80,17 +81,7 @@ def encoded_object(value: Any) -> Any:
     ValueError
         As :func:`encoded` does.
     """
-    if isinstance(value, dict):
-        return _encode_mapping(cast("dict[Any, Any]", value), False)
-    if isinstance(value, list):
-        return _encode_sequence(cast("list[Any]", value), False)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _encode_fields(value, writing_plan(_type_of(value)))
-    if not hasattr(value, "__dict__"):
-        raise TypeError(
-            f"{type(value).__name__} has no attributes that could be written as JSON."
-        )
-    return _encode_attributes(value, False)
+    return _object_encoder_of(_type_of(value))(value)
 
 
 def to_payload(
@@ -156,6 +147,8 @@ def _encode_fields(value: Any, plan: Plan) -> dict[str, Any]:
             if kind in _ATOMS:
                 if item is not omissible:
                     result[name] = item
+            elif kind is datetime:
+                result[name] = item.isoformat()
             elif kind is not type(omissible) or item != omissible:
                 result[name] = _encoder_of(kind)(item, False)
     except NotJSONError as error:
@@ -166,28 +159,52 @@ def _encode_fields(value: Any, plan: Plan) -> dict[str, Any]:
     return result
 
 
+@lru_cache(maxsize=1024)
+def _object_encoder_of(kind: Any) -> Callable[[Any], Any]:
+    if issubclass(kind, dict):
+        return partial(_encode_mapping, keep_none=False)
+    if issubclass(kind, list):
+        return partial(_encode_sequence, keep_none=False)
+    if dataclasses.is_dataclass(kind):
+        return partial(_encode_fields, plan=writing_plan(cast(type, kind)))
+    return _encode_what_has_attributes
+
+
+def _encode_what_has_attributes(value: Any) -> dict[str, Any]:
+    if not hasattr(value, "__dict__"):
+        raise TypeError(
+            f"{type(value).__name__} has no attributes that could be written as JSON."
+        )
+    return _encode_attributes(value, False)
+
+
 # --- The table -------------------------------------------------------------------------------------
 
 Encoder = Callable[[Any, bool], Any]
 
 
-def _encode_mapping(value: Mapping[Any, Any], keep_none: bool) -> dict[Any, Any]:
+# Large lists spend their time in these two functions, which therefore know the commonest types
+# themselves and ask the table only for the others.
+def _encode_dict(value: dict[Any, Any], keep_none: bool = True) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     key: Any = None
     try:
-        for key, item in value.items():
+        for key in value:  # items() would make a tuple for each.
+            item = value[key]
+            kind = _type_of(item)
             if type(key) is not str:
                 key = _encode_key(key)
-            kind = _type_of(item)
-            result[key] = item if kind in _ATOMS else _encoder_of(kind)(item, True)
+            if kind is str or kind is int:
+                result[key] = item
+            elif kind is dict:
+                result[key] = _encode_dict(item)
+            elif kind is list:
+                result[key] = _encode_sequence(item, True)
+            else:
+                result[key] = item if kind in _ATOMS else _encoder_of(kind)(item, True)
     except NotJSONError as error:
         raise error.below(str(key)) from None
     return result
-
-
-def _encode_key(key: Any) -> Any:
-    plain = encoded(key)
-    return plain if type(plain) in (str, int, float, bool, type(None)) else str(key)
 
 
 def _encode_sequence(value: Iterable[Any], keep_none: bool) -> list[Any]:
@@ -195,14 +212,29 @@ def _encode_sequence(value: Iterable[Any], keep_none: bool) -> list[Any]:
     position = 0
     try:
         for position, item in enumerate(value):
-            if item is not None or keep_none:
-                kind = _type_of(item)
+            kind = _type_of(item)
+            if kind is str or kind is int:
+                result.append(item)
+            elif kind is dict:
+                result.append(_encode_dict(item))
+            elif item is not None or keep_none:
                 result.append(
                     item if kind in _ATOMS else _encoder_of(kind)(item, keep_none)
                 )
     except NotJSONError as error:
         raise error.below(position) from None
     return result
+
+
+def _encode_mapping(value: Mapping[Any, Any], keep_none: bool) -> dict[Any, Any]:
+    if type(value) is not dict:
+        value = dict(value.items())
+    return _encode_dict(cast("dict[Any, Any]", value))
+
+
+def _encode_key(key: Any) -> Any:
+    plain = encoded(key)
+    return plain if type(plain) in (str, int, float, bool, type(None)) else str(key)
 
 
 def _encode_set(value: set[Any], keep_none: bool) -> list[Any]:
@@ -239,7 +271,7 @@ def _encode_date(value: date, keep_none: bool) -> dict[str, int]:
 def _encode_attributes(value: Any, keep_none: bool) -> dict[str, Any]:
     attributes = cast("dict[str, Any]", value.__dict__)
     public = {name: attributes[name] for name in attributes if not name.startswith("_")}
-    return _encode_mapping(public, keep_none)
+    return _encode_dict(public)
 
 
 def _encode_foreign(value: Any, keep_none: bool) -> Any:
@@ -264,15 +296,16 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
 
 # The first row that fits decides. Enum stands first, since its members may be texts or numbers too;
 # bool stands before int, which it is a subclass of; datetime before date for the same reason; a
-# type that encodes itself before the dict or list that it may be.
-_TABLE: Sequence[tuple[tuple[type, ...], Encoder]] = (
+# type that encodes itself before the dict or list that it may be. Two classes stand there by name:
+# importing their modules takes long, and who has a value of theirs has imported them.
+_TABLE: Sequence[tuple[tuple[type, ...] | str, Encoder]] = (
     ((Enum,), lambda value, keep_none: encoded(value.value, keep_none=keep_none)),
     ((type(None), bool), lambda value, keep_none: value),
     ((str,), lambda value, keep_none: str.__str__(value)),
     ((int,), lambda value, keep_none: int(value)),
     ((float,), _encode_float),
-    ((Decimal,), _encode_decimal),
-    ((UUID,), lambda value, keep_none: str(value)),
+    ("decimal.Decimal", _encode_decimal),
+    ("uuid.UUID", lambda value, keep_none: str(value)),
     ((datetime,), _encode_datetime),
     ((date,), _encode_date),
     ((SelfEncoding,), lambda value, keep_none: value.to_json()),
@@ -287,7 +320,8 @@ _ATOMS = frozenset((str, int, bool, type(None)))
 
 @lru_cache(maxsize=1024)
 def _encoder_of(kind: type) -> Encoder:
+    names = [f"{each.__module__}.{each.__qualname__}" for each in kind.__mro__]
     for types, encoder in _TABLE:
-        if issubclass(kind, types):
+        if types in names if isinstance(types, str) else issubclass(kind, types):
             return encoder
     return _encode_foreign

@@ -1,44 +1,50 @@
-"""The engine: calls run on a pool of workers, handed back as they complete, stopped at once.
+"""The engine of batches: requests sent by workers, their results read, recorded and told.
 
-It sends through a function it is given, on executors of a class it is given.
+It sends through a function it is given, on executors of a class it is given. How calls run on workers
+stands in workers.py.
 """
 
 from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import Future
-from contextlib import closing
-from queue import Empty, SimpleQueue
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import requests
 
-from . import settings
-from .arguments import listed, require_kind
+from . import settings, transport
+from .arguments import iterated, listed, require_kind
 from .batch import (
+    BatchOptions,
     BatchRequest,
-    Failures,
+    BatchResult,
     Progress,
-    ProgressCallback,
     ReadingRequest,
+    Results,
 )
-from .cancellation import Cancellation
 from .credentials import resolve_api_key
+from .journal import Journal
+from .progress import ProgressBar
 from .redaction import redact_message, redact_secret
+from .retry import RetryConfig
+from .workers import borrowed_executor, own_executor, run_on_workers
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
+Value = TypeVar("Value")
 NewExecutor = Callable[..., Any]
-
-# Python's own number of threads is at most 32.
-_PYTHONS_MOST_WORKERS = 32
-# Requests handed to the executor for each worker: one that it works on and one that waits.
-_IN_FLIGHT_PER_WORKER = 2
-# Ctrl-C interrupts no wait without a limit on Windows.
-_LONGEST_DEAF_WAIT_SECONDS = 0.5
+Send = Callable[..., requests.Response]
 
 # Workers that fetch the details of a list when PERMUTIVE_BATCH_MAX_WORKERS does not say.
 _DETAIL_WORKERS = 16
@@ -46,79 +52,63 @@ _DETAIL_WORKERS = 16
 logger = logging.getLogger("PermutiveAPI")
 
 
-def run_batch(
+def stream(
     requests: Iterable[BatchRequest],
+    options: BatchOptions,
     *,
-    send: Callable[..., requests.Response],
-    api_key: str | None,
-    max_workers: int | None,
-    progress_callback: ProgressCallback | None,
+    send: Send,
     new_executor: NewExecutor,
-) -> tuple[list[requests.Response], Failures]:
-    """Send many requests; see ``http.process_batch``.
+    total: int | None,
+) -> Results:
+    """Send requests as they come, and yield what became of each as it completes.
 
     Parameters
     ----------
-    requests, api_key, max_workers, progress_callback
-        As for ``http.process_batch``.
+    requests : iterable of BatchRequest
+        What to send; taken in the caller's thread, only as fast as the workers get on.
+    options : BatchOptions
+        How to run.
     send : callable
         ``http.request``, or what a test has put in its place.
     new_executor : callable
         Makes the executor from ``max_workers``.
+    total : int or None
+        How many requests there are, where that is known.
+
+    Returns
+    -------
+    generator of BatchResult
+        Closing it, or leaving a loop over it, stops the rest.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option is invalid, or no key is found; at once, before anything is sent.
     """
-    batch = _checked_requests(requests)
-    workers = _checked_workers(max_workers)
-    if progress_callback is not None and not callable(progress_callback):
-        raise TypeError(
-            f"progress_callback must be callable, got {progress_callback!r}."
-        )
-    if not batch:
-        return [], []
-    key = resolve_api_key(api_key)
-    responses: dict[int, Any] = {}
-    errors: Failures = []
-    began = monotonic()
-
-    def call(item: BatchRequest) -> Any:
-        return send(
-            item.method,
-            key,
-            item.url,
-            params=item.params,
-            json=item.json,
-            headers=item.headers,
-            timeout=item.timeout,
-            retry=item.retry,
-        )
-
-    with closing(_run_on_pool(call, batch, workers, new_executor)) as done:
-        for number, (position, item, future) in enumerate(done, start=1):
-            error = _failure_of(item, future)
-            if error is None:
-                responses[position] = future.result()
-                _notify(item.callback, responses[position], key)
-            else:
-                errors.append((item, error))
-                _notify(item.error_callback, error, key)
-            elapsed = monotonic() - began
-            snapshot = Progress(
-                completed=number,
-                total=len(batch),
-                errors=len(errors),
-                batch_request=item,
-                elapsed_seconds=elapsed,
-                average_per_thousand_seconds=elapsed / number * 1000,
-            )
-            _notify(progress_callback, snapshot, key)
-    return [responses[position] for position in sorted(responses)], errors
+    workers = _checked_workers(options.max_workers)
+    callback = options.progress_callback
+    if callback is not None and not callable(callback):
+        raise TypeError(f"progress_callback must be callable, got {callback!r}.")
+    borrowed = options.executor
+    if borrowed is not None and not hasattr(borrowed, "submit"):
+        raise TypeError(f"executor must have submit(), got {borrowed!r}.")
+    items = iterated("requests", requests)
+    if total == 0:
+        return _nothing()
+    executor = (
+        partial(own_executor, new_executor, workers)
+        if borrowed is None
+        else partial(borrowed_executor, borrowed)
+    )
+    return _results(_Run(options, total), items, workers, send, executor)
 
 
 def run_concurrently(
-    function: Callable[[Item], Result],
+    function: Callable[[Item], Value],
     items: Sequence[Item],
     *,
     new_executor: NewExecutor,
-) -> list[Result]:
+) -> list[Value]:
     """Call a function for every item, several at a time, and return the results in order.
 
     PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time, 16 unless set. The first failure is raised,
@@ -128,59 +118,16 @@ def run_concurrently(
         return []
     workers = settings.count(settings.BATCH_MAX_WORKERS) or _DETAIL_WORKERS
     workers = min(workers, len(items))
-    results: dict[int, Result] = {}
-    with closing(_run_on_pool(function, items, workers, new_executor)) as done:
+    results: dict[int, Value] = {}
+    executor = own_executor(new_executor, workers)
+    with closing(run_on_workers(function, items, workers, executor)) as done:
         for position, _, future in done:
             results[position] = future.result()
     return [results[position] for position in range(len(items))]
 
 
-def _run_on_pool(
-    function: Callable[[Item], Result],
-    items: Iterable[Item],
-    workers: int | None,
-    new_executor: NewExecutor,
-) -> Generator[tuple[int, Item, Future[Result]], None, None]:
-    """Run calls on a thread pool that stops at once when the caller leaves early."""
-    batch = Cancellation()
-
-    def call(item: Item) -> Result:
-        with batch.joined():
-            return function(item)
-
-    with new_executor(max_workers=workers) as executor:
-        try:
-            yield from completed(executor, call, items, workers)
-        except BaseException:  # Ctrl-C, or the caller closed this generator.
-            batch.stop()
-            raise
-
-
-def _failure_of(item: BatchRequest, future: Future[Any]) -> Exception | None:
-    """Return what a request failed with: sending it, or reading its answer."""
-    error = future.exception()
-    if error is None and isinstance(item, ReadingRequest):
-        try:
-            item.read(future.result())
-        except Exception as unreadable:
-            error = unreadable
-    if error is not None and not isinstance(error, Exception):
-        raise error
-    return error
-
-
-def _notify(callback: Callable[[Any], Any] | None, value: Any, key: str) -> None:
-    """Call a user's callback; what it raises is logged, since the batch must go on."""
-    if callback is None:
-        return
-    try:
-        callback(value)
-    except Exception:
-        text = redact_message(redact_secret(traceback.format_exc(), key))
-        logger.error("A callback of the batch raised an exception:\n%s", text)
-
-
-def _checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
+def checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
+    """Return the requests of a batch, all of them checked."""
     batch = listed("requests", items)
     for position, item in enumerate(batch):
         require_kind(f"requests[{position}]", item, BatchRequest)
@@ -197,70 +144,196 @@ def _checked_workers(max_workers: Any) -> int | None:
     return max_workers
 
 
-# --- The loop --------------------------------------------------------------------------------
+# --- Running -------------------------------------------------------------------------------------
 
 
-class Executor(Protocol):
-    """What the loop needs of an executor."""
+@dataclass(frozen=True)
+class _Outgoing:
+    """A request that is to be sent, its position, and what a journal knows it by."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Start one call."""
-        ...
+    index: int
+    request: BatchRequest
+    digest: str | None = None
 
-
-def completed(
-    executor: Executor,
-    call: Callable[[Item], Result],
-    items: Iterable[Item],
-    max_workers: int | None,
-) -> Iterator[tuple[int, Item, Future[Result]]]:
-    """Call a function for every item on an executor, and yield each one as it completes.
-
-    Parameters
-    ----------
-    executor : Executor
-        Anything with a ``submit`` that returns a Future, which may already be done.
-    call : callable
-        Called with one item.
-    items : iterable
-        Taken only as fast as the workers get on.
-    max_workers : int or None
-        How many workers the executor has; None for Python's own number.
-
-    Yields
-    ------
-    tuple of (int, item, Future)
-        The item's position, the item, and its future, which is done.
-    """
-    in_flight = _IN_FLIGHT_PER_WORKER * (max_workers or _PYTHONS_MOST_WORKERS)
-    arrived: SimpleQueue[int] = SimpleQueue()
-    pending: dict[int, tuple[Item, Future[Result]]] = {}
-    source = enumerate(items)
-    try:
-        while True:
-            while len(pending) < in_flight and (upcoming := next(source, None)):
-                position, item = upcoming
-                future = executor.submit(call, item)
-                pending[position] = (item, future)
-                future.add_done_callback(_announcer(arrived, position))
-            if not pending:
-                return
-            position = _next_of(arrived)
-            yield (position, *pending.pop(position))
-    finally:
-        for _, future in pending.values():
-            future.cancel()
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what another process needs: callbacks stay, and settings of this process go along."""
+        request = self.request
+        stripped = BatchRequest(
+            request.method,
+            transport.actual_url(request.url),
+            request.params,
+            request.json,
+            request.headers,
+            request.timeout,
+            request.retry or RetryConfig(),
+        )
+        return type(self), (self.index, stripped)
 
 
-def _announcer(
-    arrived: SimpleQueue[int], position: int
-) -> Callable[[Future[Any]], None]:
-    return lambda future: arrived.put(position)
+@dataclass(frozen=True)
+class _Failed:
+    """What a request failed with. Workers return it, since clusters log what their calls raise."""
+
+    error: Exception
 
 
-def _next_of(arrived: SimpleQueue[int]) -> int:
-    while True:
+class _Sending:
+    """Sends one request, here or in another process. Its text shows no key."""
+
+    def __init__(self, send: Send, api_key: str) -> None:
+        self._send = send
+        self._api_key = api_key
+
+    def __call__(self, outgoing: _Outgoing) -> Any:
+        """Send a request, and return its answer or its failure."""
+        request = outgoing.request
         try:
-            return arrived.get(timeout=_LONGEST_DEAF_WAIT_SECONDS)
-        except Empty:
-            continue
+            return self._send(
+                request.method,
+                self._api_key,
+                request.url,
+                params=request.params,
+                json=request.json,
+                headers=request.headers,
+                timeout=request.timeout,
+                retry=request.retry,
+            )
+        except Exception as error:
+            return _Failed(error)
+
+
+class _Run:
+    """One run of a batch: tells done from to do, and tells others what has completed."""
+
+    def __init__(self, options: BatchOptions, total: int | None) -> None:
+        self.key = resolve_api_key(options.api_key)
+        self._options = options
+        self._total = total
+        self._journal: Journal | None = None
+        self._began = monotonic()
+        self._sent = self._skipped = self._errors = 0
+
+    def close(self) -> None:
+        """Let go of the journal, and of a progress bar."""
+        if self._journal is not None:
+            self._journal.close()
+        if isinstance(self._options.progress_callback, ProgressBar):
+            self._options.progress_callback.close()
+
+    def outgoing(self, requests: Iterable[Any]) -> Iterator[_Outgoing]:
+        """Give the requests their numbers, and leave out those that are done."""
+        for index, request in enumerate(requests):
+            require_kind(f"requests[{index}]", request, BatchRequest)
+            digest = self._digest_of(request)
+            if digest is not None and self._journal and self._journal.takes_off(digest):
+                self._skipped += 1
+                self._tell_progress(request)
+            else:
+                yield _Outgoing(index, request, digest)
+
+    def complete(self, outgoing: _Outgoing, future: Future[Any]) -> BatchResult[Any]:
+        """Read an answer, write down that it came, and call the callbacks."""
+        request = outgoing.request
+        response, error = _outcome_of(future)
+        value: Any = response
+        if error is None and isinstance(request, ReadingRequest):
+            try:
+                value = request.read(response)
+            except Exception as unreadable:
+                value, error = None, unreadable
+        self._sent += 1
+        if error is None:
+            if self._journal is not None and outgoing.digest is not None:
+                self._journal.record(outgoing.digest)
+            self._notify(request.callback, response)
+        else:
+            self._errors += 1
+            self._notify(request.error_callback, error)
+        self._tell_progress(request)
+        return BatchResult(outgoing.index, request, response, value, error)
+
+    def complete_late(self, outgoing: _Outgoing, future: Future[Any]) -> None:
+        """Do the same for what completed while the batch was stopped; what was stopped is nothing."""
+        if isinstance(future.exception(), (Exception, type(None))):
+            self.complete(outgoing, future)
+
+    def _digest_of(self, request: BatchRequest) -> str | None:
+        if self._options.journal is None:
+            return None
+        url = transport.actual_url(request.url)
+        if self._journal is None:
+            origin = transport.origin_of(url)
+            self._journal = Journal(
+                self._options.journal, self._options.helper, origin, self.key
+            )
+        try:
+            return self._journal.digest(
+                request.method, url, request.params, request.json
+            )
+        except (TypeError, ValueError, RecursionError):
+            return None  # It cannot be sent either, and will say so.
+
+    def _tell_progress(self, request: BatchRequest) -> None:
+        if self._options.progress_callback is None:
+            return
+        elapsed = monotonic() - self._began
+        snapshot = Progress(
+            completed=self._sent + self._skipped,
+            total=self._total,
+            errors=self._errors,
+            batch_request=request,
+            elapsed_seconds=elapsed,
+            average_per_thousand_seconds=(
+                elapsed / self._sent * 1000 if self._sent else None
+            ),
+        )
+        self._notify(self._options.progress_callback, snapshot)
+
+    def _notify(self, callback: Callable[[Any], Any] | None, value: Any) -> None:
+        """Call a user's callback; what it raises is logged, since the batch must go on."""
+        if callback is None:
+            return
+        try:
+            callback(value)
+        except Exception:
+            text = redact_message(redact_secret(traceback.format_exc(), self.key))
+            logger.error("A callback of the batch raised an exception:\n%s", text)
+
+
+def _results(
+    run: _Run,
+    requests: Iterable[Any],
+    workers: int | None,
+    send: Send,
+    executor: Callable[[], AbstractContextManager[Any]],
+) -> Results:
+    with closing(run):
+        outgoing = run.outgoing(requests)
+        first = next(outgoing, None)
+        if first is None:
+            return  # Without an executor: nothing starts for nothing.
+        done = run_on_workers(
+            _Sending(send, run.key),
+            chain([first], outgoing),
+            workers,
+            executor(),
+            run.complete_late,
+        )
+        with closing(done):
+            for _, item, future in done:
+                yield run.complete(item, future)
+
+
+def _nothing() -> Results:
+    """Yield no results, for which no key is needed either."""
+    yield from ()
+
+
+def _outcome_of(future: Future[Any]) -> tuple[Any, Exception | None]:
+    error = future.exception()
+    if error is None:
+        answer = future.result()
+        return (None, answer.error) if isinstance(answer, _Failed) else (answer, None)
+    if isinstance(error, Exception):
+        return None, error
+    raise error

@@ -13,19 +13,31 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timezone
 from functools import partial
+from operator import attrgetter
+from os import PathLike
 from types import BuiltinFunctionType
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import requests
 import requests.api
+from requests import Response
 
-from . import cancellation, engine, settings, transport
-from .arguments import require_kind
-from .batch import BatchRequest, Failures, Progress, ProgressCallback
+from . import cancellation, engine, pacing, settings, transport
+from .arguments import length_of, require_kind
+from .batch import (
+    BatchOptions,
+    BatchRequest,
+    BatchResult,
+    Progress,
+    ProgressCallback,
+    Responses,
+    Results,
+    collected,
+)
 from .credentials import resolve_api_key
 from .errors import (
     PermutiveAPIError,
@@ -39,32 +51,37 @@ from .errors import (
     PermutiveResourceNotFoundError,
     PermutiveServerError,
     PermutiveTimeoutError,
-    error_from_response,
     raise_for_status,
 )
 from .errors import extract_error_message as _extract_error_message
+from .failure import (
+    Failure,
+    failure_of,
+    may_repeat,
+    may_wait,
+    raise_failure,
+    raise_refusal,
+)
 from .json import to_payload
-from .redaction import redact_message, redact_secret, redact_url
+from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
-    LONGEST_WAIT_SECONDS,
     MAX_RETRIES,
     SENDING_ERRORS,
-    Outcome,
     RetryConfig,
     backoff_seconds,
+    default_policy,
     is_repeatable,
-    is_timeout,
-    is_worth_repeating,
-    outcome_of,
     wait_after_answer,
+    wait_asked_for,
 )
 
 __all__ = [
     "BACKOFF_FACTOR",
     "BatchRequest",
+    "BatchResult",
     "DEFAULT_HEADERS",
     "INITIAL_DELAY",
     "MAX_RETRIES",
@@ -94,7 +111,10 @@ __all__ = [
     "redact_message",
     "redact_url",
     "request",
+    "run_batch",
     "run_concurrently",
+    "stream",
+    "stream_batch",
     "to_payload",
 ]
 
@@ -112,6 +132,8 @@ logger = logging.getLogger("PermutiveAPI")
 # POST stands first: where one stand-in replaces several verbs, it counts as the one that must not
 # be repeated lightly.
 _VERBS = ("post", "patch", "delete", "get")
+# The pace may change while a call waits for its turn.
+_LONGEST_WAIT_FOR_TURN_SECONDS = 0.5
 # Not those of `requests` itself, which a test may have replaced before this module is imported.
 _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
@@ -264,14 +286,6 @@ def _timeout_seconds() -> float:
 # --- The retry loop --------------------------------------------------------------------------------
 
 
-class _Failure(NamedTuple):
-    """A call that brought no answer. Its text shows no secret."""
-
-    outcome: Outcome
-    text: str
-    timed_out: bool
-
-
 def _with_retry(
     method: Sender,
     url: str,
@@ -311,7 +325,9 @@ def _with_retry(
     PermutiveAPIError
         As for :func:`get`.
     """
-    policy = RetryConfig() if retry is None else retry
+    policy = retry
+    if policy is None:
+        policy = cancellation.once("retry policy", default_policy)
     params: Mapping[str, Any] = kwargs.get("params") or {}
     headers = DEFAULT_HEADERS if headers is None else headers
     require_kind("url", url, str)
@@ -324,14 +340,21 @@ def _with_retry(
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"] = {**params, "k": key}
     kwargs["headers"] = dict(headers)
+    # A stand-in contacts no service, and where time.sleep is one no time passes.
+    paced = sender is not method and _is_pythons_own(time.sleep)
     attempt = 0
     while True:
         attempt += 1
         exhausted = attempt >= policy.max_retries
+        if paced:
+            _await_turn(url, key, last_chance=exhausted and attempt > 1)
+        sent_at = time.monotonic()
         answer = _attempt(sender, url, key, kwargs)
-        if isinstance(answer, _Failure):
-            if exhausted or not _may_repeat(answer, harmless):
-                _raise_failure(answer, attempt, url, harmless)
+        if paced:
+            _tell_pace(url, key, answer, sent_at, policy.initial_delay)
+        if isinstance(answer, Failure):
+            if exhausted or not may_repeat(answer, harmless):
+                raise_failure(answer, attempt, url, harmless)
             seen = answer.text
             wait = backoff_seconds(policy, attempt - 1, random.random())
         elif 200 <= answer.status_code <= 299:
@@ -339,9 +362,12 @@ def _with_retry(
         else:
             now = datetime.now(timezone.utc)
             seen = f"status {answer.status_code}"
-            wait = wait_after_answer(policy, attempt - 1, answer, now, random.random())
-            if exhausted or not _may_wait(answer, wait):
-                _raise_refusal(answer, attempt, wait, url)
+            together = paced and cancellation.current() is not None
+            wait = wait_after_answer(
+                policy, attempt - 1, answer, now, random.random(), together=together
+            )
+            if exhausted or not may_wait(answer, wait):
+                raise_refusal(answer, attempt, wait, url)
         logger.info("Attempt %d failed (%s), next in %.2f s", attempt, seen, wait)
         _pause(wait)
 
@@ -360,63 +386,14 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
 
 def _attempt(
     sender: Sender, url: str, key: str, arguments: Mapping[str, Any]
-) -> requests.Response | _Failure:
+) -> requests.Response | Failure:
     try:
         return sender(url, **arguments)
     except SENDING_ERRORS as error:
         batch = cancellation.current()
         if batch is not None:
             batch.check()  # A stop shuts connections down, which looks like a failure.
-        text = redact_message(redact_secret(str(error) or type(error).__name__, key))
-        return _Failure(outcome_of(error), text, is_timeout(error))
-
-
-def _may_repeat(failure: _Failure, harmless: bool) -> bool:
-    return failure.outcome is Outcome.NOT_SENT or (
-        failure.outcome is Outcome.UNKNOWN and harmless
-    )
-
-
-def _raise_failure(
-    failure: _Failure, attempts: int, url: str, harmless: bool
-) -> NoReturn:
-    if failure.outcome is Outcome.UNWRITABLE:
-        raise PermutiveInvalidRequestError(
-            f"The request cannot be sent: {failure.text}", url=url
-        )
-    message = f"Request failed after {attempts} attempts: {failure.text}"
-    if failure.outcome is Outcome.UNKNOWN and not harmless:
-        message += (
-            ". The outcome is unknown: the service may have processed the request. "
-            "Look before sending it again."
-        )
-    logger.error("%s", message)
-    error_class = (
-        PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
-    )
-    raise error_class(message, url=url)
-
-
-def _may_wait(response: requests.Response, wait: float) -> bool:
-    return is_worth_repeating(response.status_code) and wait <= LONGEST_WAIT_SECONDS
-
-
-def _raise_refusal(
-    response: requests.Response, attempts: int, wait: float, url: str
-) -> NoReturn:
-    reason, note = f"status {response.status_code}", ""
-    if 300 <= response.status_code <= 399:
-        reason += (
-            " (redirects are not followed, since they would carry the key elsewhere)"
-        )
-    elif is_worth_repeating(response.status_code):
-        note = f"Attempts: {attempts}."
-        if wait > LONGEST_WAIT_SECONDS:
-            note += (
-                f" The service asks for a wait of {wait:g} s; a call waits for "
-                f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
-            )
-    raise error_from_response(response, reason, url, note=note)
+        return failure_of(error, key)
 
 
 def _pause(seconds: float) -> None:
@@ -429,6 +406,36 @@ def _pause(seconds: float) -> None:
         time.sleep(seconds)
     else:
         batch.wait(seconds)
+
+
+def _await_turn(url: str, key: str, *, last_chance: bool) -> None:
+    """Wait until the shared pace of the URL's origin and the key lets this call go."""
+    if not pacing.is_on():
+        return
+    pace = pacing.pace_of(transport.origin_of(url), key)
+    if pace is None:
+        return
+    ticket = pace.enter(time.monotonic(), last_chance=last_chance)
+    while wait := pace.wait_seconds(ticket, time.monotonic()):
+        _pause(min(wait, _LONGEST_WAIT_FOR_TURN_SECONDS))
+
+
+def _tell_pace(
+    url: str,
+    key: str,
+    answer: requests.Response | Failure,
+    sent_at: float,
+    patience: float,
+) -> None:
+    """Let everything that goes to the origin with the key learn from an answer."""
+    if isinstance(answer, Failure):
+        return
+    if answer.status_code == 429:
+        asked = wait_asked_for(answer, datetime.now(timezone.utc))
+        origin = transport.origin_of(url)
+        pacing.refused(origin, key, sent_at, time.monotonic(), asked, patience)
+    elif pacing.is_on():
+        pacing.accepted(transport.origin_of(url), key, sent_at, time.monotonic())
 
 
 def _is_pythons_own(function: Any) -> bool:
@@ -445,8 +452,10 @@ def process_batch(
     api_key: str | None,
     max_workers: int | None = None,
     progress_callback: ProgressCallback | None = None,
-) -> tuple[list[requests.Response], Failures]:
-    """Send many requests from a pool of workers.
+    executor: Executor | None = None,
+    journal: str | PathLike[str] | None = None,
+) -> Responses:
+    """Send many requests from a pool of workers, and collect the answers.
 
     Callbacks run in the caller's thread, once a request: its own one first, then the progress
     callback. One that raises is logged and does not stop the batch. Ctrl-C does, within a second:
@@ -460,9 +469,16 @@ def process_batch(
         As for :func:`get`.
     max_workers : int, optional
         The number of workers; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's
-        own number.
+        own number. With an executor, for how many workers requests are kept ready.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request.
+    executor : concurrent.futures.Executor, optional
+        Where the requests run, for instance other processes; it is not shut down. A stop reaches
+        what runs in this process.
+    journal : str or Path, optional
+        A file in which each success is written down as it comes. The same job, started again with
+        it, sends only the rest: what is done counts as completed and is absent from the responses.
+        Of equal requests as many are left out as were done.
 
     Returns
     -------
@@ -474,18 +490,68 @@ def process_batch(
     Raises
     ------
     ValueError
-        If `max_workers` is below 1, or no key is found.
+        If `max_workers` is below 1, no key is found, or the journal is another job's.
     TypeError
-        If `requests` holds something else, `max_workers` is no whole number, or
-        `progress_callback` cannot be called.
+        If `requests` holds something else, or another argument is of a wrong kind.
     """
-    return engine.run_batch(
-        requests,
-        send=request,
-        api_key=api_key,
-        max_workers=max_workers,
-        progress_callback=progress_callback,
-        new_executor=ThreadPoolExecutor,
+    options = BatchOptions(
+        "process_batch", api_key, max_workers, progress_callback, executor, journal
+    )
+    return run_batch(requests, options)
+
+
+def stream_batch(
+    requests: Iterable[BatchRequest],
+    *,
+    api_key: str | None = None,
+    max_workers: int | None = None,
+    progress_callback: ProgressCallback | None = None,
+    executor: Executor | None = None,
+    journal: str | PathLike[str] | None = None,
+) -> Generator[BatchResult[Response], None, None]:
+    """Send requests as they come, and yield what became of each as it completes.
+
+    For more requests than memory holds: `requests` may be any iterable, also an endless generator. It
+    is read in the caller's thread, only as far ahead as the workers need. Arguments have the same
+    meaning as for :func:`process_batch`.
+
+    Yields
+    ------
+    BatchResult
+        In the order of completion. Leaving the loop early stops the rest, as Ctrl-C does; where a
+        variable holds the generator, its ``close()`` does.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As :func:`process_batch` does; for an item of `requests` that is none, when it is reached.
+
+    Examples
+    --------
+    >>> from PermutiveAPI import BatchRequest, stream_batch
+    >>> list(stream_batch([], api_key="your-api-key"))
+    []
+    """
+    options = BatchOptions(
+        "stream_batch", api_key, max_workers, progress_callback, executor, journal
+    )
+    return stream(requests, options, length_of(requests))
+
+
+def run_batch(requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
+    """Run :func:`process_batch` for a helper."""
+    batch = engine.checked_requests(requests)
+    return collected(stream(batch, options, len(batch)), attrgetter("response"))
+
+
+def stream(
+    requests: Iterable[BatchRequest],
+    options: BatchOptions,
+    total: int | None,
+) -> Results:
+    """Run :func:`stream_batch` for a helper; see ``engine.stream``."""
+    return engine.stream(
+        requests, options, total=total, send=request, new_executor=ThreadPoolExecutor
     )
 
 

@@ -66,7 +66,7 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         content = parsed(data) if isinstance(data, (str, Path)) else data
         if issubclass(cls, list):
             return cls(load_json_list(content, cls.__name__))
-        if not isinstance(content, Mapping):
+        if not isinstance(content, (dict, Mapping)):  # dict alone is found faster.
             raise TypeError(
                 "`from_json()` expected a dict, JSON string, or Path, but got "
                 f"{type(content).__name__}"

@@ -53,36 +53,37 @@ _ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?<!\\)(?P=eq)"""
 _BARE = r"[^\s&\"'<>,;)\]}#\\]+"
 _NOT_YET = r"(?!\[REDACTED\])"
 
-_ASSIGNMENT = re.compile(
+# Pattern and flags: compiled, and kept by re, when something is first redacted.
+_ASSIGNMENT = (
     rf"(?P<head>{_NAME_STARTS}{_NAMES}[ \t]*=[ \t]*){_NOT_YET}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}|{_BARE})",
     re.IGNORECASE | re.DOTALL,
 )
 # "%3D" for "=", and "%22:%22" for a JSON member, at any depth of encoding ("%253D"): the value ends
 # at a separator that is encoded just as deep.
-_ENCODED_ASSIGNMENT = re.compile(
+_ENCODED_ASSIGNMENT = (
     rf"(?P<head>{_NAME_STARTS}{_NAMES}(?:%(?:25)*2[27])?(?:%(?:25)*20|\+)*"
     r"%(?P<depth>(?:25)*)3[DA](?:%(?:25)*20|\+)*(?:%(?:25)*2[27])?)"
     rf"{_NOT_YET}(?P<value>(?:(?!%(?P=depth)(?:26|23|22|27|20|0A|0D)){_BARE[:-1]})+)",
     re.IGNORECASE,
 )
-_ENCODED_NAME = re.compile(
+_ENCODED_NAME = (
     rf"(?P<head>(?<![\w.~%-])(?P<name>[\w.~-]*%[\w.~%-]*)=){_NOT_YET}(?P<value>{_BARE})",
     re.IGNORECASE,
 )
-_MEMBER = re.compile(
+_MEMBER = (
     rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_YET}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}"
     r"|\[[^\]]*\]|\{[^{}]*\}"
     r"|(?!null\b|None\b|true\b|True\b|false\b|False\b)[^\s,}\]{\[\"'\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
-_HEADER = re.compile(
+_HEADER = (
     rf"(?P<head>{_NAME_STARTS}(?:{'|'.join(_HEADER_NAMES)})(?:\s*:\s*|[\"']\s*,\s*b?[\"']))"
     rf"{_NOT_YET}(?P<value>[^\s\"',}}][^\r\n\"',}}]*)",
     re.IGNORECASE,
 )
-_USER_INFO = re.compile(r"(?<=://)[^/?#@\s\"'<>]+(?=@)")
+_USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
 
 
 def redact_message(message: str) -> str:
@@ -108,12 +109,9 @@ def redact_message(message: str) -> str:
     'GET /cohorts?k=[REDACTED]&task=42'
     """
     text = str(message)
-    text = _HEADER.sub(_replace_value, text)
-    text = _MEMBER.sub(_replace_value, text)
-    text = _ASSIGNMENT.sub(_replace_value, text)
-    text = _ENCODED_ASSIGNMENT.sub(_replace_value, text)
-    text = _ENCODED_NAME.sub(_replace_encoded_name, text)
-    return _USER_INFO.sub(REDACTED, text)
+    for (pattern, flags), replacement in _REPLACEMENTS:
+        text = re.sub(pattern, replacement, text, flags=flags)
+    return text
 
 
 def redact_url(url: str) -> str:
@@ -189,6 +187,16 @@ def _replace_encoded_name(match: re.Match[str]) -> str:
     if unquote(match["name"]).lower() in _SECRET_NAMES:
         return match["head"] + REDACTED
     return match[0]
+
+
+_REPLACEMENTS = (
+    (_HEADER, _replace_value),
+    (_MEMBER, _replace_value),
+    (_ASSIGNMENT, _replace_value),
+    (_ENCODED_ASSIGNMENT, _replace_value),
+    (_ENCODED_NAME, _replace_encoded_name),
+    (_USER_INFO, REDACTED),
+)
 
 
 def _redact_pair(pair: str) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-import requests
-
 from . import http
-from .arguments import listed, require_kind
-from .batch import Failures, ProgressCallback, ReadingRequest
+from .arguments import iterated, require_kind
+from .batch import BatchOptions, ReadingRequest, Responses
+from .collector import collector_paused
 from .credentials import resolve_api_key
 from .encoding import NotJSONError
 from .errors import PermutiveInvalidResponseError
@@ -22,7 +21,6 @@ R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")
 Built = TypeVar("Built")
 Value = TypeVar("Value")
-BatchResult = tuple[list[requests.Response], Failures]
 
 
 @dataclass(frozen=True)
@@ -115,10 +113,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
         cls,
         items: Iterable[Item],
         call_of: Callable[[Item], Call],
-        api_key: str | None,
-        max_workers: int | None,
-        progress_callback: ProgressCallback | None,
-    ) -> BatchResult:
+        options: BatchOptions,
+    ) -> Responses:
         """Make one call for each object. All are checked before the first one is sent."""
         calls = built_from(cls._plural, items, cls, call_of)
         batch = [
@@ -130,18 +126,13 @@ class Resource(JSONSerializable[dict[str, Any]]):
             )
             for item, call in calls
         ]
-        return http.process_batch(
-            batch,
-            api_key=api_key,
-            max_workers=max_workers,
-            progress_callback=progress_callback,
-        )
+        return http.run_batch(batch, options)
 
 
 def built_from(
     name: str, items: Iterable[Item], kind: type, build: Callable[[Item], Built]
-) -> list[tuple[Item, Built]]:
-    """Check every item of a batch and build something from it, before anything is sent.
+) -> Iterator[tuple[Item, Built]]:
+    """Check the items of a batch and build something from each, as they are asked for.
 
     Parameters
     ----------
@@ -156,7 +147,7 @@ def built_from(
 
     Returns
     -------
-    list of (item, built)
+    iterator of (item, built)
         In the order of the items.
 
     Raises
@@ -166,18 +157,23 @@ def built_from(
     ValueError
         As `build` does. Its text, or its note where the text is a known one, says which item.
     """
-    pairs: list[tuple[Item, Built]] = []
-    for position, item in enumerate(listed(name, items)):
+    return _built(name, iterated(name, items), kind, build)
+
+
+def _built(
+    name: str, items: Iterator[Item], kind: type, build: Callable[[Item], Built]
+) -> Iterator[tuple[Item, Built]]:
+    for position, item in enumerate(items):
         require_kind(f"{name}[{position}]", item, kind)
         try:
-            pairs.append((item, build(item)))
+            built = build(item)
         except NotJSONError as error:
             raise error.below(position).below(name) from None
         except ValueError as error:
             # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
             error.__notes__ = [f"That is {name}[{position}]."]
             raise
-    return pairs
+        yield item, built
 
 
 def read_answer(
@@ -211,10 +207,11 @@ def read_answer(
     if response is None:
         raise ValueError(without_answer)
     try:
-        data = response.json()
-        if isinstance(data, str):  # Models would read JSON inside the text.
-            raise TypeError("expected an object or an array, got a text")
-        return read(data)
+        with collector_paused():
+            data = response.json()
+            if isinstance(data, str):  # Models would read JSON inside the text.
+                raise TypeError("expected an object or an array, got a text")
+            return read(data)
     except PermutiveInvalidResponseError:
         raise
     except (ValueError, TypeError, RecursionError) as error:

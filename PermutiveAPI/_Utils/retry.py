@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,11 @@ INITIAL_DELAY = 1.0
 
 LONGEST_WAIT_SECONDS = 120.0
 _JITTER = 0.25
+_VARIABLES = (
+    settings.RETRY_MAX_RETRIES,
+    settings.RETRY_BACKOFF_FACTOR,
+    settings.RETRY_INITIAL_DELAY_SECONDS,
+)
 _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
 _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
@@ -87,18 +93,13 @@ class RetryConfig:
     """
 
     max_retries: int = field(
-        default_factory=lambda: settings.count(settings.RETRY_MAX_RETRIES)
-        or MAX_RETRIES
+        default_factory=lambda: _max_retries(settings.text(_VARIABLES[0]))
     )
     backoff_factor: float = field(
-        default_factory=lambda: settings.number(
-            settings.RETRY_BACKOFF_FACTOR, BACKOFF_FACTOR, at_least=1.0
-        )
+        default_factory=lambda: _backoff_factor(settings.text(_VARIABLES[1]))
     )
     initial_delay: float = field(
-        default_factory=lambda: settings.number(
-            settings.RETRY_INITIAL_DELAY_SECONDS, INITIAL_DELAY
-        )
+        default_factory=lambda: _initial_delay(settings.text(_VARIABLES[2]))
     )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -107,6 +108,34 @@ class RetryConfig:
             whole = name == "max_retries"
             _require_number(name, value, at_least=_LEAST[name], whole=whole)
         super().__setattr__(name, value)
+
+
+def default_policy() -> RetryConfig:
+    """Return ``RetryConfig()``, made anew only when a variable of the environment has changed.
+
+    The same object serves many calls: it is not for changing, nor for handing out.
+    """
+    return _policy_of(*settings.texts(*_VARIABLES))
+
+
+@lru_cache(maxsize=16)
+def _policy_of(*texts: str | None) -> RetryConfig:
+    most, factor, delay = texts
+    return RetryConfig(
+        _max_retries(most), _backoff_factor(factor), _initial_delay(delay)
+    )
+
+
+def _max_retries(text: str | None) -> int:
+    return settings.parsed_count(_VARIABLES[0], text) or MAX_RETRIES
+
+
+def _backoff_factor(text: str | None) -> float:
+    return settings.parsed_number(_VARIABLES[1], text, BACKOFF_FACTOR, at_least=1.0)
+
+
+def _initial_delay(text: str | None) -> float:
+    return settings.parsed_number(_VARIABLES[2], text, INITIAL_DELAY)
 
 
 class Outcome(enum.Enum):
@@ -158,19 +187,34 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
 
 
 def wait_after_answer(
-    retry: RetryConfig, retries: int, response: Any, now: datetime, jitter: float
+    retry: RetryConfig,
+    retries: int,
+    response: Any,
+    now: datetime,
+    jitter: float,
+    *,
+    together: bool = False,
 ) -> float:
     """Return the wait that the service asks for with 429 or 503, else the policy's own.
 
     The result may be longer than LONGEST_WAIT_SECONDS: then the service asks for more patience
-    than a caller has.
+    than a caller has. With `together` the call is one of many that were refused at the same time: after
+    429 it waits for any part of the policy's time, so that they return one by one, each at its turn.
     """
-    if response.status_code in (429, 503):
-        headers: Any = getattr(response, "headers", None)
-        asked = parse_retry_after(headers.get("Retry-After") if headers else None, now)
-        if asked is not None:
-            return asked
+    asked = wait_asked_for(response, now)
+    if asked is not None:
+        return asked
+    if together and response.status_code == 429:
+        return backoff_seconds(retry, retries, 0.0) * jitter
     return backoff_seconds(retry, retries, jitter)
+
+
+def wait_asked_for(response: Any, now: datetime) -> float | None:
+    """Return the seconds that the service asks for with 429 or 503, or None."""
+    if response.status_code not in (429, 503):
+        return None
+    headers: Any = getattr(response, "headers", None)
+    return parse_retry_after(headers.get("Retry-After") if headers else None, now)
 
 
 def parse_retry_after(value: Any, now: datetime) -> float | None:

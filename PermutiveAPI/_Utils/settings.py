@@ -30,31 +30,53 @@ DEFAULT_TIMEOUT_SECONDS = 10.0
 
 def text(name: str) -> str | None:
     """Return a variable without surrounding spaces; None when it is unset or blank."""
-    value = os.environ.get(name, "").strip()
-    return value or (_dotenv_values().get(name) or "").strip() or None
+    return texts(name)[0]
+
+
+def texts(*names: str) -> tuple[str | None, ...]:
+    """Return several variables, each as :func:`text` does, with one look at ``.env``."""
+    values = [os.environ.get(name, "").strip() for name in names]
+    if not all(values):
+        filled_in = _dotenv_values()
+        if filled_in:
+            values = [
+                value or (filled_in.get(name) or "").strip()
+                for name, value in zip(names, values)
+            ]
+    return tuple(value or None for value in values)
 
 
 def number(name: str, default: float, *, at_least: float = 0.0) -> float:
-    """Return a variable as a positive finite number.
+    """Return a variable as a positive finite number; see :func:`parsed_number`."""
+    return parsed_number(name, text(name), default, at_least=at_least)
+
+
+def count(name: str) -> int | None:
+    """Return a variable as a whole number of at least 1; see :func:`parsed_count`."""
+    return parsed_count(name, text(name))
+
+
+def parsed_number(
+    name: str, value: str | None, default: float, *, at_least: float = 0.0
+) -> float:
+    """Return a variable's text as a positive finite number, None as `default`.
 
     Raises
     ------
     ValueError
         If it is none, or is below `at_least`; the message names the variable.
     """
-    value = text(name)
     return default if value is None else _parse_number(name, value, at_least)
 
 
-def count(name: str) -> int | None:
-    """Return a variable as a whole number of at least 1; None when it is unset.
+def parsed_count(name: str, value: str | None) -> int | None:
+    """Return a variable's text as a whole number of at least 1, None as None.
 
     Raises
     ------
     ValueError
         If it is none; the message names the variable.
     """
-    value = text(name)
     return None if value is None else _parse_count(name, value)
 
 

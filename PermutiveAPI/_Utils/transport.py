@@ -8,28 +8,22 @@ many threads, and in a child process after a fork, which gets a pool of its own.
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import re
-import socket
 import threading
 from collections.abc import Mapping
-from contextlib import ExitStack
 from http.cookiejar import DefaultCookiePolicy
-from types import SimpleNamespace
+from json import JSONEncoder
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
 import requests.utils
-import urllib3.connection
-import urllib3.connectionpool
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from urllib3.util.connection import allowed_gai_family
 
 from . import cancellation, log_redaction, settings
+from .connections import Adapter
 from .errors import PermutiveInvalidRequestError
+from .prepared import prepare
 from .version import package_version
 
 Timeout = float | tuple[float | None, float | None] | None
@@ -61,11 +55,17 @@ def actual_url(url: str) -> str:
     ValueError
         If PERMUTIVE_API_BASE_URL is no origin.
     """
-    origin = settings.base_url()
+    origin = cancellation.once("base URL", settings.base_url)
     if origin is None:
         return url
     meant = _PERMUTIVE_ORIGIN.match(url)
     return url if meant is None else origin + url[meant.end() :]
+
+
+def origin_of(url: str) -> str:
+    """Return a URL's scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def send(
@@ -105,13 +105,8 @@ def send(
         If `json` cannot be written as JSON.
     """
     pool = _current_pool()
-    request = requests.Request(
-        verb,
-        url,
-        headers=_present({**pool.headers, **(headers or {})}),
-        params=params,
-        data=None if json is None else _encoded(json),
-    ).prepare()
+    body = None if json is None else _encoded(json)
+    request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
     environment = _environment_of(pool, request.url or url)
     with log_redaction.active():
         return pool.session.send(
@@ -124,122 +119,15 @@ def send(
         )
 
 
-def _present(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out headers that are None, as requests does."""
-    return {name: value for name, value in headers.items() if value is not None}
-
-
 def _encoded(payload: Any) -> bytes:
     try:
-        return json_module.dumps(payload, allow_nan=False).encode("ascii")
+        return _ENCODER.encode(payload).encode("ascii")
     except (TypeError, ValueError, RecursionError) as error:
         reason = str(error)
     raise PermutiveInvalidRequestError(f"json cannot be written as JSON: {reason}")
 
 
-# --- Connections that a stopped batch can shut down --------------------------------------------
-# The classes are named like urllib3's own, since its messages show the names.
-
-
-class HTTPConnection(urllib3.connection.HTTPConnection):
-    """A connection that the batch it works for can shut down."""
-
-    def connect(self) -> None:
-        """Connect, and tell the batch."""
-        super().connect()
-        cancellation.track(self)
-
-    def _new_conn(self) -> socket.socket:
-        """Connect; for a batch, on a socket that is known before it waits, as urllib3's is not."""
-        if cancellation.current() is None:
-            return super()._new_conn()
-        try:
-            return self._connected_socket()
-        except TimeoutError as error:
-            message = (
-                f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
-            )
-            raise ConnectTimeoutError(self, message) from error
-        except OSError as error:
-            message = f"Failed to establish a new connection: {error}"
-            raise NewConnectionError(self, message) from error
-
-    def _connected_socket(self) -> socket.socket:
-        """Try the host's addresses one after the other, as urllib3's create_connection does."""
-        failure = OSError("the host has no address")
-        addresses = socket.getaddrinfo(
-            self.host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM
-        )
-        for family, kind, protocol, _, address in addresses:
-            self.sock = sock = socket.socket(family, kind, protocol)
-            try:
-                for option in self.socket_options or ():
-                    sock.setsockopt(*option)
-                sock.settimeout(self.timeout)
-                cancellation.track(self)
-                sock.connect(address)
-                return sock
-            except OSError as error:
-                failure = error
-                sock.close()  # Not self.close(), which would forget a proxy's tunnel.
-                self.sock = None
-        raise failure
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, and tell the batch."""
-        cancellation.track(self)
-        super().request(*args, **kwargs)
-
-
-class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
-    """The same over TLS."""
-
-    def connect(self) -> None:
-        """Connect and shake hands; the batch can interrupt both."""
-        with ExitStack() as self._handshake:
-            super().connect()
-
-    def _new_conn(self) -> socket.socket:
-        """Connect; a batch gets a handle of its own, since the handshake takes the socket's away."""
-        sock = super()._new_conn()
-        if cancellation.current() is not None:
-            handle = self._handshake.enter_context(sock.dup())
-            cancellation.track(SimpleNamespace(sock=handle))
-        return sock
-
-
-class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
-    """Connections to one origin; one that comes back is no longer the batch's."""
-
-    ConnectionCls: Any = HTTPConnection
-
-    def _put_conn(self, conn: Any) -> None:
-        cancellation.untrack()
-        super()._put_conn(conn)
-
-
-class HTTPSConnectionPool(
-    HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool
-):
-    """The same over TLS."""
-
-    ConnectionCls: Any = HTTPSConnection
-
-
-_SCHEMES: dict[str, Any] = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}
-
-
-class _Adapter(HTTPAdapter):
-    """requests' own adapter, with connections of the classes above."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _SCHEMES
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _SCHEMES
-        return manager
+_ENCODER = JSONEncoder(allow_nan=False)
 
 
 # --- The pool ----------------------------------------------------------------------------------
@@ -277,7 +165,7 @@ def _new_pool() -> _Pool:
     session.trust_env = False
     # A cookie set for one key's call must not travel with another key's.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(
+    adapter = Adapter(
         pool_connections=_ORIGINS, pool_maxsize=_CONNECTIONS_PER_ORIGIN, max_retries=0
     )
     session.mount("https://", adapter)
@@ -308,7 +196,12 @@ def _environment_of(pool: _Pool, url: str) -> dict[str, Any]:
     proxy settings and matches the host against no_proxy.
     """
     parts = urlsplit(url)
-    key = (parts.scheme, parts.netloc, *map(os.environ.get, _VARIABLES))
+    origin = (parts.scheme, parts.netloc)
+    return cancellation.once(origin, lambda: _environment_now(pool, url, origin))
+
+
+def _environment_now(pool: _Pool, url: str, origin: tuple[str, str]) -> dict[str, Any]:
+    key = (*origin, *map(os.environ.get, _VARIABLES))
     known = pool.environments.get(key)
     if known is None:
         bundles = (os.environ.get(name) for name in _CA_VARIABLES)

@@ -69,7 +69,7 @@ def test_every_python_block_runs_in_order(
     credentials = tmp_path / "workspace.json"
     credentials.write_text(json.dumps(sandbox.credentials()))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
-    namespace: Dict[str, Any] = {"__name__": "readme"}
+    namespace: Dict[str, Any] = {"__name__": "__main__"}
     for number, block in enumerate(blocks("python"), start=1):
         code = with_real_values(block, sandbox)
         exec(compile(code, f"README.md, python block {number}", "exec"), namespace)

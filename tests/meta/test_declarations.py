@@ -18,9 +18,9 @@ from PermutiveAPI._Utils.resource import Resource
 from tests.meta.sources import modules, tree_of
 
 PUBLIC = [
-    getattr(PermutiveAPI, name)
-    for name in PermutiveAPI.__all__
-    if name != "__version__"
+    each
+    for each in (getattr(PermutiveAPI, name) for name in PermutiveAPI.__all__)
+    if isinstance(each, type)
 ]
 MODELS: List[Any] = [
     each
@@ -90,8 +90,10 @@ def test_calls_are_all_there() -> None:
         + [
             "Identity.identify",
             "Identity.batch_identify",
+            "Identity.stream_identify",
             "Segmentation.send",
             "Segmentation.batch_send",
+            "Segmentation.stream_send",
         ]
     )
 
@@ -103,7 +105,9 @@ def test_key_may_be_left_out(name: str) -> None:
     assert parameter.default is None
 
 
-@pytest.mark.parametrize("name", [each for each in CALLS if ".batch_" in each])
+@pytest.mark.parametrize(
+    "name", [each for each in CALLS if ".batch_" in each or ".stream_" in each]
+)
 def test_batches_are_alike(name: str) -> None:
     """Every batch is a classmethod with the same keyword-only arguments."""
     owner, _, method = name.partition(".")

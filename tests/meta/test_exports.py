@@ -36,6 +36,7 @@ OF_5_4_4 = [
 ]
 NEW = [
     "BatchRequest",
+    "BatchResult",
     "PermutiveConflictError",
     "PermutiveConnectionError",
     "PermutiveInvalidRequestError",
@@ -44,6 +45,8 @@ NEW = [
     "Progress",
     "RetryConfig",
     "__version__",
+    "progress_bar",
+    "stream_batch",
 ]
 
 PATHS = {

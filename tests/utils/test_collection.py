@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import copy
+import gc
+import os
 import pickle
+import subprocess
+import sys
+import threading
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -432,3 +437,136 @@ def test_frames_are_offered_by_three_lists() -> None:
     """All lists but WorkspaceList can be shown as a table."""
     offered = [cls for cls, _ in LISTS if hasattr(cls, "to_pd_dataframe")]
     assert offered == [CohortList, SegmentList, ImportList]
+
+
+# --- The garbage collector -------------------------------------------------------------------------
+
+
+class Watched(Cohort):
+    """A cohort that notes whether the collector may run while it is read and written."""
+
+    seen: List[bool] = []
+
+    def __post_init__(self) -> None:
+        """Note it when read, and when asked to refuse."""
+        self.seen.append(gc.isenabled())
+        if self.name == "refuse":
+            raise RuntimeError("refused")
+
+    def to_json(self) -> Dict[str, Any]:
+        """Note it when written."""
+        self.seen.append(gc.isenabled())
+        return super().to_json()
+
+    def __getattribute__(self, name: str) -> Any:
+        """Note it when a column is made."""
+        if name == "description":
+            Watched.seen.append(gc.isenabled())
+        return super().__getattribute__(name)
+
+
+class WatchedList(CohortList):
+    """A list of them."""
+
+    _item_type = Watched
+
+
+@pytest.fixture
+def collector() -> Iterator[List[bool]]:
+    """Turn the collector on again after the test, and give what the items saw of it."""
+    Watched.seen.clear()
+    gc.enable()
+    yield Watched.seen
+    gc.enable()
+
+
+LARGE_JOBS: Dict[str, Callable[[], Any]] = {
+    "from_json": lambda: WatchedList.from_json('[{"name": "c"}]'),
+    "to_json": lambda: WatchedList([Watched("c")]).to_json(),
+    "to_pd_dataframe": lambda: WatchedList([Watched("c")]).to_pd_dataframe(),
+}
+
+
+@pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
+@pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
+def test_collector_rests(
+    collector: List[bool], job: Callable[[], Any], on: bool
+) -> None:
+    """While a list is read or written the collector rests; afterwards it is on or off as before."""
+    if not on:
+        gc.disable()
+    job()
+    assert collector[-1] is False
+    assert gc.isenabled() is on
+
+
+@pytest.mark.parametrize("text", ['[{"name": "refuse"}]', "[5]", "[", "{}"])
+def test_collector_after_an_error(collector: List[bool], text: str) -> None:
+    """A list that cannot be read leaves the collector on."""
+    with pytest.raises((RuntimeError, TypeError)):
+        WatchedList.from_json(text)
+    assert gc.isenabled()
+    with pytest.raises(ValueError):
+        WatchedList([Watched("c", query={"x": float("nan")})]).to_json()
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("first_to_end", [0, 1])
+def test_collector_and_overlapping_threads(
+    collector: List[bool], first_to_end: int
+) -> None:
+    """Whichever of two threads that read lists ends first, the collector is on in the end."""
+    begun = [threading.Event(), threading.Event()]
+    may_end = [threading.Event(), threading.Event()]
+
+    class Slow(Cohort):
+        def __post_init__(self) -> None:
+            number = int(self.name)
+            begun[number].set()
+            assert may_end[number].wait(10)
+
+    class SlowList(ResourceList[Slow]):
+        _item_type = Slow
+
+    threads: List[threading.Thread] = []
+    for number in (0, 1):
+        data = [{"name": str(number)}]
+        threads.append(threading.Thread(target=SlowList.from_json, args=(data,)))
+        threads[number].start()
+        assert begun[number].wait(10)
+        assert not gc.isenabled()
+    for number in (first_to_end, 1 - first_to_end):
+        may_end[number].set()
+        threads[number].join(10)
+    assert gc.isenabled()
+
+
+FORK = """
+import gc, os
+from PermutiveAPI import Cohort, CohortList
+
+class Forking(Cohort):
+    def __post_init__(self):
+        if os.fork() == 0:
+            os._exit(0 if gc.isenabled() else 1)
+        assert os.wait()[1] == 0
+        assert not gc.isenabled()
+
+class ForkingList(CohortList):
+    _item_type = Forking
+
+ForkingList.from_json([{"name": "c"}])
+if os.fork() == 0:
+    os._exit(0 if gc.isenabled() else 1)
+assert os.wait()[1] == 0
+gc.disable()
+if os.fork() == 0:
+    os._exit(1 if gc.isenabled() else 0)
+assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork here.")
+def test_collector_in_a_forked_process() -> None:
+    """A process forked while a list was read collects; one whose parent keeps it off does not."""
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
+import subprocess
+import sys
 from collections import OrderedDict, deque, namedtuple
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -219,6 +221,50 @@ def test_what_json_cannot_hold_alone(value: Any) -> None:
         encoded(value)
     with pytest.raises(ValueError):
         json.dumps({"a": value}, default=json_default, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [
+        ({Colour.RED: float("nan")}, "red"),
+        ({"a": {2: [None, OrderedDict(b=float("nan"))]}}, "a.2[1].b"),
+        (MappingProxyType({"a": MappingModel(b=[float("nan")])}), "a.b[0]"),
+        ({"a": {float("nan"): 1}}, "a.nan"),
+    ],
+    ids=range(4),
+)
+def test_places_below_other_keys_and_mappings(value: Any, place: str) -> None:
+    """The place is said as it would be written, whatever kinds of keys and mappings it goes through."""
+    with pytest.raises(ValueError) as caught:
+        encoded(value)
+    assert str(caught.value).startswith(f"{place}")
+
+
+def test_subclasses_of_classes_that_stand_in_the_table_by_name() -> None:
+    """A subclass of Decimal or UUID is written as these are."""
+
+    class Price(Decimal):
+        pass
+
+    class Key(UUID):
+        pass
+
+    assert encoded([Price("1.25"), Key(int=1)]) == [1.25, str(UUID(int=1))]
+    with pytest.raises(ValueError):
+        encoded(Price("NaN"))
+
+
+def test_importing_the_package_imports_nothing_that_only_some_values_need() -> None:
+    """Neither decimal nor uuid is imported before somebody has a value of theirs."""
+    script = (
+        "import sys, requests\n"
+        "before = set(sys.modules)\n"
+        "import PermutiveAPI\n"
+        "assert not {'decimal', 'uuid'} & (set(sys.modules) - before)\n"
+        "from decimal import Decimal\n"
+        "assert PermutiveAPI.Alias(Decimal('1.5'), 't', 1).to_json()['id'] == 1.5\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_sets_are_written_in_one_order() -> None:

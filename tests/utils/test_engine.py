@@ -9,8 +9,8 @@ from typing import Any, Callable, List, Optional
 import pytest
 
 from PermutiveAPI import BatchRequest, Progress
-from PermutiveAPI._Utils.batch import ReadingRequest
-from PermutiveAPI._Utils.engine import completed, run_batch, run_concurrently
+from PermutiveAPI._Utils.batch import BatchOptions, ReadingRequest, collected
+from PermutiveAPI._Utils.engine import checked_requests, run_concurrently, stream
 
 
 class AtOnce:
@@ -44,52 +44,19 @@ def batch(count: int) -> List[BatchRequest]:
     return [BatchRequest("GET", f"https://h/{number}") for number in range(count)]
 
 
-def run(requests: Any, send: Callable[..., Any], **options: Any) -> Any:
+def run(
+    requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any
+) -> Any:
     """Run a batch on the stand-in."""
-    arguments: Any = {
-        "api_key": "key",
-        "max_workers": None,
-        "progress_callback": None,
-        "new_executor": AtOnce,
-        **options,
-    }
-    return run_batch(requests, send=send, **arguments)
-
-
-def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
-    """Of many items only a few a worker are handed to the executor ahead of time."""
-    taken: List[int] = []
-
-    def items() -> Any:
-        for number in range(100):
-            taken.append(number)
-            yield number
-
-    loop = completed(AtOnce(2), lambda item: item * 2, items(), 2)
-    position, item, future = next(loop)
-    assert (position, item, future.result()) == (0, 0, 0)
-    assert len(taken) <= 8
-    assert sorted(done.result() for _, _, done in loop) == [
-        n * 2 for n in range(1, 100)
-    ]
-
-
-def test_leaving_early_cancels_what_has_not_begun() -> None:
-    """Whoever leaves the loop early has nothing more sent."""
-    release, ran = threading.Event(), []  # type: ignore[var-annotated]
-
-    def call(item: int) -> int:
-        ran.append(item)
-        if item:
-            release.wait(10)
-        return item
-
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        loop: Any = completed(executor, call, range(50), 1)
-        next(loop)
-        loop.close()
-        release.set()
-    assert len(ran) <= 3
+    checked = checked_requests(requests)
+    results = stream(
+        checked,
+        BatchOptions("test", **{"api_key": "key", **options}),
+        total=len(checked),
+        send=send,
+        new_executor=new_executor,
+    )
+    return collected(results, lambda result: result.response)
 
 
 def test_run_concurrently_keeps_the_order() -> None:

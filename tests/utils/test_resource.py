@@ -60,11 +60,11 @@ def test_items_of_a_wrong_kind() -> None:
     """An item of another kind is a TypeError that names the argument and the place."""
     cohort: Any = Cohort("c")
     built = built_from("cohorts", iter([cohort]), Cohort, lambda each: each.name)
-    assert built == [(cohort, "c")]
+    assert list(built) == [(cohort, "c")]
     with pytest.raises(
         TypeError, match=r"cohorts\[1\] must be of type Cohort, got dict"
     ):
-        built_from("cohorts", [cohort, {}], Cohort, lambda each: each)
+        list(built_from("cohorts", [cohort, {}], Cohort, lambda each: each))
     with pytest.raises(TypeError, match="name must be of type str, got int"):
         require_kind("name", 5, str)
 

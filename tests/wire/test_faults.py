@@ -22,6 +22,7 @@ from PermutiveAPI import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
+from PermutiveAPI._Utils import pacing
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
@@ -280,6 +281,7 @@ def test_a_refusal(
     """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret; only 429 and 5xx are repeated."""
     server.default = refusal.step
     for call in ALL_CALLS:
+        pacing.forget_all()  # Each call for itself: after 429 the next one would wait.
         server.seen.clear()
         caplog.clear()
         check_refused(server, caplog, call, refusal)

@@ -115,7 +115,8 @@ def imports_then(step: Step) -> Step:
     return either
 
 
-WAIT = answer(429, headers={"Retry-After": "100"})
+# Not 429, after which the others would not even arrive.
+WAIT = answer(503, headers={"Retry-After": "100"})
 SCENES: Dict[str, Any] = {
     "batch, no answer": ("batch", stall(), WORKERS),
     "batch, half an answer": ("batch", stall_in_body(), WORKERS),

@@ -1,0 +1,94 @@
+"""Attempts that failed: whether to try again, and what to say when giving up.
+
+What a failure means, and how long to wait, is decided in retry.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple, NoReturn
+
+import requests
+
+from .errors import (
+    PermutiveConnectionError,
+    PermutiveInvalidRequestError,
+    PermutiveTimeoutError,
+    error_from_response,
+)
+from .redaction import redact_message, redact_secret
+from .retry import (
+    LONGEST_WAIT_SECONDS,
+    Outcome,
+    is_timeout,
+    is_worth_repeating,
+    outcome_of,
+)
+
+logger = logging.getLogger("PermutiveAPI")
+
+
+class Failure(NamedTuple):
+    """An attempt that brought no answer. Its text shows no secret."""
+
+    outcome: Outcome
+    text: str
+    timed_out: bool
+
+
+def failure_of(error: Exception, key: str) -> Failure:
+    """Return what an exception of an attempt means; `key` is left out of its text."""
+    text = redact_message(redact_secret(str(error) or type(error).__name__, key))
+    return Failure(outcome_of(error), text, is_timeout(error))
+
+
+def may_repeat(failure: Failure, harmless: bool) -> bool:
+    """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
+    return failure.outcome is Outcome.NOT_SENT or (
+        failure.outcome is Outcome.UNKNOWN and harmless
+    )
+
+
+def may_wait(response: requests.Response, wait: float) -> bool:
+    """Tell whether to try again after an answer, when that takes a wait of so many seconds."""
+    return is_worth_repeating(response.status_code) and wait <= LONGEST_WAIT_SECONDS
+
+
+def raise_failure(
+    failure: Failure, attempts: int, url: str, harmless: bool
+) -> NoReturn:
+    """Give up without an answer: log it, and raise the error that says so."""
+    if failure.outcome is Outcome.UNWRITABLE:
+        raise PermutiveInvalidRequestError(
+            f"The request cannot be sent: {failure.text}", url=url
+        )
+    message = f"Request failed after {attempts} attempts: {failure.text}"
+    if failure.outcome is Outcome.UNKNOWN and not harmless:
+        message += (
+            ". The outcome is unknown: the service may have processed the request. "
+            "Look before sending it again."
+        )
+    logger.error("%s", message)
+    error_class = (
+        PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
+    )
+    raise error_class(message, url=url)
+
+
+def raise_refusal(
+    response: requests.Response, attempts: int, wait: float, url: str
+) -> NoReturn:
+    """Give up with an answer: raise the error of its status."""
+    reason, note = f"status {response.status_code}", ""
+    if 300 <= response.status_code <= 399:
+        reason += (
+            " (redirects are not followed, since they would carry the key elsewhere)"
+        )
+    elif is_worth_repeating(response.status_code):
+        note = f"Attempts: {attempts}."
+        if wait > LONGEST_WAIT_SECONDS:
+            note += (
+                f" The service asks for a wait of {wait:g} s; a call waits for "
+                f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
+            )
+    raise error_from_response(response, reason, url, note=note)

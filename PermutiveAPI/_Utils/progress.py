@@ -1,0 +1,128 @@
+"""Progress that people can see: a bar in a terminal or a notebook, else a line every few seconds."""
+
+from __future__ import annotations
+
+import sys
+from time import monotonic
+from typing import Any
+
+from .batch import Progress
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+def progress_bar(description: str = "") -> ProgressBar:
+    """Return a progress callback that people can see.
+
+    In a terminal and in a notebook it is a tqdm bar, if the extra ``progress`` is installed
+    (``pip install "PermutiveAPI[progress]"``). Else, and where the output goes to a file, it is a line
+    every five seconds and one at the end. Both go to ``sys.stderr``.
+
+    Parameters
+    ----------
+    description : str
+        What is being done, for instance "Creating cohorts".
+
+    Returns
+    -------
+    ProgressBar
+        For the argument `progress_callback` of one batch after the other.
+    """
+    return ProgressBar(description)
+
+
+class ProgressBar:
+    """A progress callback that people can see; see :func:`progress_bar`."""
+
+    def __init__(self, description: str = "") -> None:
+        self._description = description
+        self._display: _Bar | _Lines | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show how far the batch has come."""
+        if self._display is None:
+            self._display = _new_display(self._description, progress.total)
+        self._display.show(progress)
+
+    def close(self) -> None:
+        """Leave what was shown last; the engine calls this at the end of a batch."""
+        if self._display is not None:
+            self._display.close()
+            self._display = None
+
+
+class _Bar:
+    """A tqdm bar."""
+
+    def __init__(self, tqdm: Any, description: str, total: int | None) -> None:
+        # Without the thread that tqdm starts to watch its bars: a batch leaves none behind.
+        bar = type(tqdm.__name__, (tqdm,), {"monitor_interval": 0})
+        self._bar = bar(
+            desc=description or None,
+            total=total,
+            unit=" requests",
+            miniters=1,
+            file=sys.stderr,
+        )
+
+    def show(self, progress: Progress) -> None:
+        if progress.errors:
+            self._bar.set_postfix(errors=progress.errors, refresh=False)
+        self._bar.update(progress.completed - self._bar.n)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    """A plain line every few seconds."""
+
+    def __init__(self, description: str) -> None:
+        self._description = description
+        self._last_shown = monotonic()
+        self._unshown: Progress | None = None
+
+    def show(self, progress: Progress) -> None:
+        self._unshown = progress
+        if monotonic() - self._last_shown >= _SECONDS_BETWEEN_LINES:
+            self._print()
+
+    def close(self) -> None:
+        self._print()
+
+    def _print(self) -> None:
+        if self._unshown is not None:
+            line = _line(self._description, self._unshown)
+            print(line, file=sys.stderr, flush=True)
+        self._last_shown = monotonic()
+        self._unshown = None
+
+
+def _new_display(description: str, total: int | None) -> _Bar | _Lines:
+    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            pass
+        else:
+            return _Bar(tqdm, description, total)
+    return _Lines(description)
+
+
+def _line(description: str, progress: Progress) -> str:
+    """Say in words how far a batch has come.
+
+    Examples
+    --------
+    >>> from PermutiveAPI import BatchRequest
+    >>> _line("Creating", Progress(50, 200, 1, BatchRequest("GET", "https://h"), 10.0, 200.0))
+    'Creating: 50 of 200 requests, 1 error, 5.0 a second, 30 s left'
+    """
+    of_total = "" if progress.total is None else f" of {progress.total}"
+    parts = [f"{progress.completed}{of_total} requests"]
+    parts.append(f"{progress.errors} error{'' if progress.errors == 1 else 's'}")
+    if progress.requests_per_second is not None:
+        parts.append(f"{progress.requests_per_second:.1f} a second")
+    if progress.remaining_seconds is not None:
+        parts.append(f"{progress.remaining_seconds:.0f} s left")
+    return (f"{description}: " if description else "") + ", ".join(parts)

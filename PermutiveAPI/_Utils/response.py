@@ -1,0 +1,91 @@
+"""An answer as requests gives it, kept small.
+
+A batch keeps every answer. What most callers never look at (headers, cookies, the request) stays as
+it arrived, and becomes requests' own objects when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from email.message import Message
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import requests
+from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
+from requests.structures import CaseInsensitiveDict
+from requests.utils import get_encoding_from_headers
+
+from .prepared import Pairs, assemble
+
+
+class WholeAnswer(NamedTuple):
+    """What a service answered, read to its end."""
+
+    status: int
+    reason: str | None
+    headers: Pairs
+    body: bytes
+
+
+class CompactResponse(requests.Response):
+    """A response whose body was read, and whose connection went back to its pool.
+
+    Parameters
+    ----------
+    answer : WholeAnswer
+        What came.
+    request : requests.PreparedRequest
+        What was sent; `request` is an equal one, made when it is first asked for.
+    """
+
+    def __init__(self, answer: WholeAnswer, request: requests.PreparedRequest) -> None:
+        # Not super().__init__(), which makes headers and cookies at once.
+        self._content = answer.body
+        self._content_consumed = True
+        self._next = None
+        self.status_code = answer.status
+        self.reason = answer.reason or ""
+        self.url = request.url or ""
+        self.raw = None
+        self.history = []
+        self._received = _shared(answer.headers)
+        self._sent = (
+            request.method,
+            _shared(tuple(request.headers.items())),
+            request.body,
+        )
+
+    # Of the base class's attributes, these are made late; what is set later stands instead.
+    headers: Any = cached_property(lambda self: _headers(self._received))
+    encoding: Any = cached_property(
+        lambda self: get_encoding_from_headers(self.headers)
+    )
+    cookies: Any = cached_property(lambda self: _cookies(self._received, self.request))
+    request: Any = cached_property(lambda self: self._take_request())
+
+    def _take_request(self) -> requests.PreparedRequest:
+        """Return the request, and keep nothing of it beside: an error replaces it by one without key."""
+        verb, headers, body = self.__dict__.pop("_sent")
+        return assemble(verb, self.url, CaseInsensitiveDict(headers), body)
+
+
+@lru_cache(maxsize=256)
+def _shared(pairs: Pairs) -> Pairs:
+    """Return the same object for the same headers, which repeat from one call to the next."""
+    return pairs
+
+
+def _headers(received: Pairs) -> CaseInsensitiveDict[str]:
+    headers = CaseInsensitiveDict[str]()
+    for name, value in received:
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _cookies(received: Pairs, request: requests.PreparedRequest) -> RequestsCookieJar:
+    message = Message()
+    for name, value in received:
+        message[name] = value
+    jar: Any = RequestsCookieJar()
+    jar.extract_cookies(MockResponse(message), MockRequest(request))
+    return jar
