@@ -7,6 +7,7 @@ stands in workers.py.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from collections.abc import (
     Callable,
@@ -92,6 +93,9 @@ def stream(
     borrowed = options.executor
     if borrowed is not None and not hasattr(borrowed, "submit"):
         raise TypeError(f"executor must have submit(), got {borrowed!r}.")
+    journal: Any = options.journal
+    if not isinstance(journal, (str, os.PathLike, type(None))):
+        raise TypeError(f"journal must be a path, got {journal!r}.")
     items = iterated("requests", requests)
     if total == 0:
         return _nothing()

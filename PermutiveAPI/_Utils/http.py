@@ -347,7 +347,7 @@ def _with_retry(
         attempt += 1
         exhausted = attempt >= policy.max_retries
         if paced:
-            _await_turn(url, key, last_chance=exhausted and attempt > 1)
+            _await_turn(url, key, again=attempt > 1, last_chance=exhausted)
         sent_at = time.monotonic()
         answer = _attempt(sender, url, key, kwargs)
         if paced:
@@ -408,14 +408,14 @@ def _pause(seconds: float) -> None:
         batch.wait(seconds)
 
 
-def _await_turn(url: str, key: str, *, last_chance: bool) -> None:
-    """Wait until the shared pace of the URL's origin and the key lets this call go."""
+def _await_turn(url: str, key: str, *, again: bool, last_chance: bool) -> None:
+    """Wait until the shared pace of the URL's origin and the key lets this attempt go."""
     if not pacing.is_on():
         return
     pace = pacing.pace_of(transport.origin_of(url), key)
-    if pace is None:
+    if pace is None or (again and pace.is_mine_alone(time.monotonic())):
         return
-    ticket = pace.enter(time.monotonic(), last_chance=last_chance)
+    ticket = pace.enter(time.monotonic(), last_chance=again and last_chance)
     while wait := pace.wait_seconds(ticket, time.monotonic()):
         _pause(min(wait, _LONGEST_WAIT_FOR_TURN_SECONDS))
 

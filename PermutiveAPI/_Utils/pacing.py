@@ -46,6 +46,9 @@ _TICKS_BEFORE_LAST_CHANCE = 3.0
 # A caller has no more patience than this either; see LONGEST_WAIT_SECONDS of retry.py.
 _LONGEST_BLOCK_SECONDS = 120.0
 
+# For how long a thread is no longer alone after another one has sent something, too.
+_COMPANY_SECONDS = 5.0
+
 _SHORTEST_LOOK_SECONDS = 0.01
 _FORGOTTEN_AFTER_SECONDS = 60.0
 _MOST_PACES = 256
@@ -90,6 +93,8 @@ class Pace:
         self._accepted = 0
         self._under_load = 0
         self._empty_periods = 0
+        self._last_caller: int | None = None
+        self._company_until = -math.inf
 
     @property
     def rate(self) -> float:
@@ -108,9 +113,19 @@ class Pace:
             with an empty stretch before it, and not as the probe right after a refusal.
         """
         with self._lock:
+            self._note_caller(now)
             self._advance(now)
             self._last_turn = max(self._tick, self._last_turn + 1)
             return Ticket(self._last_turn, last_chance)
+
+    def is_mine_alone(self, now: float) -> bool:
+        """Tell whether only the calling thread was under this pace lately.
+
+        Then nobody is to be waited for: after a refusal, the wait of the call's own policy is enough.
+        """
+        with self._lock:
+            self._note_caller(now)
+            return now > self._company_until
 
     def wait_seconds(self, ticket: Ticket, now: float) -> float:
         """Return 0.0 when the request is to be sent now, else after how long to ask again.
@@ -162,6 +177,7 @@ class Pace:
             For how many seconds the service wants nothing more, from anybody; at most 120 count.
         """
         with self._lock:
+            self._note_caller(now)
             self._advance(now)
             block = min(max(retry_after or 0.0, 0.0), _LONGEST_BLOCK_SECONDS)
             self._blocked_until = max(self._blocked_until, now + block)
@@ -190,6 +206,12 @@ class Pace:
         return (
             now - quiet_since > _FORGOTTEN_AFTER_SECONDS or self._rate >= _HIGHEST_RATE
         )
+
+    def _note_caller(self, now: float) -> None:
+        caller = threading.get_ident()
+        if self._last_caller not in (None, caller):
+            self._company_until = now + _COMPANY_SECONDS
+        self._last_caller = caller
 
     def _advance(self, now: float) -> None:
         begin = max(self._ticked_at, min(self._blocked_until, now))

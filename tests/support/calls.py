@@ -480,8 +480,8 @@ def _request(method: str, **arguments: Any) -> Callable[..., Any]:
 
 
 def _batch_of(method: str, **arguments: Any) -> Callable[..., Any]:
-    return lambda api_key: http.process_batch(
-        [BatchRequest(method, _URL, **arguments)], api_key=api_key, max_workers=None
+    return lambda **options: http.process_batch(
+        [BatchRequest(method, _URL, **arguments)], max_workers=None, **options
     )
 
 

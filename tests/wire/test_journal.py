@@ -1,0 +1,422 @@
+"""A journal: the same job, started again, sends only what is not done; no other job may use it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+
+from PermutiveAPI import (
+    BatchRequest,
+    Identity,
+    PermutiveBadRequestError,
+    PermutiveInvalidRequestError,
+    Progress,
+    Segmentation,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import (
+    ALL_CALLS,
+    KEY,
+    SEGMENTED,
+    WireCall,
+    every,
+    identity,
+    segmentation,
+)
+from tests.support.scripted import Connection, ScriptedServer, answer, stall
+
+URL = "https://api.permutive.app/v9/things"
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """Where the journal is kept."""
+    return tmp_path / "job.journal"
+
+
+def things(count: int) -> List[BatchRequest]:
+    """Make numbered requests with something in them that nobody else may read."""
+    return [
+        BatchRequest("POST", f"{URL}/{number}", json={"user_id": f"reader-{number}"})
+        for number in range(count)
+    ]
+
+
+def run(requests: Any, journal: Any, key: str = KEY) -> Any:
+    """Run a job."""
+    return http.process_batch(requests, api_key=key, journal=journal)
+
+
+def numbers(server: ScriptedServer) -> List[int]:
+    """Return the numbers of the requests that arrived, in order."""
+    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.seen)
+
+
+def refusing(*names: str) -> Callable[[Connection], bool]:
+    """Refuse requests whose path ends with one of these names."""
+
+    def step(connection: Connection) -> bool:
+        assert connection.request is not None
+        refused = connection.request.path.rpartition("/")[2] in names
+        return answer(400 if refused else 200, {})(connection)
+
+    return step
+
+
+# --- Starting again ------------------------------------------------------------------------------
+
+
+@every([call for call in ALL_CALLS if call.batch])
+def test_every_batch_helper_resumes(
+    server: ScriptedServer, journal: Path, call: WireCall
+) -> None:
+    """What failed is sent again; what succeeded is not, and is absent from the results."""
+    server.script = [answer(400)]
+    server.default = answer(call.status, call.answer)
+    _, failures = call.make(api_key=KEY, journal=journal)
+    assert len(failures) == 1 and len(server.seen) == 1
+    results, failures = call.make(api_key=KEY, journal=journal)
+    assert (len(results), failures, len(server.seen)) == (1, [], 2)
+    results, failures = call.make(api_key=KEY, journal=journal)
+    assert (len(results), failures, len(server.seen)) == (0, [], 2)
+
+
+def _identities(**options: Any) -> Any:
+    return Identity.stream_identify(iter([identity()]), api_key=KEY, **options)
+
+
+def _segmentations(**options: Any) -> Any:
+    return Segmentation.stream_send(iter([segmentation()]), api_key=KEY, **options)
+
+
+def _requests(**options: Any) -> Any:
+    return stream_batch(iter(things(1)), api_key=KEY, **options)
+
+
+@pytest.mark.parametrize("stream", [_identities, _segmentations, _requests])
+def test_every_stream_helper_resumes(
+    server: ScriptedServer, journal: Path, stream: Callable[..., Any]
+) -> None:
+    """What failed is sent again; what succeeded is not, and is absent from the results."""
+    server.script = [answer(400)]
+    server.default = answer(200, SEGMENTED)
+    [failed] = stream(journal=journal)
+    assert isinstance(failed.error, PermutiveBadRequestError)
+    [done] = stream(journal=journal)
+    assert (done.index, done.error) == (0, None)
+    assert list(stream(journal=journal)) == []
+    assert len(server.seen) == 2
+
+
+def test_an_answer_that_cannot_be_read_is_no_success(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """A segmentation whose answer made no sense is asked again."""
+    server.script = [answer(200, b"<html>")]
+    server.default = answer(200, SEGMENTED)
+    [unreadable] = _segmentations(journal=journal)
+    assert isinstance(unreadable.error, ValueError)
+    [done] = _segmentations(journal=journal)
+    assert done.value == SEGMENTED
+
+
+def test_the_rest_keeps_its_numbers_and_counts_as_completed(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """Results are numbered as in the job; progress counts what was done before."""
+    server.default = refusing("1", "3")
+    _, errors = run(things(5), journal)
+    assert len(errors) == 2
+    server.seen.clear()
+    server.default = refusing()
+    heard: List[Progress] = []
+    responses, errors = http.process_batch(
+        things(5), api_key=KEY, journal=journal, progress_callback=heard.append
+    )
+    assert [one.url.partition("?")[0][-1] for one in responses] == ["1", "3"]
+    assert (errors, numbers(server)) == ([], [1, 3])
+    assert sorted(each.completed for each in heard) == [1, 2, 3, 4, 5]
+    assert {each.total for each in heard} == {5}
+    assert heard[-1].errors == 0
+
+
+def test_a_stream_keeps_the_numbers_of_the_job(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """A result's index is its position in the whole job, also when others are skipped."""
+    server.default = refusing("1", "3")
+    list(stream_batch(things(5), api_key=KEY, journal=journal))
+    server.default = refusing()
+    results = list(stream_batch(things(5), api_key=KEY, journal=journal))
+    assert sorted(result.index for result in results) == [1, 3]
+
+
+def test_equal_requests_count_by_occurrence(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """Of three equal requests of which two succeeded, one is left."""
+    server.script = [answer(200), answer(400), answer(200)]
+    equal = [things(1)[0]] * 3
+    assert len(run(equal, journal)[1]) == 1
+    assert len(run(equal, journal)[0]) == 1
+    assert run(equal, journal) == ([], [])
+    assert len(run(equal + equal[:1], journal)[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BatchRequest("PATCH", f"{URL}/0", json={"user_id": "reader-0"}),
+        BatchRequest("POST", f"{URL}/00", json={"user_id": "reader-0"}),
+        BatchRequest("POST", f"{URL}/0", json={"user_id": "reader-1"}),
+        BatchRequest("POST", f"{URL}/0", {"a": "b"}, {"user_id": "reader-0"}),
+        BatchRequest("POST", f"{URL}/0"),
+    ],
+    ids=["verb", "URL", "body", "parameters", "no body"],
+)
+def test_another_request_is_not_done(
+    server: ScriptedServer, journal: Path, other: BatchRequest
+) -> None:
+    """Requests are equal when verb, URL, parameters and body are."""
+    run(things(1), journal)
+    run([other], journal)
+    assert len(server.seen) == 2
+
+
+def test_what_cannot_be_sent_fails_alone(server: ScriptedServer, journal: Path) -> None:
+    """A body that is no JSON is a failure of its request, with a journal as without."""
+    batch = [BatchRequest("POST", URL, json={"a": object()}), *things(2)]
+    responses, [(request, error)] = run(batch, journal)
+    assert request is batch[0] and isinstance(error, PermutiveInvalidRequestError)
+    assert len(responses) == 2
+
+
+def test_an_empty_job_leaves_no_file(server: ScriptedServer, journal: Path) -> None:
+    """Nothing to do, nothing to write down."""
+    assert run([], journal) == ([], [])
+    assert list(stream_batch(iter([]), api_key=KEY, journal=journal)) == []
+    assert not journal.exists()
+
+
+def test_missing_folders_are_made(server: ScriptedServer, tmp_path: Path) -> None:
+    """As for every file that the library writes."""
+    journal = tmp_path / "jobs" / "today" / "job.journal"
+    run(things(1), journal)
+    assert journal.exists()
+
+
+def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
+    """The file holds no body, no id, no path and no key."""
+    run(things(3), journal)
+    content = journal.read_text()
+    head, *lines = content.splitlines()
+    assert not any(
+        secret in content for secret in (KEY, "reader", "user_id", "things", "POST")
+    )
+    assert set(json.loads(head)) == {"journal", "helper", "origin", "key"}
+    assert len(set(lines)) == 3
+    assert all(len(line) == 32 and int(line, 16) >= 0 for line in lines)
+
+
+def test_digests_are_worth_nothing_without_the_key(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Whoever guesses an id cannot look it up in a journal of another key."""
+    run(things(1), tmp_path / "one", KEY)
+    run(things(1), tmp_path / "other", "another-key-0001")
+    one, other = ((tmp_path / name).read_text().split() for name in ("one", "other"))
+    assert not set(one[-1:]) & set(other)
+
+
+# --- After a crash -------------------------------------------------------------------------------
+
+
+def test_a_torn_last_line_is_mended(server: ScriptedServer, journal: Path) -> None:
+    """A line that a crash cut off counts for nothing, and does not spoil the next one."""
+    server.default = refusing("2")
+    run(things(3), journal)
+    whole = journal.read_text()
+    journal.write_text(whole[:-5])
+    server.seen.clear()
+    server.default = refusing()
+    run(things(3), journal)
+    assert len(server.seen) == 2 and 2 in numbers(server)
+    assert run(things(3), journal) == ([], [])
+    assert len(journal.read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("length", [0, 1, 20])
+def test_a_torn_first_line_is_begun_again(
+    server: ScriptedServer, journal: Path, length: int
+) -> None:
+    """A crash while the file was begun leaves nothing done."""
+    run(things(1), journal)
+    whole = journal.read_text()
+    journal.write_text(whole[:length])
+    run(things(1), journal)
+    assert journal.read_text() == whole
+    assert len(server.seen) == 2
+
+
+JOB = """
+import sys
+from PermutiveAPI import BatchRequest, stream_batch
+
+requests = (
+    BatchRequest("POST", f"{sys.argv[1]}/{number}", json={"user_id": f"reader-{number}"})
+    for number in range(30)
+)
+for result in stream_batch(requests, api_key=sys.argv[2], journal=sys.argv[3], max_workers=3):
+    print(result.index, flush=True)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_job_that_was_ended_goes_on(
+    server: ScriptedServer, journal: Path, how: signal.Signals
+) -> None:
+    """After a crash and after Ctrl-C, what had completed is not sent again, and all the rest is."""
+    server.script = [answer(200) for _ in range(10)]
+    server.default = stall()
+    with subprocess.Popen(
+        [sys.executable, "-c", JOB, URL, KEY, str(journal)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        told = {int(child.stdout.readline()) for _ in range(10)}
+        assert server.wait_for(lambda: len(server.seen) == 13)
+        child.send_signal(how)
+    server.default = answer(200)
+    results = list(stream_batch(things(30), api_key=KEY, journal=journal))
+    assert {result.index for result in results} == set(range(30)) - told
+    times = Counter(numbers(server))
+    assert set(times) == set(range(30))
+    assert {number for number, count in times.items() if count > 1}.isdisjoint(told)
+
+
+def test_leaving_early_records_what_had_completed(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """A stream that is left, and one whose iterable fails, resume where they were."""
+    server.script = [stall(), answer(200), answer(200)]
+    server.default = stall()
+    stream = stream_batch(things(9), api_key=KEY, journal=journal, max_workers=2)
+    next(stream)
+    # One worker stalls, the other has completed two requests and stalls with its third.
+    assert server.wait_for(lambda: len(server.seen) == 4)
+    stream.close()
+    assert len(journal.read_text().splitlines()) == 3
+    server.default = answer(200)
+
+    def failing() -> Iterator[BatchRequest]:
+        yield from things(9)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(stream_batch(failing(), api_key=KEY, journal=journal, max_workers=2))
+    list(stream_batch(things(9), api_key=KEY, journal=journal))
+    done = Counter(journal.read_text().splitlines()[1:])
+    assert len(done) == 9 and set(done.values()) == {1}
+
+
+# --- Not for this job ----------------------------------------------------------------------------
+
+FOREIGN: Dict[str, bytes] = {
+    "a text": b"Dear diary\n",
+    "a text of one line": b"Dear diary",
+    "a list": b"[1, 2]\n",
+    "an object": b'{"name": "Readers"}\n',
+    "bytes": bytes(range(128, 256)),
+    "an empty line": b"\n",
+    "numbers": b"12\n13\n",
+}
+
+
+def assert_refused(
+    server: ScriptedServer, journal: Path, call: Callable[[], Any], words: str
+) -> None:
+    """Assert that a journal is refused in words, untouched, before anything is sent."""
+    before = journal.read_bytes()
+    arrived = len(server.seen)
+    with pytest.raises(ValueError, match=words) as caught:
+        call()
+    assert str(journal) in str(caught.value)
+    assert KEY not in str(caught.value)
+    assert journal.read_bytes() == before
+    assert len(server.seen) == arrived
+
+
+@pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
+def test_a_file_that_is_no_journal(
+    server: ScriptedServer, journal: Path, content: bytes
+) -> None:
+    """Another file is not written to."""
+    journal.write_bytes(content)
+    assert_refused(server, journal, lambda: run(things(1), journal), "is no journal")
+
+
+@pytest.mark.parametrize("line", ["", "x" * 32, "ab" * 15, "AB" * 16])
+def test_a_damaged_journal(server: ScriptedServer, journal: Path, line: str) -> None:
+    """Nothing is guessed from a journal that somebody edited; the message names the line."""
+    run(things(2), journal)
+    head, first, second = journal.read_text().splitlines()
+    journal.write_text("\n".join([head, first, line, second, ""]))
+    assert_refused(server, journal, lambda: run(things(2), journal), "line 3")
+
+
+def test_a_journal_of_another_job(
+    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another helper, key, or service: each is refused and named."""
+    run(things(1), journal)
+    refused = assert_refused
+    refused(server, journal, lambda: _identities(journal=journal).__next__(), "helper")
+    refused(
+        server, journal, lambda: run(things(1), journal, "another-key"), "another key"
+    )
+    with ScriptedServer() as other:
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
+        refused(other, journal, lambda: run(things(1), journal), "another origin")
+    assert not other.seen
+
+
+def test_a_newer_format(server: ScriptedServer, journal: Path) -> None:
+    """A journal that a later release may write is not misread."""
+    run(things(1), journal)
+    journal.write_text(journal.read_text().replace("PermutiveAPI 1", "PermutiveAPI 2"))
+    assert_refused(server, journal, lambda: run(things(1), journal), "another journal")
+
+
+def test_two_jobs_at_once(server: ScriptedServer, journal: Path) -> None:
+    """A journal in use is refused, and free again when its job has ended."""
+    endless = (things(1)[0] for _ in itertools.count())
+    stream = stream_batch(endless, api_key=KEY, journal=journal, max_workers=1)
+    next(stream)
+    with pytest.raises(ValueError, match="in use by another job"):
+        next(stream_batch(things(1), api_key=KEY, journal=journal))
+    stream.close()
+    assert len(list(stream_batch(things(9), api_key=KEY, journal=journal))) == 9 - 1
+
+
+def test_a_journal_that_cannot_be_written(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A folder in its place is told before anything is sent, and no thread is left."""
+    with pytest.raises(OSError):
+        run(things(2), tmp_path)
+    assert server.seen == []
+    assert not [one for one in threading.enumerate() if "Executor" in one.name]
+    assert os.listdir(tmp_path) == []

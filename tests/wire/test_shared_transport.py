@@ -1,0 +1,101 @@
+"""Many threads on one transport: each gets its own answer."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, List
+
+from PermutiveAPI import BatchRequest, RetryConfig
+from PermutiveAPI._Utils import http
+from tests.support.calls import KEY
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Seen,
+    answer,
+    hang_up,
+    reset,
+    respond,
+    then_hang_up,
+)
+
+URL = "https://api.permutive.app/v9/things"
+THREADS = 32
+ROUNDS = 25
+PATIENT = RetryConfig(max_retries=50, backoff_factor=1, initial_delay=0)
+
+
+def echo(seen: Seen) -> Any:
+    """Answer what was asked for."""
+    return {"path": seen.path, "body": seen.body.decode(), "query": seen.query["n"]}
+
+
+class Unreliable:
+    """Answers with an echo, but now and then with trouble."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def __call__(self, connection: Connection) -> bool:
+        with self._lock:
+            self._count += 1
+            number = self._count
+        if number % 17 == 0:
+            return reset()(connection)
+        if number % 19 == 0:
+            return hang_up()(connection)
+        if number % 23 == 0:
+            return answer(503)(connection)
+        if number % 5 == 0:
+            return then_hang_up(respond(echo))(connection)
+        return respond(echo)(connection)
+
+
+def test_thirty_two_threads_never_get_each_others_answers(
+    server: ScriptedServer,
+) -> None:
+    """Single calls and batches of 32 threads, over connections that break, each get their own answer."""
+    server.default = Unreliable()
+    wrong: List[Any] = []
+
+    def check(name: str, verb: str, response: Any) -> None:
+        data = response.json()
+        body = "" if verb in ("GET", "DELETE") else f'{{"name": "{name}"}}'
+        wanted = {"path": f"/v9/things/{name}", "body": body, "query": [name]}
+        if data != wanted:
+            wrong.append((data, wanted))
+
+    def work(thread: int) -> None:
+        try:
+            for turn in range(ROUNDS):
+                name = f"{thread}-{turn}"
+                verb = ("GET", "PATCH", "DELETE")[turn % 3]
+                body = {"name": name} if verb == "PATCH" else None
+                url, params = f"{URL}/{name}", {"n": name}
+                check(
+                    name,
+                    verb,
+                    http.request(
+                        verb, KEY, url, params=params, json=body, retry=PATIENT
+                    ),
+                )
+            names = [f"{thread}-batch-{number}" for number in range(10)]
+            batch = [
+                BatchRequest("GET", f"{URL}/{name}", {"n": name}, retry=PATIENT)
+                for name in names
+            ]
+            responses, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
+            wrong.extend(errors)
+            for name, response in zip(names, responses):
+                check(name, "GET", response)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert len(server.seen) >= THREADS * (ROUNDS + 10)
