@@ -19,9 +19,12 @@ Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]
 Body = bytes | str | None
 
-# A URL that requests would leave as it is: nothing to quote, no "." or ".." in its path.
+# A URL that requests would leave as it is: nothing to quote, no "." or ".." in its path, and no port
+# that is none.
 _PLAIN_URL = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(?::[0-9]+)?(?:/(?!\.)[A-Za-z0-9._~-]*)+", re.ASCII
+    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
+    r"(?:/(?!\.)[A-Za-z0-9._~-]*)+",
+    re.ASCII,
 )
 
 
@@ -53,7 +56,10 @@ def prepare(
         prepared_headers["Content-Length"] = str(len(body))
     elif verb != "GET":
         prepared_headers["Content-Length"] = "0"
-    return assemble(verb, _prepared_url(url, params or {}), prepared_headers, body)
+    request = assemble(verb, _prepared_url(url, params or {}), prepared_headers, body)
+    if "@" in url:  # Before the host: a user and a password.
+        request.prepare_auth(None, request.url or "")
+    return request
 
 
 def assemble(

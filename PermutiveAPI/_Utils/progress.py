@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic
 from typing import Any
 
 from .batch import Progress
@@ -79,12 +78,13 @@ class _Lines:
 
     def __init__(self, description: str) -> None:
         self._description = description
-        self._last_shown = monotonic()
+        self._next_at = _SECONDS_BETWEEN_LINES
         self._unshown: Progress | None = None
 
     def show(self, progress: Progress) -> None:
         self._unshown = progress
-        if monotonic() - self._last_shown >= _SECONDS_BETWEEN_LINES:
+        if progress.elapsed_seconds >= self._next_at:
+            self._next_at = progress.elapsed_seconds + _SECONDS_BETWEEN_LINES
             self._print()
 
     def close(self) -> None:
@@ -94,7 +94,6 @@ class _Lines:
         if self._unshown is not None:
             line = _line(self._description, self._unshown)
             print(line, file=sys.stderr, flush=True)
-        self._last_shown = monotonic()
         self._unshown = None
 
 

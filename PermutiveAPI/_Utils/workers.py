@@ -6,6 +6,7 @@ of the caller's runs calls on.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
@@ -153,7 +154,7 @@ def completed(
                     exhausted = True
                     break
                 position, item = upcoming
-                future = executor.submit(call, item)
+                future = _submitted(executor, call, item)
                 pending[position] = (item, future)
                 future.add_done_callback(_announcer(arrived, position))
                 if not arrived.empty() and monotonic() > patience:
@@ -166,6 +167,22 @@ def completed(
     finally:
         for _, future in pending.values():
             future.cancel()
+
+
+def _submitted(
+    executor: AnyExecutor, call: Callable[[Item], Result], item: Item
+) -> Future[Result]:
+    """Start a call; of an item that cannot travel to another process, return the failure."""
+    try:
+        return executor.submit(call, item)
+    except Exception:
+        try:
+            pickle.dumps(item)
+        except Exception as error:
+            failed: Future[Result] = Future()
+            failed.set_exception(error)
+            return failed
+        raise
 
 
 def _announcer(

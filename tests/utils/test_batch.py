@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -122,3 +122,28 @@ def test_items_that_are_no_list(items: Any) -> None:
         http.process_batch(items, api_key="k", max_workers=1)
     with pytest.raises(TypeError, match="ids must be a list"):
         PermutiveAPI.Import.batch_get_by_id(items, api_key="k")
+
+
+@pytest.mark.parametrize(
+    ("completed", "total", "per_thousand", "rate", "remaining"),
+    [
+        (50, 200, 200.0, 5.0, 30.0),
+        (200, 200, 200.0, 5.0, 0.0),
+        (50, None, 200.0, 5.0, None),
+        (3, 9, None, None, None),
+        (3, 9, 0.0, None, 0.0),
+    ],
+)
+def test_what_a_dashboard_needs(
+    completed: int,
+    total: Optional[int],
+    per_thousand: Optional[float],
+    rate: Optional[float],
+    remaining: Optional[float],
+) -> None:
+    """Rate and remaining time follow from the pace; None where it, or the total, is unknown."""
+    progress = Progress(
+        completed, total, 0, BatchRequest("GET", "https://h"), 10.0, per_thousand
+    )
+    assert progress.requests_per_second == rate
+    assert progress.remaining_seconds == remaining

@@ -375,3 +375,15 @@ def test_every_turn_comes(history: List[Tuple[bool, float]], last_chance: bool) 
     ahead = len(history) + 6
     turn = turn_of(pace, pace.enter(now, last_chance=last_chance), now)
     assert turn <= now + 3.0 + ahead / pace.rate
+
+
+def test_alone_until_another_thread_comes() -> None:
+    """A caller is alone under a pace unless another thread was seen there in the last five seconds."""
+    pace = refused_pace(now=0.0)
+    assert pace.is_mine_alone(0.1)
+    other = threading.Thread(target=lambda: pace.enter(1.0))
+    other.start()
+    other.join()
+    assert not pace.is_mine_alone(2.0)
+    assert not pace.is_mine_alone(6.9)
+    assert pace.is_mine_alone(7.1)

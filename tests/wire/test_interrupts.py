@@ -37,7 +37,7 @@ WORKERS = 4
 LIMIT_SECONDS = 2.0
 
 SCRIPT = """
-import json, signal, sys, threading
+import itertools, json, signal, sys, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from PermutiveAPI import *
 from PermutiveAPI._Utils import http
@@ -50,6 +50,12 @@ calls = {
     ),
     "single": lambda: Cohort.list(api_key="key-0001"),
     "details": lambda: Import.list(api_key="key-0001", include_details=True),
+    "stream": lambda: list(stream_batch(iter(batch), api_key="key-0001", max_workers=4)),
+    "identities": lambda: list(
+        Identity.stream_identify(
+            (Identity(f"u-{n}", [Alias("a", "email", 1)]) for n in itertools.count()), api_key="key-0001", max_workers=4
+        )
+    ),
 }
 print("ready", flush=True)
 try:
@@ -124,6 +130,9 @@ SCENES: Dict[str, Any] = {
     "models, no answer": ("models", stall(), WORKERS),
     "single call, no answer": ("single", stall(), 1),
     "single call, between attempts": ("single", WAIT, 1),
+    "stream, no answer": ("stream", stall(), WORKERS),
+    "endless stream, no answer": ("identities", stall(), WORKERS),
+    "endless stream, between attempts": ("identities", WAIT, WORKERS),
     "details, no answer": ("details", imports_then(stall()), 17),
     "details, between attempts": ("details", imports_then(WAIT), 17),
 }
@@ -139,6 +148,18 @@ def test_ctrl_c(server: ScriptedServer, scene: str) -> None:
         server.stopping.wait(0.1)
         child.interrupt()
     assert len(server.seen) == arrived
+
+
+@pytest.mark.parametrize("call", ["batch", "stream", "single"])
+def test_ctrl_c_while_waiting_for_a_turn(server: ScriptedServer, call: str) -> None:
+    """Ctrl-C ends a call that the service has told to come back later, and what waits with it."""
+    server.default = answer(429, headers={"Retry-After": "100"})
+    with Child(call) as child:
+        assert server.wait_for(lambda: server.seen)
+        server.stopping.wait(0.1)
+        arrived = len(server.seen)
+        child.interrupt()
+    assert len(server.seen) == arrived <= WORKERS
 
 
 def test_ctrl_c_over_tls(

@@ -1,0 +1,97 @@
+"""``python -m benchmarks``: see the package's docstring for what it measures and how."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from . import __doc__ as description
+from .lines import LINES, Line
+from .report import listing, machine, remarks, table
+from .running import Bench
+from .subjects import ROOT
+
+Overrides = dict[tuple[str, str], float]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the chosen lines, and print the table."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.list:
+        print(listing())
+        return
+    known = {name for line in LINES for name in (line.name, line.group)}
+    if strangers := set(options.lines) - known:
+        parser.error(f"no such line: {', '.join(sorted(strangers))} (see --list)")
+    lines = [
+        _sized(line, options.quick, dict(options.set))
+        for line in LINES
+        if not options.lines or {line.name, line.group} & set(options.lines)
+    ]
+    bench = Bench(options.cache.resolve(), _say)
+    bench.prepare(lines)
+    results = [bench.measure(line) for line in lines]
+    print(f"{machine()}\n\n{table(results)}")
+    if reasons := remarks(results):
+        print(f"\nNot measured:\n\n{reasons}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("lines", nargs="*", metavar="LINE", help="a line or a group; all unless given")
+    add("--list", action="store_true", help="name the lines")
+    add("--quick", action="store_true", help="take small sizes, once a subject")
+    add(
+        "--set",
+        type=_override,
+        action="append",
+        default=[],
+        metavar="GROUP.SETTING=NUMBER",
+        help="take another size, such as stream.count=100000",
+    )
+    add(
+        "--cache",
+        type=Path,
+        default=ROOT / ".benchmarks",
+        metavar="FOLDER",
+        help="where the environments are kept; .benchmarks unless given",
+    )
+    return parser
+
+
+def _override(text: str) -> tuple[tuple[str, str], float]:
+    """Read GROUP.SETTING=NUMBER."""
+    name, _, number = text.partition("=")
+    group, _, setting = name.partition(".")
+    if not any(line.group == group and setting in line.settings for line in LINES):
+        raise argparse.ArgumentTypeError(f"no line has the setting {name!r}")
+    return (group, setting), float(number) if "." in number else int(number)
+
+
+def _sized(line: Line, quick: bool, overrides: Overrides) -> Line:
+    """Return a line in the sizes that are asked for; untouched, it is the declared one."""
+    if quick:
+        line = line.quickly()
+    own = {
+        setting: value
+        for (group, setting), value in overrides.items()
+        if group == line.group
+    }
+    return replace(line, settings={**line.settings, **own})
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""The lines of the table: what is measured, of whom, at which size, and what is aimed at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median_low
+
+from .service import LISTED_COHORTS, FarEnd
+from .subjects import (
+    HTTP_CLIENT,
+    JSON,
+    LATEST_CLIENT,
+    PACKAGES,
+    PANDAS,
+    PROJECT,
+    REQUESTS,
+    SEED,
+    URLLIB3,
+    Subject,
+)
+
+Settings = Mapping[str, float]
+Values = Mapping[str, float]
+"""A figure by the subject's name."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What is aimed at, in words and as a test of the values."""
+
+    text: str
+    holds: Callable[[Values], bool]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a measurement.
+
+    Parameters
+    ----------
+    label : str
+        What it is, after the line's own words.
+    figure : str
+        Its name among the figures that the measurement returns.
+    bounds : tuple of Bound
+        What is aimed at: all of them.
+    ideal : callable, optional
+        Calculates from the settings what nobody can surpass.
+    summary : callable
+        Makes one value of those of several runs: their median, or for what must never happen the worst.
+    """
+
+    label: str
+    figure: str
+    unit: str
+    digits: int
+    bounds: tuple[Bound, ...]
+    ideal: Callable[[Settings], float] | None = None
+    summary: Callable[[Sequence[float]], float] = median_low
+
+
+@dataclass(frozen=True)
+class Line:
+    """One measurement.
+
+    Parameters
+    ----------
+    name : str
+        A group, or a group and a variant with a slash between.
+    what : str
+        What it measures, with settings in braces.
+    measurement : str
+        The function in workers/measurements.py.
+    settings, quick : mapping
+        That function's arguments, and those that differ with ``--quick``.
+    repetitions : int
+        How often each subject has its turn; odd, so that the median is one of them.
+    """
+
+    name: str
+    what: str
+    measurement: str
+    subjects: tuple[Subject, ...]
+    rows: tuple[Row, ...]
+    settings: Settings = field(default_factory=dict[str, float])
+    quick: Settings = field(default_factory=dict[str, float])
+    far_end: FarEnd = FarEnd()
+    repetitions: int = 3
+
+    @property
+    def group(self) -> str:
+        """What stands before the slash."""
+        return self.name.partition("/")[0]
+
+    @property
+    def title(self) -> str:
+        """What it measures, at which size."""
+        return self.what.format(**self.settings)
+
+    def quickly(self) -> Line:
+        """Return it with small sizes, once a subject."""
+        return replace(self, settings={**self.settings, **self.quick}, repetitions=1)
+
+
+def _at_most(limit: float) -> Bound:
+    return Bound(f"≤ {limit:g}", lambda by: by[PROJECT.name] <= limit)
+
+
+def _at_most_times(factor: float, of: Subject) -> Bound:
+    text = f"≤ {factor:g} x {of.name}"
+    return Bound(text, lambda by: by[PROJECT.name] <= factor * by[of.name])
+
+
+def _at_least_times(factor: float, of: Subject) -> Bound:
+    text = f"≥ {factor:g} x {of.name}"
+    return Bound(text, lambda by: by[PROJECT.name] >= factor * by[of.name])
+
+
+def _times_less(factor: float, than: Subject) -> Bound:
+    text = f"{factor:g} x less than {than.name}"
+    return Bound(text, lambda by: by[PROJECT.name] * factor <= by[than.name])
+
+
+_NONE = Bound("0", lambda by: by[PROJECT.name] == 0)
+_ONE = Bound("1", lambda by: by[PROJECT.name] == 1)
+_YES = Bound("yes", lambda by: bool(by[PROJECT.name]))
+
+# --- What several lines share --------------------------------------------------------------------
+
+_SLOW = FarEnd(latency_seconds=0.02)
+_SILENT = FarEnd(latency_seconds=60)
+_RATE, _BURST = 100, 20
+
+_COHORTS = {"count": 100_000}
+_FEW_COHORTS = {"count": 10_000}
+
+_INTERRUPTED = (
+    Row("seconds until it ended", "seconds", "s", 2, (_at_most(1),)),
+    Row("requests sent after it", "sent_after", "", 0, (_NONE,), summary=max),
+    Row("threads left", "threads_left", "", 0, (_NONE,), summary=max),
+)
+
+
+def _ideal_of_limited(settings: Settings) -> float:
+    return (settings["requests"] - _BURST) / _RATE
+
+
+def _limited(workers: int, retry_after: int | None, seconds: float) -> Line:
+    variant, words = ("/retry-after", " and Retry-After 1") if retry_after else ("", "")
+    return Line(
+        f"limited/{workers}{variant}",
+        f"{{requests}} requests, {{workers}} workers, a service limited to {_RATE}/s{words}",
+        "batch",
+        (*PACKAGES, LATEST_CLIENT),
+        (
+            Row("seconds", "seconds", "s", 1, (_at_most(seconds),), _ideal_of_limited),
+            Row("lost", "lost", "", 0, (_NONE,), summary=max),
+        ),
+        {"requests": 1000, "workers": workers, "warm_up": 0},
+        {"requests": 200},
+        FarEnd(0.0, _RATE, _BURST, retry_after),
+        repetitions=1,  # The rate sets the time, whatever the machine does.
+    )
+
+
+# --- The lines -----------------------------------------------------------------------------------
+
+LINES = (
+    Line(
+        "cpu",
+        "CPU a batch request, {workers} workers, no latency",
+        "batch",
+        (*PACKAGES, LATEST_CLIENT, URLLIB3, HTTP_CLIENT),
+        (
+            Row(
+                "",
+                "cpu_milliseconds",
+                "ms",
+                2,
+                (
+                    _at_most_times(1.4, URLLIB3),
+                    _times_less(4, SEED),
+                    _times_less(1.7, LATEST_CLIENT),
+                ),
+            ),
+        ),
+        {"requests": 4000, "workers": 8, "warm_up": 200},
+        {"requests": 400},
+        repetitions=5,
+    ),
+    Line(
+        "throughput",
+        "Requests a second, {workers} workers, 20 ms latency",
+        "batch",
+        (*PACKAGES, LATEST_CLIENT, URLLIB3),
+        (
+            Row(
+                "",
+                "per_second",
+                "/s",
+                0,
+                (
+                    _at_least_times(0.8, URLLIB3),
+                    _at_least_times(1.4, LATEST_CLIENT),
+                    _at_least_times(3, SEED),
+                ),
+                lambda settings: settings["workers"] / _SLOW.latency_seconds,
+            ),
+        ),
+        {"requests": 4000, "workers": 32, "warm_up": 200},
+        {"requests": 400},
+        _SLOW,
+        repetitions=5,
+    ),
+    Line(
+        "connections",
+        "Connections for {requests} requests, {workers} workers",
+        "batch",
+        (*PACKAGES, LATEST_CLIENT, URLLIB3),
+        (Row("", "connections", "", 0, (_at_most(16),), summary=max),),
+        {"requests": 1000, "workers": 16, "warm_up": 0},
+    ),
+    Line(
+        "read",
+        "Read {count} cohorts, JSON text to CohortList",
+        "read",
+        (*PACKAGES, JSON),
+        (Row("", "seconds", "s", 2, (_at_most(1.5),)),),
+        _COHORTS,
+        _FEW_COHORTS,
+    ),
+    Line(
+        "write",
+        "Write {count} cohorts, to_json",
+        "write",
+        PACKAGES,
+        (Row("", "seconds", "s", 2, (_at_most(0.6),)),),
+        _COHORTS,
+        _FEW_COHORTS,
+    ),
+    Line(
+        "frame",
+        "{count} cohorts to_pd_dataframe",
+        "frame",
+        (*PACKAGES, PANDAS),
+        (Row("", "seconds", "s", 2, (_at_most(1.0),)),),
+        _COHORTS,
+        _FEW_COHORTS,
+    ),
+    Line(
+        "import",
+        "from PermutiveAPI import Cohort",
+        "startup",
+        (*PACKAGES, REQUESTS),
+        (
+            Row("time", "seconds", "s", 3, (_at_most_times(1.3, REQUESTS),)),
+            Row("peak memory", "megabytes", "MB", 0, ()),
+        ),
+        repetitions=11,
+    ),
+    Line(
+        "memory",
+        "Memory a request in a collected batch, beyond its decoded body",
+        "memory",
+        PACKAGES,
+        (Row("", "kilobytes", "kB", 1, (_at_most(3),)),),
+        {"requests": 5000, "workers": 8},
+        {"requests": 1000},
+    ),
+    Line(
+        "stream",
+        "Memory of a streamed batch of {count}, above idle",
+        "stream",
+        (PROJECT,),
+        (Row("", "megabytes", "MB", 1, (_at_most(30),)),),
+        {"count": 1_000_000, "workers": 8},
+        {"count": 20_000},
+        repetitions=1,
+    ),
+    _limited(16, None, 10.8),
+    _limited(16, 1, 12.8),
+    _limited(64, None, 10.8),
+    _limited(64, 1, 12.8),
+    Line(
+        "details",
+        f"{LISTED_COHORTS} cohorts with details, 20 ms latency",
+        "details",
+        PACKAGES,
+        (Row("", "seconds", "s", 2, (_times_less(8, SEED),)),),
+        far_end=_SLOW,
+    ),
+    Line(
+        "interrupt/slow",
+        "Ctrl-C in a batch of {requests}, 20 ms latency",
+        "interrupt",
+        PACKAGES,
+        _INTERRUPTED,
+        {"requests": 10_000, "workers": 16, "limit_seconds": 60},
+        {"requests": 2000},
+        _SLOW,
+    ),
+    Line(
+        "interrupt/stalled",
+        "Ctrl-C in a batch of {requests}, answers stalled for 5 s",
+        "interrupt",
+        PACKAGES,
+        _INTERRUPTED,
+        {"requests": 10_000, "workers": 16, "limit_seconds": 20},
+        {"requests": 2000},
+        FarEnd(latency_seconds=5),
+        repetitions=1,
+    ),
+    Line(
+        "unknown",
+        "One create, read timeout after it was processed",
+        "unknown",
+        PACKAGES,
+        (
+            Row("cohorts made", "made", "", 0, (_ONE,)),
+            Row("the error says so", "says_unknown", "", 0, (_YES,)),
+        ),
+        {"timeout_seconds": 0.5},
+        far_end=_SILENT,
+        repetitions=1,
+    ),
+)

@@ -1,0 +1,183 @@
+"""The far end: an HTTP/1.1 service over TLS on loopback that does next to nothing.
+
+``python -m benchmarks.service`` prints its port and serves until it is terminated. It understands
+what HTTP clients send to it here: requests with Content-Length, one at a time a connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+import sys
+import time
+from array import array
+from bisect import bisect_left
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+HOSTS = ("api.permutive.app", "api.permutive.com")
+LISTED_COHORTS = 200
+
+# What it has seen is asked for here; such a question is not counted.
+COUNTERS_PATH = "/__counters"
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_COHORT = {
+    "id": "6d5c1a52-3a5c-4f0e-8e2e-6f2f1f0c7d11",
+    "code": "1042",
+    "name": "Football fans",
+    "state": "Enabled",
+    "segment_type": "UserBuilt",
+    "created_at": "2025-07-01T15:39:11.594123456Z",
+    "last_updated_at": "2025-07-02T08:10:42.118765432Z",
+    "workspace_id": "0f1f7a8e-7bd6-4f56-9a67-c1fd7ad2a7a4",
+}
+_QUERY = {"event": "Pageview", "frequency": {"greater_than_or_equal_to": 2}}
+
+
+@dataclass(frozen=True)
+class FarEnd:
+    """How the service behaves.
+
+    Parameters
+    ----------
+    latency_seconds : float
+        The time from a request to its answer. One that is longer than a client's timeout makes a
+        service that has processed a request and is never heard of again.
+    rate_per_second : float, optional
+        The rate at which a bucket of `burst` requests fills again; the others get 429.
+    retry_after_seconds : int, optional
+        What a 429 says in Retry-After; nothing when it is left out.
+    """
+
+    latency_seconds: float = 0.0
+    rate_per_second: float | None = None
+    burst: int = 20
+    retry_after_seconds: int | None = None
+
+
+class Service:
+    """Answers, and counts what it was asked."""
+
+    def __init__(self, far_end: FarEnd) -> None:
+        self.latency_seconds = far_end.latency_seconds
+        self.connections = 0
+        self._far_end = far_end
+        self._arrivals = array("d")
+        self._tokens = float(far_end.burst)
+        self._filled_at = time.monotonic()
+        retry_after = far_end.retry_after_seconds
+        self._refusal = _answer(
+            "429 Too Many Requests",
+            {"error": {"message": "Rate limit exceeded"}},
+            "" if retry_after is None else f"Retry-After: {retry_after}\r\n",
+        )
+        one = {**_COHORT, "query": _QUERY}
+        several = [{**_COHORT, "id": f"cohort-{n}"} for n in range(LISTED_COHORTS)]
+        self._cohort = _answer("200 OK", one)
+        self._cohorts = _answer("200 OK", several)
+        self._identified = _answer("200 OK", {"user_id": "user-1", "status": "ok"})
+
+    def answer(self, method: str, path: str) -> bytes:
+        """Take a request, and return what will be answered."""
+        self._arrivals.append(time.time())
+        if not self._admits():
+            return self._refusal
+        if "/cohorts/" not in path:
+            return self._identified
+        is_list = method == "GET" and path.endswith("/cohorts/")
+        return self._cohorts if is_list else self._cohort
+
+    def counters(self, query: str) -> bytes:
+        """Tell what arrived: in all, and since a time."""
+        since = float(parse_qs(query).get("since", ["inf"])[0])
+        seen = len(self._arrivals)
+        later = seen - bisect_left(self._arrivals, since)
+        counters = {"requests": seen, "later": later, "connections": self.connections}
+        return _answer("200 OK", counters)
+
+    def _admits(self) -> bool:
+        rate = self._far_end.rate_per_second
+        if rate is None:
+            return True
+        now = time.monotonic()
+        gained = (now - self._filled_at) * rate
+        self._tokens = min(self._tokens + gained, float(self._far_end.burst))
+        self._filled_at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests and writes answers, late if the service is slow."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._received = b""
+        self._counted = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take every whole request."""
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = self._received[:end]
+            length = _LENGTH.search(head)
+            whole = end + 4 + (int(length[1]) if length else 0)
+            if len(self._received) < whole:
+                return
+            self._received = self._received[whole:]
+            method, target, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
+            self._take(method, target)
+
+    def _take(self, method: str, target: str) -> None:
+        url = urlsplit(target)
+        if url.path == COUNTERS_PATH:
+            self._transport.write(self._service.counters(url.query))
+            return
+        self._service.connections += not self._counted
+        self._counted = True
+        answer = self._service.answer(method, url.path)
+        if self._service.latency_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._service.latency_seconds, self._write, answer)
+        else:
+            self._write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
+
+
+def _answer(status: str, body: object, more_headers: str = "") -> bytes:
+    content = json.dumps(body).encode()
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{more_headers}"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    return head.encode("ascii") + content
+
+
+async def _serve(far_end: FarEnd, certificate: str, key: str) -> None:
+    service = Service(far_end)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Connection(service), "127.0.0.1", 0, ssl=context, backlog=1024
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    _, _behaviour, _certificate, _key = sys.argv
+    asyncio.run(_serve(FarEnd(**json.loads(_behaviour)), _certificate, _key))

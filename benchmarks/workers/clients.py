@@ -1,0 +1,155 @@
+"""The subjects behind one interface: users are identified, many at a time."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any, Protocol
+
+from loopback import IDENTIFY_HOST, IDENTIFY_PATH, IDENTIFY_URL, tls_context
+
+API_KEY = "benchmark-key"
+
+
+class Client(Protocol):
+    """Sends one POST to identify for each user."""
+
+    def prepare(self, count: int) -> Sequence[Any]:
+        """Make what is to be sent, in the form that the subject takes."""
+        ...
+
+    def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
+        """Send it; return the answers, and how many requests were lost."""
+        ...
+
+
+def client_of(subject: str) -> Client:
+    """Return a subject's client."""
+    return _CLIENTS.get(subject, Package)()
+
+
+def _users(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "user_id": f"user-{number}",
+            "aliases": [
+                {"id": f"{number}@example.com", "tag": "email", "priority": 1},
+            ],
+        }
+        for number in range(count)
+    ]
+
+
+class Package:
+    """This project or one of the releases, through the same public names."""
+
+    def __init__(self) -> None:
+        self._api: Any = import_module("PermutiveAPI")
+
+    def prepare(self, count: int) -> Sequence[Any]:
+        """Make Identity objects."""
+        return [self._api.Identity.from_json(user) for user in _users(count)]
+
+    def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
+        """Identify them in one batch."""
+        identity = self._api.Identity
+        # Release 6.8.2 has another name for it.
+        batch = getattr(identity, "batch_identify", None) or identity.batch_send
+        responses, failures = batch(prepared, api_key=API_KEY, max_workers=workers)
+        return responses, len(failures)
+
+
+class ClientObject:
+    """The other way of release 6.8.2: a client object, and a function that runs a batch of anything."""
+
+    def __init__(self) -> None:
+        self._api: Any = import_module("PermutiveAPI")
+        self._client = self._api.PermutiveClient(API_KEY)
+
+    def prepare(self, count: int) -> Sequence[Any]:
+        """Make JSON data."""
+        return _users(count)
+
+    def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
+        """Post it in one batch."""
+        batch = self._api.execute_batch(prepared, self._post, max_workers=workers)
+        return batch.items, len(batch.failures)
+
+    def _post(self, user: dict[str, Any]) -> Any:
+        return self._client.request("POST", IDENTIFY_PATH, json=user, idempotent=True)
+
+
+class _Threads:
+    """Threads that send with a bare transport, kept from batch to batch as the connections are."""
+
+    _executor: ThreadPoolExecutor | None = None
+
+    def prepare(self, count: int) -> Sequence[Any]:
+        """Make JSON data."""
+        return _users(count)
+
+    def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
+        """Send it from a pool of threads."""
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(workers)
+            self._open(workers)
+        statuses = list(self._executor.map(self._post, prepared))
+        return statuses, len(statuses) - statuses.count(200)
+
+    def _open(self, workers: int) -> None:
+        raise NotImplementedError
+
+    def _post(self, user: dict[str, Any]) -> int:
+        raise NotImplementedError
+
+
+class Urllib3(_Threads):
+    """One PoolManager for all threads."""
+
+    _url = f"{IDENTIFY_URL}?k={API_KEY}"
+
+    def _open(self, workers: int) -> None:
+        import urllib3
+
+        self._pool = urllib3.PoolManager(maxsize=workers, ssl_context=tls_context())
+
+    def _post(self, user: dict[str, Any]) -> int:
+        answer = self._pool.request("POST", self._url, json=user)
+        _ = answer.data
+        return answer.status
+
+
+class HttpClient(_Threads):
+    """A connection for each thread."""
+
+    _target = f"{IDENTIFY_PATH}?k={API_KEY}"
+    _headers = {"Content-Type": "application/json"}
+
+    def _open(self, workers: int) -> None:
+        self._context = tls_context()
+        self._of_thread = threading.local()
+
+    def _post(self, user: dict[str, Any]) -> int:
+        connection = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = http.client.HTTPSConnection(
+                IDENTIFY_HOST, context=self._context
+            )
+            self._of_thread.connection = connection
+        connection.request(
+            "POST", self._target, json.dumps(user).encode(), self._headers
+        )
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+_CLIENTS: dict[str, type[Client]] = {
+    "6.8.2 PermutiveClient": ClientObject,
+    "urllib3": Urllib3,
+    "http.client": HttpClient,
+}

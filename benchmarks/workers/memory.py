@@ -1,0 +1,32 @@
+"""How much memory this process holds, and has held at the most."""
+
+from __future__ import annotations
+
+import gc
+import re
+from pathlib import Path
+
+from figures import NotPossible
+
+_STATUS = Path("/proc/self/status")
+
+
+def held() -> int:
+    """Return the resident bytes, garbage collected."""
+    gc.collect()
+    return _read("VmRSS")
+
+
+def most_held() -> int:
+    """Return the most that was resident so far, in bytes."""
+    return _read("VmHWM")
+
+
+def _read(name: str) -> int:
+    if not _STATUS.exists():
+        raise NotPossible("memory is read from /proc, which this machine lacks")
+    status = _STATUS.read_text(encoding="utf-8")
+    found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
+    if found is None:
+        raise NotPossible(f"/proc does not tell {name}")
+    return int(found[1]) * 1024

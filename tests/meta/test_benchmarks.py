@@ -1,0 +1,45 @@
+"""The benchmarks' declarations fit what measures them. Nothing is measured here."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.lines import LINES, Line
+from benchmarks.subjects import ROOT
+
+MEASUREMENTS = {
+    node.name: [argument.arg for argument in node.args.args]
+    for node in ast.parse(
+        (ROOT / "benchmarks" / "workers" / "measurements.py").read_text("utf-8")
+    ).body
+    if isinstance(node, ast.FunctionDef)
+}
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
+def test_a_line_gives_its_measurement_the_settings_that_it_takes(line: Line) -> None:
+    """Every line names a measurement, with its settings, and small sizes for some of them."""
+    subject, *settings = MEASUREMENTS[line.measurement]
+    assert subject == "subject"
+    assert set(settings) == set(line.settings)
+    assert set(line.quick) <= set(line.settings)
+    assert line.repetitions % 2 == 1
+
+
+def test_names_are_unique() -> None:
+    """A name chooses one line."""
+    assert len({line.name for line in LINES}) == len(LINES)
+
+
+def test_the_command_needs_the_standard_library_alone() -> None:
+    """Without any installed package, the lines can be listed."""
+    command = [sys.executable, "-S", "-m", "benchmarks", "--list"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        line.name for line in LINES
+    ]

@@ -1,0 +1,167 @@
+"""The short way to a prepared request ends where requests' own way ends."""
+
+from __future__ import annotations
+
+import string
+from typing import Any, Dict, Mapping, Optional
+from urllib.parse import parse_qsl
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from PermutiveAPI._Utils.prepared import prepare
+
+searching = settings(max_examples=300, deadline=None, database=None, derandomize=True)
+JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+def by_requests(
+    verb: str, url: str, headers: Mapping[str, Any], params: Any, body: Any
+) -> requests.PreparedRequest:
+    """Prepare a request as requests does."""
+    request = requests.Request(
+        verb, url, headers=dict(headers), params=params, data=body
+    )
+    return request.prepare()
+
+
+def assert_same(
+    verb: str,
+    url: str,
+    headers: Mapping[str, Any],
+    params: Optional[Dict[str, Any]],
+    body: Any,
+) -> None:
+    """Assert that both ways lead to the same request, or to the same kind of error."""
+    try:
+        wanted = by_requests(verb, url, headers, params, body)
+    except (requests.RequestException, UnicodeError) as error:
+        with pytest.raises(type(error)):
+            prepare(verb, url, headers, params, body)
+        return
+    made = prepare(verb, url, headers, params, body)
+    assert made.url == wanted.url
+    assert made.method == wanted.method
+    assert (made.body or None) == (wanted.body or None)
+    assert dict(made.headers) == dict(wanted.headers)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.permutive.app/v2/cohorts/",
+        "https://api.permutive.app/v2/cohorts/6d5c1a52-3a5c-4f0e",
+        "https://api.permutive.app",
+        "https://api.permutive.app/",
+        "https://api.permutive.app:8443/a_b~c.d",
+        "https://api.permutive.app/a//b",
+        "https://api.permutive.app/a/./b/../c",
+        "https://api.permutive.app/.hidden",
+        "https://api.permutive.app/a b/ü/%41/%zz",
+        "https://API.Permutive.App/A",
+        "https://api.permutive.app/v2?x=1",
+        "https://api.permutive.app/v2?x=1#part",
+        "https://user:word@api.permutive.app/v2",
+        "https://bücher.example/v2",
+        "http://127.0.0.1:8080/v2",
+        "http://[::1]:8080/v2",
+        "https://-a.example/",
+        "https://*.example/",
+        "https:///v2",
+        "https://",
+        "ftp://api.permutive.app/v2",
+        "api.permutive.app/v2",
+        "https://api.permutive.app/v2\n",
+        " https://api.permutive.app/v2",
+        "https://" + "a" * 64 + ".example/",
+        "https://a..b/",
+        "https://a.b:99999/",
+        "https://a.b:0080/",
+    ],
+)
+@pytest.mark.parametrize("params", [None, {}, {"k": "key", "a b": "ü&="}])
+def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
+    """Plain URLs, odd ones and impossible ones."""
+    assert_same("GET", url, JSON_HEADERS, params, None)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"n": 1, "t": True, "f": 1.5},
+        {"gone": None, "k": "key"},
+        {"many": ["a", "b"], "k": "key"},
+        {"empty": ""},
+        {"bytes": b"x"},
+    ],
+    ids=str,
+)
+def test_parameters(params: Dict[str, Any]) -> None:
+    """Values that are no texts, and several of one name."""
+    assert_same("GET", "https://h.example/p", JSON_HEADERS, params, None)
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
+@pytest.mark.parametrize("body", [None, b'{"a": 1}', "text"])
+def test_bodies(verb: str, body: Any) -> None:
+    """Content-Length is what requests says, for every verb with a body and without."""
+    assert_same(verb, "https://h.example/p", JSON_HEADERS, {"k": "key"}, body)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-own": "a", "X-OWN": "b"},
+        {"X-Own": b"bytes"},
+        {"X-Own": " leading"},
+        {"X-Own": "two\r\nlines"},
+        {"X Own": "a"},
+        {"X-Own": 5},
+    ],
+    ids=str,
+)
+def test_headers(headers: Dict[str, Any]) -> None:
+    """Headers that repeat, that are no texts and that would break the message."""
+    assert_same("GET", "https://h.example/p", headers, None, None)
+
+
+def test_headers_that_are_none_are_left_out() -> None:
+    """As a session of requests leaves them out."""
+    request = prepare("GET", "https://h.example/p", {"X-Own": None}, None, None)
+    assert dict(request.headers) == {}
+
+
+def test_headers_of_one_request_are_not_those_of_the_next() -> None:
+    """What is prepared once is not shared by those who may change it."""
+    first = prepare("GET", "https://h.example/p", JSON_HEADERS, None, None)
+    first.headers["X-Own"] = "1"
+    second = prepare("GET", "https://h.example/p", JSON_HEADERS, None, None)
+    assert "X-Own" not in second.headers
+
+
+paths = st.text(
+    alphabet=string.ascii_letters + string.digits + "/._~-%ü ?#&=", max_size=30
+)
+texts = st.text(max_size=12)
+
+
+@searching
+@given(path=paths, params=st.dictionaries(texts, texts, max_size=3))
+def test_any_path_and_parameters(path: str, params: Dict[str, str]) -> None:
+    """Whatever stands in a path or a parameter."""
+    assert_same("GET", f"https://h.example/{path}", JSON_HEADERS, params, None)
+
+
+@searching
+@given(params=st.dictionaries(st.text(min_size=1), texts, max_size=4))
+def test_parameters_arrive(params: Dict[str, str]) -> None:
+    """What is read from the URL is what was meant."""
+    try:
+        url = prepare("GET", "https://h.example/p", {}, params, None).url or ""
+    except UnicodeError:  # Half a surrogate pair.
+        return
+    query = url.partition("?")[2]
+    assert dict(parse_qsl(query, keep_blank_values=True)) == params

@@ -1,0 +1,139 @@
+"""A compact response says what requests' own response says."""
+
+from __future__ import annotations
+
+import pickle
+import tracemalloc
+from typing import Any, List, Tuple
+
+import pytest
+import requests
+
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.prepared import prepare
+from PermutiveAPI._Utils.response import CompactResponse, WholeAnswer
+from tests.support.scripted import ScriptedServer, answer
+
+HEADERS: Tuple[Tuple[str, str], ...] = (
+    ("Content-Type", "application/json; charset=utf-8"),
+    ("X-Many", "a"),
+    ("x-many", "b"),
+    ("Set-Cookie", "session=1; Path=/"),
+    ("Set-Cookie", "other=2; Path=/"),
+    ("Link", '<https://h.example/p?page=2>; rel="next"'),
+)
+URL = "http://h.example/p"
+# What belongs to one call, or to the connection, which a compact response has nothing of.
+UNLIKE = ("raw", "elapsed", "request", "connection", "url")
+
+
+def response(
+    status: int = 200,
+    body: bytes = b'{"a": "\xc3\xbc"}',
+    headers: Tuple[Tuple[str, str], ...] = HEADERS,
+    reason: str = "OK",
+) -> CompactResponse:
+    """Return a response as the transport makes it."""
+    request = prepare("POST", URL, {"Accept": "*/*"}, {"k": "key"}, b"{}")
+    return CompactResponse(WholeAnswer(status, reason, headers, body), request)
+
+
+def test_what_it_says() -> None:
+    """Status, reason, URL, headers, text, cookies, links, and the request."""
+    got = response()
+    assert (got.status_code, got.reason, got.ok) == (200, "OK", True)
+    assert got.url == f"{URL}?k=key"
+    assert got.headers["content-type"] == "application/json; charset=utf-8"
+    assert got.headers["X-MANY"] == "a, b"
+    assert got.cookies.get_dict() == {"session": "1", "other": "2"}
+    assert got.links["next"]["url"] == "https://h.example/p?page=2"
+    assert (got.encoding, got.text) == ("utf-8", '{"a": "ü"}')
+    assert got.json() == {"a": "ü"}
+    assert got.content == b'{"a": "\xc3\xbc"}'
+    assert (got.request.method, got.request.body) == ("POST", b"{}")
+    assert got.request.headers["Accept"] == "*/*"
+    assert (got.history, got.next, got.is_redirect) == ([], None, False)
+    assert repr(got) == "<Response [200]>" and bool(got)
+    assert got.apparent_encoding == "utf-8"
+    got.close()
+
+
+def test_as_a_stream_and_as_a_context() -> None:
+    """A body that was read can be read in pieces, too."""
+    with response(body=b"line 1\nline 2\n") as got:
+        assert list(got.iter_lines()) == [b"line 1", b"line 2"]
+        assert b"".join(got.iter_content(3)) == b"line 1\nline 2\n"
+        assert b"".join(got) == b"line 1\nline 2\n"
+
+
+@pytest.mark.parametrize("status", [400, 404, 500, 503])
+def test_failures_raise(status: int) -> None:
+    """raise_for_status() raises, with the response."""
+    got = response(status, reason="Bad")
+    assert not got.ok and not got
+    with pytest.raises(requests.HTTPError, match=f"{status} ") as caught:
+        got.raise_for_status()
+    assert caught.value.response is got
+
+
+@pytest.mark.parametrize("look_first", [False, True])
+def test_pickled(look_first: bool) -> None:
+    """It travels between processes, looked at or not."""
+    got = response()
+    if look_first:
+        assert got.headers and got.cookies and got.request and got.encoding
+    copy = pickle.loads(pickle.dumps(got))
+    assert copy.json() == got.json()
+    assert copy.headers == got.headers
+    assert copy.cookies.get_dict() == got.cookies.get_dict()
+    assert (copy.url, copy.status_code, copy.reason) == (got.url, 200, "OK")
+    assert copy.request.url == got.request.url
+
+
+def test_what_is_set_stands() -> None:
+    """Attributes can be replaced, as those of requests' own response can."""
+    got = response(body=b"\xfc")
+    got.encoding = "latin-1"
+    assert got.text == "ü"
+    got.headers = {"A": "b"}  # type: ignore[assignment]
+    assert got.headers == {"A": "b"}
+
+
+def test_one_responses_headers_are_not_anothers() -> None:
+    """Changing what equal responses have in common changes one of them."""
+    first, second = response(), response()
+    first.headers["X-Own"] = "1"
+    assert "X-Own" not in second.headers
+
+
+def test_it_has_what_the_service_sent(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the same server, both ways give the same answer; every public attribute is there."""
+    server.default = answer(
+        200, {"a": 1}, headers={"X-Own": "ü-latin".encode("latin-1").decode("latin-1")}
+    )
+    mine = http.get("key-0001", "https://api.permutive.app/v9/things")
+    theirs = requests.get(f"{server.url}/v9/things", params={"k": "key-0001"})
+    for name in dir(theirs):
+        if not name.startswith("_") and name not in UNLIKE:
+            value = getattr(theirs, name)
+            if not callable(value):
+                assert getattr(mine, name) == value, name
+    assert mine.elapsed.total_seconds() > 0
+    assert mine.raw is None
+
+
+def test_little_room() -> None:
+    """Beyond its body, a response that nobody has looked into takes less than 3 kB."""
+    body = b"x" * 10
+    kept: List[Any] = []
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            request = prepare("GET", f"{URL}/{number}", {"A": "b"}, {"k": "key"}, None)
+            kept.append(CompactResponse(WholeAnswer(200, "OK", HEADERS, body), request))
+        size = tracemalloc.get_traced_memory()[0] / len(kept)
+    finally:
+        tracemalloc.stop()
+    assert size < 3000

@@ -1,0 +1,322 @@
+"""Batches on executors of the caller's: threads, processes, and a Dask cluster."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    Identity,
+    PermutiveBadRequestError,
+    Progress,
+    RetryConfig,
+    Segmentation,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity
+from tests.support.calls import segmentation
+from tests.support.scripted import ScriptedServer, Seen, answer, respond, stall
+
+URL = "https://api.permutive.app/v9/things"
+PROCESSES = 2
+
+
+def things(count: int, **more: Any) -> List[BatchRequest]:
+    """Make numbered requests."""
+    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
+
+
+def path_of(seen: Seen) -> Any:
+    """Answer what was asked for."""
+    return {"path": seen.path}
+
+
+def _dask() -> Iterator[Executor]:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=PROCESSES,
+            threads_per_worker=2,
+            processes=True,
+            dashboard_address=None,
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client.get_executor()
+
+
+def _processes() -> Iterator[Executor]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
+        yield pool
+
+
+def _threads() -> Iterator[Executor]:
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        yield pool
+
+
+KINDS = {"threads": _threads, "processes": _processes, "Dask": _dask}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
+    """An executor as callers have them; it outlives every batch of this module."""
+    yield from KINDS[request.param]()
+
+
+def in_this_process(executor: Executor) -> bool:
+    """Tell whether calls run in threads of this process."""
+    return executor.submit(os.getpid).result() == os.getpid()
+
+
+# --- On each of them -----------------------------------------------------------------------------
+
+
+def test_responses_in_order(server: ScriptedServer, executor: Executor) -> None:
+    """A collected batch has its responses in the order of the requests, wherever they were sent."""
+    server.default = respond(path_of)
+    responses, errors = http.process_batch(
+        things(20), api_key=KEY, max_workers=2, executor=executor
+    )
+    assert errors == []
+    assert [one.json()["path"] for one in responses] == [
+        f"/v9/things/{number}" for number in range(20)
+    ]
+    assert [seen.query["k"] for seen in server.seen] == [[KEY]] * 20
+    assert all(one.url.startswith(server.url) for one in responses)
+
+
+def test_callbacks_and_progress_stay_with_the_caller(
+    server: ScriptedServer, executor: Executor
+) -> None:
+    """Nothing of them travels: they are called here, in the caller's thread."""
+    server.default = respond(path_of)
+    where: List[int] = []
+    heard: List[Progress] = []
+    lock = threading.Lock()  # Nothing that holds this can be pickled.
+
+    def told(value: Any) -> None:
+        with lock:
+            where.append(threading.get_ident())
+
+    def tell(progress: Progress) -> None:
+        told(progress)
+        heard.append(progress)
+
+    http.process_batch(
+        things(6, callback=told, error_callback=told),
+        api_key=KEY,
+        executor=executor,
+        progress_callback=tell,
+    )
+    assert where == [threading.get_ident()] * 12
+    assert [each.completed for each in heard] == [1, 2, 3, 4, 5, 6]
+    assert heard[-1].total == 6
+
+
+def test_models(server: ScriptedServer, executor: Executor) -> None:
+    """Models are filled from the answers, and streams yield them, as without an executor."""
+    server.default = answer(201, COHORT)
+    cohorts = [cohort() for _ in range(4)]
+    responses, failures = Cohort.batch_create(cohorts, api_key=KEY, executor=executor)
+    assert (len(responses), failures) == (4, [])
+    assert [one.id for one in cohorts] == ["c-1"] * 4
+    assert {seen.path for seen in server.seen} == {COHORTS}
+    users = [identity() for _ in range(3)]
+    results = list(Identity.stream_identify(users, api_key=KEY, executor=executor))
+    assert all(result.value is users[result.index] for result in results)
+    server.default = answer(200, SEGMENTED)
+    [result] = Segmentation.stream_send(
+        [segmentation()], api_key=KEY, executor=executor
+    )
+    assert result.value == SEGMENTED
+
+
+def test_failures_arrive_whole(
+    server: ScriptedServer, executor: Executor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error travels with its class, its status and its answer, and without the key."""
+    caplog.set_level(logging.DEBUG)
+    server.default = answer(400, {"error": {"cause": "odd"}})
+    [result] = stream_batch(things(1), api_key=KEY, executor=executor)
+    error = result.error
+    assert isinstance(error, PermutiveBadRequestError)
+    assert error.status == 400
+    assert error.response is not None
+    assert error.response.json() == {"error": {"cause": "odd"}}
+    assert KEY not in repr(error) + repr(vars(error)) + str(error.response.url)
+    assert KEY not in caplog.text
+
+
+def test_a_body_that_cannot_travel_fails_alone(
+    server: ScriptedServer, executor: Executor
+) -> None:
+    """What can neither be sent nor pickled is a failure of its request; the others go on."""
+    batch = things(3)
+    batch[1] = BatchRequest("POST", f"{URL}/1", json={"lock": threading.Lock()})
+    responses, [(request, error)] = http.process_batch(
+        batch, api_key=KEY, executor=executor
+    )
+    assert len(responses) == 2
+    assert request is batch[1]
+    assert isinstance(error, Exception)
+    assert KEY not in repr(error) + str(error)
+
+
+def test_equal_requests_are_each_sent(
+    server: ScriptedServer, executor: Executor
+) -> None:
+    """Clusters that remember results of equal calls do not swallow any."""
+    requests = things(1) * 5
+    assert len(list(stream_batch(requests, api_key=KEY, executor=executor))) == 5
+    assert len(server.seen) == 5
+
+
+def test_policies_travel(
+    server: ScriptedServer, executor: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request's own policy, and else the caller's settings, hold where it is sent."""
+    server.default = answer(503)
+    twice = RetryConfig(max_retries=2, initial_delay=0.0)
+    [own] = stream_batch(things(1, retry=twice), api_key=KEY, executor=executor)
+    assert own.error is not None and len(server.seen) == 2
+    # Set now, which is after the processes have started.
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "4")
+    [general] = stream_batch(things(1), api_key=KEY, executor=executor)
+    assert general.error is not None and len(server.seen) == 2 + 4
+
+
+def test_a_journal_stays_with_the_caller(
+    server: ScriptedServer, executor: Executor, tmp_path: Any
+) -> None:
+    """What other processes have sent is recorded here."""
+    journal = tmp_path / "job.journal"
+    options: Dict[str, Any] = {"journal": journal, "executor": executor}
+    assert len(list(stream_batch(things(5), api_key=KEY, **options))) == 5
+    assert list(stream_batch(things(5), api_key=KEY, **options)) == []
+    assert len(server.seen) == 5
+
+
+def test_a_few_at_a_time(server: ScriptedServer, executor: Executor) -> None:
+    """max_workers bounds what is handed to an executor, however many it can run; the executor stays usable."""
+    server.default = respond(path_of)
+    taken: List[int] = []
+
+    def endless() -> Iterator[BatchRequest]:
+        while True:
+            taken.append(len(taken))
+            yield BatchRequest("GET", f"{URL}/{len(taken)}")
+
+    stream = stream_batch(endless(), api_key=KEY, max_workers=2, executor=executor)
+    for _ in range(10):
+        next(stream)
+    assert len(taken) <= 10 + 2 * 2
+    stream.close()
+    assert executor.submit(len, "abc").result() == 3
+
+
+def test_leaving_early(server: ScriptedServer, executor: Executor) -> None:
+    """What has not begun is not sent; the caller waits no longer than a second."""
+    server.script = [answer(200, {})]
+    server.default = stall()
+    stream = stream_batch(things(50), api_key=KEY, max_workers=4, executor=executor)
+    next(stream)
+    # The threads all stall now, with a request each.
+    assert server.wait_for(lambda: len(server.seen) >= 1 + PROCESSES)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 1.0
+    arrived = len(server.seen)
+    server.stopping.set()  # Those that stall are let go.
+    assert executor.submit(len, "abc").result() == 3
+    if in_this_process(executor):
+        assert len(server.seen) == arrived
+    else:  # What a process had taken may still arrive; nothing else does.
+        assert len(server.seen) <= 1 + 2 * 4
+
+
+# --- What goes wrong -----------------------------------------------------------------------------
+
+
+def test_a_process_that_dies(server: ScriptedServer) -> None:
+    """When the processes die, what they had not sent fails; the batch ends and tells it."""
+    server.default = stall()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        victim = pool.submit(os.getpid).result()
+        killer = threading.Thread(
+            target=lambda: (
+                server.wait_for(lambda: server.seen),
+                os.kill(victim, signal.SIGKILL),
+            )
+        )
+        killer.start()
+        results = list(
+            stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool)
+        )
+        killer.join()
+    assert len(results) == 2
+    assert all("terminated" in str(result.error) for result in results)
+
+
+class Recording(Executor):
+    """Keeps what it is given, as another process would get it."""
+
+    def __init__(self) -> None:
+        self.pickled: List[bytes] = []
+        self.shown: List[str] = []
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Run a call at once, on copies."""
+        self.shown.append(repr((fn, args)))
+        self.pickled.append(pickle.dumps((fn, args)))
+        call, arguments = pickle.loads(self.pickled[-1])
+        future: "Future[Any]" = Future()
+        future.set_result(call(*arguments))
+        return future
+
+
+def test_what_travels(server: ScriptedServer) -> None:
+    """What an executor is given pickles small, and its text, which a cluster may log, shows no key."""
+    recording = Recording()
+    batch = things(2, callback=lambda response: None)
+    responses, errors = http.process_batch(batch, api_key=KEY, executor=recording)
+    assert (len(responses), errors) == (2, [])
+    assert KEY not in "".join(recording.shown)
+    assert max(map(len, recording.pickled)) < 2_000
+
+
+def test_an_executor_that_was_shut_down(server: ScriptedServer) -> None:
+    """It says so itself, and nothing is sent."""
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        http.process_batch(things(2), api_key=KEY, executor=pool)
+    assert server.seen == []
+
+
+def test_replaced_executor_class_is_not_used_beside_a_given_one(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module's ThreadPoolExecutor, which users replace, is for batches without an executor."""
+
+    def forbidden(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("no executor was to be made")
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", forbidden)
+    with ThreadPoolExecutor(1) as pool:
+        responses, _ = http.process_batch(things(2), api_key=KEY, executor=pool)
+    assert len(responses) == 2

@@ -1,0 +1,183 @@
+"""Progress that people can see: in a terminal, in a notebook, in a file."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import itertools
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from contextlib import redirect_stderr
+from typing import Any, List
+
+import pytest
+
+from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_batch
+from PermutiveAPI._Utils import http
+from tests.support.calls import COHORT, KEY, cohort
+from tests.support.scripted import ScriptedServer, answer
+
+URL = "https://api.permutive.app/v9/things"
+
+
+class Terminal(io.StringIO):
+    """What a program believes to be a terminal."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def things(count: int) -> List[BatchRequest]:
+    """Make numbered requests."""
+    return [BatchRequest("GET", f"{URL}/{number}") for number in range(count)]
+
+
+def run(count: int, bar: Any) -> None:
+    """Run a batch with a bar."""
+    http.process_batch(things(count), api_key=KEY, progress_callback=bar)
+
+
+def last_of(terminal: Terminal) -> str:
+    """Return what a terminal shows in the end."""
+    assert terminal.getvalue().endswith("\n")
+    return terminal.getvalue().rstrip("\n").rpartition("\r")[2]
+
+
+def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
+    """It names the job, and shows how many are done, the rate and the errors."""
+    with redirect_stderr(Terminal()) as terminal:
+        server.script = [answer(400)]
+        server.default = answer(201, COHORT)
+        Cohort.batch_create(
+            [cohort() for _ in range(4)],
+            api_key=KEY,
+            progress_callback=progress_bar("Creating cohorts"),
+        )
+        shown = last_of(terminal)
+        assert shown.startswith("Creating cohorts: 100%")
+        assert "4/4" in shown and "errors=1" in shown
+        assert re.search(r"[\d.]+ requests/s", shown)
+        assert KEY not in terminal.getvalue()
+
+
+def test_a_bar_without_a_length(server: ScriptedServer) -> None:
+    """A stream has no total: the bar counts, and ends where the stream ends."""
+    with redirect_stderr(Terminal()) as terminal:
+        stream = stream_batch(
+            iter(things(3)), api_key=KEY, progress_callback=progress_bar("Streaming")
+        )
+        assert len(list(stream)) == 3
+        assert last_of(terminal).startswith("Streaming: 3 requests")
+
+
+def test_one_bar_for_one_batch_after_the_other(server: ScriptedServer) -> None:
+    """The same callback begins a new bar with every batch."""
+    with redirect_stderr(Terminal()) as terminal:
+        bar = progress_bar("Again")
+        run(2, bar)
+        run(3, bar)
+        assert "2/2" in terminal.getvalue()
+        assert "3/3" in last_of(terminal)
+
+
+def test_a_bar_that_is_left(server: ScriptedServer) -> None:
+    """Leaving a stream leaves the bar where it was, and no thread behind."""
+    with redirect_stderr(Terminal()) as terminal:
+        before = threading.enumerate()
+        endless = (things(1)[0] for _ in itertools.count())
+        stream = stream_batch(
+            endless, api_key=KEY, progress_callback=progress_bar(), max_workers=2
+        )
+        for _ in range(5):
+            next(stream)
+        stream.close()
+        # What had completed when the stream was left has been told, too.
+        assert re.search("[5-9] requests", terminal.getvalue())
+        assert terminal.getvalue().endswith("\n")
+        assert threading.enumerate() == before
+
+
+def test_lines_in_a_file(server: ScriptedServer) -> None:
+    """A short batch is one line at its end; a line holds no control characters."""
+    with redirect_stderr(io.StringIO()) as file:
+        server.script = [answer(400)]
+        run(3, progress_bar("Nightly job"))
+        [line] = file.getvalue().splitlines()
+        assert re.fullmatch(
+            r"Nightly job: 3 of 3 requests, 1 error, [\d.]+ a second, 0 s left", line
+        )
+
+
+def test_lines_without_tqdm(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the extra there are lines in a terminal, too."""
+    with redirect_stderr(Terminal()) as terminal:
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+        run(3, progress_bar())
+        [line] = terminal.getvalue().splitlines()
+        assert line.startswith("3 of 3 requests, 0 errors, ")
+
+
+def test_a_line_every_five_seconds() -> None:
+    """A long job says how far it is, but not with every request."""
+    with redirect_stderr(io.StringIO()) as file:
+        bar = progress_bar("Long")
+        for completed in range(1, 121):
+            bar(snapshot(completed, completed / 10))
+        assert [line.split()[1] for line in file.getvalue().splitlines()] == [
+            "50",
+            "100",
+        ]
+        bar.close()
+        assert (
+            file.getvalue().splitlines()[2].startswith("Long: 120 requests, 0 errors")
+        )
+        bar.close()
+        assert len(file.getvalue().splitlines()) == 3
+
+
+def snapshot(completed: int, elapsed: float) -> Progress:
+    """Return the progress of a stream."""
+    return Progress(
+        completed=completed,
+        total=None,
+        errors=0,
+        batch_request=things(1)[0],
+        elapsed_seconds=elapsed,
+        average_per_thousand_seconds=elapsed / completed * 1000,
+    )
+
+
+SCRIPT = f"""
+from PermutiveAPI import BatchRequest, progress_bar
+from PermutiveAPI._Utils import http
+
+requests = [BatchRequest("GET", "{URL}") for _ in range(5)]
+http.process_batch(requests, api_key="{KEY}", progress_callback=progress_bar("In a script"))
+"""
+
+
+def test_a_real_terminal(server: ScriptedServer) -> None:
+    """A script that runs in a terminal shows its bar there."""
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    try:
+        subprocess.run(
+            [sys.executable, "-W", "error", "-c", SCRIPT],
+            stderr=writer,
+            check=True,
+            timeout=20,
+        )
+        shown = os.read(reader, 100_000).decode()
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert "In a script: 100%" in shown and "5/5" in shown
