@@ -187,6 +187,8 @@ class _Sending:
     def __init__(self, send: Send, api_key: str) -> None:
         self._send = send
         self._api_key = api_key
+        # A cluster takes equal calls for one, and gives the second the result of the first.
+        self._run = os.urandom(8)
 
     def __call__(self, outgoing: _Outgoing) -> Any:
         """Send a request, and return its answer or its failure."""

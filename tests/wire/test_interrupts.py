@@ -13,7 +13,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 import trustme
@@ -30,6 +30,7 @@ from tests.support.scripted import (
     stall,
     stall_in_body,
 )
+from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 WORKERS = 4
@@ -218,11 +219,6 @@ def pressing(server: ScriptedServer, arrived: int) -> Callable[[Any], None]:
         raise KeyboardInterrupt
 
     return press
-
-
-def workers_left() -> List[str]:
-    """Return the names of the threads that an executor has started and not ended."""
-    return [one.name for one in threading.enumerate() if "Executor" in one.name]
 
 
 @pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
@@ -35,6 +34,7 @@ from tests.support.calls import (
     segmentation,
 )
 from tests.support.scripted import Connection, ScriptedServer, answer, stall
+from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -418,5 +418,5 @@ def test_a_journal_that_cannot_be_written(
     with pytest.raises(OSError):
         run(things(2), tmp_path)
     assert server.seen == []
-    assert not [one for one in threading.enumerate() if "Executor" in one.name]
+    assert workers_left() == []
     assert os.listdir(tmp_path) == []

@@ -12,7 +12,6 @@ import struct
 import subprocess
 import sys
 import termios
-import threading
 from contextlib import redirect_stderr
 from typing import Any, List
 
@@ -22,6 +21,7 @@ from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_ba
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
 from tests.support.scripted import ScriptedServer, answer
+from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -90,7 +90,6 @@ def test_one_bar_for_one_batch_after_the_other(server: ScriptedServer) -> None:
 def test_a_bar_that_is_left(server: ScriptedServer) -> None:
     """Leaving a stream leaves the bar where it was, and no thread behind."""
     with redirect_stderr(Terminal()) as terminal:
-        before = threading.enumerate()
         endless = (things(1)[0] for _ in itertools.count())
         stream = stream_batch(
             endless, api_key=KEY, progress_callback=progress_bar(), max_workers=2
@@ -101,7 +100,7 @@ def test_a_bar_that_is_left(server: ScriptedServer) -> None:
         # What had completed when the stream was left has been told, too.
         assert re.search("[5-9] requests", terminal.getvalue())
         assert terminal.getvalue().endswith("\n")
-        assert threading.enumerate() == before
+        assert workers_left() == []
 
 
 def test_lines_in_a_file(server: ScriptedServer) -> None:

@@ -20,6 +20,7 @@ from PermutiveAPI._Utils import http, pacing
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, answer
+from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 OTHER_KEY = "another-key-0001"
@@ -180,7 +181,7 @@ def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
     stream.close()
     assert time.monotonic() - began < 1.0
     assert len(server.seen) == arrived
-    assert not [one for one in threading.enumerate() if "Executor" in one.name]
+    assert workers_left() == []
 
 
 def test_a_caller_who_is_alone_waits_by_its_policy_only(server: ScriptedServer) -> None:

@@ -28,6 +28,7 @@ from tests.support.scripted import (
     respond,
     stall,
 )
+from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -40,11 +41,6 @@ def things(count: int) -> Iterator[BatchRequest]:
 def path_of(seen: Seen) -> Any:
     """Answer what was asked for."""
     return {"path": seen.path}
-
-
-def workers_left() -> List[str]:
-    """Return the names of the threads that an executor has started and not ended."""
-    return [one.name for one in threading.enumerate() if "Executor" in one.name]
 
 
 def test_each_result_belongs_to_its_request(server: ScriptedServer) -> None:
