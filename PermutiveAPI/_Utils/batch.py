@@ -137,6 +137,16 @@ class Progress:
     average_per_thousand_seconds: float | None
 
     @property
+    def skipped(self) -> int:
+        """Of the completed requests, those that a journal says are done: they took no time."""
+        if self.average_per_thousand_seconds is None:
+            return self.completed
+        if self.average_per_thousand_seconds == 0:
+            return 0  # A coarse clock, by which nothing took any time.
+        sent = self.elapsed_seconds / self.average_per_thousand_seconds * 1000
+        return self.completed - round(sent)
+
+    @property
     def requests_per_second(self) -> float | None:
         """Requests that a second takes at the pace so far; None before anything was sent."""
         if not self.average_per_thousand_seconds:

@@ -37,9 +37,9 @@ from .batch import (
 )
 from .credentials import resolve_api_key
 from .journal import Journal
-from .progress import ProgressBar
+from .progress import ProgressBar, progress_bar
 from .redaction import redact_message, redact_secret
-from .retry import RetryConfig
+from .retry import RetryConfig, default_policy
 from .workers import borrowed_executor, own_executor, run_on_workers
 
 Item = TypeVar("Item")
@@ -87,15 +87,8 @@ def stream(
         If an option is invalid, or no key is found; at once, before anything is sent.
     """
     workers = _checked_workers(options.max_workers)
-    callback = options.progress_callback
-    if callback is not None and not callable(callback):
-        raise TypeError(f"progress_callback must be callable, got {callback!r}.")
+    _check_options(options)
     borrowed = options.executor
-    if borrowed is not None and not hasattr(borrowed, "submit"):
-        raise TypeError(f"executor must have submit(), got {borrowed!r}.")
-    journal: Any = options.journal
-    if not isinstance(journal, (str, os.PathLike, type(None))):
-        raise TypeError(f"journal must be a path, got {journal!r}.")
     items = iterated("requests", requests)
     if total == 0:
         return _nothing()
@@ -136,6 +129,22 @@ def checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
     for position, item in enumerate(batch):
         require_kind(f"requests[{position}]", item, BatchRequest)
     return batch
+
+
+def _check_options(options: BatchOptions) -> None:
+    callback = options.progress_callback
+    if callback is not None and not callable(callback):
+        raise TypeError(f"progress_callback must be callable, got {callback!r}.")
+    if callback is progress_bar:
+        raise TypeError("progress_callback must be progress_bar(), with parentheses.")
+    executor = options.executor
+    if executor is not None and not hasattr(executor, "submit"):
+        raise TypeError(f"executor must have submit(), got {executor!r}.")
+    if isinstance(executor, type):
+        raise TypeError(f"executor must be an object, got the class {executor!r}.")
+    journal: Any = options.journal
+    if not isinstance(journal, (str, os.PathLike, type(None))):
+        raise TypeError(f"journal must be a path, got {journal!r}.")
 
 
 def _checked_workers(max_workers: Any) -> int | None:
@@ -223,6 +232,7 @@ class _Run:
         """Let go of the journal, and of a progress bar."""
         if self._journal is not None:
             self._journal.close()
+            logger.info("Skipped %d requests that were done before", self._skipped)
         if isinstance(self._options.progress_callback, ProgressBar):
             self._options.progress_callback.close()
 
@@ -318,6 +328,7 @@ def _results(
         first = next(outgoing, None)
         if first is None:
             return  # Without an executor: nothing starts for nothing.
+        _check_settings(first.request)
         done = run_on_workers(
             _Sending(send, run.key),
             chain([first], outgoing),
@@ -328,6 +339,13 @@ def _results(
         with closing(done):
             for _, item, future in done:
                 yield run.complete(item, future)
+
+
+def _check_settings(request: BatchRequest) -> None:
+    """Raise for a wrong setting once, before every request fails of it."""
+    transport.actual_url(request.url)
+    if request.retry is None:
+        default_policy()
 
 
 def _nothing() -> Results:

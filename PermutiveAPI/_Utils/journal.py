@@ -17,8 +17,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from .file import check_filepath
-
 try:
     import fcntl
 except ImportError:  # Windows, where two jobs on one journal are not told.
@@ -63,8 +61,7 @@ class Journal:
             "origin": origin,
             "key": _digest(secret, b"job"),
         }
-        check_filepath(self._path)
-        self._file = open(path, "a+", encoding="ascii", newline="\n")
+        self._file = self._opened()
         try:
             self._lock()
             self._done = self._read()
@@ -97,6 +94,16 @@ class Journal:
         """Write down that a request is done."""
         self._file.write(digest + "\n")
         self._file.flush()
+
+    def _opened(self) -> TextIO:
+        if self._path.exists() and not self._path.is_file():
+            raise ValueError(f"journal {str(self._path)!r} is no regular file.")
+        try:
+            # Missing folders are not made: a job that is misled to another place would send all again.
+            return open(self._path, "a+", encoding="ascii", newline="\n")
+        except OSError as error:
+            reason = f"journal cannot be opened: {error.strerror}"
+            raise OSError(error.errno, reason, str(self._path)) from None
 
     def _lock(self) -> None:
         if fcntl is None:

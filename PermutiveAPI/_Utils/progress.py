@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
+from .arguments import require_kind
 from .batch import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
@@ -26,7 +28,13 @@ def progress_bar(description: str = "") -> ProgressBar:
     -------
     ProgressBar
         For the argument `progress_callback` of one batch after the other.
+
+    Raises
+    ------
+    TypeError
+        If the description is no text.
     """
+    require_kind("description", description, str)
     return ProgressBar(description)
 
 
@@ -65,6 +73,11 @@ class _Bar:
         )
 
     def show(self, progress: Progress) -> None:
+        # What was done before says nothing about the pace.
+        skipped = progress.skipped - self._bar.initial
+        self._bar.initial += skipped
+        self._bar.n += skipped
+        self._bar.last_print_n += skipped
         if progress.errors:
             self._bar.set_postfix(errors=progress.errors, refresh=False)
         self._bar.update(progress.completed - self._bar.n)
@@ -98,7 +111,7 @@ class _Lines:
 
 
 def _new_display(description: str, total: int | None) -> _Bar | _Lines:
-    if sys.stderr.isatty() or "ipykernel" in sys.modules:
+    if _is_wide_terminal() or "ipykernel" in sys.modules:
         try:
             from tqdm.auto import tqdm
         except ImportError:
@@ -106,6 +119,16 @@ def _new_display(description: str, total: int | None) -> _Bar | _Lines:
         else:
             return _Bar(tqdm, description, total)
     return _Lines(description)
+
+
+def _is_wide_terminal() -> bool:
+    """Tell whether the output is a terminal; some have no columns, and a bar would be blank there."""
+    if not sys.stderr.isatty():
+        return False
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # A terminal that an editor imitates.
+        return True
 
 
 def _line(description: str, progress: Progress) -> str:
@@ -120,6 +143,8 @@ def _line(description: str, progress: Progress) -> str:
     of_total = "" if progress.total is None else f" of {progress.total}"
     parts = [f"{progress.completed}{of_total} requests"]
     parts.append(f"{progress.errors} error{'' if progress.errors == 1 else 's'}")
+    if progress.skipped:
+        parts.append(f"{progress.skipped} skipped")
     if progress.requests_per_second is not None:
         parts.append(f"{progress.requests_per_second:.1f} a second")
     if progress.remaining_seconds is not None:

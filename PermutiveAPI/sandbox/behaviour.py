@@ -51,6 +51,11 @@ class Behaviour:
 
     def __post_init__(self) -> None:
         """Refuse values that no service could follow."""
+        for name in ("latency_seconds", "rate_limit_per_second", "page_size"):
+            value = getattr(self, name)
+            numbers = (int, float, type(None))
+            if isinstance(value, bool) or not isinstance(value, numbers):
+                raise TypeError(f"{name} must be a number, got {value!r}.")
         if self.latency_seconds < 0:
             raise ValueError("latency_seconds must not be negative.")
         if self.rate_limit_per_second is not None and self.rate_limit_per_second < 1:

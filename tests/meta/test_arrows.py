@@ -55,7 +55,7 @@ BELOW = {
     "json": "encoding decoding file",
     "journal": "file",
     "batch": "settings redaction retry",
-    "progress": "batch",
+    "progress": "arguments batch",
     "connections": "cancellation response",
     "transport": "cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",

@@ -114,6 +114,16 @@ def test_impossible_behaviour(options):
         Sandbox(**options)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"latency_seconds": "1"}, {"rate_limit_per_second": "x"}, {"page_size": True}],
+)
+def test_behaviour_of_a_wrong_kind(options):
+    """A text where a number is expected is refused by name."""
+    with pytest.raises(TypeError, match=f"{next(iter(options))} must be a number"):
+        Sandbox(**options)
+
+
 def test_faults_count_under_load(call, sandbox):
     """Of many requests at once exactly as many fail as asked for."""
     sandbox.fail_next(status=503, times=20)

@@ -128,10 +128,9 @@ def test_items_that_are_no_list(items: Any) -> None:
     ("completed", "total", "per_thousand", "rate", "remaining"),
     [
         (50, 200, 200.0, 5.0, 30.0),
-        (200, 200, 200.0, 5.0, 0.0),
+        (200, 200, 200.0, 5.0, 0.0),  # 150 of them skipped.
         (50, None, 200.0, 5.0, None),
         (3, 9, None, None, None),
-        (3, 9, 0.0, None, 0.0),
     ],
 )
 def test_what_a_dashboard_needs(
@@ -145,5 +144,6 @@ def test_what_a_dashboard_needs(
     progress = Progress(
         completed, total, 0, BatchRequest("GET", "https://h"), 10.0, per_thousand
     )
+    assert progress.skipped == (completed if per_thousand is None else completed - 50)
     assert progress.requests_per_second == rate
     assert progress.remaining_seconds == remaining

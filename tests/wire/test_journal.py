@@ -209,13 +209,6 @@ def test_an_empty_job_leaves_no_file(server: ScriptedServer, journal: Path) -> N
     assert not journal.exists()
 
 
-def test_missing_folders_are_made(server: ScriptedServer, tmp_path: Path) -> None:
-    """As for every file that the library writes."""
-    journal = tmp_path / "jobs" / "today" / "job.journal"
-    run(things(1), journal)
-    assert journal.exists()
-
-
 def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
     """The file holds no body, no id, no path and no key."""
     run(things(3), journal)
@@ -411,12 +404,29 @@ def test_two_jobs_at_once(server: ScriptedServer, journal: Path) -> None:
     assert len(list(stream_batch(things(9), api_key=KEY, journal=journal))) == 9 - 1
 
 
-def test_a_journal_that_cannot_be_written(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
-    """A folder in its place is told before anything is sent, and no thread is left."""
-    with pytest.raises(OSError):
-        run(things(2), tmp_path)
+@pytest.mark.parametrize("name", ["missing/job.journal", "~/job.journal"])
+def test_a_journal_that_cannot_be_opened(server: ScriptedServer, name: str) -> None:
+    """A folder that is missing may be a mistake after which all were sent again: it is not made."""
+    with pytest.raises(FileNotFoundError, match="journal cannot be opened"):
+        run(things(2), name)
     assert server.seen == []
     assert workers_left() == []
-    assert os.listdir(tmp_path) == []
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "/dev/full"])
+def test_a_journal_that_is_no_file(server: ScriptedServer, name: str) -> None:
+    """What is no regular file is neither read nor written."""
+    with pytest.raises(ValueError, match="is no regular file"):
+        run(things(2), name)
+    assert server.seen == []
+
+
+def test_a_log_record_says_what_was_skipped(
+    server: ScriptedServer, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who looks for it finds why nothing was sent."""
+    caplog.set_level("INFO", "PermutiveAPI")
+    run(things(3), journal)
+    run(things(3), journal)
+    assert "Skipped 3 requests that were done before" in caplog.messages

@@ -12,7 +12,9 @@ import struct
 import subprocess
 import sys
 import termios
+import time
 from contextlib import redirect_stderr
+from pathlib import Path
 from typing import Any, List
 
 import pytest
@@ -48,6 +50,12 @@ def last_of(terminal: Terminal) -> str:
     """Return what a terminal shows in the end."""
     assert terminal.getvalue().endswith("\n")
     return terminal.getvalue().rstrip("\n").rpartition("\r")[2]
+
+
+def test_a_description_is_a_text() -> None:
+    """Anything else is refused where it is written."""
+    with pytest.raises(TypeError, match="description must be of type str"):
+        progress_bar(5)  # type: ignore[arg-type]
 
 
 def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
@@ -155,6 +163,36 @@ def snapshot(completed: int, elapsed: float) -> Progress:
     )
 
 
+def test_what_was_done_before_is_no_pace(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A resumed job shows what it skipped, and the rate of what it sends."""
+    journal = tmp_path / "job.journal"
+    things_done = [*stream_batch(things(500), api_key=KEY, journal=journal)]
+    assert len(things_done) == 500
+    for stream, shown in ((Terminal(), "502/502"), (io.StringIO(), "500 skipped")):
+        begun = time.monotonic()
+        with redirect_stderr(stream) as output:
+            list(
+                stream_batch(
+                    things(500) + [BatchRequest("GET", f"{URL}/new")] * 2,
+                    api_key=KEY,
+                    journal=journal,
+                    progress_callback=progress_bar(),
+                )
+            )
+        assert shown in output.getvalue()
+        rates = re.findall(r"([\d.]+) ?(?:requests/s|a second)", output.getvalue())
+        assert rates and float(rates[-1]) < 500 / (time.monotonic() - begun)
+        rewind(journal)
+
+
+def rewind(journal: Path) -> None:
+    """Let the last two requests of a job be done again."""
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:-2]))
+
+
 SCRIPT = f"""
 from PermutiveAPI import BatchRequest, progress_bar
 from PermutiveAPI._Utils import http
@@ -164,10 +202,14 @@ http.process_batch(requests, api_key="{KEY}", progress_callback=progress_bar("In
 """
 
 
-def test_a_real_terminal(server: ScriptedServer) -> None:
-    """A script that runs in a terminal shows its bar there."""
+@pytest.mark.parametrize(
+    ("columns", "shown"), [(80, "In a script: 100%"), (0, "In a script: 5 of 5")]
+)
+def test_a_real_terminal(server: ScriptedServer, columns: int, shown: str) -> None:
+    """A script that runs in a terminal shows its bar there; lines where a terminal has no width."""
     reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    size = struct.pack("HHHH", 24, columns, 0, 0)
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, size)
     try:
         subprocess.run(
             [sys.executable, "-W", "error", "-c", SCRIPT],
@@ -175,8 +217,8 @@ def test_a_real_terminal(server: ScriptedServer) -> None:
             check=True,
             timeout=20,
         )
-        shown = os.read(reader, 100_000).decode()
+        output = os.read(reader, 100_000).decode()
     finally:
         os.close(reader)
         os.close(writer)
-    assert "In a script: 100%" in shown and "5/5" in shown
+    assert shown in output

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator, List
 
 import pytest
@@ -17,6 +18,7 @@ from PermutiveAPI import (
     PermutiveBadRequestError,
     Progress,
     Segmentation,
+    progress_bar,
     stream_batch,
 )
 from tests.support.calls import KEY, SEGMENTED, identity, segmentation
@@ -171,12 +173,13 @@ def test_progress_of_a_stream(server: ScriptedServer) -> None:
         ({"max_workers": 1.5}, TypeError, "max_workers"),
         ({"progress_callback": 5}, TypeError, "progress_callback"),
         ({"executor": 5}, TypeError, "executor"),
+        ({"executor": ThreadPoolExecutor}, TypeError, "executor must be an object"),
+        ({"progress_callback": progress_bar}, TypeError, "parentheses"),
         ({"journal": 5}, TypeError, "journal"),
         ({"api_key": None}, ValueError, "PERMUTIVE_APPLICATION_CREDENTIALS"),
         ({"requests": "text"}, TypeError, "requests"),
         ({"requests": 5}, TypeError, "requests"),
     ],
-    ids=str,
 )
 def test_bad_arguments(
     server: ScriptedServer, arguments: Any, error: Any, names: str
@@ -184,6 +187,21 @@ def test_bad_arguments(
     """A wrong argument raises at the call, and names itself; nothing is taken or sent."""
     with pytest.raises(error, match=names):
         stream_batch(**{"requests": things(1), "api_key": KEY, **arguments})
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    "variable", ["PERMUTIVE_API_BASE_URL", "PERMUTIVE_RETRY_MAX_RETRIES"]
+)
+def test_a_wrong_setting(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A wrong value in the environment is told once, not by every request."""
+    monkeypatch.setenv(variable, "x")
+    with pytest.raises(ValueError, match=variable):
+        next(stream_batch(things(2), api_key=KEY))
+    with pytest.raises(ValueError, match=variable):
+        Identity.batch_identify([identity()], api_key=KEY)
     assert server.seen == []
 
 
