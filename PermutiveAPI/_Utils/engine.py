@@ -223,7 +223,7 @@ class _Run:
     def __init__(self, options: BatchOptions, total: int | None) -> None:
         self.key = resolve_api_key(options.api_key)
         self._options = options
-        self._total = total
+        self.total = total
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
@@ -251,7 +251,7 @@ class _Run:
         """Read an answer, write down that it came, and call the callbacks."""
         request = outgoing.request
         response, error = _outcome_of(future)
-        value: Any = response
+        value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
                 value = request.read(response)
@@ -295,7 +295,7 @@ class _Run:
         elapsed = monotonic() - self._began
         snapshot = Progress(
             completed=self._sent + self._skipped,
-            total=self._total,
+            total=self.total,
             errors=self._errors,
             batch_request=request,
             elapsed_seconds=elapsed,
@@ -335,6 +335,7 @@ def _results(
             workers,
             executor(),
             run.complete_late,
+            finite=run.total is not None,
         )
         with closing(done):
             for _, item, future in done:
@@ -354,10 +355,13 @@ def _nothing() -> Results:
 
 
 def _outcome_of(future: Future[Any]) -> tuple[Any, Exception | None]:
+    """Return the answer, also of a failure that has one, and the failure."""
     error = future.exception()
     if error is None:
         answer = future.result()
-        return (None, answer.error) if isinstance(answer, _Failed) else (answer, None)
+        if not isinstance(answer, _Failed):
+            return answer, None
+        error = answer.error
     if isinstance(error, Exception):
-        return None, error
+        return getattr(error, "response", None), error
     raise error

@@ -474,7 +474,8 @@ def process_batch(
         Called with a :class:`Progress` after each request.
     executor : concurrent.futures.Executor, optional
         Where the requests run, for instance other processes; it is not shut down. A stop reaches
-        what runs in this process.
+        what runs in this process. When it breaks in the midst of a batch, the rest are failures. A
+        cluster may run a call again whose result was lost: give it what may arrive twice.
     journal : str or Path, optional
         A file in which each success is written down as it comes. The same job, started again with
         it, sends only the rest: what is done counts as completed and is absent from the responses.

@@ -16,6 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from .prepared import Pairs, assemble
+from .redaction import redact_url
 
 
 class WholeAnswer(NamedTuple):
@@ -45,10 +46,10 @@ class CompactResponse(requests.Response):
         self._next = None
         self.status_code = answer.status
         self.reason = answer.reason or ""
-        self.url = request.url or ""
         self.raw = None
         self.history = []
         self._received = _shared(answer.headers)
+        self._sent_url = request.url or ""
         self._sent = (
             request.method,
             _shared(tuple(request.headers.items())),
@@ -56,12 +57,21 @@ class CompactResponse(requests.Response):
         )
 
     # Of the base class's attributes, these are made late; what is set later stands instead.
+    url: Any = cached_property(lambda self: self._take_url())
     headers: Any = cached_property(lambda self: _headers(self._received))
     encoding: Any = cached_property(
         lambda self: get_encoding_from_headers(self.headers)
     )
     cookies: Any = cached_property(lambda self: _cookies(self._received, self.request))
     request: Any = cached_property(lambda self: self._take_request())
+
+    def _take_url(self) -> str:
+        """Return the URL: without the key after a success, which callers may well log.
+
+        After a failure the error does the same, when it has looked for the key in the answer.
+        """
+        url = self.__dict__.pop("_sent_url")
+        return redact_url(url) if self.status_code < 300 else url
 
     def _take_request(self) -> requests.PreparedRequest:
         """Return the request, and keep nothing of it beside: an error replaces it by one without key."""

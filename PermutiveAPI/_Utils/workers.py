@@ -58,6 +58,8 @@ def run_on_workers(
     workers: int | None,
     executor: AbstractContextManager[Any],
     late: Callable[[Item, Future[Result]], None] | None = None,
+    *,
+    finite: bool = False,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
@@ -76,6 +78,9 @@ def run_on_workers(
         Gives the executor.
     late : callable, optional
         Called with what had completed, but could not be handed back any more.
+    finite : bool
+        Whether the items come to an end. Then an executor that breaks in the midst of them, for
+        instance because a process died, is a failure of each of the rest; else it is raised.
 
     Yields
     ------
@@ -88,7 +93,7 @@ def run_on_workers(
         with executor as running:
             try:
                 call = StoppableCall(function, batch)
-                yield from completed(running, call, items, workers, pending)
+                yield from completed(running, call, items, workers, pending, finite)
             except BaseException:
                 batch.stop()
                 raise
@@ -133,6 +138,7 @@ def completed(
     items: Iterable[Item],
     workers: int | None,
     pending: dict[int, tuple[Item, Future[Result]]],
+    finite: bool = False,
 ) -> Iterator[Done[Item, Result]]:
     """Call a function for every item on an executor; see :func:`run_on_workers`.
 
@@ -154,7 +160,8 @@ def completed(
                     exhausted = True
                     break
                 position, item = upcoming
-                future = _submitted(executor, call, item)
+                forgiving = finite and position > 0
+                future = _submitted(executor, call, item, forgiving)
                 pending[position] = (item, future)
                 future.add_done_callback(_announcer(arrived, position))
                 if not arrived.empty() and monotonic() > patience:
@@ -170,19 +177,28 @@ def completed(
 
 
 def _submitted(
-    executor: AnyExecutor, call: Callable[[Item], Result], item: Item
+    executor: AnyExecutor,
+    call: Callable[[Item], Result],
+    item: Item,
+    forgiving: bool,
 ) -> Future[Result]:
     """Start a call; of an item that cannot travel to another process, return the failure."""
     try:
         return executor.submit(call, item)
+    except Exception as error:
+        if not forgiving and _can_travel(item):
+            raise
+        failed: Future[Result] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _can_travel(item: object) -> bool:
+    try:
+        pickle.dumps(item)
     except Exception:
-        try:
-            pickle.dumps(item)
-        except Exception as error:
-            failed: Future[Result] = Future()
-            failed.set_exception(error)
-            return failed
-        raise
+        return False
+    return True
 
 
 def _announcer(

@@ -45,7 +45,7 @@ BELOW = {
     "collector": "",
     "pacing": "",
     "prepared": "",
-    "response": "prepared",
+    "response": "prepared redaction",
     "workers": "cancellation",
     "log_redaction": "redaction",
     "errors": "redaction",

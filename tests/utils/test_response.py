@@ -42,7 +42,7 @@ def test_what_it_says() -> None:
     """Status, reason, URL, headers, text, cookies, links, and the request."""
     got = response()
     assert (got.status_code, got.reason, got.ok) == (200, "OK", True)
-    assert got.url == f"{URL}?k=key"
+    assert got.url == got.request.url == f"{URL}?k=[REDACTED]"
     assert got.headers["content-type"] == "application/json; charset=utf-8"
     assert got.headers["X-MANY"] == "a, b"
     assert got.cookies.get_dict() == {"session": "1", "other": "2"}
@@ -56,6 +56,16 @@ def test_what_it_says() -> None:
     assert repr(got) == "<Response [200]>" and bool(got)
     assert got.apparent_encoding == "utf-8"
     got.close()
+
+
+def test_no_key_where_people_look() -> None:
+    """A success shows its key nowhere, looked at or not; a failure keeps it for its error to remove."""
+    for look in (lambda got: got.url, lambda got: got.request, lambda got: got.cookies):
+        got = response()
+        assert look(got) is not None
+        assert "k=key" not in f"{got.url} {got.request.url} {vars(got)}"
+        assert b"k=key" not in pickle.dumps(got)
+    assert response(404).url == f"{URL}?k=key"
 
 
 def test_as_a_stream_and_as_a_context() -> None:

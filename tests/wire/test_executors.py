@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import os
@@ -9,7 +10,13 @@ import pickle
 import signal
 import threading
 import time
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+)
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
@@ -279,6 +286,48 @@ def test_a_process_that_dies(server: ScriptedServer, kind: str, words: str) -> N
     assert len(results) == 2 and failed
     assert all(words in str(result.error) for result in failed)
     assert KEY not in "".join(str(result.error) for result in failed)
+
+
+def test_a_pool_that_breaks_in_the_midst(server: ScriptedServer) -> None:
+    """Nothing is lost: what had succeeded is returned, and all the rest are failures."""
+    server.script = [answer(200, {}) for _ in range(10)]
+    server.default = stall()
+    with process_pool(1) as pool:
+        victim = pool.submit(os.getpid).result()
+
+        def kill(progress: Progress) -> None:
+            if progress.completed == 10:
+                assert server.wait_for(lambda: len(server.seen) == 11)
+                os.kill(victim, signal.SIGKILL)
+
+        responses, errors = http.process_batch(
+            things(50),
+            api_key=KEY,
+            max_workers=1,
+            executor=pool,
+            progress_callback=kill,
+        )
+    assert (len(responses), len(errors)) == (10, 40)
+    assert {type(error).__name__ for _, error in errors} == {"BrokenProcessPool"}
+
+
+def test_a_pool_that_breaks_under_an_endless_stream(server: ScriptedServer) -> None:
+    """A stream without an end does not fail forever: it raises."""
+    server.default = stall()
+    with process_pool(1) as pool:
+        victim = pool.submit(os.getpid).result()
+        killer = threading.Thread(
+            target=lambda: (
+                server.wait_for(lambda: server.seen),
+                os.kill(victim, signal.SIGKILL),
+            )
+        )
+        killer.start()
+        endless = (things(1)[0] for _ in itertools.count())
+        stream = stream_batch(endless, api_key=KEY, max_workers=1, executor=pool)
+        with pytest.raises(BrokenExecutor):
+            list(stream)
+        killer.join()
 
 
 class Recording(Executor):

@@ -65,7 +65,9 @@ def test_failures_are_results(server: ScriptedServer) -> None:
     server.script = [answer(400, {"error": {"cause": "odd"}})]
     first, second = stream_batch(things(2), api_key=KEY, max_workers=1)
     assert isinstance(first.error, PermutiveBadRequestError)
-    assert (first.response, first.value) == (None, None)
+    assert first.value is None
+    assert first.response is first.error.response and first.response is not None
+    assert KEY not in first.response.url
     assert second.error is None
 
 
