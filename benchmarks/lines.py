@@ -278,6 +278,8 @@ LINES = (
         {"count": 20_000},
         repetitions=1,
     ),
+    _limited(4, None, 10.8),
+    _limited(4, 1, 12.8),
     _limited(16, None, 10.8),
     _limited(16, 1, 12.8),
     _limited(64, None, 10.8),

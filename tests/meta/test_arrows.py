@@ -53,7 +53,7 @@ BELOW = {
     "failure": "errors redaction retry",
     "credentials": "arguments settings redaction",
     "json": "encoding decoding file",
-    "journal": "file",
+    "journal": "",
     "batch": "settings redaction retry",
     "progress": "arguments batch",
     "connections": "cancellation response",
