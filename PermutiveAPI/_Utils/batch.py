@@ -76,11 +76,14 @@ class BatchRequest:
         return redact_message(f"BatchRequest({', '.join(shown)})")
 
 
-@dataclass(repr=False, kw_only=True)
 class ReadingRequest(BatchRequest):
     """A request whose answer must also be read: where that fails, the request has failed."""
 
-    read: Callable[[requests.Response], Any]
+    def __init__(
+        self, *arguments: Any, read: Callable[[requests.Response], Any], **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self.read = read
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
@@ -36,11 +36,13 @@ from .batch import (
     Results,
 )
 from .credentials import resolve_api_key
-from .journal import Journal
 from .progress import ProgressBar, progress_bar
 from .redaction import redact_message, redact_secret
 from .retry import RetryConfig, default_policy
 from .workers import borrowed_executor, own_executor, run_on_workers
+
+if TYPE_CHECKING:
+    from .journal import Journal
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
@@ -183,11 +185,11 @@ class _Outgoing:
         return type(self), (self.index, stripped)
 
 
-@dataclass(frozen=True)
 class _Failed:
     """What a request failed with. Workers return it, since clusters log what their calls raise."""
 
-    error: Exception
+    def __init__(self, error: Exception) -> None:
+        self.error = error
 
 
 class _Sending:
@@ -278,6 +280,9 @@ class _Run:
             return None
         url = transport.actual_url(request.url)
         if self._journal is None:
+            # Seldom needed, and felt when everything is imported.
+            from .journal import Journal
+
             origin = transport.origin_of(url)
             self._journal = Journal(
                 self._options.journal, self._options.helper, origin, self.key

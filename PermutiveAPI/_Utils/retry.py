@@ -43,9 +43,7 @@ _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
 
 _CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
 # The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
-_CERTIFICATE = re.compile(
-    r"certificate verify failed|CertificateError\(", re.IGNORECASE
-)
+_CERTIFICATE = r"(?i)certificate verify failed|CertificateError\("
 _NOT_SENT_ERRORS = (
     requests_errors.ConnectTimeout,
     urllib3_errors.NewConnectionError,  # DNS and refused connections
@@ -251,7 +249,9 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
 def outcome_of(error: Exception) -> Outcome:
     """Tell what a failure means; of an unknown kind, that the request may have been processed."""
     causes = tuple(_causes(error))
-    if isinstance(error, requests_errors.SSLError) and _CERTIFICATE.search(str(error)):
+    if isinstance(error, requests_errors.SSLError) and re.search(
+        _CERTIFICATE, str(error)
+    ):
         return Outcome.REFUSED
     if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
         return Outcome.REFUSED

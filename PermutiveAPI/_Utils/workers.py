@@ -6,7 +6,6 @@ of the caller's runs calls on.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
@@ -194,6 +193,8 @@ def _submitted(
 
 
 def _can_travel(item: object) -> bool:
+    import pickle  # Seldom needed, and felt when everything is imported.
+
     try:
         pickle.dumps(item)
     except Exception:

@@ -76,14 +76,14 @@ def test_nothing_is_lost(
     server: ScriptedServer, workers: int, retry_after: Optional[str]
 ) -> None:
     """However many workers run into a limit, each request is answered in the end, in few attempts."""
-    service = server.default = Limited(300, 20, retry_after)
+    service = server.default = Limited(60, 10, retry_after)
     responses, errors = http.process_batch(
-        things(80, BRIEF), api_key=KEY, max_workers=workers
+        things(40, BRIEF), api_key=KEY, max_workers=workers
     )
     assert errors == []
-    assert len({one.url for one in responses}) == 80
+    assert len({one.url for one in responses}) == 40
     assert 0 < service.refused < 64
-    assert len(server.seen) == 80 + service.refused
+    assert len(server.seen) == 40 + service.refused
 
 
 def test_the_sandbox_limits_too(

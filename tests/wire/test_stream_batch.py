@@ -106,6 +106,7 @@ def test_endless_generator_is_read_only_a_little_ahead(server: ScriptedServer) -
             break
     assert workers_left() == []
     assert len(taken) <= 100 + 2 * 2
+    server.stopping.wait(0.03)  # What was on its way arrives.
     arrived = len(server.seen)
     server.stopping.wait(0.03)
     assert len(server.seen) == arrived <= len(taken)
