@@ -7,11 +7,12 @@ requests' own way, ``HTTPAdapter.send``, so that whoever replaces that still int
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 from contextlib import ExitStack
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3.connection
@@ -22,6 +23,7 @@ from urllib3.exceptions import (
     DecodeError,
     NewConnectionError,
     ProtocolError,
+    ReadTimeoutError,
 )
 from urllib3.util.connection import allowed_gai_family
 
@@ -32,9 +34,24 @@ from .response import CompactResponse, WholeAnswer
 # The classes are named like urllib3's own, since its messages show the names.
 
 
+class _Answer(http.client.HTTPResponse):
+    """An answer; http.client takes every status but 100 for the final one."""
+
+    def begin(self) -> None:
+        """Read up to the headers, and pass over what only announces the answer, like Early Hints.
+
+        The answer itself would else be left for the next request of this connection.
+        """
+        super().begin()
+        while self.status < 200:
+            self.headers = self.msg = cast("Any", None)
+            super().begin()
+
+
 class HTTPConnection(urllib3.connection.HTTPConnection):
     """A connection that the batch it works for can shut down."""
 
+    response_class = _Answer
     _held_back: list[bytes] | None = None
 
     def connect(self) -> None:
@@ -126,6 +143,11 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
             answer = super().urlopen(*args, **kwargs)
         except DecodeError as error:
             raise ProtocolError(str(error), error) from error
+        except ReadTimeoutError as error:
+            if cast("Any", error.pool) is not None:
+                raise
+            message = "Read timed out within its answer."
+            raise ReadTimeoutError(self, error.url or "", message) from error
         pairs = tuple(answer.headers.items())
         return WholeAnswer(answer.status, answer.reason, pairs, answer.data)
 

@@ -18,13 +18,20 @@ from PermutiveAPI import (
     PermutiveConnectionError,
     PermutiveInvalidRequestError,
     PermutiveResourceNotFoundError,
+    PermutiveTimeoutError,
     Segment,
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
-from PermutiveAPI._Utils.retry import Outcome, outcome_of
-from tests.support.scripted import ScriptedServer, answer, raw
+from PermutiveAPI._Utils.retry import Outcome, RetryConfig, outcome_of
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    answer,
+    raw,
+    stall_in_body,
+)
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"
 
@@ -75,6 +82,35 @@ def test_an_error_in_an_encoding_that_is_none(
     )
     with pytest.raises(PermutiveBadRequestError, match="bad . body"):
         http.get(KEY, f"{server.url}/x")
+
+
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
+def test_a_status_that_comes_before_the_answer(
+    server: ScriptedServer, status: bytes
+) -> None:
+    """What a service says before its answer is passed over: no later call gets this one's answer."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
+        server.stopping.wait(0.02)
+        return answer(200, {"number": len(server.seen)})(connection)
+
+    server.default = step
+    numbers = [http.get(KEY, f"{server.url}/x").json()["number"] for _ in range(3)]
+    assert numbers == [1, 2, 3] and server.connections == 1
+
+
+def test_a_time_out_within_an_answer(server: ScriptedServer) -> None:
+    """An answer that stops in its middle is told as such, with the host."""
+    server.default = stall_in_body()
+    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
+        http.request(
+            "GET",
+            KEY,
+            f"{server.url}/x",
+            timeout=0.05,
+            retry=RetryConfig(max_retries=1),
+        )
 
 
 def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
