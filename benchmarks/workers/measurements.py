@@ -157,6 +157,8 @@ def interrupt(
     client = client_of(subject)
     prepared = client.prepare(requests)
     threads = threading.active_count()
+    # A shell lets what runs in the background ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     pressed: list[float] = []
 
     def press() -> None:
