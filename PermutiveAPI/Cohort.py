@@ -16,7 +16,7 @@ from typing import Any
 
 from ._Utils import http
 from ._Utils.arguments import require_filled
-from ._Utils.batch import BatchOptions, ProgressCallback, Responses
+from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from ._Utils.credentials import resolve_api_key
 from ._Utils.json import to_payload
@@ -36,6 +36,11 @@ _ADOPTED_ON_CREATE = (
 )
 _ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
 
+_STATES = ("Enabled", "Disabled")
+
+_SENT_ON_CREATE = [*_API_PAYLOAD, "segment_type"]
+_SENT_ON_UPDATE = [*_API_PAYLOAD, "state"]
+
 logger = logging.getLogger("PermutiveAPI")
 
 
@@ -54,8 +59,9 @@ class Cohort(Resource):
         Its id, a UUID; the service gives it.
     code : int or str, optional
         Its number, which also names it in segmentation answers; the service gives it.
-    query : dict, optional
-        Its definition. Lists of cohorts come without it, lookalike cohorts have none.
+    query : dict or Query, optional
+        Its definition, as the service writes it or made with ``PermutiveAPI.Query``. Lists of cohorts
+        come without it, lookalike cohorts have none.
     tags : list of str, optional
         Labels to group cohorts by.
     description : str, optional
@@ -73,7 +79,7 @@ class Cohort(Resource):
     name: str
     id: str | None = None
     code: int | str | None = None
-    query: dict[str, Any] | None = None
+    query: Any = None  # Typed users give a Query, and read what the service wrote.
     tags: builtins.list[str] | None = None
     description: str | None = None
     subject_entity_level: str | None = None
@@ -88,6 +94,23 @@ class Cohort(Resource):
 
     _timestamps = ("created_at", "last_updated_at")
     _plural = "cohorts"
+    # What the service has, as JSON, as far as it told: an update sends what differs from it.
+    _known = dict[str, Any]()
+
+    @classmethod
+    def from_json(cls, data: Any) -> Cohort:
+        """Make a cohort from JSON data, JSON text or a file.
+
+        Its state is taken as the service's: a later update sends it only when it has been changed.
+
+        Raises
+        ------
+        TypeError
+            If `data` is of another kind, is not valid JSON, or lacks the name.
+        """
+        cohort = super().from_json(data)
+        cohort._known = {"state": cohort.state}
+        return cohort
 
     def create(self, api_key: str | None = None) -> None:
         """Create the cohort, and take over what the service gives it: id, code, timestamps.
@@ -96,18 +119,27 @@ class Cohort(Resource):
         ------
         ValueError
             If it has no query.
+        TypeError
+            If its query is none.
         PermutiveAPIError
             If the service refuses it, or no answer came.
         """
         self._perform(self._creation(), api_key)
 
     def update(self, api_key: str | None = None) -> None:
-        """Send name, query, description and tags; those that are None stay as they are.
+        """Send what is to change.
+
+        Of a cohort that was fetched or created, that is what differs from the service's answer: what
+        others changed meanwhile stays. A description is cleared by None, tags are by an empty list.
+        Of a cohort that was only made by hand it is the name, query, description, tags and state
+        that are not None.
 
         Raises
         ------
         ValueError
-            If it has no id.
+            If it has no id, or its state is neither "Enabled" nor "Disabled".
+        TypeError
+            If its query is none.
         PermutiveAPIError
             As for :meth:`create`.
         """
@@ -124,6 +156,22 @@ class Cohort(Resource):
             As for :meth:`create`.
         """
         self._perform(self._deletion(), api_key)
+
+    def enable(self, api_key: str | None = None) -> None:
+        """Let users fall into the cohort; nothing else is changed.
+
+        Raises
+        ------
+        ValueError
+            If it has no id.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._switch("Enabled"), api_key)
+
+    def disable(self, api_key: str | None = None) -> None:
+        """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
+        self._perform(self._switch("Disabled"), api_key)
 
     @staticmethod
     def get_by_id(id: str, api_key: str | None = None) -> Cohort:
@@ -195,7 +243,7 @@ class Cohort(Resource):
             {"include-child-workspaces": "true"} if include_child_workspaces else {}
         )
         response = Cohort._request_helper.get(key, _API_ENDPOINT, params=params)
-        cohorts = read_answer(CohortList.from_json, response)
+        cohorts = read_answer(Cohort._listed, response)
         if not include_details:
             return cohorts
         ids = [cohort.id or "" for cohort in cohorts]
@@ -302,24 +350,151 @@ class Cohort(Resource):
         )
         return cls._batch(cohorts, Cohort._deletion, options)
 
+    @classmethod
+    def batch_enable(
+        cls,
+        cohorts: Iterable[Cohort],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
+        """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`."""
+        options = BatchOptions(
+            "Cohort.batch_enable",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        return cls._batch(cohorts, lambda each: each._switch("Enabled"), options)
+
+    @classmethod
+    def batch_disable(
+        cls,
+        cohorts: Iterable[Cohort],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Responses:
+        """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`."""
+        options = BatchOptions(
+            "Cohort.batch_disable",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        return cls._batch(cohorts, lambda each: each._switch("Disabled"), options)
+
+    @classmethod
+    def batch_get_by_id(
+        cls,
+        ids: Iterable[str],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> tuple[dict[str, Cohort], Failures]:
+        """Fetch many cohorts with their queries, one request for each different id.
+
+        Arguments have the same meaning as for :meth:`batch_create`.
+
+        Returns
+        -------
+        cohorts : dict
+            The cohorts that were found, by id, in the order of `ids`.
+        failures : list of (BatchRequest, Exception)
+            Those that were not.
+        """
+        options = BatchOptions(
+            "Cohort.batch_get_by_id",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        return cls._batch_fetch(ids, _url_of, "Response is None", options)
+
     def _creation(self) -> Call:
-        if not self.query:
+        if self.query is None or self.query == {}:
             raise ValueError("query must be specified")
+        self._check_query()
         if self.id:
             logger.warning("id is specified")
-        data = to_payload(self, _API_PAYLOAD)
+        data = to_payload(self, _SENT_ON_CREATE)
         return Call("post", _API_ENDPOINT, data, adopts=_ADOPTED_ON_CREATE)
 
     def _change(self) -> Call:
         if not self.id:
             raise ValueError("Cohort ID must be specified for update.")
-        data = to_payload(self, _API_PAYLOAD)
+        self._check_query()
+        known = self._known
+        given = to_payload(self, _SENT_ON_UPDATE)
+        data = {name: given[name] for name in given if given[name] != known.get(name)}
+        if self.description is None and known.get("description") is not None:
+            data["description"] = None
+        if data.get("state", "Enabled") not in _STATES:
+            raise ValueError(
+                f"state must be one of {', '.join(_STATES)}, got {self.state!r}."
+            )
+        data["id"] = self.id
         return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+
+    def _check_query(self) -> None:
+        """Refuse what is easily taken for a query: ``event`` without its call, or a condition alone."""
+        query = self.query
+        if callable(query) or not getattr(query, "stands_alone", True):
+            raise TypeError(
+                f'query must be a query, such as event("Pageview"), got {query!r}.'
+            )
+
+    def _switch(self, state: str) -> Call:
+        if not self.id:
+            raise ValueError("Cohort ID must be specified to enable or disable it.")
+        adopts = (*_ADOPTED_ON_UPDATE, "state")
+        return Call("patch", _url_of(self.id), {"state": state}, adopts=adopts)
 
     def _deletion(self) -> Call:
         if not self.id:
             raise ValueError("Cohort ID must be specified for deletion.")
         return Call("delete", _url_of(self.id))
+
+    @classmethod
+    def _from_answer(cls, data: Any) -> Cohort:
+        cohort = cls.from_json(data)
+        cohort._remember()
+        return cohort
+
+    @staticmethod
+    def _listed(data: Any) -> CohortList:
+        cohorts = CohortList.from_json(data)
+        for cohort in cohorts:
+            cohort._remember()
+        return cohorts
+
+    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
+        super()._adopt(answer, names)
+        if "id" in names:  # It was created.
+            self._known = answer._known
+        elif "state" in names:
+            self._known = {**self._known, "state": self.state}
+        elif "name" in self._known:  # The service, which had it, now has all of it.
+            self._remember()
+
+    def _remember(self) -> None:
+        """Note what the service has."""
+        self._known = to_payload(self, _SENT_ON_UPDATE)
 
 
 def _url_of(id: Any) -> str:

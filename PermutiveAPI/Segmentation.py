@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from os import PathLike
 from typing import Any
 
-from requests import Response
-
 from ._Utils import http, settings
-from ._Utils.arguments import length_of
+from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch import (
     BatchOptions,
     BatchRequest,
@@ -28,10 +26,17 @@ from ._Utils.batch import (
 from ._Utils.credentials import resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import JSONSerializable, to_payload
-from ._Utils.resource import Resource, built_from, read_answer
+from ._Utils.list import chunk_list
+from ._Utils.resource import Resource, built_from, read_object
+from .Identify.Alias import Alias, require_one_user
 
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"
 _API_PAYLOAD = ["events", "user_id"]
+_SENT = [*_API_PAYLOAD, "alias", "aliases"]
+_STATELESS_ENDPOINT = f"{_API_ENDPOINT}/stateless"
+
+# The service takes no more events in one call.
+_MOST_EVENTS = 10
 
 
 @dataclass
@@ -66,23 +71,35 @@ class Segmentation(Resource):
     Parameters
     ----------
     events : list of Event
-        What the user did.
-    user_id : str
-        The user.
+        What the user did: at most 10 in one call, see :meth:`split`.
+    user_id : str, optional
+        The user. Exactly one of `user_id`, `alias` and `aliases` is given.
     activations : bool
         Whether the answer lists the activated cohorts.
     synchronous_validation : bool
         Whether the events are checked against their schemas first; slower.
+    alias : Alias, optional
+        A name of the user; its priority is not sent.
+    aliases : list of Alias, optional
+        Several names of the user, of which the one with the lowest priority number decides.
     """
 
     events: list[Event]
-    user_id: str
+    user_id: str | None = None
     activations: bool = False
     synchronous_validation: bool = False
+    alias: Alias | None = None
+    aliases: list[Alias] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is sent: ``events`` and ``user_id``."""
-        return to_payload(self, _API_PAYLOAD)
+        """Return the events and the user: ``user_id``, ``alias`` or ``aliases``."""
+        return to_payload(self, _SENT)
+
+    def split(self) -> list[Segmentation]:
+        """Return calls of at most 10 events in the list's order, to be sent one after the other."""
+        require_several("events", self.events)
+        parts = chunk_list(self.events, _MOST_EVENTS) or [[]]
+        return [replace(self, events=part) for part in parts]
 
     def send(
         self,
@@ -112,7 +129,8 @@ class Segmentation(Resource):
         Raises
         ------
         ValueError
-            If a value cannot be written as JSON, or no key is found.
+            If there are more than 10 events, the user is not named in exactly one way, a value
+            cannot be written as JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it, or no answer came. It is not sent again after a failure that
             may have come after it was processed.
@@ -122,10 +140,52 @@ class Segmentation(Resource):
             api_key=resolve_api_key(api_key),
             url=_API_ENDPOINT,
             params=self._params(activations, synchronous_validation),
-            json=self.to_json(),
+            json=self._body(),
             timeout=timeout,
         )
-        return _read(response)
+        return read_object(response)
+
+    def send_stateless(
+        self,
+        api_key: str | None = None,
+        *,
+        state: str | None = None,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+    ) -> dict[str, Any]:
+        """Let the service work on a state that you keep, instead of one that it keeps itself.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key; the default workspace's when it is left out.
+        state : str, optional
+            The state of the last call's answer; None for a user's first call. It is opaque.
+        timeout : float or None
+            Seconds; None waits without limit.
+
+        Returns
+        -------
+        dict
+            The service's answer as it is: ``user_id`` and the new ``state``.
+
+        Raises
+        ------
+        ValueError, PermutiveAPIError
+            As for :meth:`send`.
+        """
+        body = self._body()
+        if state is not None:
+            require_kind("state", state, str)
+            body["state"] = state
+        response = self._request_helper.request(
+            method="POST",
+            api_key=resolve_api_key(api_key),
+            url=_STATELESS_ENDPOINT,
+            params=self._params(),
+            json=body,
+            timeout=timeout,
+        )
+        return read_object(response)
 
     @classmethod
     def batch_send(
@@ -158,7 +218,7 @@ class Segmentation(Resource):
             executor,
             journal,
         )
-        batch = [*_requests(requests, timeout)]
+        batch = [*cls._requests(requests, timeout)]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
     @classmethod
@@ -191,8 +251,21 @@ class Segmentation(Resource):
             executor,
             journal,
         )
-        batch = _requests(requests, timeout)
+        batch = cls._requests(requests, timeout)
         return http.stream(batch, options, length_of(requests))
+
+    def _body(self) -> dict[str, Any]:
+        require_several("events", self.events)
+        if len(self.events) > _MOST_EVENTS:
+            raise ValueError(
+                f"events: the service takes at most {_MOST_EVENTS} in one call, got "
+                f"{len(self.events)}; send the parts that split() returns one after the other."
+            )
+        require_one_user(user_id=self.user_id, alias=self.alias, aliases=self.aliases)
+        data = self.to_json()
+        if "alias" in data:
+            data["alias"].pop("priority", None)  # The service knows it of several only.
+        return data
 
     def _params(
         self,
@@ -209,29 +282,19 @@ class Segmentation(Resource):
             "synchronous-validation": "true" if synchronous_validation else "false",
         }
 
-
-def _requests(
-    segmentations: Iterable[Segmentation], timeout: float | None
-) -> Iterator[BatchRequest]:
-    built = built_from("requests", segmentations, Segmentation, Segmentation.to_json)
-    return (
-        ReadingRequest(
-            "POST",
-            _API_ENDPOINT,
-            params=each._params(),  # pyright: ignore[reportPrivateUsage] -- this module's own
-            json=payload,
-            timeout=timeout,
-            read=_read,
+    @staticmethod
+    def _requests(
+        segmentations: Iterable[Segmentation], timeout: float | None
+    ) -> Iterator[BatchRequest]:
+        built = built_from("requests", segmentations, Segmentation, Segmentation._body)
+        return (
+            ReadingRequest(
+                "POST",
+                _API_ENDPOINT,
+                params=each._params(),
+                json=payload,
+                timeout=timeout,
+                read=read_object,
+            )
+            for each, payload in built
         )
-        for each, payload in built
-    )
-
-
-def _read(response: Response) -> dict[str, Any]:
-    return read_answer(_body, response)
-
-
-def _body(data: Any) -> dict[str, Any]:
-    if not isinstance(data, dict):
-        raise TypeError(f"expected an object, got {type(data).__name__}")
-    return data  # pyright: ignore[reportUnknownVariableType] -- JSON data

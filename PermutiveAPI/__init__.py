@@ -28,9 +28,11 @@ from .Audience.Import import Import, ImportList
 from .Audience.Segment import Segment, SegmentList
 from .Audience.Source import Source
 from .Cohort import Cohort, CohortList
-from .Identify.Alias import Alias
+from .Context import ContextSegment
+from .Identify.Alias import Alias, KnownAlias
 from .Identify.Identity import Identity
 from .Segmentation import Event, Segmentation
+from .Tracking import TrackedEvent
 from .Workspace import Workspace, WorkspaceList
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "BatchResult",
     "Cohort",
     "CohortList",
+    "ContextSegment",
     "Event",
     "Identity",
     "Import",
     "ImportList",
+    "KnownAlias",
     "PermutiveAPIError",
     "PermutiveAuthenticationError",
     "PermutiveBadRequestError",
@@ -60,6 +64,7 @@ __all__ = [
     "SegmentList",
     "Segmentation",
     "Source",
+    "TrackedEvent",
     "Workspace",
     "WorkspaceList",
     "__version__",

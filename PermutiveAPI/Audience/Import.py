@@ -10,21 +10,14 @@ from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from operator import attrgetter
 from os import PathLike
 from typing import Any, cast
 
-from requests import Response
-
 from .._Utils import http
-from .._Utils.arguments import listed
 from .._Utils.batch import (
     BatchOptions,
     Failures,
     ProgressCallback,
-    ReadingRequest,
-    collected,
 )
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
@@ -154,18 +147,7 @@ class Import(Resource):
             executor,
             journal,
         )
-        wanted: list[str] = [*dict.fromkeys(listed("ids", ids))]
-        batch = [
-            ReadingRequest("GET", _url_of(id), read=partial(_read, id)) for id in wanted
-        ]
-        found, failures = collected(
-            http.stream(batch, options, len(batch)), attrgetter("value")
-        )
-        return dict(found), failures
-
-
-def _read(id: str, response: Response) -> tuple[str, Import]:
-    return id, read_answer(Import.from_json, response, "Unable to get_import")
+        return cls._batch_fetch(ids, _url_of, "Unable to get_import", options)
 
 
 def _url_of(id: Any) -> str:

@@ -6,21 +6,22 @@ Source of the facts: Permutive's Taxonomy API v1.
 from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from os import PathLike
 from typing import Any
 
-from .._Utils.arguments import require_kind
+from .._Utils import bulk
+from .._Utils.arguments import listed, require_kind
 from .._Utils.batch import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
-from .._Utils.resource import Call, Resource, read_answer
+from .._Utils.resource import Call, Resource, built_from, read_answer
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
 
 # The service ignores `query`; it is sent for code that was written as if it did not.
@@ -133,6 +134,32 @@ class Segment(Resource):
         """
         self._perform(self._change(), api_key)
 
+    def update_by_code(self, api_key: str | None = None) -> None:
+        """Do as :meth:`update` does, for a segment whose id is not known, but its code.
+
+        Raises
+        ------
+        ValueError
+            If it has no code.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        self._perform(self._change_at(_url_of_code(self.import_id, self.code)), api_key)
+
+    def delete_by_code(self, api_key: str | None = None) -> None:
+        """Delete the segment whose id is not known, but its code.
+
+        Raises
+        ------
+        ValueError
+            If it has no code.
+        PermutiveAPIError
+            As for :meth:`create`.
+        """
+        url = _url_of_code(self.import_id, self.code)
+        call = Call("delete", url, without_answer="Response is None")
+        self._perform(call, api_key)
+
     def delete(self, api_key: str | None = None) -> None:
         """Delete the segment.
 
@@ -158,12 +185,7 @@ class Segment(Resource):
         PermutiveAPIError
             If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
-        url = resource_url(
-            _IMPORTS,
-            "{import_id}/segments/code/{segment_code}",
-            import_id=import_id,
-            segment_code=segment_code,
-        )
+        url = _url_of_code(import_id, segment_code, "segment_code")
         return Segment._fetch(url, api_key, "Unable to get_segment")
 
     @staticmethod
@@ -214,6 +236,85 @@ class Segment(Resource):
                 )
             seen.add(token)
             params = {"pagination_token": token}
+
+    @staticmethod
+    def bulk(
+        import_id: str,
+        *,
+        creates: Iterable[Segment] = (),
+        updates: Iterable[Segment] = (),
+        deletes: Iterable[Segment | str] = (),
+        api_key: str | None = None,
+    ) -> tuple[SegmentList, bulk.BulkFailures]:
+        """Create, update and delete many segments of an import, 5,000 in one request.
+
+        More of them take several requests, one after the other; one that fails does not stop the
+        others. Segments are named by their codes. Those that were created or updated take over what
+        the service answered.
+
+        Parameters
+        ----------
+        import_id : str
+            The import.
+        creates, updates : iterable of Segment
+            What to create, and what to change as :meth:`update` does: None leaves a field as it is, an
+            empty text or list empties it, and a price of 0.0 is sent only for a segment that was
+            fetched.
+        deletes : iterable of Segment or str
+            What to delete: segments or codes.
+        api_key : str, optional
+            The key; the default workspace's when it is left out.
+
+        Returns
+        -------
+        segments : SegmentList
+            What the service answered; it promises no order.
+        failures : list of (list of dict, Exception)
+            Of each request that failed, its operations as they were sent, and the error. The service
+            does not say which operation was at fault, nor whether the others were carried out. Where
+            the error says that the outcome is unknown, look before sending them again.
+
+        Raises
+        ------
+        ValueError
+            If a code is missing or given twice (the service promises no order), a segment belongs to
+            another import, or no key is found; before anything is sent.
+        """
+        url = _collection_url(import_id)
+        key = resolve_api_key(api_key)
+        new, changed = listed("creates", creates), listed("updates", updates)
+        gone = [*_codes("deletes", deletes)]
+        operations = [
+            *_operations("creates", new, lambda each: bulk.creation(each._new())),
+            *_operations(
+                "updates", changed, lambda each: bulk.change(each.code, each._changes())
+            ),
+            *map(bulk.deletion, gone),
+        ]
+        bulk.check_codes(
+            creates=[each.code for each in new],
+            updates=[each.code for each in changed],
+            deletes=gone,
+        )
+        _check_import(import_id, creates=new, updates=changed)
+
+        def send(part: builtins.list[bulk.Operation]) -> builtins.list[Segment]:
+            response = Segment._request_helper.patch(
+                api_key=key, url=url, data={"operations": part}
+            )
+            return read_answer(Segment._items, response)
+
+        answers, failures = bulk.send_in_parts(operations, send)
+        answered = SegmentList([segment for page in answers for segment in page])
+        by_code = answered.code_dictionary
+        for segments, names in (
+            (new, _ADOPTED_ON_CREATE),
+            (changed, _ADOPTED_ON_UPDATE),
+        ):
+            for segment in segments:
+                if segment.code in by_code:
+                    segment._adopt(by_code[segment.code], names)
+        return answered, failures
 
     @classmethod
     def batch_create(
@@ -288,24 +389,33 @@ class Segment(Resource):
         return Call(
             "post",
             _collection_url(self.import_id),
-            to_payload(self, _API_PAYLOAD),
+            self._new(),
             adopts=_ADOPTED_ON_CREATE,
             without_answer="Unable to create_segment",
         )
 
+    def _new(self) -> dict[str, Any]:
+        return to_payload(self, _API_PAYLOAD)
+
     def _change(self) -> Call:
         if not self.id:
             raise ValueError("Segment ID must be specified for update.")
-        data = to_payload(self, _CHANGEABLE)
-        if not self.cpm and not self._priced:
-            data.pop("cpm", None)
+        return self._change_at(_url_of(self.import_id, self.id))
+
+    def _change_at(self, url: str) -> Call:
         return Call(
             "patch",
-            _url_of(self.import_id, self.id),
-            data,
+            url,
+            self._changes(),
             adopts=_ADOPTED_ON_UPDATE,
             without_answer="Unable to update_segment",
         )
+
+    def _changes(self) -> dict[str, Any]:
+        data = to_payload(self, _CHANGEABLE)
+        if not self.cpm and not self._priced:
+            data.pop("cpm", None)
+        return data
 
     def _deletion(self) -> Call:
         if not self.id:
@@ -325,6 +435,13 @@ class Segment(Resource):
             require_kind("next_token", token, str)
         segments = [Segment._from_answer(element) for element in elements]
         return segments, token
+
+    @staticmethod
+    def _items(data: dict[str, Any]) -> builtins.list[Segment]:
+        """Return the segments that a bulk answer holds."""
+        require_kind("the answer", data, dict)
+        items: list[Any] = data.get("items") or []
+        return [Segment._from_answer(item) for item in items]
 
     @classmethod
     def _from_answer(cls, data: Any) -> Segment:
@@ -348,6 +465,41 @@ def _url_of(import_id: Any, segment_id: Any) -> str:
         "{import_id}/segments/{segment_id}",
         import_id=import_id,
         segment_id=segment_id,
+    )
+
+
+def _operations(
+    name: str,
+    segments: Iterable[Segment],
+    operation_of: Callable[[Segment], bulk.Operation],
+) -> Iterator[bulk.Operation]:
+    """Make an operation of each segment of an argument, which an error names."""
+    built = built_from(name, segments, Segment, operation_of)
+    return (operation for _, operation in built)
+
+
+def _check_import(import_id: str, **segments: Iterable[Segment]) -> None:
+    for name, given in segments.items():
+        for position, segment in enumerate(given):
+            if segment.import_id != import_id:
+                raise ValueError(
+                    f"{name}[{position}] belongs to the import {segment.import_id!r}."
+                )
+
+
+def _codes(name: str, segments: Iterable[Segment | str]) -> Iterator[str | None]:
+    """Take the codes of an argument's segments, some of which are codes themselves."""
+    for position, segment in enumerate(listed(name, segments)):
+        if not isinstance(segment, Segment):
+            require_kind(f"{name}[{position}]", segment, str)
+        yield segment.code if isinstance(segment, Segment) else segment
+
+
+def _url_of_code(import_id: Any, code: Any, name: str = "code") -> str:
+    return resource_url(
+        _IMPORTS,
+        f"{{import_id}}/segments/code/{{{name}}}",
+        **{"import_id": import_id, name: code},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .._Utils.arguments import listed, require_kind, require_one
 from .._Utils.json import JSONSerializable
 
 
@@ -26,3 +27,43 @@ class Alias(JSONSerializable[dict[str, Any]]):
     id: str
     tag: str
     priority: int
+
+
+@dataclass
+class KnownAlias(JSONSerializable[dict[str, Any]]):
+    """An alias as the service knows it.
+
+    Parameters
+    ----------
+    id : str
+        The name itself.
+    tag : str
+        The kind of name.
+    permutive_id : str
+        The user whom it names.
+    """
+
+    id: str
+    tag: str
+    permutive_id: str
+
+
+def require_one_user(**names: Any) -> None:
+    """Raise unless a user is named in exactly one way: by `user_id`, by an alias or by several.
+
+    Raises
+    ------
+    ValueError
+        If none or several of the arguments are given, or the one that is holds nothing.
+    TypeError
+        If an alias is none.
+    """
+    name = require_one(**names)
+    value = names[name]
+    if value in ("", []):
+        raise ValueError(f"{name} must not be empty, got {value!r}.")
+    if name == "alias":
+        require_kind("alias", value, Alias)
+    elif name == "aliases":
+        for position, alias in enumerate(listed("aliases", value)):
+            require_kind(f"aliases[{position}]", alias, Alias)

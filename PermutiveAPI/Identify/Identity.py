@@ -5,31 +5,37 @@ Source of the facts: Permutive's Identity API v2.0.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from os import PathLike
 from typing import Any
 
 from requests import Response
 
 from .._Utils import http
-from .._Utils.arguments import length_of
+from .._Utils.arguments import length_of, require_kind
 from .._Utils.batch import (
     BatchOptions,
     BatchRequest,
     BatchResult,
+    Failures,
     ProgressCallback,
     ReadingRequest,
     Responses,
+    collected,
 )
 from .._Utils.credentials import resolve_api_key
-from .._Utils.resource import Resource, built_from
+from .._Utils.json import load_json_list
+from .._Utils.paths import resource_url
+from .._Utils.resource import Resource, built_from, read_answer
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
-from .Alias import Alias
+from .Alias import Alias, KnownAlias
 
 _API_PAYLOAD = ["user_id", "aliases"]
+_USERS_ENDPOINT = "https://api.permutive.com/v2.0/users"
 
 
 @dataclass
@@ -64,7 +70,63 @@ class Identity(Resource):
         PermutiveAPIError
             If the service refuses it, or no answer came.
         """
-        self._request_helper.post(
+        self._post(api_key)
+
+    def resolve(self, api_key: str | None = None) -> str:
+        """Do as :meth:`identify` does, and return the user whom the aliases name now.
+
+        That may be another one than the one that was sent: store it.
+
+        Returns
+        -------
+        str
+            The user's id.
+
+        Raises
+        ------
+        ValueError
+            If a value cannot be written as JSON, or no key is found.
+        PermutiveAPIError
+            If the service refuses it, no answer came, or the answer names no user.
+        """
+        return _user_of(self._post(api_key))
+
+    @staticmethod
+    def create_user(api_key: str | None = None) -> str:
+        """Let the service make a new user, and return the id.
+
+        Raises
+        ------
+        ValueError
+            If no key is found.
+        PermutiveAPIError
+            As for :meth:`resolve`. It is not sent again after a failure that may have come after it
+            was processed.
+        """
+        key = resolve_api_key(api_key)
+        response = Identity._request_helper.post(
+            api_key=key, url=_USERS_ENDPOINT, data=None
+        )
+        return read_answer(partial(_member, "id"), response)
+
+    @staticmethod
+    def list_aliases(user_id: str, api_key: str | None = None) -> list[KnownAlias]:
+        """Fetch the aliases that name a user; it takes a private key.
+
+        Raises
+        ------
+        ValueError
+            If the id is empty, or no key is found.
+        PermutiveAPIError
+            If they cannot be fetched.
+        """
+        url = resource_url(_USERS_ENDPOINT, "{user_id}/aliases", user_id=user_id)
+        key = resolve_api_key(api_key)
+        response = Identity._request_helper.get(api_key=key, url=url)
+        return read_answer(_aliases, response)
+
+    def _post(self, api_key: str | None) -> Any:
+        return self._request_helper.post(
             api_key=resolve_api_key(api_key),
             url=_API_ENDPOINT,
             data=self._request_helper.to_payload(self, _API_PAYLOAD),
@@ -93,7 +155,7 @@ class Identity(Resource):
             executor,
             journal,
         )
-        return http.run_batch([*_requests(identities)], options)
+        return http.run_batch([*_requests(identities, _sent)], options)
 
     @classmethod
     def stream_identify(
@@ -124,13 +186,78 @@ class Identity(Resource):
             executor,
             journal,
         )
-        return http.stream(_requests(identities), options, length_of(identities))
+        batch = _requests(identities, _sent)
+        return http.stream(batch, options, length_of(identities))
+
+    @classmethod
+    def batch_resolve(
+        cls,
+        identities: Iterable[Identity],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> tuple[list[tuple[Identity, str]], Failures]:
+        """Resolve many identities as by :meth:`resolve`, one request each.
+
+        Arguments have the same meaning as for ``Cohort.batch_create``.
+
+        Returns
+        -------
+        resolved : list of (Identity, str)
+            Those that succeeded with their users' ids, in the order of the identities.
+        failures : list of (BatchRequest, Exception)
+            Those that failed.
+        """
+        options = BatchOptions(
+            "Identity.batch_resolve",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        batch = [*_requests(identities, _resolved)]
+        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+
+    @classmethod
+    def stream_resolve(
+        cls,
+        identities: Iterable[Identity],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Generator[BatchResult[tuple[Identity, str]], None, None]:
+        """Resolve identities as they come from any iterable; see :meth:`stream_identify`.
+
+        Yields
+        ------
+        BatchResult
+            In the order of completion. Its `value` is the identity and the user's id.
+        """
+        options = BatchOptions(
+            "Identity.stream_resolve",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        batch = _requests(identities, _resolved)
+        return http.stream(batch, options, length_of(identities))
 
 
-def _requests(identities: Iterable[Identity]) -> Iterator[BatchRequest]:
+def _requests(
+    identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
+) -> Iterator[BatchRequest]:
     built = built_from("identities", identities, Identity, _payload)
     return (
-        ReadingRequest("POST", _API_ENDPOINT, json=payload, read=partial(_sent, each))
+        ReadingRequest("POST", _API_ENDPOINT, json=payload, read=partial(read, each))
         for each, payload in built
     )
 
@@ -142,3 +269,22 @@ def _payload(identity: Identity) -> dict[str, Any]:
 def _sent(identity: Identity, response: Response) -> Identity:
     """Return the identity; nothing is read from the answer."""
     return identity
+
+
+def _resolved(identity: Identity, response: Response) -> tuple[Identity, str]:
+    return identity, _user_of(response)
+
+
+def _user_of(response: Any) -> str:
+    return read_answer(partial(_member, "user_id"), response)
+
+
+def _member(name: str, data: Any) -> str:
+    require_kind("the answer", data, dict)
+    value = data.get(name)
+    require_kind(name, value, str)
+    return value
+
+
+def _aliases(data: Any) -> list[KnownAlias]:
+    return [KnownAlias.from_json(each) for each in load_json_list(data, "aliases")]

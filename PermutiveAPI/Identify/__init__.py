@@ -3,4 +3,5 @@
 The classes are not named here: ``PermutiveAPI.Identify.Identity`` is the module.
 """
 
+# The contract's name for it, private though the modules beside import it.
 _API_ENDPOINT = "https://api.permutive.com/v2.0/identify"

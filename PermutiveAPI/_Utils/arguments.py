@@ -20,6 +20,12 @@ def require_filled(name: str, value: object) -> None:
         raise ValueError(f"{name} must not be empty, got {value!r}.")
 
 
+def require_several(name: str, value: Any) -> None:
+    """Raise TypeError, naming the argument, unless `value` holds several, as a list does."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sized):
+        raise TypeError(f"{name} must be a list, got {type(value).__name__}.")
+
+
 def iterated(name: str, items: Any) -> Iterator[Any]:
     """Return an iterator over the items of an argument.
 
@@ -43,3 +49,18 @@ def listed(name: str, items: Any) -> list[Any]:
 def length_of(items: Any) -> int | None:
     """Return how many items an argument holds; None where it cannot tell without being read."""
     return len(items) if isinstance(items, Sized) else None
+
+
+def require_one(**values: Any) -> str:
+    """Return the name of the one argument that is not None.
+
+    Raises
+    ------
+    ValueError
+        If none or several are given; the message names them.
+    """
+    given = [name for name, value in values.items() if value is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ValueError(f"Give exactly one of {', '.join(values)}; got {found}.")
+    return given[0]

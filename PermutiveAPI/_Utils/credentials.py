@@ -18,6 +18,9 @@ from .redaction import redact_message
 
 WorkspaceRecord = dict[str, str]
 
+# Where the key travels when it is not in the query.
+KEY_HEADER = "X-API-Key"
+
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "name": ("name",),
     "organisation_id": (

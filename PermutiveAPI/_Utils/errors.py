@@ -26,7 +26,12 @@ from typing import Any, NoReturn, cast
 
 import requests
 
-from .redaction import REDACTED, redact_message, redact_sensitive_data, redact_url
+from .redaction import (
+    redact_headers,
+    redact_message,
+    redact_sensitive_data,
+    redact_url,
+)
 
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
@@ -316,7 +321,5 @@ def _hide_secrets(response: requests.Response) -> None:
     if isinstance(request, requests.PreparedRequest):
         shown = request.copy()
         shown.url = redact_url(shown.url or "")
-        for name in ("X-API-Key", "Authorization", "Proxy-Authorization"):
-            if name in shown.headers:
-                shown.headers[name] = REDACTED
+        redact_headers(shown.headers)
         response.request = shown

@@ -38,7 +38,7 @@ from .batch import (
     Results,
     collected,
 )
-from .credentials import resolve_api_key
+from .credentials import KEY_HEADER, resolve_api_key
 from .errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -307,7 +307,8 @@ def _with_retry(
     url : str
         The address; see ``transport.actual_url``.
     api_key : str
-        Travels as the query parameter ``k``.
+        Travels as the query parameter ``k``, or as the header X-API-Key where
+        PERMUTIVE_API_KEY_LOCATION is "header".
     headers : mapping, optional
         DEFAULT_HEADERS when it is left out.
     retry : RetryConfig, optional
@@ -338,8 +339,7 @@ def _with_retry(
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
-    kwargs["params"] = {**params, "k": key}
-    kwargs["headers"] = dict(headers)
+    kwargs["params"], kwargs["headers"] = _with_key(params, headers, key)
     # A stand-in contacts no service, and where time.sleep is one no time passes.
     paced = sender is not method and _is_pythons_own(time.sleep)
     attempt = 0
@@ -370,6 +370,19 @@ def _with_retry(
                 raise_refusal(answer, attempt, wait, url)
         logger.info("Attempt %d failed (%s), next in %.2f s", attempt, seen, wait)
         _pause(wait)
+
+
+def _with_key(
+    params: Mapping[str, Any], headers: Mapping[str, str], key: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return parameters and headers with the key in one of them; a caller's own header stays."""
+    if headers.get(KEY_HEADER) == key:  # A batch of another process has put it there.
+        return dict(params), dict(headers)
+    if not cancellation.once("key in header", settings.key_in_header):
+        return {**params, "k": key}, dict(headers)
+    if any(name.lower() == KEY_HEADER.lower() for name in headers):
+        return dict(params), dict(headers)
+    return dict(params), {**headers, KEY_HEADER: key}
 
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:

@@ -1,4 +1,7 @@
-"""Helpers for lists, kept for code that was written against earlier releases; nothing inside uses them."""
+"""Helpers for lists, kept for code that was written against earlier releases.
+
+Inside, only ``chunk_list`` is used.
+"""
 
 from __future__ import annotations
 

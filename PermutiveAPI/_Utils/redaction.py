@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, cast
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -136,6 +136,13 @@ def redact_url(url: str) -> str:
     path, question_mark, query = address.partition("?")
     pairs = (_redact_pair(pair) for pair in query.split("&"))
     return redact_message(path + question_mark + "&".join(pairs) + hash_mark + fragment)
+
+
+def redact_headers(headers: MutableMapping[str, Any]) -> None:
+    """Replace the values of headers that carry a secret, in place."""
+    for name in list(headers):
+        if name.lower() in _HEADER_NAMES:
+            headers[name] = REDACTED
 
 
 def redact_secret(message: str, secret: str) -> str:

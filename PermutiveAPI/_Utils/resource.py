@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar, TypeVar
 
 from . import http
-from .arguments import iterated, require_kind
-from .batch import BatchOptions, ReadingRequest, Responses
+from .arguments import iterated, listed, require_kind
+from .batch import BatchOptions, Failures, ReadingRequest, Responses, collected
 from .collector import collector_paused
 from .credentials import resolve_api_key
 from .encoding import NotJSONError
@@ -128,6 +129,35 @@ class Resource(JSONSerializable[dict[str, Any]]):
         ]
         return http.run_batch(batch, options)
 
+    @classmethod
+    def _batch_fetch(
+        cls: type[R],
+        ids: Iterable[str],
+        url_of: Callable[[str], str],
+        without_answer: str,
+        options: BatchOptions,
+    ) -> tuple[dict[str, Any], Failures]:
+        """Get one object for each different id, and return them by id."""
+        given = listed("ids", ids)
+        for position, each in enumerate(given):
+            if not isinstance(each, Hashable):  # As objects of the models are.
+                raise TypeError(
+                    f"ids[{position}] must be an id, got {type(each).__name__}."
+                )
+        wanted: list[str] = [*dict.fromkeys(given)]
+        read = partial(read_answer, cls._from_answer, without_answer=without_answer)
+        batch = [
+            ReadingRequest("GET", url_of(id), read=partial(_with_id, id, read))
+            for id in wanted
+        ]
+        stream = http.stream(batch, options, len(batch))
+        found, failures = collected(stream, attrgetter("value"))
+        return dict(found), failures
+
+
+def _with_id(id: str, read: Callable[[Any], Value], response: Any) -> tuple[str, Value]:
+    return id, read(response)
+
 
 def built_from(
     name: str, items: Iterable[Item], kind: type, build: Callable[[Item], Built]
@@ -220,3 +250,14 @@ def read_answer(
         "The service reported success, but its answer cannot be read: " + problem,
         response=response,
     )
+
+
+def read_object(response: Any) -> dict[str, Any]:
+    """Return the JSON object of an answer as it is; see :func:`read_answer`."""
+    return read_answer(_an_object, response)
+
+
+def _an_object(data: Any) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise TypeError(f"expected an object, got {type(data).__name__}")
+    return data  # pyright: ignore[reportUnknownVariableType] -- JSON data

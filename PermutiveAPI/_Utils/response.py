@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from .prepared import Pairs, assemble
-from .redaction import redact_url
+from .redaction import redact_headers, redact_url
 
 
 class WholeAnswer(NamedTuple):
@@ -75,8 +75,11 @@ class CompactResponse(requests.Response):
 
     def _take_request(self) -> requests.PreparedRequest:
         """Return the request, and keep nothing of it beside: an error replaces it by one without key."""
-        verb, headers, body = self.__dict__.pop("_sent")
-        return assemble(verb, self.url, CaseInsensitiveDict(headers), body)
+        verb, pairs, body = self.__dict__.pop("_sent")
+        headers = CaseInsensitiveDict(pairs)
+        if self.status_code < 300:
+            redact_headers(headers)
+        return assemble(verb, self.url, headers, body)
 
 
 @lru_cache(maxsize=256)

@@ -41,6 +41,9 @@ _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
 # to the same user, and the contextual endpoint only classifies a page.
 _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
 
+# Segments of an import, on which one PATCH makes, changes and deletes many.
+_COLLECTION = "/audience-api/v1/imports/[^/]+/segments"
+
 _CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
 # The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
 _CERTIFICATE = r"(?i)certificate verify failed|CertificateError\("
@@ -147,9 +150,14 @@ class Outcome(enum.Enum):
 
 def is_repeatable(verb: str, url: str) -> bool:
     """Tell whether repeating a request that may have been processed is harmless."""
-    return verb in _HARMLESS_VERBS or (
-        verb == "POST" and urlsplit(url).path.rstrip("/") in _HARMLESS_POSTS
-    )
+    try:
+        path = urlsplit(url).path.rstrip("/")
+    except ValueError:  # It is never sent.
+        return False
+    if verb == "PATCH":
+        # Of a whole collection it is many operations, of which the second time some would fail.
+        return not re.fullmatch(_COLLECTION, path)
+    return verb in _HARMLESS_VERBS or (verb == "POST" and path in _HARMLESS_POSTS)
 
 
 def is_worth_repeating(status: int) -> bool:

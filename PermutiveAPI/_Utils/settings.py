@@ -24,6 +24,9 @@ BATCH_TIMEOUT_SECONDS = "PERMUTIVE_BATCH_TIMEOUT_SECONDS"
 RETRY_MAX_RETRIES = "PERMUTIVE_RETRY_MAX_RETRIES"
 RETRY_BACKOFF_FACTOR = "PERMUTIVE_RETRY_BACKOFF_FACTOR"
 RETRY_INITIAL_DELAY_SECONDS = "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS"
+API_KEY_LOCATION = "PERMUTIVE_API_KEY_LOCATION"
+
+_KEY_LOCATIONS = ("query", "header")
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
 
@@ -90,6 +93,22 @@ def base_url() -> str | None:
     """
     value = text(API_BASE_URL)
     return None if value is None else _parse_origin(API_BASE_URL, value)
+
+
+def key_in_header() -> bool:
+    """Tell whether the key travels in a header, so that no URL shows it, and not in the query.
+
+    Raises
+    ------
+    ValueError
+        If PERMUTIVE_API_KEY_LOCATION is neither "query" nor "header".
+    """
+    value = (text(API_KEY_LOCATION) or "query").lower()
+    if value not in _KEY_LOCATIONS:
+        raise ValueError(
+            f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}, got {value!r}."
+        )
+    return value == "header"
 
 
 @lru_cache(maxsize=64)

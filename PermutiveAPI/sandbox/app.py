@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import cohorts, identity, segmentation, taxonomy
+from . import cohorts, context, events, identity, segmentation, taxonomy
 from .behaviour import Behaviour
 from .call import Call, Handler
 from .envelope import Refused, refusal, status_answer
@@ -33,6 +33,8 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
     **taxonomy.ROUTES,
     **identity.ROUTES,
     **segmentation.ROUTES,
+    **events.ROUTES,
+    **context.ROUTES,
 }
 
 

@@ -24,8 +24,8 @@ class Behaviour:
     page_size : int
         Segments on one page.
     check_queries : bool
-        Whether a cohort's query must look like Permutive's grammar in its outer
-        form. False accepts any JSON object.
+        Whether a cohort's query must be one of the grammar, and is evaluated when a
+        user is segmented. False accepts any JSON object.
     require_uuid_user_ids : bool
         Whether a user id that is no UUID is refused with 400.
     create_missing_segment_codes : bool

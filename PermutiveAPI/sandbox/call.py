@@ -36,12 +36,12 @@ class Call:
         except (ValueError, RecursionError) as error:
             raise Malformed("body", str(error), code=1002) from None
 
-    def flag(self, name: str) -> bool:
-        """Return a query parameter that is true or false, false by default."""
-        value = self.query.get(name, "false")
-        if value not in ("true", "false"):
+    def flag(self, name: str, default: bool = False) -> bool:
+        """Return a query parameter that is true or false."""
+        value = self.query.get(name)
+        if value not in ("true", "false", None):
             raise Malformed(f"query parameter {name}")
-        return value == "true"
+        return default if value is None else value == "true"
 
     def path_uuid(self, name: str) -> str:
         """Return a path parameter that must be a UUID."""

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from .call import Call, Handler
 from .envelope import Malformed, Refused
-from .query_form import query_fault
+from .evaluation import query_fault
 from .shapes import JSONObject, Shape, many, mapping, one_of, string, text
 
 _NEW_COHORT = Shape(
@@ -102,7 +102,7 @@ def _checked(call: Call, fields: JSONObject) -> JSONObject:
     if call.behaviour.check_queries and "query" in fields:
         fault = query_fault(fields["query"])
         if fault:
-            raise Malformed("body", f"query: {fault}")
+            raise Malformed("body", fault)
     return fields
 
 

@@ -1,23 +1,32 @@
-"""The CCS API: ``/ccs/v1/segmentation``.
+"""The CCS API: ``/ccs/v1/segmentation``, with the user's state kept here or by the caller.
 
-Which cohorts a user falls into is an assumption: the enabled cohorts of the key's
-workspace whose code, added to the CRC-32 of the user id, is divisible by three. So
-each user gets about a third of them, the same at every call and whatever the events.
+Into which cohorts a user falls depends on ``check_queries``. With it, queries are
+evaluated: see evaluation.py for what is assumed there. A user's events are those that
+were tracked and those that segmentation calls sent, which are kept. Without it, the
+cohorts are an assumption: the enabled ones of the key's workspace whose code, added
+to the CRC-32 of the user id, is divisible by three. So each user gets about a third of
+them, the same at every call and whatever the events.
+
 All of them count as activated for "gam". An unknown alias gets a new user. The flag
-``synchronous-validation`` is read and changes nothing: the sandbox has no schemas.
+``synchronous-validation`` is read and changes nothing: the sandbox has no schemas. The
+opaque state of the stateless call holds the user's events so far, and its answer no
+cohorts, as documented.
 """
 
 from __future__ import annotations
 
-import uuid
+import base64
+import json
 import zlib
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from .call import Call, Handler
 from .envelope import Malformed
-from .identity import ALIAS, checked_user_id, resolve
+from .evaluation import cohorts_of
+from .identity import ALIAS, named_user
 from .shapes import JSONObject, Shape, many, mapping, text
 
 _MOST_EVENTS = 10
@@ -35,16 +44,20 @@ _SEGMENTATION = Shape(
         "aliases": many(ALIAS),
     },
 )
+_STATELESS = Shape(
+    required=_SEGMENTATION.required,
+    optional={**_SEGMENTATION.optional, "state": text},
+)
 
 
 def segment_user(call: Call) -> Response:
     """Answer the cohorts into which a user falls."""
     with_activations = call.flag("activations")
     call.flag("synchronous-validation")
-    body = call.body(_SEGMENTATION)
-    if len(body["events"]) > _MOST_EVENTS:
-        raise Malformed("body", f"events: at most {_MOST_EVENTS} are allowed")
-    user_id = _user(call, body)
+    body = _body(call, _SEGMENTATION)
+    user_id = named_user(call, body, _USER_NAMES)
+    if call.behaviour.check_queries:
+        call.state.events.setdefault(user_id, []).extend(body["events"])
     cohorts = _cohorts(call, user_id)
     codes = [str(cohort["code"]) for cohort in cohorts]
     answer: JSONObject = {"user_id": user_id, "cohorts": codes}
@@ -55,28 +68,48 @@ def segment_user(call: Call) -> Response:
     return JSONResponse(answer)
 
 
-def _user(call: Call, body: JSONObject) -> str:
-    given = [name for name in _USER_NAMES if name in body]
-    if len(given) != 1:
-        wanted = ", ".join(_USER_NAMES)
-        raise Malformed("body", f"exactly one of {wanted} is expected", code=1002)
-    if given == ["user_id"]:
-        return checked_user_id(call, body["user_id"])
-    aliases = body["aliases"] if given == ["aliases"] else [body["alias"]]
-    return resolve(call, aliases, str(uuid.uuid4()))
+def segment_stateless(call: Call) -> Response:
+    """Answer the state after some more events of a user; nothing is kept here."""
+    call.flag("activations")
+    call.flag("synchronous-validation")
+    body = _body(call, _STATELESS)
+    user_id = named_user(call, body, _USER_NAMES)
+    events = [*_events_of_state(body.get("state")), *body["events"]]
+    state = base64.b64encode(json.dumps(events).encode()).decode()
+    return JSONResponse({"user_id": user_id, "state": state})
+
+
+def _body(call: Call, shape: Shape) -> JSONObject:
+    body = call.body(shape)
+    if len(body["events"]) > _MOST_EVENTS:
+        raise Malformed("body", f"events: at most {_MOST_EVENTS} are allowed")
+    return body
+
+
+def _events_of_state(state: str | None) -> list[Any]:
+    if state is None:
+        return []
+    try:
+        return list(json.loads(base64.b64decode(state, validate=True)))
+    except (ValueError, TypeError):
+        raise Malformed("body", "state: it is none that was answered") from None
 
 
 def _cohorts(call: Call, user_id: str) -> list[JSONObject]:
-    offset = zlib.crc32(user_id.encode())
-    return [
+    cohorts = [
         cohort
         for cohort in call.state.cohorts.values()
         if cohort["workspace_id"] == call.workspace.workspace_id
         and cohort["state"] == "Enabled"
-        and (cohort["code"] + offset) % 3 == 0
     ]
+    if call.behaviour.check_queries:
+        events = call.state.events.get(user_id, [])
+        return cohorts_of(cohorts, events, call.state.clock.now())
+    offset = zlib.crc32(user_id.encode())
+    return [cohort for cohort in cohorts if (cohort["code"] + offset) % 3 == 0]
 
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
-    "/ccs/v1/segmentation": {"POST": segment_user}
+    "/ccs/v1/segmentation": {"POST": segment_user},
+    "/ccs/v1/segmentation/stateless": {"POST": segment_stateless},
 }

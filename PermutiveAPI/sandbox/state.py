@@ -1,4 +1,4 @@
-"""What the service knows: workspaces, cohorts, imports and aliases.
+"""What the service knows: workspaces, cohorts, imports, aliases and events.
 
 Operations run one after the other on the server's event loop and never wait
 half-way, so each one sees and leaves a consistent state, however many clients call.
@@ -121,6 +121,9 @@ class State:
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
     aliases: dict[tuple[str, str], str] = field(
         default_factory=dict[tuple[str, str], str]
+    )
+    events: dict[str, list[JSONObject]] = field(
+        default_factory=dict[str, list[JSONObject]]
     )
     clock: Clock = field(default_factory=Clock)
 

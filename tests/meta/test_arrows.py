@@ -17,10 +17,13 @@ from tests.meta.sources import (
 
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
+QUERY = sorted(name for name in modules() if name.startswith("Query."))
 RESOURCES = [
     "Cohort",
     "Workspace",
     "Segmentation",
+    "Tracking",
+    "Context",
     "Audience",
     "Audience.Import",
     "Audience.Segment",
@@ -36,6 +39,7 @@ BELOW = {
     "version": "",
     "redaction": "",
     "paths": "arguments",
+    "bulk": "arguments list",
     "encoding": "",
     "decoding": "",
     "list": "",
@@ -68,7 +72,9 @@ BELOW = {
 ABOVE = {
     "Workspace": "Cohort Audience.Import Audience.Segment",
     "Cohort": "",
-    "Segmentation": "",
+    "Segmentation": "Identify.Alias",
+    "Tracking": "Identify.Alias",
+    "Context": "",
     "Audience": "",
     "Audience.Import": "Audience Audience.Segment Audience.Source",
     "Audience.Segment": "Audience",
@@ -79,10 +85,29 @@ ABOVE = {
 }
 
 
+# Each module of Query, and which others it may know; of the rest of the package they know encoding.
+IN_QUERY = {
+    "reading": "",
+    "numbers": "reading",
+    "operators": "reading",
+    "logic": "reading",
+    "conditions": "logic reading",
+    "properties": "conditions logic operators reading",
+    "query": "logic reading",
+    "clauses": "conditions numbers properties query reading",
+    "events": "clauses conditions numbers reading",
+    "engagement": "clauses conditions numbers reading",
+    "membership": "clauses numbers query reading",
+}
+
+# What the sandbox checks and evaluates queries with.
+EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
+
+
 def test_every_module_has_its_place() -> None:
     """No module stands outside the picture."""
     known = {*(f"_Utils.{name}" for name in BELOW), *ABOVE, *SANDBOX, *COMMANDS}
-    known |= {"", "_Utils"}
+    known |= {"", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) == known
 
 
@@ -91,6 +116,13 @@ def test_below(name: str) -> None:
     """A module of _Utils imports only those below it, and no resource."""
     allowed = {f"_Utils.{each}" for each in BELOW[name.partition(".")[2]].split()}
     assert own_imports_of(name) - {"_Utils"} <= allowed
+
+
+@pytest.mark.parametrize("name", QUERY)
+def test_in_query(name: str) -> None:
+    """A module of Query imports only those below it, and no resource."""
+    allowed = {f"Query.{each}" for each in IN_QUERY[name.partition(".")[2]].split()}
+    assert own_imports_of(name) - {"Query", "_Utils"} <= {*allowed, "_Utils.encoding"}
 
 
 @pytest.mark.parametrize("name", RESOURCES)
@@ -238,10 +270,10 @@ def test_identifiers_become_urls_in_one_place() -> None:
 
 @pytest.mark.parametrize("name", SANDBOX)
 def test_sandbox_stands_alone(name: str) -> None:
-    """The sandbox imports nothing of the library outside its folder."""
-    assert {
-        each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"
-    } <= set()
+    """The sandbox imports nothing of the library outside its folder, but to evaluate queries."""
+    outside = {each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"}
+    allowed = EVALUATION if name == "sandbox.evaluation" else set[str]()
+    assert outside - {"", "Query", "_Utils"} <= allowed
 
 
 def test_library_does_not_need_the_sandbox() -> None:

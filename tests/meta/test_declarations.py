@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 import PermutiveAPI
-from PermutiveAPI import Cohort, Identity, Import, Segment, Segmentation
+
 from PermutiveAPI._Utils.collection import Index, ResourceList, TabularList
 from PermutiveAPI._Utils.json import JSONSerializable
 from PermutiveAPI._Utils.resource import Resource
@@ -28,7 +28,7 @@ MODELS: List[Any] = [
     if issubclass(each, JSONSerializable) and not issubclass(each, list)
 ]
 LISTS: List[Any] = [each for each in PUBLIC if issubclass(each, ResourceList)]
-RESOURCES: List[Any] = [Cohort, Segment, Import, Identity, Segmentation]
+RESOURCES: List[Any] = [each for each in MODELS if issubclass(each, Resource)]
 
 CALLS: Dict[str, Callable[..., Any]] = {
     f"{resource.__name__}.{name}": getattr(resource, name)
@@ -58,43 +58,24 @@ def test_resources_go_through_one_helper(model: Any) -> None:
     assert len(model._timestamps) in (0, 2)
 
 
+OF_EACH = {
+    "Cohort": "create update delete enable disable get_by_id get_by_name get_by_code list"
+    " batch_create batch_update batch_delete batch_enable batch_disable batch_get_by_id",
+    "Segment": "create update delete update_by_code delete_by_code get_by_id get_by_code list bulk"
+    " batch_create batch_update batch_delete",
+    "Import": "get_by_id list batch_get_by_id",
+    "Identity": "identify batch_identify stream_identify resolve batch_resolve stream_resolve"
+    " create_user list_aliases",
+    "Segmentation": "send send_stateless batch_send stream_send",
+    "TrackedEvent": "track batch_track stream_track",
+    "ContextSegment": "send batch_send",
+}
+
+
 def test_calls_are_all_there() -> None:
     """The resources have these calls and no others."""
     assert sorted(CALLS) == sorted(
-        [
-            f"Cohort.{name}"
-            for name in (
-                "create",
-                "update",
-                "delete",
-                "get_by_id",
-                "get_by_name",
-                "get_by_code",
-                "list",
-            )
-        ]
-        + [f"Cohort.batch_{name}" for name in ("create", "update", "delete")]
-        + [
-            f"Segment.{name}"
-            for name in (
-                "create",
-                "update",
-                "delete",
-                "get_by_id",
-                "get_by_code",
-                "list",
-            )
-        ]
-        + [f"Segment.batch_{name}" for name in ("create", "update", "delete")]
-        + [f"Import.{name}" for name in ("get_by_id", "list", "batch_get_by_id")]
-        + [
-            "Identity.identify",
-            "Identity.batch_identify",
-            "Identity.stream_identify",
-            "Segmentation.send",
-            "Segmentation.batch_send",
-            "Segmentation.stream_send",
-        ]
+        f"{model}.{name}" for model, names in OF_EACH.items() for name in names.split()
     )
 
 
@@ -170,7 +151,7 @@ def test_endpoint_and_payload_stand_at_the_top(model: Any) -> None:
         if isinstance(node, ast.ImportFrom):
             names += [alias.name for alias in node.names]
     assert "_API_ENDPOINT" in names
-    assert "_API_PAYLOAD" in names or model is Import
+    assert "_API_PAYLOAD" in names or model is PermutiveAPI.Import
 
 
 def test_resources_know_no_verbs_of_http() -> None:

@@ -37,6 +37,8 @@ OF_5_4_4 = [
 NEW = [
     "BatchRequest",
     "BatchResult",
+    "ContextSegment",
+    "KnownAlias",
     "PermutiveConflictError",
     "PermutiveConnectionError",
     "PermutiveInvalidRequestError",
@@ -44,6 +46,7 @@ NEW = [
     "PermutiveTimeoutError",
     "Progress",
     "RetryConfig",
+    "TrackedEvent",
     "__version__",
     "progress_bar",
     "stream_batch",

@@ -9,7 +9,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Set, Tuple
 
 import pytest
 
@@ -138,16 +138,16 @@ LIKE_A_LIST = {name for name in dir(list) if not name.startswith("_")}
 EVERYTHING = dict(public())
 
 
-@pytest.mark.parametrize("name", EVERYTHING)
-def test_docstrings(name: str) -> None:
+def test_docstrings() -> None:
     """Every public name has a docstring: one sentence that ends, then the rest apart from it."""
-    if "ResourceList." in name and name.split(".")[-1] in LIKE_A_LIST:
-        return  # They say what list says.
-    text = inspect.getdoc(EVERYTHING[name])
-    assert text, f"{name} has no docstring"
-    lines = text.splitlines()
-    assert lines[0].rstrip().endswith((".", "::")), name
-    assert len(lines) == 1 or lines[1] == "", name
+    for name, each in EVERYTHING.items():
+        if "ResourceList." in name and name.split(".")[-1] in LIKE_A_LIST:
+            continue  # They say what list says.
+        text = inspect.getdoc(each)
+        assert text, f"{name} has no docstring"
+        lines = text.splitlines()
+        assert lines[0].rstrip().endswith((".", "::")), name
+        assert len(lines) == 1 or lines[1] == "", name
 
 
 HEADINGS = {
@@ -163,26 +163,30 @@ HEADINGS = {
 }
 
 
-@pytest.mark.parametrize("name", EVERYTHING)
-def test_numpy_sections(name: str) -> None:
+def test_numpy_sections() -> None:
     """Sections are NumPy's, each heading underlined with as many dashes; none lists methods."""
-    lines = (inspect.getdoc(EVERYTHING[name]) or "").splitlines()
-    for heading, line in zip(lines, lines[1:]):
-        if line and set(line) == {"-"}:
-            assert heading in HEADINGS, (name, heading)
-            assert len(line) == len(heading), (name, heading)
+    for name, each in EVERYTHING.items():
+        lines = (inspect.getdoc(each) or "").splitlines()
+        for heading, line in zip(lines, lines[1:]):
+            if line and set(line) == {"-"}:
+                assert heading in HEADINGS, (name, heading)
+                assert len(line) == len(heading), (name, heading)
 
 
-@pytest.mark.parametrize(
-    "name", [each for each in EVERYTHING if inspect.isroutine(EVERYTHING[each])]
-)
-def test_documented_parameters_exist(name: str) -> None:
+def test_documented_parameters_exist() -> None:
     """Every parameter that a docstring describes is one of the signature."""
-    function = EVERYTHING[name]
-    lines = (inspect.getdoc(function) or "").splitlines()
-    if "Parameters" not in lines:
-        return
+    for name, each in EVERYTHING.items():
+        if inspect.isroutine(each):
+            known = {*inspect.signature(each).parameters}
+            assert described_parameters(inspect.getdoc(each) or "") <= known, name
+
+
+def described_parameters(docstring: str) -> Set[str]:
+    """Return the names in a docstring's section "Parameters"."""
+    lines = docstring.splitlines()
     described: List[str] = []
+    if "Parameters" not in lines:
+        return set()
     for line in lines[lines.index("Parameters") + 2 :]:
         if not line or line[0] == "-":
             break
@@ -190,8 +194,7 @@ def test_documented_parameters_exist(name: str) -> None:
             described += [
                 each.strip().lstrip("*") for each in line.split(":")[0].split(",")
             ]
-    known = set(inspect.signature(function).parameters)
-    assert set(described) <= known
+    return set(described)
 
 
 def test_public_classes_and_errors_are_documented() -> None:

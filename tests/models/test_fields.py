@@ -12,12 +12,15 @@ import pytest
 from PermutiveAPI import (
     Alias,
     Cohort,
+    ContextSegment,
     Event,
     Identity,
     Import,
+    KnownAlias,
     Segment,
     Segmentation,
     Source,
+    TrackedEvent,
     Workspace,
 )
 from PermutiveAPI._Utils.json import JSONSerializable
@@ -36,10 +39,24 @@ FIELDS: Dict[Any, Dict[str, Any]] = {
     },
     Segmentation: {
         "events": REQUIRED,
-        "user_id": REQUIRED,
+        "user_id": None,
         "activations": False,
         "synchronous_validation": False,
+        "alias": None,
+        "aliases": None,
     },
+    KnownAlias: {"id": REQUIRED, "tag": REQUIRED, "permutive_id": REQUIRED},
+    TrackedEvent: {
+        "name": REQUIRED,
+        "user_id": None,
+        "properties": {},
+        "aliases": None,
+        "session_id": None,
+        "view_id": None,
+        "segments": None,
+        "cohorts": None,
+    },
+    ContextSegment: {"url": REQUIRED, "page_properties": {}},
     Cohort: {
         "name": REQUIRED,
         "id": None,

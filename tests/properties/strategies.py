@@ -11,14 +11,17 @@ from PermutiveAPI import (
     Alias,
     Cohort,
     CohortList,
+    ContextSegment,
     Event,
     Identity,
     Import,
     ImportList,
+    KnownAlias,
     Segment,
     Segmentation,
     SegmentList,
     Source,
+    TrackedEvent,
     Workspace,
     WorkspaceList,
 )
@@ -58,8 +61,27 @@ aliases = st.builds(Alias, texts, texts, st.integers())
 identities = st.builds(Identity, texts, lists_of(aliases))
 events = st.builds(Event, texts, texts, objects, optional(texts), optional(texts))
 segmentations = st.builds(
-    Segmentation, lists_of(events), texts, st.booleans(), st.booleans()
+    Segmentation,
+    lists_of(events),
+    optional(texts),
+    st.booleans(),
+    st.booleans(),
+    optional(aliases),
+    optional(lists_of(aliases)),
 )
+known_aliases = st.builds(KnownAlias, texts, texts, texts)
+tracked_events = st.builds(
+    TrackedEvent,
+    texts,
+    optional(texts),
+    objects,
+    optional(lists_of(aliases)),
+    optional(texts),
+    optional(texts),
+    optional(lists_of(st.integers())),
+    optional(lists_of(texts)),
+)
+pages = st.builds(ContextSegment, texts, objects)
 cohorts = st.builds(
     Cohort,
     texts,
@@ -127,6 +149,9 @@ MODELS: Dict[str, "st.SearchStrategy[Any]"] = {
     "Alias": aliases,
     "Identity": identities,
     "Event": events,
+    "KnownAlias": known_aliases,
+    "TrackedEvent": tracked_events,
+    "ContextSegment": pages,
     "Cohort": cohorts,
     "Segment": segments,
     "Source": sources,

@@ -52,8 +52,10 @@ def test_copies(name: str, data: st.DataObject) -> None:
 
 @given(segmentations)
 def test_segmentations(segmentation: Segmentation) -> None:
-    """For a segmentation the round trip holds for events and user_id."""
+    """For a segmentation the round trip holds for the events and the user."""
     for data in (segmentation.to_json(), json.dumps(segmentation.to_json())):
         again = Segmentation.from_json(data)
         assert exactly(again.events) == exactly(segmentation.events)
         assert again.user_id == segmentation.user_id
+        assert again.alias == segmentation.alias
+        assert again.aliases == segmentation.aliases

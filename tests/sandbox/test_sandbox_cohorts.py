@@ -141,7 +141,8 @@ def test_malformed_state(call):
     "query, accepted",
     [
         ({"event": "Pageview", "frequency": {"equal_to": 1}}, True),
-        ({"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {}}]}, True),
+        ({"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]}, True),
+        ({"has_entered": {}}, False),
         ({"type": "users"}, False),
         ({}, False),
         ({"and": []}, False),
@@ -151,14 +152,14 @@ def test_malformed_state(call):
     ],
 )
 def test_checked_queries(call, sandbox, query, accepted):
-    """On request the outer form of a query is checked; otherwise any object passes."""
+    """On request a query must be one of the grammar; otherwise any object passes."""
     body = {"name": "n", "query": query}
     assert call("POST", COHORTS, json=body).status_code == 201
     sandbox.check_queries = True
     answer = call("POST", COHORTS, json=body)
     assert answer.status_code == (201 if accepted else 400)
     assert accepted or answer.json()["error"]["code"] == 1000
-    path = COHORTS + call.created(query={"event": "E"})["id"]
+    path = COHORTS + call.created(query={"in_segment": 1})["id"]
     assert call("PATCH", path, json={"name": "m"}).status_code == 200
 
 

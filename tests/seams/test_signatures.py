@@ -165,7 +165,10 @@ FIELDS: List[Tuple[type, str]] = [
     (Alias, "id tag priority"),
     (Identity, "user_id aliases"),
     (Event, "name time properties session_id view_id"),
-    (Segmentation, "events user_id activations synchronous_validation"),
+    (
+        Segmentation,
+        "events user_id activations synchronous_validation alias aliases",
+    ),
     (
         Cohort,
         "name id code query tags description subject_entity_level state segment_type"

@@ -12,11 +12,13 @@ from PermutiveAPI import (
     Alias,
     BatchRequest,
     Cohort,
+    ContextSegment,
     Event,
     Identity,
     Import,
     Segment,
     Segmentation,
+    TrackedEvent,
     Workspace,
 )
 from PermutiveAPI._Utils import http
@@ -28,6 +30,10 @@ IMPORTS = "/audience-api/v1/imports"
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 IDENTIFY = "/v2.0/identify"
 SEGMENTATION = "/ccs/v1/segmentation"
+STATELESS = "/ccs/v1/segmentation/stateless"
+USERS = "/v2.0/users"
+EVENTS = "/v2.0/events"
+CONTEXT = "/ctx/v1/segment"
 
 QUERY = {"event": "Pageview", "frequency": {"greater_than_or_equal_to": 2}}
 COHORT: Dict[str, Any] = {
@@ -68,7 +74,10 @@ EVENT_JSON = {
     "time": "2025-07-01T15:39:11.594Z",
     "properties": {"n": None, "x": [1]},
 }
+TRACKED = {"user_id": "u-1", "time": "2025-07-01T15:39:11.594Z"}
+IN_CONTEXT = {"cohorts": ["12345"], "activations": {}, "contextual_data": {}}
 SEGMENTED = {"user_id": "u-1", "cohorts": ["12345"]}
+TRACKING = {"enrich": "true", "sdkp": "false"}
 PLAIN = {"activations": "false", "synchronous-validation": "false"}
 CHILDREN = {"include-child-workspaces": "true"}
 
@@ -145,6 +154,18 @@ def identity() -> Identity:
     return Identity("u-1", [Alias("a@b.c", "email", 1)])
 
 
+def tracked(**fields: Any) -> TrackedEvent:
+    """Return an event to be tracked."""
+    return TrackedEvent(
+        **{"name": "Pageview", "user_id": "u-1", "properties": {"n": None}, **fields}
+    )
+
+
+def page() -> ContextSegment:
+    """Return a question about a page."""
+    return ContextSegment("https://h.example/sport", {"client": {}})
+
+
 def segmentation(**fields: Any) -> Segmentation:
     """Return a question about one event."""
     return Segmentation(events=[EVENT], user_id="u-1", **fields)
@@ -152,6 +173,13 @@ def segmentation(**fields: Any) -> Segmentation:
 
 def _workspace(api_key: str = "") -> Workspace:
     return Workspace("Main", "w-1", "w-1", api_key)
+
+
+def _bulk(**key: Any) -> Any:
+    segments, failures = Segment.bulk("i-1", deletes=["1234"], **key)
+    for _, error in failures:
+        raise error
+    return segments
 
 
 _COHORT_BODY = {"name": "Readers", "query": QUERY, "description": "Who reads"}
@@ -162,6 +190,8 @@ _IDENTITY_BODY = {
     "aliases": [{"id": "a@b.c", "tag": "email", "priority": 1}],
 }
 _SEGMENTATION_BODY = {"events": [EVENT_JSON], "user_id": "u-1"}
+_TRACKED_BODY = {"name": "Pageview", "user_id": "u-1", "properties": {"n": None}}
+_PAGE_BODY = {"url": "https://h.example/sport", "page_properties": {"client": {}}}
 _URL = "https://api.permutive.app/v9/things"
 
 COHORT_CALLS: List[WireCall] = [
@@ -237,6 +267,48 @@ COHORT_CALLS: List[WireCall] = [
         answer=[],
     ),
     WireCall(
+        "Cohort.enable",
+        lambda **key: cohort(id="c-1").enable(**key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {"state": "Enabled"},
+        answer=COHORT,
+    ),
+    WireCall(
+        "Cohort.disable",
+        lambda **key: cohort(id="c-1").disable(**key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {"state": "Disabled"},
+        answer=COHORT,
+    ),
+    WireCall(
+        "Cohort.batch_enable",
+        lambda **key: Cohort.batch_enable([cohort(id="c-1")], **key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {"state": "Enabled"},
+        answer=COHORT,
+        batch=True,
+    ),
+    WireCall(
+        "Cohort.batch_disable",
+        lambda **key: Cohort.batch_disable([cohort(id="c-1")], **key),
+        "PATCH",
+        f"{COHORTS}c-1",
+        {"state": "Disabled"},
+        answer=COHORT,
+        batch=True,
+    ),
+    WireCall(
+        "Cohort.batch_get_by_id",
+        lambda **key: Cohort.batch_get_by_id(["c-1"], **key),
+        "GET",
+        f"{COHORTS}c-1",
+        answer=COHORT,
+        batch=True,
+    ),
+    WireCall(
         "Cohort.batch_create",
         lambda **key: Cohort.batch_create([cohort()], **key),
         "POST",
@@ -292,6 +364,31 @@ SEGMENT_CALLS: List[WireCall] = [
         f"{SEGMENTS}/s-1",
         answer=SEGMENT,
         reads=False,
+    ),
+    WireCall(
+        "Segment.update_by_code",
+        lambda **key: segment(description="Who buys").update_by_code(**key),
+        "PATCH",
+        f"{SEGMENTS}/code/1234",
+        _SEGMENT_CHANGE,
+        answer=SEGMENT,
+    ),
+    WireCall(
+        "Segment.delete_by_code",
+        lambda **key: segment().delete_by_code(**key),
+        "DELETE",
+        f"{SEGMENTS}/code/1234",
+        answer=SEGMENT,
+        reads=False,
+    ),
+    WireCall(
+        "Segment.bulk",
+        _bulk,
+        "PATCH",
+        SEGMENTS,
+        {"operations": [{"operation": "Delete", "code": "1234"}]},
+        answer={"items": [SEGMENT]},
+        harmless=False,
     ),
     WireCall(
         "Segment.get_by_id",
@@ -397,6 +494,99 @@ USER_CALLS: List[WireCall] = [
         answer={"user_id": "u-2"},
         reads=False,
         batch=True,
+    ),
+    WireCall(
+        "Identity.resolve",
+        lambda **key: identity().resolve(**key),
+        "POST",
+        IDENTIFY,
+        _IDENTITY_BODY,
+        answer={"user_id": "u-2"},
+    ),
+    WireCall(
+        "Identity.batch_resolve",
+        lambda **key: Identity.batch_resolve([identity()], **key),
+        "POST",
+        IDENTIFY,
+        _IDENTITY_BODY,
+        answer={"user_id": "u-2"},
+        batch=True,
+    ),
+    WireCall(
+        "Identity.create_user",
+        lambda **key: Identity.create_user(**key),
+        "POST",
+        USERS,
+        answer={"id": "u-1"},
+        harmless=False,
+    ),
+    WireCall(
+        "Identity.list_aliases",
+        lambda **key: Identity.list_aliases("u-1", **key),
+        "GET",
+        f"{USERS}/u-1/aliases",
+        answer=[{"id": "a@b.c", "tag": "email", "permutive_id": "u-1"}],
+    ),
+    WireCall(
+        "TrackedEvent.track",
+        lambda **key: tracked().track(timeout=_timeout_seconds(), **key),
+        "POST",
+        EVENTS,
+        _TRACKED_BODY,
+        query=TRACKING,
+        answer=TRACKED,
+        status=201,
+        harmless=False,
+        takes_timeout=True,
+    ),
+    WireCall(
+        "TrackedEvent.batch_track",
+        lambda **key: TrackedEvent.batch_track(
+            [tracked()], timeout=_timeout_seconds(), **key
+        ),
+        "POST",
+        EVENTS,
+        _TRACKED_BODY,
+        query=TRACKING,
+        answer=TRACKED,
+        status=201,
+        harmless=False,
+        batch=True,
+        takes_timeout=True,
+    ),
+    WireCall(
+        "ContextSegment.send",
+        lambda **key: page().send(timeout=_timeout_seconds(), **key),
+        "POST",
+        CONTEXT,
+        _PAGE_BODY,
+        answer=IN_CONTEXT,
+        takes_timeout=True,
+    ),
+    WireCall(
+        "ContextSegment.batch_send",
+        lambda **key: ContextSegment.batch_send(
+            [page()], timeout=_timeout_seconds(), **key
+        ),
+        "POST",
+        CONTEXT,
+        _PAGE_BODY,
+        answer=IN_CONTEXT,
+        batch=True,
+        takes_timeout=True,
+    ),
+    WireCall(
+        "Segmentation.send_stateless",
+        lambda **key: segmentation().send_stateless(
+            state="s", timeout=_timeout_seconds(), **key
+        ),
+        "POST",
+        STATELESS,
+        {**_SEGMENTATION_BODY, "state": "s"},
+        query=PLAIN,
+        answer={"user_id": "u-1", "state": "t"},
+        harmless=False,
+        takes_timeout=True,
     ),
     WireCall(
         "Segmentation.send",

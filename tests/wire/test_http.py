@@ -138,13 +138,14 @@ def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) ->
     "url",
     ["", "no scheme", "ftp://127.0.0.1/x", "http://", "http://[::1", "http://a b/"],
 )
+@pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
 def test_an_invalid_url_is_refused(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, url: str
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, url: str, verb: str
 ) -> None:
     """A URL that is none is a mistake of the caller: a ValueError, never repeated."""
     caplog.set_level("DEBUG")
     with pytest.raises(ValueError) as raised:
-        http.get(KEY, url)
+        http.request(verb, KEY, url)
     assert isinstance(raised.value, PermutiveAPIError)
     assert_no_secret(raised.value, caplog.records, KEY)
     assert "Attempt 1" not in caplog.text

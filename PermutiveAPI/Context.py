@@ -1,0 +1,127 @@
+"""Context: the cohorts that fit a page, whoever reads it.
+
+Source of the facts: Permutive's Contextual API v1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from operator import attrgetter
+from os import PathLike
+from typing import Any
+
+from ._Utils import http, settings
+from ._Utils.arguments import require_filled
+from ._Utils.batch import (
+    BatchOptions,
+    Failures,
+    ProgressCallback,
+    ReadingRequest,
+    collected,
+)
+from ._Utils.credentials import resolve_api_key
+from ._Utils.json import to_payload
+from ._Utils.resource import Resource, built_from, read_object
+
+_API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
+_API_PAYLOAD = ["url", "page_properties"]
+
+
+@dataclass
+class ContextSegment(Resource):
+    """A question to the service: which cohorts fit this page.
+
+    Parameters
+    ----------
+    url : str
+        The page's address.
+    page_properties : dict
+        What is known of the page, kept and sent as it is. Permutive documents ``client`` with
+        ``url``, ``domain``, ``referrer``, ``type``, ``user_agent`` and ``title``.
+    """
+
+    url: str
+    page_properties: dict[str, Any] = field(default_factory=lambda: {})
+
+    def send(
+        self,
+        api_key: str | None = None,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+    ) -> dict[str, Any]:
+        """Ask the service.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key; the default workspace's when it is left out.
+        timeout : float or None
+            Seconds; None waits without limit.
+
+        Returns
+        -------
+        dict
+            The service's answer as it is: ``cohorts`` (codes as texts), ``activations`` and
+            ``contextual_data``.
+
+        Raises
+        ------
+        ValueError
+            If the address is empty, a value cannot be written as JSON, or no key is found.
+        PermutiveAPIError
+            If the service refuses it, or no answer came.
+        """
+        response = self._request_helper.request(
+            method="POST",
+            api_key=resolve_api_key(api_key),
+            url=_API_ENDPOINT,
+            params=None,
+            json=self._body(),
+            timeout=timeout,
+        )
+        return read_object(response)
+
+    @classmethod
+    def batch_send(
+        cls,
+        pages: Iterable[ContextSegment],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> tuple[list[dict[str, Any]], Failures]:
+        """Ask for many pages, one request each.
+
+        Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
+
+        Returns
+        -------
+        bodies : list of dict
+            The decoded answers of those that succeeded, in the order of the pages.
+        failures : list of (BatchRequest, Exception)
+            Those that failed.
+        """
+        options = BatchOptions(
+            "ContextSegment.batch_send",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        built = built_from("pages", pages, ContextSegment, ContextSegment._body)
+        batch = [
+            ReadingRequest(
+                "POST", _API_ENDPOINT, json=payload, timeout=timeout, read=read_object
+            )
+            for _, payload in built
+        ]
+        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+
+    def _body(self) -> dict[str, Any]:
+        require_filled("url", self.url)
+        return to_payload(self, _API_PAYLOAD)

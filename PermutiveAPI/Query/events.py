@@ -1,0 +1,105 @@
+"""The event clause: how often a user had an event.
+
+Source: Permutive documents it with ``contains`` and ``the_last``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .clauses import Filtered, Timed, optional_members, read_optional, tail_of
+from .conditions import Condition
+from .numbers import (
+    Comparison,
+    Window,
+    at_least,
+    at_most,
+    exactly,
+    fewer_than,
+    more_than,
+)
+from .reading import Part, QueryError
+
+
+def event(name: str) -> EventClause:
+    """Say that a user had an event: at least once, unless another number is asked for.
+
+    Parameters
+    ----------
+    name : str
+        The event's name, for instance "Pageview".
+
+    Raises
+    ------
+    QueryError
+        If the name is blank.
+
+    Examples
+    --------
+    >>> event("Pageview").at_least(2).in_the_last(days=30).to_json()
+    {'event': 'Pageview', 'frequency': {'greater_than_or_equal_to': 2}, 'during': {'the_last': {'unit': 'days', 'value': 30}}}
+    """
+    return EventClause(Part(name, "event").text())
+
+
+@dataclass(frozen=True, eq=False)
+class EventClause(Filtered, Timed):
+    """How often a user had an event; see :func:`event`."""
+
+    name: str
+    frequency: Comparison | None = None
+    condition: Condition | None = None
+    during: Window | None = None
+
+    members = ("event",)
+
+    def at_least(self, times: float) -> EventClause:
+        """Ask for so many, or more."""
+        return self._as_often_as(at_least(times))
+
+    def more_than(self, times: float) -> EventClause:
+        """Ask for more."""
+        return self._as_often_as(more_than(times))
+
+    def exactly(self, times: float) -> EventClause:
+        """Ask for so many."""
+        return self._as_often_as(exactly(times))
+
+    def at_most(self, times: float) -> EventClause:
+        """Ask for so many, or fewer. Whether Permutive counts users with none is not published."""
+        return self._as_often_as(at_most(times))
+
+    def fewer_than(self, times: float) -> EventClause:
+        """Ask for fewer. Whether Permutive counts users with none is not published."""
+        return self._as_often_as(fewer_than(times))
+
+    def _as_often_as(self, frequency: Comparison) -> EventClause:
+        if self.frequency is not None:
+            raise QueryError(
+                f"A clause has one number; it has: {self.frequency.describe()}. Join two clauses by &."
+            )
+        return replace(self, frequency=frequency)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the grammar writes it."""
+        frequency = self.frequency or at_least(1)
+        return {
+            "event": self.name,
+            "frequency": frequency.to_json(),
+            **optional_members(self.condition, self.during),
+        }
+
+    def words(self) -> str:
+        """Say it."""
+        frequency = self.frequency or at_least(1)
+        noun = "event" if frequency.number == 1 else "events"
+        tail = tail_of(self.condition, self.during)
+        return f'had {frequency.describe()} "{self.name}" {noun}{tail}'
+
+    @classmethod
+    def read(cls, part: Part) -> EventClause:
+        """Read one from JSON data."""
+        members = part.members(["event", "frequency"], ["where", "during"])
+        frequency = Comparison.read(members["frequency"])
+        return cls(members["event"].text(), frequency, **read_optional(members))

@@ -1,0 +1,142 @@
+"""What a query counts and how far back: comparisons with a number, and windows of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .reading import Part, QueryError
+
+# What each comparison is called in a sentence.
+_WORDS = {
+    "greater_than_or_equal_to": "at least",
+    "greater_than": "more than",
+    "equal_to": "exactly",
+    "less_than_or_equal_to": "at most",
+    "less_than": "fewer than",
+}
+_UNITS = ("minutes", "hours", "days", "weeks", "months")
+THIS_SESSION = "this_session"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison with a number; made by :func:`at_least` and its like."""
+
+    operator: str
+    number: float
+
+    def to_json(self) -> dict[str, float]:
+        """Return it as the grammar writes it."""
+        return {self.operator: self.number}
+
+    def describe(self) -> str:
+        """Say it in words."""
+        return f"{_WORDS[self.operator]} {self.number}"
+
+    @classmethod
+    def read(cls, part: Part) -> Comparison:
+        """Read one from JSON data."""
+        operator, number = part.only_member(_WORDS)
+        return cls(operator, number.number())
+
+
+def at_least(number: float) -> Comparison:
+    """Compare: `number` or more."""
+    return Comparison("greater_than_or_equal_to", _checked(number))
+
+
+def more_than(number: float) -> Comparison:
+    """Compare: above `number`."""
+    return Comparison("greater_than", _checked(number))
+
+
+def exactly(number: float) -> Comparison:
+    """Compare: `number`."""
+    return Comparison("equal_to", _checked(number))
+
+
+def at_most(number: float) -> Comparison:
+    """Compare: `number` or less."""
+    return Comparison("less_than_or_equal_to", _checked(number))
+
+
+def fewer_than(number: float) -> Comparison:
+    """Compare: below `number`."""
+    return Comparison("less_than", _checked(number))
+
+
+def _checked(number: float) -> float:
+    part = Part(number, "number")
+    if part.number() < 0:
+        raise part.refusal("a number from 0 on is expected")
+    return part.number()
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time that reaches back from now; made by ``in_the_last()`` and ``in_this_session()``.
+
+    Parameters
+    ----------
+    length : int
+        How many units; 0 for the current session.
+    unit : str
+        A unit of time, or "this_session".
+    """
+
+    length: int
+    unit: str
+
+    def to_json(self) -> Any:
+        """Return it as the grammar writes it."""
+        if self.unit == THIS_SESSION:
+            return THIS_SESSION
+        return {"the_last": {"unit": self.unit, "value": self.length}}
+
+    def describe(self) -> str:
+        """Say it in words."""
+        if self.unit == THIS_SESSION:
+            return "in this session"
+        if self.length == 1:
+            return f"in the last {self.unit[:-1]}"
+        return f"in the last {self.length} {self.unit}"
+
+    @classmethod
+    def read(cls, part: Part) -> Window:
+        """Read one from JSON data; the grammar has units in the singular, too."""
+        if isinstance(part.data, str):
+            part.one_of([THIS_SESSION])
+            return IN_THIS_SESSION
+        _, last = part.only_member(["the_last"])
+        members = last.members(required=["unit", "value"])
+        unit = members["unit"].one_of([*_UNITS, *(unit[:-1] for unit in _UNITS)])
+        length = _length(members["value"])
+        return cls(length, unit if unit.endswith("s") else f"{unit}s")
+
+
+IN_THIS_SESSION = Window(0, THIS_SESSION)
+
+
+def window(units: dict[str, int | None]) -> Window:
+    """Return the window of the one unit that is given.
+
+    Raises
+    ------
+    QueryError
+        If none or several are given, or one is no whole number from 1 on.
+    """
+    given = [(unit, length) for unit, length in units.items() if length is not None]
+    if len(given) != 1:
+        raise QueryError(
+            f"in_the_last() takes one of {', '.join(_UNITS)}, got "
+            f"{' and '.join(unit for unit, _ in given) or 'none'}."
+        )
+    [(unit, length)] = given
+    return Window(_length(Part(length, unit)), unit)
+
+
+def _length(part: Part) -> int:
+    if part.whole() < 1:
+        raise part.refusal("a whole number from 1 on is expected")
+    return part.whole()

@@ -1,0 +1,224 @@
+"""Tracking: events that users had, told to the service one by one.
+
+Source of the facts: Permutive's Events API v2.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from operator import attrgetter
+from os import PathLike
+from typing import Any
+
+from ._Utils import http, settings
+from ._Utils.arguments import length_of, require_kind
+from ._Utils.batch import (
+    BatchOptions,
+    BatchRequest,
+    BatchResult,
+    Failures,
+    ProgressCallback,
+    ReadingRequest,
+    collected,
+)
+from ._Utils.credentials import resolve_api_key
+from ._Utils.json import to_payload
+from ._Utils.resource import Resource, built_from, read_object
+from .Identify.Alias import Alias, require_one_user
+
+_API_ENDPOINT = "https://api.permutive.app/v2.0/events"
+_API_PAYLOAD = [
+    "name",
+    "user_id",
+    "aliases",
+    "properties",
+    "view_id",
+    "session_id",
+    "segments",
+    "cohorts",
+]
+
+
+@dataclass
+class TrackedEvent(Resource):
+    """An event to be tracked. It has no time: the service sets it.
+
+    Parameters
+    ----------
+    name : str
+        The event's name, for instance "Pageview": letters, digits and underscores.
+    user_id : str, optional
+        The user. Exactly one of `user_id` and `aliases` is given.
+    properties : dict
+        What the event's schema asks for, at most 950 KB; kept and sent as it is.
+    aliases : list of Alias, optional
+        Names of the user.
+    session_id, view_id : str, optional
+        Tie events together across sessions or page views.
+    segments : list of int, optional
+        The codes of segments that the user is in.
+    cohorts : list of str, optional
+        The codes of cohorts that the user is in.
+    """
+
+    name: str
+    user_id: str | None = None
+    properties: dict[str, Any] = field(default_factory=lambda: {})
+    aliases: list[Alias] | None = None
+    session_id: str | None = None
+    view_id: str | None = None
+    segments: list[int] | None = None
+    cohorts: list[str] | None = None
+
+    def track(
+        self,
+        api_key: str | None = None,
+        *,
+        enrich: bool = True,
+        sdkp: bool = False,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+    ) -> dict[str, Any]:
+        """Tell the service that the user had the event just now.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key; the default workspace's when it is left out.
+        enrich : bool
+            Whether the service adds what it knows, and answers the whole event.
+        sdkp : bool
+            What Permutive's own SDKs send as true, and direct callers as false.
+        timeout : float or None
+            Seconds; None waits without limit.
+
+        Returns
+        -------
+        dict
+            The service's answer as it is: the event with its ``time``, or ``user_id`` and ``time``.
+
+        Raises
+        ------
+        ValueError
+            If the name has other characters, the user is not named in exactly one way, a value
+            cannot be written as JSON, or no key is found.
+        PermutiveAPIError
+            If the service refuses it, or no answer came. It is never sent again after a failure that
+            may have come after it was processed.
+        """
+        response = self._request_helper.request(
+            method="POST",
+            api_key=resolve_api_key(api_key),
+            url=_API_ENDPOINT,
+            params=_params(enrich, sdkp),
+            json=self._body(),
+            timeout=timeout,
+        )
+        return read_object(response)
+
+    @classmethod
+    def batch_track(
+        cls,
+        events: Iterable[TrackedEvent],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        enrich: bool = True,
+        sdkp: bool = False,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> tuple[list[dict[str, Any]], Failures]:
+        """Track many events, one request each, in no order.
+
+        Arguments have the same meaning as for ``Cohort.batch_create`` and :meth:`track`.
+
+        Returns
+        -------
+        bodies : list of dict
+            The decoded answers of those that succeeded, in the order of the events.
+        failures : list of (BatchRequest, Exception)
+            Those that failed.
+        """
+        options = BatchOptions(
+            "TrackedEvent.batch_track",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        batch = [*cls._requests(events, _params(enrich, sdkp), timeout)]
+        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+
+    @classmethod
+    def stream_track(
+        cls,
+        events: Iterable[TrackedEvent],
+        *,
+        api_key: str | None = None,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        enrich: bool = True,
+        sdkp: bool = False,
+        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> Generator[BatchResult[dict[str, Any]], None, None]:
+        """Track events as they come from any iterable, in constant memory and in no order.
+
+        Arguments have the same meaning as for :meth:`batch_track`; how the stream is stopped, and
+        what it raises, stands at ``stream_batch``.
+
+        Yields
+        ------
+        BatchResult
+            In the order of completion. Its `value` is the decoded answer.
+        """
+        options = BatchOptions(
+            "TrackedEvent.stream_track",
+            api_key,
+            max_workers,
+            progress_callback,
+            executor,
+            journal,
+        )
+        batch = cls._requests(events, _params(enrich, sdkp), timeout)
+        return http.stream(batch, options, length_of(events))
+
+    def _body(self) -> dict[str, Any]:
+        """Return what is sent, checked."""
+        require_kind("name", self.name, str)
+        if not re.fullmatch("[A-Za-z0-9_]+", self.name):
+            raise ValueError(
+                f"name must consist of letters, digits and underscores, got {self.name!r}."
+            )
+        require_one_user(user_id=self.user_id, aliases=self.aliases)
+        return to_payload(self, _API_PAYLOAD)
+
+    @staticmethod
+    def _requests(
+        events: Iterable[TrackedEvent], params: dict[str, str], timeout: float | None
+    ) -> Iterator[BatchRequest]:
+        built = built_from("events", events, TrackedEvent, TrackedEvent._body)
+        return (
+            ReadingRequest(
+                "POST",
+                _API_ENDPOINT,
+                params=params,
+                json=payload,
+                timeout=timeout,
+                read=read_object,
+            )
+            for _, payload in built
+        )
+
+
+def _params(enrich: bool, sdkp: bool) -> dict[str, str]:
+    return {
+        "enrich": "true" if enrich else "false",
+        "sdkp": "true" if sdkp else "false",
+    }

@@ -1,0 +1,56 @@
+"""The Contextual API: ``/ctx/v1/segment``.
+
+The shape of the answer is documented. How a page is classified is not: here each word
+of the URL's path is a keyword, the first one a category, and a page falls into the
+enabled cohorts of the key's workspace that have one of these words as a tag.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse, Response
+
+from .call import Call, Handler
+from .envelope import Malformed
+from .shapes import Shape, mapping, text
+
+_PAGE = Shape(required={"url": text}, optional={"page_properties": mapping})
+
+
+def segment_page(call: Call) -> Response:
+    """Answer the cohorts that fit a page, and what the page is about."""
+    page = call.body(_PAGE)
+    try:
+        path = urlsplit(str(page["url"])).path
+    except ValueError:
+        raise Malformed("body", "url: a URL is expected") from None
+    words = list(dict.fromkeys(re.findall("[a-z0-9]+", path.lower())))
+    codes = [
+        str(cohort["code"])
+        for cohort in call.state.cohorts.values()
+        if cohort["workspace_id"] == call.workspace.workspace_id
+        and cohort["state"] == "Enabled"
+        and set(words) & set(cohort.get("tags", []))
+    ]
+    categories = [
+        {"value": word, "confidence": 1.0, "taxonomy": "sandbox", "provider": "sandbox"}
+        for word in words[:1]
+    ]
+    keywords = [{"value": word, "confidence": 1.0} for word in words]
+    return JSONResponse(
+        {
+            "cohorts": codes,
+            "activations": {"target_dfp": codes},
+            "contextual_data": {
+                "classifications": {"categories": categories, "keywords": keywords}
+            },
+        }
+    )
+
+
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/ctx/v1/segment": {"POST": segment_page}
+}

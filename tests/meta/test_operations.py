@@ -1,0 +1,125 @@
+"""The README's table of operations: the library reaches each of them, and the sandbox answers it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple
+
+import pytest
+
+import PermutiveAPI
+from PermutiveAPI import (
+    Alias,
+    Cohort,
+    ContextSegment,
+    Event,
+    Identity,
+    Import,
+    Segment,
+    Segmentation,
+    TrackedEvent,
+)
+from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.sandbox.app import _ROUTES
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \|$", re.MULTILINE)
+
+IDENTITY = Identity("u-1", [Alias("a@b.c", "email", 0)])
+EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
+
+
+class Row(NamedTuple):
+    """One operation, and the call that reaches it."""
+
+    method: str
+    path: str
+    call: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ROWS: List[Row] = [Row(*found) for found in ROW.findall(README)]
+
+
+class Objects:
+    """What the calls are about, as a sandbox has it."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.cohort = Cohort.list(key)[0]
+        self.import_id = Import.list(key)[0].id
+        self.segment = Segment.list(self.import_id, key)[0]
+
+    @property
+    def segment_id(self) -> str:
+        """The id of a segment."""
+        return str(self.segment.id)
+
+    @property
+    def code(self) -> str:
+        """The code of a segment."""
+        return str(self.segment.code)
+
+
+CALLS: Dict[str, Callable[[Objects], Any]] = {
+    "Cohort.list": lambda o: Cohort.list(o.key),
+    "Cohort.create": lambda o: Cohort("n", query={"in_segment": 1}).create(o.key),
+    "Cohort.get_by_id": lambda o: Cohort.get_by_id(str(o.cohort.id), o.key),
+    "Cohort.update": lambda o: o.cohort.update(o.key),
+    "Cohort.delete": lambda o: o.cohort.delete(o.key),
+    "Import.list": lambda o: Import.list(o.key),
+    "Import.get_by_id": lambda o: Import.get_by_id(o.import_id, o.key),
+    "Segment.list": lambda o: Segment.list(o.import_id, o.key),
+    "Segment.create": lambda o: Segment("new", "New", o.import_id).create(o.key),
+    "Segment.bulk": lambda o: Segment.bulk(
+        o.import_id, deletes=[o.code], api_key=o.key
+    ),
+    "Segment.get_by_id": lambda o: Segment.get_by_id(o.import_id, o.segment_id, o.key),
+    "Segment.update": lambda o: o.segment.update(o.key),
+    "Segment.delete": lambda o: o.segment.delete(o.key),
+    "Segment.get_by_code": lambda o: Segment.get_by_code(o.import_id, o.code, o.key),
+    "Segment.update_by_code": lambda o: o.segment.update_by_code(o.key),
+    "Segment.delete_by_code": lambda o: o.segment.delete_by_code(o.key),
+    "Identity.create_user": lambda o: Identity.create_user(o.key),
+    "Identity.resolve": lambda o: IDENTITY.resolve(o.key),
+    "Identity.list_aliases": lambda o: Identity.list_aliases("u-1", o.key),
+    "Segmentation.send": lambda o: Segmentation([EVENT], "u-1").send(o.key),
+    "Segmentation.send_stateless": lambda o: Segmentation(
+        [EVENT], "u-1"
+    ).send_stateless(o.key),
+    "TrackedEvent.track": lambda o: TrackedEvent("Pageview", "u-1").track(o.key),
+    "ContextSegment.send": lambda o: ContextSegment("https://h.example/a").send(o.key),
+}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
+    """The call sends the row's operation, and the sandbox answers with success."""
+    owner, _, method = row.call.partition(".")
+    assert callable(getattr(getattr(PermutiveAPI, owner), method))
+    objects = Objects(sandbox.api_key)
+    sandbox.clear_requests()
+    CALLS[row.call](objects)
+    seen = sandbox.requests[-1]
+    template = re.sub(r"\{\w+\}", "[^/]+", row.path)
+    assert (seen.method, bool(re.fullmatch(f"{template}/?", seen.path))) == (
+        row.method,
+        True,
+    )
+    assert seen.status in (200, 201)
+
+
+def test_the_table_is_whole() -> None:
+    """Every operation of the sandbox has its row, and every row an operation and a call."""
+    operations = {
+        (method, re.sub(r"\{\w+\}", "{}", path.rstrip("/")))
+        for path, methods in _ROUTES.items()
+        for method in methods
+    }
+    rows = {(row.method, re.sub(r"\{\w+\}", "{}", row.path)) for row in ROWS}
+    assert rows == operations
+    assert len(rows) == len(ROWS) == 23
+    assert [row.call for row in ROWS] == list(CALLS)

@@ -1,0 +1,757 @@
+"""Queries: what is written, what is sent, what is said, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import pickle
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+import pytest
+
+from PermutiveAPI import Cohort
+from PermutiveAPI.Query import (
+    Condition,
+    Query,
+    QueryError,
+    at_least,
+    at_most,
+    engaged_completion,
+    engaged_time,
+    engaged_views,
+    event,
+    exactly,
+    fewer_than,
+    from_json,
+    has_entered,
+    has_exited,
+    in_connections_import_segment,
+    in_second_party_segment,
+    in_segment,
+    in_third_party_segment,
+    more_than,
+    prop,
+)
+from tests.support.scripted import ScriptedServer
+
+URL = "properties.client.url"
+FOOTBALL = (
+    event("Pageview")
+    .where(prop(URL).contains("football"))
+    .at_least(2)
+    .in_the_last(days=30)
+)
+FOOTBALL_JSON = {
+    "event": "Pageview",
+    "frequency": {"greater_than_or_equal_to": 2},
+    "where": {"property": URL, "condition": {"contains": "football"}},
+    "during": {"the_last": {"value": 30, "unit": "days"}},
+}
+CLICK = event("LinkClick").at_least(1)
+CLICK_JSON = {"event": "LinkClick", "frequency": {"greater_than_or_equal_to": 1}}
+MEMBER = in_segment(12345)
+MEMBER_JSON = {"in_segment": 12345}
+
+Written = Tuple[Query, Dict[str, Any], str]
+
+CLAUSES: List[Written] = [
+    (
+        FOOTBALL,
+        FOOTBALL_JSON,
+        'had at least 2 "Pageview" events in the last 30 days where '
+        f'{URL} contains "football"',
+    ),
+    (CLICK, CLICK_JSON, 'had at least 1 "LinkClick" event'),
+    (event("LinkClick"), CLICK_JSON, 'had at least 1 "LinkClick" event'),
+    (
+        event("A").more_than(3).in_this_session(),
+        {"event": "A", "frequency": {"greater_than": 3}, "during": "this_session"},
+        'had more than 3 "A" events in this session',
+    ),
+    (
+        event("A").exactly(1).in_the_last(hours=1),
+        {
+            "event": "A",
+            "frequency": {"equal_to": 1},
+            "during": {"the_last": {"value": 1, "unit": "hours"}},
+        },
+        'had exactly 1 "A" event in the last hour',
+    ),
+    (
+        event("A").at_most(0),
+        {"event": "A", "frequency": {"less_than_or_equal_to": 0}},
+        'had at most 0 "A" events',
+    ),
+    (
+        event("A").fewer_than(2).in_the_last(weeks=2),
+        {
+            "event": "A",
+            "frequency": {"less_than": 2},
+            "during": {"the_last": {"value": 2, "unit": "weeks"}},
+        },
+        'had fewer than 2 "A" events in the last 2 weeks',
+    ),
+    (
+        engaged_time(at_least(30)).in_the_last(months=3),
+        {
+            "engaged_time": {
+                "seconds": {"greater_than_or_equal_to": 30},
+                "during": {"the_last": {"value": 3, "unit": "months"}},
+            }
+        },
+        "were engaged for at least 30 seconds in the last 3 months",
+    ),
+    (
+        engaged_completion(more_than(0.5)).where(prop("a").is_not_empty()),
+        {
+            "engaged_completion": {
+                "completion": {"greater_than": 0.5},
+                "where": {"property": "a", "condition": "is_not_empty"},
+            }
+        },
+        "reached a completion of more than 0.5 where a is not empty",
+    ),
+    (
+        engaged_views(at_least(10), exactly(2)).in_the_last(minutes=5),
+        {
+            "engaged_views": {
+                "engaged_time": {"greater_than_or_equal_to": 10},
+                "times": {"equal_to": 2},
+                "during": {"the_last": {"value": 5, "unit": "minutes"}},
+            }
+        },
+        "had exactly 2 views of at least 10 engaged seconds in the last 5 minutes",
+    ),
+    (
+        engaged_views(fewer_than(10)),
+        {
+            "engaged_views": {
+                "engaged_time": {"less_than": 10},
+                "times": {"greater_than_or_equal_to": 1},
+            }
+        },
+        "had at least 1 view of fewer than 10 engaged seconds",
+    ),
+    (
+        has_entered("12").in_the_last(days=7),
+        {
+            "has_entered": {
+                "segment": "12",
+                "during": {"the_last": {"value": 7, "unit": "days"}},
+            }
+        },
+        "have entered segment 12 in the last 7 days",
+    ),
+    (
+        ~has_entered(12),
+        {"has_not_entered": {"segment": 12}},
+        "have not entered segment 12",
+    ),
+    (has_exited(12), {"has_exited": {"segment": 12}}, "have left segment 12"),
+    (
+        ~has_exited(12),
+        {"has_not_exited": {"segment": 12}},
+        "have not left segment 12",
+    ),
+    (MEMBER, MEMBER_JSON, "are in segment 12345"),
+    (
+        in_second_party_segment("brand", "s1"),
+        {"in_second_party_segment": {"provider": "brand", "segment": "s1"}},
+        "are in a second party segment with provider brand and segment s1",
+    ),
+    (
+        ~in_second_party_segment("brand", "s1"),
+        {"not_in_second_party_segment": {"provider": "brand", "segment": "s1"}},
+        "are not in a second party segment with provider brand and segment s1",
+    ),
+    (
+        in_third_party_segment(5),
+        {"in_third_party_segment": {"segment": 5}},
+        "are in a third party segment with segment 5",
+    ),
+    (
+        ~in_third_party_segment("5", "p"),
+        {"not_in_third_party_segment": {"segment": "5", "provider": "p"}},
+        "are not in a third party segment with segment 5 and provider p",
+    ),
+    (
+        in_connections_import_segment("crm"),
+        {"in_connections_import_segment": {"provider": "crm"}},
+        "are in a connections import segment with provider crm",
+    ),
+    (
+        ~in_connections_import_segment(field_name="plan", value="gold"),
+        {"not_in_connections_import_segment": {"field_name": "plan", "value": "gold"}},
+        "are not in a connections import segment with field_name plan and value gold",
+    ),
+]
+
+JOINED: List[Written] = [
+    (
+        FOOTBALL & MEMBER | CLICK,
+        {
+            "and": [
+                {"or": [FOOTBALL_JSON, CLICK_JSON]},
+                {"or": [MEMBER_JSON, CLICK_JSON]},
+            ]
+        },
+        f"({CLAUSES[0][2]} and are in segment 12345) or {CLAUSES[1][2]}",
+    ),
+    (
+        FOOTBALL & (MEMBER | CLICK),
+        {"and": [FOOTBALL_JSON, {"or": [MEMBER_JSON, CLICK_JSON]}]},
+        f"{CLAUSES[0][2]} and (are in segment 12345 or {CLAUSES[1][2]})",
+    ),
+    (
+        MEMBER | CLICK | FOOTBALL,
+        {"or": [MEMBER_JSON, CLICK_JSON, FOOTBALL_JSON]},
+        f"are in segment 12345 or {CLAUSES[1][2]} or {CLAUSES[0][2]}",
+    ),
+    (MEMBER & MEMBER, MEMBER_JSON, "are in segment 12345 and are in segment 12345"),
+    (
+        MEMBER & (MEMBER | CLICK),
+        MEMBER_JSON,
+        f"are in segment 12345 and (are in segment 12345 or {CLAUSES[1][2]})",
+    ),
+    (
+        ~(has_entered(1) & in_third_party_segment(5)),
+        {
+            "or": [
+                {"has_not_entered": {"segment": 1}},
+                {"not_in_third_party_segment": {"segment": 5}},
+            ]
+        },
+        "have not entered segment 1 or are not in a third party segment with segment 5",
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "data", "words"), CLAUSES + JOINED)
+def test_what_is_sent_and_said(query: Query, data: Dict[str, Any], words: str) -> None:
+    """A query is sent as the grammar writes it, read back, and said in words."""
+    assert query.to_json() == data
+    assert from_json(data) == query
+    assert from_json(query.to_json()) == query
+    assert Query.from_json(query.to_json()).to_json() == data
+    assert query.describe() == f"Users who {words}"
+
+
+def test_json_text_is_read_too() -> None:
+    """As the models read it."""
+    assert from_json('{"in_segment": 12345}') == MEMBER
+
+
+CONDITIONS: List[Tuple[Condition, Any, str]] = [
+    (prop("a").equal_to("x"), {"equal_to": "x"}, 'is "x"'),
+    (prop("a").equal_to(["x", 2]), {"equal_to": ["x", 2]}, 'is "x" or 2'),
+    (prop("a").not_equal_to(True), {"not_equal_to": True}, "is not true"),
+    (prop("a").contains("x"), {"contains": "x"}, 'contains "x"'),
+    (prop("a").contains(("x", "y")), {"contains": ["x", "y"]}, 'contains "x" or "y"'),
+    (
+        prop("a").does_not_contain("x"),
+        {"does_not_contain": "x"},
+        'does not contain "x"',
+    ),
+    (prop("a").list_contains("x"), {"list_contains": "x"}, 'lists "x"'),
+    (
+        prop("a").list_does_not_contain("x"),
+        {"list_does_not_contain": "x"},
+        'does not list "x"',
+    ),
+    (
+        prop("a").list_contains_integer(5),
+        {"list_contains_integer": 5},
+        "lists the number 5",
+    ),
+    (prop("a").greater_than(5), {"greater_than": 5}, "is more than 5"),
+    (
+        prop("a").greater_than_or_equal_to(5.5),
+        {"greater_than_or_equal_to": 5.5},
+        "is at least 5.5",
+    ),
+    (prop("a").less_than(5), {"less_than": 5}, "is less than 5"),
+    (
+        prop("a").less_than_or_equal_to(5),
+        {"less_than_or_equal_to": 5},
+        "is at most 5",
+    ),
+    (prop("a").boolean_equal_to(False), {"boolean_equal_to": False}, "is false"),
+    (prop("a").float_equal_to(0.5), {"float_equal_to": 0.5}, "is 0.5"),
+    (
+        prop("a").float_between(0, 1),
+        {"float_between": {"start": 0, "end": 1}},
+        "is between 0 and 1",
+    ),
+    (
+        prop("a").date_equal_to("2025-01-01"),
+        {"date_equal_to": "2025-01-01"},
+        'is the date "2025-01-01"',
+    ),
+    (
+        prop("a").date_between("2025-01-01", "2025-02-01"),
+        {"date_between": {"start": "2025-01-01", "end": "2025-02-01"}},
+        'is between the dates "2025-01-01" and "2025-02-01"',
+    ),
+    (
+        prop("a").between(1, 9),
+        {"between": {"start": 1, "end": 9}},
+        "is between 1 and 9",
+    ),
+    (prop("a").is_empty(), "is_empty", "is empty"),
+    (prop("a").is_not_empty(), "is_not_empty", "is not empty"),
+]
+
+
+@pytest.mark.parametrize(("condition", "data", "words"), CONDITIONS)
+def test_conditions(condition: Condition, data: Any, words: str) -> None:
+    """Every operator of the grammar can be written, sent, read and said."""
+    where = {"property": "a", "condition": data}
+    assert condition.to_json() == where
+    assert condition.describe() == f"a {words}"
+    query = {**CLICK_JSON, "where": where}
+    assert from_json(query) == CLICK.where(condition)
+    assert from_json(query).to_json() == query
+
+
+def test_functions_over_lists() -> None:
+    """A function of the objects in a list, some of them, is tested as a property is."""
+    condition = (
+        prop("properties.items")
+        .sum("price")
+        .where(prop("brand").equal_to("x") | prop("brand").is_empty())
+        .greater_than(10)
+    )
+    data = {
+        "property": "properties.items",
+        "condition": {
+            "function": "sum",
+            "property": "price",
+            "condition": {"greater_than": 10},
+            "where": {
+                "or": [
+                    {"property": "brand", "condition": {"equal_to": "x"}},
+                    {"property": "brand", "condition": "is_empty"},
+                ]
+            },
+        },
+    }
+    assert condition.to_json() == data
+    assert condition.describe() == (
+        'sum of price in properties.items where (brand is "x" or brand is empty) is more than 10'
+    )
+    assert from_json({**CLICK_JSON, "where": data}) == CLICK.where(condition)
+    for name in ("any", "all", "product", "count", "mean"):
+        made = getattr(prop("l"), name)("p").equal_to(1).to_json()
+        assert made["condition"]["function"] == name
+
+
+def test_emptiness_with_a_value() -> None:
+    """The grammar has emptiness as an operator, too; its value is kept."""
+    data = {**CLICK_JSON, "where": {"property": "a", "condition": {"is_empty": True}}}
+    assert from_json(data).to_json() == data
+
+
+def test_conditions_are_joined() -> None:
+    """By & and |, nested as they are written; a second where() is added to the first."""
+    a, b, c = (prop(name).equal_to(1) for name in "abc")
+    assert (a & b | c).to_json() == {
+        "or": [{"and": [a.to_json(), b.to_json()]}, c.to_json()]
+    }
+    assert CLICK.where(a).where(b) == CLICK.where(a & b)
+    assert (~(a & prop("b").contains("x"))).to_json() == {
+        "or": [
+            {"property": "a", "condition": {"not_equal_to": 1}},
+            {"property": "b", "condition": {"does_not_contain": "x"}},
+        ]
+    }
+    assert ~~a == a
+    joined = from_json({**CLICK_JSON, "where": (a & b | c).to_json()})
+    assert joined == CLICK.where(a & b | c)
+    assert joined.describe().endswith("where ((a is 1 and b is 1) or c is 1)")
+
+
+# --- Values --------------------------------------------------------------------------------------
+
+
+def test_immutable() -> None:
+    """A query that was made never changes: what refines it returns a new one."""
+    start = event("A")
+    refined = start.at_least(5)
+    assert start == event("A") != refined
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(start, "name", "B")
+    with pytest.raises(AttributeError):
+        setattr(start & MEMBER, "parts", ())
+    sent = (start & MEMBER).to_json()
+    sent["and"].clear()
+    assert (start & MEMBER).to_json() != sent
+
+
+def test_equality_and_hash() -> None:
+    """Equal when the same is sent, also to that JSON itself; usable in sets and as keys."""
+    same = from_json(FOOTBALL_JSON)
+    assert same == FOOTBALL and hash(same) == hash(FOOTBALL)
+    assert FOOTBALL == FOOTBALL_JSON and FOOTBALL != CLICK_JSON
+    assert FOOTBALL != CLICK and FOOTBALL != "football"
+    assert len({FOOTBALL, same, CLICK}) == 2
+    assert prop("a").equal_to(1) != prop("a").equal_to(True)  # As JSON they differ.
+    assert MEMBER != {"in_segment": {12345}}
+    for query in (FOOTBALL, FOOTBALL & MEMBER):
+        assert pickle.loads(pickle.dumps(query)) == copy.deepcopy(query) == query
+
+
+def test_precedence_is_pythons() -> None:
+    """& binds before |, ~ before both."""
+    a, b, c = has_entered(1), has_entered(2), has_entered(3)
+    assert a | b & c == a | (b & c)
+    assert a & b | c == (a & b) | c
+    assert ~a & b == (~a) & b
+
+
+def test_how_it_looks() -> None:
+    """The text of a query is its sentence; its repr shows what it is made of."""
+    assert repr(MEMBER | has_entered(1)).startswith("(InSegment(segment=12345) | ")
+
+
+# --- What is refused -----------------------------------------------------------------------------
+
+MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
+    "no negative form": (lambda: ~FOOTBALL, QueryError, 'negative form.*"Pageview"'),
+    "no negative form of a part": (
+        lambda: ~(has_entered(1) & MEMBER),
+        QueryError,
+        "are in segment 12345",
+    ),
+    "no negative condition": (
+        lambda: ~prop("a").greater_than(1),
+        QueryError,
+        "a is more than 1",
+    ),
+    "and": (lambda: FOOTBALL and MEMBER, TypeError, "Write & for and"),
+    "or": (lambda: FOOTBALL or MEMBER, TypeError, "Write & for and"),
+    "not": (lambda: not FOOTBALL, TypeError, "Write & for and"),
+    "a condition for a query": (
+        lambda: FOOTBALL & prop("a").is_empty(),  # type: ignore[operator]
+        TypeError,
+        "unsupported operand",
+    ),
+    "a dict for a query": (
+        lambda: FOOTBALL & CLICK_JSON,  # type: ignore[operator]
+        TypeError,
+        "unsupported operand",
+    ),
+    "two numbers": (
+        lambda: event("A").at_least(2).at_most(4),
+        QueryError,
+        "it has: at least 2",
+    ),
+    "two windows": (
+        lambda: event("A").in_the_last(days=2).in_this_session(),
+        QueryError,
+        "it has: in the last 2 days",
+    ),
+    "a misspelt unit": (
+        lambda: event("A").in_the_last(day=2),  # type: ignore[call-arg]
+        TypeError,
+        "day",
+    ),
+    "no unit": (lambda: event("A").in_the_last(), QueryError, "minutes, hours, days"),
+    "two units": (
+        lambda: event("A").in_the_last(days=1, weeks=1),
+        QueryError,
+        "days and weeks",
+    ),
+    "no time": (
+        lambda: event("A").in_the_last(days=0),
+        QueryError,
+        "days: a whole number from 1 on is expected, got 0",
+    ),
+    "half a day": (
+        lambda: event("A").in_the_last(days=0.5),  # type: ignore[arg-type]
+        QueryError,
+        "days: a whole number",
+    ),
+    "a misspelt operator": (
+        lambda: prop("a").contain("x"),  # type: ignore[attr-defined]
+        AttributeError,
+        "contain",
+    ),
+    "a misspelt comparison": (
+        lambda: event("A").at_last(2),  # type: ignore[attr-defined]
+        AttributeError,
+        "at_last",
+    ),
+    "a number for a text": (
+        lambda: prop("a").contains(5),  # type: ignore[arg-type]
+        QueryError,
+        "contains: a text is expected, got 5",
+    ),
+    "a text for a number": (
+        lambda: event("A").at_least("2"),  # type: ignore[arg-type]
+        QueryError,
+        "number: a number is expected, got '2'",
+    ),
+    "a negative number": (lambda: event("A").at_least(-1), QueryError, "from 0 on"),
+    "not a number": (lambda: at_least(float("nan")), QueryError, "finite"),
+    "true for a number": (lambda: at_most(True), QueryError, "a number"),
+    "no values": (
+        lambda: prop("a").equal_to([]),
+        QueryError,
+        "equal_to: a value or a list",
+    ),
+    "a number for a boolean": (
+        lambda: prop("a").boolean_equal_to(1),  # type: ignore[arg-type]
+        QueryError,
+        "boolean_equal_to: true or false is expected, got 1",
+    ),
+    "nothing for a value": (
+        lambda: prop("a").equal_to(None),  # type: ignore[arg-type]
+        QueryError,
+        "equal_to: a text, a number, true or false is expected, got None",
+    ),
+    "nothing for a number or a time": (
+        lambda: prop("a").less_than(None),  # type: ignore[arg-type]
+        QueryError,
+        "less_than: a number or a time is expected, got None",
+    ),
+    "an end before the start": (
+        lambda: prop("a").between(5, 1),
+        QueryError,
+        "A range goes from a number up, or from a time on, got 5 to 1",
+    ),
+    "a range from a number to a time": (
+        lambda: prop("a").between(1, "2025-01-01"),
+        QueryError,
+        "A range goes from a number up, or from a time on, got 1 to '2025",
+    ),
+    "a range from a time to a number": (
+        lambda: prop("a").between("2025-01-01", 1),
+        QueryError,
+        "A range goes from a number up, or from a time on, got '2025-01-01' to 1",
+    ),
+    "no event": (lambda: event(" "), QueryError, "event: a text"),
+    "no property": (lambda: prop(""), QueryError, "property: a text"),
+    "no segment": (lambda: in_segment(""), QueryError, "segment: a text"),
+    "true for a segment": (
+        lambda: in_segment(True),
+        QueryError,
+        "segment: a text or a whole number is expected, got True",
+    ),
+    "an object for a segment": (
+        lambda: has_entered(Cohort("c", code=5)),  # type: ignore[arg-type]
+        QueryError,
+        "segment: a text or a whole number is expected, got",
+    ),
+    "a text for a condition": (
+        lambda: event("A").where("x"),  # type: ignore[arg-type]
+        QueryError,
+        "where\\(\\) takes a condition",
+    ),
+    "a number for a comparison": (
+        lambda: engaged_time(30),  # type: ignore[arg-type]
+        QueryError,
+        "seconds must be a comparison such as at_least",
+    ),
+    "neither provider nor field": (
+        lambda: in_connections_import_segment(),
+        QueryError,
+        "provider, or a field_name and its value",
+    ),
+    "provider and field": (
+        lambda: in_connections_import_segment("p", field_name="f", value="v"),
+        QueryError,
+        "provider, or a field_name and its value",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("mistake", "error", "words"), MISTAKES.values(), ids=list(MISTAKES)
+)
+def test_mistakes(mistake: Callable[[], Any], error: type, words: str) -> None:
+    """A mistake is an error where it is written, and says what may stand there."""
+    with pytest.raises(error, match=words):
+        mistake()
+
+
+def test_too_large() -> None:
+    """What would be thousands of parts is refused, naming the part."""
+    pairs = [in_segment(2 * n) & in_segment(2 * n + 1) for n in range(12)]
+    query = pairs[0]
+    for pair in pairs[1:]:
+        query = query | pair
+    with pytest.raises(QueryError, match="more than 1000 ORs: .*segment 22"):
+        query.to_json()
+
+
+def _with(where: Any) -> Dict[str, Any]:
+    return {**CLICK_JSON, "where": where}
+
+
+FOREIGN: Dict[str, Tuple[Any, str]] = {
+    "the seed's own": ({"type": "users"}, "query: the grammar has no clause 'type'"),
+    "text": ("{", "query: it is not valid JSON"),
+    "a list": ([], "query: an object with one clause is expected, got \\[\\]"),
+    "nothing": ({}, "query: an object with one clause is expected"),
+    "two clauses": (
+        {**MEMBER_JSON, **CLICK_JSON},
+        "query: an object with one clause is expected",
+    ),
+    "an empty and": ({"and": []}, "query.and: a list that is not empty"),
+    "and beside a clause": (
+        {"and": [MEMBER_JSON], "in_segment": 1},
+        "query: an object with one member",
+    ),
+    "a misspelt clause": (
+        {"or": [MEMBER_JSON, {"in_segmnt": 1}]},
+        'query.or\\[1\\]: .*did you mean "in_segment"',
+    ),
+    "no frequency": ({"event": "A"}, 'query: the member "frequency" is missing'),
+    "a misspelt comparison": (
+        {"event": "A", "frequency": {"greater_then": 1}},
+        'query.frequency: .*did you mean "greater_than"',
+    ),
+    "two comparisons": (
+        {"event": "A", "frequency": {"greater_than": 1, "less_than": 3}},
+        "query.frequency: an object with one member",
+    ),
+    "a text for a number": (
+        {"event": "A", "frequency": {"greater_than": "1"}},
+        "query.frequency.greater_than: a number is expected, got '1'",
+    ),
+    "an unknown member": ({**CLICK_JSON, "when": 1}, "query: .*'when' here"),
+    "a misspelt unit": (
+        {**CLICK_JSON, "during": {"the_last": {"value": 1, "unit": "dayz"}}},
+        'query.during.the_last.unit: .*did you mean "days?"',
+    ),
+    "no time": (
+        {**CLICK_JSON, "during": {"the_last": {"value": 0, "unit": "days"}}},
+        "query.during.the_last.value: a whole number from 1 on",
+    ),
+    "a clause in capitals": (
+        {"AND": [CLICK_JSON]},
+        'query: .*did you mean "and"',
+    ),
+    "a misspelt clause with other members": (
+        {"evnt": "A", "frequency": {"equal_to": 1}},
+        "query: the grammar has no clause 'evnt' here; did you mean \"event\"",
+    ),
+    "another window": (
+        {**CLICK_JSON, "during": "today"},
+        "query.during: .*it has this_session",
+    ),
+    "a misspelt operator": (
+        _with({"property": "a", "condition": {"contain": "x"}}),
+        'query.where.condition: .*did you mean "contains"',
+    ),
+    "another kind of value": (
+        _with({"and": [{"property": "a", "condition": {"contains": 5}}]}),
+        "query.where.and\\[0\\].condition.contains: a text is expected, got 5",
+    ),
+    "an object for a value": (
+        _with({"property": "a", "condition": {"equal_to": {}}}),
+        "query.where.condition.equal_to: a value or a list of values",
+    ),
+    "no end": (
+        _with({"property": "a", "condition": {"between": {"start": 1}}}),
+        'query.where.condition.between: the member "end" is missing',
+    ),
+    "a misspelt session": (
+        {**CLICK_JSON, "during": "this_sesion"},
+        'query.during: .*did you mean "this_session"',
+    ),
+    "a misspelt word": (
+        _with({"property": "a", "condition": "is_emtpy"}),
+        'query.where.condition: .*did you mean "is_empty"',
+    ),
+    "a misspelt function": (
+        _with(
+            {
+                "property": "a",
+                "condition": {
+                    "function": "summ",
+                    "property": "b",
+                    "condition": {"equal_to": 1},
+                },
+            }
+        ),
+        'query.where.condition.function: .*did you mean "sum"',
+    ),
+    "no segment": ({"has_entered": {}}, 'query.has_entered: the member "segment"'),
+    "an object for a segment": ({"in_segment": {}}, "query.in_segment: "),
+    "no party": (
+        {"in_second_party_segment": {"provider": "p"}},
+        '"segment" is missing',
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), FOREIGN.values(), ids=list(FOREIGN))
+def test_foreign_queries(data: Any, words: str) -> None:
+    """A query that departs from the grammar is an error that says where, and what stands there."""
+    with pytest.raises(QueryError, match=words):
+        from_json(data)
+
+
+def test_nested_too_deeply() -> None:
+    """Nobody wrote such a query; it is an error like the others."""
+    query: Dict[str, Any] = MEMBER_JSON
+    for _ in range(100_000):
+        query = {"and": [query]}
+    with pytest.raises(QueryError, match="nested too deeply"):
+        from_json(query)
+
+
+def test_units_in_the_singular() -> None:
+    """The grammar has them; they mean the same."""
+    data = {**CLICK_JSON, "during": {"the_last": {"value": 1, "unit": "day"}}}
+    assert from_json(data) == CLICK.in_the_last(days=1)
+
+
+def test_nested_queries_are_read() -> None:
+    """The fuller grammar nests and in or and or in and, as deep as it likes."""
+    nested = {"or": [{"and": [MEMBER_JSON, {"or": [CLICK_JSON]}]}, FOOTBALL_JSON]}
+    assert from_json(nested) == MEMBER & CLICK | FOOTBALL
+
+
+def test_numbers_of_numpy() -> None:
+    """Numbers out of a table are written as Python's own."""
+    clause = event("A").at_least(np.int64(2)).in_the_last(days=np.int32(3))
+    query = clause.where(prop("x").between(np.float32(0.5), np.int64(2)))
+    assert json.loads(json.dumps((query & in_segment(np.int64(5))).to_json())) == {
+        "and": [query.to_json(), {"in_segment": 5}]
+    }
+    assert type(query.to_json()["frequency"]["greater_than_or_equal_to"]) is int
+
+
+def test_empty_and_not() -> None:
+    """~ makes is_not_empty of is_empty, and back."""
+    empty = prop("a").is_empty()
+    assert ~empty == prop("a").is_not_empty() and ~~empty == empty
+
+
+def test_text_is_the_sentence() -> None:
+    """str() says a query and a condition in words; several values of a negative operator are none of them."""
+    condition = prop("a").not_equal_to(["x", "y"])
+    assert str(condition) == condition.describe() == 'a is not any of "x" or "y"'
+    assert str(event("A").where(condition)) == event("A").where(condition).describe()
+
+
+NO_QUERIES: Dict[str, Any] = {
+    "a function": event,
+    "a condition": prop("a").contains("b"),
+    "two conditions": prop("a").contains("b") & prop("c").is_empty(),
+    "a property": prop("a"),
+}
+
+
+@pytest.mark.parametrize("query", NO_QUERIES.values(), ids=list(NO_QUERIES))
+def test_what_is_no_query(server: ScriptedServer, query: Any) -> None:
+    """What is easily taken for a query is refused before anything is sent."""
+    with pytest.raises(TypeError, match="query must be a query, such as event"):
+        Cohort("c", query=query).create("key")
+    with pytest.raises(TypeError, match="query must be a query, such as event"):
+        Cohort.batch_update([Cohort("c", id="1", query=query)], api_key="key")
+    assert server.seen == []

@@ -1,0 +1,213 @@
+"""Users, events, pages and stateless segmentation in the sandbox, called through the library."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+import requests
+
+from PermutiveAPI import (
+    Alias,
+    ContextSegment,
+    Event,
+    Identity,
+    KnownAlias,
+    PermutiveBadRequestError,
+    Segmentation,
+    TrackedEvent,
+)
+from PermutiveAPI.sandbox import Sandbox
+
+EMAIL = Alias("a@b.c", "email", 0)
+CRM = Alias("crm-1", "crm", 1)
+EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
+
+
+def test_users_and_aliases(sandbox: Sandbox) -> None:
+    """A new user has no aliases; those that were identified name the user."""
+    key = sandbox.api_key
+    user = Identity.create_user(key)
+    assert user != Identity.create_user(key)
+    assert Identity.list_aliases(user, key) == []
+    assert Identity(user, [EMAIL, CRM]).resolve(key) == user
+    assert Identity.list_aliases(user, key) == [
+        KnownAlias("a@b.c", "email", user),
+        KnownAlias("crm-1", "crm", user),
+    ]
+
+
+def test_resolving_finds_the_user_who_was_known(sandbox: Sandbox) -> None:
+    """Another user id than the one sent comes back: singly, in a batch and in a stream."""
+    key = sandbox.api_key
+    Identity("first", [EMAIL]).identify(key)
+    second = Identity("second", [EMAIL, CRM])
+    assert second.resolve(key) == "first"
+    assert second.user_id == "second"
+    resolved, failures = Identity.batch_resolve([second], api_key=key)
+    assert (resolved, failures) == ([(second, "first")], [])
+    [result] = Identity.stream_resolve(iter([second]), api_key=key)
+    assert result.value == (second, "first")
+
+
+def test_tracking(sandbox: Sandbox) -> None:
+    """Enriched, the whole event comes back with the service's time; else the user and the time."""
+    key = sandbox.api_key
+    seen = TrackedEvent("Pageview", "u-1", {"a": None}, segments=[1], cohorts=["2"])
+    answer = seen.track(key)
+    assert answer["properties"] == {"a": None} and answer["time"]
+    assert (answer["segments"], answer["cohorts"]) == ([1], ["2"])
+    assert set(seen.track(key, enrich=False)) == {"user_id", "time"}
+    bodies, failures = TrackedEvent.batch_track([seen, seen], api_key=key)
+    assert (len(bodies), failures) == (2, [])
+    [result] = TrackedEvent.stream_track(iter([seen]), api_key=key, enrich=False)
+    assert set(result.value or {}) == {"user_id", "time"}
+    assert sandbox.requests[0].query["sdkp"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (TrackedEvent("Page view", "u"), "letters, digits and underscores"),
+        (TrackedEvent("", "u"), "letters, digits and underscores"),
+        (TrackedEvent(cast(Any, 5), "u"), "name must be of type str, got int"),
+        (TrackedEvent("A"), "exactly one of user_id, aliases; got none"),
+        (TrackedEvent("A", "u", aliases=[EMAIL]), "got user_id and aliases"),
+        (TrackedEvent("A", aliases=[]), "aliases must not be empty"),
+        (TrackedEvent("A", "u", {"x": float("nan")}), "properties.x"),
+    ],
+)
+def test_events_that_cannot_be(
+    sandbox: Sandbox, event: TrackedEvent, words: str
+) -> None:
+    """They are refused before anything is sent, alone and in batches."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        event.track(sandbox.api_key)
+    with pytest.raises((TypeError, ValueError), match=words):
+        TrackedEvent.batch_track([event], api_key=sandbox.api_key)
+    assert sandbox.requests == []
+
+
+def test_properties_that_are_too_large(sandbox: Sandbox) -> None:
+    """The service refuses more than 950 KB."""
+    large = TrackedEvent("A", "u", {"x": "x" * 960_000})
+    with pytest.raises(PermutiveBadRequestError, match="950 KB"):
+        large.track(sandbox.api_key)
+
+
+def test_pages(sandbox: Sandbox) -> None:
+    """A page falls into cohorts; its words are keywords."""
+    page = ContextSegment(
+        "https://h.example/sport/football", {"client": {"title": "x"}}
+    )
+    answer = page.send(sandbox.api_key)
+    assert answer["cohorts"] and answer["activations"]["target_dfp"]
+    keywords = answer["contextual_data"]["classifications"]["keywords"]
+    assert [each["value"] for each in keywords] == ["sport", "football"]
+    bodies, failures = ContextSegment.batch_send([page] * 3, api_key=sandbox.api_key)
+    assert (bodies, failures) == ([answer] * 3, [])
+    with pytest.raises(ValueError, match="url must not be empty"):
+        ContextSegment("").send(sandbox.api_key)
+    with pytest.raises(PermutiveBadRequestError, match="url: a URL is expected"):
+        ContextSegment("http://[x/").send(sandbox.api_key)
+
+
+def test_the_sandbox_checks_names_of_events(sandbox: Sandbox) -> None:
+    """Other clients than this one get an error, too."""
+    body = {"name": "Page view", "user_id": "u", "properties": {}}
+    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
+    assert requests.post(url, json=body, timeout=5).status_code == 400
+
+
+def test_stateless(sandbox: Sandbox) -> None:
+    """The state goes back and forth; the service keeps nothing."""
+    key = sandbox.api_key
+    question = Segmentation(events=[EVENT], user_id="u-1")
+    first = question.send_stateless(key)
+    second = question.send_stateless(key, state=first["state"])
+    assert set(first) == {"user_id", "state"}
+    assert len(second["state"]) > len(first["state"])
+    assert question.send_stateless(key) == first
+    with pytest.raises(PermutiveBadRequestError, match="state"):
+        question.send_stateless(key, state="something else")
+    with pytest.raises(TypeError, match="state must be of type str"):
+        question.send_stateless(key, state=5)  # type: ignore[arg-type]
+
+
+USERS: Any = [
+    ({"alias": EMAIL}, {"alias": {"id": "a@b.c", "tag": "email"}}),
+    (
+        {"aliases": [EMAIL, CRM]},
+        {"aliases": [EMAIL.to_json(), CRM.to_json()]},
+    ),
+    ({"user_id": "u-1"}, {"user_id": "u-1"}),
+]
+
+
+@pytest.mark.parametrize(("named", "sent"), USERS)
+def test_users_by_alias(sandbox: Sandbox, named: Any, sent: Any) -> None:
+    """A user is named by an id, an alias or several; the priority of one alone is not sent."""
+    question = Segmentation(events=[EVENT], **named)
+    assert question.send(sandbox.api_key)["user_id"]
+    assert sandbox.requests[-1].json == {"events": [EVENT.to_json()], **sent}
+    bodies, _ = Segmentation.batch_send([question], api_key=sandbox.api_key)
+    assert len(bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        ({}, "exactly one of user_id, alias, aliases; got none"),
+        ({"user_id": "u", "alias": EMAIL}, "got user_id and alias"),
+        ({"alias": EMAIL, "aliases": [EMAIL]}, "got alias and aliases"),
+        ({"aliases": []}, r"aliases must not be empty, got \[\]"),
+        ({"user_id": ""}, "user_id must not be empty"),
+        ({"alias": "a@b.c"}, "alias must be of type Alias, got str"),
+        ({"aliases": [EMAIL, "crm"]}, r"aliases\[1\] must be of type Alias, got str"),
+        ({"aliases": "crm"}, "aliases must be a list"),
+    ],
+)
+def test_users_named_otherwise(sandbox: Sandbox, named: Any, words: str) -> None:
+    """None and several are refused before anything is sent."""
+    question = Segmentation(events=[EVENT], **named)
+    for call in (question.send, question.send_stateless):
+        with pytest.raises((TypeError, ValueError), match=words):
+            call(sandbox.api_key)
+    with pytest.raises((TypeError, ValueError), match=words):
+        Segmentation.batch_send([question], api_key=sandbox.api_key)
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("events", [EVENT, "events", iter([EVENT]), 5])
+def test_events_that_are_no_list(sandbox: Sandbox, events: Any) -> None:
+    """They are refused by name, before anything is sent."""
+    question = Segmentation(events=events, user_id="u")
+    for call in (question.send, question.send_stateless, lambda key: question.split()):
+        with pytest.raises(TypeError, match="events must be a list, got"):
+            call(sandbox.api_key)
+    assert sandbox.requests == []
+
+
+def test_more_than_ten_events(sandbox: Sandbox) -> None:
+    """They are refused with what to do, which works: the parts are in order, and of one user."""
+    events = [Event(f"E{number}", EVENT.time) for number in range(23)]
+    question = Segmentation(events=events, user_id="u-1", activations=True)
+    with pytest.raises(ValueError, match="at most 10 in one call, got 23; .*split"):
+        question.send(sandbox.api_key)
+    with pytest.raises(ValueError, match="at most 10"):
+        Segmentation.batch_send([question], api_key=sandbox.api_key)
+    assert sandbox.requests == []
+    parts = question.split()
+    assert [len(part.events) for part in parts] == [10, 10, 3]
+    assert [event for part in parts for event in part.events] == events
+    assert all(part.user_id == "u-1" and part.activations for part in parts)
+    for part in parts:
+        part.send(sandbox.api_key)
+    assert len(sandbox.requests) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_short_histories_are_one_call(count: int) -> None:
+    """Nothing is split that fits into one call."""
+    question = Segmentation(events=[EVENT] * count, user_id="u-1")
+    assert question.split() == [question]

@@ -1,0 +1,196 @@
+"""A sandbox that checks queries evaluates them: users fall into cohorts by what they did."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, Iterator, List, Set, Tuple
+
+import pytest
+
+from PermutiveAPI import (
+    Alias,
+    Cohort,
+    Event,
+    PermutiveBadRequestError,
+    Segmentation,
+    TrackedEvent,
+)
+from PermutiveAPI.Query import Condition, Query, event, has_entered, in_segment, prop
+from PermutiveAPI.sandbox import Sandbox
+
+URL = "properties.client.url"
+FOOTBALL = (
+    event("Pageview")
+    .where(prop(URL).contains("football"))
+    .at_least(2)
+    .in_the_last(days=30)
+)
+
+
+@pytest.fixture
+def checking() -> Iterator[Sandbox]:
+    """A sandbox that checks queries."""
+    with Sandbox(check_queries=True) as running:
+        yield running
+
+
+def cohort_of(sandbox: Sandbox, query: Query) -> str:
+    """Create a cohort, and return its code as answers have it."""
+    made = Cohort(name="Mine", query=query)
+    made.create(sandbox.api_key)
+    return str(made.code)
+
+
+def pageview(url: str, age: timedelta = timedelta(), session: str = "s-1") -> Event:
+    """Return a pageview that long ago."""
+    time = datetime.now(timezone.utc) - age
+    return Event("Pageview", time.isoformat(), {"client": {"url": url}}, session)
+
+
+def cohorts(sandbox: Sandbox, user: str, events: List[Event]) -> Set[str]:
+    """Return the cohorts into which a user falls after some events."""
+    answer = Segmentation(events=events, user_id=user).send(sandbox.api_key)
+    return set(answer["cohorts"])
+
+
+def test_two_football_pageviews(checking: Sandbox) -> None:
+    """A user with two of them falls into the cohort; with one, or of the politics, nobody does."""
+    code = cohort_of(checking, FOOTBALL)
+    football, politics = pageview("/sport/football/1"), pageview("/politics/1")
+    assert code in cohorts(checking, "fan", [football, football])
+    assert code not in cohorts(checking, "guest", [football, politics])
+    assert code in cohorts(checking, "guest", [football])
+    old = pageview("/sport/football/1", timedelta(days=31))
+    assert code not in cohorts(checking, "past", [old, old])
+
+
+def test_tracked_events_count(checking: Sandbox) -> None:
+    """Events that were tracked are the user's, by id and by alias."""
+    key = checking.api_key
+    code = cohort_of(checking, event("Signup"))
+    TrackedEvent("Signup", "tracked").track(key)
+    alias = Alias("crm-1", "crm", 0)
+    TrackedEvent("Signup", aliases=[alias]).track(key)
+    assert code in cohorts(checking, "tracked", [])
+    answer = Segmentation(events=[], alias=alias).send(key)
+    assert code in answer["cohorts"]
+
+
+def test_cohorts_of_cohorts(checking: Sandbox) -> None:
+    """A query may ask for another cohort; one that asks for itself has nobody in it."""
+    fans = cohort_of(checking, FOOTBALL)
+    both = cohort_of(checking, in_segment(fans) & event("Click"))
+    circle = Cohort(name="Circle", query=in_segment(1))
+    circle.create(checking.api_key)
+    circle.query = in_segment(str(circle.code))
+    circle.update(checking.api_key)
+    now = datetime.now(timezone.utc).isoformat()
+    football = pageview("/football")
+    found = cohorts(checking, "u", [football, football, Event("Click", now)])
+    assert {fans, both} <= found
+    assert str(circle.code) not in found
+
+
+def test_sessions(checking: Sandbox) -> None:
+    """The current session is that of the latest event."""
+    code = cohort_of(checking, event("Pageview").at_least(2).in_this_session())
+    first, second = pageview("/a", session="s-1"), pageview("/a", session="s-2")
+    assert code not in cohorts(checking, "u", [first, second])
+    assert code in cohorts(checking, "u", [second])
+
+
+def test_what_the_sandbox_does_not_know(checking: Sandbox) -> None:
+    """Nobody has entered anything, so everybody has not."""
+    entered = cohort_of(checking, has_entered(1))
+    not_entered = cohort_of(checking, ~has_entered(1))
+    found = cohorts(checking, "u", [])
+    assert entered not in found and not_entered in found
+
+
+def test_seeded_cohorts_are_evaluated(checking: Sandbox) -> None:
+    """The cohorts with which a sandbox starts are of the grammar; lookalikes have nobody."""
+    football = [pageview("/sport/football/1")] * 9
+    names = {str(each.code): each.name for each in Cohort.list(checking.api_key)}
+    found = {names[code] for code in cohorts(checking, "u", football)}
+    assert "Football Fans" in found
+    assert not any("Lookalike" in name for name in found)
+
+
+@pytest.mark.parametrize(
+    "query", [{"type": "users"}, {"event": "A", "frequency": {"greater_then": 1}}]
+)
+def test_a_query_that_is_none(checking: Sandbox, query: Any) -> None:
+    """It is refused with the place where it departs from the grammar."""
+    with pytest.raises(PermutiveBadRequestError, match="400 Bad Request: query"):
+        Cohort(name="Mine", query=query).create(checking.api_key)
+
+
+def test_an_event_without_a_time_is_outside_every_window(checking: Sandbox) -> None:
+    """A time that cannot be read is none."""
+    code = cohort_of(checking, event("Pageview").in_the_last(days=1))
+    assert code not in cohorts(checking, "u", [Event("Pageview", "yesterday")])
+
+
+PROPERTIES = {
+    "title": "Cup final",
+    "empty": "",
+    "price": 2.5,
+    "paid": True,
+    "day": "2025-07-01",
+    "tags": ["sport", 3],
+    "items": [
+        {"sku": "a", "price": 1},
+        {"sku": "b", "price": 4},
+        {"sku": "c", "price": "free"},
+        {"sku": "d"},
+        "no object",
+    ],
+}
+TITLE, PRICE, DAY = (prop(f"properties.{name}") for name in ("title", "price", "day"))
+TAGS, ITEMS, PAID = (prop(f"properties.{name}") for name in ("tags", "items", "paid"))
+MISSING, EMPTY = prop("properties.no.such"), prop("properties.empty")
+CHEAP = prop("price").less_than(3)
+
+CONDITIONS: List[Tuple[Condition, bool]] = [
+    (TITLE.contains(["cup", "Cup"]), True),
+    (TITLE.contains("cup"), False),
+    (TITLE.does_not_contain(["x", "Cup"]), False),
+    (TITLE.does_not_contain(["x", "y"]), True),
+    (TITLE.equal_to("Cup final"), True),
+    (TITLE.not_equal_to("Cup final"), False),
+    (PRICE.greater_than(2) & PRICE.less_than(3), True),
+    (PRICE.greater_than_or_equal_to(2.5) & PRICE.less_than_or_equal_to(2.5), True),
+    (PRICE.between(3, 4) | PRICE.float_between(2, 3), True),
+    (PRICE.float_equal_to(2.5), True),
+    (TITLE.greater_than(1), False),
+    (PAID.boolean_equal_to(True), True),
+    (PAID.equal_to(1), False),
+    (DAY.date_equal_to("2025-07-01T00:00:00Z"), True),
+    (DAY.date_between("2025-06-30", "2025-07-02"), True),
+    (DAY.greater_than("2025-07-01T12:00:00Z"), False),
+    (DAY.less_than("nonsense"), False),
+    (TAGS.list_contains("sport") & TAGS.list_contains_integer(3), True),
+    (TAGS.list_does_not_contain("sport"), False),
+    (TITLE.list_contains("Cup final"), False),
+    (EMPTY.is_empty() & MISSING.is_empty() & TITLE.is_not_empty(), True),
+    (MISSING.contains("x"), False),
+    (MISSING.does_not_contain("x"), True),
+    (ITEMS.any("price").equal_to(4), True),
+    (ITEMS.all("price").greater_than(0), False),
+    (ITEMS.sum("price").equal_to(5), True),
+    (ITEMS.product("price").equal_to(4), True),
+    (ITEMS.count("price").equal_to(3), True),
+    (ITEMS.mean("price").equal_to(2.5), True),
+    (ITEMS.mean("weight").greater_than(0), False),
+    (ITEMS.count("sku").where(CHEAP).equal_to(1), True),
+    (MISSING.sum("price").equal_to(0), True),
+]
+
+
+@pytest.mark.parametrize(("condition", "fulfilled"), CONDITIONS, ids=str)
+def test_conditions(checking: Sandbox, condition: Condition, fulfilled: bool) -> None:
+    """Every operator and function means what its words say."""
+    code = cohort_of(checking, event("Order").where(condition))
+    now = datetime.now(timezone.utc).isoformat()
+    found = cohorts(checking, "u", [Event("Order", now, PROPERTIES)])
+    assert (code in found) is fulfilled

@@ -1,0 +1,247 @@
+"""Updates of cohorts send what the caller changed, and reset nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from PermutiveAPI import Cohort, CohortList
+from PermutiveAPI.Query import event, in_segment
+from PermutiveAPI.sandbox import Sandbox
+from tests.support.calls import COHORT, KEY, QUERY, cohort
+from tests.support.scripted import ScriptedServer, answer
+
+
+@pytest.fixture
+def fetched(server: ScriptedServer) -> Cohort:
+    """A cohort as the service has it."""
+    server.default = answer(200, {**COHORT, "query": QUERY})
+    found = Cohort.get_by_id("c-1", KEY)
+    server.seen.clear()
+    return found
+
+
+CHANGES: Dict[str, Any] = {
+    "name": ("name", "Fans", {"name": "Fans"}),
+    "description": ("description", "x", {"description": "x"}),
+    "description cleared": ("description", None, {"description": None}),
+    "tags": ("tags", ["c"], {"tags": ["c"]}),
+    "no tags": ("tags", [], {"tags": []}),
+    "query": ("query", in_segment(1), {"query": {"in_segment": 1}}),
+    "state": ("state", "Disabled", {"state": "Disabled"}),
+    "name, but not really": ("name", "Readers", {}),
+    "None for a name": ("name", None, {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sent"), CHANGES.values(), ids=list(CHANGES)
+)
+def test_what_was_changed_is_sent(
+    server: ScriptedServer, fetched: Cohort, field: str, value: Any, sent: Any
+) -> None:
+    """Of a cohort that came from the service, an update sends what differs, and the id."""
+    setattr(fetched, field, value)
+    fetched.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", **sent}
+
+
+def test_a_change_in_place_is_seen(server: ScriptedServer, fetched: Cohort) -> None:
+    """Tags that were appended to, and a query that was edited, are changes, too."""
+    assert fetched.tags is not None
+    fetched.tags.append("c")
+    fetched.query["frequency"]["greater_than_or_equal_to"] = 5
+    fetched.update(KEY)
+    body = server.seen[-1].json
+    assert body["tags"] == ["a", "b", "c"]
+    assert body["query"]["frequency"] == {"greater_than_or_equal_to": 5}
+    assert set(body) == {"id", "tags", "query"}
+
+
+def test_a_second_update_sends_what_is_new(
+    server: ScriptedServer, fetched: Cohort
+) -> None:
+    """What an update has sent is known to the service: the next one leaves it alone."""
+    fetched.name = "Fans"
+    fetched.update(KEY)
+    fetched.description = None
+    fetched.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", "description": None}
+
+
+def test_a_failed_update_is_sent_again(server: ScriptedServer, fetched: Cohort) -> None:
+    """What the service refused it does not know."""
+    server.script = [answer(409)]
+    fetched.name = "Fans"
+    with pytest.raises(Exception):
+        fetched.update(KEY)
+    fetched.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+
+
+def test_listed_cohorts(server: ScriptedServer) -> None:
+    """Cohorts of a list, which come without queries, send what was changed, in batches, too."""
+    server.script = [answer(200, [{**COHORT, "id": f"c-{n}"} for n in range(3)])]
+    server.default = answer(200, COHORT)
+    cohorts = Cohort.list(KEY)
+    for each in cohorts:
+        each.tags = [*(each.tags or []), "new"]
+    Cohort.batch_update(cohorts, api_key=KEY, max_workers=1)
+    bodies = [seen.json for seen in server.seen[1:]]
+    assert bodies == [{"id": f"c-{n}", "tags": ["a", "b", "new"]} for n in range(3)]
+
+
+def test_a_created_cohort(server: ScriptedServer) -> None:
+    """A cohort that was created sends what was changed since, and can lose its description."""
+    server.script = [answer(201, {**COHORT, "query": QUERY})]
+    server.default = answer(200, COHORT)
+    made = Cohort("Readers", query=QUERY, description="Who reads", tags=["a", "b"])
+    made.create(KEY)
+    made.update(KEY)
+    made.description = None
+    made.update(KEY)
+    bodies = [seen.json for seen in server.seen[1:]]
+    assert bodies == [{"id": "c-1"}, {"id": "c-1", "description": None}]
+
+
+def test_a_created_cohort_of_which_little_was_answered(server: ScriptedServer) -> None:
+    """What the answer to a create leaves out is sent by an update as ever."""
+    server.default = answer(200, {"id": "c-1", "name": "Readers", "code": 1})
+    made = Cohort("Readers", query=QUERY, tags=["a"])
+    made.create(KEY)
+    made.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", "query": QUERY, "tags": ["a"]}
+
+
+def test_cohorts_made_by_hand(server: ScriptedServer) -> None:
+    """Such a cohort sends all that is not None, as it always did, its state included."""
+    server.default = answer(200, COHORT)
+    made = cohort(id="c-1", tags=["a"], state="Disabled")
+    for _ in range(2):
+        made.update(KEY)
+        assert server.seen[-1].json == {
+            "id": "c-1",
+            "name": "Readers",
+            "query": QUERY,
+            "description": "Who reads",
+            "tags": ["a"],
+            "state": "Disabled",
+        }
+
+
+@pytest.mark.parametrize(
+    "read",
+    [Cohort.from_json, lambda data: CohortList.from_json([data])[0]],
+    ids=["one", "a list"],
+)
+def test_saved_cohorts(server: ScriptedServer, read: Callable[[Any], Cohort]) -> None:
+    """A cohort from a file sends all but its state, which others may have changed; unless it was."""
+    server.default = answer(200, COHORT)
+    saved = read({**COHORT, "query": QUERY})
+    saved.update(KEY)
+    assert "state" not in server.seen[-1].json
+    assert server.seen[-1].json["query"] == QUERY
+    saved.state = "Disabled"
+    saved.update(KEY)
+    assert server.seen[-1].json["state"] == "Disabled"
+
+
+def test_enable_and_disable_touch_nothing_else(
+    server: ScriptedServer, fetched: Cohort
+) -> None:
+    """They send the state alone, take it over, and leave other changes to the next update."""
+    fetched.name = "Fans"
+    server.default = answer(200, {**COHORT, "state": "Disabled"})
+    fetched.disable(KEY)
+    assert server.seen[-1].json == {"state": "Disabled"}
+    assert fetched.state == "Disabled"
+    fetched.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+
+
+@pytest.mark.parametrize("call", [Cohort.enable, Cohort.disable])
+def test_without_an_id(server: ScriptedServer, call: Callable[..., None]) -> None:
+    """Nothing is sent for a cohort that has no id."""
+    with pytest.raises(ValueError, match="Cohort ID must be specified"):
+        call(cohort(), KEY)
+    assert server.seen == []
+
+
+def test_segment_type_is_sent_when_a_cohort_is_created(server: ScriptedServer) -> None:
+    """So that a copy is of the same type; an update, which cannot change it, does not send it."""
+    server.default = answer(201, COHORT)
+    made = cohort(segment_type="real_time")
+    made.create(KEY)
+    assert server.seen[-1].json["segment_type"] == "real_time"
+    assert "state" not in server.seen[-1].json
+    made.update(KEY)
+    assert "segment_type" not in server.seen[-1].json
+
+
+def test_a_query_object(server: ScriptedServer) -> None:
+    """A Query is sent as its JSON, by create and by update; an empty query is none."""
+    server.default = answer(201, COHORT)
+    football = event("Pageview").at_least(2)
+    made = Cohort(name="Fans", query=football)
+    made.create(KEY)
+    assert server.seen[-1].json["query"] == football.to_json()
+    assert made.to_json()["query"] == football.to_json()
+    assert Cohort.from_json(made.to_json()).query == football
+    made.query = football & in_segment(1)
+    made.update(KEY)
+    assert server.seen[-1].json["query"] == (football & in_segment(1)).to_json()
+    with pytest.raises(ValueError, match="query must be specified"):
+        Cohort(name="Fans", query={}).create(KEY)
+
+
+def test_two_colleagues(sandbox: Sandbox) -> None:
+    """What a colleague changed in the meantime stays."""
+    key = sandbox.api_key
+    mine = Cohort(name="Readers", query=QUERY, description="Old", tags=["a"])
+    mine.create(key)
+    first, second = (Cohort.get_by_id(str(mine.id), key) for _ in range(2))
+    second.description, second.state = "New", "Disabled"
+    second.update(key)
+    first.tags = ["b"]
+    first.update(key)
+    now = Cohort.get_by_id(str(mine.id), key)
+    assert (now.description, now.state, now.tags) == ("New", "Disabled", ["b"])
+    first.description = None
+    first.update(key)
+    assert Cohort.get_by_id(str(mine.id), key).description is None
+
+
+def test_many_at_once(sandbox: Sandbox) -> None:
+    """Many are fetched, disabled and enabled; the results are by id, in the order asked for."""
+    key = sandbox.api_key
+    ids: List[str] = [str(each.id) for each in Cohort.list(key)[:5]]
+    wanted = [*ids[::-1], ids[0], "38470a62-9837-4c86-bbf3-45dd6d52dd83"]
+    found, failures = Cohort.batch_get_by_id(wanted, api_key=key)
+    assert list(found) == ids[::-1] and len(failures) == 1
+    assert all(each.query for each in found.values())
+    Cohort.batch_disable(found.values(), api_key=key)
+    assert {Cohort.get_by_id(id, key).state for id in ids} == {"Disabled"}
+    Cohort.batch_enable(found.values(), api_key=key)
+    assert {each.state for each in found.values()} == {"Enabled"}
+    assert {Cohort.get_by_id(id, key).state for id in ids} == {"Enabled"}
+
+
+@pytest.mark.parametrize("state", ["disabled", "Paused", ""])
+def test_a_state_that_is_none(
+    server: ScriptedServer, fetched: Cohort, state: str
+) -> None:
+    """It is refused before anything is sent, with the ones there are."""
+    fetched.state = state
+    with pytest.raises(ValueError, match="state must be one of Enabled, Disabled, got"):
+        fetched.update(KEY)
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("ids", [[cohort(id="c-1")], ["c-1", ["c-2"]]])
+def test_ids_that_are_none(server: ScriptedServer, ids: Any) -> None:
+    """Cohorts in the place of their ids are told as such."""
+    words = rf"ids\[{len(ids) - 1}\] must be an id, got"
+    with pytest.raises(TypeError, match=words):
+        Cohort.batch_get_by_id(ids, api_key=KEY)
+    assert server.seen == []

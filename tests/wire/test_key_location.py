@@ -1,0 +1,123 @@
+"""The key in a header: no URL anywhere carries it."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, Dict, List
+
+import pytest
+import requests
+
+from PermutiveAPI import BatchRequest, Cohort, Identity, stream_batch
+from PermutiveAPI._Utils import http
+from PermutiveAPI.sandbox import Sandbox
+from tests.support.calls import KEY, WireCall, every, identity
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import ScriptedServer, answer
+
+URL = "https://api.permutive.app/v9/things"
+
+
+@pytest.fixture(autouse=True)
+def in_the_header(quick_retries: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for it."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "header")
+
+
+@every()
+def test_every_call(server: ScriptedServer, call: WireCall) -> None:
+    """Every call shows its key in the header alone, and is otherwise the same."""
+    server.default = answer(call.status, call.answer)
+    call(api_key=KEY)
+    first = server.seen[0]
+    assert first.headers["x-api-key"] == KEY
+    assert KEY not in first.target and "k" not in first.query
+    assert {name: values[0] for name, values in first.query.items()} == call.query
+    assert (first.method, first.path) == (call.method, call.path)
+
+
+def test_nothing_shows_it(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither answers nor errors nor logs show the header."""
+    caplog.set_level(logging.DEBUG)
+    response = http.get(KEY, URL)
+    assert KEY not in f"{response.url} {response.request.headers} {response.headers}"
+    server.default = answer(400, {"error": {"cause": "odd"}})
+    with pytest.raises(Exception) as caught:
+        Cohort.list(KEY)
+    assert_no_secret(caught.value, caplog.records, KEY)
+
+
+@pytest.mark.parametrize(
+    "location, query", [("header", {}), ("query", {"k": [KEY]}), ("", {"k": [KEY]})]
+)
+def test_an_own_header_stays(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    location: str,
+    query: Dict[str, List[str]],
+) -> None:
+    """A caller's own X-API-Key is sent as it is; in the query the key stands beside it, as ever."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    http.request("GET", KEY, URL, headers={"x-api-key": "another-key-0001"})
+    assert server.seen[0].headers["x-api-key"] == "another-key-0001"
+    assert server.seen[0].query == query
+
+
+@pytest.mark.parametrize("value", ["headers", "body", "k"])
+def test_a_wrong_value(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It names the variable and what may stand there, before anything is sent."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", value)
+    words = "PERMUTIVE_API_KEY_LOCATION must be one of query, header"
+    with pytest.raises(ValueError, match=words):
+        http.get(KEY, URL)
+    with pytest.raises(ValueError, match=words):
+        Identity.batch_identify([identity()], api_key=KEY)
+    assert server.seen == []
+
+
+def test_other_processes(server: ScriptedServer) -> None:
+    """It holds in other processes, whatever their environment says."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        # Started with the variable, and told otherwise since.
+        pool.submit(_forget_the_location).result()
+        batch = [BatchRequest("GET", URL, headers={"X-Own": "1"})]
+        [result] = stream_batch(batch, api_key=KEY, executor=pool)
+    assert result.error is None
+    [seen] = server.seen
+    assert (seen.headers["x-api-key"], seen.headers["x-own"]) == (KEY, "1")
+    assert seen.query == {}
+
+
+def _forget_the_location() -> None:
+    import os
+
+    del os.environ["PERMUTIVE_API_KEY_LOCATION"]
+
+
+def test_replaced_functions_see_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in for requests.get is called with it, and without k."""
+    seen: Any = {}
+
+    def stand_in(url: str, **kwargs: Any) -> requests.Response:
+        seen.update(kwargs)
+        response = requests.Response()
+        response.status_code = 200
+        return response
+
+    monkeypatch.setattr(requests, "get", stand_in)
+    http.get(KEY, URL, params={"a": "b"})
+    assert seen["params"] == {"a": "b"}
+    assert seen["headers"]["X-API-Key"] == KEY
+
+
+def test_in_the_sandbox(sandbox: Sandbox) -> None:
+    """The sandbox takes it, as the service is documented to."""
+    assert len(Cohort.list(sandbox.api_key)) > 0
+    assert sandbox.requests[-1].query == {}

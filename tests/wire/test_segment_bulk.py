@@ -1,0 +1,203 @@
+"""Many operations on an import's segments in one request, honestly reported."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from PermutiveAPI import (
+    Import,
+    PermutiveBadRequestError,
+    PermutiveConnectionError,
+    Segment,
+)
+from PermutiveAPI.sandbox import Sandbox
+from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
+from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+
+
+def items_of(seen: Seen) -> Any:
+    """Answer a segment for each operation, in another order."""
+    codes = [
+        each.get("code") or each["data"]["code"] for each in seen.json["operations"]
+    ]
+    items = [{**SEGMENT, "code": code, "id": f"id-{code}"} for code in codes]
+    return {"items": items[::-1]}
+
+
+def test_what_is_sent(server: ScriptedServer) -> None:
+    """One PATCH on the collection; updates and deletions name their codes, nothing sends None."""
+    server.default = respond(items_of)
+    new = segment(code="n1", cpm=2.0)
+    changed = segment(code="u1", description="Who buys", id="ignored")
+    answered, failures = Segment.bulk(
+        "i-1",
+        creates=[new],
+        updates=iter([changed]),
+        deletes=["d1", segment(code="d2")],
+        api_key=KEY,
+    )
+    [seen] = server.seen
+    assert (seen.method, seen.path) == ("PATCH", SEGMENTS)
+    assert seen.json == {
+        "operations": [
+            {
+                "operation": "Create",
+                "data": {"name": "Buyers", "code": "n1", "cpm": 2.0},
+            },
+            {
+                "operation": "Update",
+                "code": "u1",
+                "data": {"name": "Buyers", "description": "Who buys"},
+            },
+            {"operation": "Delete", "code": "d1"},
+            {"operation": "Delete", "code": "d2"},
+        ]
+    }
+    assert failures == []
+    assert sorted(each.code or "" for each in answered) == ["d1", "d2", "n1", "u1"]
+    assert (new.id, new.cpm) == ("id-n1", 2.5)
+    assert (changed.id, changed.cpm) == ("ignored", 2.5)
+
+
+def test_nothing_to_do(server: ScriptedServer) -> None:
+    """No operation, no request."""
+    assert Segment.bulk("i-1", api_key=KEY) == ([], [])
+    assert server.seen == []
+
+
+def test_more_than_one_request_takes(server: ScriptedServer) -> None:
+    """5,000 operations a request, one request after the other; each operation is sent once."""
+    server.default = respond(items_of)
+    codes = [f"c{number}" for number in range(12_001)]
+    answered, failures = Segment.bulk("i-1", deletes=codes, api_key=KEY)
+    sizes = [len(seen.json["operations"]) for seen in server.seen]
+    assert sizes == [5000, 5000, 2001]
+    sent = [each["code"] for seen in server.seen for each in seen.json["operations"]]
+    assert sent == codes
+    assert (len(answered), failures) == (12_001, [])
+
+
+def test_one_of_several_fails(server: ScriptedServer) -> None:
+    """The others go on; the report names the operations that failed, and why."""
+    server.script = [respond(items_of), answer(400, b"Invalid value for: body")]
+    server.default = respond(items_of)
+    segments = [segment(code=f"c{number}") for number in range(10_001)]
+    answered, failures = Segment.bulk("i-1", creates=segments, api_key=KEY)
+    [(operations, error)] = failures
+    assert isinstance(error, PermutiveBadRequestError)
+    assert [each["data"]["code"] for each in operations] == [
+        f"c{number}" for number in range(5000, 10_000)
+    ]
+    assert len(answered) == 5001
+    assert [each.id is not None for each in segments[4999:5001]] == [True, False]
+    assert segments[10_000].id == "id-c10000"
+
+
+def test_an_unknown_outcome_is_not_repeated(server: ScriptedServer) -> None:
+    """What may have been carried out is not sent again: codes would be taken."""
+    server.default = reset()
+    _, [(operations, error)] = Segment.bulk("i-1", deletes=["d1"], api_key=KEY)
+    assert isinstance(error, PermutiveConnectionError)
+    assert "outcome is unknown" in str(error)
+    assert operations == [{"operation": "Delete", "code": "d1"}]
+    assert len(server.seen) == 1
+
+
+MISTAKES: Dict[str, Any] = {
+    "a code twice": (
+        lambda: {"creates": [segment(code="a")], "deletes": ["a"]},
+        ValueError,
+        r"'a' is given twice, in creates\[0\] and deletes\[0\]",
+    ),
+    "no code": (
+        lambda: {"creates": [segment(code=None)]},
+        ValueError,
+        r"the code of creates\[0\] must not be empty",
+    ),
+    "an empty code": (
+        lambda: {"deletes": [""]},
+        ValueError,
+        r"code of deletes\[0\] must",
+    ),
+    "a number for a code": (
+        lambda: {"deletes": [5]},
+        TypeError,
+        "deletes\\[0\\] must be of type str, got int",
+    ),
+    "a number for the code of a segment": (
+        lambda: {"creates": [segment(), segment(code=5)]},
+        TypeError,
+        r"the code of creates\[1\] must be of type str, got int",
+    ),
+    "no price": (
+        lambda: {"updates": [segment(), segment(code="a", cpm=float("nan"))]},
+        ValueError,
+        r"updates\[1\].cpm: nan",
+    ),
+    "another import": (
+        lambda: {"updates": [segment(import_id="i-2")]},
+        ValueError,
+        r"updates\[0\] belongs to the import 'i-2'",
+    ),
+    "a code to create": (
+        lambda: {"creates": ["a"]},
+        TypeError,
+        r"creates\[0\] must be of type Segment",
+    ),
+    "a text of codes": (
+        lambda: {"deletes": "abc"},
+        TypeError,
+        "deletes must be a list",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"), MISTAKES.values(), ids=list(MISTAKES)
+)
+def test_mistakes(
+    server: ScriptedServer, make: Callable[[], Any], error: Any, words: str
+) -> None:
+    """Mistakes are told before anything is sent."""
+    with pytest.raises(error, match=words):
+        Segment.bulk("i-1", api_key=KEY, **make())
+    assert server.seen == []
+
+
+def test_in_the_sandbox(sandbox: Sandbox) -> None:
+    """Segments are made, changed and deleted, and found so afterwards."""
+    key = sandbox.api_key
+    import_id = Import.list(key)[0].id
+    new = [Segment(f"bulk{n}", f"Bulk {n}", import_id) for n in range(30)]
+    Segment.bulk(import_id, creates=new, api_key=key)
+    assert all(each.id for each in new)
+    new[0].name = "Renamed"
+    gone: List[Any] = [each.code for each in new[10:]]
+    _, failures = Segment.bulk(import_id, updates=new[:1], deletes=gone, api_key=key)
+    assert failures == []
+    codes = Segment.list(import_id, key).code_dictionary
+    assert codes["bulk0"].name == "Renamed"
+    assert {f"bulk{n}" in codes for n in range(10)} == {True}
+    assert {code in codes for code in gone} == {False}
+
+
+def test_by_code(sandbox: Sandbox) -> None:
+    """A segment whose id nobody knows is updated and deleted by its code."""
+    key = sandbox.api_key
+    import_id = Import.list(key)[0].id
+    Segment("bycode", "By code", import_id).create(key)
+    mine = Segment("bycode", "Renamed", import_id, description="d")
+    mine.update_by_code(key)
+    assert Segment.get_by_code(import_id, "bycode", key).name == "Renamed"
+    mine.delete_by_code(key)
+    assert "bycode" not in Segment.list(import_id, key).code_dictionary
+
+
+@pytest.mark.parametrize("call", [Segment.update_by_code, Segment.delete_by_code])
+def test_without_a_code(server: ScriptedServer, call: Callable[..., None]) -> None:
+    """Nothing is sent for a segment without a code."""
+    with pytest.raises(ValueError, match="code must not be empty"):
+        call(segment(code=None), KEY)
+    assert server.seen == []
