@@ -51,9 +51,11 @@ _NOT_SENT_ERRORS = (
     requests_errors.ConnectTimeout,
     urllib3_errors.NewConnectionError,  # DNS and refused connections
     urllib3_errors.ConnectTimeoutError,
-    urllib3_errors.ProxyError,  # the way to the proxy failed
     ConnectionRefusedError,
 )
+# What http.client says of a proxy that refuses to connect further. Not every ProxyError is of that
+# kind: urllib3 gives the name also to connections lost after a request was sent through the proxy.
+_NO_TUNNEL = "Tunnel connection failed"
 _UNWRITABLE_ERRORS = (
     requests_errors.InvalidURL,
     requests_errors.MissingSchema,
@@ -263,7 +265,11 @@ def outcome_of(error: Exception) -> Outcome:
         return Outcome.REFUSED
     if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
         return Outcome.REFUSED
-    if any(isinstance(cause, _NOT_SENT_ERRORS) for cause in causes):
+    if any(
+        isinstance(cause, _NOT_SENT_ERRORS)
+        or (isinstance(cause, OSError) and str(cause).startswith(_NO_TUNNEL))
+        for cause in causes
+    ):
         return Outcome.NOT_SENT
     if isinstance(error, _UNWRITABLE_ERRORS):
         # requests says the same of a header that is invalid in the answer.

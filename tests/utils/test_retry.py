@@ -177,6 +177,21 @@ FAILURES = [
         _wrapped(
             urllib3_errors.ProxyError("down", OSError()), requests.exceptions.ProxyError
         ),
+        Outcome.UNKNOWN,
+        False,
+    ),
+    (
+        _wrapped(
+            urllib3_errors.ProxyError("down", OSError("Tunnel connection failed: 407")),
+            requests.exceptions.ProxyError,
+        ),
+        Outcome.NOT_SENT,
+        False,
+    ),
+    (
+        _wrapped(
+            urllib3_errors.ProxyError("down", REFUSED), requests.exceptions.ProxyError
+        ),
         Outcome.NOT_SENT,
         False,
     ),

@@ -32,6 +32,8 @@ from tests.support.scripted import (
     ScriptedServer,
     Step,
     answer,
+    hang_up,
+    reset,
     respond,
     stall,
     then_hang_up,
@@ -418,6 +420,19 @@ def test_a_proxy_that_refuses_the_tunnel(
     assert "unknown" not in str(raised.value)
     assert_no_secret(raised.value, caplog.records, KEY)
     assert_no_secret(raised.value, caplog.records, "password-0001")
+
+
+@pytest.mark.parametrize("step", [reset, hang_up])
+@pytest.mark.parametrize("name", ["Cohort.create", "TrackedEvent.track"])
+def test_a_request_lost_behind_a_proxy(
+    proxied: ScriptedServer, name: str, step: Any
+) -> None:
+    """What a proxy has read may have been processed: it is not sent again."""
+    proxied.default = step()
+    [call] = [each for each in ALL_CALLS if each.name == name]
+    with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
+        call(api_key=KEY)
+    assert len(proxied.seen) == 1
 
 
 def test_the_answer_says_which_request_it_is_for(server: ScriptedServer) -> None:
