@@ -13,15 +13,27 @@ from PermutiveAPI.sandbox import Sandbox
 from tests.support.scripted import ScriptedServer
 
 
+@pytest.fixture(scope="session")
+def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder without a file, for all tests that write none: making one for each takes long."""
+    return tmp_path_factory.mktemp("empty")
+
+
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, empty_folder: Path
+) -> Iterator[None]:
     """Hide the machine's settings and proxies, forget limits, and make waits between attempts a blink."""
     pacing.forget_all()
     for name in list(os.environ):
         if name.startswith("PERMUTIVE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.001")
-    monkeypatch.chdir(tmp_path)
+    writes = "tmp_path" in request.fixturenames
+    folder = request.getfixturevalue("tmp_path") if writes else empty_folder
+    monkeypatch.chdir(folder)
+    yield
+    assert not any(empty_folder.iterdir()), "a test that writes files uses tmp_path"
 
 
 @pytest.fixture
