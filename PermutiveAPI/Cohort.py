@@ -6,6 +6,7 @@ Source of the facts: Permutive's Cohorts API v2.
 from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
+import json
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
@@ -439,9 +440,13 @@ class Cohort(Resource):
         if not self.id:
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
-        known = self._known
+        known = self._known_of_service()
         given = to_payload(self, _SENT_ON_UPDATE)
-        data = {name: given[name] for name in given if given[name] != known.get(name)}
+        data = {
+            name: value
+            for name, value in given.items()
+            if not _same_json(value, known.get(name))
+        }
         if self.description is None and known.get("description") is not None:
             data["description"] = None
         if data.get("state", "Enabled") not in _STATES:
@@ -462,8 +467,8 @@ class Cohort(Resource):
     def _switch(self, state: str) -> Call:
         if not self.id:
             raise ValueError("Cohort ID must be specified to enable or disable it.")
-        adopts = (*_ADOPTED_ON_UPDATE, "state")
-        return Call("patch", _url_of(self.id), {"state": state}, adopts=adopts)
+        data = {"state": state}
+        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
 
     def _deletion(self) -> Call:
         if not self.id:
@@ -487,14 +492,35 @@ class Cohort(Resource):
         super()._adopt(answer, names)
         if "id" in names:  # It was created.
             self._known = answer._known
-        elif "state" in names:
-            self._known = {**self._known, "state": self.state}
-        elif "name" in self._known:  # The service, which had it, now has all of it.
-            self._remember()
+
+    def _finish(self, call: Call, response: Any) -> None:
+        super()._finish(call, response)
+        if call.verb == "patch" and call.data:
+            self._note_sent(call.data)
+
+    def _note_sent(self, sent: dict[str, Any]) -> None:
+        """Note what the service has by now: of a cohort made by hand the state, once it is known."""
+        known = self._known_of_service()
+        if "id" not in sent:  # It was enabled or disabled.
+            self.state = sent["state"]
+            known = {"state": None, **known}
+        fetched = "id" in known
+        now = {name: sent[name] for name in sent if fetched or name in known}
+        self._known = {**known, **now}
+
+    def _known_of_service(self) -> dict[str, Any]:
+        """Return what the service is known to have, unless that is another cohort's."""
+        known = self._known
+        return known if known.get("id", self.id) == self.id else {}
 
     def _remember(self) -> None:
         """Note what the service has."""
         self._known = to_payload(self, _SENT_ON_UPDATE)
+
+
+def _same_json(one: Any, other: Any) -> bool:
+    """Compare JSON data; 1 and true, equal in Python, differ."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _url_of(id: Any) -> str:

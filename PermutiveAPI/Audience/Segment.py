@@ -298,23 +298,22 @@ class Segment(Resource):
         )
         _check_import(import_id, creates=new, updates=changed)
 
+        adopting = {each.code: (each, _ADOPTED_ON_CREATE) for each in new}
+        adopting.update({each.code: (each, _ADOPTED_ON_UPDATE) for each in changed})
+
         def send(part: builtins.list[bulk.Operation]) -> builtins.list[Segment]:
             response = Segment._request_helper.patch(
                 api_key=key, url=url, data={"operations": part}
             )
-            return read_answer(Segment._items, response)
+            answered = read_answer(Segment._items, response)
+            for item in answered:
+                if item.code in adopting:
+                    segment, names = adopting[item.code]
+                    segment._adopt(item, names)
+            return answered
 
         answers, failures = bulk.send_in_parts(operations, send)
-        answered = SegmentList([segment for page in answers for segment in page])
-        by_code = answered.code_dictionary
-        for segments, names in (
-            (new, _ADOPTED_ON_CREATE),
-            (changed, _ADOPTED_ON_UPDATE),
-        ):
-            for segment in segments:
-                if segment.code in by_code:
-                    segment._adopt(by_code[segment.code], names)
-        return answered, failures
+        return SegmentList([each for page in answers for each in page]), failures
 
     @classmethod
     def batch_create(
@@ -440,7 +439,10 @@ class Segment(Resource):
     def _items(data: dict[str, Any]) -> builtins.list[Segment]:
         """Return the segments that a bulk answer holds."""
         require_kind("the answer", data, dict)
-        items: list[Any] = data.get("items") or []
+        items: Any = data.get("items")
+        if items is None:
+            return []
+        require_kind("items", items, list)
         return [Segment._from_answer(item) for item in items]
 
     @classmethod

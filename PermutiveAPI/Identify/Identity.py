@@ -16,7 +16,7 @@ from typing import Any
 from requests import Response
 
 from .._Utils import http
-from .._Utils.arguments import length_of, require_kind
+from .._Utils.arguments import length_of, require_filled, require_kind
 from .._Utils.batch import (
     BatchOptions,
     BatchRequest,
@@ -283,6 +283,7 @@ def _member(name: str, data: Any) -> str:
     require_kind("the answer", data, dict)
     value = data.get(name)
     require_kind(name, value, str)
+    require_filled(name, value)
     return value
 
 

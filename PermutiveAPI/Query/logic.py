@@ -73,18 +73,23 @@ class Logical(SelfEncoding):
 
     def __eq__(self, other: object) -> bool:
         """Compare what is sent, also with plain JSON data."""
-        if isinstance(other, Logical):
-            other = other.to_json()
-        if not isinstance(other, Mapping):
+        if self is other:
+            return True
+        if not isinstance(other, (Logical, Mapping)):
             return NotImplemented
         try:
+            if isinstance(other, Logical):
+                other = other.to_json()
             return canonical(self.to_json()) == canonical(other)
-        except (TypeError, ValueError):  # The other one is no JSON.
+        except (TypeError, ValueError):  # One cannot be sent, or is no JSON.
             return False
 
     def __hash__(self) -> int:
-        """Hash what is sent."""
-        return hash(canonical(self.to_json()))
+        """Hash what is sent; what cannot be sent is equal to itself alone."""
+        try:
+            return hash(canonical(self.to_json()))
+        except QueryError:
+            return object.__hash__(self)
 
 
 def canonical(data: Any) -> str:

@@ -104,7 +104,7 @@ def in_connections_import_segment(
     if provider is not None or field_name is None or value is None:
         raise QueryError("Give a provider, or a field_name and its value.")
     pairs = (("field_name", field_name), ("value", value))
-    fields = tuple((name, Part(text, name).text()) for name, text in pairs)
+    fields = tuple((name, Part(text, name).string()) for name, text in pairs)
     return Membership("connections_import", fields)
 
 
@@ -195,7 +195,7 @@ def _read_connections_import(part: Part) -> Membership:
         members = part.members(["provider"])
         return in_connections_import_segment(members["provider"].text())
     members = part.members(["field_name", "value"])
-    name, value = members["field_name"].text(), members["value"].text()
+    name, value = members["field_name"].string(), members["value"].string()
     return in_connections_import_segment(field_name=name, value=value)
 
 

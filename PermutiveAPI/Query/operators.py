@@ -23,8 +23,15 @@ def _scalar(part: Part) -> Any:
     return part.data if isinstance(part.data, (str, bool)) else part.number()
 
 
+def _anything(part: Part) -> Any:
+    """Read the value of an operator that needs none; what it means is not published."""
+    return None if part.data is None else _scalar(part)
+
+
 def _time(part: Part) -> str:
     """Read a date or time, which JSON has as a text."""
+    if part.data != part.data:  # NaT, pandas' missing time.
+        raise part.refusal("a time is expected")
     return part.data.isoformat() if isinstance(part.data, date) else part.text()
 
 
@@ -61,7 +68,7 @@ class _Operator:
         if self.ranges:
             members = part.members(required=["start", "end"])
             return self.check(members["start"]), self.check(members["end"])
-        if isinstance(data, dict) or data == []:
+        if isinstance(data, dict) or (isinstance(data, list) and not data):
             raise part.refusal("a value or a list of values is expected")
         if isinstance(data, list):
             return tuple(map(self.check, part.items()))
@@ -88,6 +95,8 @@ _OPERATORS: Mapping[str, _Operator] = {
     "date_equal_to": _Operator("is the date", _time),
     "date_between": _Operator("is between the dates", _time, ranges=True),
     "between": _Operator("is between", _ordered, ranges=True),
+    "is_empty": _Operator("is empty:", _anything, negative="is_not_empty"),
+    "is_not_empty": _Operator("is not empty:", _anything, negative="is_empty"),
 }
 
 

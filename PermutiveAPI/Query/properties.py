@@ -217,20 +217,14 @@ class PropertyTest(Condition):
 
 @dataclass(frozen=True, eq=False)
 class Emptiness(Condition):
-    """Whether there is something in a property.
-
-    The grammar has it as a word, and as an operator with a value, which is kept as it was read.
-    """
+    """Whether there is something in a property, as a word; the grammar has an operator for it, too."""
 
     name: str
     operator: str
-    value: Any = None
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
-        word = self.operator
-        condition: Any = word if self.value is None else {word: self.value}
-        return {"property": self.name, "condition": condition}
+        return {"property": self.name, "condition": self.operator}
 
     def negated(self) -> Emptiness:
         """Return the opposite."""
@@ -284,9 +278,6 @@ def read_condition(part: Part) -> Condition:
         return Emptiness(name, condition.one_of(_EMPTINESS))
     if "function" in condition.names:
         return _read_aggregate(name, condition)
-    if set(_EMPTINESS) & set(condition.names):
-        word, value = condition.only_member(_EMPTINESS)
-        return Emptiness(name, word, value.data)
     return PropertyTest(name, Operation.read(condition))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from itertools import product
+from itertools import groupby, product
 from typing import Any, ClassVar
 
 from .logic import Joint, Logical, canonical, joined
@@ -129,14 +129,20 @@ class JointQuery(Joint, Query):
             return _without_implied([either for form in forms for either in form])
         result: list[_Either] = [{}]
         for form in forms:
+            # So many are not even compared: hardly any could be left out.
+            if len(result) * len(form) > 4 * _MOST_PARTS:
+                raise self._too_long()
             pairs = product(result, form)
             result = _without_implied([{**one, **other} for one, other in pairs])
             if len(result) > _MOST_PARTS:
-                raise QueryError(
-                    f"The service takes an AND of ORs, and this part would be one of more than "
-                    f"{_MOST_PARTS} ORs: {self.words()}"
-                )
+                raise self._too_long()
         return result
+
+    def _too_long(self) -> QueryError:
+        return QueryError(
+            f"The service takes an AND of ORs, and this part would be one of more than "
+            f"{_MOST_PARTS} ORs: {self.words():.300}"
+        )
 
 
 def _joined(joiner: str, parts: list[Clause]) -> dict[str, Any]:
@@ -146,11 +152,14 @@ def _joined(joiner: str, parts: list[Clause]) -> dict[str, Any]:
 
 def _without_implied(eithers: list[_Either]) -> list[_Either]:
     """Leave out what holds anyway: A or B, where A or B, or A alone, is asked for beside it."""
-    kept: list[_Either] = []
-    for either in sorted(eithers, key=len):
-        if not any(each.keys() <= either.keys() for each in kept):
-            kept.append(either)
-    return [either for either in eithers if any(either is each for each in kept)]
+    distinct: dict[frozenset[str], _Either] = {}
+    for either in eithers:
+        distinct.setdefault(frozenset(either), either)
+    kept: list[frozenset[str]] = []
+    for _, group in groupby(sorted(distinct, key=len), key=len):
+        kept += [keys for keys in [*group] if not any(each < keys for each in kept)]
+    remaining = set(kept)
+    return [either for keys, either in distinct.items() if keys in remaining]
 
 
 # --- Reading -------------------------------------------------------------------------------------

@@ -21,6 +21,11 @@ WorkspaceRecord = dict[str, str]
 # Where the key travels when it is not in the query.
 KEY_HEADER = "X-API-Key"
 
+
+class KeyForHeader(str):
+    """A key that travels in the header, whatever the settings of a process say."""
+
+
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "name": ("name",),
     "organisation_id": (

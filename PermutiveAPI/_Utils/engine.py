@@ -35,7 +35,7 @@ from .batch import (
     ReadingRequest,
     Results,
 )
-from .credentials import KEY_HEADER, resolve_api_key
+from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
 from .redaction import redact_message, redact_secret
 from .retry import RetryConfig, default_policy
@@ -200,18 +200,17 @@ class _Sending:
         self._api_key = api_key
         # A cluster takes equal calls for one, and gives the second the result of the first.
         self._run = os.urandom(8)
-        self._key_in_header = False  # In this process the settings say.
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle where the key is to stand: another process may have other settings."""
-        return {**self.__dict__, "_key_in_header": settings.key_in_header()}
+        state = dict(self.__dict__)
+        if settings.key_in_header():
+            state["_api_key"] = KeyForHeader(self._api_key)
+        return state
 
     def __call__(self, outgoing: _Outgoing) -> Any:
         """Send a request, and return its answer or its failure."""
         request = outgoing.request
-        headers = request.headers
-        if self._key_in_header:
-            headers = {**(headers or {}), KEY_HEADER: self._api_key}
         try:
             return self._send(
                 request.method,
@@ -219,7 +218,7 @@ class _Sending:
                 request.url,
                 params=request.params,
                 json=request.json,
-                headers=headers,
+                headers=request.headers,
                 timeout=request.timeout,
                 retry=request.retry,
             )

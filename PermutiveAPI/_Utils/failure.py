@@ -16,7 +16,7 @@ from .errors import (
     PermutiveTimeoutError,
     error_from_response,
 )
-from .redaction import redact_message, redact_secret
+from .redaction import hide_user_ids, redact_message, redact_secret
 from .retry import (
     LONGEST_WAIT_SECONDS,
     Outcome,
@@ -68,7 +68,7 @@ def raise_failure(
             ". The outcome is unknown: the service may have processed the request. "
             "Look before sending it again."
         )
-    logger.error("%s", message)
+    logger.error("%s", hide_user_ids(message))
     error_class = (
         PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
     )

@@ -38,7 +38,7 @@ from .batch import (
     Results,
     collected,
 )
-from .credentials import KEY_HEADER, resolve_api_key
+from .credentials import KEY_HEADER, KeyForHeader, resolve_api_key
 from .errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -63,7 +63,7 @@ from .failure import (
     raise_refusal,
 )
 from .json import to_payload
-from .redaction import redact_message, redact_url
+from .redaction import hide_user_ids, redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry import (
     BACKOFF_FACTOR,
@@ -355,7 +355,7 @@ def _with_retry(
         if isinstance(answer, Failure):
             if exhausted or not may_repeat(answer, harmless):
                 raise_failure(answer, attempt, url, harmless)
-            seen = answer.text
+            seen = hide_user_ids(answer.text)
             wait = backoff_seconds(policy, attempt - 1, random.random())
         elif 200 <= answer.status_code <= 299:
             return answer
@@ -376,13 +376,16 @@ def _with_key(
     params: Mapping[str, Any], headers: Mapping[str, str], key: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return parameters and headers with the key in one of them; a caller's own header stays."""
-    if headers.get(KEY_HEADER) == key:  # A batch of another process has put it there.
-        return dict(params), dict(headers)
-    if not cancellation.once("key in header", settings.key_in_header):
+    in_header = cancellation.once("key in header", settings.key_in_header)
+    if not (in_header or isinstance(key, KeyForHeader)):
         return {**params, "k": key}, dict(headers)
-    if any(name.lower() == KEY_HEADER.lower() for name in headers):
+    own = {name.lower() for name, value in headers.items() if value}
+    if KEY_HEADER.lower() in own:
         return dict(params), dict(headers)
-    return dict(params), {**headers, KEY_HEADER: key}
+    others = {
+        name: headers[name] for name in headers if name.lower() != KEY_HEADER.lower()
+    }
+    return dict(params), {**others, KEY_HEADER: key}
 
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:

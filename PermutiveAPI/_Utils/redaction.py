@@ -84,6 +84,7 @@ _HEADER = (
     re.IGNORECASE,
 )
 _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
+_USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
 
 
 def redact_message(message: str) -> str:
@@ -143,6 +144,11 @@ def redact_headers(headers: MutableMapping[str, Any]) -> None:
     for name in list(headers):
         if name.lower() in _HEADER_NAMES:
             headers[name] = REDACTED
+
+
+def hide_user_ids(message: str) -> str:
+    """Replace users' ids in addresses: no secrets, but no matter for logs above DEBUG either."""
+    return re.sub(_USER_ID, REDACTED, message)
 
 
 def redact_secret(message: str, secret: str) -> str:

@@ -105,8 +105,9 @@ def key_in_header() -> bool:
     """
     value = (text(API_KEY_LOCATION) or "query").lower()
     if value not in _KEY_LOCATIONS:
+        # The value is not shown: a wrong one may be the key itself.
         raise ValueError(
-            f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}, got {value!r}."
+            f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}."
         )
     return value == "header"
 

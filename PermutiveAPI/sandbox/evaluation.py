@@ -2,40 +2,27 @@
 
 Event and membership clauses are evaluated for real. The sandbox measures no engagement and keeps no
 record of who entered or left a segment: for these clauses a user was engaged for no time, in no view, and
-has neither entered nor left anything. Segments of imports have no members. How Permutive treats a property
-that is missing is not published; here it fulfils the negative operators and ``is_empty`` alone.
+has neither entered nor left anything. Segments of imports have no members.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
 from .._Utils.decoding import parse_timestamp
-from ..Query.conditions import Condition
 from ..Query.engagement import EngagedCompletion, EngagedTime, EngagedViews
 from ..Query.events import EventClause
 from ..Query.logic import Joint
 from ..Query.membership import InSegment, Membership, Transition
 from ..Query.numbers import THIS_SESSION, Comparison, Window
-from ..Query.operators import Operation
-from ..Query.properties import AggregateTest, Emptiness, PropertyTest
 from ..Query.query import Query
 from ..Query.reading import QueryError
+from .conditions import COMPARE, JOIN, fulfils, moment
 from .shapes import JSONObject
 
-_JOIN: Mapping[str, Callable[[Iterable[bool]], bool]] = {"and": all, "or": any}
-_COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
-    "greater_than": operator.gt,
-    "greater_than_or_equal_to": operator.ge,
-    "equal_to": operator.eq,
-    "less_than_or_equal_to": operator.le,
-    "less_than": operator.lt,
-}
 # A month is taken as 30 days.
 _SECONDS = {
     "minutes": 60,
@@ -44,7 +31,6 @@ _SECONDS = {
     "weeks": 7 * 86_400,
     "months": 30 * 86_400,
 }
-_MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -83,8 +69,8 @@ def cohorts_of(
 ) -> list[JSONObject]:
     """Return the cohorts into which a user falls.
 
-    Those without a query, and those whose query is none of the grammar, have nobody in them; so has
-    a cohort whose query asks, by way of others, for the cohort itself.
+    Those without a query, and those whose query is none of the grammar, have nobody in them. Where a
+    query asks, by way of others, for its own cohort, that clause is not true.
 
     Parameters
     ----------
@@ -123,7 +109,7 @@ def _query_of(cohort: JSONObject) -> Query | None:
 def matches(query: Query, user: User) -> bool:
     """Tell whether a query is true of a user."""
     if isinstance(query, Joint):
-        return _JOIN[query.joiner](matches(part, user) for part in query.parts)
+        return JOIN[query.joiner](matches(part, user) for part in query.parts)
     return _CLAUSES[type(query)](query, user)
 
 
@@ -150,149 +136,15 @@ _CLAUSES: Mapping[type, Callable[[Any, User], bool]] = {
 
 
 def _compared(comparison: Comparison, number: float) -> bool:
-    return _COMPARE[comparison.operator](number, comparison.number)
+    return COMPARE[comparison.operator](number, comparison.number)
 
 
 def _within(window: Window, event: JSONObject, user: User) -> bool:
     if window.unit == THIS_SESSION:
         session = event.get("session_id")
         return session is not None and session == user.session_id
-    reach = timedelta(seconds=window.length * _SECONDS[window.unit])
     time = parse_timestamp(event["time"])
-    return time is not None and user.now - reach <= time <= user.now
-
-
-# --- Conditions ----------------------------------------------------------------------------------
-
-
-def fulfils(condition: Condition, thing: JSONObject) -> bool:
-    """Tell whether an event, or an object in a list of its, fulfils a condition."""
-    if isinstance(condition, Joint):
-        return _JOIN[condition.joiner](fulfils(part, thing) for part in condition.parts)
-    if isinstance(condition, PropertyTest):
-        return _passes(condition.operation, _value(thing, condition.name))
-    if isinstance(condition, Emptiness):
-        empty = _value(thing, condition.name) in (_MISSING, None, "", [], {})
-        return empty is (condition.operator == "is_empty")
-    if isinstance(condition, AggregateTest):
-        return _aggregated(condition, thing)
-    raise TypeError(f"no condition: {condition!r}")
-
-
-def _value(thing: JSONObject, path: str) -> Any:
-    value: Any = thing
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return _MISSING
-        value = cast("dict[str, Any]", value)[name]
-    return value
-
-
-def _aggregated(test: AggregateTest, thing: JSONObject) -> bool:
-    aggregate = test.aggregate
-    found = _value(thing, aggregate.name)
-    things = cast("list[Any]", found) if isinstance(found, list) else []
-    objects = [cast(JSONObject, each) for each in things if isinstance(each, dict)]
-    values = [
-        _value(each, aggregate.of)
-        for each in objects
-        if aggregate.filter is None or fulfils(aggregate.filter, each)
-    ]
-    values = [value for value in values if value is not _MISSING]
-    if aggregate.function in ("any", "all"):
-        decide = any if aggregate.function == "any" else all
-        return decide(_passes(test.operation, value) for value in values)
-    if aggregate.function == "count":
-        return _passes(test.operation, len(values))
-    numbers = [value for value in values if _is_number(value)]
-    if aggregate.function == "mean":
-        mean = sum(numbers) / len(numbers) if numbers else _MISSING
-        return _passes(test.operation, mean)
-    combine = sum if aggregate.function == "sum" else math.prod
-    return _passes(test.operation, combine(numbers))
-
-
-def _passes(operation: Operation, value: Any) -> bool:
-    name = operation.operator
-    if name in _NEGATIVE:
-        return not _passes(Operation(_NEGATIVE[name], operation.value), value)
-    if name in _BETWEEN:
-        start, end = operation.value
-        return _ordered("less_than_or_equal_to", start, value) and _ordered(
-            "less_than_or_equal_to", value, end
-        )
-    several = operation.value
-    wanted = (
-        cast("tuple[Any, ...]", several) if isinstance(several, tuple) else (several,)
-    )
-    return any(_TESTS[name](value, each) for each in wanted)
-
-
-def _contains(value: Any, wanted: Any) -> bool:
-    return isinstance(value, str) and wanted in value
-
-
-def _lists(value: Any, wanted: Any) -> bool:
-    return isinstance(value, list) and any(
-        _equal(each, wanted) for each in cast("list[Any]", value)
-    )
-
-
-def _equal(value: Any, wanted: Any) -> bool:
-    return isinstance(value, bool) is isinstance(wanted, bool) and value == wanted
-
-
-def _equal_times(value: Any, wanted: Any) -> bool:
-    return _ordered("equal_to", value, wanted)
-
-
-def _ordered(comparison: str, one: Any, other: Any) -> bool:
-    """Compare two numbers, or two times."""
-    if isinstance(one, str) and isinstance(other, str):
-        try:
-            one, other = moment(one), moment(other)
-        except ValueError:
-            return False
-    elif not (_is_number(one) and _is_number(other)):
+    if time is None:
         return False
-    return _COMPARE[comparison](one, other)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-_NEGATIVE = {
-    "not_equal_to": "equal_to",
-    "does_not_contain": "contains",
-    "list_does_not_contain": "list_contains",
-}
-_BETWEEN = ("between", "float_between", "date_between")
-_TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "equal_to": _equal,
-    "boolean_equal_to": _equal,
-    "float_equal_to": _equal,
-    "contains": _contains,
-    "list_contains": _lists,
-    "list_contains_integer": _lists,
-    "date_equal_to": _equal_times,
-    **{
-        name: lambda value, wanted, name=name: _ordered(name, value, wanted)
-        for name in _COMPARE
-        if name != "equal_to"
-    },
-}
-
-
-def moment(text: str) -> datetime:
-    """Read a time as events have it; without an offset it is UTC.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    read = parse_timestamp(text)
-    if read is None:
-        raise ValueError(f"not a time: {text!r}")
-    return read
+    age = (user.now - time).total_seconds()
+    return 0 <= age <= window.length * _SECONDS[window.unit]

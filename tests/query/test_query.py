@@ -9,6 +9,7 @@ import pickle
 from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from PermutiveAPI import Cohort
@@ -34,6 +35,7 @@ from PermutiveAPI.Query import (
     more_than,
     prop,
 )
+from PermutiveAPI.Query.logic import joined
 from tests.support.scripted import ScriptedServer
 
 URL = "properties.client.url"
@@ -463,7 +465,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         QueryError,
         "days and weeks",
     ),
-    "no time": (
+    "no days": (
         lambda: event("A").in_the_last(days=0),
         QueryError,
         "days: a whole number from 1 on is expected, got 0",
@@ -510,6 +512,11 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         lambda: prop("a").equal_to(None),  # type: ignore[arg-type]
         QueryError,
         "equal_to: a text, a number, true or false is expected, got None",
+    ),
+    "no time": (
+        lambda: prop("a").less_than(pd.NaT),  # type: ignore[arg-type]
+        QueryError,
+        "less_than: a time is expected, got NaT",
     ),
     "nothing for a number or a time": (
         lambda: prop("a").less_than(None),  # type: ignore[arg-type]
@@ -582,7 +589,7 @@ def test_too_large() -> None:
     query = pairs[0]
     for pair in pairs[1:]:
         query = query | pair
-    with pytest.raises(QueryError, match="more than 1000 ORs: .*segment 22"):
+    with pytest.raises(QueryError, match="more than 1000 ORs: .*segment 2"):
         query.to_json()
 
 
@@ -755,3 +762,67 @@ def test_what_is_no_query(server: ScriptedServer, query: Any) -> None:
     with pytest.raises(TypeError, match="query must be a query, such as event"):
         Cohort.batch_update([Cohort("c", id="1", query=query)], api_key="key")
     assert server.seen == []
+
+
+def test_numbers_of_numpy_in_conditions() -> None:
+    """They are values of conditions, too."""
+    conditions = [
+        prop("a").equal_to(np.int64(3)),
+        prop("a").greater_than(np.int64(3)),
+        prop("a").equal_to([np.float32(0.5), np.int64(3)]),
+    ]
+    data = json.loads(json.dumps([each.to_json()["condition"] for each in conditions]))
+    assert data == [{"equal_to": 3}, {"greater_than": 3}, {"equal_to": [0.5, 3]}]
+
+
+def test_numbers_that_no_float_holds() -> None:
+    """They are numbers of JSON."""
+    clause = event("A").at_least(10**400)
+    assert from_json(clause.to_json()) == clause
+
+
+def test_a_query_that_cannot_be_sent() -> None:
+    """It is equal to itself, has a hash, and is refused at once, however long it is."""
+    long = [
+        joined("and", [in_segment(2 * n + side) for n in range(400)]) for side in (0, 1)
+    ]
+    query = long[0] | long[1]
+    assert query == query and len({query, query}) == 1
+    assert query != {} and query != (long[1] | long[0])
+    with pytest.raises(QueryError, match="more than 1000 ORs"):
+        query.to_json()
+
+
+def test_many_clauses() -> None:
+    """An AND of thousands of clauses is one already."""
+    parts = [in_segment(n) for n in range(3000)]
+    assert joined("and", parts).to_json() == {"and": [p.to_json() for p in parts]}
+
+
+EMPTY_AS_OPERATOR: List[Tuple[Any, str]] = [
+    ({"is_empty": True}, "a is empty: true"),
+    ({"is_empty": False}, "a is empty: false"),
+    ({"is_not_empty": None}, "a is not empty: None"),
+    ({"is_empty": ["x"]}, 'a is empty: "x"'),
+]
+
+
+@pytest.mark.parametrize(("condition", "words"), EMPTY_AS_OPERATOR)
+def test_emptiness_as_an_operator(condition: Any, words: str) -> None:
+    """It is kept as it was read, shares nothing with the data, and says its value."""
+    inner = {"function": "any", "property": "b", "condition": condition}
+    nested = _with({"property": "a", "condition": inner})
+    assert from_json(nested).to_json() == nested
+    data = _with({"property": "a", "condition": condition})
+    query = from_json(data)
+    before = json.dumps(query.to_json())
+    assert query == data and words in query.describe()
+    for shared in (data, query.to_json()):
+        shared["where"]["condition"].clear()
+    assert json.dumps(query.to_json()) == before
+
+
+def test_a_blank_value_of_a_connection() -> None:
+    """The grammar has any text there."""
+    data = {"in_connections_import_segment": {"field_name": "f", "value": ""}}
+    assert from_json(data).to_json() == data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, cast
 
 import pytest
@@ -14,10 +15,13 @@ from PermutiveAPI import (
     Identity,
     KnownAlias,
     PermutiveBadRequestError,
+    PermutiveConnectionError,
+    PermutiveInvalidResponseError,
     Segmentation,
     TrackedEvent,
 )
 from PermutiveAPI.sandbox import Sandbox
+from tests.support.scripted import ScriptedServer, answer
 
 EMAIL = Alias("a@b.c", "email", 0)
 CRM = Alias("crm-1", "crm", 1)
@@ -211,3 +215,24 @@ def test_short_histories_are_one_call(count: int) -> None:
     """Nothing is split that fits into one call."""
     question = Segmentation(events=[EVENT] * count, user_id="u-1")
     assert question.split() == [question]
+
+
+def test_an_answer_that_names_no_user(server: ScriptedServer) -> None:
+    """resolve() says so instead of returning nothing."""
+    server.default = answer(200, {"user_id": ""})
+    with pytest.raises(PermutiveInvalidResponseError, match="user_id must not be"):
+        Identity("u", [EMAIL]).resolve("key")
+
+
+def test_user_ids_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A user's id in an address is hidden where it is logged."""
+    caplog.set_level("DEBUG")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{port}")
+        patch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.01")
+        with pytest.raises(PermutiveConnectionError):
+            Identity.list_aliases("user-4711", "key")
+    assert "/v2.0/users/[REDACTED]/aliases" in caplog.text
+    assert "4711" not in caplog.text

@@ -138,6 +138,7 @@ PROPERTIES = {
     "paid": True,
     "day": "2025-07-01",
     "tags": ["sport", 3],
+    "huge": [{"n": 10**400}, {"n": 1.5}],
     "items": [
         {"sku": "a", "price": 1},
         {"sku": "b", "price": 4},
@@ -167,6 +168,10 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
     (PAID.equal_to(1), False),
     (DAY.date_equal_to("2025-07-01T00:00:00Z"), True),
     (DAY.date_between("2025-06-30", "2025-07-02"), True),
+    (DAY.date_equal_to("2025-07-01T15:00:00Z"), True),
+    (DAY.date_between("2025-06-30", "2025-07-01"), True),
+    (DAY.date_between("2025-06-30", "nonsense"), False),
+    (PRICE.date_equal_to("2025-07-01"), False),
     (DAY.greater_than("2025-07-01T12:00:00Z"), False),
     (DAY.less_than("nonsense"), False),
     (TAGS.list_contains("sport") & TAGS.list_contains_integer(3), True),
@@ -184,6 +189,7 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
     (ITEMS.mean("weight").greater_than(0), False),
     (ITEMS.count("sku").where(CHEAP).equal_to(1), True),
     (MISSING.sum("price").equal_to(0), True),
+    (prop("properties.huge").mean("n").greater_than(0), False),
 ]
 
 
@@ -194,3 +200,21 @@ def test_conditions(checking: Sandbox, condition: Condition, fulfilled: bool) ->
     now = datetime.now(timezone.utc).isoformat()
     found = cohorts(checking, "u", [Event("Order", now, PROPERTIES)])
     assert (code in found) is fulfilled
+
+
+def test_emptiness_as_an_operator(checking: Sandbox) -> None:
+    """What is false of "is empty" is that there is something."""
+    now = datetime.now(timezone.utc).isoformat()
+    codes: List[str] = []
+    for condition in ({"is_empty": False}, {"is_not_empty": False}, {"is_empty": True}):
+        where = {"property": "properties.title", "condition": condition}
+        query = {"event": "Order", "frequency": {"equal_to": 1}, "where": where}
+        codes.append(cohort_of(checking, Query.from_json(query)))
+    found = cohorts(checking, "u", [Event("Order", now, PROPERTIES)])
+    assert [code in found for code in codes] == [True, False, False]
+
+
+def test_the_longest_window(checking: Sandbox) -> None:
+    """A window may reach back before all times."""
+    code = cohort_of(checking, event("Pageview").in_the_last(months=10**9))
+    assert code in cohorts(checking, "u", [pageview("/a")])

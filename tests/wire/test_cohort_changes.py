@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from PermutiveAPI import Cohort, CohortList
+from PermutiveAPI import Cohort, CohortList, Progress
 from PermutiveAPI.Query import event, in_segment
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import COHORT, KEY, QUERY, cohort
@@ -245,3 +245,54 @@ def test_ids_that_are_none(server: ScriptedServer, ids: Any) -> None:
     with pytest.raises(TypeError, match=words):
         Cohort.batch_get_by_id(ids, api_key=KEY)
     assert server.seen == []
+
+
+def test_a_state_that_goes_back_and_forth(server: ScriptedServer) -> None:
+    """Each change of the state is sent: of a cohort read from a file, and of one enabled by hand."""
+    server.default = answer(200, {"id": "c-1", "name": "Readers"})
+    read = Cohort.from_json({"id": "c-1", "name": "Readers", "state": "Enabled"})
+    made = Cohort("Readers", id="c-1")
+    made.enable(KEY)
+    assert made.state == "Enabled"
+    for each in (read, made):
+        for state in ("Disabled", "Enabled", "Disabled"):
+            each.state = state
+            each.update(KEY)
+            assert server.seen[-1].json["state"] == state
+        each.update(KEY)
+        assert "state" not in server.seen[-1].json
+
+
+def test_another_id(server: ScriptedServer, fetched: Cohort) -> None:
+    """What is known of one cohort says nothing of another: all is sent, as for one made by hand."""
+    fetched.id = "c-2"
+    fetched.update(KEY)
+    body = server.seen[-1].json
+    assert (body["id"], body["name"], body["query"]) == ("c-2", "Readers", QUERY)
+
+
+def test_a_change_while_others_are_sent(server: ScriptedServer) -> None:
+    """What was changed after it was sent is sent by the next update."""
+    server.default = answer(200, {**COHORT, "query": QUERY})
+    one, other = (Cohort.get_by_id(f"c-{n}", KEY) for n in (1, 2))
+    other.name = "First"
+
+    def rename(progress: Progress) -> None:
+        other.name = "Second"
+
+    Cohort.batch_update(
+        [one, other], api_key=KEY, max_workers=1, progress_callback=rename
+    )
+    other.update(KEY)
+    assert server.seen[-1].json["name"] == "Second"
+
+
+def test_one_is_not_true(server: ScriptedServer) -> None:
+    """JSON tells 1 from true, though Python does not."""
+    where = {"property": "a", "condition": {"equal_to": 1}}
+    query = {"event": "A", "frequency": {"equal_to": 1}, "where": where}
+    server.default = answer(200, {**COHORT, "query": query})
+    found = Cohort.get_by_id("c-1", KEY)
+    found.query["where"]["condition"]["equal_to"] = True
+    found.update(KEY)
+    assert server.seen[-1].json["query"]["where"]["condition"] == {"equal_to": True}

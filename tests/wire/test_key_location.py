@@ -62,9 +62,10 @@ def test_an_own_header_stays(
 ) -> None:
     """A caller's own X-API-Key is sent as it is; in the query the key stands beside it, as ever."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
-    http.request("GET", KEY, URL, headers={"x-api-key": "another-key-0001"})
-    assert server.seen[0].headers["x-api-key"] == "another-key-0001"
-    assert server.seen[0].query == query
+    for own in ("another-key-0001", KEY):
+        http.request("GET", KEY, URL, headers={"x-api-key": own})
+        assert server.seen[-1].headers["x-api-key"] == own
+        assert server.seen[-1].query == query
 
 
 @pytest.mark.parametrize("value", ["headers", "body", "k"])
@@ -79,6 +80,20 @@ def test_a_wrong_value(
     with pytest.raises(ValueError, match=words):
         Identity.batch_identify([identity()], api_key=KEY)
     assert server.seen == []
+
+
+def test_a_wrong_value_may_be_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message does not repeat it."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", KEY)
+    with pytest.raises(ValueError, match="one of query, header") as raised:
+        http.get(KEY, URL)
+    assert_no_secret(raised.value, [], KEY)
+
+
+def test_a_header_of_none_is_none(server: ScriptedServer) -> None:
+    """A header that is given as None is the key's to fill."""
+    http.request("GET", KEY, URL, headers={"x-api-key": None})  # type: ignore[dict-item]
+    assert server.seen[0].headers["x-api-key"] == KEY
 
 
 def test_other_processes(server: ScriptedServer) -> None:

@@ -10,11 +10,20 @@ from PermutiveAPI import (
     Import,
     PermutiveBadRequestError,
     PermutiveConnectionError,
+    PermutiveInvalidResponseError,
     Segment,
 )
+from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
-from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Seen,
+    answer,
+    reset,
+    respond,
+)
 
 
 def items_of(seen: Seen) -> Any:
@@ -201,3 +210,33 @@ def test_without_a_code(server: ScriptedServer, call: Callable[..., None]) -> No
     with pytest.raises(ValueError, match="code must not be empty"):
         call(segment(code=None), KEY)
     assert server.seen == []
+
+
+@pytest.mark.parametrize("body", [{"items": {}}, {"items": "a"}, [], "[]"])
+def test_answers_that_cannot_be_read(server: ScriptedServer, body: Any) -> None:
+    """They are failures of their requests, and say that the service reported success."""
+    server.default = answer(200, body)
+    _, [(_, error)] = Segment.bulk("i-1", deletes=["a"], api_key=KEY)
+    assert isinstance(error, PermutiveInvalidResponseError)
+
+
+def test_an_interruption_between_two_requests(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was created before it has taken over its id."""
+    server.default = respond(items_of)
+
+    class Helper:
+        @staticmethod
+        def patch(**arguments: Any) -> Any:
+            """Send one request, and let Ctrl-C come in the second."""
+            if server.seen:
+                raise KeyboardInterrupt
+            return http.patch(**arguments)
+
+    monkeypatch.setattr(Segment, "_request_helper", Helper)
+    segments = [segment(code=f"c{number}") for number in range(5001)]
+    with pytest.raises(KeyboardInterrupt):
+        Segment.bulk("i-1", creates=segments, api_key=KEY)
+    assert {each.id is None for each in segments[:5000]} == {False}
+    assert segments[5000].id is None
