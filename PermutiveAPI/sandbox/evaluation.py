@@ -69,8 +69,8 @@ def cohorts_of(
 ) -> list[JSONObject]:
     """Return the cohorts into which a user falls.
 
-    Those without a query, and those whose query is none of the grammar, have nobody in them. Where a
-    query asks, by way of others, for its own cohort, that clause is not true.
+    Those without a query, and those whose query is none of the grammar, have nobody in them; nor have
+    cohorts that only name each other in a circle.
 
     Parameters
     ----------
@@ -81,22 +81,17 @@ def cohorts_of(
     now : str
         The service's time.
     """
-    queries = {str(cohort["code"]): _query_of(cohort) for cohort in cohorts}
-    asked: set[str] = set()
-
-    def is_in(code: str) -> bool:
-        query = queries.get(code)
-        if query is None or code in asked:
-            return False
-        asked.add(code)
-        try:
-            return matches(query, user)
-        finally:
-            asked.discard(code)
-
     session = events[-1].get("session_id") if events else None
-    user = User(events, moment(now), session, is_in)
-    return [cohort for cohort in cohorts if is_in(str(cohort["code"]))]
+    found: set[str] = set()
+    user = User(events, moment(now), session, found.__contains__)
+    queries = {str(cohort["code"]): _query_of(cohort) for cohort in cohorts}
+    waiting = {code: query for code, query in queries.items() if query is not None}
+    # To be in one cohort can only ever add others, since in_segment has no negative form: rounds that
+    # find nobody new have found all.
+    while joined := {code for code, query in waiting.items() if matches(query, user)}:
+        found |= joined
+        waiting = {code: waiting[code] for code in waiting.keys() - joined}
+    return [cohort for cohort in cohorts if str(cohort["code"]) in found]
 
 
 def _query_of(cohort: JSONObject) -> Query | None:

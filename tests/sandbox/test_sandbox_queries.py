@@ -91,6 +91,20 @@ def test_cohorts_of_cohorts(checking: Sandbox) -> None:
     assert str(circle.code) not in found
 
 
+def test_long_chains_of_cohorts(checking: Sandbox) -> None:
+    """Cohorts that name others twice each are evaluated once each, and not once a way to reach them."""
+    clicked = last = cohort_of(checking, event("Click"))
+    for _ in range(40):
+        left, right = (
+            cohort_of(checking, in_segment(last) & event(name)) for name in "LR"
+        )
+        last = cohort_of(checking, in_segment(left) | in_segment(right))
+    now = datetime.now(timezone.utc).isoformat()
+    assert last not in cohorts(checking, "u", [Event("Click", now), Event("X", now)])
+    found = cohorts(checking, "u", [Event("R", now)])
+    assert {clicked, last, right} <= found and left not in found
+
+
 def test_sessions(checking: Sandbox) -> None:
     """The current session is that of the latest event."""
     code = cohort_of(checking, event("Pageview").at_least(2).in_this_session())
