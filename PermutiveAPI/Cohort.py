@@ -19,11 +19,12 @@ from ._Utils import http
 from ._Utils.arguments import require_filled
 from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
-from ._Utils.credentials import resolve_api_key
+from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.paths import resource_url
 from ._Utils.resource import Call, Resource, read_answer
 
+_API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
 
@@ -113,7 +114,7 @@ class Cohort(Resource):
         cohort._known = {"state": cohort.state}
         return cohort
 
-    def create(self, api_key: str | None = None) -> None:
+    def create(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Create the cohort, and take over what the service gives it: id, code, timestamps.
 
         Raises
@@ -127,7 +128,7 @@ class Cohort(Resource):
         """
         self._perform(self._creation(), api_key)
 
-    def update(self, api_key: str | None = None) -> None:
+    def update(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Send what is to change.
 
         Of a cohort that was fetched or created, that is what differs from the service's answer: what
@@ -146,7 +147,7 @@ class Cohort(Resource):
         """
         self._perform(self._change(), api_key)
 
-    def delete(self, api_key: str | None = None) -> None:
+    def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Delete the cohort.
 
         Raises
@@ -158,7 +159,7 @@ class Cohort(Resource):
         """
         self._perform(self._deletion(), api_key)
 
-    def enable(self, api_key: str | None = None) -> None:
+    def enable(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Let users fall into the cohort; nothing else is changed.
 
         Raises
@@ -170,12 +171,12 @@ class Cohort(Resource):
         """
         self._perform(self._switch("Enabled"), api_key)
 
-    def disable(self, api_key: str | None = None) -> None:
+    def disable(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
         self._perform(self._switch("Disabled"), api_key)
 
     @staticmethod
-    def get_by_id(id: str, api_key: str | None = None) -> Cohort:
+    def get_by_id(id: str, api_key: str = DEFAULT_API_KEY) -> Cohort:
         """Fetch a cohort with its query.
 
         Raises
@@ -188,7 +189,7 @@ class Cohort(Resource):
         return Cohort._fetch(_url_of(id), api_key, "Response is None")
 
     @staticmethod
-    def get_by_name(name: str, api_key: str | None = None) -> Cohort | None:
+    def get_by_name(name: str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
         """Fetch the cohort with a name, child workspaces included; None when there is none.
 
         Of several with the same name it is the last one listed.
@@ -204,14 +205,14 @@ class Cohort(Resource):
         return _find("name_dictionary", name, api_key)
 
     @staticmethod
-    def get_by_code(code: int | str, api_key: str | None = None) -> Cohort | None:
+    def get_by_code(code: int | str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
         """Fetch the cohort with a code; see :meth:`get_by_name`."""
         require_filled("code", code)
         return _find("code_dictionary", str(code), api_key)
 
     @staticmethod
     def list(
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         include_child_workspaces: bool = False,
         include_details: bool = False,
     ) -> CohortList:
@@ -239,16 +240,16 @@ class Cohort(Resource):
         PermutiveAPIError
             If the list, or with details a cohort of it, cannot be fetched.
         """
-        key = resolve_api_key(api_key)
+        api_key = resolve_api_key(api_key)
         params = (
             {"include-child-workspaces": "true"} if include_child_workspaces else {}
         )
-        response = Cohort._request_helper.get(key, _API_ENDPOINT, params=params)
+        response = Cohort._request_helper.get(api_key, _API_ENDPOINT, params=params)
         cohorts = read_answer(Cohort._listed, response)
         if not include_details:
             return cohorts
         ids = [cohort.id or "" for cohort in cohorts]
-        fetched = http.run_concurrently(lambda id: Cohort.get_by_id(id, key), ids)
+        fetched = http.run_concurrently(lambda id: Cohort.get_by_id(id, api_key), ids)
         return CohortList(fetched)
 
     @classmethod
@@ -256,7 +257,7 @@ class Cohort(Resource):
         cls,
         cohorts: Iterable[Cohort],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -312,7 +313,7 @@ class Cohort(Resource):
         cls,
         cohorts: Iterable[Cohort],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -334,7 +335,7 @@ class Cohort(Resource):
         cls,
         cohorts: Iterable[Cohort],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -356,7 +357,7 @@ class Cohort(Resource):
         cls,
         cohorts: Iterable[Cohort],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -378,7 +379,7 @@ class Cohort(Resource):
         cls,
         cohorts: Iterable[Cohort],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -400,7 +401,7 @@ class Cohort(Resource):
         cls,
         ids: Iterable[str],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -527,7 +528,7 @@ def _url_of(id: Any) -> str:
     return resource_url(_API_ENDPOINT, "{id}", id=id)
 
 
-def _find(index: str, key: str, api_key: str | None) -> Cohort | None:
+def _find(index: str, key: str, api_key: str) -> Cohort | None:
     """Look a cohort up in the list, and fetch it: the list has no queries."""
     api_key = resolve_api_key(api_key)
     cohorts = Cohort.list(include_child_workspaces=True, api_key=api_key)

@@ -21,7 +21,7 @@ from ._Utils.batch import (
     ReadingRequest,
     collected,
 )
-from ._Utils.credentials import resolve_api_key
+from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from, read_object
 
@@ -47,7 +47,7 @@ class ContextSegment(Resource):
 
     def send(
         self,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
         """Ask the service.
@@ -87,7 +87,7 @@ class ContextSegment(Resource):
         cls,
         pages: Iterable[ContextSegment],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,

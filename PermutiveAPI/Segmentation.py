@@ -23,13 +23,14 @@ from ._Utils.batch import (
     ReadingRequest,
     collected,
 )
-from ._Utils.credentials import resolve_api_key
+from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resource import Resource, built_from, read_object
 from .Identify.Alias import Alias, require_one_user
 
+_API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"
 _API_PAYLOAD = ["events", "user_id"]
 _SENT = [*_API_PAYLOAD, "alias", "aliases"]
@@ -103,7 +104,7 @@ class Segmentation(Resource):
 
     def send(
         self,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         *,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         activations: bool | None = None,
@@ -147,7 +148,7 @@ class Segmentation(Resource):
 
     def send_stateless(
         self,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         *,
         state: str | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
@@ -192,7 +193,7 @@ class Segmentation(Resource):
         cls,
         requests: Iterable[Segmentation],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
@@ -226,7 +227,7 @@ class Segmentation(Resource):
         cls,
         requests: Iterable[Segmentation],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,

@@ -24,7 +24,7 @@ from ._Utils.batch import (
     ReadingRequest,
     collected,
 )
-from ._Utils.credentials import resolve_api_key
+from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from, read_object
 from .Identify.Alias import Alias, require_one_user
@@ -75,7 +75,7 @@ class TrackedEvent(Resource):
 
     def track(
         self,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         *,
         enrich: bool = True,
         sdkp: bool = False,
@@ -123,7 +123,7 @@ class TrackedEvent(Resource):
         cls,
         events: Iterable[TrackedEvent],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         enrich: bool = True,
@@ -159,7 +159,7 @@ class TrackedEvent(Resource):
         cls,
         events: Iterable[TrackedEvent],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         enrich: bool = True,

@@ -20,7 +20,7 @@ from .._Utils.batch import (
     ProgressCallback,
 )
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
-from .._Utils.credentials import resolve_api_key
+from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.paths import resource_url
 from .._Utils.resource import Resource, read_answer
@@ -72,7 +72,7 @@ class Import(Resource):
 
     @staticmethod
     def get_by_id(
-        id: str, api_key: str | None = None, include_details: bool = False
+        id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False
     ) -> Import:
         """Fetch an import, and with details its segments.
 
@@ -84,14 +84,16 @@ class Import(Resource):
             If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
         """
         url = _url_of(id)
-        key = resolve_api_key(api_key)
-        found = Import._fetch(url, key, "Unable to get_import")
+        api_key = resolve_api_key(api_key)
+        found = Import._fetch(url, api_key, "Unable to get_import")
         if include_details:
-            found.segments = Segment.list(api_key=key, import_id=found.id)
+            found.segments = Segment.list(api_key=api_key, import_id=found.id)
         return found
 
     @staticmethod
-    def list(api_key: str | None = None, include_details: bool = False) -> ImportList:
+    def list(
+        api_key: str = DEFAULT_API_KEY, include_details: bool = False
+    ) -> ImportList:
         """List the imports that the key may see, and with details their segments.
 
         Returns
@@ -105,13 +107,13 @@ class Import(Resource):
             If they cannot be fetched; PermutiveInvalidResponseError, which is also a ValueError, if
             the answer holds no list of imports.
         """
-        key = resolve_api_key(api_key)
-        response = Import._request_helper.get(api_key=key, url=_API_ENDPOINT)
+        api_key = resolve_api_key(api_key)
+        response = Import._request_helper.get(api_key=api_key, url=_API_ENDPOINT)
         imports = read_answer(_items, response)
         if include_details:
             ids = [each.id for each in imports]
             details = http.run_concurrently(
-                lambda id: Segment.list(api_key=key, import_id=id), ids
+                lambda id: Segment.list(api_key=api_key, import_id=id), ids
             )
             for each, segments in zip(imports, details):
                 each.segments = segments
@@ -122,7 +124,7 @@ class Import(Resource):
         cls,
         ids: Iterable[str],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,

@@ -17,7 +17,7 @@ from .._Utils import bulk
 from .._Utils.arguments import listed, require_kind
 from .._Utils.batch import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
-from .._Utils.credentials import resolve_api_key
+from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
@@ -106,7 +106,7 @@ class Segment(Resource):
         # Whether the service told a price: only then does 0.0 say that there shall be none.
         self._priced = False
 
-    def create(self, api_key: str | None = None) -> None:
+    def create(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Create the segment, and take over what the service answers.
 
         Raises
@@ -119,7 +119,7 @@ class Segment(Resource):
         """
         self._perform(self._creation(), api_key)
 
-    def update(self, api_key: str | None = None) -> None:
+    def update(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Send name, description, cpm and categories; those that are None stay as they are.
 
         A `cpm` of 0.0, which is also the default, is sent only on an object for which the service
@@ -134,7 +134,7 @@ class Segment(Resource):
         """
         self._perform(self._change(), api_key)
 
-    def update_by_code(self, api_key: str | None = None) -> None:
+    def update_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Do as :meth:`update` does, for a segment whose id is not known, but its code.
 
         Raises
@@ -146,7 +146,7 @@ class Segment(Resource):
         """
         self._perform(self._change_at(_url_of_code(self.import_id, self.code)), api_key)
 
-    def delete_by_code(self, api_key: str | None = None) -> None:
+    def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Delete the segment whose id is not known, but its code.
 
         Raises
@@ -160,7 +160,7 @@ class Segment(Resource):
         call = Call("delete", url, without_answer="Response is None")
         self._perform(call, api_key)
 
-    def delete(self, api_key: str | None = None) -> None:
+    def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Delete the segment.
 
         Raises
@@ -174,7 +174,7 @@ class Segment(Resource):
 
     @staticmethod
     def get_by_code(
-        import_id: str, segment_code: str, api_key: str | None = None
+        import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY
     ) -> Segment:
         """Fetch the segment with a code.
 
@@ -190,7 +190,7 @@ class Segment(Resource):
 
     @staticmethod
     def get_by_id(
-        import_id: str, segment_id: str, api_key: str | None = None
+        import_id: str, segment_id: str, api_key: str = DEFAULT_API_KEY
     ) -> Segment:
         """Fetch the segment with an id.
 
@@ -205,7 +205,7 @@ class Segment(Resource):
         return Segment._fetch(url, api_key, "Unable to get_by_id")
 
     @staticmethod
-    def list(import_id: str, api_key: str | None = None) -> SegmentList:
+    def list(import_id: str, api_key: str = DEFAULT_API_KEY) -> SegmentList:
         """List the segments of an import, page after page.
 
         Returns
@@ -219,12 +219,12 @@ class Segment(Resource):
             If a page cannot be fetched, or the service names the same page twice.
         """
         url = _collection_url(import_id)
-        key = resolve_api_key(api_key)
+        api_key = resolve_api_key(api_key)
         segments = SegmentList()
         seen: set[str] = set()
         params: dict[str, Any] = {}
         while True:
-            response = Segment._request_helper.get(key, url, params=params)
+            response = Segment._request_helper.get(api_key, url, params=params)
             page, token = read_answer(Segment._page, response)
             segments.extend(page)
             if not token:
@@ -244,7 +244,7 @@ class Segment(Resource):
         creates: Iterable[Segment] = (),
         updates: Iterable[Segment] = (),
         deletes: Iterable[Segment | str] = (),
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
     ) -> tuple[SegmentList, bulk.BulkFailures]:
         """Create, update and delete many segments of an import, 5,000 in one request.
 
@@ -281,7 +281,7 @@ class Segment(Resource):
             another import, or no key is found; before anything is sent.
         """
         url = _collection_url(import_id)
-        key = resolve_api_key(api_key)
+        api_key = resolve_api_key(api_key)
         new, changed = listed("creates", creates), listed("updates", updates)
         gone = [*_codes("deletes", deletes)]
         operations = [
@@ -303,7 +303,7 @@ class Segment(Resource):
 
         def send(part: builtins.list[bulk.Operation]) -> builtins.list[Segment]:
             response = Segment._request_helper.patch(
-                api_key=key, url=url, data={"operations": part}
+                api_key=api_key, url=url, data={"operations": part}
             )
             answered = read_answer(Segment._items, response)
             for item in answered:
@@ -320,7 +320,7 @@ class Segment(Resource):
         cls,
         segments: Iterable[Segment],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -345,7 +345,7 @@ class Segment(Resource):
         cls,
         segments: Iterable[Segment],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -367,7 +367,7 @@ class Segment(Resource):
         cls,
         segments: Iterable[Segment],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,

@@ -1,4 +1,5 @@
 """Imports, the segments they hold, and their sources."""
 
-# The contract's name for it, private though the modules beside import it.
+# The contract's names, private though the modules beside import them.
+_API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/audience-api/v1/imports"

@@ -27,7 +27,7 @@ from .._Utils.batch import (
     Responses,
     collected,
 )
-from .._Utils.credentials import resolve_api_key
+from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
 from .._Utils.paths import resource_url
 from .._Utils.resource import Resource, built_from, read_answer
@@ -53,7 +53,7 @@ class Identity(Resource):
     user_id: str
     aliases: list[Alias]
 
-    def identify(self, api_key: str | None = None) -> None:
+    def identify(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Tell the service that the aliases belong to the user.
 
         The service may resolve them to another user, one that it knew before.
@@ -72,7 +72,7 @@ class Identity(Resource):
         """
         self._post(api_key)
 
-    def resolve(self, api_key: str | None = None) -> str:
+    def resolve(self, api_key: str = DEFAULT_API_KEY) -> str:
         """Do as :meth:`identify` does, and return the user whom the aliases name now.
 
         That may be another one than the one that was sent: store it.
@@ -92,7 +92,7 @@ class Identity(Resource):
         return _user_of(self._post(api_key))
 
     @staticmethod
-    def create_user(api_key: str | None = None) -> str:
+    def create_user(api_key: str = DEFAULT_API_KEY) -> str:
         """Let the service make a new user, and return the id.
 
         Raises
@@ -103,14 +103,14 @@ class Identity(Resource):
             As for :meth:`resolve`. It is not sent again after a failure that may have come after it
             was processed.
         """
-        key = resolve_api_key(api_key)
+        api_key = resolve_api_key(api_key)
         response = Identity._request_helper.post(
-            api_key=key, url=_USERS_ENDPOINT, data=None
+            api_key=api_key, url=_USERS_ENDPOINT, data=None
         )
         return read_answer(partial(_member, "id"), response)
 
     @staticmethod
-    def list_aliases(user_id: str, api_key: str | None = None) -> list[KnownAlias]:
+    def list_aliases(user_id: str, api_key: str = DEFAULT_API_KEY) -> list[KnownAlias]:
         """Fetch the aliases that name a user; it takes a private key.
 
         Raises
@@ -121,11 +121,11 @@ class Identity(Resource):
             If they cannot be fetched.
         """
         url = resource_url(_USERS_ENDPOINT, "{user_id}/aliases", user_id=user_id)
-        key = resolve_api_key(api_key)
-        response = Identity._request_helper.get(api_key=key, url=url)
+        api_key = resolve_api_key(api_key)
+        response = Identity._request_helper.get(api_key=api_key, url=url)
         return read_answer(_aliases, response)
 
-    def _post(self, api_key: str | None) -> Any:
+    def _post(self, api_key: str) -> Any:
         return self._request_helper.post(
             api_key=resolve_api_key(api_key),
             url=_API_ENDPOINT,
@@ -137,7 +137,7 @@ class Identity(Resource):
         cls,
         identities: Iterable[Identity],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -162,7 +162,7 @@ class Identity(Resource):
         cls,
         identities: Iterable[Identity],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -194,7 +194,7 @@ class Identity(Resource):
         cls,
         identities: Iterable[Identity],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,
@@ -227,7 +227,7 @@ class Identity(Resource):
         cls,
         identities: Iterable[Identity],
         *,
-        api_key: str | None = None,
+        api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
         executor: Executor | None = None,

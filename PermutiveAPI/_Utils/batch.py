@@ -186,7 +186,7 @@ class BatchOptions:
     """
 
     helper: str
-    api_key: str | None = field(repr=False)
+    api_key: str = field(repr=False)
     max_workers: int | None = None
     progress_callback: ProgressCallback | None = None
     executor: Executor | None = None

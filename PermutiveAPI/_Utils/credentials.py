@@ -1,7 +1,7 @@
-"""The workspace JSON that PERMUTIVE_APPLICATION_CREDENTIALS names, turned into keys.
+"""Where a key comes from: the caller, PERMUTIVE_API_KEY, or the workspace JSON.
 
-No Permutive source describes such a file; the spellings accepted here are the ones in use. No
-message of this module shows a key or quotes the file.
+No Permutive source describes a file of workspaces; the spellings accepted here are the ones in use.
+No message of this module shows a key or quotes the file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from . import settings
 from .arguments import require_kind
+from .errors import PermutiveCredentialsError
 from .redaction import redact_message
 
 WorkspaceRecord = dict[str, str]
@@ -39,30 +40,55 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def resolve_api_key(api_key: str | None) -> str:
-    """Return `api_key`, or the default workspace's where it is None or empty.
+class _LeftOut(str):
+    """The default of the argument `api_key`, told apart from an empty text that a caller gives."""
 
-    Parameters
-    ----------
-    api_key : str or None
-        What the caller gave.
+    def __repr__(self) -> str:
+        return "the default workspace's key"
 
-    Returns
-    -------
-    str
-        A key that is not empty.
+    def __reduce__(self) -> str:
+        return "DEFAULT_API_KEY"  # Found by name, so that it stays the one object.
+
+
+DEFAULT_API_KEY: str = _LeftOut()
+
+
+def checked_api_key(api_key: str) -> str:
+    """Return the key that a caller gave.
 
     Raises
     ------
+    PermutiveCredentialsError
+        If it is None, empty or blank; it never stands for the default workspace's.
     TypeError
-        If `api_key` is no text.
-    ValueError
-        If nothing gives a key; the message says what to set.
+        If it is of another kind.
     """
-    if api_key is None or api_key == "":
-        return default_workspace()["api_key"]
-    require_kind("api_key", api_key, str)
+    given: Any = api_key
+    if given is None or given == "" or (isinstance(given, str) and given.isspace()):
+        raise PermutiveCredentialsError(
+            "api_key must not be empty or None. Check where it comes from, for instance whether its "
+            f"variable is set. To use the default key, leave api_key out; it is read from "
+            f"{settings.API_KEY} or {settings.APPLICATION_CREDENTIALS}."
+        )
+    require_kind("api_key", given, str)
     return api_key
+
+
+def resolve_api_key(api_key: str) -> str:
+    """Return the key that a caller gave, or the default one where it was left out.
+
+    The default is PERMUTIVE_API_KEY, else the key of :func:`default_workspace`.
+
+    Raises
+    ------
+    PermutiveCredentialsError
+        As :func:`checked_api_key` does, or if nothing gives a key; the message says what to set.
+    TypeError
+        If `api_key` is of another kind.
+    """
+    if api_key is not DEFAULT_API_KEY:
+        return checked_api_key(api_key)
+    return settings.text(settings.API_KEY) or default_workspace()["api_key"]
 
 
 def default_workspace() -> WorkspaceRecord:
@@ -70,7 +96,7 @@ def default_workspace() -> WorkspaceRecord:
 
     Raises
     ------
-    ValueError
+    PermutiveCredentialsError
         As :func:`load_workspaces` does, or when none of several is top-level.
     """
     workspaces = load_workspaces()
@@ -79,7 +105,7 @@ def default_workspace() -> WorkspaceRecord:
     for workspace in workspaces:
         if workspace["organisation_id"] == workspace["workspace_id"]:
             return workspace
-    raise ValueError(
+    raise PermutiveCredentialsError(
         f"None of the workspaces in {_described_path()} is top-level (organisation_id equal to "
         "workspace_id), so none is the default: pass api_key."
     )
@@ -90,13 +116,13 @@ def load_workspaces() -> list[WorkspaceRecord]:
 
     Raises
     ------
-    ValueError
+    PermutiveCredentialsError
         If the variable is not set, the file is missing or broken, or a field is missing.
     """
     content = _read_json(_credentials_path())
     records = cast("list[Any]", content if isinstance(content, list) else [content])
     if not records:
-        raise ValueError(f"{_described_path()} holds no workspace.")
+        raise PermutiveCredentialsError(f"{_described_path()} holds no workspace.")
     return [_checked(record, position) for position, record in enumerate(records)]
 
 
@@ -114,10 +140,10 @@ def with_canonical_names(record: Mapping[str, Any]) -> dict[str, Any]:
 def _credentials_path() -> Path:
     path = settings.text(settings.APPLICATION_CREDENTIALS)
     if path is None:
-        raise ValueError(
-            "No workspace is configured: pass api_key, or set "
-            f"{settings.APPLICATION_CREDENTIALS} (in the environment or in .env) to the path of "
-            "your workspace JSON."
+        raise PermutiveCredentialsError(
+            f"No key is configured: pass api_key, or set {settings.API_KEY} to a key or "
+            f"{settings.APPLICATION_CREDENTIALS} to the path of your workspace JSON (in the "
+            "environment or in .env)."
         )
     return Path(os.path.expanduser(path))
 
@@ -138,12 +164,12 @@ def _read_json(path: Path) -> Any:
     else:
         return content
     # Raised out here: a decoding error in the chain would carry the whole file, key and all.
-    raise ValueError(f"{_described_path()} {problem}.")
+    raise PermutiveCredentialsError(f"{_described_path()} {problem}.")
 
 
 def _checked(record: Any, position: int) -> WorkspaceRecord:
     if not isinstance(record, dict):
-        raise ValueError(
+        raise PermutiveCredentialsError(
             f"{_described_path()}: workspace {position} must be a JSON object, "
             f"got {type(record).__name__}."
         )
@@ -151,7 +177,7 @@ def _checked(record: Any, position: int) -> WorkspaceRecord:
     for name, spellings in _SPELLINGS.items():
         value = workspace.get(name)
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(
+            raise PermutiveCredentialsError(
                 f"{_described_path()}: workspace {position} lacks the field {name!r} "
                 f"(a text; accepted as {', '.join(spellings)})."
             )

@@ -230,7 +230,7 @@ class _Run:
     """One run of a batch: tells done from to do, and tells others what has completed."""
 
     def __init__(self, options: BatchOptions, total: int | None) -> None:
-        self.key = resolve_api_key(options.api_key)
+        self.api_key = resolve_api_key(options.api_key)
         self._options = options
         self.total = total
         self._journal: Journal | None = None
@@ -292,7 +292,7 @@ class _Run:
 
             origin = transport.origin_of(url)
             self._journal = Journal(
-                self._options.journal, self._options.helper, origin, self.key
+                self._options.journal, self._options.helper, origin, self.api_key
             )
         try:
             return self._journal.digest(
@@ -324,7 +324,7 @@ class _Run:
         try:
             callback(value)
         except Exception:
-            text = redact_message(redact_secret(traceback.format_exc(), self.key))
+            text = redact_message(redact_secret(traceback.format_exc(), self.api_key))
             logger.error("A callback of the batch raised an exception:\n%s", text)
 
 
@@ -342,7 +342,7 @@ def _results(
             return  # Without an executor: nothing starts for nothing.
         _check_settings(first.request)
         done = run_on_workers(
-            _Sending(send, run.key),
+            _Sending(send, run.api_key),
             chain([first], outgoing),
             workers,
             executor(),

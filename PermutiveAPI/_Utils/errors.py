@@ -5,6 +5,7 @@
     PermutiveAPIError
     ├── PermutiveBadRequestError            400
     ├── PermutiveAuthenticationError        401, 403
+    │   └── PermutiveCredentialsError       no key to send; also a ValueError
     ├── PermutiveResourceNotFoundError      404
     ├── PermutiveConflictError              409
     ├── PermutiveRateLimitError             429
@@ -102,6 +103,10 @@ class PermutiveBadRequestError(PermutiveAPIError):
 
 class PermutiveAuthenticationError(PermutiveAPIError):
     """401 or 403: the key is missing, unknown, or may not do this."""
+
+
+class PermutiveCredentialsError(PermutiveAuthenticationError, ValueError):
+    """There is no key to send: it is empty, or none is configured. Nothing was sent."""
 
 
 class PermutiveResourceNotFoundError(PermutiveAPIError):

@@ -36,9 +36,9 @@ class Failure(NamedTuple):
     timed_out: bool
 
 
-def failure_of(error: Exception, key: str) -> Failure:
-    """Return what an exception of an attempt means; `key` is left out of its text."""
-    text = redact_message(redact_secret(str(error) or type(error).__name__, key))
+def failure_of(error: Exception, api_key: str) -> Failure:
+    """Return what an exception of an attempt means; `api_key` is left out of its text."""
+    text = redact_message(redact_secret(str(error) or type(error).__name__, api_key))
     return Failure(outcome_of(error), text, is_timeout(error))
 
 

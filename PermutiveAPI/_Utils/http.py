@@ -38,13 +38,19 @@ from .batch import (
     Results,
     collected,
 )
-from .credentials import KEY_HEADER, KeyForHeader, resolve_api_key
+from .credentials import (
+    DEFAULT_API_KEY,
+    KEY_HEADER,
+    KeyForHeader,
+    checked_api_key,
+)
 from .errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
     PermutiveBadRequestError,
     PermutiveConflictError,
     PermutiveConnectionError,
+    PermutiveCredentialsError,
     PermutiveInvalidRequestError,
     PermutiveInvalidResponseError,
     PermutiveRateLimitError,
@@ -90,6 +96,7 @@ __all__ = [
     "PermutiveBadRequestError",
     "PermutiveConflictError",
     "PermutiveConnectionError",
+    "PermutiveCredentialsError",
     "PermutiveInvalidRequestError",
     "PermutiveInvalidResponseError",
     "PermutiveRateLimitError",
@@ -142,14 +149,14 @@ _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
 
 def get(
-    api_key: str | None, url: str, params: Mapping[str, Any] | None = None
+    api_key: str, url: str, params: Mapping[str, Any] | None = None
 ) -> requests.Response:
     """Send a GET request.
 
     Parameters
     ----------
     api_key : str
-        The key; None or "" stands for the default workspace's.
+        The key. It is always needed here; the models fill in the default one.
     url : str
         The address.
     params : mapping, optional
@@ -165,8 +172,10 @@ def get(
     PermutiveAPIError
         Its child for the answer's status, or PermutiveConnectionError when no answer came within
         PERMUTIVE_TIMEOUT_SECONDS (10 unless set) and the attempts of ``RetryConfig()``.
+    PermutiveCredentialsError
+        If the key is empty.
     ValueError
-        If no key is found, or a variable of the environment is invalid.
+        If a variable of the environment is invalid.
     """
     return _with_retry(
         requests.get,
@@ -178,7 +187,7 @@ def get(
     )
 
 
-def post(api_key: str | None, url: str, data: Any) -> requests.Response:
+def post(api_key: str, url: str, data: Any) -> requests.Response:
     """Send a POST request with `data` as its JSON body; else as :func:`get`.
 
     It is not repeated after a failure that may have come after it was processed, except to the
@@ -194,7 +203,7 @@ def post(api_key: str | None, url: str, data: Any) -> requests.Response:
     )
 
 
-def patch(api_key: str | None, url: str, data: Any) -> requests.Response:
+def patch(api_key: str, url: str, data: Any) -> requests.Response:
     """Send a PATCH request with `data` as its JSON body; else as :func:`get`."""
     return _with_retry(
         requests.patch,
@@ -206,7 +215,7 @@ def patch(api_key: str | None, url: str, data: Any) -> requests.Response:
     )
 
 
-def delete(api_key: str | None, url: str) -> requests.Response:
+def delete(api_key: str, url: str) -> requests.Response:
     """Send a DELETE request; else as :func:`get`."""
     return _with_retry(
         requests.delete,
@@ -219,7 +228,7 @@ def delete(api_key: str | None, url: str) -> requests.Response:
 
 def request(
     method: str,
-    api_key: str | None,
+    api_key: str,
     url: str,
     *,
     params: Mapping[str, Any] | None = None,
@@ -289,7 +298,7 @@ def _timeout_seconds() -> float:
 def _with_retry(
     method: Sender,
     url: str,
-    api_key: str | None,
+    api_key: str,
     *,
     headers: Mapping[str, str] | None = None,
     retry: RetryConfig | None = None,
@@ -335,11 +344,11 @@ def _with_retry(
     require_kind("retry", policy, RetryConfig)
     require_kind("params", params, Mapping)
     require_kind("headers", headers, Mapping)
-    key = resolve_api_key(api_key)
+    api_key = checked_api_key(api_key)
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
-    kwargs["params"], kwargs["headers"] = _with_key(params, headers, key)
+    kwargs["params"], kwargs["headers"] = _with_key(params, headers, api_key)
     # A stand-in contacts no service, and where time.sleep is one no time passes.
     paced = sender is not method and _is_pythons_own(time.sleep)
     attempt = 0
@@ -347,11 +356,11 @@ def _with_retry(
         attempt += 1
         exhausted = attempt >= policy.max_retries
         if paced:
-            _await_turn(url, key, again=attempt > 1, last_chance=exhausted)
+            _await_turn(url, api_key, again=attempt > 1, last_chance=exhausted)
         sent_at = time.monotonic()
-        answer = _attempt(sender, url, key, kwargs)
+        answer = _attempt(sender, url, api_key, kwargs)
         if paced:
-            _tell_pace(url, key, answer, sent_at, policy.initial_delay)
+            _tell_pace(url, api_key, answer, sent_at, policy.initial_delay)
         if isinstance(answer, Failure):
             if exhausted or not may_repeat(answer, harmless):
                 raise_failure(answer, attempt, url, harmless)
@@ -373,19 +382,19 @@ def _with_retry(
 
 
 def _with_key(
-    params: Mapping[str, Any], headers: Mapping[str, str], key: str
+    params: Mapping[str, Any], headers: Mapping[str, str], api_key: str
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Return parameters and headers with the key in one of them; a caller's own header stays."""
     in_header = cancellation.once("key in header", settings.key_in_header)
-    if not (in_header or isinstance(key, KeyForHeader)):
-        return {**params, "k": key}, dict(headers)
+    if not (in_header or isinstance(api_key, KeyForHeader)):
+        return {**params, "k": api_key}, dict(headers)
     own = {name.lower() for name, value in headers.items() if value}
     if KEY_HEADER.lower() in own:
         return dict(params), dict(headers)
     others = {
         name: headers[name] for name in headers if name.lower() != KEY_HEADER.lower()
     }
-    return dict(params), {**others, KEY_HEADER: key}
+    return dict(params), {**others, KEY_HEADER: api_key}
 
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
@@ -401,7 +410,7 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
 
 
 def _attempt(
-    sender: Sender, url: str, key: str, arguments: Mapping[str, Any]
+    sender: Sender, url: str, api_key: str, arguments: Mapping[str, Any]
 ) -> requests.Response | Failure:
     try:
         return sender(url, **arguments)
@@ -409,7 +418,7 @@ def _attempt(
         batch = cancellation.current()
         if batch is not None:
             batch.check()  # A stop shuts connections down, which looks like a failure.
-        return failure_of(error, key)
+        return failure_of(error, api_key)
 
 
 def _pause(seconds: float) -> None:
@@ -424,11 +433,11 @@ def _pause(seconds: float) -> None:
         batch.wait(seconds)
 
 
-def _await_turn(url: str, key: str, *, again: bool, last_chance: bool) -> None:
+def _await_turn(url: str, api_key: str, *, again: bool, last_chance: bool) -> None:
     """Wait until the shared pace of the URL's origin and the key lets this attempt go."""
     if not pacing.is_on():
         return
-    pace = pacing.pace_of(transport.origin_of(url), key)
+    pace = pacing.pace_of(transport.origin_of(url), api_key)
     if pace is None or (again and pace.is_mine_alone(time.monotonic())):
         return
     ticket = pace.enter(time.monotonic(), last_chance=again and last_chance)
@@ -438,7 +447,7 @@ def _await_turn(url: str, key: str, *, again: bool, last_chance: bool) -> None:
 
 def _tell_pace(
     url: str,
-    key: str,
+    api_key: str,
     answer: requests.Response | Failure,
     sent_at: float,
     patience: float,
@@ -449,9 +458,9 @@ def _tell_pace(
     if answer.status_code == 429:
         asked = wait_asked_for(answer, datetime.now(timezone.utc))
         origin = transport.origin_of(url)
-        pacing.refused(origin, key, sent_at, time.monotonic(), asked, patience)
+        pacing.refused(origin, api_key, sent_at, time.monotonic(), asked, patience)
     elif pacing.is_on():
-        pacing.accepted(transport.origin_of(url), key, sent_at, time.monotonic())
+        pacing.accepted(transport.origin_of(url), api_key, sent_at, time.monotonic())
 
 
 def _is_pythons_own(function: Any) -> bool:
@@ -465,7 +474,7 @@ def _is_pythons_own(function: Any) -> bool:
 def process_batch(
     requests: Iterable[BatchRequest],
     *,
-    api_key: str | None,
+    api_key: str,
     max_workers: int | None = None,
     progress_callback: ProgressCallback | None = None,
     executor: Executor | None = None,
@@ -520,7 +529,7 @@ def process_batch(
 def stream_batch(
     requests: Iterable[BatchRequest],
     *,
-    api_key: str | None = None,
+    api_key: str = DEFAULT_API_KEY,
     max_workers: int | None = None,
     progress_callback: ProgressCallback | None = None,
     executor: Executor | None = None,

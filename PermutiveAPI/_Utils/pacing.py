@@ -275,26 +275,26 @@ def is_on() -> bool:
     return bool(_paces)
 
 
-def pace_of(origin: str, key: str) -> Pace | None:
-    """Return what an origin and key are held to, or None where there is no limit to be seen."""
-    return _paces.get((origin, key))
+def pace_of(origin: str, api_key: str) -> Pace | None:
+    """Return what an origin and api_key are held to, or None where there is no limit to be seen."""
+    return _paces.get((origin, api_key))
 
 
-def accepted(origin: str, key: str, sent_at: float, now: float) -> None:
+def accepted(origin: str, api_key: str, sent_at: float, now: float) -> None:
     """Take note that a request was let through; see :meth:`Pace.accepted`."""
-    pace = pace_of(origin, key)
+    pace = pace_of(origin, api_key)
     if pace is None:
         return
     pace.accepted(sent_at, now)
     if pace.is_over(now):
         with _lock:
-            if _paces.get((origin, key)) is pace:
-                del _paces[origin, key]
+            if _paces.get((origin, api_key)) is pace:
+                del _paces[origin, api_key]
 
 
 def refused(
     origin: str,
-    key: str,
+    api_key: str,
     sent_at: float,
     now: float,
     retry_after: float | None,
@@ -302,10 +302,10 @@ def refused(
 ) -> None:
     """Take note of a 429; see :class:`Pace` and :meth:`Pace.refused`."""
     with _lock:
-        pace = _paces.get((origin, key))
+        pace = _paces.get((origin, api_key))
         if pace is None or pace.is_over(now):
             _make_room(now)
-            pace = _paces[origin, key] = Pace(now, patience)
+            pace = _paces[origin, api_key] = Pace(now, patience)
     pace.refused(sent_at, now, retry_after)
 
 

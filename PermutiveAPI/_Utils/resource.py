@@ -84,13 +84,13 @@ class Resource(JSONSerializable[dict[str, Any]]):
             setattr(self, name, getattr(answer, name))
 
     @classmethod
-    def _fetch(cls: type[R], url: str, api_key: str | None, without_answer: str) -> R:
+    def _fetch(cls: type[R], url: str, api_key: str, without_answer: str) -> R:
         """Get one object."""
-        key = resolve_api_key(api_key)
-        response = cls._request_helper.get(api_key=key, url=url)
+        api_key = resolve_api_key(api_key)
+        response = cls._request_helper.get(api_key=api_key, url=url)
         return read_answer(cls._from_answer, response, without_answer)
 
-    def _perform(self, call: Call, api_key: str | None) -> None:
+    def _perform(self, call: Call, api_key: str) -> None:
         """Make a call for this object."""
         arguments: dict[str, Any] = {
             "api_key": resolve_api_key(api_key),

@@ -55,7 +55,7 @@ BELOW = {
     "errors": "redaction",
     "retry": "settings",
     "failure": "errors redaction retry",
-    "credentials": "arguments settings redaction",
+    "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file",
     "journal": "",
     "batch": "settings redaction retry",

@@ -81,9 +81,10 @@ def test_calls_are_all_there() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_key_may_be_left_out(name: str) -> None:
-    """Every call that reaches the network takes api_key, which may be left out."""
+    """Every call that reaches the network takes api_key, and help() says what it is when left out."""
     parameter = inspect.signature(CALLS[name]).parameters["api_key"]
-    assert parameter.default is None
+    assert str(parameter) == "api_key: 'str' = the default workspace's key"
+    assert type(parameter.default).__bases__ == (str,)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_batches_are_alike(name: str) -> None:
     keywords = [each.name for each in parameters[1:]]
     assert keywords[:3] == ["api_key", "max_workers", "progress_callback"]
     assert {each.kind for each in parameters[1:]} == {inspect.Parameter.KEYWORD_ONLY}
-    assert {each.default for each in parameters[1:4]} == {None}
+    assert {each.default for each in parameters[2:4]} == {None}
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ NEW = [
     "KnownAlias",
     "PermutiveConflictError",
     "PermutiveConnectionError",
+    "PermutiveCredentialsError",
     "PermutiveInvalidRequestError",
     "PermutiveInvalidResponseError",
     "PermutiveTimeoutError",
@@ -62,11 +63,11 @@ PATHS = {
         "_API_ENDPOINT",
         "_API_PAYLOAD",
     ],
-    "PermutiveAPI.Audience": ["_API_ENDPOINT"],
+    "PermutiveAPI.Audience": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Audience.Import": ["Import", "ImportList"],
     "PermutiveAPI.Audience.Segment": ["Segment", "SegmentList", "_API_PAYLOAD"],
     "PermutiveAPI.Audience.Source": ["Source"],
-    "PermutiveAPI.Identify": ["_API_ENDPOINT"],
+    "PermutiveAPI.Identify": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
     "PermutiveAPI.Identify.Alias": ["Alias"],
     "PermutiveAPI._Utils.http": [
@@ -169,14 +170,14 @@ def test_dotted_path_of_identity_is_the_module() -> None:
 
 
 @pytest.mark.parametrize("package", ["PermutiveAPI.Audience", "PermutiveAPI.Identify"])
-def test_packages_hold_the_endpoint_alone(package: str) -> None:
-    """The two packages of resources define the endpoint and nothing else."""
+def test_packages_hold_the_endpoint_and_its_version_alone(package: str) -> None:
+    """The two packages of resources define the endpoint, its version and nothing else."""
     found = {
         name
         for name, value in vars(importlib.import_module(package)).items()
         if not name.startswith("__") and not inspect.ismodule(value)
     }
-    assert found == {"_API_ENDPOINT"}
+    assert found == {"_API_ENDPOINT", "_API_VERSION"}
 
 
 def test_default_headers() -> None:

@@ -225,6 +225,7 @@ def test_modules_are_short() -> None:
     }
     assert set(long) <= {
         "Cohort",
+        "Segmentation",
         "_Utils.http",
         "_Utils.errors",
         "_Utils.collection",

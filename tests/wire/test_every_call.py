@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any
 
 import pytest
 
-from PermutiveAPI import __version__
+from PermutiveAPI import (
+    PermutiveAuthenticationError,
+    PermutiveCredentialsError,
+    __version__,
+)
 from tests.support.calls import ALL_CALLS, KEY, MODEL_CALLS, WireCall, every
 from tests.support.scripted import ScriptedServer, answer
 
@@ -50,12 +54,12 @@ def test_an_awkward_key_arrives_as_it_is(server: ScriptedServer) -> None:
         assert server.seen == []
 
 
-def ways_without_a_key(call: WireCall) -> List[Dict[str, Any]]:
-    """Return the ways to make a call without giving a key."""
-    ways: List[Dict[str, Any]] = [{"api_key": None}, {"api_key": ""}]
-    if call in MODEL_CALLS and not call.name.startswith("Workspace"):
-        ways.append({})
-    return ways
+EMPTY_KEYS = [None, "", " ", "\n\t"]
+
+
+def takes_the_default_key(call: WireCall) -> bool:
+    """Tell whether a call's key may be left out: of the models' calls it may."""
+    return call in MODEL_CALLS and not call.name.startswith("Workspace")
 
 
 def _write_credentials(folder: Path, content: Any) -> str:
@@ -78,29 +82,51 @@ TOP = {
 }
 
 
-@every()
-def test_without_a_key_the_default_workspace_gives_it(
+@every([call for call in ALL_CALLS if takes_the_default_key(call)])
+def test_a_key_that_is_left_out_is_the_default_one(
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     call: WireCall,
 ) -> None:
-    """A key that is left out, None or "" is that of the credentials file's top-level workspace."""
+    """A key that is left out is PERMUTIVE_API_KEY, else the credentials file's top-level workspace's."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", path)
     server.default = answer(call.status, call.answer)
-    for key in ways_without_a_key(call):
-        call(**key)
-        assert server.seen.pop().query["k"] == ["top-key-0001"], key
-        assert server.seen == []
+    call()
+    monkeypatch.setenv("PERMUTIVE_API_KEY", " a-key-0003 ")
+    call()
+    assert [seen.query["k"] for seen in server.seen] == [
+        ["top-key-0001"],
+        ["a-key-0003"],
+    ]
+
+
+def test_an_empty_key_never_stands_for_the_default_one(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that is None or blank, as of a variable that is not set, is refused, and nothing is sent."""
+    path = _write_credentials(tmp_path, [CHILD, TOP])
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", path)
+    monkeypatch.setenv("PERMUTIVE_API_KEY", "a-key-0003")
+    for call in ALL_CALLS:
+        for key in EMPTY_KEYS:
+            with pytest.raises(PermutiveCredentialsError, match="^api_key ") as raised:
+                call.make(api_key=key)
+            assert isinstance(raised.value, PermutiveAuthenticationError)
+            assert isinstance(raised.value, ValueError)
+            assert (raised.value.status, raised.value.url) == (None, None)
+    assert server.connections == 0
 
 
 def test_without_any_key_nothing_is_sent(server: ScriptedServer) -> None:
-    """Where nothing gives a key, every call is a ValueError that says what to set, and sends nothing."""
-    for call in ALL_CALLS:
-        for key in ways_without_a_key(call):
-            with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
-                call.make(**key)
+    """Where nothing gives a key, every call is an error that says what to set, and sends nothing."""
+    for call in filter(takes_the_default_key, ALL_CALLS):
+        with pytest.raises(
+            PermutiveCredentialsError, match="PERMUTIVE_API_KEY"
+        ) as raised:
+            call.make()
+        assert "PERMUTIVE_APPLICATION_CREDENTIALS" in str(raised.value), call
     assert server.connections == 0
 
 
