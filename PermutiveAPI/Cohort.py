@@ -10,16 +10,18 @@ import json
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from os import PathLike
 from typing import Any
 
 from ._Utils import http
-from ._Utils.arguments import require_filled
+from ._Utils.arguments import listed, require_filled
 from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
-from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex
+from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
 from ._Utils.paths import resource_url
 from ._Utils.resource import Call, Resource, read_answer
@@ -31,12 +33,26 @@ _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
 _ADOPTED_ON_CREATE = (
     "id",
     "code",
+    "state",
+    "segment_type",
     "created_at",
     "last_updated_at",
     "workspace_id",
     "request_id",
 )
 _ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
+
+# What the service gives a cohort, and a copy does not share with it.
+_GIVEN_BY_SERVICE = (
+    "id",
+    "code",
+    "live_audience_size",
+    "created_at",
+    "last_updated_at",
+    "workspace_id",
+    "request_id",
+    "error",
+)
 
 _STATES = ("Enabled", "Disabled")
 
@@ -46,7 +62,7 @@ _SENT_ON_UPDATE = [*_API_PAYLOAD, "state"]
 logger = logging.getLogger("PermutiveAPI")
 
 
-@dataclass
+@dataclass(repr=False)
 class Cohort(Resource):
     """A cohort.
 
@@ -73,7 +89,8 @@ class Cohort(Resource):
     live_audience_size : int, optional
         The number of users in it, as last counted by the service.
     created_at, last_updated_at : datetime, optional
-        Aware times. One that is missing is copied from the other; both missing are now.
+        Aware times. The constructor copies one that is missing from the other; both missing are
+        now. A cohort that was fetched has only those that the service told.
     workspace_id, request_id, error : str, optional
         As the service says.
     """
@@ -88,8 +105,8 @@ class Cohort(Resource):
     state: str | None = None
     segment_type: str | None = None
     live_audience_size: int | None = 0
-    created_at: datetime | None = None
-    last_updated_at: datetime | None = None
+    created_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
+    last_updated_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
     workspace_id: str | None = None
     request_id: str | None = None
     error: str | None = None
@@ -115,7 +132,7 @@ class Cohort(Resource):
         return cohort
 
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Create the cohort, and take over what the service gives it: id, code, timestamps.
+        """Create the cohort, and take over what the service gives it: id, code, state, timestamps.
 
         Raises
         ------
@@ -174,6 +191,38 @@ class Cohort(Resource):
     def disable(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
         self._perform(self._switch("Disabled"), api_key)
+
+    def copy(self, **changes: Any) -> Cohort:
+        """Return a new cohort with the same definition, which can be created beside this one.
+
+        It has no id, code, timestamps or workspace, and shares no query or tags with this one.
+
+        Parameters
+        ----------
+        **changes
+            Fields that are different in the copy.
+
+        Raises
+        ------
+        TypeError
+            If a change names no field.
+
+        Examples
+        --------
+        >>> cohort = Cohort("Readers", id="c-1", code=12345, query={"in_segment": 1}, tags=["a"])
+        >>> cohort.copy(name="Readers, second version", tags=["b"])
+        Cohort(name='Readers, second version', query={'in_segment': 1}, tags=['b'])
+        """
+        fresh = {
+            each.name: each.default
+            for each in fields(self)
+            if each.name in _GIVEN_BY_SERVICE
+        }
+        made = replace(self, **{**fresh, **changes})
+        made.query, made.tags = deepcopy(made.query), deepcopy(made.tags)
+        for name in self._timestamps:  # The constructor has filled them in.
+            setattr(made, name, changes.get(name))
+        return made
 
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY) -> Cohort:
@@ -306,6 +355,8 @@ class Cohort(Resource):
             executor,
             journal,
         )
+        cohorts = listed("cohorts", cohorts)
+        cls._require_queries(cohorts)
         return cls._batch(cohorts, Cohort._creation, options)
 
     @classmethod
@@ -428,8 +479,22 @@ class Cohort(Resource):
         )
         return cls._batch_fetch(ids, _url_of, "Response is None", options)
 
+    @staticmethod
+    def _require_queries(cohorts: Iterable[Any]) -> None:
+        """Refuse a batch in which a cohort has no query, and say which one."""
+        for position, cohort in enumerate(cohorts):
+            if isinstance(cohort, Cohort) and not cohort._has_query():
+                raise ValueError(
+                    f"query must be specified: cohorts[{position}] ({cohort.name!r}) has none. Lists "
+                    "of cohorts come without queries: use Cohort.list(include_details=True) or "
+                    "Cohort.get_by_id()."
+                )
+
+    def _has_query(self) -> bool:
+        return self.query is not None and self.query != {}
+
     def _creation(self) -> Call:
-        if self.query is None or self.query == {}:
+        if not self._has_query():
             raise ValueError("query must be specified")
         self._check_query()
         if self.id:
@@ -478,21 +543,19 @@ class Cohort(Resource):
 
     @classmethod
     def _from_answer(cls, data: Any) -> Cohort:
-        cohort = cls.from_json(data)
+        cohort = super()._from_answer(data)
         cohort._remember()
         return cohort
 
     @staticmethod
     def _listed(data: Any) -> CohortList:
-        cohorts = CohortList.from_json(data)
-        for cohort in cohorts:
-            cohort._remember()
-        return cohorts
+        return list_from_answer(CohortList, data)
 
-    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
-        super()._adopt(answer, names)
+    def _adopt(self, names: Iterable[str], data: Any) -> Cohort:
+        answer = super()._adopt(names, data)
         if "id" in names:  # It was created.
             self._known = answer._known
+        return answer
 
     def _finish(self, call: Call, response: Any) -> None:
         super()._finish(call, response)

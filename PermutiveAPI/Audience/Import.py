@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 from typing import Any, cast
@@ -19,8 +19,9 @@ from .._Utils.batch import (
     Failures,
     ProgressCallback,
 )
-from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex
+from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.paths import resource_url
 from .._Utils.resource import Resource, read_answer
@@ -29,7 +30,7 @@ from .Segment import Segment, SegmentList
 from .Source import Source
 
 
-@dataclass
+@dataclass(repr=False)
 class Import(Resource):
     """An import.
 
@@ -53,7 +54,8 @@ class Import(Resource):
     segments : SegmentList, optional
         Its segments, where details were asked for.
     created_at, updated_at : datetime, optional
-        Aware times. One that is missing is copied from the other; both missing are now.
+        Aware times. The constructor copies one that is missing from the other; both missing are
+        now. An import that was fetched has only those that the service told.
     """
 
     id: str
@@ -65,8 +67,8 @@ class Import(Resource):
     description: str | None = None
     inheritance: dict[str, Any] | None = None
     segments: SegmentList | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
+    updated_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
 
     _timestamps = ("created_at", "updated_at")
 
@@ -164,7 +166,7 @@ def _items(data: Any) -> ImportList:
                 "Response JSON missing 'items' collection"
             )
         data = cast("dict[str, Any]", data)["items"]
-    return ImportList.from_json(data)
+    return list_from_answer(ImportList, data)
 
 
 class ImportList(TabularList[Import]):

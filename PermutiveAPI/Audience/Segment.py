@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins  # `list` is a method in these classes
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 from typing import Any
@@ -18,6 +18,7 @@ from .._Utils.arguments import listed, require_kind
 from .._Utils.batch import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
@@ -42,7 +43,17 @@ class _Required:
 _REQUIRED: Any = _Required()
 
 
-@dataclass
+class _NoPrice(float):
+    """The default price, told apart from a price of 0.0 that somebody gave."""
+
+    def __reduce__(self) -> str:
+        return "_NO_PRICE"  # Found by name, so that it stays the one object.
+
+
+_NO_PRICE: float = _NoPrice()
+
+
+@dataclass(repr=False)
 class Segment(Resource):
     """A segment of an import.
 
@@ -62,12 +73,13 @@ class Segment(Resource):
     description : str, optional
         What it is for.
     cpm : float, optional
-        Its price a thousand impressions.
+        Its price per thousand impressions. A price that nobody gave is 0.0, too, but never changes
+        what the service has.
     categories : list of str, optional
         Its categories.
     created_at, updated_at : datetime, optional
-        Aware times. One that is missing is copied from the other; both missing are now. The service
-        tells only the second one.
+        Aware times. The constructor copies one that is missing from the other; both missing are
+        now. A segment that was fetched has only those that the service told: the second one.
     query : dict, optional
         Sent when the segment is created; the service ignores it.
 
@@ -82,10 +94,10 @@ class Segment(Resource):
     import_id: str = _REQUIRED
     id: str | None = None
     description: str | None = None
-    cpm: float | None = 0.0
+    cpm: float | None = _NO_PRICE
     categories: builtins.list[str] | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
+    updated_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
     query: dict[str, Any] | None = None
 
     _timestamps = ("created_at", "updated_at")
@@ -103,8 +115,6 @@ class Segment(Resource):
                 f"Segment() missing required argument: {' and '.join(missing)}"
             )
         super().__post_init__()
-        # Whether the service told a price: only then does 0.0 say that there shall be none.
-        self._priced = False
 
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Create the segment, and take over what the service answers.
@@ -122,8 +132,7 @@ class Segment(Resource):
     def update(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Send name, description, cpm and categories; those that are None stay as they are.
 
-        A `cpm` of 0.0, which is also the default, is sent only on an object for which the service
-        has told a price.
+        So does a price that nobody gave. A price of 0.0 that was given, set or fetched is sent.
 
         Raises
         ------
@@ -144,7 +153,8 @@ class Segment(Resource):
         PermutiveAPIError
             As for :meth:`create`.
         """
-        self._perform(self._change_at(_url_of_code(self.import_id, self.code)), api_key)
+        url = _url_of_code(self.import_id, self.code)
+        self._perform(self._change_at(url, adopts=("id", *_ADOPTED_ON_UPDATE)), api_key)
 
     def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Delete the segment whose id is not known, but its code.
@@ -258,8 +268,7 @@ class Segment(Resource):
             The import.
         creates, updates : iterable of Segment
             What to create, and what to change as :meth:`update` does: None leaves a field as it is, an
-            empty text or list empties it, and a price of 0.0 is sent only for a segment that was
-            fetched.
+            empty text or list empties it, and a price that nobody gave is not sent.
         deletes : iterable of Segment or str
             What to delete: segments or codes.
         api_key : str, optional
@@ -285,9 +294,15 @@ class Segment(Resource):
         new, changed = listed("creates", creates), listed("updates", updates)
         gone = [*_codes("deletes", deletes)]
         operations = [
-            *_operations("creates", new, lambda each: bulk.creation(each._new())),
             *_operations(
-                "updates", changed, lambda each: bulk.change(each.code, each._changes())
+                "creates",
+                new,
+                lambda each: bulk.creation(each._priced_payload(_API_PAYLOAD)),
+            ),
+            *_operations(
+                "updates",
+                changed,
+                lambda each: bulk.change(each.code, each._priced_payload(_CHANGEABLE)),
             ),
             *map(bulk.deletion, gone),
         ]
@@ -306,11 +321,11 @@ class Segment(Resource):
                 api_key=api_key, url=url, data={"operations": part}
             )
             answered = read_answer(Segment._items, response)
-            for item in answered:
+            for item, data in answered:
                 if item.code in adopting:
                     segment, names = adopting[item.code]
-                    segment._adopt(item, names)
-            return answered
+                    segment._adopt(names, data)
+            return [item for item, _ in answered]
 
         answers, failures = bulk.send_in_parts(operations, send)
         return SegmentList([each for page in answers for each in page]), failures
@@ -388,32 +403,31 @@ class Segment(Resource):
         return Call(
             "post",
             _collection_url(self.import_id),
-            self._new(),
+            to_payload(self, _API_PAYLOAD),
             adopts=_ADOPTED_ON_CREATE,
             without_answer="Unable to create_segment",
         )
 
-    def _new(self) -> dict[str, Any]:
-        return to_payload(self, _API_PAYLOAD)
-
     def _change(self) -> Call:
         if not self.id:
             raise ValueError("Segment ID must be specified for update.")
-        return self._change_at(_url_of(self.import_id, self.id))
+        url = _url_of(self.import_id, self.id)
+        return self._change_at(url, adopts=_ADOPTED_ON_UPDATE)
 
-    def _change_at(self, url: str) -> Call:
+    def _change_at(self, url: str, adopts: tuple[str, ...]) -> Call:
         return Call(
             "patch",
             url,
-            self._changes(),
-            adopts=_ADOPTED_ON_UPDATE,
+            self._priced_payload(_CHANGEABLE),
+            adopts=adopts,
             without_answer="Unable to update_segment",
         )
 
-    def _changes(self) -> dict[str, Any]:
-        data = to_payload(self, _CHANGEABLE)
-        if not self.cpm and not self._priced:
-            data.pop("cpm", None)
+    def _priced_payload(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return what is sent, without a price that nobody gave."""
+        data = to_payload(self, names)
+        if self.cpm is _NO_PRICE:
+            del data["cpm"]
         return data
 
     def _deletion(self) -> Call:
@@ -436,25 +450,38 @@ class Segment(Resource):
         return segments, token
 
     @staticmethod
-    def _items(data: dict[str, Any]) -> builtins.list[Segment]:
-        """Return the segments that a bulk answer holds."""
+    def _items(data: dict[str, Any]) -> builtins.list[tuple[Segment, Any]]:
+        """Return the segments that a bulk answer holds, and what it says of each."""
         require_kind("the answer", data, dict)
         items: Any = data.get("items")
         if items is None:
             return []
         require_kind("items", items, list)
-        return [Segment._from_answer(item) for item in items]
+        return [(Segment._from_answer(item), item) for item in items]
+
+    @classmethod
+    def from_json(cls, data: Any) -> Segment:
+        """Make a segment from JSON data, JSON text or a file.
+
+        A price of 0.0 is taken for one that nobody gave.
+
+        Raises
+        ------
+        TypeError
+            If `data` is of another kind, is not valid JSON, or lacks name or import_id.
+        """
+        segment = super().from_json(data)
+        if segment.cpm == 0:
+            segment.cpm = _NO_PRICE
+        return segment
 
     @classmethod
     def _from_answer(cls, data: Any) -> Segment:
         require_kind("the segment", data, dict)
-        segment = cls.from_json(data)
-        segment._priced = data.get("cpm") is not None
+        segment = super()._from_answer(data)
+        if data.get("cpm") is not None:
+            segment.cpm = data["cpm"]
         return segment
-
-    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
-        super()._adopt(answer, names)
-        self._priced = answer._priced
 
 
 def _collection_url(import_id: Any) -> str:

@@ -266,6 +266,13 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         return type(self)(self)
 
 
+def list_from_answer(cls: type[L], data: Any) -> L:
+    """Make a list of models from the JSON data of an answer."""
+    item_type = cast("Any", cls)._item_type
+    items = load_json_list(data, cls.__name__, item_type.__name__)
+    return cls([item_type._from_answer(item) for item in items])
+
+
 class TabularList(ResourceList[T]):
     """A list whose items can be shown as a table."""
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from decimal import Decimal
 
-# In a field's metadata: the service requires the field, so it is written even when it is empty.
+# In a field's metadata: the field is written even when it is empty. The service requires it, or the
+# constructor would fill it in.
 ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
 
 _NO_DEFAULT = object()

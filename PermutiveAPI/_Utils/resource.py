@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import partial
 from operator import attrgetter
-from typing import Any, ClassVar, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
 
 from . import http
 from .arguments import iterated, listed, require_kind
@@ -16,7 +17,7 @@ from .collector import collector_paused
 from .credentials import resolve_api_key
 from .encoding import NotJSONError
 from .errors import PermutiveInvalidResponseError
-from .json import JSONSerializable
+from .json import JSONSerializable, parsed
 
 R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")
@@ -73,15 +74,50 @@ class Resource(JSONSerializable[dict[str, Any]]):
                 if getattr(self, name) is None:
                     setattr(self, name, value)
 
+    def __repr__(self) -> str:
+        """Show the fields that say something."""
+        shown = (
+            f"{each.name}={_shown(value)}"
+            for each in fields(cast("Any", self))
+            if (value := getattr(self, each.name)) is not None and value != each.default
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def from_json(cls: type[R], data: Any) -> R:
+        """Make an object from JSON data, JSON text or a file.
+
+        A timestamp that is absent is filled in as by the constructor; one that is null stays None.
+
+        Raises
+        ------
+        TypeError
+            If `data` is of another kind, is not valid JSON, or lacks a required member.
+        """
+        content = parsed(data) if isinstance(data, (str, Path)) else data
+        made = super().from_json(content)
+        for name in cls._timestamps:
+            if content.get(name, made) is None:
+                setattr(made, name, None)
+        return made
+
     @classmethod
     def _from_answer(cls: type[R], data: Any) -> R:
-        """Make an object from the JSON data of an answer."""
+        """Make an object from the JSON data of an answer, with only the timestamps that it tells."""
+        if isinstance(data, dict):
+            data = {**dict.fromkeys(cls._timestamps), **cast("dict[str, Any]", data)}
         return cls.from_json(data)
 
-    def _adopt(self, answer: Any, names: Iterable[str]) -> None:
-        """Take attributes over from the object that an answer describes."""
+    def _adopt(self: R, names: Iterable[str], data: Any) -> R:
+        """Take attributes over from an answer, and return the object that it describes.
+
+        What the answer does not tell stays as it is; only timestamps become None.
+        """
+        answer = self._from_answer(data)
         for name in names:
-            setattr(self, name, getattr(answer, name))
+            if name in data or name in self._timestamps:
+                setattr(self, name, getattr(answer, name))
+        return answer
 
     @classmethod
     def _fetch(cls: type[R], url: str, api_key: str, without_answer: str) -> R:
@@ -104,8 +140,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
         """Take over what the answer to a call says."""
         if call.adopts:
             without_answer = call.without_answer or "Response is None"
-            answer = read_answer(self._from_answer, response, without_answer)
-            self._adopt(answer, call.adopts)
+            read_answer(partial(self._adopt, call.adopts), response, without_answer)
         elif response is None and call.without_answer:
             raise ValueError(call.without_answer)
 
@@ -153,6 +188,10 @@ class Resource(JSONSerializable[dict[str, Any]]):
         stream = http.stream(batch, options, len(batch))
         found, failures = collected(stream, attrgetter("value"))
         return dict(found), failures
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, datetime) else repr(value)
 
 
 def _with_id(id: str, read: Callable[[Any], Value], response: Any) -> tuple[str, Value]:

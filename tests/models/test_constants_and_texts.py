@@ -69,7 +69,6 @@ REFUSALS: List[Any] = [
     (lambda: _cohort().delete("k"), DELETE_COHORT),
     (lambda: _segment().update("k"), UPDATE_SEGMENT),
     (lambda: _segment().delete("k"), DELETE_SEGMENT),
-    (lambda: Cohort.batch_create([_cohort()], api_key="k"), "query must be specified"),
     (
         lambda: Cohort.batch_update([_cohort(id="1"), _cohort()], api_key="k"),
         UPDATE_COHORT,

@@ -157,7 +157,7 @@ def test_defaults(model: Any) -> None:
         if default is datetime:
             assert isinstance(value, datetime) and value.utcoffset() is not None
         elif default is not REQUIRED:
-            assert value == default and type(value) is type(default)
+            assert value == default and isinstance(value, type(default))
             assert value is not getattr(other, name) or not isinstance(value, dict)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
-from typing import Any, Dict
+from dataclasses import replace
+from typing import Any, Callable, Dict, List
 
 import pytest
 
-from PermutiveAPI import Segment
+from PermutiveAPI import Segment, SegmentList
 from PermutiveAPI.Audience.Segment import _API_PAYLOAD
+from tests.support.scripted import ScriptedServer, answer
 
 
 def test_positions_keep_their_meaning() -> None:
@@ -71,31 +74,81 @@ def test_placeholder_of_required_fields() -> None:
     assert repr(parameters["import_id"].default) == "<required>"
 
 
+FACTS: Dict[str, Any] = {"id": "s", "code": "c", "name": "n", "import_id": "i"}
+
+
+def _with_price(price: Any) -> Segment:
+    segment = Segment(**FACTS)
+    segment.cpm = price
+    return segment
+
+
+# How a segment came by its price, and what is sent of it.
+PRICES: List[Any] = [
+    pytest.param(lambda: Segment(**FACTS), {}, id="left out"),
+    pytest.param(lambda: Segment.from_json(FACTS), {}, id="absent in JSON"),
+    pytest.param(
+        lambda: Segment.from_json({**FACTS, "cpm": 0.0}), {}, id="0.0 in JSON"
+    ),
+    pytest.param(lambda: replace(Segment(**FACTS), name="n"), {}, id="replaced"),
+    pytest.param(lambda: copy.deepcopy(Segment(**FACTS)), {}, id="copied"),
+    pytest.param(
+        lambda: pickle.loads(pickle.dumps(Segment(**FACTS))), {}, id="pickled"
+    ),
+    pytest.param(lambda: Segment(**FACTS, cpm=None), {}, id="None given"),
+    pytest.param(lambda: Segment(**FACTS, cpm=0.0), {"cpm": 0.0}, id="0.0 given"),
+    pytest.param(lambda: Segment(**FACTS, cpm=0), {"cpm": 0}, id="0 given"),
+    pytest.param(lambda: _with_price(0.0), {"cpm": 0.0}, id="0.0 set"),
+    pytest.param(lambda: Segment(**FACTS, cpm=2.0), {"cpm": 2.0}, id="2.0 given"),
+    pytest.param(
+        lambda: Segment.from_json({**FACTS, "cpm": 2.0}), {"cpm": 2.0}, id="2.0 in JSON"
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "price"), PRICES)
+def test_a_price_is_sent_where_somebody_gave_it(
+    server: ScriptedServer, make: Callable[[], Segment], price: Dict[str, Any]
+) -> None:
+    """update and bulk send a price that was given or set, also 0.0, and never the default."""
+    server.default = answer(200, {**FACTS, "items": []})
+    make().update("key")
+    make().update_by_code("key")
+    Segment.bulk("i", creates=[make()], api_key="key")
+    Segment.bulk("i", updates=[make()], api_key="key")
+    single, by_code, created, updated = [seen.json for seen in server.seen]
+    assert single == by_code == {"name": "n", **price}
+    assert updated["operations"][0]["data"] == {"name": "n", **price}
+    assert created["operations"][0]["data"] == {"name": "n", "code": "c", **price}
+
+
 @pytest.mark.parametrize(
-    ("answered", "after", "sent"),
-    [
-        ({}, 0.0, False),
-        ({"cpm": None}, 0.0, False),
-        ({"cpm": 1.5}, 0.0, True),
-        ({"cpm": 0.0}, 0.0, True),
-        ({}, 2.0, True),
-        ({"cpm": 1.5}, 2.0, True),
-    ],
+    "told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr
 )
-def test_price_of_zero(answered: Any, after: float, sent: bool) -> None:
-    """A price of 0.0 is sent by update only where the service has told one."""
-    facts = {"id": "id", "code": "c", "name": "n", "import_id": "i"}
-    segment = Segment._from_answer({**facts, **answered})
-    segment.cpm = after
-    assert ("cpm" in segment._change().data) is sent  # type: ignore[operator]
+def test_a_price_that_the_service_told_is_sent(
+    server: ScriptedServer, told: Dict[str, Any]
+) -> None:
+    """Of a fetched segment update sends the price that the service told, also 0.0, and no other."""
+    server.default = answer(200, {**FACTS, **told})
+    Segment.get_by_id("i", "s", "key").update("key")
+    price = {name: value for name, value in told.items() if value is not None}
+    assert server.seen[-1].json == {"name": "n", **price}
 
 
-def test_pickling_keeps_everything() -> None:
-    """A segment survives pickling, with what it knows of its price."""
-    segment = Segment._from_answer(
-        {"id": "id", "code": "c", "name": "n", "import_id": "i", "cpm": 2.0}
+def test_the_default_price_is_a_plain_zero_to_everybody_else() -> None:
+    """The default price shows, compares and is written as 0.0, and a column of it is one of floats."""
+    segment = Segment(**FACTS)
+    assert (segment.cpm, repr(segment.cpm), str(segment.cpm)) == (0.0, "0.0", "0.0")
+    assert type(segment.to_json()["cpm"]) is float
+    assert segment == Segment(
+        **FACTS, created_at=segment.created_at, updated_at=segment.updated_at, cpm=0.0
     )
-    again = pickle.loads(pickle.dumps(segment))
-    assert again == segment
-    again.cpm = 0.0
-    assert again._change().data["cpm"] == 0.0
+    assert SegmentList([segment]).to_pd_dataframe()["cpm"].dtype == "float64"
+
+
+def test_an_update_by_code_tells_the_id(server: ScriptedServer) -> None:
+    """A segment that was known by its code alone has its id after update_by_code."""
+    server.default = answer(200, FACTS)
+    segment = Segment("c", "n", "i")
+    segment.update_by_code("key")
+    assert segment.id == "s"

@@ -8,6 +8,8 @@ from typing import Any, Callable, Dict, Tuple
 import pytest
 
 from PermutiveAPI import Cohort, Import, Segment, Source
+from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
+from tests.support.scripted import ScriptedServer, answer
 
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2021, 1, 1, tzinfo=timezone.utc)
@@ -63,7 +65,7 @@ def test_both_present_stay(make: Callable[..., Any], names: Tuple[str, str]) -> 
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_from_json(make: Callable[..., Any], names: Tuple[str, str]) -> None:
-    """The same holds for what is read, null and unreadable timestamps included."""
+    """What users' data lack is filled in the same way; null stays None, and what is unreadable stays, too."""
     data: Dict[str, Any] = make().to_json()
     for name in names:
         data.pop(name)
@@ -71,10 +73,77 @@ def test_from_json(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     assert (
         getattr(read({**data, names[0]: "2020-01-01T00:00:00Z"}), names[1]) == EARLIER
     )
-    assert (
-        getattr(read({**data, names[1]: "2020-01-01", names[0]: None}), names[0])
-        == EARLIER
-    )
+    with_null = read({**data, names[1]: "2020-01-01", names[0]: None})
+    assert [getattr(with_null, name) for name in names] == [None, EARLIER]
+    with_nulls = read(dict.fromkeys(names) | data)
+    assert [getattr(with_nulls, name) for name in names] == [None, None]
+    assert read(with_nulls.to_json()) == with_nulls
+    assert with_nulls.to_json()[names[0]] is None
     assert getattr(read({**data, names[0]: "junk"}), names[1]) == "junk"
     now = read(data)
     assert getattr(now, names[0]) is getattr(now, names[1])
+
+
+def _without_times(data: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: data[name] for name in data if not name.endswith("_at")}
+
+
+# How an object is fetched, alone and in a list, and what the answers hold it in.
+FETCHED = [
+    pytest.param(lambda: Cohort.get_by_id("1", KEY), COHORT, dict, id="cohort"),
+    pytest.param(
+        lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each], id="cohorts"
+    ),
+    pytest.param(lambda: Segment.get_by_id("i", "s", KEY), SEGMENT, dict, id="segment"),
+    pytest.param(
+        lambda: Segment.list("i", KEY)[0],
+        SEGMENT,
+        lambda each: {"elements": [each]},
+        id="segments",
+    ),
+    pytest.param(
+        lambda: Segment.bulk("i", deletes=["c"], api_key=KEY)[0][0],
+        SEGMENT,
+        lambda each: {"items": [each]},
+        id="bulk",
+    ),
+    pytest.param(lambda: Import.get_by_id("i", KEY), IMPORT, dict, id="import"),
+    pytest.param(
+        lambda: Import.list(KEY)[0],
+        IMPORT,
+        lambda each: {"items": [each]},
+        id="imports",
+    ),
+    pytest.param(
+        lambda: Cohort.batch_get_by_id(["1"], api_key=KEY)[0]["1"],
+        COHORT,
+        dict,
+        id="cohorts in a batch",
+    ),
+    pytest.param(
+        lambda: Import.batch_get_by_id(["i"], api_key=KEY)[0]["i"],
+        IMPORT,
+        dict,
+        id="imports in a batch",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fetch", "data", "held"), FETCHED)
+def test_an_answer_gives_only_the_timestamps_that_it_tells(
+    server: ScriptedServer,
+    fetch: Callable[[], Any],
+    data: Any,
+    held: Callable[..., Any],
+) -> None:
+    """What is fetched has the service's timestamps and no others, so that two fetches are equal."""
+    facts = _without_times(data)
+    told = "last_updated_at" if data is COHORT else "updated_at"
+    server.default = answer(200, held(facts))
+    one, other = fetch(), fetch()
+    assert one == other
+    assert (one.created_at, getattr(one, told)) == (None, None)
+    server.default = answer(200, held({**facts, told: "2020-01-01T00:00:00Z"}))
+    partly = fetch()
+    assert (partly.created_at, getattr(partly, told)) == (None, EARLIER)
+    assert type(partly).from_json(partly.to_json()) == partly

@@ -416,10 +416,6 @@ class ForbiddenHelper:
 
 TEXTS: List[Tuple[str, Callable[[], Any]]] = [
     ("query must be specified", lambda: Cohort("n").create(KEY)),
-    (
-        "query must be specified",
-        lambda: Cohort.batch_create([Cohort("n")], api_key=KEY),
-    ),
     ("Cohort ID must be specified for update.", lambda: Cohort("n").update(KEY)),
     ("Cohort ID must be specified for deletion.", lambda: Cohort("n").delete(KEY)),
     (

@@ -71,11 +71,16 @@ def test_items_of_a_wrong_kind() -> None:
 
 def test_a_refused_item_says_where_it_stands() -> None:
     """A batch's error keeps the text that callers match, and notes which item it is about."""
-    cohorts = [Cohort("a", query={"x": 1}), Cohort("b")]
+    cohorts = [Cohort("a", id="1", query={"x": 1}), Cohort("b")]
     with pytest.raises(ValueError) as refused:
-        Cohort.batch_create(cohorts, api_key="key")
-    assert str(refused.value) == "query must be specified"
+        Cohort.batch_update(cohorts, api_key="key")
+    assert str(refused.value) == "Cohort ID must be specified for update."
     assert refused.value.__notes__ == ["That is cohorts[1]."]
+    with pytest.raises(ValueError) as refused:
+        Cohort.batch_create(iter(cohorts), api_key="key")
+    assert str(refused.value).startswith(
+        "query must be specified: cohorts[1] ('b') has none. Lists of cohorts come without queries"
+    )
     cohorts[1].query = {"share": float("nan")}
     with pytest.raises(ValueError, match=r"^cohorts\[1\]\.query\.share: nan"):
         Cohort.batch_create(cohorts, api_key="key")

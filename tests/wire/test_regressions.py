@@ -114,7 +114,7 @@ def test_a_time_out_within_an_answer(server: ScriptedServer) -> None:
 
 
 def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
-    """A price that an answer leaves out is not reset by the next update."""
+    """A price that an answer leaves out stays as it was."""
     facts = {"id": "s", "code": "c", "name": "n", "import_id": "i"}
     server.script = [answer(200, {**facts, "cpm": 2}), answer(200, facts)]
     server.default = answer(200, facts)
@@ -123,7 +123,7 @@ def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
     segment.update(KEY)
     assert [json.loads(seen.body) for seen in server.seen[1:]] == [
         {"name": "n", "cpm": 2},
-        {"name": "n"},
+        {"name": "n", "cpm": 2},
     ]
 
 

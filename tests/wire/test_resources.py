@@ -77,6 +77,8 @@ ADOPTED: List[Any] = [
         {
             "id": "c-1",
             "code": 12345,
+            "state": "Enabled",
+            "segment_type": "real_time",
             "created_at": CREATED,
             "last_updated_at": CHANGED,
             "workspace_id": "w-1",
@@ -103,7 +105,7 @@ ADOPTED: List[Any] = [
             "description": "Who buys",
             "cpm": 2.5,
             "categories": ["c"],
-            "created_at": SEGMENT_CHANGED,
+            "created_at": None,
             "updated_at": SEGMENT_CHANGED,
         },
         id="Segment.create",
@@ -149,8 +151,30 @@ def test_an_object_adopts_the_documented_fields_and_no_others(
     assert asdict(model) == {**before, **adopted}
 
 
+@both_ways
+@pytest.mark.parametrize(
+    "make, verb",
+    [
+        (lambda: cohort(id="c", code=5, state="Disabled"), "create"),
+        (lambda: segment(id="s", cpm=2.5, categories=["mine"]), "update"),
+    ],
+    ids=["create", "update"],
+)
+def test_what_an_answer_does_not_tell_stays(
+    server: ScriptedServer, act: Callable[..., Any], make: Callable[[], Any], verb: str
+) -> None:
+    """What an answer lacks stays as it was; only timestamps become None."""
+    model = make()
+    server.default = answer(200, {"name": model.name, "import_id": "i-1"})
+    times = dict.fromkeys(name for name in vars(model) if name.endswith("updated_at"))
+    if verb == "create":
+        times["created_at"] = None
+    before = asdict(model)
+    act(model, verb)
+    assert asdict(model) == {**before, **times}
+
+
 REFUSED: List[Any] = [
-    (lambda: cohort(query=None), "create", "query must be specified"),
     (lambda: cohort(), "update", "Cohort ID must be specified for update."),
     (lambda: cohort(id=""), "update", "Cohort ID must be specified for update."),
     (lambda: cohort(), "delete", "Cohort ID must be specified for deletion."),
@@ -516,9 +540,8 @@ def test_a_page_in_the_middle_that_fails_raises(server: ScriptedServer) -> None:
 def test_a_fetched_segment_is_whole(server: ScriptedServer) -> None:
     """By id and by code, a segment has every field of the answer."""
     server.default = answer(200, SEGMENT)
-    expected = Segment(
-        **{**SEGMENT, "created_at": SEGMENT_CHANGED, "updated_at": SEGMENT_CHANGED}
-    )
+    expected = Segment(**{**SEGMENT, "updated_at": SEGMENT_CHANGED})
+    expected.created_at = None
     assert Segment.get_by_id("i-1", "s-1", KEY) == expected
     assert Segment.get_by_code("i-1", "1234", KEY) == expected
 

@@ -1,0 +1,74 @@
+"""Cohorts as objects: copies to be created, and what people see of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from PermutiveAPI import Cohort, Segment
+from PermutiveAPI.Query import event
+from tests.support.calls import COHORT, KEY
+from tests.support.scripted import ScriptedServer, answer
+
+
+def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:
+    """A copy of a fetched cohort has its definition and nothing of the service's, and leaves it alone."""
+    query = {"in_segment": 1}
+    server.script = [answer(200, {**COHORT, "query": query, "live_audience_size": 9})]
+    server.default = answer(201, {**COHORT, "id": "c-2", "code": 2})
+    original = Cohort.get_by_id("c-1", KEY)
+    before = original.to_json()
+    copy = original.copy(name="Copy")
+    assert copy.to_json() == {
+        "name": "Copy",
+        "query": query,
+        "tags": ["a", "b"],
+        "description": "Who reads",
+        "state": "Enabled",
+        "segment_type": "real_time",
+        "live_audience_size": 0,
+        "created_at": None,
+        "last_updated_at": None,
+    }
+    copy.tags.append("c")  # type: ignore[union-attr]
+    copy.query["in_segment"] = 2
+    copy.create(KEY)
+    sent = server.seen[-1]
+    assert (sent.method, sent.json["name"], sent.json["tags"]) == (
+        "POST",
+        "Copy",
+        ["a", "b", "c"],
+    )
+    assert "id" not in sent.json
+    assert (copy.id, copy.code, original.to_json()) == ("c-2", 2, before)
+
+
+def test_a_copy_takes_changes_of_any_field() -> None:
+    """A change of what the service gives is taken, too; one of no field is a TypeError."""
+    time = datetime(2020, 1, 1, tzinfo=timezone.utc)
+    copy = Cohort("n", id="1").copy(id="2", created_at=time)
+    assert (copy.id, copy.created_at, copy.last_updated_at) == ("2", time, None)
+    with pytest.raises(TypeError, match="nmae"):
+        Cohort("n").copy(nmae="m")
+
+
+def test_a_copy_keeps_a_typed_query() -> None:
+    """A typed query is the same in the copy."""
+    query = event("Pageview")
+    assert Cohort("n", query=query).copy().query == query
+
+
+def test_repr_shows_what_says_something() -> None:
+    """repr() leaves out what is not set, and shows timestamps as people write them."""
+    cohort = Cohort("n", id="1", tags=["a"])
+    cohort.created_at = None
+    cohort.last_updated_at = datetime(2020, 1, 1, 8, tzinfo=timezone.utc)
+    assert repr(cohort) == (
+        "Cohort(name='n', id='1', tags=['a'], last_updated_at=2020-01-01 08:00:00+00:00)"
+    )
+    cohort = Cohort("n", query=event("Pageview")).copy()
+    assert repr(cohort) == f"Cohort(name='n', query={event('Pageview')!r})"
+    segment = Segment("c", "n", "i")
+    segment.created_at = segment.updated_at = None
+    assert repr(segment) == "Segment(code='c', name='n', import_id='i')"
