@@ -6,25 +6,26 @@ Source of the facts: Permutive's Cohorts API v2.
 from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
-import json
 import logging
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from copy import deepcopy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
 from typing import Any
 
 from ._Utils import http
+from ._Utils.answers import read_answer
 from ._Utils.arguments import listed, require_filled
 from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
+from ._Utils.changes import changes
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
 from ._Utils.paths import resource_url
-from ._Utils.resource import Call, Resource, read_answer
+from ._Utils.resource import Call, Resource
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -42,17 +43,8 @@ _ADOPTED_ON_CREATE = (
 )
 _ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
 
-# What the service gives a cohort, and a copy does not share with it.
-_GIVEN_BY_SERVICE = (
-    "id",
-    "code",
-    "live_audience_size",
-    "created_at",
-    "last_updated_at",
-    "workspace_id",
-    "request_id",
-    "error",
-)
+# What makes a cohort what it is; the rest is the service's.
+_DEFINITION = ("name", "query", "tags", "description", "state", "segment_type")
 
 _STATES = ("Enabled", "Disabled")
 
@@ -192,20 +184,20 @@ class Cohort(Resource):
         """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
         self._perform(self._switch("Disabled"), api_key)
 
-    def copy(self, **changes: Any) -> Cohort:
+    def copy(self, **different: Any) -> Cohort:
         """Return a new cohort with the same definition, which can be created beside this one.
 
         It has no id, code, timestamps or workspace, and shares no query or tags with this one.
 
         Parameters
         ----------
-        **changes
+        **different
             Fields that are different in the copy.
 
         Raises
         ------
         TypeError
-            If a change names no field.
+            If one of them is no field of a cohort.
 
         Examples
         --------
@@ -213,15 +205,10 @@ class Cohort(Resource):
         >>> cohort.copy(name="Readers, second version", tags=["b"])
         Cohort(name='Readers, second version', query={'in_segment': 1}, tags=['b'])
         """
-        fresh = {
-            each.name: each.default
-            for each in fields(self)
-            if each.name in _GIVEN_BY_SERVICE
-        }
-        made = replace(self, **{**fresh, **changes})
-        made.query, made.tags = deepcopy(made.query), deepcopy(made.tags)
+        same = {name: deepcopy(getattr(self, name)) for name in _DEFINITION}
+        made = type(self)(**{**same, **different})
         for name in self._timestamps:  # The constructor has filled them in.
-            setattr(made, name, changes.get(name))
+            setattr(made, name, different.get(name))
         return made
 
     @staticmethod
@@ -507,12 +494,7 @@ class Cohort(Resource):
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
         known = self._known_of_service()
-        given = to_payload(self, _SENT_ON_UPDATE)
-        data = {
-            name: value
-            for name, value in given.items()
-            if not _same_json(value, known.get(name))
-        }
+        data = changes(to_payload(self, _SENT_ON_UPDATE), known)
         if self.description is None and known.get("description") is not None:
             data["description"] = None
         if data.get("state", "Enabled") not in _STATES:
@@ -582,11 +564,6 @@ class Cohort(Resource):
         self._known = to_payload(self, _SENT_ON_UPDATE)
 
 
-def _same_json(one: Any, other: Any) -> bool:
-    """Compare JSON data; 1 and true, equal in Python, differ."""
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-
-
 def _url_of(id: Any) -> str:
     return resource_url(_API_ENDPOINT, "{id}", id=id)
 
@@ -610,3 +587,9 @@ class CohortList(TabularList[Cohort]):
     tag_dictionary: GroupedIndex[CohortList] = GroupedIndex("tags")
     segment_type_dictionary: GroupedIndex[CohortList] = GroupedIndex("segment_type")
     workspace_dictionary: GroupedIndex[CohortList] = GroupedIndex("workspace_id")
+    _id_dictionary_cache: dict[str, Cohort]
+    _code_dictionary_cache: dict[str, Cohort]
+    _name_dictionary_cache: dict[str, Cohort]
+    _tag_dictionary_cache: dict[str, CohortList]
+    _segment_type_dictionary_cache: dict[str, CohortList]
+    _workspace_dictionary_cache: dict[str, CohortList]

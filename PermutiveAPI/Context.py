@@ -13,6 +13,7 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
+from ._Utils.answers import read_object
 from ._Utils.arguments import require_filled
 from ._Utils.batch import (
     BatchOptions,
@@ -23,7 +24,7 @@ from ._Utils.batch import (
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.resource import Resource, built_from, read_object
+from ._Utils.resource import Resource, built_from
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
 _API_PAYLOAD = ["url", "page_properties"]

@@ -13,6 +13,7 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
+from ._Utils.answers import read_object
 from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch import (
     BatchOptions,
@@ -27,7 +28,7 @@ from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
-from ._Utils.resource import Resource, built_from, read_object
+from ._Utils.resource import Resource, built_from
 from .Identify.Alias import Alias, require_one_user
 
 _API_VERSION = "v1"

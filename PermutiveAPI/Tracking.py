@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
+from ._Utils.answers import read_object
 from ._Utils.arguments import length_of, require_kind
 from ._Utils.batch import (
     BatchOptions,
@@ -26,7 +27,7 @@ from ._Utils.batch import (
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.resource import Resource, built_from, read_object
+from ._Utils.resource import Resource, built_from
 from .Identify.Alias import Alias, require_one_user
 
 _API_ENDPOINT = "https://api.permutive.app/v2.0/events"

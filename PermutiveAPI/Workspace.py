@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from ._Utils.collection import ResourceList, UniqueIndex
 from ._Utils.credentials import (
@@ -18,6 +18,8 @@ from ._Utils.redaction import REDACTED
 from .Audience.Import import Import, ImportList
 from .Audience.Segment import Segment, SegmentList
 from .Cohort import Cohort, CohortList
+
+Listed = TypeVar("Listed", Cohort, Import)
 
 
 @dataclass
@@ -129,6 +131,8 @@ class WorkspaceList(ResourceList[Workspace]):
 
     id_dictionary: UniqueIndex[Workspace] = UniqueIndex("workspace_id")
     name_dictionary: UniqueIndex[Workspace] = UniqueIndex("name")
+    _id_dictionary_cache: dict[str, Workspace]
+    _name_dictionary_cache: dict[str, Workspace]
 
     @property
     def master_workspace(self) -> Workspace:
@@ -143,6 +147,64 @@ class WorkspaceList(ResourceList[Workspace]):
             if workspace.is_top_level:
                 return workspace
         raise ValueError("No top-level workspace found")
+
+    def cohorts(
+        self, include_details: bool = False, force_refresh: bool = False
+    ) -> list[tuple[Workspace, Cohort]]:
+        """List every cohort once, with the workspace that it belongs to.
+
+        Each workspace lists its own cohorts, those of its child workspaces and those that it inherits,
+        so that a loop over workspaces meets many of them several times.
+
+        Parameters
+        ----------
+        include_details, force_refresh : bool
+            As for :meth:`Workspace.cohorts`.
+
+        Returns
+        -------
+        list of (Workspace, Cohort)
+            In the order of the workspaces. A cohort of a workspace that is not in this list comes with
+            the first workspace that lists it.
+
+        Raises
+        ------
+        PermutiveAPIError
+            If a workspace's cohorts cannot be listed.
+        """
+
+        def listed(workspace: Workspace) -> CohortList:
+            return workspace.cohorts(include_details, force_refresh)
+
+        return self._each_once(listed, lambda cohort: cohort.workspace_id)
+
+    def imports(
+        self, include_details: bool = False, force_refresh: bool = False
+    ) -> list[tuple[Workspace, Import]]:
+        """List every import once, with the workspace that it belongs to; see :meth:`cohorts`."""
+
+        def listed(workspace: Workspace) -> ImportList:
+            return workspace.imports(include_details, force_refresh)
+
+        return self._each_once(
+            listed, lambda found: (found.inheritance or {}).get("workspace_id")
+        )
+
+    def _each_once(
+        self,
+        list_of: Callable[[Workspace], Iterable[Listed]],
+        owner_id: Callable[[Listed], str | None],
+    ) -> list[tuple[Workspace, Listed]]:
+        found: dict[str | None, tuple[Workspace, Listed]] = {}
+        for workspace in self:
+            for each in list_of(workspace):
+                owner = self.id_dictionary.get(
+                    owner_id(each) or workspace.workspace_id, workspace
+                )
+                # What the owner's own key has listed is the better source.
+                if each.id not in found or owner is workspace:
+                    found[each.id] = (owner, each)
+        return [*found.values()]
 
     @classmethod
     def from_env(cls) -> WorkspaceList:

@@ -4,7 +4,7 @@ Everything here may be used from many threads, and in child processes after a fo
 """
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ._Utils.batch import BatchRequest, BatchResult, Progress
 from ._Utils.errors import (
@@ -76,11 +76,20 @@ __all__ = [
 
 __version__: str
 
+_SUBMODULES = ("Query", "sandbox")
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
-def __getattr__(name: str) -> Any:
-    """Look the version up when it is first asked for."""
-    if name == "__version__":
-        return package_version()
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    """List what users import."""
+    return sorted((*__all__, *_SUBMODULES))
+
+
+if not TYPE_CHECKING:  # To a type checker every other name is a mistake.
+
+    def __getattr__(name):
+        """Look the version up when it is first asked for."""
+        if name == "__version__":
+            return package_version()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any, cast
 
 from .._Utils import http
+from .._Utils.answers import read_answer
 from .._Utils.batch import (
     BatchOptions,
     Failures,
@@ -24,7 +25,7 @@ from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.paths import resource_url
-from .._Utils.resource import Resource, read_answer
+from .._Utils.resource import Resource
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Segment import Segment, SegmentList
 from .Source import Source
@@ -178,3 +179,7 @@ class ImportList(TabularList[Import]):
     name_dictionary: UniqueIndex[Import] = UniqueIndex("name")
     code_dictionary: UniqueIndex[Import] = UniqueIndex("code")
     identifier_dictionary: GroupedIndex[ImportList] = GroupedIndex("identifiers")
+    _id_dictionary_cache: dict[str, Import]
+    _name_dictionary_cache: dict[str, Import]
+    _code_dictionary_cache: dict[str, Import]
+    _identifier_dictionary_cache: dict[str, ImportList]

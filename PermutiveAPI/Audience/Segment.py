@@ -14,6 +14,7 @@ from os import PathLike
 from typing import Any
 
 from .._Utils import bulk
+from .._Utils.answers import read_answer
 from .._Utils.arguments import listed, require_kind
 from .._Utils.batch import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
@@ -22,7 +23,7 @@ from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.paths import resource_url
-from .._Utils.resource import Call, Resource, built_from, read_answer
+from .._Utils.resource import Call, Resource, built_from
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
 
 # The service ignores `query`; it is sent for code that was written as if it did not.
@@ -540,3 +541,6 @@ class SegmentList(TabularList[Segment]):
     id_dictionary: UniqueIndex[Segment] = UniqueIndex("id")
     name_dictionary: UniqueIndex[Segment] = UniqueIndex("name")
     code_dictionary: UniqueIndex[Segment] = UniqueIndex("code")
+    _id_dictionary_cache: dict[str, Segment]
+    _name_dictionary_cache: dict[str, Segment]
+    _code_dictionary_cache: dict[str, Segment]

@@ -85,7 +85,7 @@ class UniqueIndex(Index[T]):
 
 
 class GroupedIndex(Index[T]):
-    """Several objects a key, in a list of the same type and order."""
+    """Several objects a key, in a list of the same type and order; an empty list for a missing key."""
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
         """Return the dictionary of a list."""
@@ -93,7 +93,21 @@ class GroupedIndex(Index[T]):
         for item in items:
             for key in self._keys_of(item):
                 groups.setdefault(key, []).append(item)
-        return {key: type(items)(group) for key, group in groups.items()}
+        list_type = type(items)
+        return _Groups(
+            list_type, {key: list_type(group) for key, group in groups.items()}
+        )
+
+
+class _Groups(dict[Any, Any]):
+    """Lists by key. A missing key gives an empty list of the same type, and inserts nothing."""
+
+    def __init__(self, list_type: type, groups: dict[Any, Any]) -> None:
+        super().__init__(groups)
+        self._list_type = list_type
+
+    def __missing__(self, key: Any) -> Any:
+        return self._list_type()
 
 
 class ResourceList(list[T], JSONSerializable[list[Any]]):
@@ -122,19 +136,25 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def __init__(self, items_list: Iterable[T] | None = None) -> None:
         super().__init__(() if items_list is None else items_list)
 
-    def __getattr__(self, name: str) -> Any:
-        """Build the dictionary of a cache attribute that is not there yet."""
-        for index in self._indexes:
-            if index.cache_name == name:
-                return index.__get__(self, type(self))
-        raise AttributeError(
-            f"{type(self).__name__!r} object has no attribute {name!r}"
-        )
+    if not TYPE_CHECKING:  # Each list declares its caches; nothing else is found here.
+
+        def __getattr__(self, name):
+            """Build the dictionary of a cache attribute that is not there yet."""
+            for index in self._indexes:
+                if index.cache_name == name:
+                    return index.__get__(self, type(self))
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}"
+            )
 
     def refresh(self) -> None:
         """Have every dictionary built anew at its next access, after items were edited."""
         for index in self._indexes:
             vars(self).pop(index.cache_name, None)
+
+    def _refresh_cache(self) -> None:
+        """Do what :meth:`refresh` does; the name of release 5.4.4."""
+        self.refresh()
 
     # --- JSON ------------------------------------------------------------------------------------
 

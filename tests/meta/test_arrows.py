@@ -46,6 +46,7 @@ BELOW = {
     "file": "",
     "settings": "",
     "cancellation": "",
+    "changes": "",
     "collector": "",
     "pacing": "",
     "prepared": "",
@@ -64,7 +65,8 @@ BELOW = {
     "transport": "cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
     "http": "arguments batch cancellation credentials engine errors failure json pacing redaction retry settings transport",
-    "resource": "arguments http batch collector credentials encoding errors json",
+    "answers": "collector errors",
+    "resource": "answers arguments http batch credentials encoding json",
     "collection": "collector json encoding decoding",
 }
 

@@ -19,6 +19,7 @@ from PermutiveAPI import (
     ImportList,
     Segment,
     SegmentList,
+    Source,
     Workspace,
     WorkspaceList,
 )
@@ -271,3 +272,76 @@ def test_copies(again: Any) -> None:
     """A deep copy and a pickle equal the workspace, key included."""
     assert again(MAIN) == MAIN
     assert again(WorkspaceList([MAIN])) == [MAIN]
+
+
+# A parent that lists its child's cohorts, and a child that inherits one of the parent's and one of a
+# workspace whose key nobody here has.
+PARENT_COHORTS = [("p", "org"), ("c", "child")]
+CHILD_COHORTS = [("c", "child"), ("p", "org"), ("x", "elsewhere"), ("n", None)]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_cohort_once(monkeypatch: pytest.MonkeyPatch, reverse: bool) -> None:
+    """A list of workspaces gives every cohort once, with the workspace that it belongs to."""
+
+    def listed(api_key: str, **arguments: Any) -> CohortList:
+        ids = {"main": PARENT_COHORTS, "child": CHILD_COHORTS}[api_key]
+        return CohortList(
+            [
+                Cohort(f"{id} by {api_key}", id=id, workspace_id=owner)
+                for id, owner in ids
+            ]
+        )
+
+    monkeypatch.setattr(Cohort, "list", listed)
+    main = Workspace("Main", "org", "org", "main")
+    child = Workspace("Child", "org", "child", "child")
+    workspaces = WorkspaceList([child, main] if reverse else [main, child])
+    found = workspaces.cohorts()
+    assert sorted((owner.name, each.name) for owner, each in found) == [
+        ("Child", "c by child"),
+        ("Child", "n by child"),
+        ("Child", "x by child"),
+        ("Main", "p by main"),
+    ]
+    assert [each.id for _, each in found] == (
+        ["c", "p", "x", "n"] if reverse else ["p", "c", "x", "n"]
+    )
+
+
+def test_every_import_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import that a child workspace inherits comes once, with the workspace that it belongs to."""
+
+    def listed(api_key: str, **arguments: Any) -> ImportList:
+        inheritance = {"workspace_id": "org", "relation": "ancestor"}
+        own = _import("own", None if api_key == "main" else inheritance)
+        return ImportList([own] if api_key == "main" else [own, _import("other", None)])
+
+    monkeypatch.setattr(Import, "list", listed)
+    main = Workspace("Main", "org", "org", "main")
+    child = Workspace("Child", "org", "child", "child")
+    found = WorkspaceList([child, main]).imports()
+    assert [(owner.name, each.id) for owner, each in found] == [
+        ("Main", "own"),
+        ("Child", "other"),
+    ]
+    assert found[0][1].inheritance is None
+
+
+def _import(id: str, inheritance: Any) -> Import:
+    source = Source("s", {}, "t")
+    return Import(id, id, id, "3rd", [], source, inheritance=inheritance)
+
+
+def test_every_cohort_is_asked_for_as_by_the_workspaces(calls: List[Any]) -> None:
+    """Details and a forced refresh are passed on to the workspaces, whose answers are remembered."""
+    workspaces = WorkspaceList([Workspace("Main", "org", "org", SECRET)])
+    workspaces.cohorts()
+    workspaces.cohorts()
+    workspaces.cohorts(include_details=True)
+    workspaces.cohorts(force_refresh=True)
+    assert [arguments["include_details"] for _, _, arguments in calls] == [
+        False,
+        True,
+        False,
+    ]

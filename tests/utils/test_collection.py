@@ -270,15 +270,31 @@ def test_several_objects_a_key(
 
 
 def test_missing_keys() -> None:
-    """Looking up a missing key raises KeyError and inserts nothing."""
+    """A missing key is a KeyError, where several have a key an empty list; neither inserts anything."""
     cohorts = CohortList(TAGGED)
     for name in DICTIONARIES[CohortList]:
         dictionary = getattr(cohorts, name)
         before = dict(dictionary)
-        with pytest.raises(KeyError):
-            dictionary["missing"]
+        if name in ("id_dictionary", "code_dictionary", "name_dictionary"):
+            with pytest.raises(KeyError):
+                dictionary["missing"]
+        else:
+            found = dictionary["missing"]
+            assert found == [] and type(found) is CohortList
+            found.append(cohort("9"))
+            assert dictionary["missing"] == []
         assert dictionary == before
-        assert type(dictionary) is dict
+        assert dictionary.get("missing") is None and "missing" not in dictionary
+        assert getattr(pickle.loads(pickle.dumps(cohorts)), name) == before
+
+
+def test_refresh_cache_is_refresh() -> None:
+    """_refresh_cache(), as 5.4.4 calls it, re-reads edited items."""
+    cohorts = CohortList([cohort("1")])
+    assert list(cohorts.id_dictionary) == ["1"]
+    cohorts[0].id = "2"
+    cohorts._refresh_cache()
+    assert list(cohorts.id_dictionary) == ["2"]
 
 
 def test_last_of_several_with_one_key_stands() -> None:
