@@ -117,9 +117,14 @@ class ContextSegment(Resource):
         built = built_from("pages", pages, ContextSegment, ContextSegment._body)
         batch = [
             ReadingRequest(
-                "POST", _API_ENDPOINT, json=payload, timeout=timeout, read=read_object
+                "POST",
+                _API_ENDPOINT,
+                json=payload,
+                timeout=timeout,
+                item=page,
+                read=read_object,
             )
-            for _, payload in built
+            for page, payload in built
         ]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 

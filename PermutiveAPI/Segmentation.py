@@ -5,9 +5,10 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from operator import attrgetter
 from os import PathLike
 from typing import Any
@@ -28,7 +29,7 @@ from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
-from ._Utils.resource import Resource, built_from
+from ._Utils.resource import Resource, built_from, streamed_from
 from .Identify.Alias import Alias, require_one_user
 
 _API_VERSION = "v1"
@@ -220,7 +221,10 @@ class Segmentation(Resource):
             executor,
             journal,
         )
-        batch = [*cls._requests(requests, timeout)]
+        build = partial(Segmentation._request, timeout=timeout)
+        batch = [
+            each for _, each in built_from("requests", requests, Segmentation, build)
+        ]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
     @classmethod
@@ -253,7 +257,8 @@ class Segmentation(Resource):
             executor,
             journal,
         )
-        batch = cls._requests(requests, timeout)
+        build = partial(Segmentation._request, timeout=timeout)
+        batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
         return http.stream(batch, options, length_of(requests))
 
     def _body(self) -> dict[str, Any]:
@@ -284,19 +289,13 @@ class Segmentation(Resource):
             "synchronous-validation": "true" if synchronous_validation else "false",
         }
 
-    @staticmethod
-    def _requests(
-        segmentations: Iterable[Segmentation], timeout: float | None
-    ) -> Iterator[BatchRequest]:
-        built = built_from("requests", segmentations, Segmentation, Segmentation._body)
-        return (
-            ReadingRequest(
-                "POST",
-                _API_ENDPOINT,
-                params=each._params(),
-                json=payload,
-                timeout=timeout,
-                read=read_object,
-            )
-            for each, payload in built
+    def _request(self, timeout: float | None) -> BatchRequest:
+        return ReadingRequest(
+            "POST",
+            _API_ENDPOINT,
+            params=self._params(),
+            json=self._body(),
+            timeout=timeout,
+            item=self,
+            read=read_object,
         )

@@ -6,9 +6,10 @@ Source of the facts: Permutive's Events API v2.0.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter
 from os import PathLike
 from typing import Any
@@ -27,7 +28,7 @@ from ._Utils.batch import (
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.resource import Resource, built_from
+from ._Utils.resource import Resource, built_from, streamed_from
 from .Identify.Alias import Alias, require_one_user
 
 _API_ENDPOINT = "https://api.permutive.app/v2.0/events"
@@ -152,7 +153,10 @@ class TrackedEvent(Resource):
             executor,
             journal,
         )
-        batch = [*cls._requests(events, _params(enrich, sdkp), timeout)]
+        build = partial(
+            TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout
+        )
+        batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
     @classmethod
@@ -187,7 +191,10 @@ class TrackedEvent(Resource):
             executor,
             journal,
         )
-        batch = cls._requests(events, _params(enrich, sdkp), timeout)
+        build = partial(
+            TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout
+        )
+        batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
         return http.stream(batch, options, length_of(events))
 
     def _body(self) -> dict[str, Any]:
@@ -200,21 +207,15 @@ class TrackedEvent(Resource):
         require_one_user(user_id=self.user_id, aliases=self.aliases)
         return to_payload(self, _API_PAYLOAD)
 
-    @staticmethod
-    def _requests(
-        events: Iterable[TrackedEvent], params: dict[str, str], timeout: float | None
-    ) -> Iterator[BatchRequest]:
-        built = built_from("events", events, TrackedEvent, TrackedEvent._body)
-        return (
-            ReadingRequest(
-                "POST",
-                _API_ENDPOINT,
-                params=params,
-                json=payload,
-                timeout=timeout,
-                read=read_object,
-            )
-            for _, payload in built
+    def _request(self, params: dict[str, str], timeout: float | None) -> BatchRequest:
+        return ReadingRequest(
+            "POST",
+            _API_ENDPOINT,
+            params=params,
+            json=self._body(),
+            timeout=timeout,
+            item=self,
+            read=read_object,
         )
 
 

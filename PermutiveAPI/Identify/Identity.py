@@ -31,7 +31,7 @@ from .._Utils.batch import (
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
 from .._Utils.paths import resource_url
-from .._Utils.resource import Resource, built_from
+from .._Utils.resource import Resource, built_from, streamed_from
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Alias import Alias, KnownAlias
 
@@ -156,7 +156,7 @@ class Identity(Resource):
             executor,
             journal,
         )
-        return http.run_batch([*_requests(identities, _sent)], options)
+        return http.run_batch(_requests(identities, _sent), options)
 
     @classmethod
     def stream_identify(
@@ -187,7 +187,7 @@ class Identity(Resource):
             executor,
             journal,
         )
-        batch = _requests(identities, _sent)
+        batch = _stream(identities, _sent)
         return http.stream(batch, options, length_of(identities))
 
     @classmethod
@@ -220,7 +220,7 @@ class Identity(Resource):
             executor,
             journal,
         )
-        batch = [*_requests(identities, _resolved)]
+        batch = _requests(identities, _resolved)
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
     @classmethod
@@ -249,22 +249,34 @@ class Identity(Resource):
             executor,
             journal,
         )
-        batch = _requests(identities, _resolved)
+        batch = _stream(identities, _resolved)
         return http.stream(batch, options, length_of(identities))
+
+
+def _request(
+    read: Callable[[Identity, Response], Any], identity: Identity
+) -> BatchRequest:
+    return ReadingRequest(
+        "POST",
+        _API_ENDPOINT,
+        json=http.to_payload(identity, _API_PAYLOAD),
+        item=identity,
+        read=partial(read, identity),
+    )
 
 
 def _requests(
     identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
+) -> list[BatchRequest]:
+    built = built_from("identities", identities, Identity, partial(_request, read))
+    return [each for _, each in built]
+
+
+def _stream(
+    identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
 ) -> Iterator[BatchRequest]:
-    built = built_from("identities", identities, Identity, _payload)
-    return (
-        ReadingRequest("POST", _API_ENDPOINT, json=payload, read=partial(read, each))
-        for each, payload in built
-    )
-
-
-def _payload(identity: Identity) -> dict[str, Any]:
-    return http.to_payload(identity, _API_PAYLOAD)
+    build = partial(_request, read)
+    return streamed_from("identities", identities, Identity, build, _API_ENDPOINT)
 
 
 def _sent(identity: Identity, response: Response) -> Identity:

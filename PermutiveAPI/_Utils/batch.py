@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
+from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import requests
 
 from . import settings
-from .redaction import redact_message
+from .redaction import path_for_logs, redact_message
 from .retry import RetryConfig
 
 Value = TypeVar("Value")
@@ -47,6 +48,11 @@ class BatchRequest:
     error_callback : callable, optional
         Called with the exception of a failure, in the caller's thread.
 
+    Attributes
+    ----------
+    item : object or None
+        What a helper made the request for: the model, or the id of what is to be fetched.
+
     Raises
     ------
     ValueError
@@ -66,24 +72,45 @@ class BatchRequest:
     retry: RetryConfig | None = None
     callback: Callable[[requests.Response], Any] | None = None
     error_callback: Callable[[Exception], Any] | None = None
+    item: Any = field(default=None, init=False, compare=False)
 
     def __repr__(self) -> str:
-        """Show every field that says something, without secrets."""
+        """Show every field that says something, without secrets; an item says what its body would."""
+        hidden = {"json"} if self.item is not None else set[str]()
         values = (
-            (each.name, getattr(self, each.name)) for each in fields(BatchRequest)
+            (each.name, getattr(self, each.name))
+            for each in fields(BatchRequest)
+            if each.name not in hidden
         )
         shown = (f"{name}={value!r}" for name, value in values if value is not None)
         return redact_message(f"BatchRequest({', '.join(shown)})")
 
 
 class ReadingRequest(BatchRequest):
-    """A request whose answer must also be read: where that fails, the request has failed."""
+    """A helper's request, whose answer must also be read: where that fails, the request has failed.
+
+    Attributes
+    ----------
+    item : object
+        What it was made for.
+    read : callable
+        Returns the value of an answer.
+    refusal : Exception or None
+        Why it cannot be sent. Then it fails with it, and the rest of its stream goes on.
+    """
 
     def __init__(
-        self, *arguments: Any, read: Callable[[requests.Response], Any], **options: Any
+        self,
+        *arguments: Any,
+        item: Any,
+        read: Callable[[requests.Response], Any],
+        refusal: Exception | None = None,
+        **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
+        self.item = item
         self.read = read
+        self.refusal = refusal
 
 
 @dataclass(frozen=True)
@@ -110,6 +137,27 @@ class BatchResult(Generic[Value]):
     response: requests.Response | None
     value: Value | None
     error: Exception | None
+
+    @property
+    def item(self) -> Any:
+        """What the helper made the request for: the model, or the id; None of a plain request."""
+        return self.batch_request.item
+
+
+# The position of the request that is being sent, in the context of a batch's worker.
+batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
+
+
+def request_for_logs(method: str, url: str, position: int | None) -> str:
+    """Return how log records name a request: no key, no parameters, no user id.
+
+    Examples
+    --------
+    >>> request_for_logs("PATCH", "https://api.permutive.app/cohorts-api/v2/cohorts/1?k=a", 7)
+    'PATCH /cohorts-api/v2/cohorts/1 (item 7 of the batch)'
+    """
+    item = "" if position is None else f" (item {position} of the batch)"
+    return f"{str(method).upper()} {path_for_logs(url)}{item}"
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""Connections of urllib3 and an adapter of requests, made for many calls to the same origin.
+"""Connections and pools of urllib3, which the batch that they work for can shut down.
 
-A connection can be shut down by the batch that it works for. The adapter answers what requests asks
-of it from what it found out before: which pool serves an origin, and what a URL's path is. It takes
-requests' own way, ``HTTPAdapter.send``, so that whoever replaces that still intercepts every call.
+What records calls (vcrpy, for instance) replaces urllib3's connection classes: then those are used, and
+not the ones here. What only watches (tracers, error trackers) sees no key in a URL: the key is put into
+the request's first line when it is written to the connection.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, cast
 
-import requests
 import urllib3.connection
 import urllib3.connectionpool
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -28,7 +28,7 @@ from urllib3.exceptions import (
 from urllib3.util.connection import allowed_gai_family
 
 from . import cancellation
-from .response import CompactResponse, WholeAnswer
+from .response import WholeAnswer
 
 # --- Connections that a stopped batch can shut down ----------------------------------------------
 # The classes are named like urllib3's own, since its messages show the names.
@@ -104,7 +104,7 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
             super().request(*args, **kwargs)
         finally:
             self._held_back = None
-        self.send(b"".join(held_back))
+        self.send(_with_key(b"".join(held_back)))
 
     def send(self, data: Any) -> None:
         """Send data, or hold it back until the request is complete."""
@@ -131,10 +131,80 @@ class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
         return sock
 
 
+# --- The key in the first line -------------------------------------------------------------------
+
+# It stands in the query, behind its name.
+_KEY = re.compile(r"(?<=[?&]k=)[^&#]+")
+_HIDDEN_KEY = "REDACTED"
+_HIDDEN_KEYS = re.compile(rb"(?<=[?&]k=)REDACTED")
+_keys: ContextVar[list[str]] = ContextVar("keys")
+
+
+def without_key(target: str) -> str:
+    """Return what stands in a request's first line without the key, which the connection puts back."""
+    if _classes.get() is not _OWN_CLASSES:
+        return target  # A recorder matches calls by it.
+    _keys.set(_KEY.findall(target))
+    return _KEY.sub(_HIDDEN_KEY, target)
+
+
+def _with_key(message: bytes) -> bytes:
+    """Put back what :func:`without_key` has taken out of the message's first line."""
+    keys = _keys.get([])
+    if not keys:
+        return message
+    _keys.set([])
+    waiting = iter(keys)
+    return _HIDDEN_KEYS.sub(
+        lambda _: next(waiting).encode("ascii"), message, count=len(keys)
+    )
+
+
+# --- The classes of a call -----------------------------------------------------------------------
+
+_OWN_CLASSES: Mapping[str, Any] = {"http": HTTPConnection, "https": HTTPSConnection}
+_URLLIB3_CLASSES: Mapping[str, Any] = {
+    "http": urllib3.connection.HTTPConnection,
+    "https": urllib3.connection.HTTPSConnection,
+}
+_URLLIB3_POOLS: Mapping[str, Any] = {
+    "http": urllib3.connectionpool.HTTPConnectionPool,
+    "https": urllib3.connectionpool.HTTPSConnectionPool,
+}
+# By scheme, the classes of the call that is being made, and those of the batch that it belongs to.
+_classes: ContextVar[Mapping[str, Any]] = ContextVar("classes", default=_OWN_CLASSES)
+_batch_classes: ContextVar[Mapping[str, Any]] = ContextVar("batch_classes")
+
+
+def classes_now() -> Mapping[str, Any]:
+    """Return the classes of connections by scheme: the ones here, or what has replaced urllib3's."""
+    found = {scheme: pool.ConnectionCls for scheme, pool in _URLLIB3_POOLS.items()}
+    if found == _URLLIB3_CLASSES:
+        return _OWN_CLASSES
+    return {
+        scheme: _OWN_CLASSES[scheme] if each is _URLLIB3_CLASSES[scheme] else each
+        for scheme, each in found.items()
+    }
+
+
+def keep_classes() -> None:
+    """Use today's classes for every call in this context, which is a batch's.
+
+    A recorder takes its classes away for a moment whenever it connects; a worker that looked just then
+    would go past it.
+    """
+    _batch_classes.set(classes_now())
+
+
+def choose_classes() -> None:
+    """Choose the classes for the call that begins."""
+    _classes.set(_batch_classes.get(None) or classes_now())
+
+
 class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     """Connections to one origin; one that comes back is no longer the batch's."""
 
-    ConnectionCls: Any = HTTPConnection
+    ConnectionCls: Any = property(lambda self: _classes.get()[self.scheme])
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, and read its answer to the end."""
@@ -151,6 +221,14 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
         pairs = tuple(answer.headers.items())
         return WholeAnswer(answer.status, answer.reason, pairs, answer.data)
 
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        """Return a connection of the call's class; one of another class was a recorder's, or is ours."""
+        conn = super()._get_conn(timeout)
+        if type(conn) is self.ConnectionCls:
+            return conn
+        conn.close()
+        return self._new_conn()
+
     def _put_conn(self, conn: Any) -> None:
         cancellation.untrack()
         super()._put_conn(conn)
@@ -161,77 +239,8 @@ class HTTPSConnectionPool(
 ):
     """The same over TLS."""
 
-    ConnectionCls: Any = HTTPSConnection
 
-
-_POOL_CLASSES: dict[str, Any] = {
+POOL_CLASSES: dict[str, Any] = {
     "http": HTTPConnectionPool,
     "https": HTTPSConnectionPool,
 }
-
-
-# --- The adapter ---------------------------------------------------------------------------------
-
-_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
-
-
-class Adapter(HTTPAdapter):
-    """requests' own adapter, which looks a pool up once an origin and answers compactly."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._pools: dict[Any, Any] = {}
-        super().__init__(*args, **kwargs)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of the classes above."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOL_CLASSES
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Make a proxy's pools of the classes above."""
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = _POOL_CLASSES
-        return manager
-
-    def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: Any,
-        proxies: Any = None,
-        cert: Any = None,
-    ) -> Any:
-        """Return the pool that serves a request's origin."""
-        # The same proxies are the same object: transport keeps one for each environment.
-        key = (_origin_of(request), verify, cert, id(proxies))
-        pool, _ = self._pools.get(key, (None, None))
-        if pool is None or pool.pool is None:  # urllib3 closes the pool least used.
-            pool = super().get_connection_with_tls_context(
-                request, verify, proxies, cert
-            )
-            self._pools[key] = (pool, proxies)
-        return pool
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Set a pool's certificates, unless they are set."""
-        if getattr(conn, "certificates", None) != (verify, cert):
-            super().cert_verify(conn, url, verify, cert)
-            conn.certificates = (verify, cert)
-
-    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return what stands in a request's first line."""
-        if proxies:
-            return super().request_url(request, proxies)
-        return (request.url or "")[len(_origin_of(request)) :] or "/"
-
-    def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
-        """Return the answer; one that is not of these pools, as of a stand-in, as requests does."""
-        if not isinstance(resp, WholeAnswer):
-            return super().build_response(req, resp)
-        response = CompactResponse(resp, req)
-        response.connection = self
-        return response
-
-
-def _origin_of(request: requests.PreparedRequest) -> str:
-    found = _ORIGIN.match(request.url or "")
-    return found[0] if found else ""

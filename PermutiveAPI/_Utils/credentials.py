@@ -15,7 +15,7 @@ from typing import Any, cast
 from . import settings
 from .arguments import require_kind
 from .errors import PermutiveCredentialsError
-from .redaction import redact_message
+from .redaction import REDACTED, redact_message
 
 WorkspaceRecord = dict[str, str]
 
@@ -25,6 +25,45 @@ KEY_HEADER = "X-API-Key"
 
 class KeyForHeader(str):
     """A key that travels in the header, whatever the settings of a process say."""
+
+
+class HidingKey(dict[str, Any]):
+    """Parameters or headers that hold the key, and do not show it."""
+
+    def __repr__(self) -> str:
+        """Show everything but the key."""
+        shown = {name: REDACTED if _is_key(name) else self[name] for name in self}
+        return repr(shown)
+
+
+def _is_key(name: str) -> bool:
+    return name == "k" or name.lower() == KEY_HEADER.lower()
+
+
+def with_key(
+    arguments: Mapping[str, Any], api_key: str, in_header: bool
+) -> dict[str, Any]:
+    """Return a call's arguments with the key in its parameters or headers.
+
+    Parameters
+    ----------
+    arguments : mapping
+        What is passed to ``requests.get`` and its like; `params` and `headers` are among it.
+    api_key : str
+        The key. A header of the caller's own stands instead of it.
+    in_header : bool
+        Whether the key travels in the header X-API-Key, and not in the query.
+    """
+    params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
+    if not (in_header or isinstance(api_key, KeyForHeader)):
+        params["k"] = api_key
+    elif not any(
+        name.lower() == KEY_HEADER.lower() and headers[name] for name in headers
+    ):
+        for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
+            del headers[name]  # Of a caller's own that is None or empty.
+        headers[KEY_HEADER] = api_key
+    return {**arguments, "params": params, "headers": headers}
 
 
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {

@@ -17,6 +17,7 @@ from collections.abc import (
 )
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
+from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -34,6 +35,8 @@ from .batch import (
     Progress,
     ReadingRequest,
     Results,
+    batch_position,
+    request_for_logs,
 )
 from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
@@ -62,6 +65,7 @@ def stream(
     send: Send,
     new_executor: NewExecutor,
     total: int | None,
+    context: Context | None = None,
 ) -> Results:
     """Send requests as they come, and yield what became of each as it completes.
 
@@ -77,6 +81,8 @@ def stream(
         Makes the executor from ``max_workers``.
     total : int or None
         How many requests there are, where that is known.
+    context : contextvars.Context, optional
+        What the workers run in; the caller's when it is left out.
 
     Returns
     -------
@@ -99,7 +105,7 @@ def stream(
         if borrowed is None
         else partial(borrowed_executor, borrowed)
     )
-    return _results(_Run(options, total), items, workers, send, executor)
+    return _results(_Run(options, total), items, workers, send, executor, context)
 
 
 def run_concurrently(
@@ -107,6 +113,7 @@ def run_concurrently(
     items: Sequence[Item],
     *,
     new_executor: NewExecutor,
+    context: Context | None = None,
 ) -> list[Value]:
     """Call a function for every item, several at a time, and return the results in order.
 
@@ -119,7 +126,8 @@ def run_concurrently(
     workers = min(workers, len(items))
     results: dict[int, Value] = {}
     executor = own_executor(new_executor, workers)
-    with closing(run_on_workers(function, items, workers, executor)) as done:
+    done = run_on_workers(function, items, workers, executor, context=context)
+    with closing(done):
         for position, _, future in done:
             results[position] = future.result()
     return [results[position] for position in range(len(items))]
@@ -169,6 +177,7 @@ class _Outgoing:
     index: int
     request: BatchRequest
     digest: str | None = None
+    refusal: Exception | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what another process needs: callbacks stay, and settings of this process go along."""
@@ -182,7 +191,7 @@ class _Outgoing:
             request.timeout,
             request.retry or RetryConfig(),
         )
-        return type(self), (self.index, stripped)
+        return type(self), (self.index, stripped, None, self.refusal)
 
 
 class _Failed:
@@ -211,6 +220,9 @@ class _Sending:
     def __call__(self, outgoing: _Outgoing) -> Any:
         """Send a request, and return its answer or its failure."""
         request = outgoing.request
+        if outgoing.refusal is not None:
+            return _Failed(outgoing.refusal)
+        batch_position.set(outgoing.index)
         try:
             return self._send(
                 request.method,
@@ -249,12 +261,13 @@ class _Run:
         """Give the requests their numbers, and leave out those that are done."""
         for index, request in enumerate(requests):
             require_kind(f"requests[{index}]", request, BatchRequest)
-            digest = self._digest_of(request)
+            refusal = getattr(request, "refusal", None)
+            digest = None if refusal else self._digest_of(request)
             if digest is not None and self._journal and self._journal.takes_off(digest):
                 self._skipped += 1
                 self._tell_progress(request)
             else:
-                yield _Outgoing(index, request, digest)
+                yield _Outgoing(index, request, digest, refusal)
 
     def complete(self, outgoing: _Outgoing, future: Future[Any]) -> BatchResult[Any]:
         """Read an answer, write down that it came, and call the callbacks."""
@@ -273,6 +286,12 @@ class _Run:
             self._notify(request.callback, response)
         else:
             self._errors += 1
+            logger.warning(
+                "%s failed: %s, status %s",
+                request_for_logs(request.method, request.url, outgoing.index),
+                type(error).__name__,
+                getattr(error, "status", None),
+            )
             self._notify(request.error_callback, error)
         self._tell_progress(request)
         return BatchResult(outgoing.index, request, response, value, error)
@@ -334,6 +353,7 @@ def _results(
     workers: int | None,
     send: Send,
     executor: Callable[[], AbstractContextManager[Any]],
+    context: Context | None = None,
 ) -> Results:
     with closing(run):
         outgoing = run.outgoing(requests)
@@ -347,6 +367,7 @@ def _results(
             workers,
             executor(),
             run.complete_late,
+            context=context,
             finite=run.total is not None,
         )
         with closing(done):

@@ -15,6 +15,7 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import Context, copy_context
 from datetime import datetime, timezone
 from functools import partial
 from operator import attrgetter
@@ -36,14 +37,12 @@ from .batch import (
     ProgressCallback,
     Responses,
     Results,
+    batch_position,
     collected,
+    request_for_logs,
 )
-from .credentials import (
-    DEFAULT_API_KEY,
-    KEY_HEADER,
-    KeyForHeader,
-    checked_api_key,
-)
+from .connections import keep_classes
+from .credentials import DEFAULT_API_KEY, checked_api_key, with_key
 from .errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -348,7 +347,7 @@ def _with_retry(
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
-    kwargs["params"], kwargs["headers"] = _with_key(params, headers, api_key)
+    kwargs["params"], kwargs["headers"] = params, headers
     # A stand-in contacts no service, and where time.sleep is one no time passes.
     paced = sender is not method and _is_pythons_own(time.sleep)
     attempt = 0
@@ -377,24 +376,11 @@ def _with_retry(
             )
             if exhausted or not may_wait(answer, wait):
                 raise_refusal(answer, attempt, wait, url)
-        logger.info("Attempt %d failed (%s), next in %.2f s", attempt, seen, wait)
+        described = request_for_logs(verb or "Request", url, batch_position.get())
+        logger.info(
+            "%s: attempt %d failed (%s), next in %.2f s", described, attempt, seen, wait
+        )
         _pause(wait)
-
-
-def _with_key(
-    params: Mapping[str, Any], headers: Mapping[str, str], api_key: str
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return parameters and headers with the key in one of them; a caller's own header stays."""
-    in_header = cancellation.once("key in header", settings.key_in_header)
-    if not (in_header or isinstance(api_key, KeyForHeader)):
-        return {**params, "k": api_key}, dict(headers)
-    own = {name.lower() for name, value in headers.items() if value}
-    if KEY_HEADER.lower() in own:
-        return dict(params), dict(headers)
-    others = {
-        name: headers[name] for name in headers if name.lower() != KEY_HEADER.lower()
-    }
-    return dict(params), {**others, KEY_HEADER: api_key}
 
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
@@ -412,8 +398,10 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
 def _attempt(
     sender: Sender, url: str, api_key: str, arguments: Mapping[str, Any]
 ) -> requests.Response | Failure:
+    """Send a request once. The mappings with the key in them stand in no frame that raises an error."""
+    in_header = cancellation.once("key in header", settings.key_in_header)
     try:
-        return sender(url, **arguments)
+        return sender(url, **with_key(arguments, api_key, in_header))
     except SENDING_ERRORS as error:
         batch = cancellation.current()
         if batch is not None:
@@ -577,7 +565,12 @@ def stream(
 ) -> Results:
     """Run :func:`stream_batch` for a helper; see ``engine.stream``."""
     return engine.stream(
-        requests, options, total=total, send=request, new_executor=ThreadPoolExecutor
+        requests,
+        options,
+        total=total,
+        send=request,
+        new_executor=ThreadPoolExecutor,
+        context=_workers_context(),
     )
 
 
@@ -585,4 +578,13 @@ def run_concurrently(
     function: Callable[[Item], Result], items: Sequence[Item]
 ) -> list[Result]:
     """Call a function for every item on worker threads; see ``engine.run_concurrently``."""
-    return engine.run_concurrently(function, items, new_executor=ThreadPoolExecutor)
+    return engine.run_concurrently(
+        function, items, new_executor=ThreadPoolExecutor, context=_workers_context()
+    )
+
+
+def _workers_context() -> Context:
+    """Return what the workers of a batch run in: the caller's context, and one set of connections."""
+    context = copy_context()
+    context.run(keep_classes)
+    return context

@@ -84,6 +84,7 @@ _HEADER = (
     re.IGNORECASE,
 )
 _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
+_BEFORE_PATH = r"(?i)\s*[a-z][a-z0-9+.-]*://[^/?#]*"
 _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
 
 
@@ -149,6 +150,14 @@ def redact_headers(headers: MutableMapping[str, Any]) -> None:
 def hide_user_ids(message: str) -> str:
     """Replace users' ids in addresses: no secrets, but no matter for logs above DEBUG either."""
     return re.sub(_USER_ID, REDACTED, message)
+
+
+def path_for_logs(url: str) -> str:
+    """Return a URL's path alone, without users' ids; also of what is no URL."""
+    path = re.match(_BEFORE_PATH, str(url))
+    return hide_user_ids(
+        str(url)[path.end() if path else 0 :].split("?")[0].split("#")[0]
+    )
 
 
 def redact_secret(message: str, secret: str) -> str:

@@ -13,7 +13,14 @@ from typing import Any, ClassVar, TypeVar, cast
 from . import http
 from .answers import read_answer
 from .arguments import iterated, listed, require_kind
-from .batch import BatchOptions, Failures, ReadingRequest, Responses, collected
+from .batch import (
+    BatchOptions,
+    BatchRequest,
+    Failures,
+    ReadingRequest,
+    Responses,
+    collected,
+)
 from .credentials import resolve_api_key
 from .encoding import NotJSONError
 from .json import JSONSerializable, parsed
@@ -157,6 +164,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
                 call.verb.upper(),
                 call.url,
                 json=call.data,
+                item=item,
                 read=partial(item._finish, call),
             )
             for item, call in calls
@@ -181,7 +189,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
         wanted: list[str] = [*dict.fromkeys(given)]
         read = partial(read_answer, cls._from_answer, without_answer=without_answer)
         batch = [
-            ReadingRequest("GET", url_of(id), read=partial(_with_id, id, read))
+            ReadingRequest("GET", url_of(id), item=id, read=partial(_with_id, id, read))
             for id in wanted
         ]
         stream = http.stream(batch, options, len(batch))
@@ -228,17 +236,54 @@ def built_from(
     return _built(name, iterated(name, items), kind, build)
 
 
+def streamed_from(
+    name: str,
+    items: Iterable[Item],
+    kind: type,
+    request_of: Callable[[Item], BatchRequest],
+    url: str,
+) -> Iterator[BatchRequest]:
+    """Make a POST request of each item of a stream, as they are asked for.
+
+    As for :func:`built_from`, but an item that cannot be sent becomes a request that fails with what is
+    wrong with it, and the stream goes on.
+    """
+
+    def refused(item: Item, error: Exception) -> BatchRequest:
+        return ReadingRequest("POST", url, item=item, read=_nothing, refusal=error)
+
+    built = _built(name, iterated(name, items), kind, request_of, refused)
+    return (request for _, request in built)
+
+
+def _nothing(response: Any) -> None:
+    """Read nothing: the request was never sent."""
+
+
 def _built(
-    name: str, items: Iterator[Item], kind: type, build: Callable[[Item], Built]
+    name: str,
+    items: Iterator[Item],
+    kind: type,
+    build: Callable[[Item], Built],
+    refused: Callable[[Item, Exception], Built] | None = None,
 ) -> Iterator[tuple[Item, Built]]:
     for position, item in enumerate(items):
         require_kind(f"{name}[{position}]", item, kind)
         try:
             built = build(item)
-        except NotJSONError as error:
-            raise error.below(position).below(name) from None
-        except ValueError as error:
-            # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
-            error.__notes__ = [f"That is {name}[{position}]."]
-            raise
+        except Exception as error:
+            located = _located(error, name, position)
+            if refused is None:
+                raise located from None
+            built = refused(item, located)
         yield item, built
+
+
+def _located(error: Exception, name: str, position: int) -> Exception:
+    """Return an error that says which item it is about."""
+    if isinstance(error, NotJSONError):
+        return error.below(position).below(name)
+    if isinstance(error, ValueError):
+        # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
+        error.__notes__ = [f"That is {name}[{position}]."]
+    return error

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from json import JSONEncoder
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import requests
 import requests.utils
 
 from . import cancellation, log_redaction, settings
-from .connections import Adapter
+from .adapter import Adapter
+from .connections import choose_classes
 from .errors import PermutiveInvalidRequestError
 from .prepared import prepare
 from .version import package_version
@@ -108,6 +110,8 @@ def send(
     body = None if json is None else _encoded(json)
     request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
     environment = _environment_of(pool, request.url or url)
+    choose_classes()
+    _hide_key_from_spans()
     with log_redaction.active():
         return pool.session.send(
             request,
@@ -117,6 +121,14 @@ def send(
             cert=None,
             **environment,
         )
+
+
+def _hide_key_from_spans() -> None:
+    """Have OpenTelemetry leave the key out of the URLs that it records, where it is loaded."""
+    tracing = sys.modules.get("opentelemetry.util.http")
+    hidden: Any = getattr(tracing, "PARAMS_TO_REDACT", None)
+    if isinstance(hidden, list) and "k" not in hidden:
+        cast("list[str]", hidden).append("k")
 
 
 def _encoded(payload: Any) -> bytes:

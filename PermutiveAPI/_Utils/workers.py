@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import Context, copy_context
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
@@ -58,6 +59,7 @@ def run_on_workers(
     executor: AbstractContextManager[Any],
     late: Callable[[Item, Future[Result]], None] | None = None,
     *,
+    context: Context | None = None,
     finite: bool = False,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
@@ -70,11 +72,14 @@ def run_on_workers(
     function : callable
         Called with one item, on a worker.
     items : iterable
-        Taken in the caller's thread, only as fast as the workers get on.
+        Taken in the caller's thread, only as fast as the workers get on. What it raises is raised when
+        all that is on its way by then has been handed back.
     workers : int or None
         How many workers the executor has; None for Python's own number.
     executor : context manager
         Gives the executor.
+    context : contextvars.Context, optional
+        Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
     late : callable, optional
         Called with what had completed, but could not be handed back any more.
     finite : bool
@@ -91,7 +96,7 @@ def run_on_workers(
     try:
         with executor as running:
             try:
-                call = StoppableCall(function, batch)
+                call = StoppableCall(function, batch, context)
                 yield from completed(running, call, items, workers, pending, finite)
             except BaseException:
                 batch.stop()
@@ -112,13 +117,20 @@ class StoppableCall(Generic[Item, Result]):
     """
 
     def __init__(
-        self, function: Callable[[Item], Result], batch: Cancellation | None = None
+        self,
+        function: Callable[[Item], Result],
+        batch: Cancellation | None = None,
+        context: Context | None = None,
     ) -> None:
         self._function = function
         self._batch = batch or Cancellation()
+        self._context = context or copy_context()
 
     def __call__(self, item: Item) -> Result:
-        """Call the function."""
+        """Call the function, in a context of its own."""
+        return self._context.copy().run(self._call, item)
+
+    def _call(self, item: Item) -> Result:
         with self._batch.joined():
             return self._function(item)
 
@@ -150,11 +162,15 @@ def completed(
     arrived: SimpleQueue[int] = SimpleQueue()
     source = enumerate(items)
     exhausted = False
+    failure: Exception | None = None
     try:
         while True:
             patience = monotonic() + _PATIENCE_SECONDS
             while not exhausted and len(pending) < in_flight:
-                upcoming = next(source, None)
+                try:
+                    upcoming = next(source, None)
+                except Exception as error:
+                    upcoming, failure = None, error
                 if upcoming is None:
                     exhausted = True
                     break
@@ -166,6 +182,8 @@ def completed(
                 if not arrived.empty() and monotonic() > patience:
                     break
             if not pending:
+                if failure is not None:
+                    raise failure
                 return
             position = _next_of(arrived)
             item, future = pending.pop(position)

@@ -62,9 +62,10 @@ BELOW = {
     "batch": "settings redaction retry",
     "progress": "arguments batch",
     "connections": "cancellation response",
-    "transport": "cancellation connections errors log_redaction prepared settings version",
+    "adapter": "connections response",
+    "transport": "adapter cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
-    "http": "arguments batch cancellation credentials engine errors failure json pacing redaction retry settings transport",
+    "http": "arguments batch cancellation connections credentials engine errors failure json pacing redaction retry settings transport",
     "answers": "collector errors",
     "resource": "answers arguments http batch credentials encoding json",
     "collection": "collector json encoding decoding",
@@ -222,6 +223,7 @@ def test_only_transport_touches_connections(name: str) -> None:
     allowed = {
         "_Utils.transport": used | {"http.cookiejar.DefaultCookiePolicy"},
         "_Utils.connections": connections,
+        "_Utils.adapter": connections,
         "_Utils.cancellation": {"socket"},
         "_Utils.retry": {"ssl"},  # For the classes of its errors.
     }

@@ -53,14 +53,15 @@ def test_the_least_that_a_method_is_called_with() -> None:
 
 
 def test_the_callers_dicts_stay_as_they_are() -> None:
-    """The caller's params and headers are not changed, and are fresh dicts for the method."""
+    """The caller's params and headers are not changed; the method gets fresh dicts that hide the key."""
     params, headers = {"p": "1"}, {"H": "1"}
     method = Recorder(bare(200))
     http._with_retry(method, URL, KEY, params=params, headers=headers)
     assert (params, headers) == ({"p": "1"}, {"H": "1"})
     kwargs = method.calls[0][1]
-    assert kwargs["params"] is not params and type(kwargs["params"]) is dict
-    assert kwargs["headers"] == {"H": "1"}
+    assert kwargs["params"] is not params and isinstance(kwargs["params"], dict)
+    assert (kwargs["params"], kwargs["headers"]) == ({"p": "1", "k": KEY}, {"H": "1"})
+    assert repr(kwargs["params"]) == "{'p': '1', 'k': '[REDACTED]'}"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206, 299])

@@ -32,7 +32,10 @@ def test_fields() -> None:
         "retry": None,
         "callback": None,
         "error_callback": None,
+        "item": None,
     }
+    with pytest.raises(TypeError, match="item"):
+        BatchRequest("GET", "https://h", item=5)  # type: ignore[call-arg]
     assert list(inspect.signature(BatchRequest).parameters)[:3] == [
         "method",
         "url",
@@ -84,9 +87,9 @@ def test_repr_shows_no_secret() -> None:
 
 def test_reading_requests_are_batch_requests() -> None:
     """A request whose answer is read is a BatchRequest as well, and must say how it is read."""
-    assert isinstance(ReadingRequest("GET", "u", read=print), BatchRequest)
+    assert isinstance(ReadingRequest("GET", "u", item=1, read=print), BatchRequest)
     with pytest.raises(TypeError, match="read"):
-        ReadingRequest("GET", "u")
+        ReadingRequest("GET", "u", item=1)
 
 
 def test_progress_is_frozen() -> None:

@@ -253,7 +253,8 @@ def test_answer_that_cannot_be_read_is_a_failure() -> None:
             raise ValueError("unreadable")
 
     requests = [
-        ReadingRequest("GET", url, read=read) for url in ("good", "bad", "fine")
+        ReadingRequest("GET", url, item=url, read=read)
+        for url in ("good", "bad", "fine")
     ]
     responses, errors = run(requests, lambda method, api_key, url, **options: url)
     assert responses == ["good", "fine"]

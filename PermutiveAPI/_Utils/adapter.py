@@ -1,0 +1,81 @@
+"""The adapter of requests over the pools of connections.py, made for many calls to the same origin.
+
+It answers what requests asks of it from what it found out before: which pool serves an origin, and what
+a URL's path is. It takes requests' own way, ``HTTPAdapter.send``, so that whoever replaces that still
+intercepts every call.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from .connections import POOL_CLASSES, without_key
+from .response import CompactResponse, WholeAnswer
+
+_ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
+
+
+class Adapter(HTTPAdapter):
+    """requests' own adapter, which looks a pool up once an origin and answers compactly."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._pools: dict[Any, Any] = {}
+        super().__init__(*args, **kwargs)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        """Make the pools of the classes above."""
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        """Make a proxy's pools of the classes above."""
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = POOL_CLASSES
+        return manager
+
+    def get_connection_with_tls_context(
+        self,
+        request: requests.PreparedRequest,
+        verify: Any,
+        proxies: Any = None,
+        cert: Any = None,
+    ) -> Any:
+        """Return the pool that serves a request's origin."""
+        # The same proxies are the same object: transport keeps one for each environment.
+        key = (_origin_of(request), verify, cert, id(proxies))
+        pool, _ = self._pools.get(key, (None, None))
+        if pool is None or pool.pool is None:  # urllib3 closes the pool least used.
+            pool = super().get_connection_with_tls_context(
+                request, verify, proxies, cert
+            )
+            self._pools[key] = (pool, proxies)
+        return pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Set a pool's certificates, unless they are set."""
+        if getattr(conn, "certificates", None) != (verify, cert):
+            super().cert_verify(conn, url, verify, cert)
+            conn.certificates = (verify, cert)
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        """Return what stands in a request's first line."""
+        if proxies:
+            return without_key(super().request_url(request, proxies))
+        return without_key((request.url or "")[len(_origin_of(request)) :] or "/")
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
+        """Return the answer; one that is not of these pools, as of a stand-in, as requests does."""
+        if not isinstance(resp, WholeAnswer):
+            return super().build_response(req, resp)
+        response = CompactResponse(resp, req)
+        response.connection = self
+        return response
+
+
+def _origin_of(request: requests.PreparedRequest) -> str:
+    found = _ORIGIN.match(request.url or "")
+    return found[0] if found else ""
