@@ -150,7 +150,7 @@ def test_an_invalid_url_is_refused(
         http.request(verb, KEY, url)
     assert isinstance(raised.value, PermutiveAPIError)
     assert_no_secret(raised.value, caplog.records, KEY)
-    assert "Attempt 1" not in caplog.text
+    assert "attempt 1" not in caplog.text
     assert server.connections == 0
 
 

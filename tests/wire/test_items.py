@@ -1,0 +1,350 @@
+"""What a request of a helper was made for, and items that cannot be sent."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+import requests
+
+from PermutiveAPI import (
+    Alias,
+    BatchRequest,
+    Cohort,
+    ContextSegment,
+    Event,
+    Identity,
+    Import,
+    Segment,
+    Segmentation,
+    TrackedEvent,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import (
+    COHORT,
+    IMPORT,
+    KEY,
+    SEGMENTED,
+    cohort,
+    identity,
+    page,
+    segment,
+    segmentation,
+    tracked,
+)
+from tests.support.scripted import ScriptedServer, Seen, answer, respond
+from tests.wire.test_executors import Recording
+
+# A batch helper, one of its items, and a member that both an item and its request show.
+BATCHES: List[Any] = [
+    pytest.param(Cohort.batch_create, lambda: cohort(name="N-1"), "N-1"),
+    pytest.param(Cohort.batch_update, lambda: cohort(id="c-1"), "c-1"),
+    pytest.param(Cohort.batch_delete, lambda: cohort(id="c-1"), "c-1"),
+    pytest.param(Cohort.batch_enable, lambda: cohort(id="c-1"), "c-1"),
+    pytest.param(Cohort.batch_disable, lambda: cohort(id="c-1"), "c-1"),
+    pytest.param(Cohort.batch_get_by_id, lambda: "c-1", "c-1"),
+    pytest.param(Segment.batch_create, lambda: segment(), "1234"),
+    pytest.param(Segment.batch_update, lambda: segment(id="s-1"), "s-1"),
+    pytest.param(Segment.batch_delete, lambda: segment(id="s-1"), "s-1"),
+    pytest.param(Import.batch_get_by_id, lambda: "i-1", "i-1"),
+    pytest.param(Identity.batch_identify, identity, "a@b.c"),
+    pytest.param(Identity.batch_resolve, identity, "a@b.c"),
+    pytest.param(Segmentation.batch_send, segmentation, "Pageview"),
+    pytest.param(TrackedEvent.batch_track, tracked, "Pageview"),
+    pytest.param(ContextSegment.batch_send, page, "h.example/sport"),
+]
+EVERYTHING: Dict[str, Any] = {
+    **COHORT,
+    **IMPORT,
+    **SEGMENTED,
+    "import_id": "i-1",
+    "cohorts": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("helper", "make", "shown"),
+    BATCHES,
+    ids=[each.values[0].__qualname__ for each in BATCHES],
+)
+def test_failures_can_be_sent_again(
+    server: ScriptedServer, helper: Any, make: Callable[[], Any], shown: str
+) -> None:
+    """A failure holds the very item that it was about, shows it, and the items can be given again."""
+    server.script = [answer(400, {"error": {"cause": "odd"}})]
+    server.default = answer(200, EVERYTHING)
+    item = make()
+    _, failures = helper([item], api_key=KEY)
+    [(request, _)] = failures
+    assert request.item is item
+    assert shown in repr(request) and KEY not in repr(request)
+    _, failures = helper([request.item for request, error in failures], api_key=KEY)
+    assert failures == []
+    assert [seen.body for seen in server.seen[:1]] == [
+        seen.body for seen in server.seen[1:]
+    ]
+
+
+STREAMS: List[Any] = [
+    pytest.param(Identity.stream_identify, identity, id="stream_identify"),
+    pytest.param(Identity.stream_resolve, identity, id="stream_resolve"),
+    pytest.param(Segmentation.stream_send, segmentation, id="stream_send"),
+    pytest.param(TrackedEvent.stream_track, tracked, id="stream_track"),
+]
+
+
+@pytest.mark.parametrize(("helper", "make"), STREAMS)
+def test_results_of_streams_hold_their_items(
+    server: ScriptedServer, helper: Any, make: Callable[[], Any]
+) -> None:
+    """Each result of a stream holds the very item that it is about."""
+    server.default = answer(200, EVERYTHING)
+    items = [make() for _ in range(5)]
+    results = list(helper(iter(items), api_key=KEY))
+    assert sorted(result.index for result in results) == list(range(5))
+    assert all(result.item is items[result.index] for result in results)
+
+
+def test_a_plain_request_has_no_item(server: ScriptedServer) -> None:
+    """A request that nobody made for a model has None as its item."""
+    request = BatchRequest("GET", "https://api.permutive.app/v9/things")
+    [result] = stream_batch([request], api_key=KEY)
+    assert (request.item, result.item) == (None, None)
+
+
+# --- Items that cannot be sent --------------------------------------------------------------------
+
+NAN = float("nan")
+EVENT = Event("Pageview", "2025-07-01T15:39:11Z")
+UNSENDABLE: List[Any] = [
+    pytest.param(
+        Identity.stream_identify,
+        identity,
+        Identity("u", [Alias("a", "t", NAN)]),  # type: ignore[arg-type]
+        r"identities\[1\]\.aliases\[0\]\.priority: nan",
+        id="identify NaN",
+    ),
+    pytest.param(
+        Segmentation.stream_send,
+        segmentation,
+        Segmentation([EVENT] * 11, "u"),
+        "at most 10",
+        id="send 11 events",
+    ),
+    pytest.param(
+        Segmentation.stream_send,
+        segmentation,
+        Segmentation([EVENT]),
+        "Give exactly one of user_id",
+        id="send without a user",
+    ),
+    pytest.param(
+        Segmentation.stream_send,
+        segmentation,
+        Segmentation(5, "u"),  # type: ignore[arg-type]
+        "events must be a list",
+        id="send no list",
+    ),
+    pytest.param(
+        TrackedEvent.stream_track,
+        tracked,
+        TrackedEvent("Page view", "u"),
+        "letters, digits and underscores",
+        id="track a name with a space",
+    ),
+]
+
+
+@pytest.mark.parametrize(("helper", "make", "bad", "text"), UNSENDABLE)
+def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
+    server: ScriptedServer, helper: Any, make: Callable[[], Any], bad: Any, text: str
+) -> None:
+    """Its result carries the error that says what is wrong; the others are sent."""
+    server.default = answer(200, EVERYTHING)
+    items = [make(), bad, make(), make()]
+    results = {each.index: each for each in helper(iter(items), api_key=KEY)}
+    assert [results[index].error is None for index in range(4)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    failed = results[1]
+    assert failed.item is bad and failed.response is None and failed.value is None
+    with pytest.raises((ValueError, TypeError), match=text):
+        raise failed.error
+    assert len(server.seen) == 3
+
+
+def test_an_item_that_cannot_be_sent_travels_to_other_processes(
+    server: ScriptedServer,
+) -> None:
+    """What another process is given of it pickles, and comes back as its failure."""
+    server.default = answer(200, SEGMENTED)
+    items = [segmentation(), Segmentation([EVENT] * 11, "u")]
+    good, bad = Segmentation.stream_send(items, api_key=KEY, executor=Recording())
+    assert good.error is None
+    assert isinstance(bad.error, ValueError) and "at most 10" in str(bad.error)
+    assert len(server.seen) == 1
+
+
+def test_a_batch_refuses_an_item_before_anything_is_sent(
+    server: ScriptedServer,
+) -> None:
+    """A batch, which holds all its items, still checks every one first."""
+    with pytest.raises(ValueError, match="at most 10"):
+        Segmentation.batch_send(
+            [segmentation(), Segmentation([EVENT] * 11, "u")], api_key=KEY
+        )
+    assert server.connections == 0
+
+
+def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """An item of a wrong kind ends a stream, after all that was sent is told and written down."""
+    server.default = answer(200, EVERYTHING)
+    journal = tmp_path / "journal"
+    told: List[int] = []
+
+    def items() -> Iterator[Any]:
+        yield from (Identity(f"u-{number}", []) for number in range(6))
+        yield "u-6"
+
+    with pytest.raises(
+        TypeError, match=r"^identities\[6\] must be of type Identity, got str"
+    ):
+        for result in Identity.stream_identify(items(), api_key=KEY, journal=journal):
+            assert result.error is None
+            told.append(result.index)
+    assert sorted(told) == list(range(6)) and len(server.seen) == 6
+    assert len(journal.read_text().splitlines()) == 1 + 6
+
+
+# --- What workers know, and what logs say -------------------------------------------------------------
+
+TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: Cohort.batch_get_by_id(["1", "2", "3"], api_key=KEY),
+        lambda: Cohort.list(KEY, include_details=True),
+    ],
+    ids=["batch", "details"],
+)
+def test_workers_run_in_the_callers_context(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]
+) -> None:
+    """What the caller has set in a context variable is seen by whatever watches the requests."""
+
+    def content_of(seen: Seen) -> Any:
+        return [COHORT] * 3 if seen.path.endswith("/") else COHORT
+
+    tenants: List[str] = []
+    send = requests.Session.send
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        tenants.append(TENANT.get())
+        TENANT.set("somebody else")
+        return send(*args, **kwargs)
+
+    server.default = respond(content_of)
+    monkeypatch.setattr(requests.Session, "send", watched)
+    token = TENANT.set("me")
+    try:
+        work()
+    finally:
+        # The list itself is fetched in the caller's own context.
+        TENANT.reset(token)
+    assert len(tenants) >= 3 and set(tenants[-3:]) <= {"me", "somebody else"}
+    assert tenants[0] == "me"
+
+
+def test_each_call_of_a_batch_has_a_context_of_its_own(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one call sets is not seen by the next one on the same worker, nor by the caller."""
+    tenants: List[str] = []
+    send = requests.Session.send
+
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        tenants.append(TENANT.get())
+        TENANT.set("of one call")
+        return send(*args, **kwargs)
+
+    server.default = answer(200, COHORT)
+    monkeypatch.setattr(requests.Session, "send", watched)
+    Cohort.batch_get_by_id(["1", "2", "3"], api_key=KEY, max_workers=1)
+    assert tenants == ["nobody"] * 3
+    assert TENANT.get() == "nobody"
+
+
+def test_records_of_retries_name_the_request(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A retry's record names method, path and, in a batch, the item; a key and parameters it does not."""
+    caplog.set_level(logging.INFO, logger="PermutiveAPI")
+    server.script = [answer(503), answer(200, COHORT), answer(503)]
+    server.default = answer(200, COHORT)
+    cohort(id="c-1").update(KEY)
+    Cohort.batch_disable([cohort(id="c-2")], api_key=KEY)
+    single, batched = [
+        record.getMessage()
+        for record in caplog.records
+        if "attempt 1" in record.getMessage()
+    ]
+    path = "/cohorts-api/v2/cohorts/"
+    assert single.startswith(
+        f"PATCH {path}c-1: attempt 1 failed (status 503), next in 0.0"
+    )
+    assert batched.startswith(
+        f"PATCH {path}c-2 (item 0 of the batch): attempt 1 failed ("
+    )
+    assert KEY not in caplog.text
+
+
+def test_a_final_failure_of_a_batch_is_logged(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One WARNING for each request that failed names it and its status, and no body or user."""
+    server.script = [answer(200), answer(400, {"error": {"cause": "u-secret"}})]
+    users = [Identity(f"u-{number}", []) for number in range(2)]
+    _, [(request, _)] = Identity.batch_identify(users, api_key=KEY, max_workers=1)
+    assert request.item is users[1]
+    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert record.name == "PermutiveAPI"
+    assert record.getMessage() == (
+        "POST /v2.0/identify (item 1 of the batch) failed: PermutiveBadRequestError, status 400"
+    )
+
+
+def test_users_in_addresses_are_not_logged(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A record of a request at a user's own address does not show the user."""
+    caplog.set_level(logging.INFO, logger="PermutiveAPI")
+    server.script = [answer(503)]
+    server.default = answer(200, [])
+    Identity.list_aliases("u-secret", KEY)
+    assert "GET /v2.0/users/[REDACTED]/aliases: attempt 1 failed" in caplog.text
+    assert "u-secret" not in caplog.text
+
+
+def test_a_stand_in_of_a_verb_is_named_by_it(caplog: pytest.LogCaptureFixture) -> None:
+    """A callable that stands for no verb is called a request in records."""
+    caplog.set_level(logging.INFO, logger="PermutiveAPI")
+    answers = [503, 200]
+
+    def method(url: str, **kwargs: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = answers.pop(0)
+        return response
+
+    http._with_retry(method, "https://h/p?x=1", KEY)
+    assert caplog.messages[0].startswith("REQUEST /p: attempt 1 failed (status 503)")
