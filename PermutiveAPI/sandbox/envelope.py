@@ -1,20 +1,67 @@
 """Refusals, and the documented bodies that carry them.
 
-Codes and messages are Permutive's own. Statuses without a published code get ten
-times the status, and the values of ``type`` and ``docs`` are made up: assumptions.
+Codes, messages and the forms of each API are Permutive's own. Assumptions: a status
+without a published code gets ten times the status, and CCS points to the same ``docs``
+as Cohorts.
 """
 
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 _TAXONOMY = "/audience-api/"
-_APIS_WITH_TYPE = ("/cohorts-api/", "/ccs/")
-_DOCS = "https://developer.permutive.com/docs/errors"
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How an API writes an error.
+
+    Attributes
+    ----------
+    docs : str
+        Where ``docs`` points to.
+    has_type : bool
+        Whether there are the members ``type`` and ``status_code``.
+    spaced : bool
+        Whether ``status`` is "Bad Request" or "BadRequest".
+    """
+
+    docs: str
+    has_type: bool = False
+    spaced: bool = True
+
+
+_TYPED = _Form("https://developer.permutive.com/reference#errors", has_type=True)
+_FORMS = {
+    "/cohorts-api/": _TYPED,
+    "/ccs/": _TYPED,
+    "/v2.0/": _Form("https://docs.permutive.com/api/errors", spaced=False),
+}
+_OTHER = _Form("https://developer.permutive.com/docs/errors/{status}/{code}")
+
+# Where RFCs define the statuses: the values of ``type``.
+_RFC_7231 = "rfc7231#section-"
+_SECTIONS = {
+    400: f"{_RFC_7231}6.5.1",
+    401: "rfc7235#section-3.1",
+    403: f"{_RFC_7231}6.5.3",
+    404: f"{_RFC_7231}6.5.4",
+    405: f"{_RFC_7231}6.5.5",
+    409: f"{_RFC_7231}6.5.8",
+    413: f"{_RFC_7231}6.5.11",
+    429: "rfc6585#section-4",
+    500: f"{_RFC_7231}6.6.1",
+    502: f"{_RFC_7231}6.6.3",
+    503: f"{_RFC_7231}6.6.4",
+    504: f"{_RFC_7231}6.6.5",
+}
+# Python's own name for it depends on the version.
+_NAMES = {413: "Payload Too Large"}
 
 _DOCUMENTED: dict[int, tuple[int, str]] = {
     1000: (400, "The values of one or more parameters are invalid."),
@@ -34,7 +81,12 @@ _DOCUMENTED: dict[int, tuple[int, str]] = {
     2005: (401, "The supplied authentication is invalid."),
     3000: (404, "The requested resource does not exist."),
     4000: (409, "A resource with this identifier already exists."),
-    5000: (500, "An error of unspecified nature was encountered."),
+    5000: (
+        500,
+        "An error of unspecified nature was encountered while processing your "
+        "request. Feel free to get in touch with us at support@permutive.com "
+        "referencing the Request ID.",
+    ),
 }
 _CODE_OF_STATUS = {400: 1000, 401: 2000, 403: 2001, 404: 3000, 409: 4000, 500: 5000}
 
@@ -102,23 +154,26 @@ def _enveloped(
     path: str,
     headers: dict[str, str] | None = None,
 ) -> Response:
+    form = next((f for start, f in _FORMS.items() if path.startswith(start)), _OTHER)
+    phrase = _phrase(status)
     error: dict[str, Any] = {
-        "status": _phrase(status),
+        "status": phrase if form.spaced else phrase.replace(" ", ""),
         "code": code,
         "message": message,
-        "docs": f"{_DOCS}#{code}",
+        "docs": form.docs.format(status=status, code=code),
     }
     if cause is not None:
         error["cause"] = cause
-    if path.startswith(_APIS_WITH_TYPE):
-        error["type"] = "client_error" if status < 500 else "server_error"
-        error["status_code"] = status
+    if form.has_type:
+        section = _SECTIONS.get(status)
+        link = f"https://tools.ietf.org/html/{section}" if section else "about:blank"
+        error.update(type=link, status_code=status)
     body = {"request_id": str(uuid.uuid4()), "error": error}
     return JSONResponse(body, status_code=status, headers=headers)
 
 
 def _phrase(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return _NAMES.get(status) or HTTPStatus(status).phrase
     except ValueError:
         return f"Status {status}"

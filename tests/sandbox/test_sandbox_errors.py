@@ -43,6 +43,78 @@ def test_keys(sandbox, method, path, typed, options, code, cause):
     assert not typed or error["status_code"] == 401
 
 
+DOCS = "https://developer.permutive.com/reference#errors"
+RFC = "https://tools.ietf.org/html/"
+TYPED = {
+    400: ("Bad Request", f"{RFC}rfc7231#section-6.5.1"),
+    401: ("Unauthorized", f"{RFC}rfc7235#section-3.1"),
+    403: ("Forbidden", f"{RFC}rfc7231#section-6.5.3"),
+    404: ("Not Found", f"{RFC}rfc7231#section-6.5.4"),
+    409: ("Conflict", f"{RFC}rfc7231#section-6.5.8"),
+    500: ("Internal Server Error", f"{RFC}rfc7231#section-6.6.1"),
+    599: ("Status 599", "about:blank"),
+}
+
+
+@pytest.mark.parametrize("path", [COHORTS, "/ccs/v1/segmentation"])
+@pytest.mark.parametrize("status", TYPED)
+def test_errors_with_a_type(call, sandbox, path, status):
+    """Cohorts and CCS write a status in words, link its RFC and repeat its number."""
+    sandbox.fail_next(status=status)
+    error = call("GET", path).json()["error"]
+    assert (error["status"], error["type"]) == TYPED[status]
+    assert (error["status_code"], error["docs"]) == (status, DOCS)
+    assert set(error) == {"status", "type", "status_code", "code", "message", "docs"}
+
+
+@pytest.mark.parametrize("path", ["/v2.0/identify", "/v2.0/events", "/v2.0/users/u/x"])
+@pytest.mark.parametrize(
+    "status, word",
+    [
+        (400, "BadRequest"),
+        (401, "Unauthorized"),
+        (403, "Forbidden"),
+        (404, "NotFound"),
+        (409, "Conflict"),
+        (410, "Gone"),
+        (500, "InternalServerError"),
+    ],
+)
+def test_errors_in_one_word(call, sandbox, path, status, word):
+    """Events and Identity write a status without spaces, and no type."""
+    sandbox.fail_next(status=status)
+    error = call("POST", path).json()["error"]
+    assert (error["status"], error["docs"]) == (
+        word,
+        "https://docs.permutive.com/api/errors",
+    )
+    assert set(error) == {"status", "code", "message", "docs"}
+
+
+@pytest.mark.parametrize("path", ["/audience-api/v1/imports", "/ctx/v1/segment"])
+def test_errors_of_the_other_apis(call, sandbox, path):
+    """Taxonomy and Contextual write errors as the page about errors shows them."""
+    sandbox.fail_next(status=404)
+    error = call("GET", path).json()["error"]
+    assert error == {
+        "status": "Not Found",
+        "code": 3000,
+        "message": "The requested resource does not exist.",
+        "docs": "https://developer.permutive.com/docs/errors/404/3000",
+    }
+
+
+def test_unspecified_error(call, sandbox):
+    """The message of a defect is Permutive's, whole."""
+    sandbox.fail_next(status=500)
+    message = call("GET", COHORTS).json()["error"]["message"]
+    assert message == (
+        "An error of unspecified nature was encountered while processing your request. "
+        "Feel free to get in touch with us at support@permutive.com referencing the "
+        "Request ID."
+    )
+
+
 @pytest.mark.parametrize("name", ["api_key", "child_api_key"])
 def test_header_key(sandbox, name):
     """The header X-API-Key opens what the query parameter opens."""
@@ -79,7 +151,8 @@ def test_wrong_verbs(call, method, path, allowed):
     """A verb that a path does not have is 405, and says which it has."""
     answer = call(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
-    assert method == "HEAD" or answer.json()["error"]["status"] == "Method Not Allowed"
+    phrase = "MethodNotAllowed" if "v2.0" in path else "Method Not Allowed"
+    assert method == "HEAD" or answer.json()["error"]["status"] == phrase
 
 
 @pytest.mark.parametrize(
