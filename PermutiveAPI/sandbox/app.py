@@ -1,8 +1,8 @@
 """The service as one ASGI application: gates in front, operations behind.
 
 A request is recorded, waits, is counted against the rate limit, meets the faults asked
-for, shows its key, and only then reaches an operation. That key comes before path and
-body is an assumption.
+for, shows its key, and only then reaches an operation. Assumptions: the key comes before
+path and body, and a body may have 10 MB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .behaviour import Behaviour
 from .call import Call, Handler
 from .envelope import Refused, refusal, status_answer
 from .faults import FaultQueue
-from .gate import WORKSPACE, Gate, key_gate, latency_gate, rate_gate
+from .gate import WORKSPACE, Gate, key_gate, latency_gate, rate_gate, size_gate
 from .recording import Journal, Recorder
 from .state import State
 
@@ -54,6 +54,7 @@ def build_app(
             Middleware(Gate, check=rate_gate(behaviour)),
             Middleware(Gate, check=faults.check),
             Middleware(Gate, check=key_gate(state)),
+            Middleware(Gate, check=size_gate()),
         ],
         exception_handlers={
             Refused: _refused,

@@ -1,12 +1,16 @@
-"""One authenticated call, as the operations see it."""
+"""One authenticated call, as the operations see it.
+
+How deeply a body may be nested is an assumption.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 from starlette.responses import Response
 
@@ -14,6 +18,9 @@ from .behaviour import Behaviour
 from .envelope import Malformed
 from .shapes import JSONObject, Shape
 from .state import State, Workspace
+
+# Far below the depth that can be read but not written again.
+_MOST_LEVELS = 200
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,11 @@ def is_uuid(value: str) -> bool:
 
 
 def _decoded(content: bytes) -> Any:
-    value = json.loads(content, parse_constant=_refuse_constant)
+    value = json.loads(
+        content, parse_constant=_refuse_constant, parse_float=_finite_number
+    )
+    if _has_more_levels(value, _MOST_LEVELS):
+        raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
     if b"\\u" in content:
         # A lone surrogate could be read, but never be written into an answer.
         json.dumps(value, ensure_ascii=False).encode()
@@ -71,3 +82,23 @@ def _decoded(content: bytes) -> Any:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text:.20} is too large")
+    return number
+
+
+def _has_more_levels(value: Any, most: int) -> bool:
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level for inner in _items(outer)]
+    return bool(level)
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return cast("dict[str, Any]", value).values()
+    return cast("list[Any]", value) if isinstance(value, list) else ()

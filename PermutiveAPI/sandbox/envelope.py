@@ -135,7 +135,10 @@ def refusal(error: Refused, path: str) -> Response:
 
 
 def status_answer(
-    status: int, path: str, headers: dict[str, str] | None = None
+    status: int,
+    path: str,
+    headers: dict[str, str] | None = None,
+    cause: str | None = None,
 ) -> Response:
     """Return the envelope for a status that no particular refusal explains."""
     code = _CODE_OF_STATUS.get(status, status * 10)
@@ -143,7 +146,7 @@ def status_answer(
         message = _DOCUMENTED[code][1]
     else:
         message = f"{_phrase(status)}."
-    return _enveloped(status, code, message, None, path, headers)
+    return _enveloped(status, code, message, cause, path, headers)
 
 
 def _enveloped(

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .behaviour import Behaviour
 from .envelope import Refused, refusal, status_answer
+from .recording import OVERSIZED
 from .state import State
 
 Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
@@ -85,6 +86,18 @@ def key_gate(state: State) -> Check:
         return None
 
     return identify
+
+
+def size_gate() -> Check:
+    """Return the check that answers 413 to a body that was too large to be kept."""
+
+    async def measure(request: Request) -> Response | None:
+        if not request.scope[OVERSIZED]:
+            return None
+        cause = "The body exceeds 10 MB."
+        return status_answer(413, request.scope["path"], cause=cause)
+
+    return measure
 
 
 def retry_header(retry_after: str | None) -> dict[str, str]:

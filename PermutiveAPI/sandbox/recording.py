@@ -13,6 +13,9 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# In the scope of a request: whether its body was too large to be kept.
+OVERSIZED = "permutive.oversized"
+_MOST_BYTES = 10_000_000
 _MASK = "[REDACTED]"
 _SECRET_NAMES = frozenset({"k", "x-api-key", "authorization"})
 # A shorter text given as a key would be found, and masked, in innocent words.
@@ -37,7 +40,7 @@ class RecordedRequest:
     json : Any
         The decoded JSON body; None when there is none or it is no JSON.
     body : str
-        The body as text.
+        The body as text; empty where it exceeds 10 MB.
     connection : int
         The client's port. Requests of one connection share it.
     status : int | None
@@ -99,16 +102,25 @@ class Recorder:
         self._journal = journal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the whole body, note the request and pass it on."""
+        """Read the whole body, note the request and pass it on.
+
+        A body above 10 MB is read to its end, since a client hears no answer while it
+        is still sending, but not kept.
+        """
         content = bytearray()
+        size = 0
         more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
-            content += message.get("body", b"")
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size <= _MOST_BYTES:
+                content += piece
             more = message.get("more_body", False)
-        body = bytes(content)
+        scope[OVERSIZED] = size > _MOST_BYTES
+        body = b"" if scope[OVERSIZED] else bytes(content)
         number = self._journal.arrived(scope, body)
 
         async def replay() -> Message:

@@ -165,12 +165,90 @@ def test_wrong_verbs(call, method, path, allowed):
         (b'{"name": "n", "query": {"a": NaN}}', 1002),
         (b'{"name": "\\ud800", "query": {}}', 1002),
         (b"[" * 100_000, 1002),
+        (b"[" * 201 + b"]" * 201, 1002),
     ],
 )
 def test_bodies(call, body, code):
     """A missing body is 1003, one that is no JSON 1002."""
     answer = call("POST", COHORTS, data=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("levels, status", [(198, 201), (199, 400), (964, 400)])
+def test_nesting(call, levels, status):
+    """What is taken can be read back, however deeply it is nested; the rest is 400."""
+    query = b'{"a":' * levels + b"1" + b"}" * levels
+    answer = call("POST", COHORTS, data=b'{"name": "n", "query": %b}' % query)
+    assert answer.status_code == status
+    if status == 201:
+        assert call("GET", COHORTS + answer.json()["id"]).status_code == 200
+
+
+ALIASES = '[{"tag": "t", "id": "i", "priority": %s}]'
+EVENT = '{"name": "A", "time": "2025-07-01T15:39:11Z", "properties": {"n": %s}}'
+SEGMENTS = "/audience-api/v1/imports/{}/segments"
+BODIES = [
+    ("POST", COHORTS, '{"name": "n", "query": {"n": %s}}'),
+    ("PATCH", COHORTS + "{}", '{"query": {"n": %s}}'),
+    ("POST", SEGMENTS, '{"name": "n", "code": "n", "cpm": %s}'),
+    ("PATCH", SEGMENTS + "/code/700100", '{"cpm": %s}'),
+    (
+        "PATCH",
+        SEGMENTS,
+        '{"operations": [{"operation": "Update", "code": "700100", "data": {"cpm": %s}}]}',
+    ),
+    ("POST", "/v2.0/identify", '{"user_id": "u", "aliases": ' + ALIASES + "}"),
+    ("POST", "/v2.0/events", '{"name": "A", "user_id": "u", "properties": {"n": %s}}'),
+    ("POST", "/ccs/v1/segmentation", '{"user_id": "u", "events": [' + EVENT + "]}"),
+    (
+        "POST",
+        "/ccs/v1/segmentation/stateless",
+        '{"user_id": "u", "events": [' + EVENT + "]}",
+    ),
+    (
+        "POST",
+        "/ctx/v1/segment",
+        '{"url": "https://h/", "page_properties": {"n": %s}}',
+    ),
+]
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("method, path, body", BODIES)
+def test_numbers_that_are_not_finite(call, method, path, body, number):
+    """A number that is not finite, or overflows, is 400 in every body, and not stored."""
+    here = call("GET", COHORTS).json()[0]["id"] if COHORTS in path else None
+    path = path.format(here or call.imports()[1]["id"])
+    assert call(method, path, data=body % number).status_code == 400
+    assert call(method, path, data=body % "1").status_code in (200, 201)
+    for listing in (COHORTS, call.segments_path(1)):
+        assert call("GET", listing).status_code == 200
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("path", [COHORTS, "/audience-api/v1/imports", "/v2.0/users"])
+def test_bodies_that_are_too_large(call, sandbox, path, pieces):
+    """A body above 10 MB is 413, whole or in chunks, and its connection lives on."""
+    size = 10_000_001
+    body = b"x" * size if pieces == 1 else iter([b"x" * 4_000_000] * pieces)
+    answer = call("POST", path, data=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (413, 4130)
+    assert error["status"] in ("Payload Too Large", "PayloadTooLarge")
+    assert error["cause"] == "The body exceeds 10 MB."
+    assert call("GET", COHORTS).status_code == 200
+    first, second = sandbox.requests
+    assert (first.body, first.status) == ("", 413)
+    assert first.connection == second.connection
+
+
+def test_largest_body(call):
+    """A body of 10 MB is read, and a wrong key is told before the size."""
+    body = b'{"name": "n", "query": {}}'
+    body += b" " * (10_000_000 - len(body))
+    assert call("POST", COHORTS, data=body).status_code == 201
+    params = {"k": "wrong"}
+    assert call("POST", COHORTS, data=body + b" ", params=params).status_code == 401
 
 
 def test_escaped_text(call):
