@@ -1,9 +1,13 @@
 """The Cohorts API: ``/cohorts-api/v2/cohorts``.
 
 As documented: 201 for a created cohort, an empty body for a deleted one, no query in
-list elements, integer codes. Assumptions: names need not be unique, a key also reads
-and changes the cohorts of the workspaces below its own, and the values of
-``segment_type`` and ``subject_entity_level`` for a new cohort.
+list elements, integer codes; a workspace also sees the cohorts that it inherits from
+those above it; a key changes the cohorts of its workspace and of those below it, but no
+lookalike cohorts, which have no query.
+
+Assumptions: names need not be unique, a key also reads each cohort of the workspaces
+below its own, changing an inherited cohort is 403 and changing a lookalike cohort 400,
+and the values of ``segment_type`` and ``subject_entity_level`` for a new cohort.
 """
 
 from __future__ import annotations
@@ -35,18 +39,10 @@ _COHORT_CHANGES = Shape(
 
 
 def list_cohorts(call: Call) -> Response:
-    """Answer the cohorts of the key's workspace, on request of those below it too."""
-    if call.flag("include-child-workspaces"):
-        workspaces = call.state.family(call.workspace)
-    else:
-        workspaces = {call.workspace.workspace_id}
-    return JSONResponse(
-        [
-            {name: value for name, value in cohort.items() if name != "query"}
-            for cohort in call.state.cohorts.values()
-            if cohort["workspace_id"] in workspaces
-        ]
-    )
+    """Answer the cohorts that the key's workspace sees, on request its children's too."""
+    with_children = call.flag("include-child-workspaces")
+    cohorts = call.state.cohorts_seen_by(call.workspace, with_children)
+    return JSONResponse([_without(cohort, "query") for cohort in cohorts])
 
 
 def create_cohort(call: Call) -> Response:
@@ -75,7 +71,7 @@ def get_cohort(call: Call) -> Response:
 
 def update_cohort(call: Call) -> Response:
     """Change the fields that were sent; a null description is cleared."""
-    cohort = _cohort(call)
+    cohort = _changeable_cohort(call)
     fields = _checked(call, call.body(_COHORT_CHANGES))
     cohort.update(fields, last_updated_at=call.state.clock.now())
     if cohort.get("description", "") is None:
@@ -85,17 +81,32 @@ def update_cohort(call: Call) -> Response:
 
 def delete_cohort(call: Call) -> Response:
     """Delete a cohort; the answer is empty."""
-    del call.state.cohorts[_cohort(call)["id"]]
+    del call.state.cohorts[_changeable_cohort(call)["id"]]
     return Response()
 
 
 def _cohort(call: Call) -> JSONObject:
     name = call.path["cohortId"]
     cohort = call.state.cohorts.get(name.lower())
-    family = call.state.family(call.workspace)
-    if cohort is None or cohort["workspace_id"] not in family:
+    state, workspace = call.state, call.workspace
+    owners = state.ancestry(workspace) | state.family(workspace)
+    if cohort is None or cohort["workspace_id"] not in owners:
         raise Refused(3000, f"There is no cohort {name} in this workspace.")
     return cohort
+
+
+def _changeable_cohort(call: Call) -> JSONObject:
+    cohort = _cohort(call)
+    if cohort["workspace_id"] not in call.state.family(call.workspace):
+        raise Refused(2001, "The cohort belongs to a workspace above this one.")
+    if "query" not in cohort:
+        cause = "A lookalike cohort can be neither updated nor deleted here."
+        raise Malformed("path parameter cohortId", cause)
+    return cohort
+
+
+def _without(cohort: JSONObject, member: str) -> JSONObject:
+    return {name: value for name, value in cohort.items() if name != member}
 
 
 def _checked(call: Call, fields: JSONObject) -> JSONObject:

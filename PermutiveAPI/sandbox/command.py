@@ -67,6 +67,7 @@ def _greeting(sandbox: Sandbox, credentials: Path) -> str:
         (
             f"Permutive sandbox at {sandbox.base_url} (Ctrl-C stops it)",
             f"API key: {sandbox.api_key}",
+            f"Read-only key: {sandbox.read_only_api_key}",
             "To use it from another shell:",
             f"export {BASE_URL}={sandbox.base_url}",
             f"export {_CREDENTIALS}={shlex.quote(str(credentials))}",

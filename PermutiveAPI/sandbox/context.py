@@ -2,7 +2,7 @@
 
 The shape of the answer is documented. How a page is classified is not: here each word
 of the URL's path is a keyword, the first one a category, and a page falls into the
-enabled cohorts of the key's workspace that have one of these words as a tag.
+enabled cohorts, own and inherited ones, that have one of these words as a tag.
 """
 
 from __future__ import annotations
@@ -30,10 +30,8 @@ def segment_page(call: Call) -> Response:
     words = list(dict.fromkeys(re.findall("[a-z0-9]+", path.lower())))
     codes = [
         str(cohort["code"])
-        for cohort in call.state.cohorts.values()
-        if cohort["workspace_id"] == call.workspace.workspace_id
-        and cohort["state"] == "Enabled"
-        and set(words) & set(cohort.get("tags", []))
+        for cohort in call.state.cohorts_seen_by(call.workspace)
+        if cohort["state"] == "Enabled" and set(words) & set(cohort.get("tags", []))
     ]
     categories = [
         {"value": word, "confidence": 1.0, "taxonomy": "sandbox", "provider": "sandbox"}

@@ -24,6 +24,9 @@ from .state import State
 Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 
 WORKSPACE = "permutive.workspace"
+_READING = ("GET", "HEAD", "OPTIONS")
+# Elsewhere every key may write: users and events belong to sites.
+_APIS_FOR_ACCOUNTS = ("/cohorts-api/", "/audience-api/")
 _WINDOW_SECONDS = 1.0
 
 
@@ -72,20 +75,31 @@ def rate_gate(behaviour: Behaviour) -> Check:
 
 
 def key_gate(state: State) -> Check:
-    """Return the check that finds the workspace of a request's key, or answers 401."""
+    """Return the check that finds the workspace of a request's key.
+
+    It answers 401 where there is none, and 403 to changes of cohorts and segments with a
+    key that may only read.
+    """
 
     async def identify(request: Request) -> Response | None:
+        path = request.scope["path"]
         key = request.query_params.get("k") or request.headers.get("x-api-key")
         if not key:
-            return refusal(Refused(2004), request.scope["path"])
+            return refusal(Refused(2004), path)
         workspace = state.workspace_of_key(key)
         if workspace is None:
-            error = Refused(2000, "This key does not exist.")
-            return refusal(error, request.scope["path"])
+            return refusal(Refused(2000, "This key does not exist."), path)
+        if key == workspace.read_only_api_key and _is_change(request):
+            return refusal(Refused(2001, "This key may only read."), path)
         request.scope[WORKSPACE] = workspace
         return None
 
     return identify
+
+
+def _is_change(request: Request) -> bool:
+    path = request.scope["path"]
+    return request.method not in _READING and path.startswith(_APIS_FOR_ACCOUNTS)
 
 
 def size_gate() -> Check:

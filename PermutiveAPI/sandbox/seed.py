@@ -93,7 +93,13 @@ def seeded_state() -> State:
     group_id = _uuid("workspace/group")
     state = State(
         workspaces=(
-            Workspace("Meridian Media Group", group_id, group_id, _uuid("key/group")),
+            Workspace(
+                "Meridian Media Group",
+                group_id,
+                group_id,
+                _uuid("key/group"),
+                _uuid("key/group/read-only"),
+            ),
             Workspace(
                 "Meridian Regional News",
                 group_id,

@@ -3,7 +3,7 @@
 Into which cohorts a user falls depends on ``check_queries``. With it, queries are
 evaluated: see evaluation.py for what is assumed there. A user's events are those that
 were tracked and those that segmentation calls sent, which are kept. Without it, the
-cohorts are an assumption: the enabled ones of the key's workspace whose code, added
+cohorts are an assumption: the enabled ones, own and inherited, whose code, added
 to the CRC-32 of the user id, is divisible by three. So each user gets about a third of
 them, the same at every call and whatever the events.
 
@@ -98,9 +98,8 @@ def _events_of_state(state: str | None) -> list[Any]:
 def _cohorts(call: Call, user_id: str) -> list[JSONObject]:
     cohorts = [
         cohort
-        for cohort in call.state.cohorts.values()
-        if cohort["workspace_id"] == call.workspace.workspace_id
-        and cohort["state"] == "Enabled"
+        for cohort in call.state.cohorts_seen_by(call.workspace)
+        if cohort["state"] == "Enabled"
     ]
     if call.behaviour.check_queries:
         events = call.state.events.get(user_id, [])

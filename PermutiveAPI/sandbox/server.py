@@ -60,8 +60,8 @@ class Sandbox(Behaviour):
         """Fill the service with its data."""
         super().__post_init__()
         self._state = seeded_state()
-        keys = [workspace.api_key for workspace in self._state.workspaces]
-        self._journal = Journal(secrets=keys)
+        workspaces = self._state.workspaces
+        self._journal = Journal(key for each in workspaces for key in each.keys)
         self._faults = FaultQueue()
         self._base_url: str | None = None
         self._running: ExitStack | None = None
@@ -82,6 +82,14 @@ class Sandbox(Behaviour):
     def child_api_key(self) -> str:
         """The key of the child workspace."""
         return self._state.workspaces[1].api_key
+
+    @property
+    def read_only_api_key(self) -> str:
+        """A key of the top-level workspace that may only read cohorts and imports.
+
+        Changes of cohorts and segments are 403 with it.
+        """
+        return self._state.workspaces[0].read_only_api_key
 
     @property
     def requests(self) -> list[RecordedRequest]:

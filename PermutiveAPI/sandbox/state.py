@@ -38,12 +38,18 @@ def timestamp(nanoseconds: int) -> str:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace and its key; top-level when it is its own organisation."""
+    """A workspace and its keys; top-level when it is its own organisation."""
 
     name: str
     organisation_id: str
     workspace_id: str
     api_key: str = field(repr=False)
+    read_only_api_key: str = field(default="", repr=False)
+
+    @property
+    def keys(self) -> list[str]:
+        """Every key that opens the workspace."""
+        return [key for key in (self.api_key, self.read_only_api_key) if key]
 
 
 class Shelf:
@@ -129,7 +135,20 @@ class State:
 
     def workspace_of_key(self, key: str) -> Workspace | None:
         """Return the workspace that owns ``key``."""
-        return next((w for w in self.workspaces if w.api_key == key), None)
+        return next((w for w in self.workspaces if key in w.keys), None)
+
+    def cohorts_seen_by(
+        self, workspace: Workspace, with_children: bool = False
+    ) -> list[JSONObject]:
+        """Return a workspace's own and inherited cohorts, on request its children's too."""
+        owners = self.ancestry(workspace)
+        if with_children:
+            owners |= self.family(workspace)
+        return [c for c in self.cohorts.values() if c["workspace_id"] in owners]
+
+    def ancestry(self, workspace: Workspace) -> set[str]:
+        """Return the ids of a workspace and of those above it."""
+        return {workspace.workspace_id, workspace.organisation_id}
 
     def family(self, workspace: Workspace) -> set[str]:
         """Return the ids of a workspace and of those below it."""

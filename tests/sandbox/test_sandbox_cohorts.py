@@ -12,13 +12,16 @@ UUID4 = re.compile(
 )
 
 
-def test_list_is_the_keys_workspace(call, child):
-    """A key lists its own workspace's cohorts, tens of them, without queries."""
-    for client, least in ((call, 25), (child, 10)):
+def test_list_is_the_keys_workspace(call, child, sandbox):
+    """A key lists its workspace's cohorts and those inherited from above, without queries."""
+    top, below = (each["workspace_id"] for each in sandbox.credentials())
+    for client, owners in ((call, {top}), (child, {top, below})):
         cohorts = client("GET", COHORTS).json()
-        assert len(cohorts) >= least
-        assert len({cohort["workspace_id"] for cohort in cohorts}) == 1
+        assert {cohort["workspace_id"] for cohort in cohorts} == owners
         assert not any("query" in cohort for cohort in cohorts)
+        for owner, least in ((top, 25), (below, 10)):
+            found = [each for each in cohorts if each["workspace_id"] == owner]
+            assert owner not in owners or len(found) >= least
 
 
 @pytest.mark.parametrize("path", ["/cohorts-api/v2/cohorts", COHORTS])
@@ -32,10 +35,11 @@ def test_slash(call, path):
 @pytest.mark.parametrize("flag, more", [("true", True), ("false", False)])
 def test_child_workspaces(call, child, flag, more):
     """include-child-workspaces adds the child's cohorts to the top-level list only."""
-    own, below = (len(client("GET", COHORTS).json()) for client in (call, child))
+    own, seen_below = (client("GET", COHORTS).json() for client in (call, child))
     params = {"include-child-workspaces": flag}
-    assert len(call("GET", COHORTS, params=params).json()) == own + below * more
-    assert len(child("GET", COHORTS, params=params).json()) == below
+    asked = call("GET", COHORTS, params=params).json()
+    assert asked == (seen_below if more else own) and len(own) < len(seen_below)
+    assert child("GET", COHORTS, params=params).json() == seen_below
 
 
 def test_created_cohort(call, sandbox):
@@ -99,12 +103,47 @@ def test_delete(call):
 
 
 def test_keys_reach(call, child):
-    """The top-level key changes the child's cohorts; the child's key only its own."""
+    """The top-level key changes the child's cohorts; the child's key inherits the others."""
     above, below = call.created(), child.created()
     assert call("PATCH", COHORTS + below["id"], json={"name": "N"}).status_code == 200
-    for verb in ("GET", "PATCH", "DELETE"):
-        answer = child(verb, COHORTS + above["id"], json={})
-        assert answer.status_code == 404
+    assert child("GET", COHORTS + above["id"]).json() == above
+    for verb in ("PATCH", "DELETE"):
+        answer = child(verb, COHORTS + above["id"], json={"name": "N"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, 2001)
+    assert call("GET", COHORTS + above["id"]).json() == above
+
+
+@pytest.mark.parametrize("path", ["/ccs/v1/segmentation", "/ctx/v1/segment"])
+def test_inherited_cohorts_hold_users(call, child, path):
+    """Users and pages of a child workspace fall into inherited cohorts as well as its own."""
+    above = {str(each["code"]) for each in call("GET", COHORTS).json()}
+    below = {str(each["code"]) for each in child("GET", COHORTS).json()} - above
+    body = {
+        "user_id": "u",
+        "events": [],
+        "url": "https://h/sport",
+        "page_properties": {},
+    }
+    found = set(child("POST", path, json=body).json()["cohorts"])
+    assert found & above and found & below
+    assert not set(call("POST", path, json=body).json()["cohorts"]) & below
+
+
+@pytest.mark.parametrize(
+    "method, body", [("PATCH", {"name": "N"}), ("PATCH", {"name": 1}), ("DELETE", None)]
+)
+def test_lookalike_cohorts_stay(call, method, body):
+    """A lookalike cohort can be neither updated nor deleted: 400 that says so."""
+    [found, *_] = (c for c in call("GET", COHORTS).json() if "Lookalike" in c["name"])
+    before = call("GET", COHORTS + found["id"]).json()
+    assert "query" not in before
+    answer = call(method, COHORTS + found["id"], json=body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, 1000)
+    assert error["cause"] == (
+        "A lookalike cohort can be neither updated nor deleted here."
+    )
+    assert call("GET", COHORTS + found["id"]).json() == before
 
 
 @pytest.mark.parametrize(

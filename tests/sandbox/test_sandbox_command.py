@@ -17,7 +17,7 @@ from PermutiveAPI.__main__ import main
 from PermutiveAPI.sandbox import Sandbox, command
 
 RUN = [sys.executable, "-W", "error", "-m", "PermutiveAPI", "sandbox"]
-LINES = 5
+LINES = 6
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_serves_and_stops(served, number):
     url = exports["PERMUTIVE_API_BASE_URL"]
     credentials = Path(exports["PERMUTIVE_APPLICATION_CREDENTIALS"])
     key = json.loads(credentials.read_text())[0]["api_key"]
-    assert f"API key: {key}" in printed
+    assert f"API key: {key}\nRead-only key: {Sandbox().read_only_api_key}\n" in printed
     path = f"{url}/cohorts-api/v2/cohorts/"
     with requests.Session() as session:
         answers = [session.get(path, params={"k": key}, timeout=5) for _ in range(4)]

@@ -115,15 +115,72 @@ def test_unspecified_error(call, sandbox):
     )
 
 
-@pytest.mark.parametrize("name", ["api_key", "child_api_key"])
+KEYS = ["api_key", "child_api_key", "read_only_api_key"]
+
+
+@pytest.mark.parametrize("name", KEYS)
 def test_header_key(sandbox, name):
     """The header X-API-Key opens what the query parameter opens."""
+    assert len({getattr(sandbox, each) for each in KEYS}) == len(KEYS)
     key = getattr(sandbox, name)
     assert uuid.UUID(key).version == 4
     url = sandbox.base_url + COHORTS
     by_header = requests.get(url, headers={"X-API-Key": key}, timeout=5)
     by_query = requests.get(url, params={"k": key}, timeout=5)
     assert by_header.json() == by_query.json()
+
+
+SEGMENTS = "/audience-api/v1/imports/{}/segments"
+
+
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("POST", COHORTS),
+        ("PATCH", COHORTS + "{}"),
+        ("DELETE", COHORTS + "{}"),
+        ("PATCH", COHORTS + UNKNOWN_ID),
+        ("POST", SEGMENTS),
+        ("PATCH", SEGMENTS),
+        ("PATCH", SEGMENTS + "/code/700100"),
+        ("DELETE", SEGMENTS + "/code/700100"),
+    ],
+)
+@pytest.mark.parametrize("by_header", [False, True])
+def test_read_only_key(call, sandbox, method, path, by_header):
+    """With the read-only key each change of cohorts and segments is 403, and changes nothing."""
+    here = call("GET", COHORTS).json()[0]["id"] if COHORTS in path else None
+    path = path.format(here or call.imports()[1]["id"])
+    key = sandbox.read_only_api_key
+    given = {"headers": {"X-API-Key": key}} if by_header else {"params": {"k": key}}
+    body = {"name": "n", "code": "n", "query": {}}
+    answer = requests.request(
+        method, sandbox.base_url + path, json=body, timeout=5, **given
+    )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (403, 2001)
+    assert error["message"] == (
+        "The API key provided does not provide access to the request operation or "
+        "resource."
+    )
+    assert key not in repr(sandbox.requests)
+    if method != "POST" and UNKNOWN_ID not in path:
+        assert call("GET", path).status_code == 200
+
+
+def test_read_only_key_reads(call, sandbox):
+    """The read-only key reads what the other one reads, and tells of users as any key."""
+    params = {"k": sandbox.read_only_api_key}
+    for path in (COHORTS, "/audience-api/v1/imports", call.segments_path()):
+        assert call("GET", path, params=params).json() == call("GET", path).json()
+    for path, status, body in (
+        ("/v2.0/users", 200, {}),
+        ("/v2.0/identify", 200, {"user_id": "u", "aliases": []}),
+        ("/v2.0/events", 201, {"user_id": "u", "name": "A"}),
+        ("/ccs/v1/segmentation", 200, {"user_id": "u", "events": []}),
+    ):
+        answer = call("POST", path, params=params, json=body)
+        assert answer.status_code == status
 
 
 @pytest.mark.parametrize(
@@ -186,7 +243,6 @@ def test_nesting(call, levels, status):
 
 ALIASES = '[{"tag": "t", "id": "i", "priority": %s}]'
 EVENT = '{"name": "A", "time": "2025-07-01T15:39:11Z", "properties": {"n": %s}}'
-SEGMENTS = "/audience-api/v1/imports/{}/segments"
 BODIES = [
     ("POST", COHORTS, '{"name": "n", "query": {"n": %s}}'),
     ("PATCH", COHORTS + "{}", '{"query": {"n": %s}}'),

@@ -47,12 +47,16 @@ def test_masked_keys(sandbox, key):
         f"{sandbox.base_url}/{key}/x",
         params={"k": key, "other": f"a{key.upper()}b"},
         headers={"X-API-Key": key, "Authorization": key, "Referer": f"/?k={key}"},
-        json={"deep": [{"apiKey": key}], "child": sandbox.child_api_key},
+        json={
+            "deep": [{"apiKey": key}],
+            "others": [sandbox.child_api_key, sandbox.read_only_api_key],
+        },
         timeout=5,
     )
     (request,) = sandbox.requests
     assert key not in repr(request).lower()
     assert sandbox.child_api_key not in repr(request)
+    assert sandbox.read_only_api_key not in repr(request)
     assert request.json["deep"] == [{"apiKey": "[REDACTED]"}]
     assert request.query == {"k": "[REDACTED]", "other": "a[REDACTED]b"}
     assert request.headers["x-api-key"] == "[REDACTED]"
