@@ -53,11 +53,12 @@ class TrackedEvent(Resource):
     name : str
         The event's name, for instance "Pageview": letters, digits and underscores.
     user_id : str, optional
-        The user. Exactly one of `user_id` and `aliases` is given.
+        The user. At least one of `user_id` and `aliases` is given.
     properties : dict
         What the event's schema asks for, at most 950 KB; kept and sent as it is.
     aliases : list of Alias, optional
-        Names of the user.
+        Names of the user. The service ignores them where there is a `user_id`; an empty list beside
+        one is not sent.
     session_id, view_id : str, optional
         Tie events together across sessions or page views.
     segments : list of int, optional
@@ -104,8 +105,8 @@ class TrackedEvent(Resource):
         Raises
         ------
         ValueError
-            If the name has other characters, the user is not named in exactly one way, a value
-            cannot be written as JSON, or no key is found.
+            If the name has other characters, the user is not named, a value cannot be written as
+            JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it, or no answer came. It is never sent again after a failure that
             may have come after it was processed.
@@ -204,8 +205,20 @@ class TrackedEvent(Resource):
             raise ValueError(
                 f"name must consist of letters, digits and underscores, got {self.name!r}."
             )
-        require_one_user(user_id=self.user_id, aliases=self.aliases)
-        return to_payload(self, _API_PAYLOAD)
+        self._require_user()
+        body = to_payload(self, _API_PAYLOAD)
+        if body.get("aliases") == []:  # It says nothing, but the service refuses it.
+            del body["aliases"]
+        return body
+
+    def _require_user(self) -> None:
+        """Raise unless a user is named by `user_id`, by aliases or by both."""
+        if self.user_id is None and self.aliases is None:
+            raise ValueError("Give user_id, aliases or both; got neither.")
+        if self.user_id is not None:
+            require_one_user(user_id=self.user_id)
+        if self.user_id is None or (self.aliases is not None and self.aliases != []):
+            require_one_user(aliases=self.aliases)
 
     def _request(self, params: dict[str, str], timeout: float | None) -> BatchRequest:
         return ReadingRequest(

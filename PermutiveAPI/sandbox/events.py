@@ -1,10 +1,12 @@
 """The Events API: ``/v2.0/events``.
 
 As documented: the server sets the time; 201 echoes the event where it was enriched,
-and else the user and the time; properties of more than 950 KB are refused. What
-enriching adds is not published: here nothing is added. ``sdkp`` is read and changes
-nothing. That an event needs a user, named in exactly one way, is documented; that an
-unknown alias gets a new one is an assumption.
+and else the user and the time; properties of more than 950 KB are refused. An event
+needs a user id or at least one alias. Beside a user id the aliases are ignored; where
+none of them is known, they get a new user.
+
+What enriching adds is not published: here nothing is added. ``sdkp`` is read and changes
+nothing. Every event type is taken to fit its schema.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from .call import Call, Handler
 from .envelope import Malformed
-from .identity import ALIAS, named_user
+from .identity import ALIASES, named_user
 from .shapes import JSONObject, Shape, many, mapping, text, whole
 
 _MOST_PROPERTY_BYTES = 950 * 1000
@@ -34,7 +36,7 @@ _EVENT = Shape(
     required={"name": _event_name},
     optional={
         "user_id": text,
-        "aliases": many(ALIAS),
+        "aliases": ALIASES,
         "properties": mapping,
         "view_id": text,
         "session_id": text,
@@ -49,15 +51,21 @@ def track_event(call: Call) -> Response:
     enriched = call.flag("enrich", default=True)
     call.flag("sdkp", default=True)
     event = call.body(_EVENT)
-    properties: JSONObject = event.setdefault("properties", {})
-    if len(json.dumps(properties)) > _MOST_PROPERTY_BYTES:
+    if _size(event.get("properties")) > _MOST_PROPERTY_BYTES:
         raise Malformed("body", "properties: they exceed 950 KB")
-    user_id = named_user(call, event, ("user_id", "aliases"))
+    names = ("user_id",) if "user_id" in event else ("user_id", "aliases")
+    user_id = named_user(call, event, names)
     event.pop("aliases", None)
-    kept: JSONObject = {**event, "user_id": user_id, "time": call.state.clock.now()}
+    time = call.state.clock.now(digits=3)
+    kept: JSONObject = {**event, "user_id": user_id, "time": time}
     call.state.events.setdefault(user_id, []).append(kept)
-    short = {"user_id": user_id, "time": kept["time"]}
+    short = {"user_id": user_id, "time": time}
     return JSONResponse(kept if enriched else short, status_code=201)
+
+
+def _size(properties: Any) -> int:
+    written = json.dumps(properties, ensure_ascii=False, separators=(",", ":"))
+    return len(written.encode())
 
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {"/v2.0/events": {"POST": track_event}}

@@ -19,8 +19,10 @@ from .call import Call, Handler, is_uuid
 from .envelope import Malformed
 from .shapes import JSONObject, Shape, many, text, whole
 
-ALIAS = Shape(required={"tag": text, "id": text, "priority": whole})
-_IDENTITY = Shape(required={"user_id": text, "aliases": many(ALIAS)})
+_ALIAS = Shape(required={"tag": text, "id": text, "priority": whole})
+_IDENTITY = Shape(required={"user_id": text, "aliases": many(_ALIAS)})
+# Aliases that stand for a user.
+ALIASES = many(_ALIAS, least=1)
 
 
 def identify(call: Call) -> Response:
@@ -57,8 +59,9 @@ def named_user(call: Call, body: JSONObject, names: Sequence[str]) -> str:
     """Return the user whom a body names in exactly one of these fields; an unknown alias gets a new user."""
     given = [name for name in names if name in body]
     if len(given) != 1:
+        number = "only one" if given else "one"
         wanted = ", ".join(names)
-        raise Malformed("body", f"exactly one of {wanted} is expected", code=1002)
+        raise Malformed("body", f"{number} of {wanted} is expected", code=1002)
     if given == ["user_id"]:
         return checked_user_id(call, body["user_id"])
     aliases = body["aliases"] if given == ["aliases"] else [body["alias"]]

@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 from .call import Call, Handler
 from .envelope import Malformed
 from .evaluation import cohorts_of
-from .identity import ALIAS, named_user
+from .identity import ALIASES, named_user
 from .shapes import JSONObject, Shape, many, mapping, text
 
 _MOST_EVENTS = 10
@@ -41,7 +41,7 @@ _SEGMENTATION = Shape(
     optional={
         "user_id": text,
         "alias": Shape(required={"tag": text, "id": text}),
-        "aliases": many(ALIAS),
+        "aliases": ALIASES,
     },
 )
 _STATELESS = Shape(

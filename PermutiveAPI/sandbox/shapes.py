@@ -60,12 +60,14 @@ def one_of(*allowed: str) -> Reader:
     return read
 
 
-def many(reader: Reader) -> Reader:
-    """Return a reader of lists whose items ``reader`` reads."""
+def many(reader: Reader, least: int = 0) -> Reader:
+    """Return a reader of lists of at least so many items, which ``reader`` reads."""
 
     def read(value: Any) -> list[Any]:
         if not isinstance(value, list):
             raise ValueError("a list is expected")
+        if len(cast("list[Any]", value)) < least:
+            raise ValueError(f"a list of at least {least} is expected")
         return [reader(item) for item in cast("list[Any]", value)]
 
     return read

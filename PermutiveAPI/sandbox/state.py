@@ -18,22 +18,22 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Clock:
-    """The service's time in UTC; no two readings are the same."""
+    """The service's time in UTC; no two readings are the same nanosecond."""
 
     def __init__(self) -> None:
         self._last = 0
 
-    def now(self) -> str:
-        """Return the time with nanoseconds: ``2022-09-22T15:44:29.513211710Z``."""
+    def now(self, digits: int = 9) -> str:
+        """Return the time with so many digits of a second: ``2022-09-22T15:44:29.513211710Z``."""
         self._last = max(self._last + 1, time.time_ns())
-        return timestamp(self._last)
+        return timestamp(self._last, digits)
 
 
-def timestamp(nanoseconds: int) -> str:
-    """Return nanoseconds since 1970 as ISO 8601 in UTC."""
+def timestamp(nanoseconds: int, digits: int = 9) -> str:
+    """Return nanoseconds since 1970 as ISO 8601 in UTC; further digits are cut off."""
     seconds, fraction = divmod(nanoseconds, _NANOSECONDS)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
-    return f"{moment}.{fraction:09d}Z"
+    return f"{moment}.{f'{fraction:09d}'[:digits]}Z"
 
 
 @dataclass(frozen=True)

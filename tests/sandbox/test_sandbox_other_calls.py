@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import Any, cast
 
@@ -75,9 +76,15 @@ def test_tracking(sandbox: Sandbox) -> None:
         (TrackedEvent("Page view", "u"), "letters, digits and underscores"),
         (TrackedEvent("", "u"), "letters, digits and underscores"),
         (TrackedEvent(cast(Any, 5), "u"), "name must be of type str, got int"),
-        (TrackedEvent("A"), "exactly one of user_id, aliases; got none"),
-        (TrackedEvent("A", "u", aliases=[EMAIL]), "got user_id and aliases"),
-        (TrackedEvent("A", aliases=[]), "aliases must not be empty"),
+        (TrackedEvent("A"), "Give user_id, aliases or both; got neither"),
+        (TrackedEvent("A", aliases=[]), r"aliases must not be empty, got \[\]"),
+        (TrackedEvent("A", ""), "user_id must not be empty"),
+        (TrackedEvent("A", "", aliases=[EMAIL]), "user_id must not be empty"),
+        (
+            TrackedEvent("A", "u", aliases=cast(Any, ["a@b.c"])),
+            r"aliases\[0\] must be of type Alias, got str",
+        ),
+        (TrackedEvent("A", "u", aliases=cast(Any, "")), "aliases must not be empty"),
         (TrackedEvent("A", "u", {"x": float("nan")}), "properties.x"),
     ],
 )
@@ -92,8 +99,82 @@ def test_events_that_cannot_be(
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize(
+    ("event", "sent"),
+    [
+        (TrackedEvent("A", "u"), {"user_id": "u"}),
+        (TrackedEvent("A", aliases=[EMAIL]), {"aliases": [EMAIL.to_json()]}),
+        (
+            TrackedEvent("A", "u", aliases=[EMAIL, CRM]),
+            {"user_id": "u", "aliases": [EMAIL.to_json(), CRM.to_json()]},
+        ),
+        (TrackedEvent("A", "u", aliases=[]), {"user_id": "u"}),
+    ],
+)
+def test_users_of_events(
+    sandbox: Sandbox, event: TrackedEvent, sent: dict[str, Any]
+) -> None:
+    """A user id, aliases or both are sent as given; an empty list beside a user id is left out."""
+    assert event.track(sandbox.api_key)["user_id"]
+    bodies, failures = TrackedEvent.batch_track([event], api_key=sandbox.api_key)
+    assert (len(bodies), failures) == (1, [])
+    for request in sandbox.requests:
+        assert request.json == {"name": "A", "properties": {}, **sent}
+
+
+def test_aliases_beside_a_user_id(sandbox: Sandbox) -> None:
+    """The service takes the user id and ignores the aliases; alone they get a user that is kept."""
+    key = sandbox.api_key
+    known = TrackedEvent("A", aliases=[EMAIL]).track(key)["user_id"]
+    assert sandbox.aliases == {("email", "a@b.c"): known}
+    both = TrackedEvent("A", "u", aliases=[EMAIL, CRM]).track(key)
+    assert both["user_id"] == "u" and "aliases" not in both
+    assert sandbox.aliases == {("email", "a@b.c"): known}
+    assert TrackedEvent("A", aliases=[CRM, EMAIL]).track(key)["user_id"] == known
+
+
+ALIAS = {"tag": "t", "id": "i", "priority": 0}
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {},
+        {"aliases": []},
+        {"user_id": "u", "aliases": []},
+        {"user_id": None, "aliases": None},
+        {"user_id": "u", "aliases": [{"tag": "t", "id": "i"}]},
+        {"user_id": ""},
+    ],
+)
+def test_events_without_a_user(sandbox: Sandbox, user: dict[str, Any]) -> None:
+    """An event needs a user id or at least one alias, and no empty list of them: else 400."""
+    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
+    answer = requests.post(url, json={"name": "A", **user}, timeout=5)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["status"]) == (400, "BadRequest")
+    assert "alias" in error["cause"] or "user_id" in error["cause"]
+    both = {"name": "A", "user_id": "u", "aliases": [ALIAS]}
+    assert requests.post(url, json=both, timeout=5).status_code == 201
+
+
+def test_an_event_comes_back_as_it_was_sent(sandbox: Sandbox) -> None:
+    """The answer has the event's members, the user and the time, and no others."""
+    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
+    event = {"name": "A", "user_id": "u", "view_id": "v", "colour": "red"}
+    answer = requests.post(url, json=event, timeout=5).json()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer.pop("time"))
+    assert answer == {"name": "A", "user_id": "u", "view_id": "v"}
+
+
 def test_properties_that_are_too_large(sandbox: Sandbox) -> None:
     """The service refuses more than 950 KB."""
+    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
+    for letter, most in (("x", 949_992), ("é", 474_996)):
+        event = {"name": "A", "user_id": "u", "properties": {"x": letter * most}}
+        assert requests.post(url, json=event, timeout=5).status_code == 201
+        event["properties"] = {"x": letter * (most + 1)}
+        assert requests.post(url, json=event, timeout=5).status_code == 400
     large = TrackedEvent("A", "u", {"x": "x" * 960_000})
     with pytest.raises(PermutiveBadRequestError, match="950 KB"):
         large.track(sandbox.api_key)

@@ -80,6 +80,7 @@ def test_aliases(call, sandbox):
         ({"user_id": 5}, 1002),
         ({"alias": {"tag": "t"}}, 1002),
         ({"aliases": [{"tag": "t", "id": "i"}]}, 1002),
+        ({"aliases": []}, 1002),
         *(
             ({"user_id": "u", "events": [{**EVENT, name: None}]}, 1002)
             for name in ("name", "time", "properties")
