@@ -64,7 +64,7 @@ class Segment(Resource):
     Parameters
     ----------
     code : str, optional
-        Its code, unique within the import, alphanumeric and without spaces. It can never change.
+        Its code, unique within the import: letters, digits and underscores. It can never change.
     name : str
         Its name. Required, though an optional field stands before it.
     import_id : str

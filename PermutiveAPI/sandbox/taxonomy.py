@@ -1,8 +1,8 @@
 """The Taxonomy API: ``/audience-api/v1/imports`` and the segments of an import.
 
-As documented: pages with an opaque token, codes that are unique in their import and
-never change, the deleted segment as the answer of a delete, plain text for malformed
-input. Assumptions: a child workspace sees and may write the imports of its
+As documented: pages with an opaque token, codes of letters, digits and underscores that
+are unique in their import and never change, the deleted segment as the answer of a
+delete, one to 5,000 operations in a batch, plain text for malformed input. Assumptions: a child workspace sees and may write the imports of its
 organisation, and a batch is carried out whole or not at all.
 """
 
@@ -26,8 +26,8 @@ _MOST_OPERATIONS = 5_000
 
 
 def _code(value: object) -> str:
-    if not re.fullmatch("[A-Za-z0-9]+", string(value)):
-        raise ValueError("letters and digits without spaces are expected")
+    if not re.fullmatch("[A-Za-z0-9_]+", string(value)):
+        raise ValueError("letters, digits and _ are expected")
     return string(value)
 
 
@@ -38,7 +38,7 @@ _OPERATION = Shape(
     required={"operation": one_of("Create", "Update", "Delete")},
     optional={"code": string, "data": mapping},
 )
-_BATCH = Shape(required={"operations": many(_OPERATION)})
+_BATCH = Shape(required={"operations": many(_OPERATION, least=1)})
 
 
 def list_imports(call: Call) -> Response:

@@ -78,6 +78,16 @@ def test_pages_stay_steady(call):
     assert len(ids) == len(set(ids)) == 25
 
 
+@pytest.mark.parametrize("code", ["demo_25_34", "intent_auto", "_", "0001", "aB9_"])
+def test_codes_with_underscores(call, code):
+    """Letters, digits and underscores make a code, alone and in a batch."""
+    path, other = call.segments_path(0), call.segments_path(1)
+    assert add(call, path, code=code)["code"] == code
+    assert call("GET", f"{path}/code/{code}").json()["code"] == code
+    body = {"operations": [operation("Create", code, name="n")]}
+    assert call("PATCH", other, json=body).json()["items"][0]["code"] == code
+
+
 @pytest.mark.parametrize("by", ["id", "code"])
 def test_segment_life(call, by):
     """A segment is read, changed and deleted by id and by code alike."""
@@ -147,6 +157,10 @@ def test_missing_code(call, sandbox, name, code):
                 {},
                 [],
                 {"name": "n", "code": "a b"},
+                {"name": "n", "code": "a-b"},
+                {"name": "n", "code": "é"},
+                {"name": "n", "code": ""},
+                {"name": "n", "code": "a\n"},
                 {"name": "n", "code": 5},
                 {"name": "n", "code": "n", "cpm": "2"},
                 {"name": "n", "code": "n", "cpm": True},
@@ -155,6 +169,7 @@ def test_missing_code(call, sandbox, name, code):
         ("POST", "/{id}/segments", {}, "body"),
         ("POST", "/{id}/segments", {"data": "{"}, "body"),
         ("PATCH", "/{id}/segments", {"json": {"operations": [{}]}}, "body"),
+        ("PATCH", "/{id}/segments", {"json": {"operations": []}}, "body"),
         ("PATCH", "/{id}/segments/code/700100", {"json": {"name": ""}}, "body"),
     ],
 )
