@@ -1,13 +1,14 @@
 """The Cohorts API: ``/cohorts-api/v2/cohorts``.
 
 As documented: 201 for a created cohort, an empty body for a deleted one, no query in
-list elements, integer codes; a workspace also sees the cohorts that it inherits from
+list elements, no audience size of a changed cohort, integer codes; a workspace also sees the cohorts that it inherits from
 those above it; a key changes the cohorts of its workspace and of those below it, but no
 lookalike cohorts, which have no query.
 
 Assumptions: names need not be unique, a key also reads each cohort of the workspaces
 below its own, changing an inherited cohort is 403 and changing a lookalike cohort 400,
-and the values of ``segment_type`` and ``subject_entity_level`` for a new cohort.
+how the second documented type, "offline", is written, and the values of ``segment_type``
+and ``subject_entity_level`` for a new cohort.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from .shapes import JSONObject, Shape, many, mapping, one_of, string, text
 
 _NEW_COHORT = Shape(
     required={"name": text, "query": mapping},
-    optional={"description": string, "tags": many(string), "segment_type": text},
+    optional={
+        "description": string,
+        "tags": many(string),
+        "segment_type": one_of("real_time", "offline"),
+    },
 )
 _COHORT_CHANGES = Shape(
     optional={
@@ -76,7 +81,7 @@ def update_cohort(call: Call) -> Response:
     cohort.update(fields, last_updated_at=call.state.clock.now())
     if cohort.get("description", "") is None:
         del cohort["description"]
-    return JSONResponse(cohort)
+    return JSONResponse(_without(cohort, "live_audience_size"))
 
 
 def delete_cohort(call: Call) -> Response:

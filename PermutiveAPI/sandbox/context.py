@@ -1,6 +1,6 @@
 """The Contextual API: ``/ctx/v1/segment``.
 
-The shape of the answer is documented. How a page is classified is not: here each word
+The shapes of the page and of the answer are documented. How a page is classified is not: here each word
 of the URL's path is a keyword, the first one a category, and a page falls into the
 enabled cohorts, own and inherited ones, that have one of these words as a tag.
 """
@@ -15,9 +15,21 @@ from starlette.responses import JSONResponse, Response
 
 from .call import Call, Handler
 from .envelope import Malformed
-from .shapes import Shape, mapping, text
+from .shapes import Shape, one_of, string, text
 
-_PAGE = Shape(required={"url": text}, optional={"page_properties": mapping})
+_CLIENT = Shape(
+    optional={
+        "url": string,
+        "domain": string,
+        "referrer": string,
+        "type": one_of("web", "ios", "android"),
+        "user_agent": string,
+        "title": string,
+    }
+)
+_PAGE = Shape(
+    required={"url": text, "page_properties": Shape(optional={"client": _CLIENT})}
+)
 
 
 def segment_page(call: Call) -> Response:

@@ -1,7 +1,9 @@
 """The data with which a sandbox starts: the same at every start.
 
 A publisher group with one brand below it, its cohorts, and two imports with segments.
-Names, tags and numbers are made up.
+Names, tags and numbers are made up. Assumptions: the words for the type and the phase of
+a source with a bucket and for the types in its permissions, that a LiveRamp source has an
+advertiser, and that lookalike cohorts are "offline" ones.
 """
 
 from __future__ import annotations
@@ -139,7 +141,7 @@ def _cohort(row: str, code: int, workspace_id: str) -> JSONObject:
         "description": f"{name}, kept by the audience team.",
         "tags": tags.split(", "),
         "state": "Enabled",
-        "segment_type": "real_time" if rule else "lookalike",
+        "segment_type": "real_time" if rule else "offline",
         "subject_entity_level": "user",
         "live_audience_size": 1_000 + code * 7_919 % 250_000,
         "workspace_id": workspace_id,
@@ -187,7 +189,7 @@ def _segment(segment: JSONObject, facts: JSONObject, number: int) -> JSONObject:
         "id": _uuid(f"segment/{facts['code']}/{segment['code']}"),
         "import_id": facts["id"],
         **segment,
-        "updated_at": timestamp(moment),
+        "updated_at": timestamp(moment, digits=6),
     }
 
 
@@ -202,10 +204,12 @@ _SUBSCRIBERS: JSONObject = {
         "type": "gcs",
         "state": {"type": "active"},
         "bucket": "meridian-subscriber-crm",
-        "permissions": {"read": True, "write": False},
-        "phase": "complete",
-        "errors": [],
-        "version": 2,
+        "permissions": {
+            "read": [{"type": "group", "id": "crm@meridian.example"}],
+            "write": [{"type": "user", "id": "ada@meridian.example"}],
+            "sync": [{"type": "service_account", "id": "sync@meridian.example"}],
+        },
+        "phase": "active",
     },
 }
 _MARKETS: JSONObject = {
@@ -219,6 +223,6 @@ _MARKETS: JSONObject = {
         "type": "live_ramp_3p",
         "state": {"type": "active"},
         "advertiser_name": "Meridian Media Group",
-        "organization_id": "meridian",
+        "organization_id": _uuid("organization/markets"),
     },
 }

@@ -23,6 +23,8 @@ from .shapes import JSONObject, Shape, many, mapping, number, one_of, string, te
 from .state import Import, Shelf
 
 _MOST_OPERATIONS = 5_000
+# Of a second, in ``updated_at``.
+_TIME_DIGITS = 6
 
 
 def _code(value: object) -> str:
@@ -141,7 +143,7 @@ def _create(call: Call, shelf: Shelf, fields: JSONObject) -> JSONObject:
         "code": fields.get("code") or _code_from(fields["name"], shelf),
         "import_id": call.path["importId"].lower(),
         **fields,
-        "updated_at": call.state.clock.now(),
+        "updated_at": call.state.clock.now(_TIME_DIGITS),
     }
     shelf.add(segment)
     return segment
@@ -154,7 +156,7 @@ def _code_from(name: str, shelf: Shelf) -> str:
 
 
 def _update(call: Call, segment: JSONObject, fields: JSONObject) -> JSONObject:
-    segment.update(fields, updated_at=call.state.clock.now())
+    segment.update(fields, updated_at=call.state.clock.now(_TIME_DIGITS))
     return segment
 
 

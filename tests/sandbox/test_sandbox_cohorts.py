@@ -58,15 +58,16 @@ def test_created_cohort(call, sandbox):
 
 def test_seeded_cohorts(call):
     """Seeded cohorts carry integer codes, nanoseconds and, unless lookalike, queries."""
-    kinds = set()
+    lookalikes = set()
     for listed in call("GET", COHORTS).json():
         cohort = call("GET", COHORTS + listed["id"]).json()
-        kinds.add(cohort["segment_type"])
-        assert ("query" in cohort) == (cohort["segment_type"] != "lookalike")
+        lookalikes.add("query" not in cohort)
+        expected = "real_time" if "query" in cohort else "offline"
+        assert cohort["segment_type"] == expected
         assert isinstance(cohort["code"], int)
         assert TIMESTAMP.fullmatch(cohort["created_at"])
         assert cohort["created_at"] < cohort["last_updated_at"]
-    assert kinds == {"real_time", "lookalike"}
+    assert lookalikes == {True, False}
 
 
 @pytest.mark.parametrize(
@@ -167,6 +168,27 @@ def test_malformed_create(call, body):
     answer = call("POST", COHORTS, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1002)
     assert len(call("GET", COHORTS).json()) == count
+
+
+@pytest.mark.parametrize(
+    "kind, status", [("real_time", 201), ("offline", 201), ("lookalike", 400)]
+)
+def test_segment_types(call, kind, status):
+    """A cohort is of one of the two documented types."""
+    body = {"name": "n", "query": {}, "segment_type": kind}
+    answer = call("POST", COHORTS, json=body)
+    assert answer.status_code == status
+    assert status == 400 or answer.json()["segment_type"] == kind
+
+
+def test_changed_cohort(call):
+    """The answer to a change has the query and no audience size, which is still there."""
+    before = call("GET", COHORTS + call("GET", COHORTS).json()[0]["id"]).json()
+    assert before["live_audience_size"] > 0
+    answer = call("PATCH", COHORTS + before["id"], json={"tags": ["new"]}).json()
+    after = call("GET", COHORTS + before["id"]).json()
+    assert after.pop("live_audience_size") == before["live_audience_size"]
+    assert answer == after and after["tags"] == ["new"]
 
 
 def test_malformed_state(call):

@@ -197,6 +197,30 @@ def test_pages(sandbox: Sandbox) -> None:
         ContextSegment("http://[x/").send(sandbox.api_key)
 
 
+PAGE = "https://h.example/sport"
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        ({"url": PAGE, "page_properties": {}}, 200),
+        ({"url": PAGE, "page_properties": {"own": 1, "client": {"type": "ios"}}}, 200),
+        ({"url": PAGE, "page_properties": {"client": {"title": "T", "own": 1}}}, 200),
+        ({"url": PAGE}, 400),
+        ({"url": PAGE, "page_properties": None}, 400),
+        ({"url": PAGE, "page_properties": []}, 400),
+        ({"page_properties": {}}, 400),
+        ({"url": PAGE, "page_properties": {"client": "web"}}, 400),
+        ({"url": PAGE, "page_properties": {"client": {"type": "tv"}}}, 400),
+        ({"url": PAGE, "page_properties": {"client": {"title": 5}}}, 400),
+    ],
+)
+def test_shapes_of_pages(sandbox: Sandbox, page: dict[str, Any], status: int) -> None:
+    """A page needs an address and properties; what is documented of its client is checked."""
+    url = f"{sandbox.base_url}/ctx/v1/segment?k={sandbox.api_key}"
+    assert requests.post(url, json=page, timeout=5).status_code == status
+
+
 def test_the_sandbox_checks_names_of_events(sandbox: Sandbox) -> None:
     """Other clients than this one get an error, too."""
     body = {"name": "Page view", "user_id": "u", "properties": {}}

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import uuid
 
 import pytest
@@ -40,6 +41,37 @@ def test_imports(call, child):
         assert below["inheritance"]["relation"] == "ancestor"
         assert call("GET", f"{IMPORTS}/{seen['id']}").json() == seen
         assert child("GET", f"{IMPORTS}/{seen['id']}").json() == below
+
+
+def test_sources(call):
+    """Sources have the documented forms: lists of principals, UUIDs, no list that is empty."""
+    uploaded, live_ramp = (each["source"] for each in call.imports())
+    assert live_ramp["type"] == "live_ramp_3p"
+    assert uuid.UUID(live_ramp["organization_id"]).version == 4
+    assert isinstance(uploaded["bucket"], str) and uploaded["phase"]
+    assert set(uploaded["permissions"]) == {"read", "write", "sync"}
+    for principals in uploaded["permissions"].values():
+        assert principals and all(isinstance(each["id"], str) for each in principals)
+    for source in (uploaded, live_ramp):
+        assert uuid.UUID(source["id"]).version == 4
+        assert source["state"] == {"type": "active"}
+        assert (
+            "errors" not in source
+        )  # Documented as not empty, and for failures alone.
+
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def test_times(call):
+    """Segments tell microseconds: seeded, made and changed ones."""
+    path = call.segments_path()
+    segments = call("GET", path).json()["elements"]
+    made = add(call, path, code="new")
+    changed = call("PATCH", f"{path}/code/new", json={"name": "m"}).json()
+    for segment in (*segments, made, changed):
+        assert TIME.fullmatch(segment["updated_at"])
+    assert made["updated_at"] < changed["updated_at"]
 
 
 @pytest.mark.parametrize("number, total, sizes", [(0, 25, [20, 5]), (1, 60, [20] * 3)])
