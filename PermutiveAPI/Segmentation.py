@@ -5,7 +5,7 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -152,7 +152,7 @@ class Segmentation(Resource):
         self,
         api_key: str = DEFAULT_API_KEY,
         *,
-        state: str | None = None,
+        state: Mapping[str, Any] | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
     ) -> dict[str, Any]:
         """Let the service work on a state that you keep, instead of one that it keeps itself.
@@ -161,25 +161,25 @@ class Segmentation(Resource):
         ----------
         api_key : str, optional
             The key; the default workspace's when it is left out.
-        state : str, optional
-            The state of the last call's answer; None for a user's first call. It is opaque.
+        state : mapping, optional
+            The ``state`` of the user's last answer as it came; None for a user's first call.
         timeout : float or None
             Seconds; None waits without limit.
 
         Returns
         -------
         dict
-            The service's answer as it is: ``user_id`` and the new ``state``.
+            The service's answer as it is: ``user_id`` and the new ``state``, opaque but for its ``cohorts``.
 
         Raises
         ------
-        ValueError, PermutiveAPIError
-            As for :meth:`send`.
+        TypeError, ValueError, PermutiveAPIError
+            As for :meth:`send`; TypeError also if `state` is not a mapping.
         """
         body = self._body()
         if state is not None:
-            require_kind("state", state, str)
-            body["state"] = state
+            require_kind("state", state, Mapping)
+            body["state"] = dict(state)
         response = self._request_helper.request(
             method="POST",
             api_key=resolve_api_key(api_key),

@@ -1,24 +1,28 @@
 """The CCS API: ``/ccs/v1/segmentation``, with the user's state kept here or by the caller.
 
-Into which cohorts a user falls depends on ``check_queries``. With it, queries are
-evaluated: see evaluation.py for what is assumed there. A user's events are those that
-were tracked and those that segmentation calls sent, which are kept. Without it, the
-cohorts are an assumption: the enabled ones, own and inherited, whose code, added
-to the CRC-32 of the user id, is divisible by three. So each user gets about a third of
-them, the same at every call and whatever the events.
+As documented: a user is named in exactly one way, a call has at most ten events, and
+``activations`` are answered on request. The stateless call takes and answers a state,
+an object of ``internal_state``, ``external_state`` and ``cohorts``; it goes back as it
+came, and what the sandbox knows of the user is that state and the call's events alone.
 
-All of them count as activated for "gam". An unknown alias gets a new user. The flag
-``synchronous-validation`` is read and changes nothing: the sandbox has no schemas. The
-opaque state of the stateless call holds the user's events so far, and its answer no
-cohorts, as documented.
+Into which cohorts a user falls depends on ``check_queries``. Where it is true, queries
+are evaluated: see evaluation.py for what is assumed there. A user's events are those
+that were tracked and those that segmentation calls sent, which are kept. Else the
+cohorts are an assumption: the enabled ones whose code, added to the CRC-32 of the user
+id, is divisible by three. So each user gets about a third of them, the same at every
+call and whatever the events.
+
+More assumptions: users of a workspace fall into inherited cohorts, too; all cohorts
+count as activated for "gam"; an unknown alias gets a new user. The flag
+``synchronous-validation`` is read and changes nothing: the sandbox has no schemas. Of a
+state only the member "sandbox" of ``internal_state``, with the events so far, is read;
+the others, which Permutive's own states have there, are given back.
 """
 
 from __future__ import annotations
 
-import base64
-import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -27,8 +31,10 @@ from .call import Call, Handler
 from .envelope import Malformed
 from .evaluation import cohorts_of
 from .identity import ALIASES, named_user
-from .shapes import JSONObject, Shape, many, mapping, text
+from .shapes import JSONObject, Shape, many, mapping, mapping_to, text
 
+# The member of a state's ``internal_state`` that is the sandbox's own.
+_OWN = "sandbox"
 _MOST_EVENTS = 10
 _USER_NAMES = ("user_id", "alias", "aliases")
 
@@ -44,9 +50,25 @@ _SEGMENTATION = Shape(
         "aliases": ALIASES,
     },
 )
+
+
+def _internal_state(value: Any) -> JSONObject:
+    members = _MEMBERS(value)
+    if _OWN in members:
+        members[_OWN] = _KNOWN_OF_USER(members[_OWN])
+    return members
+
+
+_MEMBERS = mapping_to(mapping)
+_KNOWN_OF_USER = Shape(required={"events": many(_EVENT)})
+_STATE = Shape(
+    required={"internal_state": _internal_state, "external_state": _MEMBERS},
+    optional={"cohorts": many(text)},
+)
+_NO_STATE: JSONObject = {"internal_state": {}, "external_state": {}}
 _STATELESS = Shape(
     required=_SEGMENTATION.required,
-    optional={**_SEGMENTATION.optional, "state": text},
+    optional={**_SEGMENTATION.optional, "state": _STATE},
 )
 
 
@@ -58,8 +80,8 @@ def segment_user(call: Call) -> Response:
     user_id = named_user(call, body, _USER_NAMES)
     if call.behaviour.check_queries:
         call.state.events.setdefault(user_id, []).extend(body["events"])
-    cohorts = _cohorts(call, user_id)
-    codes = [str(cohort["code"]) for cohort in cohorts]
+    cohorts = _cohorts(call, user_id, call.state.events.get(user_id, []))
+    codes = _codes(cohorts)
     answer: JSONObject = {"user_id": user_id, "cohorts": codes}
     if with_activations:
         answer["activations"] = {"gam": codes}
@@ -70,12 +92,18 @@ def segment_user(call: Call) -> Response:
 
 def segment_stateless(call: Call) -> Response:
     """Answer the state after some more events of a user; nothing is kept here."""
-    call.flag("activations")
     call.flag("synchronous-validation")
     body = _body(call, _STATELESS)
     user_id = named_user(call, body, _USER_NAMES)
-    events = [*_events_of_state(body.get("state")), *body["events"]]
-    state = base64.b64encode(json.dumps(events).encode()).decode()
+    before = body.get("state", _NO_STATE)
+    internal: JSONObject = before["internal_state"]
+    known = internal.get(_OWN, {"events": []})
+    events = [*known["events"], *body["events"]]
+    state = {
+        "internal_state": {**internal, _OWN: {"events": events}},
+        "external_state": before["external_state"],
+        "cohorts": _codes(_cohorts(call, user_id, events)),
+    }
     return JSONResponse({"user_id": user_id, "state": state})
 
 
@@ -86,26 +114,22 @@ def _body(call: Call, shape: Shape) -> JSONObject:
     return body
 
 
-def _events_of_state(state: str | None) -> list[Any]:
-    if state is None:
-        return []
-    try:
-        return list(json.loads(base64.b64decode(state, validate=True)))
-    except (ValueError, TypeError):
-        raise Malformed("body", "state: it is none that was answered") from None
-
-
-def _cohorts(call: Call, user_id: str) -> list[JSONObject]:
+def _cohorts(
+    call: Call, user_id: str, events: Sequence[JSONObject]
+) -> list[JSONObject]:
     cohorts = [
         cohort
         for cohort in call.state.cohorts_seen_by(call.workspace)
         if cohort["state"] == "Enabled"
     ]
     if call.behaviour.check_queries:
-        events = call.state.events.get(user_id, [])
         return cohorts_of(cohorts, events, call.state.clock.now())
     offset = zlib.crc32(user_id.encode())
     return [cohort for cohort in cohorts if (cohort["code"] + offset) % 3 == 0]
+
+
+def _codes(cohorts: Sequence[JSONObject]) -> list[str]:
+    return [str(cohort["code"]) for cohort in cohorts]
 
 
 ROUTES: Mapping[str, Mapping[str, Handler]] = {

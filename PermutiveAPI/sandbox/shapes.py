@@ -49,6 +49,15 @@ def mapping(value: Any) -> JSONObject:
     return cast(JSONObject, value)
 
 
+def mapping_to(reader: Reader) -> Reader:
+    """Return a reader of objects whose values ``reader`` reads."""
+
+    def read(value: Any) -> JSONObject:
+        return {name: reader(each) for name, each in mapping(value).items()}
+
+    return read
+
+
 def one_of(*allowed: str) -> Reader:
     """Return a reader of these words alone."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -229,18 +230,28 @@ def test_the_sandbox_checks_names_of_events(sandbox: Sandbox) -> None:
 
 
 def test_stateless(sandbox: Sandbox) -> None:
-    """The state goes back and forth; the service keeps nothing."""
+    """The state, an object, goes back and forth as it came; the service keeps nothing."""
     key = sandbox.api_key
     question = Segmentation(events=[EVENT], user_id="u-1")
     first = question.send_stateless(key)
-    second = question.send_stateless(key, state=first["state"])
     assert set(first) == {"user_id", "state"}
-    assert len(second["state"]) > len(first["state"])
+    assert set(first["state"]) == {"internal_state", "external_state", "cohorts"}
+    assert first["state"]["cohorts"] == question.send(key)["cohorts"]
+    second = question.send_stateless(key, state=MappingProxyType(first["state"]))
+    assert sandbox.requests[-1].json["state"] == first["state"]
+    assert second["state"] != first["state"]
     assert question.send_stateless(key) == first
-    with pytest.raises(PermutiveBadRequestError, match="state"):
-        question.send_stateless(key, state="something else")
-    with pytest.raises(TypeError, match="state must be of type str"):
-        question.send_stateless(key, state=5)  # type: ignore[arg-type]
+    with pytest.raises(PermutiveBadRequestError, match="state: internal_state"):
+        question.send_stateless(key, state={"something": "else"})
+
+
+@pytest.mark.parametrize("state", ["text", 5, True, [{}], b"{}", iter({})])
+def test_states_that_are_no_objects(sandbox: Sandbox, state: Any) -> None:
+    """They are refused by name, before anything is sent."""
+    question = Segmentation(events=[EVENT], user_id="u-1")
+    with pytest.raises(TypeError, match="state must be of type Mapping, got"):
+        question.send_stateless(sandbox.api_key, state=state)
+    assert sandbox.requests == []
 
 
 USERS: Any = [

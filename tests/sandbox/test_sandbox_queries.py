@@ -76,6 +76,22 @@ def test_tracked_events_count(checking: Sandbox) -> None:
     assert code in answer["cohorts"]
 
 
+def test_stateless_evaluation(checking: Sandbox) -> None:
+    """Without a state kept here, the events of the state that is given count, and no others."""
+    key = checking.api_key
+    code = cohort_of(checking, FOOTBALL)
+    football = pageview("/sport/football/1")
+    question = Segmentation(events=[football], user_id="fan")
+    first = question.send_stateless(key)["state"]
+    assert code not in first["cohorts"]
+    second = question.send_stateless(key, state=first)["state"]
+    assert code in second["cohorts"]
+    assert code not in question.send_stateless(key)["state"]["cohorts"]
+    assert code not in question.send(key)["cohorts"]
+    nothing_new = Segmentation(events=[], user_id="fan")
+    assert nothing_new.send_stateless(key, state=second)["state"] == second
+
+
 def test_cohorts_of_cohorts(checking: Sandbox) -> None:
     """A query may ask for another cohort; one that asks for itself has nobody in it."""
     fans = cohort_of(checking, FOOTBALL)

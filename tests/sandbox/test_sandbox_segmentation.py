@@ -94,6 +94,84 @@ def test_malformed(call, body, code):
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
+STATELESS = SEGMENTATION + "/stateless"
+# As Permutive's documents show one.
+FOREIGN = {
+    "internal_state": {"12345": {"0c8b70cdb7": ["p", 1]}},
+    "external_state": {"67890": {"0c8b70cdb7": ["p", None]}},
+    "cohorts": ["12345", "67890"],
+}
+
+
+def stateless(call, **body):
+    """Ask for a new state."""
+    body = {"user_id": "u", "events": [EVENT], **body}
+    return call("POST", STATELESS, json=body)
+
+
+def test_states(call):
+    """A state has the documented members, and the cohorts that the other call answers."""
+    answer = stateless(call).json()
+    assert set(answer) == {"user_id", "state"}
+    state = answer["state"]
+    assert set(state) == {"internal_state", "external_state", "cohorts"}
+    for part in ("internal_state", "external_state"):
+        assert all(isinstance(each, dict) for each in state[part].values())
+    assert state["cohorts"] == segment(call, user_id="u").json()["cohorts"] != []
+
+
+def test_states_continue(call):
+    """A second call works from the state that it is given: ten events are five and five."""
+    first, last = [EVENT] * 5, [{**EVENT, "name": "Last"}] * 5
+    half = stateless(call, events=first).json()["state"]
+    whole = stateless(call, events=last, state=half).json()["state"]
+    assert whole == stateless(call, events=first + last).json()["state"]
+    assert whole != stateless(call, events=last).json()["state"]
+
+
+def test_states_of_the_service(call):
+    """A state that the live service answered is taken; what is not the sandbox's goes back."""
+    answer = stateless(call, state=FOREIGN)
+    assert answer.status_code == 200
+    state = answer.json()["state"]
+    fresh = stateless(call).json()["state"]
+    assert state["cohorts"] == fresh["cohorts"]
+    assert state["external_state"] == FOREIGN["external_state"]
+    assert state["internal_state"] == {
+        **FOREIGN["internal_state"],
+        **fresh["internal_state"],
+    }
+    assert stateless(call, state=None).json()["state"] == fresh
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "text",
+        "W10=",
+        5,
+        [],
+        {},
+        {"internal_state": {}},
+        {"external_state": {}},
+        {"internal_state": [], "external_state": {}},
+        {"internal_state": {"1": "text"}, "external_state": {}},
+        {"internal_state": {}, "external_state": {"1": 5}},
+        {**FOREIGN, "cohorts": [12345]},
+        {**FOREIGN, "cohorts": "12345"},
+        {"internal_state": {"sandbox": {}}, "external_state": {}},
+        {"internal_state": {"sandbox": {"events": [{}]}}, "external_state": {}},
+        {"user_id": "u", "state": FOREIGN},
+    ],
+)
+def test_states_of_another_kind(call, state):
+    """A state of another kind is 400 with code 1002, and its cause names the state."""
+    answer = stateless(call, state=state)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, 1002)
+    assert error["cause"].startswith("state: ")
+
+
 def test_ten_events(call, sandbox):
     """Ten events are allowed; a user id that must be a UUID is checked."""
     assert segment(call, user_id="u", events=[EVENT] * 10).status_code == 200

@@ -190,6 +190,11 @@ _IDENTITY_BODY = {
     "aliases": [{"id": "a@b.c", "tag": "email", "priority": 1}],
 }
 _SEGMENTATION_BODY = {"events": [EVENT_JSON], "user_id": "u-1"}
+_STATE = {
+    "internal_state": {"12345": {"0c8b70cdb7": ["p", None, 1.5]}, "1": {}},
+    "external_state": {},
+    "cohorts": [],
+}
 _TRACKED_BODY = {"name": "Pageview", "user_id": "u-1", "properties": {"n": None}}
 _PAGE_BODY = {"url": "https://h.example/sport", "page_properties": {"client": {}}}
 _URL = "https://api.permutive.app/v9/things"
@@ -578,13 +583,13 @@ USER_CALLS: List[WireCall] = [
     WireCall(
         "Segmentation.send_stateless",
         lambda **key: segmentation().send_stateless(
-            state="s", timeout=_timeout_seconds(), **key
+            state=_STATE, timeout=_timeout_seconds(), **key
         ),
         "POST",
         STATELESS,
-        {**_SEGMENTATION_BODY, "state": "s"},
+        {**_SEGMENTATION_BODY, "state": _STATE},
         query=PLAIN,
-        answer={"user_id": "u-1", "state": "t"},
+        answer={"user_id": "u-1", "state": {**_STATE, "cohorts": ["12345"]}},
         harmless=False,
         takes_timeout=True,
     ),
