@@ -80,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="segments on one page (default: %(default)s)",
     )
+    add(
+        "--check-queries",
+        action=argparse.BooleanOptionalAction,
+        help="check and evaluate every query of a cohort, or check none "
+        "(default: check those that use the grammar)",
+    )
     return parser
 
 
@@ -100,6 +106,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
             latency_seconds=arguments.latency_ms / 1000,
             rate_limit_per_second=arguments.rate_limit,
             page_size=arguments.page_size,
+            check_queries=arguments.check_queries,
         )
     )
 

@@ -23,9 +23,12 @@ class Behaviour:
         Text of the ``Retry-After`` header of such a 429. None: no header.
     page_size : int
         Segments on one page.
-    check_queries : bool
-        Whether a cohort's query must be one of the grammar, and is evaluated when a
-        user is segmented. False accepts any JSON object.
+    check_queries : bool | None
+        Which queries of cohorts are checked. None: those that use the grammar, which
+        are the objects with a member of it, at any depth, or with one spelt nearly like
+        it. So a misspelt query is refused, and ``{"type": "users"}`` passes. True: all;
+        each must be one of the grammar, and is evaluated when a user is segmented.
+        False: none; any JSON object passes.
     require_uuid_user_ids : bool
         Whether a user id that is no UUID is refused with 400.
     create_missing_segment_codes : bool
@@ -43,7 +46,7 @@ class Behaviour:
     rate_limit_per_second: int | None = None
     retry_after: str | None = "1"
     page_size: int = 20
-    check_queries: bool = False
+    check_queries: bool | None = None
     require_uuid_user_ids: bool = False
     create_missing_segment_codes: bool = True
     segments_key_in_segmentation: bool = True

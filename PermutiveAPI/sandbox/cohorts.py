@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from starlette.responses import JSONResponse, Response
 
 from .call import Call, Handler
+from .checking import query_fault
 from .envelope import Malformed, Refused
-from .evaluation import query_fault
 from .shapes import JSONObject, Shape, many, mapping, one_of, string, text
 
 _NEW_COHORT = Shape(
@@ -115,8 +115,8 @@ def _without(cohort: JSONObject, member: str) -> JSONObject:
 
 
 def _checked(call: Call, fields: JSONObject) -> JSONObject:
-    if call.behaviour.check_queries and "query" in fields:
-        fault = query_fault(fields["query"])
+    if "query" in fields:
+        fault = query_fault(fields["query"], call.behaviour.check_queries)
         if fault:
             raise Malformed("body", fault)
     return fields

@@ -55,15 +55,6 @@ class User:
     is_in: Callable[[str], bool]
 
 
-def query_fault(query: JSONObject) -> str | None:
-    """Return where a query departs from the grammar, or None."""
-    try:
-        Query.from_json(query)
-    except QueryError as error:
-        return str(error)
-    return None
-
-
 def cohorts_of(
     cohorts: Sequence[JSONObject], events: Sequence[JSONObject], now: str
 ) -> list[JSONObject]:

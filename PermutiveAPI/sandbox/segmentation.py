@@ -50,6 +50,8 @@ _SEGMENTATION = Shape(
         "aliases": ALIASES,
     },
 )
+_MEMBERS = mapping_to(mapping)
+_KNOWN_OF_USER = Shape(required={"events": many(_EVENT)})
 
 
 def _internal_state(value: Any) -> JSONObject:
@@ -59,8 +61,6 @@ def _internal_state(value: Any) -> JSONObject:
     return members
 
 
-_MEMBERS = mapping_to(mapping)
-_KNOWN_OF_USER = Shape(required={"events": many(_EVENT)})
 _STATE = Shape(
     required={"internal_state": _internal_state, "external_state": _MEMBERS},
     optional={"cohorts": many(text)},

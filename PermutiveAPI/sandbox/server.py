@@ -27,7 +27,8 @@ class Sandbox(Behaviour):
     cohorts, imports and segments, identify and CCS segmentation; what Permutive does
     not publish is assumed: each point is a switch, listed in ``help(Behaviour)``, that is
     a keyword argument here and an attribute that may be changed at any time. Whatever
-    its events, a user falls into about a third of the enabled cohorts, always the same.
+    its events, a user falls into about a third of the enabled cohorts, always the same,
+    unless ``check_queries`` is true.
 
     Attributes
     ----------

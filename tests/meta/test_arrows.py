@@ -104,7 +104,7 @@ IN_QUERY = {
 }
 
 # What the sandbox checks and evaluates queries with, and where.
-EVALUATING = ("sandbox.evaluation", "sandbox.conditions")
+EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 

@@ -78,7 +78,7 @@ def test_seeded_cohorts(call):
         ({"description": None}, {"description": None, "tags": ["t"]}),
         ({"tags": None, "name": None}, {"tags": ["t"], "name": "C"}),
         ({"state": "Disabled"}, {"state": "Disabled"}),
-        ({"query": {"event": "E"}}, {"query": {"event": "E"}}),
+        ({"query": {"type": "new"}}, {"query": {"type": "new"}}),
         ({"id": "other", "code": 5, "colour": "red"}, {"colour": None}),
     ],
 )
@@ -198,30 +198,98 @@ def test_malformed_state(call):
     assert error["cause"] == "state: one of Enabled, Disabled is expected"
 
 
-@pytest.mark.parametrize(
-    "query, accepted",
-    [
-        ({"event": "Pageview", "frequency": {"equal_to": 1}}, True),
-        ({"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]}, True),
-        ({"has_entered": {}}, False),
-        ({"type": "users"}, False),
-        ({}, False),
-        ({"and": []}, False),
-        ({"and": [1]}, False),
-        ({"and": [{"in_segment": 1}], "event": "E"}, False),
-        ({"event": "E", "in_segment": 1}, False),
-    ],
-)
-def test_checked_queries(call, sandbox, query, accepted):
-    """On request a query must be one of the grammar; otherwise any object passes."""
+CLAUSE = {"event": "Pageview", "frequency": {"equal_to": 1}}
+CORRECT = [
+    CLAUSE,
+    {"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]},
+]
+# What users of other clients wrote as queries: none of it is in the grammar.
+FOREIGN = [
+    {},
+    {"type": "users"},
+    {"type": "visitors"},
+    {"type": "segment", "id": "in_segment"},
+    {"type": "users", "filter": {"country": "US", "status": ["event", "or"]}},
+    {"text": "x"},
+    {"client": {"agent": 1, "parent": 2, "element": 3, "order": 4, "org": 5}},
+]
+MISSPELT = [
+    {"has_entered": {}},
+    {"and": []},
+    {"and": [1]},
+    {"and": [{"in_segment": 1}], "event": "E"},
+    {"event": "E", "in_segment": 1},
+    {"event": "E"},
+    {"event": "E", "frequency": {"greater_then": 1}},
+    {"evnt": "Pageview", "frequency": {"equal_to": 1}},
+    {"evnt": "Pageview"},
+    {"Event": "Pageview"},
+    {"evetn": "Pageview", "frequencies": 5},
+    {"in_segmnt": 12345},
+    {"inSegment": 12345},
+    {"segment": 12345},
+    {"AND": [CLAUSE]},
+    {"or": CLAUSE},
+    {"adn": [CLAUSE, CLAUSE]},
+    {"not": CLAUSE},
+    {"type": "users", "query": {"rules": [[CLAUSE]]}},
+    {"and": [{"type": "users"}, CLAUSE]},
+    {**CLAUSE, "wehre": {"property": "a", "condition": {"equal_to": 1}}},
+    {"property": "a", "condition": {"equal_to": 1}},
+    {"name": "Pageview", "times": {"greater_than": 1}},
+]
+
+
+def answers(call, query):
+    """Return the statuses of a create and of an update with a query, and the last cause."""
     body = {"name": "n", "query": query}
-    assert call("POST", COHORTS, json=body).status_code == 201
+    made = call("POST", COHORTS, json=body)
+    path = COHORTS + call.created(query=CLAUSE)["id"]
+    changed = call("PATCH", path, json={"query": query})
+    cause = changed.json().get("error", {}).get("cause")
+    expected = CLAUSE if changed.status_code == 400 else query
+    assert call("GET", path).json()["query"] == expected
+    return made.status_code, changed.status_code, cause
+
+
+@pytest.mark.parametrize("check", [None, True, False])
+@pytest.mark.parametrize("query", CORRECT)
+def test_correct_queries(call, sandbox, check, query):
+    """A query of the grammar always passes."""
+    sandbox.check_queries = check
+    assert answers(call, query) == (201, 200, None)
+
+
+@pytest.mark.parametrize("query", MISSPELT)
+def test_misspelt_queries(call, sandbox, query):
+    """A query that uses the grammar and departs from it is refused, unless told otherwise."""
+    for check in (None, True):
+        sandbox.check_queries = check
+        created, changed, cause = answers(call, query)
+        assert (created, changed) == (400, 400)
+        assert cause.startswith("query")
+        assert ("check_queries=False" in cause) == (check is None)
+    sandbox.check_queries = False
+    assert answers(call, query) == (201, 200, None)
+
+
+@pytest.mark.parametrize("query", FOREIGN)
+def test_foreign_queries(call, sandbox, query):
+    """A query with no member of the grammar passes, unless every one is checked."""
+    for check in (None, False):
+        sandbox.check_queries = check
+        assert answers(call, query) == (201, 200, None)
     sandbox.check_queries = True
-    answer = call("POST", COHORTS, json=body)
-    assert answer.status_code == (201 if accepted else 400)
-    assert accepted or answer.json()["error"]["code"] == 1000
-    path = COHORTS + call.created(query={"in_segment": 1})["id"]
-    assert call("PATCH", path, json={"name": "m"}).status_code == 200
+    assert answers(call, query)[:2] == (400, 400)
+
+
+def test_other_changes_check_no_query(call, sandbox):
+    """A cohort whose query would be refused can still be renamed."""
+    sandbox.check_queries = False
+    path = COHORTS + call.created(query={"evnt": "A"})["id"]
+    for check in (None, True):
+        sandbox.check_queries = check
+        assert call("PATCH", path, json={"name": "m"}).status_code == 200
 
 
 def test_concurrent_creates(call):

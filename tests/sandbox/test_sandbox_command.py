@@ -90,6 +90,18 @@ def test_in_process(sandbox, capsys, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize(
+    "options, check",
+    [([], None), (["--check-queries"], True), (["--no-check-queries"], False)],
+)
+def test_check_queries(monkeypatch, options, check):
+    """The switch has three positions, of which the default is the sandbox's own."""
+    seen = []
+    monkeypatch.setattr(command, "serve", lambda sandbox: seen.append(sandbox) or 0)
+    assert main(["sandbox", *options]) == 0
+    assert [sandbox.check_queries for sandbox in seen] == [check]
+
+
 def test_greeting(sandbox, tmp_path):
     """What is printed on starting can be pasted into another shell."""
     text = command._greeting(sandbox, tmp_path / "a b.json")

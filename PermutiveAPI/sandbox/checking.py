@@ -1,0 +1,107 @@
+"""Which queries of cohorts the sandbox takes.
+
+A query of the grammar is always taken. One that uses the grammar and departs from it is
+refused, so that a misspelt query does not pass in a user's test. One that does not use
+the grammar is taken, since Permutive publishes its grammar in part only.
+
+A query uses the grammar if one of its objects, at any depth, has a member with one of
+the names below, or with a name that is spelt nearly like one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, cast
+
+from ..Query import Query, QueryError
+from .shapes import JSONObject
+
+_JOINERS = ("and", "or")
+_CLAUSES = (
+    "event",
+    "engaged_time",
+    "engaged_completion",
+    "engaged_views",
+    "has_entered",
+    "has_not_entered",
+    "has_exited",
+    "has_not_exited",
+    "in_segment",
+    "in_second_party_segment",
+    "not_in_second_party_segment",
+    "in_third_party_segment",
+    "not_in_third_party_segment",
+    "in_connections_import_segment",
+    "not_in_connections_import_segment",
+)
+_INSIDE_CLAUSES = (
+    "frequency",
+    "where",
+    "property",
+    "condition",
+    "during",
+    "the_last",
+    "greater_than",
+    "greater_than_or_equal_to",
+    "equal_to",
+    "less_than_or_equal_to",
+    "less_than",
+)
+# One wrong letter, one too many, one too few or two swapped: even in a name of five
+# letters this much is still alike. The joiners are too short for that.
+_LEAST_LIKENESS = 0.8
+
+
+def query_fault(query: JSONObject, check: bool | None) -> str | None:
+    """Return why a query is refused, or None.
+
+    Parameters
+    ----------
+    query : dict
+        The query.
+    check : bool | None
+        Whether it must be one of the grammar; None: if it uses the grammar.
+    """
+    hint = ""
+    if check is None:
+        check = uses_grammar(query)
+        hint = " (The sandbox takes any query with check_queries=False.)"
+    if not check:
+        return None
+    try:
+        Query.from_json(query)
+    except QueryError as error:
+        return f"{error}{hint}"
+    return None
+
+
+def uses_grammar(query: Any) -> bool:
+    """Tell whether a query uses the grammar, be it correctly or not.
+
+    Examples
+    --------
+    >>> uses_grammar({"evnt": "Pageview"}), uses_grammar({"all": [{"in_segment": 1}]})
+    (True, True)
+    >>> uses_grammar({"type": "segment", "id": "in_segment"})
+    False
+    """
+    return any(map(_is_of_grammar, _names(query)))
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value)
+        yield from members
+        value = list(members.values())
+    if isinstance(value, list):
+        for inner in cast("list[Any]", value):
+            yield from _names(inner)
+
+
+def _is_of_grammar(name: str) -> bool:
+    name = name.lower()
+    known = _CLAUSES + _INSIDE_CLAUSES
+    return name in _JOINERS or bool(
+        get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS)
+    )
