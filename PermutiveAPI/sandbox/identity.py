@@ -4,8 +4,8 @@ Documented rules: unknown aliases map to the user that was sent; known aliases o
 user give that user; of several users the alias with the lowest priority number wins
 and the others are re-mapped to its user. Assumptions: an unknown alias beside known
 ones joins the winner, the first of equal priorities wins, the workspaces of an
-organisation share their aliases, every key may read them, and a user of whom nothing
-is known has none.
+organisation share their aliases, every key may read them, a user of whom nothing is
+known has none, and a malformed identity is 400, which is not among the documented answers.
 """
 
 from __future__ import annotations
