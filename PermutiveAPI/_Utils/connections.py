@@ -1,8 +1,8 @@
 """Connections and pools of urllib3, which the batch that they work for can shut down.
 
 What records calls (vcrpy, for instance) replaces urllib3's connection classes: then those are used, and
-not the ones here. What only watches (tracers, error trackers) sees no key in a URL: the key is put into
-the request's first line when it is written to the connection.
+not the ones here. What only watches (tracers, error trackers) sees no key: it is put into the request
+when that is written to the connection.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import urllib3.connection
 import urllib3.connectionpool
+from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -28,6 +29,7 @@ from urllib3.exceptions import (
 from urllib3.util.connection import allowed_gai_family
 
 from . import cancellation
+from .credentials import KEY_HEADER
 from .response import WholeAnswer
 
 # --- Connections that a stopped batch can shut down ----------------------------------------------
@@ -131,33 +133,40 @@ class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
         return sock
 
 
-# --- The key in the first line -------------------------------------------------------------------
+# --- The key, put into what is written alone -------------------------------------------------------
 
-# It stands in the query, behind its name.
-_KEY = re.compile(r"(?<=[?&]k=)[^&#]+")
-_HIDDEN_KEY = "REDACTED"
-_HIDDEN_KEYS = re.compile(rb"(?<=[?&]k=)REDACTED")
-_keys: ContextVar[list[str]] = ContextVar("keys")
+_IN_QUERY = re.compile(r"(?<=[?&]k=)[^&#]+")
+_PLACEHOLDER = "REDACTED"
+_PLACEHOLDERS = re.compile(rb"(?i)(?:(?<=[?&]k=)|(?<=\nx-api-key: ))REDACTED")
+# The keys that were taken out of the call's request, in the order in which they are written.
+_keys: ContextVar[list[bytes]] = ContextVar("keys")
 
 
 def without_key(target: str) -> str:
     """Return what stands in a request's first line without the key, which the connection puts back."""
     if _classes.get() is not _OWN_CLASSES:
         return target  # A recorder matches calls by it.
-    _keys.set(_KEY.findall(target))
-    return _KEY.sub(_HIDDEN_KEY, target)
+    _keys.set([each.encode("ascii") for each in _IN_QUERY.findall(target)])
+    return _IN_QUERY.sub(_PLACEHOLDER, target)
+
+
+def _without_key_in(headers: Any) -> Any:
+    """Return a request's headers without the key, likewise."""
+    api_key = headers.get(KEY_HEADER)
+    if _classes.get() is not _OWN_CLASSES or not api_key:
+        return headers
+    written = api_key if isinstance(api_key, bytes) else api_key.encode("latin-1")
+    _keys.set([*_keys.get(()), written])
+    return CaseInsensitiveDict(headers, **{KEY_HEADER: _PLACEHOLDER})
 
 
 def _with_key(message: bytes) -> bytes:
-    """Put back what :func:`without_key` has taken out of the message's first line."""
-    keys = _keys.get([])
+    """Put back what was taken out of the message."""
+    waiting = iter(keys := _keys.get([]))
+    _keys.set([])
     if not keys:
         return message
-    _keys.set([])
-    waiting = iter(keys)
-    return _HIDDEN_KEYS.sub(
-        lambda _: next(waiting).encode("ascii"), message, count=len(keys)
-    )
+    return _PLACEHOLDERS.sub(lambda _: next(waiting), message, count=len(keys))
 
 
 # --- The classes of a call -----------------------------------------------------------------------
@@ -209,6 +218,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, and read its answer to the end."""
         kwargs.update(preload_content=True, decode_content=True)
+        kwargs["headers"] = _without_key_in(kwargs["headers"])
         try:
             answer = super().urlopen(*args, **kwargs)
         except DecodeError as error:

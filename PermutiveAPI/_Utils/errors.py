@@ -204,11 +204,14 @@ def error_from_response(
     if 500 <= status <= 599:
         error_class, text = PermutiveServerError, _UNAVAILABLE
     body = _decoded(response)
-    cause = _quoted(_cause_of(body), response)
+    words = _words_of(response, body)
+    # Taxonomy answers 400 in plain text.
+    said = words[0] if body is _NOT_JSON and words else _cause_of(body)
+    cause = _quoted(said, response)
     message = text.format(status=status, cause=cause, url=address) or _unexpected(
         redact_sensitive_data(reason, response)
     )
-    words = [word for word in _words_of(response, body) if word not in message]
+    words = _without_repeats(words, message)
     error = error_class(
         " ".join(filter(None, [message, *words, note])),
         status=status,
@@ -232,6 +235,10 @@ _CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
     409: (PermutiveConflictError, "409: Conflict with the resource's present state."),
     429: (PermutiveRateLimitError, "Retry limit exceeded."),
 }
+
+
+# The message that Permutive documents for every 404; beside a cause it repeats the text above.
+_NOT_FOUND = "The requested resource does not exist."
 
 
 # --- What the service said -------------------------------------------------------------------
@@ -260,6 +267,19 @@ def _words_of(response: Any, body: Any) -> list[str]:
     if not any(words):
         words = [_without_markup(_beginning(_text_of(response)))]
     return [_quoted(word, response) for word in words if word]
+
+
+def _without_repeats(words: list[str], said: str) -> list[str]:
+    """Leave out what was said already, and what another one of the words says, too."""
+    words = [*dict.fromkeys(words)]
+    if len(words) > 1:
+        words = [word for word in words if word != _NOT_FOUND]
+    return [
+        word
+        for word in words
+        if word not in said
+        and not any(word in other for other in words if other != word)
+    ]
 
 
 def _quoted(word: Any, response: Any) -> str:

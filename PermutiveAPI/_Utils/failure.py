@@ -42,6 +42,14 @@ def failure_of(error: Exception, api_key: str) -> Failure:
     return Failure(outcome_of(error), text, is_timeout(error))
 
 
+def hide_key_in(error: Exception, api_key: str) -> None:
+    """Leave the key out of the texts that an exception of somebody else's was made with."""
+    error.args = tuple(
+        redact_secret(each, api_key) if isinstance(each, str) else each
+        for each in error.args
+    )
+
+
 def may_repeat(failure: Failure, harmless: bool) -> bool:
     """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
     return failure.outcome is Outcome.NOT_SENT or (

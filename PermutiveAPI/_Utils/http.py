@@ -62,6 +62,7 @@ from .errors import extract_error_message as _extract_error_message
 from .failure import (
     Failure,
     failure_of,
+    hide_key_in,
     may_repeat,
     may_wait,
     raise_failure,
@@ -407,6 +408,9 @@ def _attempt(
         if batch is not None:
             batch.check()  # A stop shuts connections down, which looks like a failure.
         return failure_of(error, api_key)
+    except Exception as error:  # Of a recorder or a stand-in, which quotes the request.
+        hide_key_in(error, api_key)
+        raise
 
 
 def _pause(seconds: float) -> None:

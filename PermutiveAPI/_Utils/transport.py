@@ -110,6 +110,9 @@ def send(
     body = None if json is None else _encoded(json)
     request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
     environment = _environment_of(pool, request.url or url)
+    params = headers = (
+        None  # They hold the key, and error trackers show the variables of a frame.
+    )
     choose_classes()
     _hide_key_from_spans()
     with log_redaction.active():

@@ -61,7 +61,7 @@ BELOW = {
     "journal": "",
     "batch": "settings redaction retry",
     "progress": "arguments batch",
-    "connections": "cancellation response",
+    "connections": "cancellation credentials response",
     "adapter": "connections response",
     "transport": "adapter cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
@@ -111,7 +111,7 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 def test_every_module_has_its_place() -> None:
     """No module stands outside the picture."""
     known = {*(f"_Utils.{name}" for name in BELOW), *ABOVE, *SANDBOX, *COMMANDS}
-    known |= {"", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
+    known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) == known
 
 
@@ -134,6 +134,15 @@ def test_above(name: str) -> None:
     """A resource imports only the resources that it is made of, beside _Utils."""
     found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
     assert found <= set(ABOVE[name].split())
+
+
+def test_testing() -> None:
+    """What helps users' tests knows no resource."""
+    assert own_imports_of("testing") <= {
+        "_Utils",
+        "_Utils.credentials",
+        "_Utils.redaction",
+    }
 
 
 def test_no_circles() -> None:

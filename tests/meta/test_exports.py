@@ -130,7 +130,9 @@ def test_star_import_gives_what_all_says() -> None:
     names: "dict[str, Any]" = {}
     exec("from PermutiveAPI import *", names)
     assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
-    assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, "Query", "sandbox"])
+    assert dir(PermutiveAPI) == sorted(
+        [*PermutiveAPI.__all__, "Query", "sandbox", "testing"]
+    )
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ REFUSALS = [
         "400 as plain text",
         400,
         PermutiveBadRequestError,
-        "400 Bad Request: Could not parse error message [URL: {url}]",
+        "400 Bad Request: Invalid value for: path parameter importId [URL: {url}]",
         b"Invalid value for: path parameter importId",
         "text/plain; charset=UTF-8",
         said="Invalid value for: path parameter importId",
