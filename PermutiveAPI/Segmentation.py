@@ -27,6 +27,7 @@ from ._Utils.batch import (
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
+from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resource import Resource, built_from, streamed_from
@@ -131,9 +132,11 @@ class Segmentation(Resource):
 
         Raises
         ------
+        PermutiveInvalidRequestError
+            If there are more than 10 events; also a ValueError.
         ValueError
-            If there are more than 10 events, the user is not named in exactly one way, a value
-            cannot be written as JSON, or no key is found.
+            If the user is not named in exactly one way, a value cannot be written as JSON, or no key is
+            found.
         PermutiveAPIError
             If the service refuses it, or no answer came. It is not sent again after a failure that
             may have come after it was processed.
@@ -264,7 +267,7 @@ class Segmentation(Resource):
     def _body(self) -> dict[str, Any]:
         require_several("events", self.events)
         if len(self.events) > _MOST_EVENTS:
-            raise ValueError(
+            raise PermutiveInvalidRequestError(
                 f"events: the service takes at most {_MOST_EVENTS} in one call, got "
                 f"{len(self.events)}; send the parts that split() returns one after the other."
             )

@@ -18,6 +18,8 @@ from PermutiveAPI import (
     Event,
     Identity,
     Import,
+    PermutiveAPIError,
+    PermutiveInvalidRequestError,
     Segment,
     Segmentation,
     TrackedEvent,
@@ -196,11 +198,18 @@ def test_a_batch_refuses_an_item_before_anything_is_sent(
     server: ScriptedServer,
 ) -> None:
     """A batch, which holds all its items, still checks every one first."""
-    with pytest.raises(ValueError, match="at most 10"):
-        Segmentation.batch_send(
-            [segmentation(), Segmentation([EVENT] * 11, "u")], api_key=KEY
-        )
+    too_many = Segmentation([EVENT] * 11, "u")
+    with pytest.raises(PermutiveInvalidRequestError, match="at most 10"):
+        Segmentation.batch_send([segmentation(), too_many], api_key=KEY)
+    for call in (too_many.send, too_many.send_stateless):
+        with pytest.raises(PermutiveInvalidRequestError, match="at most 10") as raised:
+            call(KEY)
+        assert isinstance(raised.value, (PermutiveAPIError, ValueError))
+        assert raised.value.status is None
     assert server.connections == 0
+    server.default = answer(200, SEGMENTED)
+    Segmentation([EVENT] * 10, "u").send(KEY)
+    assert len(server.seen[0].json["events"]) == 10
 
 
 def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
