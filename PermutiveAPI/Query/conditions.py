@@ -18,12 +18,18 @@ class Condition(Logical):
         """Return the words that a colleague would read."""
         return self.words()
 
-    def joined(self, joiner: str, other: Any) -> Any:
-        """Return both conditions, joined."""
+    def __and__(self, other: Condition) -> Condition:
+        """Both are true."""
+        return self._joined("and", other)
+
+    def __or__(self, other: Condition) -> Condition:
+        """One of the two is true, or both."""
+        return self._joined("or", other)
+
+    def _joined(self, joiner: str, other: object) -> Condition:
         if not isinstance(other, Condition):
             return NotImplemented
-        parts = (*self.parts_of(joiner), *other.parts_of(joiner))
-        return JointCondition(joiner, parts)
+        return JointCondition(joiner, (*self.parts_of(joiner), *other.parts_of(joiner)))
 
 
 class JointCondition(Joint, Condition):

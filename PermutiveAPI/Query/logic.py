@@ -1,10 +1,10 @@
-"""What queries and their conditions have in common: ``&``, ``|``, ``~``, equality and words."""
+"""What queries and their conditions have in common: ``~``, equality, words, and how several are joined."""
 
 from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -13,6 +13,10 @@ from .reading import QueryError
 
 L = TypeVar("L", bound="Logical")
 
+_JOIN: Mapping[str, Callable[[Any, Any], Any]] = {
+    "and": lambda one, other: one & other,
+    "or": lambda one, other: one | other,
+}
 _OPPOSITE = {"and": "or", "or": "and"}
 
 
@@ -48,18 +52,6 @@ class Logical(SelfEncoding):
     def parts_of(self: L, joiner: str) -> tuple[L, ...]:
         """Return the parts of which it is made with "and", or with "or"."""
         return (self,)
-
-    @abstractmethod
-    def joined(self: L, joiner: str, other: Any) -> L:
-        """Return both, joined by "and" or "or"; NotImplemented for what cannot be joined."""
-
-    def __and__(self: L, other: L) -> L:
-        """Both are true."""
-        return self.joined("and", other)
-
-    def __or__(self: L, other: L) -> L:
-        """One of the two is true, or both."""
-        return self.joined("or", other)
 
     def __invert__(self: L) -> L:
         """Return the opposite."""
@@ -99,7 +91,7 @@ def canonical(data: Any) -> str:
 
 def joined(joiner: str, parts: Iterable[L]) -> L:
     """Return all parts, joined by "and" or by "or"."""
-    return reduce(lambda one, other: one.joined(joiner, other), parts)
+    return reduce(_JOIN[joiner], parts)
 
 
 class Joint(Logical):

@@ -82,8 +82,15 @@ class Query(Logical):
     def normal_form(self) -> list[_Either]:
         """Return it as an AND of ORs of clauses."""
 
-    def joined(self, joiner: str, other: Any) -> Any:
-        """Return both queries, joined."""
+    def __and__(self, other: Query) -> Query:
+        """Both are true."""
+        return self._joined("and", other)
+
+    def __or__(self, other: Query) -> Query:
+        """One of the two is true, or both."""
+        return self._joined("or", other)
+
+    def _joined(self, joiner: str, other: object) -> Query:
         if not isinstance(other, Query):
             return NotImplemented
         return JointQuery(joiner, (*self.parts_of(joiner), *other.parts_of(joiner)))

@@ -439,6 +439,11 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         TypeError,
         "unsupported operand",
     ),
+    "a query for a condition": (
+        lambda: prop("a").is_empty() | FOOTBALL,  # type: ignore[operator]
+        TypeError,
+        "unsupported operand",
+    ),
     "a dict for a query": (
         lambda: FOOTBALL & CLICK_JSON,  # type: ignore[operator]
         TypeError,
