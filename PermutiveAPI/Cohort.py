@@ -507,7 +507,7 @@ class Cohort(Resource):
     def _check_query(self) -> None:
         """Refuse what is easily taken for a query: ``event`` without its call, or a condition alone."""
         query = self.query
-        if callable(query) or not getattr(query, "stands_alone", True):
+        if callable(query) or not getattr(query, "_stands_alone", True):
             raise TypeError(
                 f'query must be a query, such as event("Pageview"), got {query!r}.'
             )

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from .conditions import Condition, both, filtered
-from .numbers import IN_THIS_SESSION, Window, window
+from .numbers import IN_THIS_SESSION, Window, read_window, window
 from .properties import read_condition
 from .query import Clause
-from .reading import Part, QueryError
+from .reading import Node, QueryError
 
 F = TypeVar("F", bound="Filtered")
 T = TypeVar("T", bound="Timed")
@@ -73,13 +73,13 @@ def optional_members(
     return members
 
 
-def read_optional(members: dict[str, Part]) -> dict[str, Any]:
+def read_optional(members: dict[str, Node]) -> dict[str, Any]:
     """Read the members ``where`` and ``during``, as a clause takes them."""
     read: dict[str, Any] = {}
     if "where" in members:
         read["condition"] = read_condition(members["where"])
     if "during" in members:
-        read["during"] = Window.read(members["during"])
+        read["during"] = read_window(members["during"])
     return read
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .logic import Joint, Logical
+from .logic import Joint, Logical, nested
 from .reading import QueryError
 
 
@@ -12,11 +12,11 @@ class Condition(Logical):
     """A condition on an event's properties; made by :func:`prop`, joined by ``&`` and ``|``."""
 
     # A cohort refuses it as its query: it lacks the event.
-    stands_alone = False
+    _stands_alone = False
 
     def describe(self) -> str:
         """Return the words that a colleague would read."""
-        return self.words()
+        return self._to_phrase()
 
     def __and__(self, other: Condition) -> Condition:
         """Both are true."""
@@ -29,7 +29,8 @@ class Condition(Logical):
     def _joined(self, joiner: str, other: object) -> Condition:
         if not isinstance(other, Condition):
             return NotImplemented
-        return JointCondition(joiner, (*self.parts_of(joiner), *other.parts_of(joiner)))
+        parts = (*self._parts_of(joiner), *other._parts_of(joiner))
+        return JointCondition(joiner, parts)
 
 
 class JointCondition(Joint, Condition):
@@ -37,14 +38,14 @@ class JointCondition(Joint, Condition):
 
     def to_json(self) -> dict[str, Any]:
         """Return them as the grammar writes them: nested as they are."""
-        return {self.joiner: [part.to_json() for part in self.parts]}
+        return {self._joiner: [part.to_json() for part in self._parts]}
 
 
 def filtered(condition: Condition | None) -> str:
     """Say the condition after what it filters, several in parentheses."""
     if condition is None:
         return ""
-    return f" where {condition.words_inside()}"
+    return f" where {nested(condition, condition.describe())}"
 
 
 def both(one: Condition | None, other: Any) -> Condition:

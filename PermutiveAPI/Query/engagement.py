@@ -10,8 +10,9 @@ from typing import Any
 
 from .clauses import Filtered, Timed, optional_members, read_optional, tail_of
 from .conditions import Condition
-from .numbers import Comparison, Window, at_least
-from .reading import Part, QueryError
+from .numbers import Comparison, Window, at_least, read_comparison
+from .query import reads
+from .reading import Node, QueryError
 
 
 def engaged_time(seconds: Comparison) -> EngagedTime:
@@ -38,24 +39,22 @@ class EngagedTime(Filtered, Timed):
     condition: Condition | None = None
     during: Window | None = None
 
-    members = ("engaged_time",)
-
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         optional = optional_members(self.condition, self.during)
         return {"engaged_time": {"seconds": self.seconds.to_json(), **optional}}
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         tail = tail_of(self.condition, self.during)
         return f"were engaged for {self.seconds.describe()} seconds{tail}"
 
-    @classmethod
-    def read(cls, part: Part) -> EngagedTime:
-        """Read one from JSON data."""
-        _, inner = part.only_member(cls.members)
-        members = inner.members(["seconds"], ["where", "during"])
-        return cls(Comparison.read(members["seconds"]), **read_optional(members))
+
+@reads("engaged_time")
+def read_engaged_time(node: Node) -> EngagedTime:
+    """Read such a clause from JSON data."""
+    _, inner = node.only_member(["engaged_time"])
+    members = inner.members(["seconds"], ["where", "during"])
+    return EngagedTime(read_comparison(members["seconds"]), **read_optional(members))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,6 @@ class EngagedCompletion(Filtered):
     completion: Comparison
     condition: Condition | None = None
 
-    members = ("engaged_completion",)
-
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         optional = optional_members(self.condition, None)
@@ -74,17 +71,19 @@ class EngagedCompletion(Filtered):
             "engaged_completion": {"completion": self.completion.to_json(), **optional}
         }
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         tail = tail_of(self.condition)
         return f"reached a completion of {self.completion.describe()}{tail}"
 
-    @classmethod
-    def read(cls, part: Part) -> EngagedCompletion:
-        """Read one from JSON data."""
-        _, inner = part.only_member(cls.members)
-        members = inner.members(["completion"], ["where"])
-        return cls(Comparison.read(members["completion"]), **read_optional(members))
+
+@reads("engaged_completion")
+def read_engaged_completion(node: Node) -> EngagedCompletion:
+    """Read such a clause from JSON data."""
+    _, inner = node.only_member(["engaged_completion"])
+    members = inner.members(["completion"], ["where"])
+    return EngagedCompletion(
+        read_comparison(members["completion"]), **read_optional(members)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +95,6 @@ class EngagedViews(Filtered, Timed):
     condition: Condition | None = None
     during: Window | None = None
 
-    members = ("engaged_views",)
-
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         inner = {
@@ -107,20 +104,20 @@ class EngagedViews(Filtered, Timed):
         }
         return {"engaged_views": inner}
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         noun = "view" if self.times.number == 1 else "views"
         tail = tail_of(self.condition, self.during)
         return f"had {self.times.describe()} {noun} of {self.seconds.describe()} engaged seconds{tail}"
 
-    @classmethod
-    def read(cls, part: Part) -> EngagedViews:
-        """Read one from JSON data."""
-        _, inner = part.only_member(cls.members)
-        members = inner.members(["engaged_time", "times"], ["where", "during"])
-        seconds = Comparison.read(members["engaged_time"])
-        times = Comparison.read(members["times"])
-        return cls(seconds, times, **read_optional(members))
+
+@reads("engaged_views")
+def read_engaged_views(node: Node) -> EngagedViews:
+    """Read such a clause from JSON data."""
+    _, inner = node.only_member(["engaged_views"])
+    members = inner.members(["engaged_time", "times"], ["where", "during"])
+    seconds = read_comparison(members["engaged_time"])
+    times = read_comparison(members["times"])
+    return EngagedViews(seconds, times, **read_optional(members))
 
 
 def _comparison(name: str, value: Any) -> Comparison:

@@ -18,8 +18,10 @@ from .numbers import (
     exactly,
     fewer_than,
     more_than,
+    read_comparison,
 )
-from .reading import Part, QueryError
+from .query import reads
+from .reading import Node, QueryError
 
 
 def event(name: str) -> EventClause:
@@ -40,7 +42,7 @@ def event(name: str) -> EventClause:
     >>> event("Pageview").at_least(2).in_the_last(days=30).to_json()
     {'event': 'Pageview', 'frequency': {'greater_than_or_equal_to': 2}, 'during': {'the_last': {'unit': 'days', 'value': 30}}}
     """
-    return EventClause(Part(name, "event").text())
+    return EventClause(Node(name, "event").text())
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +53,6 @@ class EventClause(Filtered, Timed):
     frequency: Comparison | None = None
     condition: Condition | None = None
     during: Window | None = None
-
-    members = ("event",)
 
     def at_least(self, times: float) -> EventClause:
         """Ask for so many, or more."""
@@ -90,16 +90,16 @@ class EventClause(Filtered, Timed):
             **optional_members(self.condition, self.during),
         }
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         frequency = self.frequency or at_least(1)
         noun = "event" if frequency.number == 1 else "events"
         tail = tail_of(self.condition, self.during)
         return f'had {frequency.describe()} "{self.name}" {noun}{tail}'
 
-    @classmethod
-    def read(cls, part: Part) -> EventClause:
-        """Read one from JSON data."""
-        members = part.members(["event", "frequency"], ["where", "during"])
-        frequency = Comparison.read(members["frequency"])
-        return cls(members["event"].text(), frequency, **read_optional(members))
+
+@reads("event")
+def read_event(node: Node) -> EventClause:
+    """Read an event clause from JSON data."""
+    members = node.members(["event", "frequency"], ["where", "during"])
+    frequency = read_comparison(members["frequency"])
+    return EventClause(members["event"].text(), frequency, **read_optional(members))

@@ -1,10 +1,11 @@
-"""What queries and their conditions have in common: ``~``, equality, words, and how several are joined."""
+"""What queries and their conditions have in common: ``~``, equality, sentences, and how several are joined."""
 
 from __future__ import annotations
 
 import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeVar
 
@@ -36,26 +37,18 @@ class Logical(SelfEncoding):
         return self.describe()
 
     @abstractmethod
-    def words(self) -> str:
+    def _to_phrase(self) -> str:
         """Say it as a part of a sentence."""
 
-    def words_inside(self) -> str:
-        """Say it as a part of something else, in parentheses where that is clearer."""
-        return self.words()
-
-    def negated(self: L) -> L:
-        """Return the opposite; :class:`QueryError` where the grammar has no negative form."""
-        raise QueryError(
-            f"The grammar has no negative form of this part: {self.words()}"
-        )
-
-    def parts_of(self: L, joiner: str) -> tuple[L, ...]:
-        """Return the parts of which it is made with "and", or with "or"."""
+    def _parts_of(self, joiner: str) -> tuple[Any, ...]:
+        """Return the parts that this word joins; what is not joined by it is one part."""
         return (self,)
 
     def __invert__(self: L) -> L:
-        """Return the opposite."""
-        return self.negated()
+        """Return the opposite; :class:`QueryError` where the grammar has no negative form."""
+        raise QueryError(
+            f"The grammar has no negative form of this part: {self._to_phrase()}"
+        )
 
     def __bool__(self) -> bool:
         """Refuse ``and``, ``or``, ``not`` and ``if``, which would silently drop a part."""
@@ -89,54 +82,38 @@ def canonical(data: Any) -> str:
     return json.dumps(data, sort_keys=True)
 
 
-def joined(joiner: str, parts: Iterable[L]) -> L:
-    """Return all parts, joined by "and" or by "or"."""
-    return reduce(_JOIN[joiner], parts)
-
-
+@dataclass(frozen=True, eq=False, repr=False)
 class Joint(Logical):
-    """Several parts, joined by "and" or by "or".
+    """Two or more parts, joined by "and" or by "or"; none of them is joined by the same word.
 
-    Parameters
-    ----------
-    joiner : str
-        "and" or "or".
-    parts : tuple
-        Two or more, none of them joined by the same word.
+    A pattern takes it apart, such as ``JointQuery(joiner, parts)``.
     """
 
-    def __init__(self, joiner: str, parts: tuple[Any, ...]) -> None:
-        self._joiner = joiner
-        self._parts = parts
+    _joiner: str
+    _parts: tuple[Any, ...]
 
-    @property
-    def joiner(self) -> str:
-        """The word between the parts."""
-        return self._joiner
-
-    @property
-    def parts(self) -> tuple[Any, ...]:
-        """The parts."""
-        return self._parts
-
-    def parts_of(self, joiner: str) -> tuple[Any, ...]:
-        """Return the parts, or this as one part of something else."""
+    def _parts_of(self, joiner: str) -> tuple[Any, ...]:
         return self._parts if joiner == self._joiner else (self,)
 
-    def negated(self) -> Any:
-        """Negate every part, and join them by the other word."""
-        opposites = (part.negated() for part in self._parts)
-        return joined(_OPPOSITE[self._joiner], opposites)
+    def __invert__(self) -> Any:
+        """Return the opposites of the parts, joined by the other word."""
+        return joined(_OPPOSITE[self._joiner], (~part for part in self._parts))
 
-    def words(self) -> str:
-        """Say the parts, those that are joined themselves in parentheses."""
-        return f" {self._joiner} ".join(part.words_inside() for part in self._parts)
-
-    def words_inside(self) -> str:
-        """Say the parts in parentheses."""
-        return f"({self.words()})"
+    def _to_phrase(self) -> str:
+        phrases = (nested(part, part._to_phrase()) for part in self._parts)
+        return f" {self._joiner} ".join(phrases)
 
     def __repr__(self) -> str:
         """Show how it is written."""
         symbol = {"and": "&", "or": "|"}[self._joiner]
         return f"({f' {symbol} '.join(map(repr, self._parts))})"
+
+
+def joined(joiner: str, parts: Iterable[L]) -> L:
+    """Return all parts, joined by "and" or by "or"."""
+    return reduce(_JOIN[joiner], parts)
+
+
+def nested(part: Logical, text: str) -> str:
+    """Return a text about a part of something else, in parentheses where the part has parts itself."""
+    return f"({text})" if isinstance(part, Joint) else text

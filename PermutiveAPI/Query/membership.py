@@ -11,18 +11,18 @@ from typing import Any
 
 from .clauses import Timed, optional_members, read_optional, tail_of
 from .numbers import Window
-from .query import Clause
-from .reading import Part, QueryError
+from .query import Clause, reads
+from .reading import Node, QueryError
 
 
 def has_entered(segment: str | int) -> Transition:
     """Say that a user has entered a segment, named by its code; ``~`` for "has not entered"."""
-    return Transition("entered", Part(segment, "segment").name())
+    return Transition("entered", Node(segment, "segment").name())
 
 
 def has_exited(segment: str | int) -> Transition:
     """Say that a user has left a segment, named by its code; ``~`` for "has not left"."""
-    return Transition("exited", Part(segment, "segment").name())
+    return Transition("exited", Node(segment, "segment").name())
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +34,7 @@ class Transition(Timed):
     during: Window | None = None
     negative: bool = False
 
-    members = ("has_entered", "has_not_entered", "has_exited", "has_not_exited")
-
-    def negated(self) -> Transition:
+    def __invert__(self) -> Transition:
         """Return the opposite."""
         return replace(self, negative=not self.negative)
 
@@ -45,28 +43,31 @@ class Transition(Timed):
         name = f"has_not_{self.way}" if self.negative else f"has_{self.way}"
         return {name: {"segment": self.segment, **optional_members(None, self.during)}}
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         way = {"entered": "entered", "exited": "left"}[self.way]
         has = "have not" if self.negative else "have"
         return f"{has} {way} segment {self.segment}{tail_of(None, self.during)}"
 
-    @classmethod
-    def read(cls, part: Part) -> Transition:
-        """Read one from JSON data."""
-        member, inner = part.only_member(cls.members)
-        members = inner.members(["segment"], ["during"])
-        return cls(
-            member.rpartition("_")[2],
-            members["segment"].name(),
-            negative="_not_" in member,
-            **read_optional(members),
-        )
+
+_TRANSITIONS = ("has_entered", "has_not_entered", "has_exited", "has_not_exited")
+
+
+@reads(*_TRANSITIONS)
+def read_transition(node: Node) -> Transition:
+    """Read such a clause from JSON data."""
+    member, inner = node.only_member(_TRANSITIONS)
+    members = inner.members(["segment"], ["during"])
+    return Transition(
+        member.rpartition("_")[2],
+        members["segment"].name(),
+        negative="_not_" in member,
+        **read_optional(members),
+    )
 
 
 def in_segment(segment: str | int) -> InSegment:
     """Say that a user is in a segment or cohort, named by its code. It has no negative form."""
-    return InSegment(Part(segment, "segment").name())
+    return InSegment(Node(segment, "segment").name())
 
 
 def in_second_party_segment(provider: str, segment: str) -> Membership:
@@ -74,8 +75,8 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
     return Membership(
         "second_party",
         (
-            ("provider", Part(provider, "provider").text()),
-            ("segment", Part(segment, "segment").text()),
+            ("provider", Node(provider, "provider").text()),
+            ("segment", Node(segment, "segment").text()),
         ),
     )
 
@@ -84,9 +85,9 @@ def in_third_party_segment(
     segment: str | int, provider: str | None = None
 ) -> Membership:
     """Say that a user is in a segment of a third party, maybe of this provider's."""
-    fields = [("segment", Part(segment, "segment").name())]
+    fields = [("segment", Node(segment, "segment").name())]
     if provider is not None:
-        fields.append(("provider", Part(provider, "provider").text()))
+        fields.append(("provider", Node(provider, "provider").text()))
     return Membership("third_party", tuple(fields))
 
 
@@ -99,12 +100,12 @@ def in_connections_import_segment(
     """Say that a user is in a segment of a connection: a provider's, or by a field and its value."""
     if provider is not None and field_name is None and value is None:
         return Membership(
-            "connections_import", (("provider", Part(provider, "provider").text()),)
+            "connections_import", (("provider", Node(provider, "provider").text()),)
         )
     if provider is not None or field_name is None or value is None:
         raise QueryError("Give a provider, or a field_name and its value.")
     pairs = (("field_name", field_name), ("value", value))
-    fields = tuple((name, Part(text, name).string()) for name, text in pairs)
+    fields = tuple((name, Node(text, name).string()) for name, text in pairs)
     return Membership("connections_import", fields)
 
 
@@ -114,20 +115,19 @@ class InSegment(Clause):
 
     segment: str | int
 
-    members = ("in_segment",)
-
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         return {"in_segment": self.segment}
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         return f"are in segment {self.segment}"
 
-    @classmethod
-    def read(cls, part: Part) -> InSegment:
-        """Read one from JSON data."""
-        return cls(part.only_member(cls.members)[1].name())
+
+@reads("in_segment")
+def read_in_segment(node: Node) -> InSegment:
+    """Read such a clause from JSON data."""
+    _, segment = node.only_member(["in_segment"])
+    return InSegment(segment.name())
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,13 +146,7 @@ class Membership(Clause):
     fields: tuple[tuple[str, str | int], ...]
     negative: bool = False
 
-    members = tuple(
-        f"{prefix}in_{party}_segment"
-        for party in ("second_party", "third_party", "connections_import")
-        for prefix in ("", "not_")
-    )
-
-    def negated(self) -> Membership:
+    def __invert__(self) -> Membership:
         """Return the opposite."""
         return replace(self, negative=not self.negative)
 
@@ -161,46 +155,45 @@ class Membership(Clause):
         prefix = "not_" if self.negative else ""
         return {f"{prefix}in_{self.party}_segment": dict(self.fields)}
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         which = " and ".join(f"{name} {value}" for name, value in self.fields)
         are = "are not" if self.negative else "are"
         return f"{are} in a {self.party.replace('_', ' ')} segment with {which}"
 
-    @classmethod
-    def read(cls, part: Part) -> Membership:
-        """Read one from JSON data."""
-        member, inner = part.only_member(cls.members)
-        negative = member.startswith("not_")
-        party = member.removeprefix("not_")[len("in_") : -len("_segment")]
-        made = _READERS[party](inner)
-        return made.negated() if negative else made
 
-
-def _read_second_party(part: Part) -> Membership:
-    members = part.members(["provider", "segment"])
+def _read_second_party(node: Node) -> Membership:
+    members = node.members(["provider", "segment"])
     return in_second_party_segment(
         members["provider"].text(), members["segment"].text()
     )
 
 
-def _read_third_party(part: Part) -> Membership:
-    members = part.members(["segment"], ["provider"])
+def _read_third_party(node: Node) -> Membership:
+    members = node.members(["segment"], ["provider"])
     provider = members["provider"].text() if "provider" in members else None
     return in_third_party_segment(members["segment"].name(), provider)
 
 
-def _read_connections_import(part: Part) -> Membership:
-    if "provider" in part.names:
-        members = part.members(["provider"])
+def _read_connections_import(node: Node) -> Membership:
+    if "provider" in node.names:
+        members = node.members(["provider"])
         return in_connections_import_segment(members["provider"].text())
-    members = part.members(["field_name", "value"])
+    members = node.members(["field_name", "value"])
     name, value = members["field_name"].string(), members["value"].string()
     return in_connections_import_segment(field_name=name, value=value)
 
 
-_READERS = {
-    "second_party": _read_second_party,
-    "third_party": _read_third_party,
-    "connections_import": _read_connections_import,
+_MEMBERSHIPS = {
+    "in_second_party_segment": _read_second_party,
+    "in_third_party_segment": _read_third_party,
+    "in_connections_import_segment": _read_connections_import,
 }
+
+
+@reads(*_MEMBERSHIPS, *(f"not_{member}" for member in _MEMBERSHIPS))
+def read_membership(node: Node) -> Membership:
+    """Read such a clause from JSON data."""
+    member, inner = node.only_member(node.names)
+    positive = member.removeprefix("not_")
+    membership = _MEMBERSHIPS[positive](inner)
+    return membership if member == positive else ~membership

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .reading import Part, QueryError
+from .reading import Node, QueryError
 
 # What each comparison is called in a sentence.
-_WORDS = {
+_PHRASES = {
     "greater_than_or_equal_to": "at least",
     "greater_than": "more than",
     "equal_to": "exactly",
@@ -32,13 +32,7 @@ class Comparison:
 
     def describe(self) -> str:
         """Say it in words."""
-        return f"{_WORDS[self.operator]} {self.number}"
-
-    @classmethod
-    def read(cls, part: Part) -> Comparison:
-        """Read one from JSON data."""
-        operator, number = part.only_member(_WORDS)
-        return cls(operator, number.number())
+        return f"{_PHRASES[self.operator]} {self.number}"
 
 
 def at_least(number: float) -> Comparison:
@@ -67,10 +61,16 @@ def fewer_than(number: float) -> Comparison:
 
 
 def _checked(number: float) -> float:
-    part = Part(number, "number")
-    if part.number() < 0:
-        raise part.refusal("a number from 0 on is expected")
-    return part.number()
+    node = Node(number, "number")
+    if node.number() < 0:
+        raise node.refusal("a number from 0 on is expected")
+    return node.number()
+
+
+def read_comparison(node: Node) -> Comparison:
+    """Read a comparison from JSON data."""
+    operator, number = node.only_member(_PHRASES)
+    return Comparison(operator, number.number())
 
 
 @dataclass(frozen=True)
@@ -102,18 +102,6 @@ class Window:
             return f"in the last {self.unit[:-1]}"
         return f"in the last {self.length} {self.unit}"
 
-    @classmethod
-    def read(cls, part: Part) -> Window:
-        """Read one from JSON data; the grammar has units in the singular, too."""
-        if isinstance(part.data, str):
-            part.one_of([THIS_SESSION])
-            return IN_THIS_SESSION
-        _, last = part.only_member(["the_last"])
-        members = last.members(required=["unit", "value"])
-        unit = members["unit"].one_of([*_UNITS, *(unit[:-1] for unit in _UNITS)])
-        length = _length(members["value"])
-        return cls(length, unit if unit.endswith("s") else f"{unit}s")
-
 
 IN_THIS_SESSION = Window(0, THIS_SESSION)
 
@@ -133,10 +121,22 @@ def window(units: dict[str, int | None]) -> Window:
             f"{' and '.join(unit for unit, _ in given) or 'none'}."
         )
     [(unit, length)] = given
-    return Window(_length(Part(length, unit)), unit)
+    return Window(_length(Node(length, unit)), unit)
 
 
-def _length(part: Part) -> int:
-    if part.whole() < 1:
-        raise part.refusal("a whole number from 1 on is expected")
-    return part.whole()
+def _length(node: Node) -> int:
+    if node.whole() < 1:
+        raise node.refusal("a whole number from 1 on is expected")
+    return node.whole()
+
+
+def read_window(node: Node) -> Window:
+    """Read a window from JSON data; the grammar has units in the singular, too."""
+    if isinstance(node.data, str):
+        node.one_of([THIS_SESSION])
+        return IN_THIS_SESSION
+    _, last = node.only_member(["the_last"])
+    members = last.members(required=["unit", "value"])
+    unit = members["unit"].one_of([*_UNITS, *(unit[:-1] for unit in _UNITS)])
+    length = _length(members["value"])
+    return Window(length, unit if unit.endswith("s") else f"{unit}s")

@@ -12,33 +12,33 @@ from datetime import date
 from numbers import Real
 from typing import Any, cast
 
-from .reading import Part, QueryError
+from .reading import Node, QueryError
 
-Check = Callable[[Part], Any]
-
-
-def _scalar(part: Part) -> Any:
-    if not isinstance(part.data, (str, bool, Real)):
-        raise part.refusal("a text, a number, true or false is expected")
-    return part.data if isinstance(part.data, (str, bool)) else part.number()
+Check = Callable[[Node], Any]
 
 
-def _anything(part: Part) -> Any:
+def _scalar(node: Node) -> Any:
+    if not isinstance(node.data, (str, bool, Real)):
+        raise node.refusal("a text, a number, true or false is expected")
+    return node.data if isinstance(node.data, (str, bool)) else node.number()
+
+
+def _anything(node: Node) -> Any:
     """Read the value of an operator that needs none; what it means is not published."""
-    return None if part.data is None else _scalar(part)
+    return None if node.data is None else _scalar(node)
 
 
-def _time(part: Part) -> str:
+def _time(node: Node) -> str:
     """Read a date or time, which JSON has as a text."""
-    if part.data != part.data:  # NaT, pandas' missing time.
-        raise part.refusal("a time is expected")
-    return part.data.isoformat() if isinstance(part.data, date) else part.text()
+    if node.data != node.data:  # NaT, pandas' missing time.
+        raise node.refusal("a time is expected")
+    return node.data.isoformat() if isinstance(node.data, date) else node.text()
 
 
-def _ordered(part: Part) -> Any:
-    if not isinstance(part.data, (str, date, Real)):
-        raise part.refusal("a number or a time is expected")
-    return _time(part) if isinstance(part.data, (str, date)) else part.number()
+def _ordered(node: Node) -> Any:
+    if not isinstance(node.data, (str, date, Real)):
+        raise node.refusal("a number or a time is expected")
+    return _time(node) if isinstance(node.data, (str, date)) else node.number()
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _Operator:
 
     Attributes
     ----------
-    words : str
+    phrase : str
         How it is said.
     check : callable
         Reads a value, or raises QueryError.
@@ -57,41 +57,41 @@ class _Operator:
         The operator that says the opposite.
     """
 
-    words: str
+    phrase: str
     check: Check
     ranges: bool = False
     negative: str | None = None
 
-    def checked(self, part: Part) -> Any:
+    def checked(self, node: Node) -> Any:
         """Return a value, a tuple of values, or a pair of start and end, as it is kept."""
-        data = part.data
+        data = node.data
         if self.ranges:
-            members = part.members(required=["start", "end"])
+            members = node.members(required=["start", "end"])
             return self.check(members["start"]), self.check(members["end"])
         if isinstance(data, dict) or (isinstance(data, list) and not data):
-            raise part.refusal("a value or a list of values is expected")
+            raise node.refusal("a value or a list of values is expected")
         if isinstance(data, list):
-            return tuple(map(self.check, part.items()))
-        return self.check(part)
+            return tuple(map(self.check, node.items()))
+        return self.check(node)
 
 
 _OPERATORS: Mapping[str, _Operator] = {
     "equal_to": _Operator("is", _scalar, negative="not_equal_to"),
     "not_equal_to": _Operator("is not", _scalar, negative="equal_to"),
-    "contains": _Operator("contains", Part.string, negative="does_not_contain"),
-    "does_not_contain": _Operator("does not contain", Part.string, negative="contains"),
+    "contains": _Operator("contains", Node.string, negative="does_not_contain"),
+    "does_not_contain": _Operator("does not contain", Node.string, negative="contains"),
     "list_contains": _Operator("lists", _scalar, negative="list_does_not_contain"),
     "list_does_not_contain": _Operator(
         "does not list", _scalar, negative="list_contains"
     ),
-    "list_contains_integer": _Operator("lists the number", Part.whole),
+    "list_contains_integer": _Operator("lists the number", Node.whole),
     "greater_than": _Operator("is more than", _ordered),
     "greater_than_or_equal_to": _Operator("is at least", _ordered),
     "less_than": _Operator("is less than", _ordered),
     "less_than_or_equal_to": _Operator("is at most", _ordered),
-    "boolean_equal_to": _Operator("is", Part.boolean),
-    "float_equal_to": _Operator("is", Part.number),
-    "float_between": _Operator("is between", Part.number, ranges=True),
+    "boolean_equal_to": _Operator("is", Node.boolean),
+    "float_equal_to": _Operator("is", Node.number),
+    "float_between": _Operator("is between", Node.number, ranges=True),
     "date_equal_to": _Operator("is the date", _time),
     "date_between": _Operator("is between the dates", _time, ranges=True),
     "between": _Operator("is between", _ordered, ranges=True),
@@ -116,35 +116,42 @@ class Operation:
             value = list(cast("tuple[Any, ...]", value))
         return {self.operator: value}
 
-    def negated(self) -> Operation | None:
-        """Return the opposite; None where the grammar has none."""
-        negative = _OPERATORS[self.operator].negative
-        return None if negative is None else replace(self, operator=negative)
-
-    def words(self) -> str:
-        """Say it."""
+    def describe(self) -> str:
+        """Say it in words."""
         operator = _OPERATORS[self.operator]
         if operator.ranges:
             start, end = self.value
-            return f"{operator.words} {_shown(start)} and {_shown(end)}"
+            return f"{operator.phrase} {_shown(start)} and {_shown(end)}"
         value = self.value
         values = cast(
             "tuple[Any, ...]", value if isinstance(value, tuple) else (value,)
         )
-        several = "any of " if len(values) > 1 and "not" in operator.words else ""
-        return f"{operator.words} {several}{' or '.join(map(_shown, values))}"
+        several = "any of " if len(values) > 1 and "not" in operator.phrase else ""
+        return f"{operator.phrase} {several}{' or '.join(map(_shown, values))}"
 
-    @classmethod
-    def made(cls, operator: str, value: Any) -> Operation:
-        """Make one; :class:`QueryError`, naming the operator, for a value of another kind."""
-        listed = list(cast("Any", value)) if isinstance(value, tuple) else value
-        return cls.read(Part({operator: listed}, ""))
 
-    @classmethod
-    def read(cls, part: Part) -> Operation:
-        """Read one from JSON data."""
-        name, value = part.only_member(_OPERATORS)
-        return cls(name, _OPERATORS[name].checked(value))
+def make_operation(operator: str, value: Any) -> Operation:
+    """Make an operation.
+
+    Raises
+    ------
+    QueryError
+        If the operator compares with other values; the text names the operator.
+    """
+    listed = list(cast("Any", value)) if isinstance(value, tuple) else value
+    return read_operation(Node({operator: listed}, ""))
+
+
+def read_operation(node: Node) -> Operation:
+    """Read an operation from JSON data."""
+    name, value = node.only_member(_OPERATORS)
+    return Operation(name, _OPERATORS[name].checked(value))
+
+
+def opposite_of(operation: Operation) -> Operation | None:
+    """Return the opposite; None where the grammar has none."""
+    negative = _OPERATORS[operation.operator].negative
+    return None if negative is None else replace(operation, operator=negative)
 
 
 def span(start: Any, end: Any) -> dict[str, Any]:

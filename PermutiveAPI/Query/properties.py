@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from .conditions import Condition, both, filtered
 from .logic import joined
-from .operators import Operation, span
-from .reading import Part
+from .operators import Operation, make_operation, opposite_of, read_operation, span
+from .reading import Node
 
 Value = TypeVar("Value")
 OneOrMore = Value | Sequence[Value]
@@ -30,13 +30,13 @@ class _Comparable:
     them, which Permutive has not confirmed.
     """
 
-    stands_alone = False  # As of a condition.
+    _stands_alone = False  # As of a condition.
 
     def _tested(self, operation: Operation) -> Condition:
         raise NotImplementedError
 
     def _test(self, operator: str, value: Any) -> Condition:
-        return self._tested(Operation.made(operator, value))
+        return self._tested(make_operation(operator, value))
 
     def equal_to(self, value: OneOrMore[str | float | bool]) -> Condition:
         """Test: it is this value."""
@@ -187,10 +187,6 @@ class Aggregate(_Comparable):
     def _tested(self, operation: Operation) -> Condition:
         return AggregateTest(self, operation)
 
-    def words(self) -> str:
-        """Say it."""
-        return f"{self.function} of {self.of} in {self.name}{filtered(self.filter)}"
-
 
 @dataclass(frozen=True, eq=False)
 class PropertyTest(Condition):
@@ -203,16 +199,15 @@ class PropertyTest(Condition):
         """Return it as the grammar writes it."""
         return {"property": self.name, "condition": self.operation.to_json()}
 
-    def negated(self) -> PropertyTest:
+    def __invert__(self) -> PropertyTest:
         """Return the same with the opposite operator."""
-        opposite = self.operation.negated()
+        opposite = opposite_of(self.operation)
         if opposite is None:
-            return super().negated()
+            return super().__invert__()
         return replace(self, operation=opposite)
 
-    def words(self) -> str:
-        """Say it."""
-        return f"{self.name} {self.operation.words()}"
+    def _to_phrase(self) -> str:
+        return f"{self.name} {self.operation.describe()}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,13 +221,12 @@ class Emptiness(Condition):
         """Return it as the grammar writes it."""
         return {"property": self.name, "condition": self.operator}
 
-    def negated(self) -> Emptiness:
+    def __invert__(self) -> Emptiness:
         """Return the opposite."""
         [opposite] = set(_EMPTINESS) - {self.operator}
         return replace(self, operator=opposite)
 
-    def words(self) -> str:
-        """Say it."""
+    def _to_phrase(self) -> str:
         return f"{self.name} {_EMPTINESS[self.operator]}"
 
 
@@ -255,35 +249,36 @@ class AggregateTest(Condition):
             condition["where"] = aggregate.filter.to_json()
         return {"property": aggregate.name, "condition": condition}
 
-    def words(self) -> str:
-        """Say it."""
-        return f"{self.aggregate.words()} {self.operation.words()}"
+    def _to_phrase(self) -> str:
+        aggregate = self.aggregate
+        what = f"{aggregate.function} of {aggregate.of} in {aggregate.name}"
+        return f"{what}{filtered(aggregate.filter)} {self.operation.describe()}"
 
 
 def _name(name: str) -> str:
-    return Part(name, "property").text()
+    return Node(name, "property").text()
 
 
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def read_condition(part: Part) -> Condition:
+def read_condition(node: Node) -> Condition:
     """Read what stands in ``where`` from JSON data."""
-    if {"and", "or"} & set(part.names):
-        joiner, parts = part.only_member(["and", "or"])
+    if {"and", "or"} & set(node.names):
+        joiner, parts = node.only_member(["and", "or"])
         return joined(joiner, map(read_condition, parts.items()))
-    members = part.members(required=["property", "condition"])
+    members = node.members(required=["property", "condition"])
     name, condition = members["property"].text(), members["condition"]
     if isinstance(condition.data, str):
         return Emptiness(name, condition.one_of(_EMPTINESS))
     if "function" in condition.names:
         return _read_aggregate(name, condition)
-    return PropertyTest(name, Operation.read(condition))
+    return PropertyTest(name, read_operation(condition))
 
 
-def _read_aggregate(name: str, part: Part) -> Condition:
-    members = part.members(["function", "property", "condition"], ["where"])
+def _read_aggregate(name: str, node: Node) -> Condition:
+    members = node.members(["function", "property", "condition"], ["where"])
     filter = read_condition(members["where"]) if "where" in members else None
     function = members["function"].one_of(_FUNCTIONS)
     aggregate = Aggregate(name, function, members["property"].text(), filter)
-    return AggregateTest(aggregate, Operation.read(members["condition"]))
+    return AggregateTest(aggregate, read_operation(members["condition"]))

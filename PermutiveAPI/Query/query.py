@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from collections.abc import Callable
 from itertools import groupby, product
-from typing import Any, ClassVar
+from typing import Any, TypeVar
 
 from .logic import Joint, Logical, canonical, joined
-from .reading import Part, QueryError
+from .reading import Node, QueryError
 
 # A disjunction: its clauses by their JSON text. A query in normal form: all of these hold.
 _Either = dict[str, "Clause"]
@@ -33,7 +34,7 @@ class Query(Logical):
         >>> (event("Pageview").at_least(2).in_the_last(days=30) | in_segment(12345)).describe()
         'Users who had at least 2 "Pageview" events in the last 30 days or are in segment 12345'
         """
-        return f"Users who {self.words()}"
+        return f"Users who {self._to_phrase()}"
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
@@ -73,13 +74,13 @@ class Query(Logical):
             except (ValueError, RecursionError) as error:
                 raise QueryError(f"query: it is not valid JSON: {error}") from None
         try:
-            return _read(Part(data))
+            return read_query(Node(data))
         except RecursionError:
             reason = "query: it is nested too deeply, or holds itself"
         raise QueryError(reason)
 
     @abstractmethod
-    def normal_form(self) -> list[_Either]:
+    def _normal_form(self) -> list[_Either]:
         """Return it as an AND of ORs of clauses."""
 
     def __and__(self, other: Query) -> Query:
@@ -93,31 +94,14 @@ class Query(Logical):
     def _joined(self, joiner: str, other: object) -> Query:
         if not isinstance(other, Query):
             return NotImplemented
-        return JointQuery(joiner, (*self.parts_of(joiner), *other.parts_of(joiner)))
-
-
-# The classes of clauses, by the members that tell them apart.
-_clauses: dict[str, type[Clause]] = {}
+        parts = (*self._parts_of(joiner), *other._parts_of(joiner))
+        return JointQuery(joiner, parts)
 
 
 class Clause(Query):
     """A query that is not made of others."""
 
-    # The grammar's members that tell a clause of this class from others.
-    members: ClassVar[tuple[str, ...]]
-
-    def __init_subclass__(cls) -> None:
-        """Let from_json() know the class."""
-        for member in getattr(cls, "members", ()):
-            _clauses[member] = cls
-
-    @classmethod
-    @abstractmethod
-    def read(cls, part: Part) -> Clause:
-        """Read a clause of this class from JSON data."""
-
-    def normal_form(self) -> list[_Either]:
-        """Return this clause alone."""
+    def _normal_form(self) -> list[_Either]:
         return [{canonical(self.to_json()): self}]
 
 
@@ -126,13 +110,13 @@ class JointQuery(Joint, Query):
 
     def to_json(self) -> dict[str, Any]:
         """Return the normal form as the grammar writes it."""
-        parts = [_joined("or", [*either.values()]) for either in self.normal_form()]
+        parts = [_joined("or", [*either.values()]) for either in self._normal_form()]
         return parts[0] if len(parts) == 1 else {"and": parts}
 
-    def normal_form(self) -> list[_Either]:
+    def _normal_form(self) -> list[_Either]:
         """Return the parts' normal forms put together; for "or" they are multiplied out."""
-        forms = [part.normal_form() for part in self.parts]
-        if self.joiner == "and":
+        forms = [part._normal_form() for part in self._parts]
+        if self._joiner == "and":
             return _without_implied([either for form in forms for either in form])
         result: list[_Either] = [{}]
         for form in forms:
@@ -148,7 +132,7 @@ class JointQuery(Joint, Query):
     def _too_long(self) -> QueryError:
         return QueryError(
             f"The service takes an AND of ORs, and this part would be one of more than "
-            f"{_MOST_PARTS} ORs: {self.words():.300}"
+            f"{_MOST_PARTS} ORs: {self._to_phrase():.300}"
         )
 
 
@@ -172,11 +156,28 @@ def _without_implied(eithers: list[_Either]) -> list[_Either]:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def _read(part: Part) -> Query:
-    if {"and", "or"} & set(part.names):
-        joiner, parts = part.only_member(["and", "or"])
-        return joined(joiner, map(_read, parts.items()))
-    classes = {_clauses[name] for name in part.names if name in _clauses}
-    if len(classes) == 1:
-        return classes.pop().read(part)
-    raise part.no_clause(["and", "or", *_clauses])
+Reader = TypeVar("Reader", bound=Callable[[Node], Clause])
+
+# What reads a clause, by each member that tells it apart.
+_READERS: dict[str, Callable[[Node], Clause]] = {}
+
+
+def reads(*members: str) -> Callable[[Reader], Reader]:
+    """Let a function read the clauses that have one of these members."""
+
+    def decorate(reader: Reader) -> Reader:
+        _READERS.update(dict.fromkeys(members, reader))
+        return reader
+
+    return decorate
+
+
+def read_query(node: Node) -> Query:
+    """Read a query from JSON data."""
+    if {"and", "or"} & set(node.names):
+        joiner, nodes = node.only_member(["and", "or"])
+        return joined(joiner, map(read_query, nodes.items()))
+    readers = {_READERS[name] for name in node.names if name in _READERS}
+    if len(readers) == 1:
+        return readers.pop()(node)
+    raise node.no_clause(["and", "or", *_READERS])

@@ -1,4 +1,4 @@
-"""JSON data read step by step: each part knows where it stands, so that an error can say so."""
+"""JSON data read step by step: each node knows where it stands, so that an error can say so."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class QueryError(ValueError):
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of a query's JSON data, and its place.
+class Node:
+    """A node of a query's JSON data, and its place.
 
     Every reader returns what it read, or raises QueryError with the place and what is expected.
     """
@@ -39,7 +39,7 @@ class Part:
 
     def members(
         self, required: Iterable[str], optional: Iterable[str] = ()
-    ) -> dict[str, Part]:
+    ) -> dict[str, Node]:
         """Read an object that has the required members, maybe the optional ones, and no others."""
         given = self._object()
         known = [*required, *optional]
@@ -51,7 +51,7 @@ class Part:
                 raise self.refusal(f'the member "{name}" is missing')
         return {name: self._below(name, given[name]) for name in given}
 
-    def only_member(self, names: Iterable[str]) -> tuple[str, Part]:
+    def only_member(self, names: Iterable[str]) -> tuple[str, Node]:
         """Read an object with one member, whose name is one of these."""
         given = self._object()
         if len(given) != 1:
@@ -62,13 +62,13 @@ class Part:
             raise self._unknown("member", name, known)
         return name, self._below(name, value)
 
-    def items(self) -> list[Part]:
+    def items(self) -> list[Node]:
         """Read a list that is not empty."""
         data = self.data
         if not isinstance(data, list) or not data:
             raise self.refusal("a list that is not empty is expected")
-        parts = enumerate(cast("list[Any]", data))
-        return [Part(item, f"{self.place}[{position}]") for position, item in parts]
+        items = enumerate(cast("list[Any]", data))
+        return [Node(item, f"{self.place}[{position}]") for position, item in items]
 
     def one_of(self, words: Iterable[str]) -> str:
         """Read one of these words."""
@@ -120,7 +120,7 @@ class Part:
         return int(self.data)
 
     def no_clause(self, known: list[str]) -> QueryError:
-        """Return the error of a part that is no clause, or more than one."""
+        """Return the error of a node that is no clause, or more than one."""
         names = self.names
         if len(names) == 1 or (names and _close_to(names[0], known)):
             strange = [name for name in names if name not in known]
@@ -134,8 +134,8 @@ class Part:
             raise self.refusal("an object is expected")
         return cast("dict[str, Any]", data)
 
-    def _below(self, name: str, value: Any) -> Part:
-        return Part(value, f"{self.place}.{name}".lstrip("."))
+    def _below(self, name: str, value: Any) -> Node:
+        return Node(value, f"{self.place}.{name}".lstrip("."))
 
     def _unknown(self, what: str, found: Any, known: list[str]) -> QueryError:
         close = _close_to(found, known)

@@ -13,8 +13,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from .._Utils.decoding import parse_timestamp
-from ..Query.conditions import Condition
-from ..Query.logic import Joint
+from ..Query.conditions import Condition, JointCondition
 from ..Query.operators import Operation
 from ..Query.properties import AggregateTest, Emptiness, PropertyTest
 from .shapes import JSONObject
@@ -32,19 +31,20 @@ _MISSING = object()
 
 def fulfils(condition: Condition, thing: JSONObject) -> bool:
     """Tell whether an event, or an object in a list of its, fulfils a condition."""
-    if isinstance(condition, Joint):
-        return JOIN[condition.joiner](fulfils(part, thing) for part in condition.parts)
-    if isinstance(condition, PropertyTest):
-        return _passes(condition.operation, _value(thing, condition.name))
-    if isinstance(condition, Emptiness):
-        empty = _is_empty(_value(thing, condition.name), True)
-        return empty is (condition.operator == "is_empty")
-    if isinstance(condition, AggregateTest):
-        try:
-            return _aggregated(condition, thing)
-        except OverflowError:  # Numbers that no float holds.
-            return False
-    raise TypeError(f"no condition: {condition!r}")
+    match condition:
+        case JointCondition(joiner, parts):
+            return JOIN[joiner](fulfils(part, thing) for part in parts)
+        case PropertyTest(name, operation):
+            return _passes(operation, _value(thing, name))
+        case Emptiness(name, word):
+            return _is_empty(_value(thing, name), True) is (word == "is_empty")
+        case AggregateTest():
+            try:
+                return _aggregated(condition, thing)
+            except OverflowError:  # Numbers that no float holds.
+                return False
+        case _:
+            raise TypeError(f"no condition: {condition!r}")
 
 
 def _value(thing: JSONObject, path: str) -> Any:

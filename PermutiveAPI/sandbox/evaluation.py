@@ -15,10 +15,9 @@ from typing import Any
 from .._Utils.decoding import parse_timestamp
 from ..Query.engagement import EngagedCompletion, EngagedTime, EngagedViews
 from ..Query.events import EventClause
-from ..Query.logic import Joint
 from ..Query.membership import InSegment, Membership, Transition
 from ..Query.numbers import THIS_SESSION, Comparison, Window
-from ..Query.query import Query
+from ..Query.query import JointQuery, Query
 from ..Query.reading import QueryError
 from .conditions import COMPARE, JOIN, fulfils, moment
 from .shapes import JSONObject
@@ -94,9 +93,11 @@ def _query_of(cohort: JSONObject) -> Query | None:
 
 def matches(query: Query, user: User) -> bool:
     """Tell whether a query is true of a user."""
-    if isinstance(query, Joint):
-        return JOIN[query.joiner](matches(part, user) for part in query.parts)
-    return _CLAUSES[type(query)](query, user)
+    match query:
+        case JointQuery(joiner, parts):
+            return JOIN[joiner](matches(part, user) for part in parts)
+        case _:
+            return _CLAUSES[type(query)](query, user)
 
 
 def _event(clause: EventClause, user: User) -> bool:

@@ -98,8 +98,8 @@ IN_QUERY = {
     "properties": "conditions logic operators reading",
     "query": "logic reading",
     "clauses": "conditions numbers properties query reading",
-    "events": "clauses conditions numbers reading",
-    "engagement": "clauses conditions numbers reading",
+    "events": "clauses conditions numbers query reading",
+    "engagement": "clauses conditions numbers query reading",
     "membership": "clauses numbers query reading",
 }
 

@@ -385,7 +385,7 @@ def test_immutable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(start, "name", "B")
     with pytest.raises(AttributeError):
-        setattr(start & MEMBER, "parts", ())
+        setattr(start & MEMBER, "_parts", ())
     sent = (start & MEMBER).to_json()
     sent["and"].clear()
     assert (start & MEMBER).to_json() != sent
