@@ -82,9 +82,9 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
 
 
 def in_third_party_segment(
-    segment: str | int, provider: str | None = None
+    segment: str | int, *, provider: str | None = None
 ) -> Membership:
-    """Say that a user is in a segment of a third party, maybe of this provider's."""
+    """Say that a user is in a segment of a third party, of this provider's if one is given."""
     fields = [("segment", Node(segment, "segment").name())]
     if provider is not None:
         fields.append(("provider", Node(provider, "provider").text()))
@@ -171,7 +171,7 @@ def _read_second_party(node: Node) -> Membership:
 def _read_third_party(node: Node) -> Membership:
     members = node.members(["segment"], ["provider"])
     provider = members["provider"].text() if "provider" in members else None
-    return in_third_party_segment(members["segment"].name(), provider)
+    return in_third_party_segment(members["segment"].name(), provider=provider)
 
 
 def _read_connections_import(node: Node) -> Membership:

@@ -174,7 +174,7 @@ CLAUSES: List[Written] = [
         "are in a third party segment with segment 5",
     ),
     (
-        ~in_third_party_segment("5", "p"),
+        ~in_third_party_segment("5", provider="p"),
         {"not_in_third_party_segment": {"segment": "5", "provider": "p"}},
         "are not in a third party segment with segment 5 and provider p",
     ),
@@ -565,6 +565,11 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         lambda: engaged_time(30),  # type: ignore[arg-type]
         QueryError,
         "seconds must be a comparison such as at_least",
+    ),
+    "a provider in the place of the second party's segment": (
+        lambda: in_third_party_segment("brand", "s1"),  # type: ignore[misc]
+        TypeError,
+        "takes 1 positional argument",
     ),
     "neither provider nor field": (
         lambda: in_connections_import_segment(),

@@ -52,6 +52,7 @@ prop("a") & prop("b")  # mistake
 football & {"in_segment": 1}  # mistake
 football.where(football)  # mistake
 in_segment(1).at_least(2)  # mistake
+in_third_party_segment("brand", "s1")  # mistake
 event("a").at_last(2)  # mistake
 event("a").in_the_last(day=2)  # mistake
 prop("a").contain("x")  # mistake
