@@ -1,12 +1,14 @@
 """Engagement clauses: for how long and how far a user read or watched.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive has not confirmed it.
+Source: the fuller cohort grammar of clients that use the live service; Permutive has not confirmed it. That views
+are counted by completion, too, is documented. How the grammar writes it is not: ``completion`` is assumed to be the
+name, as in ``engaged_completion``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from .clauses import Filtered, Timed, optional_members, read_optional, tail_of
 from .conditions import Condition
@@ -25,10 +27,52 @@ def engaged_completion(completion: Comparison) -> EngagedCompletion:
     return EngagedCompletion(_comparison("completion", completion))
 
 
-def engaged_views(seconds: Comparison, times: Comparison | None = None) -> EngagedViews:
-    """Say how many views, at least one unless given, a user was engaged in for how many seconds."""
+@overload
+def engaged_views(
+    seconds: Comparison, times: Comparison | None = None
+) -> EngagedViews: ...
+@overload
+def engaged_views(
+    *, completion: Comparison, times: Comparison | None = None
+) -> EngagedViews: ...
+def engaged_views(
+    seconds: Comparison | None = None,
+    times: Comparison | None = None,
+    *,
+    completion: Comparison | None = None,
+) -> EngagedViews:
+    """Say how many views of a length or of a completion a user had.
+
+    Parameters
+    ----------
+    seconds : Comparison, optional
+        For how many seconds the user was engaged in each view.
+    times : Comparison, optional
+        How many such views the user had; at least one unless it is given.
+    completion : Comparison, optional
+        How far the user came in each view, in the place of `seconds`.
+
+    Raises
+    ------
+    QueryError
+        If not exactly one of `seconds` and `completion` is given.
+
+    Examples
+    --------
+    >>> engaged_views(at_least(30), times=at_least(2)).describe()
+    'Users who had at least 2 views of at least 30 engaged seconds'
+    >>> engaged_views(completion=at_least(0.5)).describe()
+    'Users who had at least 1 view with a completion of at least 0.5'
+    """
+    if (seconds is None) is (completion is None):
+        got = "neither" if seconds is None else "both"
+        raise QueryError(
+            f"engaged_views() takes seconds or completion, exactly one of the two, got {got}."
+        )
     times = at_least(1) if times is None else _comparison("times", times)
-    return EngagedViews(_comparison("seconds", seconds), times)
+    if seconds is not None:
+        return EngagedViews("engaged_time", _comparison("seconds", seconds), times)
+    return EngagedViews("completion", _comparison("completion", completion), times)
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +130,29 @@ def read_engaged_completion(node: Node) -> EngagedCompletion:
     )
 
 
+# By what views are told apart, as the grammar names it, and how it is said.
+_MEASURES = {
+    "engaged_time": "of {} engaged seconds",
+    "completion": "with a completion of {}",
+}
+
+
 @dataclass(frozen=True, eq=False)
 class EngagedViews(Filtered, Timed):
-    """How many views a user was engaged in; see :func:`engaged_views`."""
+    """How many views of a length or of a completion a user had; see :func:`engaged_views`.
 
-    seconds: Comparison
+    Parameters
+    ----------
+    measure : str
+        By what views are told apart: "engaged_time" or "completion".
+    amount : Comparison
+        How much of it a view has.
+    times : Comparison
+        How many such views there are.
+    """
+
+    measure: str
+    amount: Comparison
     times: Comparison
     condition: Condition | None = None
     during: Window | None = None
@@ -98,7 +160,7 @@ class EngagedViews(Filtered, Timed):
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         inner = {
-            "engaged_time": self.seconds.to_json(),
+            self.measure: self.amount.to_json(),
             "times": self.times.to_json(),
             **optional_members(self.condition, self.during),
         }
@@ -106,18 +168,23 @@ class EngagedViews(Filtered, Timed):
 
     def _to_phrase(self) -> str:
         noun = "view" if self.times.number == 1 else "views"
+        which = _MEASURES[self.measure].format(self.amount.describe())
         tail = tail_of(self.condition, self.during)
-        return f"had {self.times.describe()} {noun} of {self.seconds.describe()} engaged seconds{tail}"
+        return f"had {self.times.describe()} {noun} {which}{tail}"
 
 
 @reads("engaged_views")
 def read_engaged_views(node: Node) -> EngagedViews:
     """Read such a clause from JSON data."""
     _, inner = node.only_member(["engaged_views"])
-    members = inner.members(["engaged_time", "times"], ["where", "during"])
-    seconds = read_comparison(members["engaged_time"])
+    members = inner.members(["times"], [*_MEASURES, "where", "during"])
+    given = [measure for measure in _MEASURES if measure in members]
+    if len(given) != 1:
+        raise inner.refusal("one of engaged_time and completion is expected")
+    [measure] = given
+    amount = read_comparison(members[measure])
     times = read_comparison(members["times"])
-    return EngagedViews(seconds, times, **read_optional(members))
+    return EngagedViews(measure, amount, times, **read_optional(members))
 
 
 def _comparison(name: str, value: Any) -> Comparison:

@@ -44,7 +44,7 @@ SHOWN: Dict[str, Any] = {
     ),
     "engaged_views": (
         engaged_views(at_least(1)),
-        f"{QUERY} {WINDOWS} seconds times condition where",
+        f"{QUERY} {WINDOWS} measure amount times condition where",
     ),
     "has_entered": (has_entered(1), f"{QUERY} {WINDOWS} segment way negative"),
     "in_segment": (in_segment(1), f"{QUERY} segment"),

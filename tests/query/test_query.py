@@ -137,6 +137,30 @@ CLAUSES: List[Written] = [
         "had at least 1 view of fewer than 10 engaged seconds",
     ),
     (
+        engaged_views(completion=at_least(0.5), times=at_least(2))
+        .where(prop("a").is_empty())
+        .in_this_session(),
+        {
+            "engaged_views": {
+                "completion": {"greater_than_or_equal_to": 0.5},
+                "times": {"greater_than_or_equal_to": 2},
+                "where": {"property": "a", "condition": "is_empty"},
+                "during": "this_session",
+            }
+        },
+        "had at least 2 views with a completion of at least 0.5 in this session where a is empty",
+    ),
+    (
+        engaged_views(completion=exactly(1)),
+        {
+            "engaged_views": {
+                "completion": {"equal_to": 1},
+                "times": {"greater_than_or_equal_to": 1},
+            }
+        },
+        "had at least 1 view with a completion of exactly 1",
+    ),
+    (
         has_entered("12").in_the_last(days=7),
         {
             "has_entered": {
@@ -571,6 +595,21 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         TypeError,
         "takes 1 positional argument",
     ),
+    "views of seconds and of a completion": (
+        lambda: engaged_views(at_least(1), completion=at_least(1)),  # type: ignore[call-overload]
+        QueryError,
+        "seconds or completion, exactly one of the two, got both",
+    ),
+    "views of neither": (
+        lambda: engaged_views(times=at_least(1)),  # type: ignore[call-overload]
+        QueryError,
+        "seconds or completion, exactly one of the two, got neither",
+    ),
+    "a number for a completion": (
+        lambda: engaged_views(completion=0.5),  # type: ignore[call-overload]
+        QueryError,
+        "completion must be a comparison such as at_least",
+    ),
     "neither provider nor field": (
         lambda: in_connections_import_segment(),
         QueryError,
@@ -698,6 +737,24 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
     ),
     "no segment": ({"has_entered": {}}, 'query.has_entered: the member "segment"'),
     "an object for a segment": ({"in_segment": {}}, "query.in_segment: "),
+    "views of neither": (
+        {"engaged_views": {"times": {"equal_to": 1}}},
+        "query.engaged_views: one of engaged_time and completion is expected",
+    ),
+    "views of both": (
+        {
+            "engaged_views": {
+                "engaged_time": {"equal_to": 1},
+                "completion": {"equal_to": 1},
+                "times": {"equal_to": 1},
+            }
+        },
+        "query.engaged_views: one of engaged_time and completion is expected",
+    ),
+    "misspelt views": (
+        {"engaged_views": {"complete": {"equal_to": 1}, "times": {"equal_to": 1}}},
+        'query.engaged_views: .*did you mean "completion"',
+    ),
     "no party": (
         {"in_second_party_segment": {"provider": "p"}},
         '"segment" is missing',

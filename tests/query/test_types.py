@@ -20,6 +20,7 @@ from PermutiveAPI.Query import (
     Query,
     at_least,
     engaged_time,
+    engaged_views,
     event,
     has_entered,
     has_exited,
@@ -36,6 +37,8 @@ for clause in clauses[1:]:
 both: Query = football.at_least(2).in_the_last(days=30) & in_segment(12345)
 either: Query = football | in_third_party_segment(5) & engaged_time(at_least(3))
 nested: Query = (both | either) & (either | has_exited(1))
+views: Query = engaged_views(at_least(30), at_least(2)) | engaged_views(at_least(30))
+complete: Query = engaged_views(completion=at_least(0.5), times=at_least(2)).in_this_session()
 opposite: Query = ~(has_entered(1) & in_third_party_segment(5))
 refined: Query = (~has_entered(3)).in_the_last(days=3)
 condition: Condition = prop("a").is_empty() & ~prop("b").contains("x") | prop("c").equal_to(1)
@@ -57,6 +60,8 @@ event("a").at_last(2)  # mistake
 event("a").in_the_last(day=2)  # mistake
 prop("a").contain("x")  # mistake
 engaged_time(30)  # mistake
+engaged_views(at_least(30), completion=at_least(0.5))  # mistake
+engaged_views(times=at_least(2))  # mistake
 wrong: Condition = football & in_segment(1)  # mistake
 """
 

@@ -15,7 +15,17 @@ from PermutiveAPI import (
     Segmentation,
     TrackedEvent,
 )
-from PermutiveAPI.Query import Condition, Query, event, has_entered, in_segment, prop
+from PermutiveAPI.Query import (
+    Condition,
+    Query,
+    at_least,
+    engaged_views,
+    event,
+    fewer_than,
+    has_entered,
+    in_segment,
+    prop,
+)
 from PermutiveAPI.sandbox import Sandbox
 
 URL = "properties.client.url"
@@ -135,6 +145,15 @@ def test_what_the_sandbox_does_not_know(checking: Sandbox) -> None:
     not_entered = cohort_of(checking, ~has_entered(1))
     found = cohorts(checking, "u", [])
     assert entered not in found and not_entered in found
+
+
+def test_views_by_completion(checking: Sandbox) -> None:
+    """They are counted like views by engaged time: the sandbox saw none."""
+    views = cohort_of(checking, engaged_views(completion=at_least(0.5)))
+    few = engaged_views(completion=at_least(0.5), times=fewer_than(1))
+    no_views = cohort_of(checking, few)
+    found = cohorts(checking, "u", [])
+    assert views not in found and no_views in found
 
 
 def test_seeded_cohorts_are_evaluated(checking: Sandbox) -> None:
