@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from abc import abstractmethod
+from dataclasses import is_dataclass, replace
 from typing import Any, TypeVar, cast
 
 from .conditions import Condition, both, filtered
-from .numbers import IN_THIS_SESSION, Window, read_window, window
+from .numbers import IN_THIS_SESSION, Comparison, Window, read_window, window
+from .operators import Operation, is_written
 from .properties import read_condition
 from .query import Clause
 from .reading import Node, QueryError
+from .writing import literal
 
 F = TypeVar("F", bound="Filtered")
 T = TypeVar("T", bound="Timed")
@@ -23,6 +26,27 @@ class Filtered(Clause):
     def where(self: F, condition: Condition) -> F:
         """Count only events that fulfil a condition; a second one must be fulfilled, too."""
         return replace(cast("Any", self), condition=both(self.condition, condition))
+
+    @abstractmethod
+    def _to_code(self) -> str:
+        """Return the code that makes it."""
+
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        if _is_only_read(self):
+            return f"from_json({literal(self.to_json())})"
+        return self._to_code()
+
+
+def _is_only_read(part: Any) -> bool:
+    """Tell whether a part was read that users cannot write, such as a number below 0."""
+    if isinstance(part, Comparison):
+        return part.number < 0
+    if isinstance(part, Operation):
+        return not is_written(part)
+    if isinstance(part, tuple):
+        return any(map(_is_only_read, cast("tuple[Any, ...]", part)))
+    return is_dataclass(part) and any(map(_is_only_read, vars(part).values()))
 
 
 class Timed(Clause):

@@ -15,6 +15,7 @@ from .conditions import Condition
 from .numbers import Comparison, Window, at_least, read_comparison
 from .query import reads
 from .reading import Node, QueryError
+from .writing import refined
 
 
 def engaged_time(seconds: Comparison) -> EngagedTime:
@@ -75,7 +76,7 @@ def engaged_views(
     return EngagedViews("completion", _comparison("completion", completion), times)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EngagedTime(Filtered, Timed):
     """For how long a user was engaged; see :func:`engaged_time`."""
 
@@ -92,6 +93,10 @@ class EngagedTime(Filtered, Timed):
         tail = tail_of(self.condition, self.during)
         return f"were engaged for {self.seconds.describe()} seconds{tail}"
 
+    def _to_code(self) -> str:
+        start = f"engaged_time({self.seconds!r})"
+        return refined(start, self.condition, self.during)
+
 
 @reads("engaged_time")
 def read_engaged_time(node: Node) -> EngagedTime:
@@ -101,7 +106,7 @@ def read_engaged_time(node: Node) -> EngagedTime:
     return EngagedTime(read_comparison(members["seconds"]), **read_optional(members))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EngagedCompletion(Filtered):
     """How much a user saw to its end; see :func:`engaged_completion`."""
 
@@ -118,6 +123,10 @@ class EngagedCompletion(Filtered):
     def _to_phrase(self) -> str:
         tail = tail_of(self.condition)
         return f"reached a completion of {self.completion.describe()}{tail}"
+
+    def _to_code(self) -> str:
+        start = f"engaged_completion({self.completion!r})"
+        return refined(start, self.condition)
 
 
 @reads("engaged_completion")
@@ -137,7 +146,7 @@ _MEASURES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EngagedViews(Filtered, Timed):
     """How many views of a length or of a completion a user had; see :func:`engaged_views`.
 
@@ -171,6 +180,11 @@ class EngagedViews(Filtered, Timed):
         which = _MEASURES[self.measure].format(self.amount.describe())
         tail = tail_of(self.condition, self.during)
         return f"had {self.times.describe()} {noun} {which}{tail}"
+
+    def _to_code(self) -> str:
+        name = "completion=" if self.measure == "completion" else ""
+        start = f"engaged_views({name}{self.amount!r}, times={self.times!r})"
+        return refined(start, self.condition, self.during)
 
 
 @reads("engaged_views")

@@ -22,6 +22,7 @@ from .numbers import (
 )
 from .query import reads
 from .reading import Node, QueryError
+from .writing import literal, refined
 
 
 def event(name: str) -> EventClause:
@@ -45,7 +46,7 @@ def event(name: str) -> EventClause:
     return EventClause(Node(name, "event").text())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EventClause(Filtered, Timed):
     """How often a user had an event; see :func:`event`."""
 
@@ -95,6 +96,10 @@ class EventClause(Filtered, Timed):
         noun = "event" if frequency.number == 1 else "events"
         tail = tail_of(self.condition, self.during)
         return f'had {frequency.describe()} "{self.name}" {noun}{tail}'
+
+    def _to_code(self) -> str:
+        start = f"event({literal(self.name)})"
+        return refined(start, self.condition, self.frequency, self.during)
 
 
 @reads("event")

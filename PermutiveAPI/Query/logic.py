@@ -104,9 +104,10 @@ class Joint(Logical):
         return f" {self._joiner} ".join(phrases)
 
     def __repr__(self) -> str:
-        """Show how it is written."""
-        symbol = {"and": "&", "or": "|"}[self._joiner]
-        return f"({f' {symbol} '.join(map(repr, self._parts))})"
+        """Show the code that makes it; ``|`` stands in parentheses beside ``&``."""
+        if self._joiner == "or":
+            return " | ".join(map(repr, self._parts))
+        return " & ".join(nested(part, repr(part)) for part in self._parts)
 
 
 def joined(joiner: str, parts: Iterable[L]) -> L:

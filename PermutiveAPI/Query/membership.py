@@ -13,6 +13,7 @@ from .clauses import Timed, optional_members, read_optional, tail_of
 from .numbers import Window
 from .query import Clause, reads
 from .reading import Node, QueryError
+from .writing import literal, refined
 
 
 def has_entered(segment: str | int) -> Transition:
@@ -25,7 +26,7 @@ def has_exited(segment: str | int) -> Transition:
     return Transition("exited", Node(segment, "segment").name())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transition(Timed):
     """Whether a user entered or left a segment; see :func:`has_entered` and :func:`has_exited`."""
 
@@ -47,6 +48,12 @@ class Transition(Timed):
         way = {"entered": "entered", "exited": "left"}[self.way]
         has = "have not" if self.negative else "have"
         return f"{has} {way} segment {self.segment}{tail_of(None, self.during)}"
+
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        sign = "~" if self.negative else ""
+        start = f"{sign}has_{self.way}({literal(self.segment)})"
+        return refined(start, None, self.during)
 
 
 _TRANSITIONS = ("has_entered", "has_not_entered", "has_exited", "has_not_exited")
@@ -109,7 +116,7 @@ def in_connections_import_segment(
     return Membership("connections_import", fields)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class InSegment(Clause):
     """Whether a user is in a segment or cohort; see :func:`in_segment`."""
 
@@ -122,6 +129,10 @@ class InSegment(Clause):
     def _to_phrase(self) -> str:
         return f"are in segment {self.segment}"
 
+    def __repr__(self) -> str:
+        """Show the call that makes it."""
+        return f"in_segment({literal(self.segment)})"
+
 
 @reads("in_segment")
 def read_in_segment(node: Node) -> InSegment:
@@ -130,7 +141,7 @@ def read_in_segment(node: Node) -> InSegment:
     return InSegment(segment.name())
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Membership(Clause):
     """Whether a user is in a segment of somebody else's; see :func:`in_third_party_segment`.
 
@@ -159,6 +170,12 @@ class Membership(Clause):
         which = " and ".join(f"{name} {value}" for name, value in self.fields)
         are = "are not" if self.negative else "are"
         return f"{are} in a {self.party.replace('_', ' ')} segment with {which}"
+
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        sign = "~" if self.negative else ""
+        values = (f"{name}={literal(value)}" for name, value in self.fields)
+        return f"{sign}in_{self.party}_segment({', '.join(values)})"
 
 
 def _read_second_party(node: Node) -> Membership:

@@ -19,7 +19,7 @@ _UNITS = ("minutes", "hours", "days", "weeks", "months")
 THIS_SESSION = "this_session"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """A comparison with a number; made by :func:`at_least` and its like."""
 
@@ -33,6 +33,10 @@ class Comparison:
     def describe(self) -> str:
         """Say it in words."""
         return f"{_PHRASES[self.operator]} {self.number}"
+
+    def __repr__(self) -> str:
+        """Show the call that makes it."""
+        return f"{_PHRASES[self.operator].replace(' ', '_')}({self.number})"
 
 
 def at_least(number: float) -> Comparison:
@@ -73,7 +77,7 @@ def read_comparison(node: Node) -> Comparison:
     return Comparison(operator, number.number())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Window:
     """A time that reaches back from now; made by ``in_the_last()`` and ``in_this_session()``.
 
@@ -101,6 +105,12 @@ class Window:
         if self.length == 1:
             return f"in the last {self.unit[:-1]}"
         return f"in the last {self.length} {self.unit}"
+
+    def __repr__(self) -> str:
+        """Show the method of clauses that makes it."""
+        if self.unit == THIS_SESSION:
+            return "in_this_session()"
+        return f"in_the_last({self.unit}={self.length})"
 
 
 IN_THIS_SESSION = Window(0, THIS_SESSION)

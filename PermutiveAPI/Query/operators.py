@@ -13,6 +13,7 @@ from numbers import Real
 from typing import Any, cast
 
 from .reading import Node, QueryError
+from .writing import literal
 
 Check = Callable[[Node], Any]
 
@@ -100,7 +101,7 @@ _OPERATORS: Mapping[str, _Operator] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Operation:
     """An operator and what it compares with; :meth:`_Operator.checked` says how that is kept."""
 
@@ -129,6 +130,11 @@ class Operation:
         several = "any of " if len(values) > 1 and "not" in operator.phrase else ""
         return f"{operator.phrase} {several}{' or '.join(map(_shown, values))}"
 
+    def __repr__(self) -> str:
+        """Show the method of properties that makes it."""
+        values = self.value if _OPERATORS[self.operator].ranges else (self.value,)
+        return f"{self.operator}({', '.join(map(literal, values))})"
+
 
 def make_operation(operator: str, value: Any) -> Operation:
     """Make an operation.
@@ -154,10 +160,21 @@ def opposite_of(operation: Operation) -> Operation | None:
     return None if negative is None else replace(operation, operator=negative)
 
 
+def is_written(operation: Operation) -> bool:
+    """Tell whether a method makes it; some are only read."""
+    if operation.operator in ("is_empty", "is_not_empty"):
+        return False
+    return not _OPERATORS[operation.operator].ranges or _is_span(*operation.value)
+
+
+def _is_span(start: Any, end: Any) -> bool:
+    numbers = isinstance(start, Real), isinstance(end, Real)
+    return not any(numbers) or (all(numbers) and start <= end)
+
+
 def span(start: Any, end: Any) -> dict[str, Any]:
     """Return a range as the grammar writes it; one that holds nothing is a mistake."""
-    numbers = isinstance(start, Real), isinstance(end, Real)
-    if any(numbers) and not (all(numbers) and start <= end):
+    if not _is_span(start, end):
         raise QueryError(
             f"A range goes from a number up, or from a time on, got {start!r} to {end!r}."
         )

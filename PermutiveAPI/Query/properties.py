@@ -6,108 +6,18 @@ Source: the fuller cohort grammar of clients that use the live service; Permutiv
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 from .conditions import Condition, both, filtered
 from .logic import joined
-from .operators import Operation, make_operation, opposite_of, read_operation, span
+from .operators import Operation, opposite_of, read_operation
 from .reading import Node
-
-Value = TypeVar("Value")
-OneOrMore = Value | Sequence[Value]
+from .testable import Testable
+from .writing import literal, refined
 
 _EMPTINESS = {"is_empty": "is empty", "is_not_empty": "is not empty"}
 _FUNCTIONS = ("any", "all", "sum", "product", "count", "mean")
-
-
-class _Comparable:
-    """What can be tested: one method for each operator of the grammar.
-
-    Where a value is expected, a list of values means any one of them; of a negative operator none of
-    them, which Permutive has not confirmed.
-    """
-
-    _stands_alone = False  # As of a condition.
-
-    def _tested(self, operation: Operation) -> Condition:
-        raise NotImplementedError
-
-    def _test(self, operator: str, value: Any) -> Condition:
-        return self._tested(make_operation(operator, value))
-
-    def equal_to(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: it is this value."""
-        return self._test("equal_to", value)
-
-    def not_equal_to(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: it is another value."""
-        return self._test("not_equal_to", value)
-
-    def contains(self, text: OneOrMore[str]) -> Condition:
-        """Test: the text holds this text."""
-        return self._test("contains", text)
-
-    def does_not_contain(self, text: OneOrMore[str]) -> Condition:
-        """Test: the text does not hold this text."""
-        return self._test("does_not_contain", text)
-
-    def list_contains(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: the list holds this value."""
-        return self._test("list_contains", value)
-
-    def list_does_not_contain(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: the list does not hold this value."""
-        return self._test("list_does_not_contain", value)
-
-    def list_contains_integer(self, number: OneOrMore[int]) -> Condition:
-        """Test: the list holds this whole number."""
-        return self._test("list_contains_integer", number)
-
-    def greater_than(self, value: float | str | date) -> Condition:
-        """Test: it is above this number or after this time."""
-        return self._test("greater_than", value)
-
-    def greater_than_or_equal_to(self, value: float | str | date) -> Condition:
-        """Test: it is this number or time, or above."""
-        return self._test("greater_than_or_equal_to", value)
-
-    def less_than(self, value: float | str | date) -> Condition:
-        """Test: it is below this number or before this time."""
-        return self._test("less_than", value)
-
-    def less_than_or_equal_to(self, value: float | str | date) -> Condition:
-        """Test: it is this number or time, or below."""
-        return self._test("less_than_or_equal_to", value)
-
-    def boolean_equal_to(self, value: bool) -> Condition:
-        """Test: it is true, or it is false."""
-        return self._test("boolean_equal_to", value)
-
-    def float_equal_to(self, number: OneOrMore[float]) -> Condition:
-        """Test: the number with a fraction is this one."""
-        return self._test("float_equal_to", number)
-
-    def float_between(self, start: float, end: float) -> Condition:
-        """Test: the number with a fraction is between these, both included."""
-        return self._test("float_between", span(start, end))
-
-    def date_equal_to(self, day: OneOrMore[str | date]) -> Condition:
-        """Test: the date is this one."""
-        return self._test("date_equal_to", day)
-
-    def date_between(self, start: str | date, end: str | date) -> Condition:
-        """Test: the date is between these, both included."""
-        return self._test("date_between", span(start, end))
-
-    def between(self, start: float | str | date, end: float | str | date) -> Condition:
-        """Test: it is between these, both included."""
-        return self._test("between", span(start, end))
-
-
-# --- Properties ----------------------------------------------------------------------------------
 
 
 def prop(name: str) -> Property:
@@ -126,8 +36,8 @@ def prop(name: str) -> Property:
     return Property(_name(name))
 
 
-@dataclass(frozen=True)
-class Property(_Comparable):
+@dataclass(frozen=True, repr=False)
+class Property(Testable):
     """A property of an event; see :func:`prop`."""
 
     name: str
@@ -167,9 +77,13 @@ class Property(_Comparable):
     def _tested(self, operation: Operation) -> Condition:
         return PropertyTest(self.name, operation)
 
+    def __repr__(self) -> str:
+        """Show the call that makes it."""
+        return f"prop({literal(self.name)})"
 
-@dataclass(frozen=True)
-class Aggregate(_Comparable):
+
+@dataclass(frozen=True, repr=False)
+class Aggregate(Testable):
     """What a function makes of the objects in a list, to be tested; see :class:`Property`.
 
     Permutive has not published what its functions do with objects that lack the property.
@@ -187,8 +101,13 @@ class Aggregate(_Comparable):
     def _tested(self, operation: Operation) -> Condition:
         return AggregateTest(self, operation)
 
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        start = f"{Property(self.name)!r}.{self.function}({literal(self.of)})"
+        return refined(start, self.filter)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class PropertyTest(Condition):
     """A property and its test."""
 
@@ -209,8 +128,12 @@ class PropertyTest(Condition):
     def _to_phrase(self) -> str:
         return f"{self.name} {self.operation.describe()}"
 
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        return f"{Property(self.name)!r}.{self.operation!r}"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Emptiness(Condition):
     """Whether there is something in a property, as a word; the grammar has an operator for it, too."""
 
@@ -229,8 +152,12 @@ class Emptiness(Condition):
     def _to_phrase(self) -> str:
         return f"{self.name} {_EMPTINESS[self.operator]}"
 
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        return f"{Property(self.name)!r}.{self.operator}()"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class AggregateTest(Condition):
     """What a function makes of a list, and its test."""
 
@@ -254,12 +181,13 @@ class AggregateTest(Condition):
         what = f"{aggregate.function} of {aggregate.of} in {aggregate.name}"
         return f"{what}{filtered(aggregate.filter)} {self.operation.describe()}"
 
+    def __repr__(self) -> str:
+        """Show the code that makes it."""
+        return f"{self.aggregate!r}.{self.operation!r}"
+
 
 def _name(name: str) -> str:
     return Node(name, "property").text()
-
-
-# --- Reading -------------------------------------------------------------------------------------
 
 
 def read_condition(node: Node) -> Condition:

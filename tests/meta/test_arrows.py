@@ -91,16 +91,18 @@ ABOVE = {
 # Each module of Query, and which others it may know; of the rest of the package they know encoding.
 IN_QUERY = {
     "reading": "",
+    "writing": "",
     "numbers": "reading",
-    "operators": "reading",
+    "operators": "reading writing",
     "logic": "reading",
     "conditions": "logic reading",
-    "properties": "conditions logic operators reading",
+    "testable": "conditions operators",
+    "properties": "conditions logic operators reading testable writing",
     "query": "logic reading",
-    "clauses": "conditions numbers properties query reading",
-    "events": "clauses conditions numbers query reading",
-    "engagement": "clauses conditions numbers query reading",
-    "membership": "clauses numbers query reading",
+    "clauses": "conditions numbers operators properties query reading writing",
+    "events": "clauses conditions numbers query reading writing",
+    "engagement": "clauses conditions numbers query reading writing",
+    "membership": "clauses numbers query reading writing",
 }
 
 # What the sandbox checks and evaluates queries with, and where.

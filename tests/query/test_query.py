@@ -436,11 +436,6 @@ def test_precedence_is_pythons() -> None:
     assert ~a & b == (~a) & b
 
 
-def test_how_it_looks() -> None:
-    """The text of a query is its sentence; its repr shows what it is made of."""
-    assert repr(MEMBER | has_entered(1)).startswith("(InSegment(segment=12345) | ")
-
-
 # --- What is refused -----------------------------------------------------------------------------
 
 MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {

@@ -1,0 +1,33 @@
+"""Queries as the Python code that makes them, for ``repr()``."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+
+def literal(value: Any) -> str:
+    """Write JSON data as Python code, in the quotes that black prefers."""
+    if isinstance(value, dict):
+        members = cast("dict[str, Any]", value).items()
+        pairs = (f"{literal(name)}: {literal(inner)}" for name, inner in members)
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(literal, cast('list[Any]', value)))}]"
+    if isinstance(value, str):
+        return _quoted(value)
+    return repr(value)
+
+
+def _quoted(text: str) -> str:
+    code = str.__repr__(text)  # Also of a subclass, such as NumPy's.
+    if code[0] == '"' or text.count('"') > text.count("'"):
+        return code
+    inner = code[1:-1].replace("\\'", "'").replace('"', '\\"')
+    return f'"{inner}"'
+
+
+def refined(start: str, condition: object = None, *refinements: object) -> str:
+    """Write a call, and after it the methods that refine what it makes; None is left out."""
+    calls = [start] if condition is None else [start, f"where({condition!r})"]
+    calls += [repr(each) for each in refinements if each is not None]
+    return ".".join(calls)
