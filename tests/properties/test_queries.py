@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from itertools import permutations, product
 from typing import Any, Dict, List
 
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from PermutiveAPI.Query import (
     event,
     from_json,
     has_entered,
+    has_exited,
     in_segment,
     in_third_party_segment,
     prop,
@@ -40,6 +42,7 @@ simple_conditions = st.one_of(
     st.builds(lambda name, n: prop(name).equal_to([n, "x"]), names, small),
     st.builds(lambda name, n: prop(name).greater_than(n), names, small),
     st.builds(lambda name, n: prop(name).between(n, n + 1), names, small),
+    st.builds(lambda name, n: prop(name).between(n, n), names, small),
     st.builds(lambda name, word: prop(name).list_contains(word), names, words),
     st.builds(lambda name: prop(name).is_empty(), names),
     st.builds(
@@ -75,10 +78,15 @@ def event_clauses(draw: Any) -> Query:
     return clause.in_the_last(**{window: draw(st.integers(1, 3))}) if window else clause
 
 
-negatable = st.one_of(
-    st.builds(has_entered, st.integers(1, 3)),
-    st.builds(in_third_party_segment, st.integers(1, 3)),
+transitions = st.builds(
+    lambda make, segment, days: (
+        make(segment).in_the_last(days=days) if days else make(segment)
+    ),
+    st.sampled_from([has_entered, has_exited]),
+    st.integers(1, 3),
+    st.integers(0, 2),
 )
+negatable = transitions | st.builds(in_third_party_segment, st.integers(1, 3))
 clauses = st.one_of(
     event_clauses(),
     negatable,
@@ -98,6 +106,10 @@ def joined(inner: st.SearchStrategy[Query]) -> st.SearchStrategy[Query]:
 
 queries = st.recursive(clauses, joined, max_leaves=8)
 negatable_queries = st.recursive(negatable, joined, max_leaves=6)
+
+# Four clauses, so that parts of one query meet in others.
+MEMBERS = [in_segment(n) for n in range(4)]
+memberships = st.recursive(st.sampled_from(MEMBERS), joined, max_leaves=12)
 
 objects = st.fixed_dictionaries({}, optional={"price": small, "brand": words})
 events = st.builds(
@@ -136,6 +148,29 @@ def test_rewriting_keeps_the_meaning(query: Query, user: User) -> None:
     sent = query.to_json()
     assert_and_of_ors(sent)
     assert matches(from_json(sent), user) is matches(query, user)
+
+
+@searching
+@given(query=memberships)
+def test_rewriting_keeps_every_answer(query: Query) -> None:
+    """What is sent has the same answer as what was written, for each user that there can be."""
+    sent = from_json(query.to_json())
+    for segments in product([False, True], repeat=len(MEMBERS)):
+        user = User([], NOW, None, lambda code: segments[int(code)])
+        assert matches(sent, user) is matches(query, user)
+
+
+@searching
+@given(query=memberships)
+def test_nothing_needless_is_sent(query: Query) -> None:
+    """No part of what is sent follows from another part, and none stands there twice."""
+    data = query.to_json()
+    eithers = [
+        frozenset(clause["in_segment"] for clause in either.get("or", [either]))
+        for either in data.get("and", [data])
+    ]
+    assert not any(one <= other for one, other in permutations(eithers, 2))
+    assert sum(map(len, eithers)) == str(data).count("in_segment")
 
 
 def assert_and_of_ors(data: Dict[str, Any]) -> None:

@@ -175,6 +175,21 @@ CLAUSES: List[Written] = [
         {"has_not_entered": {"segment": 12}},
         "have not entered segment 12",
     ),
+    (
+        ~has_entered(12).in_the_last(days=7),
+        {
+            "has_not_entered": {
+                "segment": 12,
+                "during": {"the_last": {"value": 7, "unit": "days"}},
+            }
+        },
+        "have not entered segment 12 in the last 7 days",
+    ),
+    (
+        (~has_exited(12)).in_this_session(),
+        {"has_not_exited": {"segment": 12, "during": "this_session"}},
+        "have not left segment 12 in this session",
+    ),
     (has_exited(12), {"has_exited": {"segment": 12}}, "have left segment 12"),
     (
         ~has_exited(12),
@@ -324,6 +339,16 @@ CONDITIONS: List[Tuple[Condition, Any, str]] = [
         prop("a").between(1, 9),
         {"between": {"start": 1, "end": 9}},
         "is between 1 and 9",
+    ),
+    (
+        prop("a").between(3, 3),
+        {"between": {"start": 3, "end": 3}},
+        "is between 3 and 3",
+    ),
+    (
+        prop("a").float_between(0.5, 0.5),
+        {"float_between": {"start": 0.5, "end": 0.5}},
+        "is between 0.5 and 0.5",
     ),
     (prop("a").is_empty(), "is_empty", "is empty"),
     (prop("a").is_not_empty(), "is_not_empty", "is not empty"),
@@ -799,6 +824,19 @@ def test_empty_and_not() -> None:
     """~ makes is_not_empty of is_empty, and back."""
     empty = prop("a").is_empty()
     assert ~empty == prop("a").is_not_empty() and ~~empty == empty
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, None, ["x"]], ids=["true", "false", "nothing", "a list"]
+)
+def test_empty_and_not_as_operators(value: Any) -> None:
+    """As an operator, too; its value is kept."""
+    opposites = {"is_empty": "is_not_empty", "is_not_empty": "is_empty"}
+    for operator, opposite in opposites.items():
+        query = from_json(_with({"property": "a", "condition": {operator: value}}))
+        condition: Condition = getattr(query, "condition")
+        assert (~condition).to_json()["condition"] == {opposite: value}
+        assert ~~condition == condition
 
 
 def test_text_is_the_sentence() -> None:
