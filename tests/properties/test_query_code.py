@@ -15,7 +15,7 @@ from PermutiveAPI.Query import Condition, Query, at_least, event, from_json, pro
 searching = settings(max_examples=150, deadline=None, database=None, derandomize=True)
 
 # Small pools, so that equal parts meet.
-texts = st.sampled_from(["a", "it's", 'say "hi"', 'it\'s "b"', "\\\n", "ü&|~("])
+texts = st.sampled_from(["a", "it's", 'say "hi"', 'it\'s "b"', "\\\n", "\\'", "ü&|~("])
 small = st.sampled_from([0, 1, 2, 0.5, 2.0])
 numbers = st.sampled_from([-1, -0.5, 0, 1, 1.0, 10**20])
 values = st.one_of(texts, numbers, st.booleans())

@@ -63,6 +63,7 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
         engaged_views(completion=fewer_than(0.5)),
         "engaged_views(completion=fewer_than(0.5), times=at_least(1))",
     ),
+    "no event": (event("A").at_most(0), 'event("A").at_most(0)'),
     "entered": (has_entered("12"), 'has_entered("12")'),
     "not entered": (
         ~has_entered(5).in_the_last(days=7),
@@ -127,6 +128,7 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
     "a double quote": (event('a "b"'), "event('a \"b\"')"),
     "an apostrophe": (event("a's"), 'event("a\'s")'),
     "both": (event("a's \"b"), 'event("a\'s \\"b")'),
+    "a backslash and an apostrophe": (event("\\'"), 'event("\\\\\'")'),
     "a backslash and both": (event("\\' \""), 'event("\\\\\' \\"")'),
     "more double quotes": (event('a\'s "b"'), "event('a\\'s \"b\"')"),
     "a line": (event("a\nü"), 'event("a\\nü")'),
