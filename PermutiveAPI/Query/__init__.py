@@ -1,4 +1,4 @@
-"""Queries of cohorts, typed, so that they cannot be misspelt.
+"""Typed queries for cohorts, which cannot be misspelt.
 
 >>> from PermutiveAPI.Query import event, in_segment, prop
 >>> football = event("Pageview").where(prop("properties.client.url").contains("football"))
@@ -6,8 +6,9 @@
 >>> print(query.describe())
 Users who had at least 2 "Pageview" events in the last 30 days where properties.client.url contains "football" and are in segment 12345
 
-A clause is made by a function below and refined by its methods. Queries are joined by ``&``, ``|`` and ``~``,
-which bind as in Python: ``&`` before ``|``. Give one to ``Cohort(query=...)``, or send ``query.to_json()``.
+The functions below make clauses, and the methods of a clause refine it. ``&`` and ``|`` join queries, ``~`` negates
+one; as always in Python, ``&`` binds before ``|``. Use a query as ``Cohort(query=...)``, or send ``query.to_json()``.
+``describe()`` says what a query means, ``repr()`` shows the code that makes it.
 """
 
 from .conditions import Condition

@@ -1,4 +1,4 @@
-"""What clauses share: conditions on the events that count, and how far back to look."""
+"""What clauses share: a condition on the events that count, and a time window."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ T = TypeVar("T", bound="Timed")
 
 
 class Filtered(Clause):
-    """A clause about events, of which ``where`` takes some."""
+    """A clause about events; ``where`` leaves out some of them."""
 
     condition: Condition | None
 
     def where(self: F, condition: Condition) -> F:
-        """Count only events that fulfil a condition; a second one must be fulfilled, too."""
+        """Count only the events that fulfil a condition; after a second call they must fulfil both."""
         return replace(cast("Any", self), condition=both(self.condition, condition))
 
     @abstractmethod
     def _to_code(self) -> str:
-        """Return the code that makes it."""
+        """Return the calls of functions and methods that make it."""
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes it; a clause that only from_json() can make is shown as JSON."""
         if _is_only_read(self):
             return f"from_json({literal(self.to_json())})"
         return self._to_code()
 
 
 def _is_only_read(part: Any) -> bool:
-    """Tell whether a part was read that users cannot write, such as a number below 0."""
+    """Tell whether from_json() reads a part that users cannot write, such as a number below 0."""
     if isinstance(part, Comparison):
         return part.number < 0
     if isinstance(part, Operation):
@@ -50,7 +50,7 @@ def _is_only_read(part: Any) -> bool:
 
 
 class Timed(Clause):
-    """A clause that looks back for a limited time."""
+    """A clause that may have a time window."""
 
     during: Window | None
 
@@ -63,7 +63,7 @@ class Timed(Clause):
         weeks: int | None = None,
         months: int | None = None,
     ) -> T:
-        """Look back so far; exactly one unit is given."""
+        """Look back for a time; give exactly one of the units."""
         units = {
             "minutes": minutes,
             "hours": hours,
@@ -80,7 +80,7 @@ class Timed(Clause):
     def _looking_back(self: T, during: Window) -> T:
         if self.during is not None:
             raise QueryError(
-                f"A clause looks back once; it has: {self.during.describe()}"
+                f"A clause takes one time window; it has: {self.during.describe()}"
             )
         return replace(cast("Any", self), during=during)
 
@@ -98,7 +98,7 @@ def optional_members(
 
 
 def read_optional(members: dict[str, Node]) -> dict[str, Any]:
-    """Read the members ``where`` and ``during``, as a clause takes them."""
+    """Read the members ``where`` and ``during``, and return them as fields of a clause."""
     read: dict[str, Any] = {}
     if "where" in members:
         read["condition"] = read_condition(members["where"])
@@ -108,6 +108,6 @@ def read_optional(members: dict[str, Node]) -> dict[str, Any]:
 
 
 def tail_of(condition: Condition | None, during: Window | None = None) -> str:
-    """Say when, and with what."""
+    """Return the end of a sentence: the time window, and the condition."""
     when = f" {during.describe()}" if during is not None else ""
     return when + filtered(condition)

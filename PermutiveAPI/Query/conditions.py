@@ -1,4 +1,4 @@
-"""Conditions on an event's properties: what stands in ``where``, and how several are joined."""
+"""Conditions on the properties of events, and how several are joined."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from .reading import QueryError
 
 
 class Condition(Logical):
-    """A condition on an event's properties; made by :func:`prop`, joined by ``&`` and ``|``."""
+    """A condition on the properties of an event. :func:`prop` makes one; ``&`` and ``|`` join several."""
 
-    # A cohort refuses it as its query: it lacks the event.
+    # A cohort refuses it as its query, since it names no event.
     _stands_alone = False
 
     def describe(self) -> str:
-        """Return the words that a colleague would read."""
+        """Say it in plain words."""
         return self._to_phrase()
 
     def __and__(self, other: Condition) -> Condition:
-        """Both are true."""
+        """Require both."""
         return self._joined("and", other)
 
     def __or__(self, other: Condition) -> Condition:
-        """One of the two is true, or both."""
+        """Require one of the two, or both."""
         return self._joined("or", other)
 
     def _joined(self, joiner: str, other: object) -> Condition:
@@ -34,27 +34,27 @@ class Condition(Logical):
 
 
 class JointCondition(Joint, Condition):
-    """Conditions joined by "and" or by "or"."""
+    """Conditions joined by "and" or "or"."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as the grammar writes them: nested as they are."""
+        """Return them as the grammar writes them, nested as they were written."""
         return {self._joiner: [part.to_json() for part in self._parts]}
 
 
 def filtered(condition: Condition | None) -> str:
-    """Say the condition after what it filters, several in parentheses."""
+    """Return the end of a phrase that says which events or objects count."""
     if condition is None:
         return ""
     return f" where {nested(condition, condition.describe())}"
 
 
 def both(one: Condition | None, other: Any) -> Condition:
-    """Return one condition and another, where there is one yet.
+    """Join the condition that a clause has, if it has one, and another by "and".
 
     Raises
     ------
     QueryError
-        If the other one is none.
+        If the other one is not a condition.
     """
     if not isinstance(other, Condition):
         raise QueryError(

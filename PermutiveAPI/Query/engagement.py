@@ -1,8 +1,8 @@
-"""Engagement clauses: for how long and how far a user read or watched.
+"""Engagement clauses: for how long a user was engaged, and how much of a page or video the user saw.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive has not confirmed it. That views
-are counted by completion, too, is documented. How the grammar writes it is not: ``completion`` is assumed to be the
-name, as in ``engaged_completion``.
+Source: the fuller cohort grammar of clients that use the live service; Permutive has not confirmed it. Permutive
+documents that ``engaged_views`` counts views by engaged time or by completion, but not how the second is written: the
+member ``completion`` is an assumption, by analogy with ``engaged_completion``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .writing import refined
 
 
 def engaged_time(seconds: Comparison) -> EngagedTime:
-    """Say for how many seconds a user was engaged: ``engaged_time(at_least(30))``."""
+    """Require a number of engaged seconds: ``engaged_time(at_least(30))``."""
     return EngagedTime(_comparison("seconds", seconds))
 
 
 def engaged_completion(completion: Comparison) -> EngagedCompletion:
-    """Say how much of what a user saw was seen to its end: ``engaged_completion(at_least(0.5))``."""
+    """Require how much of a page or video a user saw: ``engaged_completion(at_least(0.5))``."""
     return EngagedCompletion(_comparison("completion", completion))
 
 
@@ -42,16 +42,17 @@ def engaged_views(
     *,
     completion: Comparison | None = None,
 ) -> EngagedViews:
-    """Say how many views of a length or of a completion a user had.
+    """Require a number of views, each with a number of engaged seconds or with a completion.
 
     Parameters
     ----------
     seconds : Comparison, optional
-        For how many seconds the user was engaged in each view.
+        The engaged seconds of each view that counts.
     times : Comparison, optional
-        How many such views the user had; at least one unless it is given.
+        The number of such views; at least 1 by default.
     completion : Comparison, optional
-        How far the user came in each view, in the place of `seconds`.
+        The completion of each view that counts, instead of `seconds`. How the service expects it is
+        not confirmed.
 
     Raises
     ------
@@ -100,7 +101,7 @@ class EngagedTime(Filtered, Timed):
 
 @reads("engaged_time")
 def read_engaged_time(node: Node) -> EngagedTime:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     _, inner = node.only_member(["engaged_time"])
     members = inner.members(["seconds"], ["where", "during"])
     return EngagedTime(read_comparison(members["seconds"]), **read_optional(members))
@@ -108,7 +109,7 @@ def read_engaged_time(node: Node) -> EngagedTime:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EngagedCompletion(Filtered):
-    """How much a user saw to its end; see :func:`engaged_completion`."""
+    """Which completion a user reached; see :func:`engaged_completion`."""
 
     completion: Comparison
     condition: Condition | None = None
@@ -131,7 +132,7 @@ class EngagedCompletion(Filtered):
 
 @reads("engaged_completion")
 def read_engaged_completion(node: Node) -> EngagedCompletion:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     _, inner = node.only_member(["engaged_completion"])
     members = inner.members(["completion"], ["where"])
     return EngagedCompletion(
@@ -139,7 +140,7 @@ def read_engaged_completion(node: Node) -> EngagedCompletion:
     )
 
 
-# By what views are told apart, as the grammar names it, and how it is said.
+# What decides which views count, as the grammar names it, and its phrase.
 _MEASURES = {
     "engaged_time": "of {} engaged seconds",
     "completion": "with a completion of {}",
@@ -148,16 +149,16 @@ _MEASURES = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EngagedViews(Filtered, Timed):
-    """How many views of a length or of a completion a user had; see :func:`engaged_views`.
+    """How many views a user had; see :func:`engaged_views`.
 
     Parameters
     ----------
     measure : str
-        By what views are told apart: "engaged_time" or "completion".
+        What decides which views count: "engaged_time" or "completion".
     amount : Comparison
-        How much of it a view has.
+        The seconds or the completion of each view that counts.
     times : Comparison
-        How many such views there are.
+        The number of such views.
     """
 
     measure: str
@@ -189,7 +190,7 @@ class EngagedViews(Filtered, Timed):
 
 @reads("engaged_views")
 def read_engaged_views(node: Node) -> EngagedViews:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     _, inner = node.only_member(["engaged_views"])
     members = inner.members(["times"], [*_MEASURES, "where", "during"])
     given = [measure for measure in _MEASURES if measure in members]

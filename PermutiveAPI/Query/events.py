@@ -1,6 +1,6 @@
 """The event clause: how often a user had an event.
 
-Source: Permutive documents it with ``contains`` and ``the_last``.
+Source: Permutive documents this clause, with ``contains`` and ``the_last``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .writing import literal, refined
 
 
 def event(name: str) -> EventClause:
-    """Say that a user had an event: at least once, unless another number is asked for.
+    """Require that a user had an event: at least once, or as often as the methods of the clause say.
 
     Parameters
     ----------
@@ -56,23 +56,23 @@ class EventClause(Filtered, Timed):
     during: Window | None = None
 
     def at_least(self, times: float) -> EventClause:
-        """Ask for so many, or more."""
+        """Require `times` events or more."""
         return self._as_often_as(at_least(times))
 
     def more_than(self, times: float) -> EventClause:
-        """Ask for more."""
+        """Require more than `times` events."""
         return self._as_often_as(more_than(times))
 
     def exactly(self, times: float) -> EventClause:
-        """Ask for so many."""
+        """Require exactly `times` events."""
         return self._as_often_as(exactly(times))
 
     def at_most(self, times: float) -> EventClause:
-        """Ask for so many, or fewer. Whether Permutive counts users with none is not published."""
+        """Require `times` events or fewer. Permutive does not say whether users without any belong to it."""
         return self._as_often_as(at_most(times))
 
     def fewer_than(self, times: float) -> EventClause:
-        """Ask for fewer. Whether Permutive counts users with none is not published."""
+        """Require fewer than `times` events. Permutive does not say whether users without any belong to it."""
         return self._as_often_as(fewer_than(times))
 
     def _as_often_as(self, frequency: Comparison) -> EventClause:

@@ -1,4 +1,4 @@
-"""What queries and their conditions have in common: ``~``, equality, sentences, and how several are joined."""
+"""What queries and conditions share: ``~``, equality, ``describe()``, and how several are joined."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OPPOSITE = {"and": "or", "or": "and"}
 
 
 class Logical(SelfEncoding):
-    """Something true or false. Immutable; two are equal when the same JSON is sent for them."""
+    """Something that is true or false. It never changes, and equals what is sent as the same JSON."""
 
     @abstractmethod
     def to_json(self) -> Any:
@@ -30,34 +30,34 @@ class Logical(SelfEncoding):
 
     @abstractmethod
     def describe(self) -> str:
-        """Return the words that a colleague would read."""
+        """Say it in plain words."""
 
     def __str__(self) -> str:
-        """Say it in words; ``repr()`` shows how it is made."""
+        """Say it in plain words; ``repr()`` shows the code that makes it."""
         return self.describe()
 
     @abstractmethod
     def _to_phrase(self) -> str:
-        """Say it as a part of a sentence."""
+        """Return it as a part of a sentence."""
 
     def _parts_of(self, joiner: str) -> tuple[Any, ...]:
-        """Return the parts that this word joins; what is not joined by it is one part."""
+        """Return its parts if this word joins them; otherwise it is one part itself."""
         return (self,)
 
     def __invert__(self: L) -> L:
-        """Return the opposite; :class:`QueryError` where the grammar has no negative form."""
+        """Return the opposite; raise :class:`QueryError` if the grammar has no negative form."""
         raise QueryError(
             f"The grammar has no negative form of this part: {self._to_phrase()}"
         )
 
     def __bool__(self) -> bool:
-        """Refuse ``and``, ``or``, ``not`` and ``if``, which would silently drop a part."""
+        """Refuse ``and``, ``or``, ``not`` and ``if``: they would silently drop a part."""
         raise TypeError(
-            "Write & for and, | for or, ~ for not, with parentheses around."
+            "Write & for and, | for or, ~ for not, and put parentheses around each part."
         )
 
     def __eq__(self, other: object) -> bool:
-        """Compare what is sent, also with plain JSON data."""
+        """Compare the JSON that is sent; the other side may be plain JSON data."""
         if self is other:
             return True
         if not isinstance(other, (Logical, Mapping)):
@@ -66,11 +66,11 @@ class Logical(SelfEncoding):
             if isinstance(other, Logical):
                 other = other.to_json()
             return canonical(self.to_json()) == canonical(other)
-        except (TypeError, ValueError):  # One cannot be sent, or is no JSON.
+        except (TypeError, ValueError):  # One of them cannot be sent, or is not JSON.
             return False
 
     def __hash__(self) -> int:
-        """Hash what is sent; what cannot be sent is equal to itself alone."""
+        """Hash the JSON that is sent; a query that cannot be sent equals only itself."""
         try:
             return hash(canonical(self.to_json()))
         except QueryError:
@@ -78,15 +78,15 @@ class Logical(SelfEncoding):
 
 
 def canonical(data: Any) -> str:
-    """Return the same text for the same JSON data; 1 and true, equal in Python, differ there."""
+    """Return a text that is the same for equal JSON data; unlike in Python, 1 and true differ."""
     return json.dumps(data, sort_keys=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Joint(Logical):
-    """Two or more parts, joined by "and" or by "or"; none of them is joined by the same word.
+    """Two or more parts, joined by "and" or "or"; no part is joined by the same word itself.
 
-    A pattern takes it apart, such as ``JointQuery(joiner, parts)``.
+    To take one apart, match a pattern such as ``JointQuery(joiner, parts)``.
     """
 
     _joiner: str
@@ -96,7 +96,7 @@ class Joint(Logical):
         return self._parts if joiner == self._joiner else (self,)
 
     def __invert__(self) -> Any:
-        """Return the opposites of the parts, joined by the other word."""
+        """Negate every part, and join the parts by the other word."""
         return joined(_OPPOSITE[self._joiner], (~part for part in self._parts))
 
     def _to_phrase(self) -> str:
@@ -104,17 +104,17 @@ class Joint(Logical):
         return f" {self._joiner} ".join(phrases)
 
     def __repr__(self) -> str:
-        """Show the code that makes it; ``|`` stands in parentheses beside ``&``."""
+        """Show the code that makes it; an "or" inside of an "and" needs parentheses."""
         if self._joiner == "or":
             return " | ".join(map(repr, self._parts))
         return " & ".join(nested(part, repr(part)) for part in self._parts)
 
 
 def joined(joiner: str, parts: Iterable[L]) -> L:
-    """Return all parts, joined by "and" or by "or"."""
+    """Join all parts by "and" or "or"."""
     return reduce(_JOIN[joiner], parts)
 
 
 def nested(part: Logical, text: str) -> str:
-    """Return a text about a part of something else, in parentheses where the part has parts itself."""
+    """Put the text of a part in parentheses if the part has parts itself."""
     return f"({text})" if isinstance(part, Joint) else text

@@ -1,6 +1,6 @@
 """Clauses about segments: who entered or left one, and who is in one.
 
-Segments and cohorts are named by their codes. Source: the fuller cohort grammar of clients that use the live
+A code names a segment or a cohort. Source: the fuller cohort grammar of clients that use the live
 service; Permutive has not confirmed it.
 """
 
@@ -17,12 +17,12 @@ from .writing import literal, refined
 
 
 def has_entered(segment: str | int) -> Transition:
-    """Say that a user has entered a segment, named by its code; ``~`` for "has not entered"."""
+    """Require that a user has entered the segment with this code; ``~`` makes "has not entered"."""
     return Transition("entered", Node(segment, "segment").name())
 
 
 def has_exited(segment: str | int) -> Transition:
-    """Say that a user has left a segment, named by its code; ``~`` for "has not left"."""
+    """Require that a user has left the segment with this code; ``~`` makes "has not left"."""
     return Transition("exited", Node(segment, "segment").name())
 
 
@@ -61,7 +61,7 @@ _TRANSITIONS = ("has_entered", "has_not_entered", "has_exited", "has_not_exited"
 
 @reads(*_TRANSITIONS)
 def read_transition(node: Node) -> Transition:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     member, inner = node.only_member(_TRANSITIONS)
     members = inner.members(["segment"], ["during"])
     return Transition(
@@ -73,12 +73,20 @@ def read_transition(node: Node) -> Transition:
 
 
 def in_segment(segment: str | int) -> InSegment:
-    """Say that a user is in a segment or cohort, named by its code. It has no negative form."""
+    """Require that a user is in the segment or cohort with this code. It has no negative form."""
     return InSegment(Node(segment, "segment").name())
 
 
 def in_second_party_segment(provider: str, segment: str) -> Membership:
-    """Say that a user is in a segment of a second party: the codes of the import and of the segment."""
+    """Require that a user is in a segment of a second party.
+
+    Parameters
+    ----------
+    provider : str
+        The code of the import.
+    segment : str
+        The code of the segment.
+    """
     return Membership(
         "second_party",
         (
@@ -91,7 +99,7 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
 def in_third_party_segment(
     segment: str | int, *, provider: str | None = None
 ) -> Membership:
-    """Say that a user is in a segment of a third party, of this provider's if one is given."""
+    """Require that a user is in a segment of a third party, and of this provider if it is given."""
     fields = [("segment", Node(segment, "segment").name())]
     if provider is not None:
         fields.append(("provider", Node(provider, "provider").text()))
@@ -104,13 +112,15 @@ def in_connections_import_segment(
     field_name: str | None = None,
     value: str | None = None,
 ) -> Membership:
-    """Say that a user is in a segment of a connection: a provider's, or by a field and its value."""
+    """Require that a user is in a segment of a connection: give a provider, or a field and its value."""
     if provider is not None and field_name is None and value is None:
         return Membership(
             "connections_import", (("provider", Node(provider, "provider").text()),)
         )
     if provider is not None or field_name is None or value is None:
-        raise QueryError("Give a provider, or a field_name and its value.")
+        raise QueryError(
+            "in_connections_import_segment() takes a provider, or a field_name and its value."
+        )
     pairs = (("field_name", field_name), ("value", value))
     fields = tuple((name, Node(text, name).string()) for name, text in pairs)
     return Membership("connections_import", fields)
@@ -136,21 +146,21 @@ class InSegment(Clause):
 
 @reads("in_segment")
 def read_in_segment(node: Node) -> InSegment:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     _, segment = node.only_member(["in_segment"])
     return InSegment(segment.name())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Membership(Clause):
-    """Whether a user is in a segment of somebody else's; see :func:`in_third_party_segment`.
+    """Whether a user is in a segment of another party; see :func:`in_third_party_segment`.
 
     Parameters
     ----------
     party : str
-        Whose: "second_party", "third_party" or "connections_import".
+        The other party: "second_party", "third_party" or "connections_import".
     fields : tuple of (str, str or int)
-        Which one, as the grammar names it.
+        The members that name the segment, as in the grammar.
     """
 
     party: str
@@ -209,7 +219,7 @@ _MEMBERSHIPS = {
 
 @reads(*_MEMBERSHIPS, *(f"not_{member}" for member in _MEMBERSHIPS))
 def read_membership(node: Node) -> Membership:
-    """Read such a clause from JSON data."""
+    """Read this clause from JSON data."""
     member, inner = node.only_member(node.names)
     positive = member.removeprefix("not_")
     membership = _MEMBERSHIPS[positive](inner)

@@ -1,4 +1,4 @@
-"""What a query counts and how far back: comparisons with a number, and windows of time."""
+"""Comparisons with a number, and time windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ THIS_SESSION = "this_session"
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """A comparison with a number; made by :func:`at_least` and its like."""
+    """A comparison with a number; :func:`at_least` and similar functions make one."""
 
     operator: str
     number: float
@@ -40,34 +40,34 @@ class Comparison:
 
 
 def at_least(number: float) -> Comparison:
-    """Compare: `number` or more."""
+    """Require `number` or more."""
     return Comparison("greater_than_or_equal_to", _checked(number))
 
 
 def more_than(number: float) -> Comparison:
-    """Compare: above `number`."""
+    """Require more than `number`."""
     return Comparison("greater_than", _checked(number))
 
 
 def exactly(number: float) -> Comparison:
-    """Compare: `number`."""
+    """Require exactly `number`."""
     return Comparison("equal_to", _checked(number))
 
 
 def at_most(number: float) -> Comparison:
-    """Compare: `number` or less."""
+    """Require `number` or less."""
     return Comparison("less_than_or_equal_to", _checked(number))
 
 
 def fewer_than(number: float) -> Comparison:
-    """Compare: below `number`."""
+    """Require less than `number`."""
     return Comparison("less_than", _checked(number))
 
 
 def _checked(number: float) -> float:
     node = Node(number, "number")
     if node.number() < 0:
-        raise node.refusal("a number from 0 on is expected")
+        raise node.refusal("a number of 0 or more is expected")
     return node.number()
 
 
@@ -79,7 +79,7 @@ def read_comparison(node: Node) -> Comparison:
 
 @dataclass(frozen=True, repr=False)
 class Window:
-    """A time that reaches back from now; made by ``in_the_last()`` and ``in_this_session()``.
+    """A time window that ends now; ``in_the_last()`` and ``in_this_session()`` make one.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Window:
         return f"in the last {self.length} {self.unit}"
 
     def __repr__(self) -> str:
-        """Show the method of clauses that makes it."""
+        """Show the call of a clause's method that makes it."""
         if self.unit == THIS_SESSION:
             return "in_this_session()"
         return f"in_the_last({self.unit}={self.length})"
@@ -117,12 +117,12 @@ IN_THIS_SESSION = Window(0, THIS_SESSION)
 
 
 def window(units: dict[str, int | None]) -> Window:
-    """Return the window of the one unit that is given.
+    """Make a window from the lengths of all units, of which exactly one is not None.
 
     Raises
     ------
     QueryError
-        If none or several are given, or one is no whole number from 1 on.
+        If no unit or several are given, or the length is not a whole number of 1 or more.
     """
     given = [(unit, length) for unit, length in units.items() if length is not None]
     if len(given) != 1:
@@ -136,12 +136,12 @@ def window(units: dict[str, int | None]) -> Window:
 
 def _length(node: Node) -> int:
     if node.whole() < 1:
-        raise node.refusal("a whole number from 1 on is expected")
+        raise node.refusal("a whole number of 1 or more is expected")
     return node.whole()
 
 
 def read_window(node: Node) -> Window:
-    """Read a window from JSON data; the grammar has units in the singular, too."""
+    """Read a window from JSON data; its unit may be singular or plural."""
     if isinstance(node.data, str):
         node.one_of([THIS_SESSION])
         return IN_THIS_SESSION

@@ -1,4 +1,4 @@
-"""The operators of conditions: what each compares with, how it is said, and its opposite.
+"""The operators of conditions: the values that each one takes, its phrase, and its opposite.
 
 Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
 ``contains``.
@@ -25,12 +25,12 @@ def _scalar(node: Node) -> Any:
 
 
 def _anything(node: Node) -> Any:
-    """Read the value of an operator that needs none; what it means is not published."""
+    """Read the value of an operator that needs none; Permutive has not published what it means."""
     return None if node.data is None else _scalar(node)
 
 
 def _time(node: Node) -> str:
-    """Read a date or time, which JSON has as a text."""
+    """Read a date or a time, which is a text in JSON."""
     if node.data != node.data:  # NaT, pandas' missing time.
         raise node.refusal("a time is expected")
     return node.data.isoformat() if isinstance(node.data, date) else node.text()
@@ -49,11 +49,11 @@ class _Operator:
     Attributes
     ----------
     phrase : str
-        How it is said.
+        Its words in a sentence.
     check : callable
         Reads a value, or raises QueryError.
     ranges : bool
-        Whether it compares with a start and an end; else with a value or a list of values.
+        Whether it takes a start and an end; otherwise it takes a value or a list of values.
     negative : str, optional
         The operator that says the opposite.
     """
@@ -64,7 +64,7 @@ class _Operator:
     negative: str | None = None
 
     def checked(self, node: Node) -> Any:
-        """Return a value, a tuple of values, or a pair of start and end, as it is kept."""
+        """Read its value: one value, a tuple of values, or a pair of start and end."""
         data = node.data
         if self.ranges:
             members = node.members(required=["start", "end"])
@@ -103,7 +103,7 @@ _OPERATORS: Mapping[str, _Operator] = {
 
 @dataclass(frozen=True, repr=False)
 class Operation:
-    """An operator and what it compares with; :meth:`_Operator.checked` says how that is kept."""
+    """An operator and its value: one value, a tuple of values, or a pair of start and end."""
 
     operator: str
     value: Any
@@ -131,7 +131,7 @@ class Operation:
         return f"{operator.phrase} {several}{' or '.join(map(_shown, values))}"
 
     def __repr__(self) -> str:
-        """Show the method of properties that makes it."""
+        """Show the call of a property's method that makes it."""
         values = self.value if _OPERATORS[self.operator].ranges else (self.value,)
         return f"{self.operator}({', '.join(map(literal, values))})"
 
@@ -142,7 +142,7 @@ def make_operation(operator: str, value: Any) -> Operation:
     Raises
     ------
     QueryError
-        If the operator compares with other values; the text names the operator.
+        If the operator takes no such value; the text names the operator.
     """
     listed = list(cast("Any", value)) if isinstance(value, tuple) else value
     return read_operation(Node({operator: listed}, ""))
@@ -155,13 +155,13 @@ def read_operation(node: Node) -> Operation:
 
 
 def opposite_of(operation: Operation) -> Operation | None:
-    """Return the opposite; None where the grammar has none."""
+    """Return the opposite, or None if the grammar has none."""
     negative = _OPERATORS[operation.operator].negative
     return None if negative is None else replace(operation, operator=negative)
 
 
 def is_written(operation: Operation) -> bool:
-    """Tell whether a method makes it; some are only read."""
+    """Tell whether users can write it; some operations are only read by from_json()."""
     if operation.operator in ("is_empty", "is_not_empty"):
         return False
     return not _OPERATORS[operation.operator].ranges or _is_span(*operation.value)
@@ -173,10 +173,16 @@ def _is_span(start: Any, end: Any) -> bool:
 
 
 def span(start: Any, end: Any) -> dict[str, Any]:
-    """Return a range as the grammar writes it; one that holds nothing is a mistake."""
+    """Return a range as the grammar writes it.
+
+    Raises
+    ------
+    QueryError
+        If nothing can be in it.
+    """
     if not _is_span(start, end):
         raise QueryError(
-            f"A range goes from a number up, or from a time on, got {start!r} to {end!r}."
+            f"A range takes two numbers, the smaller one first, or two times, got {start!r} to {end!r}."
         )
     return {"start": start, "end": end}
 

@@ -1,4 +1,4 @@
-"""Properties of events and their tests, of which conditions are made.
+"""Properties of events, and the conditions that test them.
 
 Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
 ``contains`` on a property.
@@ -21,7 +21,7 @@ _FUNCTIONS = ("any", "all", "sum", "product", "count", "mean")
 
 
 def prop(name: str) -> Property:
-    """Name a property of an event, to be tested by a method: ``prop("...").contains("...")``.
+    """Name a property of an event; its methods make conditions: ``prop("...").contains("...")``.
 
     Parameters
     ----------
@@ -51,27 +51,27 @@ class Property(Testable):
         return Emptiness(self.name, "is_not_empty")
 
     def any(self, name: str) -> Aggregate:
-        """Take the property `name` of the objects in this list; one of them must fit."""
+        """Test the property `name` of the objects in this list; at least one must pass."""
         return Aggregate(self.name, "any", _name(name))
 
     def all(self, name: str) -> Aggregate:
-        """Take the property `name` of the objects in this list; each of them must fit."""
+        """Test the property `name` of the objects in this list; all of them must pass."""
         return Aggregate(self.name, "all", _name(name))
 
     def sum(self, name: str) -> Aggregate:
-        """Take the sum of the property `name` of the objects in this list."""
+        """Test the sum of the property `name` of the objects in this list."""
         return Aggregate(self.name, "sum", _name(name))
 
     def product(self, name: str) -> Aggregate:
-        """Take the product of the property `name` of the objects in this list."""
+        """Test the product of the property `name` of the objects in this list."""
         return Aggregate(self.name, "product", _name(name))
 
     def count(self, name: str) -> Aggregate:
-        """Take the number of objects in this list that have the property `name`."""
+        """Test the number of objects in this list that have the property `name`."""
         return Aggregate(self.name, "count", _name(name))
 
     def mean(self, name: str) -> Aggregate:
-        """Take the mean of the property `name` of the objects in this list."""
+        """Test the mean of the property `name` of the objects in this list."""
         return Aggregate(self.name, "mean", _name(name))
 
     def _tested(self, operation: Operation) -> Condition:
@@ -84,9 +84,9 @@ class Property(Testable):
 
 @dataclass(frozen=True, repr=False)
 class Aggregate(Testable):
-    """What a function makes of the objects in a list, to be tested; see :class:`Property`.
+    """The result of a function over the objects in a list; see :class:`Property`.
 
-    Permutive has not published what its functions do with objects that lack the property.
+    Permutive has not published how its functions treat objects without the property.
     """
 
     name: str
@@ -95,7 +95,7 @@ class Aggregate(Testable):
     filter: Condition | None = None
 
     def where(self, condition: Condition) -> Aggregate:
-        """Take only the objects that fulfil a condition."""
+        """Count only the objects that fulfil a condition; after a second call they must fulfil both."""
         return replace(self, filter=both(self.filter, condition))
 
     def _tested(self, operation: Operation) -> Condition:
@@ -119,7 +119,7 @@ class PropertyTest(Condition):
         return {"property": self.name, "condition": self.operation.to_json()}
 
     def __invert__(self) -> PropertyTest:
-        """Return the same with the opposite operator."""
+        """Return the same test with the opposite operator."""
         opposite = opposite_of(self.operation)
         if opposite is None:
             return super().__invert__()
@@ -135,7 +135,7 @@ class PropertyTest(Condition):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Emptiness(Condition):
-    """Whether there is something in a property, as a word; the grammar has an operator for it, too."""
+    """Whether a property is empty, written as a word; the grammar also has it as an operator."""
 
     name: str
     operator: str
@@ -159,7 +159,7 @@ class Emptiness(Condition):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AggregateTest(Condition):
-    """What a function makes of a list, and its test."""
+    """An aggregate and its test."""
 
     aggregate: Aggregate
     operation: Operation
@@ -191,7 +191,7 @@ def _name(name: str) -> str:
 
 
 def read_condition(node: Node) -> Condition:
-    """Read what stands in ``where`` from JSON data."""
+    """Read a condition from JSON data, as ``where`` has it."""
     if {"and", "or"} & set(node.names):
         joiner, parts = node.only_member(["and", "or"])
         return joined(joiner, map(read_condition, parts.items()))

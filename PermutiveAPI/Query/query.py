@@ -1,4 +1,4 @@
-"""Queries: clauses joined by ``&`` and ``|``, brought into the form that the service takes, and read back."""
+"""Queries: how clauses are joined, written in the form that the service takes, and read."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any, TypeVar
 from .logic import Joint, Logical, canonical, joined
 from .reading import Node, QueryError
 
-# A disjunction: its clauses by their JSON text. A query in normal form: all of these hold.
+# An OR of clauses, by their JSON text. A query in normal form is a list of these, joined by AND.
 _Either = dict[str, "Clause"]
 
-# What a query becomes as an AND of ORs can be far longer than what was written.
+# A query can become far longer when it is rewritten as an AND of ORs.
 _MOST_PARTS = 1000
 
 
 class Query(Logical):
     """Who belongs to a cohort: a clause, or clauses joined by ``&`` and ``|``.
 
-    Immutable. Two queries are equal when the same JSON is sent for them; a query is equal to that
-    JSON, too.
+    A query never changes. Two queries are equal if the same JSON is sent for them; a query also equals
+    that JSON itself.
     """
 
     def describe(self) -> str:
-        """Return the sentence that a colleague would read.
+        """Say it in a plain sentence.
 
         Examples
         --------
@@ -38,12 +38,12 @@ class Query(Logical):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return it as the service takes it: a clause, ORs of clauses, or an AND of these.
+        """Return it as the service takes it: a clause, an OR of clauses, or an AND of these.
 
         Raises
         ------
         QueryError
-            If it cannot be written so in 1,000 parts.
+            If it becomes an AND of more than 1,000 parts.
         """
 
     @staticmethod
@@ -58,7 +58,7 @@ class Query(Logical):
         Raises
         ------
         QueryError
-            If it is none of the grammar; the text says where it departs from it.
+            If it does not follow the grammar; the text says where.
 
         Examples
         --------
@@ -84,11 +84,11 @@ class Query(Logical):
         """Return it as an AND of ORs of clauses."""
 
     def __and__(self, other: Query) -> Query:
-        """Both are true."""
+        """Require both."""
         return self._joined("and", other)
 
     def __or__(self, other: Query) -> Query:
-        """One of the two is true, or both."""
+        """Require one of the two, or both."""
         return self._joined("or", other)
 
     def _joined(self, joiner: str, other: object) -> Query:
@@ -106,7 +106,7 @@ class Clause(Query):
 
 
 class JointQuery(Joint, Query):
-    """Queries joined by "and" or by "or"."""
+    """Queries joined by "and" or "or"."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the normal form as the grammar writes it."""
@@ -114,13 +114,13 @@ class JointQuery(Joint, Query):
         return parts[0] if len(parts) == 1 else {"and": parts}
 
     def _normal_form(self) -> list[_Either]:
-        """Return the parts' normal forms put together; for "or" they are multiplied out."""
+        """Put the normal forms of the parts together; an OR of ANDs is multiplied out."""
         forms = [part._normal_form() for part in self._parts]
         if self._joiner == "and":
             return _without_implied([either for form in forms for either in form])
         result: list[_Either] = [{}]
         for form in forms:
-            # So many are not even compared: hardly any could be left out.
+            # With so many pairs, even the comparing would be slow, and too many would be left.
             if len(result) * len(form) > 4 * _MOST_PARTS:
                 raise self._too_long()
             pairs = product(result, form)
@@ -131,7 +131,7 @@ class JointQuery(Joint, Query):
 
     def _too_long(self) -> QueryError:
         return QueryError(
-            f"The service takes an AND of ORs, and this part would be one of more than "
+            f"The service takes an AND of ORs, and this part would become one of more than "
             f"{_MOST_PARTS} ORs: {self._to_phrase():.300}"
         )
 
@@ -142,7 +142,7 @@ def _joined(joiner: str, parts: list[Clause]) -> dict[str, Any]:
 
 
 def _without_implied(eithers: list[_Either]) -> list[_Either]:
-    """Leave out what holds anyway: A or B, where A or B, or A alone, is asked for beside it."""
+    """Leave out each OR that follows from another one: "A or B" follows from "A", and from itself."""
     distinct: dict[frozenset[str], _Either] = {}
     for either in eithers:
         distinct.setdefault(frozenset(either), either)
@@ -158,12 +158,12 @@ def _without_implied(eithers: list[_Either]) -> list[_Either]:
 
 Reader = TypeVar("Reader", bound=Callable[[Node], Clause])
 
-# What reads a clause, by each member that tells it apart.
+# The function that reads a clause, by each member that tells the clause apart.
 _READERS: dict[str, Callable[[Node], Clause]] = {}
 
 
 def reads(*members: str) -> Callable[[Reader], Reader]:
-    """Let a function read the clauses that have one of these members."""
+    """Register a function that reads the clauses with one of these members."""
 
     def decorate(reader: Reader) -> Reader:
         _READERS.update(dict.fromkeys(members, reader))

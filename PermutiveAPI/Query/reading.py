@@ -1,4 +1,4 @@
-"""JSON data read step by step: each node knows where it stands, so that an error can say so."""
+"""How JSON data is read: each node knows its place, so that an error can name it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, cast
 
 
 class QueryError(ValueError):
-    """A query that the grammar does not have.
+    """A query does not follow the grammar.
 
-    Its text says which part it is, and what may stand there.
+    The text names the part that is wrong, and says what is allowed there.
     """
 
 
@@ -21,7 +21,7 @@ class QueryError(ValueError):
 class Node:
     """A node of a query's JSON data, and its place.
 
-    Every reader returns what it read, or raises QueryError with the place and what is expected.
+    Every method that reads returns the value, or raises QueryError with the place and what is expected.
     """
 
     data: Any
@@ -29,7 +29,7 @@ class Node:
 
     @property
     def names(self) -> list[str]:
-        """The names of an object's members; none where it is no object."""
+        """The names of an object's members; an empty list for anything else."""
         data = self.data
         return list(cast("dict[str, Any]", data)) if isinstance(data, dict) else []
 
@@ -40,7 +40,7 @@ class Node:
     def members(
         self, required: Iterable[str], optional: Iterable[str] = ()
     ) -> dict[str, Node]:
-        """Read an object that has the required members, maybe the optional ones, and no others."""
+        """Read an object with all required members, any of the optional ones, and no others."""
         given = self._object()
         known = [*required, *optional]
         for name in given:
@@ -96,7 +96,7 @@ class Node:
         return self.data
 
     def number(self) -> float:
-        """Read a finite number, as Python's own; NumPy's are taken, too."""
+        """Read a finite number; a number of NumPy becomes one of Python."""
         if isinstance(self.data, bool) or not isinstance(self.data, Real):
             raise self.refusal("a number is expected")
         if isinstance(self.data, Integral):
@@ -112,7 +112,7 @@ class Node:
         return int(self.data)
 
     def name(self) -> str | int:
-        """Read what names a segment: a text that is not blank, or a whole number."""
+        """Read the name of a segment: a text that is not blank, or a whole number."""
         if isinstance(self.data, str):
             return self.text()
         if isinstance(self.data, bool) or not isinstance(self.data, Integral):
@@ -120,7 +120,7 @@ class Node:
         return int(self.data)
 
     def no_clause(self, known: list[str]) -> QueryError:
-        """Return the error of a node that is no clause, or more than one."""
+        """Return the error for a node that is not exactly one clause."""
         names = self.names
         if len(names) == 1 or (names and _close_to(names[0], known)):
             strange = [name for name in names if name not in known]

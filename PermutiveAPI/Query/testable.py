@@ -1,4 +1,4 @@
-"""What can be tested by a condition: one method for each operator of the grammar.
+"""The methods that make a condition of a property: one for each operator of the grammar.
 
 Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
 ``contains`` on a property.
@@ -18,13 +18,14 @@ OneOrMore = Value | Sequence[Value]
 
 
 class Testable:
-    """What can be tested: one method for each operator of the grammar.
+    """Something that a condition can test, with one method for each operator of the grammar.
 
-    Where a value is expected, a list of values means any one of them; of a negative operator none of
+    A list in the place of a value means any of its values; for a negative operator it means none of
     them, which Permutive has not confirmed.
     """
 
-    _stands_alone = False  # As of a condition.
+    # A cohort refuses it as its query, since it names no event.
+    _stands_alone = False
 
     def _tested(self, operation: Operation) -> Condition:
         raise NotImplementedError

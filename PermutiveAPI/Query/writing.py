@@ -1,4 +1,4 @@
-"""Queries as the Python code that makes them, for ``repr()``."""
+"""How ``repr()`` writes the Python code that makes a query."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, cast
 
 
 def literal(value: Any) -> str:
-    """Write JSON data as Python code, in the quotes that black prefers."""
+    """Write JSON data as Python code, with quotes as black writes them."""
     if isinstance(value, dict):
         members = cast("dict[str, Any]", value).items()
         pairs = (f"{literal(name)}: {literal(inner)}" for name, inner in members)
@@ -19,7 +19,7 @@ def literal(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    code = str.__repr__(text)  # Also of a subclass, such as NumPy's.
+    code = str.__repr__(text)  # A subclass such as NumPy's has another repr().
     if code[0] == '"' or text.count('"') > text.count("'"):
         return code
     inner = code[1:-1].replace("\\'", "'").replace('"', '\\"')
@@ -27,7 +27,7 @@ def _quoted(text: str) -> str:
 
 
 def refined(start: str, condition: object = None, *refinements: object) -> str:
-    """Write a call, and after it the methods that refine what it makes; None is left out."""
+    """Write a call and the methods called on its result, without those that are None."""
     calls = [start] if condition is None else [start, f"where({condition!r})"]
     calls += [repr(each) for each in refinements if each is not None]
     return ".".join(calls)

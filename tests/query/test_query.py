@@ -517,7 +517,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
     "no days": (
         lambda: event("A").in_the_last(days=0),
         QueryError,
-        "days: a whole number from 1 on is expected, got 0",
+        "days: a whole number of 1 or more is expected, got 0",
     ),
     "half a day": (
         lambda: event("A").in_the_last(days=0.5),  # type: ignore[arg-type]
@@ -544,7 +544,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         QueryError,
         "number: a number is expected, got '2'",
     ),
-    "a negative number": (lambda: event("A").at_least(-1), QueryError, "from 0 on"),
+    "a negative number": (lambda: event("A").at_least(-1), QueryError, "of 0 or more"),
     "not a number": (lambda: at_least(float("nan")), QueryError, "finite"),
     "true for a number": (lambda: at_most(True), QueryError, "a number"),
     "no values": (
@@ -575,17 +575,17 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
     "an end before the start": (
         lambda: prop("a").between(5, 1),
         QueryError,
-        "A range goes from a number up, or from a time on, got 5 to 1",
+        "A range takes two numbers, the smaller one first, or two times, got 5 to 1",
     ),
     "a range from a number to a time": (
         lambda: prop("a").between(1, "2025-01-01"),
         QueryError,
-        "A range goes from a number up, or from a time on, got 1 to '2025",
+        "A range takes two numbers, the smaller one first, or two times, got 1 to '2025",
     ),
     "a range from a time to a number": (
         lambda: prop("a").between("2025-01-01", 1),
         QueryError,
-        "A range goes from a number up, or from a time on, got '2025-01-01' to 1",
+        "A range takes two numbers, the smaller one first, or two times, got '2025-01-01' to 1",
     ),
     "no event": (lambda: event(" "), QueryError, "event: a text"),
     "no property": (lambda: prop(""), QueryError, "property: a text"),
@@ -710,7 +710,7 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
     ),
     "no time": (
         {**CLICK_JSON, "during": {"the_last": {"value": 0, "unit": "days"}}},
-        "query.during.the_last.value: a whole number from 1 on",
+        "query.during.the_last.value: a whole number of 1 or more",
     ),
     "a clause in capitals": (
         {"AND": [CLICK_JSON]},
