@@ -695,6 +695,10 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
         {"event": "A", "frequency": {"greater_then": 1}},
         'query.frequency: .*did you mean "greater_than"',
     ),
+    "a number for a comparison": (
+        {"event": "A", "frequency": 2},
+        "query.frequency: an object is expected, got 2",
+    ),
     "two comparisons": (
         {"event": "A", "frequency": {"greater_than": 1, "less_than": 3}},
         "query.frequency: an object with one member",
