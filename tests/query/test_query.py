@@ -272,7 +272,7 @@ JOINED: List[Written] = [
 @pytest.mark.parametrize(("query", "data", "words"), CLAUSES + JOINED)
 def test_what_is_sent_and_said(query: Query, data: Dict[str, Any], words: str) -> None:
     """A query is sent as the grammar writes it, read back, and said in words."""
-    assert query.to_json() == data
+    assert query.to_json() == data and query == data
     assert from_json(data) == query
     assert from_json(query.to_json()) == query
     assert Query.from_json(query.to_json()).to_json() == data
@@ -364,6 +364,21 @@ def test_conditions(condition: Condition, data: Any, words: str) -> None:
     query = {**CLICK_JSON, "where": where}
     assert from_json(query) == CLICK.where(condition)
     assert from_json(query).to_json() == query
+
+
+A = prop("a")
+OPPOSITES: Dict[str, Tuple[Condition, Condition]] = {
+    "equal_to": (A.equal_to(1), A.not_equal_to(1)),
+    "contains": (A.contains("x"), A.does_not_contain("x")),
+    "list_contains": (A.list_contains("x"), A.list_does_not_contain("x")),
+    "is_empty": (A.is_empty(), A.is_not_empty()),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), OPPOSITES.values(), ids=list(OPPOSITES))
+def test_negative_conditions(one: Condition, other: Condition) -> None:
+    """~ makes the negative form of a condition, and the condition of its negative form."""
+    assert ~one == other and ~other == one
 
 
 def test_functions_over_lists() -> None:
@@ -769,7 +784,7 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
     "an object for a segment": ({"in_segment": {}}, "query.in_segment: "),
     "views of neither": (
         {"engaged_views": {"times": {"equal_to": 1}}},
-        "query.engaged_views: one of engaged_time and completion is expected",
+        "query.engaged_views: one of engaged_time and completion is expected, got",
     ),
     "views of both": (
         {
@@ -828,12 +843,6 @@ def test_numbers_of_numpy() -> None:
         "and": [query.to_json(), {"in_segment": 5}]
     }
     assert type(query.to_json()["frequency"]["greater_than_or_equal_to"]) is int
-
-
-def test_empty_and_not() -> None:
-    """~ makes is_not_empty of is_empty, and back."""
-    empty = prop("a").is_empty()
-    assert ~empty == prop("a").is_not_empty() and ~~empty == empty
 
 
 @pytest.mark.parametrize(

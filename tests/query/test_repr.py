@@ -151,7 +151,9 @@ def evaluated(code: str) -> Any:
 def test_windows() -> None:
     """repr() of a window is the method of clauses that makes it."""
     assert repr(event("A").in_the_last(months=1).during) == "in_the_last(months=1)"
-    assert repr(has_entered(1).in_this_session().during) == "in_this_session()"
+    session = has_entered(1).in_this_session().during
+    assert session is not None and session.length == 0
+    assert repr(session) == "in_this_session()"
 
 
 ONE = {"equal_to": 1}
