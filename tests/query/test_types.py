@@ -76,7 +76,6 @@ def reported_by_pyright(file: Path) -> Set[int]:
 
 def reported_by_mypy(file: Path) -> Set[int]:
     """Return the lines that mypy reports."""
-    pytest.importorskip("mypy")
     report = output_of("mypy", ["--strict", "--no-incremental", file.name], file.parent)
     return {
         int(line) for line in re.findall(rf"^{file.name}:(\d+): error", report, re.M)
