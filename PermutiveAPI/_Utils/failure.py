@@ -87,7 +87,7 @@ def raise_refusal(
     response: requests.Response, attempts: int, wait: float, url: str
 ) -> NoReturn:
     """Give up with an answer: raise the error of its status."""
-    reason, note = f"status {response.status_code}", ""
+    reason, note = f"HTTP {response.status_code}", ""
     if 300 <= response.status_code <= 399:
         reason += (
             " (redirects are not followed, since they would carry the key elsewhere)"

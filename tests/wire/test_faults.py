@@ -192,7 +192,7 @@ REFUSALS = [
         "405",
         405,
         PermutiveAPIError,
-        UNEXPECTED,
+        f"{UNEXPECTED}HTTP 405",
         b"Method Not Allowed",
         "text/plain",
         said="Method Not Allowed",
@@ -210,7 +210,7 @@ REFUSALS = [
         "422",
         422,
         PermutiveAPIError,
-        UNEXPECTED,
+        f"{UNEXPECTED}HTTP 422",
         envelope(422, 1002, "The body was not structured as expected."),
         said="The body was not structured as expected.",
         code=1002,
@@ -267,12 +267,12 @@ REFUSALS = [
             f"redirect {status}",
             status,
             PermutiveAPIError,
-            UNEXPECTED,
+            f"{UNEXPECTED}HTTP {status}",
             headers={"Location": "/elsewhere"},
         )
         for status in (302, 307)
     ),
-    Refusal("304", 304, PermutiveAPIError, UNEXPECTED),
+    Refusal("304", 304, PermutiveAPIError, f"{UNEXPECTED}HTTP 304"),
 ]
 
 
