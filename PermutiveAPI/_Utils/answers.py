@@ -47,14 +47,13 @@ def read_answer(
             if isinstance(data, str):  # Models would read JSON inside the text.
                 raise TypeError("expected an object or an array, got a text")
             return read(data)
-    except PermutiveInvalidResponseError:
-        raise
+    except PermutiveInvalidResponseError as error:
+        message = error.message
     except (ValueError, TypeError, RecursionError) as error:
-        problem = str(error)
-    raise PermutiveInvalidResponseError(
-        "The service reported success, but its answer cannot be read: " + problem,
-        response=response,
-    )
+        message = (
+            f"The service reported success, but its answer cannot be read: {error}"
+        )
+    raise PermutiveInvalidResponseError(message, response=response)
 
 
 def read_object(response: Any) -> dict[str, Any]:

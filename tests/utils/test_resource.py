@@ -45,16 +45,17 @@ def test_unreadable_answers(body: Any) -> None:
     assert caught.value.__cause__ is None and caught.value.__context__ is None
 
 
-def test_error_of_the_reader_is_kept() -> None:
-    """An error that says already what is the matter is not wrapped again."""
-    error = PermutiveInvalidResponseError("twice")
+def test_words_of_the_reader_are_kept() -> None:
+    """What a reader says itself is not wrapped; its error is given the answer."""
+    answer = _answer({})
 
     def read(body: Any) -> Any:
-        raise error
+        raise PermutiveInvalidResponseError("twice")
 
     with pytest.raises(PermutiveInvalidResponseError) as caught:
-        read_answer(read, _answer({}))
-    assert caught.value is error
+        read_answer(read, answer)
+    assert (caught.value.message, caught.value.response) == ("twice", answer)
+    assert caught.value.__cause__ is None and caught.value.__context__ is None
 
 
 def test_items_of_a_wrong_kind() -> None:

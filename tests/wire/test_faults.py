@@ -12,11 +12,13 @@ from typing import Any, Dict, List, Optional, Type
 import pytest
 
 from PermutiveAPI import (
+    Import,
     PermutiveAPIError,
     PermutiveAuthenticationError,
     PermutiveBadRequestError,
     PermutiveConflictError,
     PermutiveConnectionError,
+    PermutiveInvalidResponseError,
     PermutiveRateLimitError,
     PermutiveResourceNotFoundError,
     PermutiveServerError,
@@ -546,6 +548,18 @@ def test_a_success_that_cannot_be_read(
         assert len(server.seen) == number, name
         assert errors_logged(caplog) == []
         caplog.clear()
+
+
+def test_a_list_of_imports_without_items(server: ScriptedServer) -> None:
+    """Its error carries the answer, as that of every other answer that cannot be read."""
+    server.default = answer(200, {"imports": []})
+    with pytest.raises(PermutiveInvalidResponseError) as raised:
+        Import.list(KEY)
+    error = raised.value
+    assert error.message == "Response JSON missing 'items' collection"
+    assert error.status == 200
+    assert error.url == f"{server.url}/audience-api/v1/imports?k=[REDACTED]"
+    assert error.response is not None and error.response.json() == {"imports": []}
 
 
 @every()
