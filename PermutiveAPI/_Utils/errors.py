@@ -134,7 +134,7 @@ class PermutiveTimeoutError(PermutiveConnectionError):
 
 
 class PermutiveInvalidRequestError(PermutiveAPIError, ValueError):
-    """The request could not be written: an invalid URL or header, or a body that is not JSON."""
+    """The request cannot be sent: an invalid URL or header, no JSON, or what the service refuses."""
 
 
 class PermutiveInvalidResponseError(PermutiveAPIError, ValueError):

@@ -18,6 +18,7 @@ from PermutiveAPI import (
     KnownAlias,
     PermutiveBadRequestError,
     PermutiveConnectionError,
+    PermutiveInvalidRequestError,
     PermutiveInvalidResponseError,
     Segmentation,
     TrackedEvent,
@@ -309,12 +310,17 @@ def test_events_that_are_no_list(sandbox: Sandbox, events: Any) -> None:
 
 
 def test_more_than_ten_events(sandbox: Sandbox) -> None:
-    """They are refused with what to do, which works: the parts are in order, and of one user."""
+    """They are refused with what to do, which works: the parts are in order, and of one user.
+
+    The error is the library's, since code that caught the service's 400 must still catch it.
+    """
     events = [Event(f"E{number}", EVENT.time) for number in range(23)]
     question = Segmentation(events=events, user_id="u-1", activations=True)
-    with pytest.raises(ValueError, match="at most 10 in one call, got 23; .*split"):
+    with pytest.raises(
+        PermutiveInvalidRequestError, match="at most 10 in one call, got 23; .*split"
+    ):
         question.send(sandbox.api_key)
-    with pytest.raises(ValueError, match="at most 10"):
+    with pytest.raises(PermutiveInvalidRequestError, match="at most 10"):
         Segmentation.batch_send([question], api_key=sandbox.api_key)
     assert sandbox.requests == []
     parts = question.split()
