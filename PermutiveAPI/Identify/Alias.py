@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._Utils.arguments import listed, require_kind, require_one
+from .._Utils.errors import PermutiveInvalidRequestError
 from .._Utils.json import JSONSerializable
 
 
@@ -53,15 +54,19 @@ def require_one_user(**names: Any) -> None:
 
     Raises
     ------
-    ValueError
-        If none or several of the arguments are given, or the one that is holds nothing.
+    PermutiveInvalidRequestError
+        If none or several of the arguments are given, or the one that is given holds nothing; also a
+        ValueError. The service would refuse it with 400.
     TypeError
-        If an alias is none.
+        If an alias is of another kind.
     """
-    name = require_one(**names)
+    try:
+        name = require_one(**names)
+    except ValueError as error:
+        raise PermutiveInvalidRequestError(str(error)) from None
     value = names[name]
-    if value in ("", []):
-        raise ValueError(f"{name} must not be empty, got {value!r}.")
+    if value in ("", [], ()):
+        raise PermutiveInvalidRequestError(f"{name} must not be empty, got {value!r}.")
     if name == "alias":
         require_kind("alias", value, Alias)
     elif name == "aliases":

@@ -80,6 +80,7 @@ from .retry import (
     backoff_seconds,
     default_policy,
     is_repeatable,
+    take_defaults_from,
     wait_after_answer,
     wait_asked_for,
 )
@@ -133,6 +134,8 @@ DEFAULT_HEADERS: dict[str, str] = {
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Sender = Callable[..., requests.Response]
+
+take_defaults_from(globals())
 
 logger = logging.getLogger("PermutiveAPI")
 

@@ -27,6 +27,9 @@ MAX_RETRIES = 3
 BACKOFF_FACTOR = 2.0
 INITIAL_DELAY = 1.0
 
+# Where the three names above are looked up: users set those of ``http``.
+_defaults: dict[str, Any] = globals()
+
 LONGEST_WAIT_SECONDS = 120.0
 _JITTER = 0.25
 _VARIABLES = (
@@ -34,6 +37,7 @@ _VARIABLES = (
     settings.RETRY_BACKOFF_FACTOR,
     settings.RETRY_INITIAL_DELAY_SECONDS,
 )
+_DEFAULTS = ("MAX_RETRIES", "BACKOFF_FACTOR", "INITIAL_DELAY")
 _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
 _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
@@ -78,7 +82,7 @@ class RetryConfig:
 
     A field that is left out comes from the environment (PERMUTIVE_RETRY_MAX_RETRIES,
     PERMUTIVE_RETRY_BACKOFF_FACTOR, PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS) when the object is made,
-    and else from MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY.
+    and else from ``http.MAX_RETRIES``, ``http.BACKOFF_FACTOR`` and ``http.INITIAL_DELAY``.
 
     Parameters
     ----------
@@ -113,32 +117,40 @@ class RetryConfig:
         super().__setattr__(name, value)
 
 
+def take_defaults_from(names: dict[str, Any]) -> None:
+    """Look MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY up there whenever a policy is made."""
+    global _defaults
+    _defaults = names
+
+
 def default_policy() -> RetryConfig:
-    """Return ``RetryConfig()``, made anew only when a variable of the environment has changed.
+    """Return ``RetryConfig()``, made anew only when a default or a variable has changed.
 
     The same object serves many calls: it is not for changing, nor for handing out.
     """
-    return _policy_of(*settings.texts(*_VARIABLES))
+    defaults = (_defaults[name] for name in _DEFAULTS)
+    return _policy_of(*defaults, *settings.texts(*_VARIABLES))
 
 
 @lru_cache(maxsize=16)
-def _policy_of(*texts: str | None) -> RetryConfig:
-    most, factor, delay = texts
+def _policy_of(*given: Any) -> RetryConfig:
+    most, factor, delay = given[len(_DEFAULTS) :]
     return RetryConfig(
         _max_retries(most), _backoff_factor(factor), _initial_delay(delay)
     )
 
 
 def _max_retries(text: str | None) -> int:
-    return settings.parsed_count(_VARIABLES[0], text) or MAX_RETRIES
+    return settings.parsed_count(_VARIABLES[0], text) or _defaults["MAX_RETRIES"]
 
 
 def _backoff_factor(text: str | None) -> float:
-    return settings.parsed_number(_VARIABLES[1], text, BACKOFF_FACTOR, at_least=1.0)
+    default = _defaults["BACKOFF_FACTOR"]
+    return settings.parsed_number(_VARIABLES[1], text, default, at_least=1.0)
 
 
 def _initial_delay(text: str | None) -> float:
-    return settings.parsed_number(_VARIABLES[2], text, INITIAL_DELAY)
+    return settings.parsed_number(_VARIABLES[2], text, _defaults["INITIAL_DELAY"])
 
 
 class Outcome(enum.Enum):

@@ -207,6 +207,10 @@ def test_a_batch_refuses_an_item_before_anything_is_sent(
         assert isinstance(raised.value, (PermutiveAPIError, ValueError))
         assert raised.value.status is None
     assert server.connections == 0
+    for nobody in (Segmentation([EVENT]), Segmentation([EVENT], "")):
+        with pytest.raises(PermutiveInvalidRequestError, match="user_id"):
+            nobody.send(KEY)
+    assert server.connections == 0
     server.default = answer(200, SEGMENTED)
     Segmentation([EVENT] * 10, "u").send(KEY)
     assert len(server.seen[0].json["events"]) == 10

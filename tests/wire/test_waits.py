@@ -15,6 +15,7 @@ from PermutiveAPI import (
     PermutiveRateLimitError,
     PermutiveServerError,
     RetryConfig,
+    RetryConfig,
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY
@@ -303,3 +304,25 @@ def test_posts_that_may_be_repeated(
             http.request("post", KEY, url, json={})
     assert (len(server.seen), len(waits)) == (attempts, attempts - 1)
     assert ("outcome is unknown" in str(raised.value)) is (attempts == 1)
+
+
+def test_the_defaults_of_http_are_those_of_policies(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What users set as http.MAX_RETRIES and its like counts for policies and calls made from then on."""
+    monkeypatch.delenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS")
+    server.default = answer(503)
+    before = RetryConfig()
+    monkeypatch.setattr(http, "MAX_RETRIES", 2)
+    monkeypatch.setattr(http, "BACKOFF_FACTOR", 4.0)
+    monkeypatch.setattr(http, "INITIAL_DELAY", 0.0)
+    assert RetryConfig() == RetryConfig(2, 4.0, 0.0) != before
+    with pytest.raises(PermutiveServerError):
+        http.get(KEY, URL)
+    assert len(server.seen) == 2
+    monkeypatch.setattr(http, "MAX_RETRIES", 1)
+    with pytest.raises(PermutiveServerError):
+        http.get(KEY, URL)
+    assert len(server.seen) == 3
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "5")  # The environment wins.
+    assert RetryConfig().max_retries == 5
