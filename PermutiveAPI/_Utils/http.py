@@ -392,7 +392,8 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
     for name, own_function in _OWN_FUNCTIONS.items():
         if method is own_function:
             verb = name.upper()
-            return verb, partial(transport.send, verb)
+            replaced = transport.is_bypassed()
+            return verb, method if replaced else partial(transport.send, verb)
     for name in _VERBS:
         if method is getattr(requests, name, None):  # Replaced, by a test for instance.
             return name.upper(), method

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, Callable, Dict, List, Tuple
 from unittest.mock import MagicMock, patch
@@ -238,6 +239,54 @@ def test_removing_session_send_restores_the_pool(server: ScriptedServer) -> None
     http.get(KEY, URL)
     assert send.call_count == 1
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requests.Session.request",
+        "requests.api.request",
+        "requests.sessions.Session.request",
+    ],
+)
+def test_replaced_ways_to_requests_are_not_bypassed(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Who replaces what requests.get leads to gets every call, single and in a batch; nothing is sent."""
+    calls: List[Any] = []
+
+    def stand_in(*args: Any, **kwargs: Any) -> requests.Response:
+        method, url = kwargs.get("method", args[0]), kwargs.get("url", args[-1])
+        calls.append((method, url, kwargs["params"]))
+        response = requests.Response()
+        response.status_code = 200
+        return response
+
+    monkeypatch.setattr(name, stand_in)
+    Cohort("n", id="c-1").delete(KEY)
+    Cohort.batch_delete([Cohort("n", id="c-2")], api_key=KEY)
+    url = f"{server.url}/cohorts-api/v2/cohorts"
+    assert calls == [
+        ("delete", f"{url}/c-1", {"k": KEY}),
+        ("delete", f"{url}/c-2", {"k": KEY}),
+    ]
+    assert server.connections == 0
+
+
+def test_what_wraps_a_way_to_requests_leaves_the_pool(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tracer's wrapper only watches: connections are kept alive all the same."""
+    original = requests.Session.request
+
+    @functools.wraps(original)
+    def watching(*args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(requests.Session, "request", watching)
+    for _ in range(3):
+        Cohort("n", id="c-1").delete(KEY)
+    assert (len(server.seen), server.connections) == (3, 1)
 
 
 def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
