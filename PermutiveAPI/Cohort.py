@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 from ._Utils import http
 from ._Utils.answers import read_answer
@@ -76,8 +76,10 @@ class Cohort(Resource):
         Labels to group cohorts by.
     description : str, optional
         What it is for.
-    subject_entity_level, state, segment_type : str, optional
-        As the service says; `state` is "Enabled" or "Disabled".
+    subject_entity_level, segment_type : str, optional
+        As the service says.
+    state : "Enabled" or "Disabled", optional
+        Whether users fall into it. A fetched cohort keeps any other state that the service may tell.
     live_audience_size : int, optional
         The number of users in it, as last counted by the service.
     created_at, last_updated_at : datetime, optional
@@ -94,7 +96,7 @@ class Cohort(Resource):
     tags: builtins.list[str] | None = None
     description: str | None = None
     subject_entity_level: str | None = None
-    state: str | None = None
+    state: Literal["Enabled", "Disabled"] | None = None
     segment_type: str | None = None
     live_audience_size: int | None = 0
     created_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)

@@ -11,6 +11,7 @@ from typing import (
     Any,
     ClassVar,
     Generic,
+    Literal,
     SupportsIndex,
     TypeVar,
     Union,
@@ -349,8 +350,10 @@ def _read_timestamp(value: Any) -> Any:
 
 
 def _members_of(annotation: Any) -> frozenset[Any]:
-    """Return the types of a union, without None."""
-    members: tuple[Any, ...] = (annotation,)
-    if typing.get_origin(annotation) in (Union, types.UnionType):
-        members = typing.get_args(annotation)
-    return frozenset(each for each in members if each is not type(None))
+    """Return the types of a union without None, and of a literal those of its values."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return frozenset[Any]().union(*map(_members_of, arguments))
+    if origin is Literal:
+        return frozenset(map(type, arguments))
+    return frozenset({annotation} - {type(None)})

@@ -120,6 +120,18 @@ def test_codes_that_are_texts(codes: List[Any]) -> None:
     assert [type(code) for code in shown] == [type(code) for code in codes]
 
 
+@pytest.mark.parametrize(
+    "texts", [[], ["Enabled", "Disabled"], ["Enabled", None], [None], ["Other"]]
+)
+def test_states_are_texts(texts: List[Any]) -> None:
+    """The state, of which two texts are known, has the column of any text."""
+    cohorts = [Cohort("c", state=text, segment_type=text) for text in texts]
+    frame = CohortList(cohorts).to_pd_dataframe()
+    pandas.testing.assert_series_equal(
+        frame["state"], frame["segment_type"], check_names=False
+    )
+
+
 def test_prices() -> None:
     """Prices are numbers, a missing one is missing."""
     frame = SegmentList(

@@ -238,6 +238,17 @@ def test_a_state_that_is_none(
     assert server.seen == []
 
 
+@pytest.mark.parametrize("state", ["Archived", "enabled", 5])
+def test_a_state_that_is_new(server: ScriptedServer, state: Any) -> None:
+    """A state that the documents do not name is kept as it came, and is not sent back."""
+    server.default = answer(200, {**COHORT, "state": state})
+    fetched = Cohort.get_by_id("c-1", KEY)
+    assert fetched.state == Cohort.from_json(fetched.to_json()).state == state
+    fetched.name = "Fans"
+    fetched.update(KEY)
+    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+
+
 @pytest.mark.parametrize("ids", [[cohort(id="c-1")], ["c-1", ["c-2"]]])
 def test_ids_that_are_none(server: ScriptedServer, ids: Any) -> None:
     """Cohorts in the place of their ids are told as such."""
