@@ -25,6 +25,7 @@ from ._Utils.batch import (
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from
+from .answers import ContextAnswer
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
 _API_PAYLOAD = ["url", "page_properties"]
@@ -50,7 +51,7 @@ class ContextSegment(Resource):
         self,
         api_key: str = DEFAULT_API_KEY,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
-    ) -> dict[str, Any]:
+    ) -> ContextAnswer:
         """Ask the service.
 
         Parameters
@@ -62,7 +63,7 @@ class ContextSegment(Resource):
 
         Returns
         -------
-        dict
+        ContextAnswer
             The service's answer as it is: ``cohorts`` (codes as texts), ``activations`` and
             ``contextual_data``.
 
@@ -94,14 +95,14 @@ class ContextSegment(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[list[dict[str, Any]], Failures]:
+    ) -> tuple[list[ContextAnswer], Failures]:
         """Ask for many pages, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
 
         Returns
         -------
-        bodies : list of dict
+        bodies : list of ContextAnswer
             The decoded answers of those that succeeded, in the order of the pages.
         failures : list of (BatchRequest, Exception)
             Those that failed.

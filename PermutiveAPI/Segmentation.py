@@ -31,6 +31,7 @@ from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resource import Resource, built_from, streamed_from
+from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
 
 _API_VERSION = "v1"
@@ -112,7 +113,7 @@ class Segmentation(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         activations: bool | None = None,
         synchronous_validation: bool | None = None,
-    ) -> dict[str, Any]:
+    ) -> SegmentationAnswer:
         """Ask the service.
 
         Parameters
@@ -126,7 +127,7 @@ class Segmentation(Resource):
 
         Returns
         -------
-        dict
+        SegmentationAnswer
             The service's answer as it is: ``user_id``, ``cohorts`` (codes as texts) and, when asked
             for, ``activations``.
 
@@ -157,7 +158,7 @@ class Segmentation(Resource):
         *,
         state: Mapping[str, Any] | None = None,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
-    ) -> dict[str, Any]:
+    ) -> StatelessAnswer:
         """Let the service work on a state that you keep, instead of one that it keeps itself.
 
         Parameters
@@ -171,7 +172,7 @@ class Segmentation(Resource):
 
         Returns
         -------
-        dict
+        StatelessAnswer
             The service's answer as it is: ``user_id`` and the new ``state``, opaque but for its ``cohorts``.
 
         Raises
@@ -204,14 +205,14 @@ class Segmentation(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[list[dict[str, Any]], Failures]:
+    ) -> tuple[list[SegmentationAnswer], Failures]:
         """Ask for many users, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
 
         Returns
         -------
-        bodies : list of dict
+        bodies : list of SegmentationAnswer
             The decoded answers of those that succeeded, in the order of the requests.
         failures : list of (BatchRequest, Exception)
             Those that failed.
@@ -241,7 +242,7 @@ class Segmentation(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> Generator[BatchResult[dict[str, Any]], None, None]:
+    ) -> Generator[BatchResult[SegmentationAnswer], None, None]:
         """Ask for users as they come from any iterable, in constant memory.
 
         Arguments have the same meaning as for :meth:`batch_send`; how the stream is stopped, and what

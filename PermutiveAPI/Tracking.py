@@ -29,6 +29,7 @@ from ._Utils.batch import (
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from, streamed_from
+from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
 
 _API_ENDPOINT = "https://api.permutive.app/v2.0/events"
@@ -83,7 +84,7 @@ class TrackedEvent(Resource):
         enrich: bool = True,
         sdkp: bool = False,
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
-    ) -> dict[str, Any]:
+    ) -> TrackedEventAnswer:
         """Tell the service that the user had the event just now.
 
         Parameters
@@ -99,7 +100,7 @@ class TrackedEvent(Resource):
 
         Returns
         -------
-        dict
+        TrackedEventAnswer
             The service's answer as it is: the event with its ``time``, or ``user_id`` and ``time``.
 
         Raises
@@ -134,14 +135,14 @@ class TrackedEvent(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[list[dict[str, Any]], Failures]:
+    ) -> tuple[list[TrackedEventAnswer], Failures]:
         """Track many events, one request each, in no order.
 
         Arguments have the same meaning as for ``Cohort.batch_create`` and :meth:`track`.
 
         Returns
         -------
-        bodies : list of dict
+        bodies : list of TrackedEventAnswer
             The decoded answers of those that succeeded, in the order of the events.
         failures : list of (BatchRequest, Exception)
             Those that failed.
@@ -173,7 +174,7 @@ class TrackedEvent(Resource):
         timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> Generator[BatchResult[dict[str, Any]], None, None]:
+    ) -> Generator[BatchResult[TrackedEventAnswer], None, None]:
         """Track events as they come from any iterable, in constant memory and in no order.
 
         Arguments have the same meaning as for :meth:`batch_track`; how the stream is stopped, and

@@ -76,7 +76,7 @@ __all__ = [
 
 __version__: str
 
-_SUBMODULES = ("Query", "sandbox", "testing")
+_SUBMODULES = ("Query", "answers", "sandbox", "testing")
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

@@ -131,7 +131,7 @@ def _identify_and_segment(sandbox: Sandbox) -> None:
     answer = Segmentation(user_id=user, events=[event]).send(activations=True)
     print(
         f"The segmentation of their pageview names {len(answer['cohorts'])} cohorts, "
-        f"and the activations for {', '.join(answer['activations'])}."
+        f"and the activations for {', '.join(answer.get('activations', {}))}."
     )
 
 

@@ -56,8 +56,8 @@ def read_answer(
     raise PermutiveInvalidResponseError(message, response=response)
 
 
-def read_object(response: Any) -> dict[str, Any]:
-    """Return the JSON object of an answer as it is; see :func:`read_answer`."""
+def read_object(response: Any) -> Any:
+    """Return the JSON object of an answer as it is, its keys unchecked; see :func:`read_answer`."""
     return read_answer(_an_object, response)
 
 

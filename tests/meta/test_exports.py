@@ -69,6 +69,13 @@ PATHS = {
     "PermutiveAPI.Identify": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
     "PermutiveAPI.Identify.Alias": ["Alias"],
+    "PermutiveAPI.answers": [
+        "ContextAnswer",
+        "SegmentationAnswer",
+        "SegmentationState",
+        "StatelessAnswer",
+        "TrackedEventAnswer",
+    ],
     "PermutiveAPI._Utils.http": [
         "get",
         "post",
@@ -130,9 +137,8 @@ def test_star_import_gives_what_all_says() -> None:
     names: "dict[str, Any]" = {}
     exec("from PermutiveAPI import *", names)
     assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
-    assert dir(PermutiveAPI) == sorted(
-        [*PermutiveAPI.__all__, "Query", "sandbox", "testing"]
-    )
+    modules = ["Query", "answers", "sandbox", "testing"]
+    assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, *modules])
 
 
 @pytest.mark.parametrize(
