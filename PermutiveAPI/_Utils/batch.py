@@ -89,7 +89,7 @@ class BatchRequest:
 class ReadingRequest(BatchRequest):
     """A helper's request, whose answer must also be read: where that fails, the request has failed.
 
-    Attributes
+    Parameters
     ----------
     item : object
         What it was made for.
@@ -109,8 +109,8 @@ class ReadingRequest(BatchRequest):
     ) -> None:
         super().__init__(*arguments, **options)
         self.item = item
-        self.read = read
-        self.refusal = refusal
+        self._read = read  # Users find the request among failures.
+        self._refusal = refusal
 
 
 @dataclass(frozen=True)

@@ -261,7 +261,7 @@ class _Run:
         """Give the requests their numbers, and leave out those that are done."""
         for index, request in enumerate(requests):
             require_kind(f"requests[{index}]", request, BatchRequest)
-            refusal = getattr(request, "refusal", None)
+            refusal = getattr(request, "_refusal", None)
             digest = None if refusal else self._digest_of(request)
             if digest is not None and self._journal and self._journal.takes_off(digest):
                 self._skipped += 1
@@ -276,7 +276,7 @@ class _Run:
         value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
-                value = request.read(response)
+                value = request._read(response)  # pyright: ignore[reportPrivateUsage]
             except Exception as unreadable:
                 value, error = None, unreadable
         self._sent += 1
