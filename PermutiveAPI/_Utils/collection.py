@@ -6,6 +6,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import wraps
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
 T = TypeVar("T")
+I = TypeVar("I", bound="Index[Any]")
 L = TypeVar("L", bound="ResourceList[Any]")
 
 # Values that stand in a table as they are.
@@ -55,10 +57,18 @@ class Index(Generic[T]):
         """Learn the name that the index was declared under."""
         self.cache_name = f"_{name}_cache"
 
-    def __get__(self, instance: ResourceList[Any] | None, owner: Any) -> dict[str, T]:
+    @overload
+    def __get__(self: I, instance: None, owner: Any) -> I:  # noqa: D105 -- said below
+        ...
+
+    @overload
+    def __get__(self, instance: Any, owner: Any) -> dict[str, T]:  # noqa: D105
+        ...
+
+    def __get__(self, instance: ResourceList[Any] | None, owner: Any) -> Any:
         """Return the dictionary, built anew when it is missing or empty."""
         if instance is None:
-            return cast(Any, self)
+            return self
         attributes: dict[str, Any] = vars(instance)
         index = attributes.get(self.cache_name)
         if not index:
@@ -109,6 +119,19 @@ class _Groups(dict[Any, Any]):
 
     def __missing__(self, key: Any) -> Any:
         return self._list_type()
+
+
+def _changing(change: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of list that changes it, after which the dictionaries are built anew."""
+
+    @wraps(change)
+    def changed(self: ResourceList[Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return change(self, *arguments, **options)
+        finally:  # An iterable that raises has brought items all the same.
+            self.refresh()
+
+    return changed
 
 
 class ResourceList(list[T], JSONSerializable[list[Any]]):
@@ -198,62 +221,19 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 
     # --- Every way to change a list ----------------------------------------------------------------
 
-    def append(self, object: T, /) -> None:  # noqa: D102 -- as for list
-        super().append(object)
-        self.refresh()
-
-    def extend(self, iterable: Iterable[T], /) -> None:  # noqa: D102 -- as for list
-        try:
-            super().extend(iterable)
-        finally:  # An iterable that raises has brought items all the same.
-            self.refresh()
-
-    def insert(self, index: Any, object: T, /) -> None:  # noqa: D102 -- as for list
-        super().insert(index, object)
-        self.refresh()
-
-    def remove(self, value: T, /) -> None:  # noqa: D102 -- as for list
-        super().remove(value)
-        self.refresh()
-
-    def pop(self, index: Any = -1, /) -> T:  # noqa: D102 -- as for list
-        item = super().pop(index)
-        self.refresh()
-        return item
-
-    def clear(self) -> None:  # noqa: D102 -- as for list
-        super().clear()
-        self.refresh()
-
-    def sort(self, *, key: Any = None, reverse: bool = False) -> None:  # noqa: D102
-        try:
-            super().sort(key=key, reverse=reverse)
-        finally:  # A key function that raises leaves the list half sorted.
-            self.refresh()
-
-    def reverse(self) -> None:  # noqa: D102 -- as for list
-        super().reverse()
-        self.refresh()
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Replace an item or a slice."""
-        super().__setitem__(key, value)
-        self.refresh()
-
-    def __delitem__(self, key: Any) -> None:
-        """Delete an item or a slice."""
-        super().__delitem__(key)
-        self.refresh()
-
-    def __iadd__(self: L, value: Iterable[Any]) -> L:
-        """Append items."""
-        self.extend(value)
-        return self
-
-    def __imul__(self: L, value: Any) -> L:
-        """Repeat the items."""
-        self[:] = list(self) * value
-        return self
+    if not TYPE_CHECKING:  # To a type checker they are list's own.
+        append = _changing(list.append)
+        clear = _changing(list.clear)
+        extend = _changing(list.extend)
+        insert = _changing(list.insert)
+        pop = _changing(list.pop)
+        remove = _changing(list.remove)
+        reverse = _changing(list.reverse)
+        sort = _changing(list.sort)
+        __delitem__ = _changing(list.__delitem__)
+        __iadd__ = _changing(list.__iadd__)
+        __imul__ = _changing(list.__imul__)
+        __setitem__ = _changing(list.__setitem__)
 
     # --- Lists made from this one keep its type --------------------------------------------------------
 
@@ -270,15 +250,18 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         found = cast(Any, super()).__getitem__(key)
         return type(self)(found) if isinstance(key, slice) else found
 
-    def __add__(self: L, value: list[Any]) -> L:
+    # To a type checker, a list of another kind is a mistake here; list would join both.
+    def __add__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self: L, value: list[T], /
+    ) -> L:
         """Return both lists' items."""
         return type(self)([*self, *value])
 
-    def __mul__(self: L, value: Any) -> L:
+    def __mul__(self: L, value: SupportsIndex, /) -> L:
         """Return the items repeated."""
         return type(self)(list(self) * value)
 
-    def __rmul__(self: L, value: Any) -> L:
+    def __rmul__(self: L, value: SupportsIndex, /) -> L:
         """Return the items repeated."""
         return self * value
 
