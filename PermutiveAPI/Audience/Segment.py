@@ -11,7 +11,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._Utils import bulk
 from .._Utils.answers import read_answer
@@ -91,8 +91,12 @@ class Segment(Resource):
     """
 
     code: str | None = None
-    name: str = _REQUIRED
-    import_id: str = _REQUIRED
+    if TYPE_CHECKING:  # Required, though Python asks for a default here.
+        name: str  # pyright: ignore[reportGeneralTypeIssues]
+        import_id: str  # pyright: ignore[reportGeneralTypeIssues]
+    else:
+        name: str = _REQUIRED
+        import_id: str = _REQUIRED
     id: str | None = None
     description: str | None = None
     cpm: float | None = _NO_PRICE
