@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from .conditions import Condition
 from .operators import Operation, make_operation, span
 
 Value = TypeVar("Value")
-OneOrMore = Value | Sequence[Value]
+OneOrMore: TypeAlias = Value | Sequence[Value]
 
 
 class Testable:
