@@ -1,0 +1,117 @@
+"""The users' code runs, and no public call is missing from it."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib
+import inspect
+import json
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Dict, Iterator, List, Set, Tuple
+
+import pytest
+
+import PermutiveAPI
+from PermutiveAPI import Query, answers, sandbox, testing
+from PermutiveAPI._Utils.collection import Index
+from PermutiveAPI.Query import event, in_segment, prop
+from tests.meta.test_exports import PATHS
+from tests.typing import users_code
+
+SOURCE = Path(users_code.__file__)
+TREE = ast.parse(SOURCE.read_text(encoding="utf-8"))
+
+# What the calls of Query return: users know these objects by their methods alone.
+MADE_BY_CALLS = [
+    event("a"),
+    in_segment(1),
+    in_segment(1) & in_segment(2),
+    prop("a"),
+    prop("a").sum("b"),
+    prop("a").is_empty(),
+]
+
+
+def is_own(value: Any) -> bool:
+    """Tell a class or function of the package from constants and from what it imports."""
+    return str(getattr(value, "__module__", "")).startswith("PermutiveAPI")
+
+
+def public_names() -> Set[str]:
+    """Return what users import: from the package and its modules, and from inside, as 5.4.4 had it."""
+    modules: List[Any] = [PermutiveAPI, Query, answers, sandbox, testing]
+    names = {name for module in modules for name in module.__all__}
+    for path in (each for each in PATHS if "_Utils" in each):
+        public = [name for name in PATHS[path] if name[0] != "_"]
+        module = importlib.import_module(path)
+        names |= {name for name in public if is_own(getattr(module, name))}
+    return names
+
+
+def public_members() -> Iterator[Tuple[str, Any]]:
+    """Yield the methods and properties of the public classes, by the names that users write."""
+    classes = [type(each) for each in MADE_BY_CALLS]
+    for module in (PermutiveAPI, Query, sandbox):
+        found = [getattr(module, name) for name in module.__all__]
+        classes += [each for each in found if isinstance(each, type)]
+    for cls in classes:
+        foreign = [each for each in cls.__mro__ if not is_own(each)]
+        for name in dir(cls):
+            if name[0] != "_" and not any(hasattr(each, name) for each in foreign):
+                yield f"{cls.__name__}.{name}", inspect.getattr_static(cls, name)
+
+
+def public_calls() -> Dict[CodeType, str]:
+    """Return the code of every public method and property, and its name."""
+    calls: Dict[CodeType, str] = {}
+    for name, member in public_members():
+        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        abstract = getattr(function, "__isabstractmethod__", False)
+        if inspect.isfunction(function) and not abstract:
+            calls.setdefault(inspect.unwrap(function).__code__, name)
+    return calls
+
+
+def written_names() -> Set[str]:
+    """Return every name and attribute in the users' code, but not what is only imported."""
+    nodes = list(ast.walk(TREE))
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
+def test_every_public_name_is_used() -> None:
+    """The users' code uses every name that users can import, and every dictionary of the lists."""
+    dictionaries = {
+        name.split(".")[1]
+        for name, member in public_members()
+        if isinstance(member, Index)
+    }
+    assert (public_names() | dictionaries) - written_names() == set()
+
+
+def test_every_public_call_is_made(
+    sandbox: sandbox.Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The users' code runs from beginning to end, and itself calls every public method and property."""
+    credentials = tmp_path / "workspaces.json"
+    credentials.write_text(json.dumps(sandbox.credentials()))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
+    calls, made = public_calls(), set[str]()
+
+    def note_call(frame: FrameType, event: str, argument: Any) -> None:
+        caller = frame.f_back
+        while caller and caller.f_code.co_filename == contextlib.__file__:
+            caller = caller.f_back  # It decorates some methods.
+        if event == "call" and caller and caller.f_code.co_filename == str(SOURCE):
+            made.add(calls.get(frame.f_code, ""))
+
+    before = sys.getprofile()
+    sys.setprofile(note_call)
+    try:
+        users_code.main(sandbox.api_key, tmp_path)
+    finally:
+        sys.setprofile(before)
+    assert set(calls.values()) - made == set()
