@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 import requests
+from requests.structures import CaseInsensitiveDict
 
 from .redaction import (
     redact_headers,
@@ -198,11 +199,13 @@ def error_from_response(
     PermutiveAPIError
         Of the class for the status.
     """
-    status = response.status_code
+    status = _status_of(response)
     address = redact_url(_address_of(response) or url or "unknown")
-    error_class, text = _CLASSES_AND_TEXTS.get(status, (PermutiveAPIError, ""))
-    if 500 <= status <= 599:
-        error_class, text = PermutiveServerError, _UNAVAILABLE
+    error_class, text = PermutiveAPIError, ""
+    if status is not None:
+        error_class, text = _CLASSES_AND_TEXTS.get(status, (error_class, text))
+        if 500 <= status <= 599:
+            error_class, text = PermutiveServerError, _UNAVAILABLE
     body = _decoded(response)
     words = _words_of(response, body)
     # Taxonomy answers 400 in plain text.
@@ -242,6 +245,7 @@ _NOT_FOUND = "The requested resource does not exist."
 
 
 # --- What the service said -------------------------------------------------------------------
+# Users' tests answer with anything: bare responses, mocks. What cannot be read must not hide the error.
 
 
 def extract_error_message(response: Any) -> str:
@@ -290,10 +294,15 @@ def _quoted(word: Any, response: Any) -> str:
     return text[:_LONGEST_QUOTATION].rstrip() + "..."
 
 
+def _status_of(response: Any) -> int | None:
+    status = getattr(response, "status_code", None)
+    return status if isinstance(status, int) else None
+
+
 def _decoded(response: Any) -> Any:
     try:
         return response.json()
-    except (ValueError, TypeError, AttributeError, RecursionError):
+    except Exception:
         return _NOT_JSON
 
 
@@ -304,9 +313,11 @@ def _member(body: Any, name: str) -> Any:
 
 def _text_of(response: Any) -> str:
     try:
-        text = getattr(response, "text", None)
-    except (ValueError, LookupError):  # An encoding that is none.
+        text = response.text
+    except (ValueError, LookupError):  # An unknown encoding.
         text = response.content.decode("utf-8", "replace")
+    except Exception:
+        text = ""
     return text if isinstance(text, str) else ""
 
 
@@ -335,16 +346,29 @@ def _address_of(response: Any) -> str | None:
 
 
 def _hide_secrets(response: requests.Response) -> None:
-    """Show no key through ``error.response``, nor in its pickle.
-
-    The request is replaced by a copy, since others may still look at the one that was sent.
-    """
+    """Show no key through ``error.response``, nor in its pickle."""
     url: Any = response.url
     if url is not None:  # As it is in a bare Response().
         response.url = redact_url(url)
     request: Any = getattr(response, "request", None)
-    if isinstance(request, requests.PreparedRequest):
-        shown = request.copy()
-        shown.url = redact_url(shown.url or "")
-        redact_headers(shown.headers)
-        response.request = shown
+    if request is not None:
+        response.request = _without_secrets(request)
+
+
+def _without_secrets(request: Any) -> requests.PreparedRequest:
+    """Return a copy of a request that shows no key; others may still look at the one that was sent.
+
+    Users' tests put anything in its place, and set little of it: the copy keeps the URL and the
+    headers where they are what they should be.
+    """
+    # Not isinstance(), as above.
+    prepared = issubclass(type(request), requests.PreparedRequest)
+    shown = request.copy() if prepared else requests.PreparedRequest()
+    url, headers = (getattr(request, name, None) for name in ("url", "headers"))
+    shown.url = redact_url(url) if isinstance(url, str) else None
+    kept: Any = None
+    if isinstance(headers, Mapping):
+        kept = CaseInsensitiveDict(cast("Mapping[str, Any]", headers))
+        redact_headers(kept)
+    shown.headers = kept
+    return shown

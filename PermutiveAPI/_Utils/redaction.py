@@ -143,7 +143,7 @@ def redact_url(url: str) -> str:
 def redact_headers(headers: MutableMapping[str, Any]) -> None:
     """Replace the values of headers that carry a secret, in place."""
     for name in list(headers):
-        if name.lower() in _HEADER_NAMES:
+        if _text_of(name).lower() in _HEADER_NAMES:
             headers[name] = REDACTED
 
 
@@ -242,8 +242,16 @@ def _secrets_of(response: Any) -> list[str]:
     headers: Any = getattr(request, "headers", None)
     if isinstance(headers, Mapping):
         secrets += [
-            value
+            _text_of(value)
             for name, value in cast("Mapping[Any, Any]", headers).items()
-            if str(name).lower() in _HEADER_NAMES and isinstance(value, str)
+            if _text_of(name).lower() in _HEADER_NAMES
+            and isinstance(value, (str, bytes))
         ]
     return [secret for secret in secrets if secret]
+
+
+def _text_of(name_or_value: Any) -> str:
+    """Return a part of a header as text: requests takes bytes, too."""
+    if isinstance(name_or_value, bytes):
+        return name_or_value.decode("latin-1")
+    return str(name_or_value)

@@ -7,7 +7,8 @@ import json
 import pickle
 import traceback
 from types import SimpleNamespace
-from typing import Any, Optional, Type
+from typing import Any, Callable, Dict, Optional, Type
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -257,6 +258,117 @@ def test_request_that_was_sent_is_left_alone() -> None:
     sent = response.request
     error_of(response)
     assert (sent.url, sent.headers["X-API-Key"]) == (URL, SECRET)
+
+
+# --- What users' tests put in the place of an answer, or of its request --------------------------------
+
+
+def prepared(**attributes: Any) -> requests.PreparedRequest:
+    """Build a request of which only these attributes were ever set."""
+    request = requests.PreparedRequest()
+    vars(request).update(attributes)
+    return request
+
+
+def prepared_by_its_url() -> requests.PreparedRequest:
+    """Build a request on which only `prepare_url` was called, as tests of 5.4.4 do."""
+    request = requests.PreparedRequest()
+    request.prepare_url(URL, None)
+    return request
+
+
+KEY_HEADER = {"X-API-Key": SECRET}
+HALF_MADE_REQUESTS: Dict[str, Any] = {
+    "nothing prepared": prepared(),
+    "only a prepared URL": prepared_by_its_url(),
+    "only headers": prepared(headers=KEY_HEADER),
+    "headers as bytes": prepared(url=URL, headers={b"X-API-Key": SECRET.encode()}),
+    "headers of no mapping": prepared(url=URL, headers=[("X-API-Key", SECRET)]),
+    "not prepared": requests.Request("GET", URL, headers=KEY_HEADER),
+    "not prepared, with params": requests.Request("GET", URL, params={"k": SECRET}),
+    "not prepared, empty": requests.Request(),
+    "a stand-in with a URL": SimpleNamespace(url=URL),
+    "a stand-in with a URL that is no text": SimpleNamespace(url=5),
+    "a stand-in with headers": SimpleNamespace(url=URL, headers=KEY_HEADER),
+    "a mock": Mock(url=URL),
+    "a mock of the class": Mock(spec=requests.PreparedRequest),
+    "a mock of the class with a URL": Mock(spec=requests.PreparedRequest, url=URL),
+}
+
+
+@pytest.mark.parametrize(
+    "request_", HALF_MADE_REQUESTS.values(), ids=HALF_MADE_REQUESTS
+)
+@pytest.mark.parametrize(
+    "make",
+    [error_of, lambda response: PermutiveAPIError("message", response=response)],
+    ids=["raise_for_status", "constructor"],
+)
+def test_half_made_requests(make: Callable[[Any], Any], request_: Any) -> None:
+    """Whatever stands in the place of an answer's request, the error is that of the status, without key."""
+    before = dict(vars(request_))
+    response = answer(404)
+    response.request = request_
+    error = make(response)
+    assert (error.status, error.url) == (404, SHOWN)
+    assert error.response is response
+    shown = response.request
+    assert type(shown) is requests.PreparedRequest
+    carried = [
+        str(error),
+        error.url,
+        response.url,
+        str(vars(shown)),
+        pickle.dumps(error),
+    ]
+    assert SECRET not in "".join(map(str, carried))
+    assert vars(request_) == before
+
+
+def response_of(**attributes: Any) -> requests.Response:
+    """Build an answer of which only these attributes were ever set."""
+    response = requests.Response()
+    vars(response).update(attributes)
+    return response
+
+
+HALF_MADE_RESPONSES: Dict[str, Any] = {
+    "nothing set": response_of(),
+    "a status": response_of(status_code=404),
+    "no headers": response_of(status_code=404, headers=None),
+    "a body that is a mock": response_of(status_code=404, raw=Mock()),
+    "a body that was read before": response_of(status_code=404, _content_consumed=True),
+    "an unknown encoding": response_of(status_code=404, _content=b"?", encoding="?"),
+    "a URL that is no text": response_of(status_code=404, url=5),
+    "a stand-in with nothing": SimpleNamespace(),
+    "a stand-in with a status": SimpleNamespace(status_code=404),
+    "a stand-in whose request has a URL": SimpleNamespace(
+        status_code=404, request=SimpleNamespace(url=URL)
+    ),
+    "a mock": Mock(),
+    "a mock with a status": Mock(status_code=404),
+    "a mock of the class": Mock(spec=requests.Response),
+    "a mock of the class with a status": Mock(spec=requests.Response, status_code=404),
+    "a mock whose request has a URL": Mock(status_code=404, request=Mock(url=URL)),
+}
+
+
+@pytest.mark.parametrize(
+    "response", HALF_MADE_RESPONSES.values(), ids=HALF_MADE_RESPONSES
+)
+def test_half_made_responses(response: Any) -> None:
+    """Whatever stands in the place of an answer, the error is that of its status, where it has one."""
+    known = getattr(response, "status_code", None) == 404
+    error = error_of(response)
+    assert type(error) is (
+        PermutiveResourceNotFoundError if known else PermutiveAPIError
+    )
+    assert error.status == (404 if known else None)
+    text = "Resource not found." if known else "An unexpected error occurred: why"
+    assert str(error).startswith(text)
+    assert SECRET not in f"{error} {error.url}"
+    assert error.response is response
+    assert PermutiveAPIError("message", response=response).response is response
 
 
 ERRORS = sorted(

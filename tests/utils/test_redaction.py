@@ -179,7 +179,7 @@ def test_empty_secret_replaces_nothing() -> None:
     assert redact_secret("anything", "") == "anything"
 
 
-def _response(url: str, **headers: str) -> requests.Response:
+def _response(url: str, **headers: Any) -> requests.Response:
     response = requests.Response()
     response.status_code = 400
     response.url = url
@@ -196,9 +196,10 @@ def test_response_own_secret_is_removed_wherever_it_stands() -> None:
     )
 
 
-def test_secret_of_a_header_is_removed_wherever_it_stands() -> None:
-    """A key that travelled in a header is removed too."""
-    response = _response("https://h/x", **{"X-API-Key": "header-secret"})
+@pytest.mark.parametrize("value", ["header-secret", b"header-secret"])
+def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
+    """A key that travelled in a header is removed too, whether it was given as text or as bytes."""
+    response = _response("https://h/x", **{"X-API-Key": value})
     assert redact_sensitive_data("bad header-secret", response) == "bad [REDACTED]"
 
 
@@ -211,6 +212,7 @@ def test_secret_of_a_header_is_removed_wherever_it_stands() -> None:
         SimpleNamespace(request=SimpleNamespace(url=None)),
         SimpleNamespace(request=SimpleNamespace(url="https://h/x?page=1")),
         SimpleNamespace(request=SimpleNamespace(url=3, headers=4)),
+        SimpleNamespace(request=SimpleNamespace(headers={"X-API-Key": 42})),
     ],
     ids=repr,
 )
