@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import requests
 from requests.structures import CaseInsensitiveDict
+from urllib3.util import parse_url
 
 Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]
@@ -48,7 +49,7 @@ def prepare(
 
     Raises
     ------
-    requests.RequestException, UnicodeError
+    requests.RequestException, UnicodeError, urllib3.exceptions.LocationParseError
         If the URL or a header cannot be put on the wire.
     """
     prepared_headers = _prepared_headers(tuple(headers.items())).copy()
@@ -87,4 +88,9 @@ def _prepared_url(url: str, params: Mapping[str, Any]) -> str:
         return f"{url}?{urlencode(params)}" if params else url
     request = requests.PreparedRequest()
     request.prepare_url(url, dict(params))
-    return request.url or ""
+    prepared = request.url or ""
+    # What a host cannot hold is quoted by urllib3, and some of it refused by newer releases only.
+    host = parse_url(prepared).host or ""
+    if "%" in host and not host.startswith("["):
+        raise requests.exceptions.InvalidURL(f"{unquote(host)!r} is not a valid host")
+    return prepared

@@ -67,6 +67,8 @@ def assert_same(
         "https://bücher.example/v2",
         "http://127.0.0.1:8080/v2",
         "http://[::1]:8080/v2",
+        "http://[fe80::1%25eth0]/v2",
+        "http://us%20er:word@h.example/v2",
         "https://-a.example/",
         "https://*.example/",
         "https:///v2",

@@ -15,6 +15,7 @@ from PermutiveAPI import (
     Cohort,
     PermutiveAPIError,
     PermutiveConnectionError,
+    PermutiveInvalidRequestError,
     PermutiveTimeoutError,
     RetryConfig,
     Segmentation,
@@ -138,7 +139,19 @@ def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) ->
 
 @pytest.mark.parametrize(
     "url",
-    ["", "no scheme", "ftp://127.0.0.1/x", "http://", "http://[::1", "http://a b/"],
+    [
+        "",
+        "no scheme",
+        "ftp://127.0.0.1/x",
+        "ftp://[",
+        "http://",
+        "http://[::1",
+        "http://a b/",
+        "http://user:word@a b:80/",
+        "http://a\tb/",
+        "http://a%20b/",
+        "HTTP://a<b",
+    ],
 )
 @pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
 def test_an_invalid_url_is_refused(
@@ -146,11 +159,10 @@ def test_an_invalid_url_is_refused(
 ) -> None:
     """A URL that is none is a mistake of the caller: a ValueError, never repeated."""
     caplog.set_level("DEBUG")
-    with pytest.raises(ValueError) as raised:
+    with pytest.raises(PermutiveInvalidRequestError) as raised:
         http.request(verb, KEY, url)
-    assert isinstance(raised.value, PermutiveAPIError)
     assert_no_secret(raised.value, caplog.records, KEY)
-    assert "attempt 1" not in caplog.text
+    assert "attempt 1" not in caplog.text and "new HTTP connection" not in caplog.text
     assert server.connections == 0
 
 
