@@ -205,4 +205,4 @@ def test_metadata() -> None:
     assert metadata["Requires-Python"] == ">=3.10"
     required: List[str] = importlib.metadata.requires("PermutiveAPI") or []
     plain = {each.split(">")[0] for each in required if "extra ==" not in each}
-    assert plain == {"requests", "pandas", "python-dotenv"}
+    assert plain == {"requests", "urllib3", "pandas", "python-dotenv"}

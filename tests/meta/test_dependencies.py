@@ -1,0 +1,28 @@
+"""What pyproject.toml declares is what the package imports."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import requires
+
+from packaging.requirements import Requirement
+
+from tests.meta.sources import foreign_imports_of, modules
+
+DISTRIBUTIONS = {"dotenv": "python-dotenv"}  # Where the names differ.
+
+
+def test_every_import_is_declared_and_every_dependency_is_imported() -> None:
+    """The package and its extras depend on what its modules import, and on nothing else."""
+    imported = {
+        target.partition(".")[0]
+        for name in modules()
+        for target in foreign_imports_of(name)
+    }
+    foreign = imported - {"", "PermutiveAPI", "pytest", *sys.stdlib_module_names}
+    declared = {
+        requirement.name
+        for requirement in map(Requirement, requires("PermutiveAPI") or ())
+        if "dev" not in str(requirement.marker)
+    }
+    assert {DISTRIBUTIONS.get(name, name) for name in foreign} == declared
