@@ -6,19 +6,21 @@ import re
 from pathlib import Path
 
 import pytest
+from coverage import Coverage
 
 ROOT = Path(__file__).parents[2]
 GATE = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-CHECKS = re.findall(r'"((?:pydocstyle|black|pyright)[^"]*)"', GATE)
+STEPS = re.findall(r'^step "(.*)"$', GATE, re.MULTILINE)
+CHECKS = [step for step in STEPS if re.match("pydocstyle|black|pyright|mypy", step)]
+MEASURED = "pytest -n 2 --cov"
 
 
-def test_the_gate_runs_three_checks() -> None:
+def test_the_gate_runs_every_check() -> None:
     """The search for the gate's checks finds them, so that the tests below can fail."""
-    assert CHECKS == [
-        "pydocstyle PermutiveAPI",
-        "black --check .",
-        "pyright PermutiveAPI",
-    ]
+    assert {"pydocstyle PermutiveAPI", "black --check .", "pyright PermutiveAPI"} <= {
+        *CHECKS
+    }
+    assert {"$demo", "$tests", "python .ci/published_suite"} <= {*STEPS}
 
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
@@ -34,8 +36,26 @@ def test_the_readme_starts_with_the_two_commands() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     first, second = re.findall(r"```sh\n(.*?)\n```", readme, re.DOTALL)[:2]
     assert first.startswith("python3 -m venv .venv") and first.endswith("demo")
-    assert second.startswith("python3 -m venv .venv") and second.endswith("pytest")
+    assert second.startswith("python3 -m venv .venv")
+    assert second.endswith(f".venv/bin/{MEASURED}")
     assert second in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".ci/run"])
+def test_coverage_is_in_the_commands(document: str) -> None:
+    """The commands ask for the coverage that plain pytest, of one test for instance, does not measure."""
+    assert MEASURED in (ROOT / document).read_text(encoding="utf-8")
+
+
+def test_coverage_has_its_bounds(pytestconfig: pytest.Config) -> None:
+    """`--cov` measures lines and branches of the package, and fails below 95 %; plain pytest does not measure."""
+    coverage = Coverage(config_file=str(ROOT / "pyproject.toml"))
+    assert coverage.get_option("run:source") == ["PermutiveAPI"]
+    assert coverage.get_option("run:branch") is True
+    assert coverage.get_option("report:fail_under") == 95
+    assert not {"--cov", "-n", "--numprocesses"} & {
+        option.partition("=")[0] for option in pytestconfig.getini("addopts")
+    }
 
 
 def test_the_environment_template_names_every_variable() -> None:

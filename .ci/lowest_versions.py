@@ -1,0 +1,30 @@
+"""Prints the lowest versions that the installed PermutiveAPI declares, as constraints for pip.
+
+Those of the package itself and of the extras that users install, for the Python that runs this.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import metadata, requires
+
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+extras = set(metadata("PermutiveAPI").get_all("Provides-Extra") or ()) - {"dev"}
+lowest: dict[str, Version] = {}
+for requirement in map(Requirement, requires("PermutiveAPI") or ()):
+    marker = requirement.marker
+    if marker and not any(marker.evaluate({"extra": each}) for each in ("", *extras)):
+        continue
+    declared = [
+        Version(each.version) for each in requirement.specifier if each.operator == ">="
+    ]
+    if not declared:
+        sys.exit(f"pyproject.toml declares no lowest version: {requirement}")
+    # Several lines of one package, for several Pythons, must all be kept.
+    lowest[requirement.name] = max(
+        *declared, lowest.get(requirement.name, Version("0"))
+    )
+for name, version in sorted(lowest.items()):
+    print(f"{name}=={version}")
