@@ -200,7 +200,8 @@ def error_from_response(
         Of the class for the status.
     """
     status = _status_of(response)
-    address = redact_url(_address_of(response) or url or "unknown")
+    found = _address_of(response) or url
+    address = redact_url(found) if found else None
     error_class, text = PermutiveAPIError, ""
     if status is not None:
         error_class, text = _CLASSES_AND_TEXTS.get(status, (error_class, text))
@@ -211,7 +212,8 @@ def error_from_response(
     # Taxonomy answers 400 in plain text.
     said = words[0] if body is _NOT_JSON and words else _cause_of(body)
     cause = _quoted(said, response)
-    message = text.format(status=status, cause=cause, url=address) or _unexpected(
+    place = f" [URL: {address}]" if address else ""
+    message = text.format(status=status, cause=cause, place=place) or _unexpected(
         redact_sensitive_data(reason, response)
     )
     words = _without_repeats(words, message)
@@ -231,7 +233,7 @@ def _unexpected(reason: str) -> str:
 
 
 _CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
-    400: (PermutiveBadRequestError, "400 Bad Request: {cause} [URL: {url}]"),
+    400: (PermutiveBadRequestError, "400 Bad Request: {cause}{place}"),
     401: (PermutiveAuthenticationError, _DENIED),
     403: (PermutiveAuthenticationError, _DENIED),
     404: (PermutiveResourceNotFoundError, "Resource not found."),

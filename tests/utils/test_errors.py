@@ -446,3 +446,12 @@ def test_odd_envelopes() -> None:
     """Odd values in the envelope are carried as they came."""
     error = error_of(answer(400, {"request_id": 5, "error": {"code": "x"}}))
     assert (error.request_id, error.code) == (5, "x")
+
+
+def test_a_response_without_a_url() -> None:
+    """Of a bare Response() the error names no URL, as in 5.4.4."""
+    response = requests.Response()
+    response.status_code = 400
+    response._content = b'{"error": {"cause": "c"}}'
+    error = error_of(response)
+    assert (str(error), error.url) == ("400 Bad Request: c", None)
