@@ -19,7 +19,7 @@ from ._Utils import http
 from ._Utils.answers import read_answer
 from ._Utils.arguments import listed, require_filled
 from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
-from ._Utils.changes import changes
+from ._Utils.changes import differing
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
@@ -44,7 +44,7 @@ _ADOPTED_ON_CREATE = (
 _ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
 
 # What makes a cohort what it is; the rest is the service's.
-_DEFINITION = ("name", "query", "tags", "description", "state", "segment_type")
+_DEFINITION = ("name", "query", "tags", "description", "segment_type")
 
 _STATES = ("Enabled", "Disabled")
 
@@ -58,8 +58,8 @@ logger = logging.getLogger("PermutiveAPI")
 class Cohort(Resource):
     """A cohort.
 
-    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
-    ``Workspace.from_env``).
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
+    the key of ``Workspace.from_env()``.
 
     Parameters
     ----------
@@ -83,8 +83,9 @@ class Cohort(Resource):
     live_audience_size : int, optional
         The number of users in it, as last counted by the service.
     created_at, last_updated_at : datetime, optional
-        Aware times. The constructor copies one that is missing from the other; both missing are
-        now. A cohort that was fetched has only those that the service told.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
+        sets both to the current time. A cohort that was fetched has only those that the service
+        returned.
     workspace_id, request_id, error : str, optional
         As the service says.
     """
@@ -133,7 +134,7 @@ class Cohort(Resource):
         ValueError
             If it has no query.
         TypeError
-            If its query is none.
+            If its `query` is not a query.
         PermutiveAPIError
             If the service refuses it, or no answer came.
         """
@@ -152,7 +153,7 @@ class Cohort(Resource):
         ValueError
             If it has no id, or its state is neither "Enabled" nor "Disabled".
         TypeError
-            If its query is none.
+            If its `query` is not a query.
         PermutiveAPIError
             As for :meth:`create`.
         """
@@ -186,20 +187,20 @@ class Cohort(Resource):
         """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
         self._perform(self._switch("Disabled"), api_key)
 
-    def copy(self, **different: Any) -> Cohort:
+    def copy(self, **changes: Any) -> Cohort:
         """Return a new cohort with the same definition, which can be created beside this one.
 
-        It has no id, code, timestamps or workspace, and shares no query or tags with this one.
+        It has this one's name, query, tags, description and segment type, and nothing of the service's.
 
         Parameters
         ----------
-        **different
+        **changes
             Fields that are different in the copy.
 
         Raises
         ------
         TypeError
-            If one of them is no field of a cohort.
+            If a name is not a field of a cohort.
 
         Examples
         --------
@@ -208,9 +209,9 @@ class Cohort(Resource):
         Cohort(name='Readers, second version', query={'in_segment': 1}, tags=['b'])
         """
         same = {name: deepcopy(getattr(self, name)) for name in _DEFINITION}
-        made = type(self)(**{**same, **different})
+        made = type(self)(**{**same, **changes})
         for name in self._timestamps:  # The constructor has filled them in.
-            setattr(made, name, different.get(name))
+            setattr(made, name, changes.get(name))
         return made
 
     @staticmethod
@@ -496,7 +497,7 @@ class Cohort(Resource):
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
         known = self._known_of_service()
-        data = changes(to_payload(self, _SENT_ON_UPDATE), known)
+        data = differing(to_payload(self, _SENT_ON_UPDATE), known)
         if self.description is None and known.get("description") is not None:
             data["description"] = None
         if data.get("state", "Enabled") not in _STATES:

@@ -57,7 +57,7 @@ class ContextSegment(Resource):
         Parameters
         ----------
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
         timeout : float or None
             Seconds; None waits without limit.
 

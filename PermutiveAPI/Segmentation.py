@@ -119,7 +119,7 @@ class Segmentation(Resource):
         Parameters
         ----------
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
         timeout : float or None
             Seconds; None waits without limit.
         activations, synchronous_validation : bool, optional
@@ -134,10 +134,10 @@ class Segmentation(Resource):
         Raises
         ------
         PermutiveInvalidRequestError
-            If there are more than 10 events; also a ValueError.
+            If there are more than 10 events, or the user is not named in exactly one way; also a
+            ValueError.
         ValueError
-            If the user is not named in exactly one way, a value cannot be written as JSON, or no key is
-            found.
+            If a value cannot be written as JSON, or no key is found.
         PermutiveAPIError
             If the service refuses it, or no answer came. It is not sent again after a failure that
             may have come after it was processed.
@@ -164,7 +164,7 @@ class Segmentation(Resource):
         Parameters
         ----------
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
         state : mapping, optional
             The ``state`` of the user's last answer as it came; None for a user's first call.
         timeout : float or None

@@ -27,6 +27,7 @@ from ._Utils.batch import (
     collected,
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from, streamed_from
 from .answers import TrackedEventAnswer
@@ -90,7 +91,7 @@ class TrackedEvent(Resource):
         Parameters
         ----------
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
         enrich : bool
             Whether the service adds what it knows, and answers the whole event.
         sdkp : bool
@@ -215,7 +216,9 @@ class TrackedEvent(Resource):
     def _require_user(self) -> None:
         """Raise unless a user is named by `user_id`, by aliases or by both."""
         if self.user_id is None and self.aliases is None:
-            raise ValueError("Give user_id, aliases or both; got neither.")
+            raise PermutiveInvalidRequestError(
+                "Give user_id, aliases or both; got neither."
+            )
         if self.user_id is not None:
             require_one_user(user_id=self.user_id)
         if self.user_id is None or (self.aliases is not None and self.aliases != []):

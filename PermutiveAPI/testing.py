@@ -17,7 +17,7 @@ def vcr_config() -> dict[str, Any]:
 
     The key is replaced in the query (``k``) and in the header X-API-Key. The id of each alias, in what is
     sent and in what is answered, becomes a digest: the same for the same id, so that calls still match.
-    A digest hides an id from who reads the cassette, not from who guesses it.
+    A digest hides an id from readers of the cassette, but not from someone who guesses the id.
 
     Returns
     -------

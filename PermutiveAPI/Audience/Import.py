@@ -35,8 +35,8 @@ from .Source import Source
 class Import(Resource):
     """An import.
 
-    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
-    ``Workspace.from_env``).
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
+    the key of ``Workspace.from_env()``.
 
     Parameters
     ----------
@@ -55,8 +55,9 @@ class Import(Resource):
     segments : SegmentList, optional
         Its segments, where details were asked for.
     created_at, updated_at : datetime, optional
-        Aware times. The constructor copies one that is missing from the other; both missing are
-        now. An import that was fetched has only those that the service told.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
+        sets both to the current time. An import that was fetched has only those that the service
+        returned.
     """
 
     id: str

@@ -48,7 +48,7 @@ class _NoPrice(float):
     """The default price, told apart from a price of 0.0 that somebody gave."""
 
     def __reduce__(self) -> str:
-        return "_NO_PRICE"  # Found by name, so that it stays the one object.
+        return "_NO_PRICE"  # Pickled by name, so that a copy is this same object.
 
 
 _NO_PRICE: float = _NoPrice()
@@ -58,8 +58,8 @@ _NO_PRICE: float = _NoPrice()
 class Segment(Resource):
     """A segment of an import.
 
-    Every call takes `api_key`; when it is left out, the default workspace's key is used (see
-    ``Workspace.from_env``).
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
+    the key of ``Workspace.from_env()``.
 
     Parameters
     ----------
@@ -74,13 +74,15 @@ class Segment(Resource):
     description : str, optional
         What it is for.
     cpm : float, optional
-        Its price per thousand impressions. A price that nobody gave is 0.0, too, but never changes
-        what the service has.
+        Its price per thousand impressions. If it is left out, it is 0.0 but is not sent by
+        :meth:`update` and :meth:`bulk`. The same holds for a 0.0 that ``from_json`` reads; set
+        ``segment.cpm = 0.0`` to send it.
     categories : list of str, optional
         Its categories.
     created_at, updated_at : datetime, optional
-        Aware times. The constructor copies one that is missing from the other; both missing are
-        now. A segment that was fetched has only those that the service told: the second one.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
+        sets both to the current time. A segment that was fetched has only those that the service
+        returned: the second one.
     query : dict, optional
         Sent when the segment is created; the service ignores it.
 
@@ -137,7 +139,7 @@ class Segment(Resource):
     def update(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Send name, description, cpm and categories; those that are None stay as they are.
 
-        So does a price that nobody gave. A price of 0.0 that was given, set or fetched is sent.
+        So does a price that was left out; see `cpm`.
 
         Raises
         ------
@@ -149,7 +151,7 @@ class Segment(Resource):
         self._perform(self._change(), api_key)
 
     def update_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Do as :meth:`update` does, for a segment whose id is not known, but its code.
+        """Like :meth:`update`, but find the segment by its code; no id is needed.
 
         Raises
         ------
@@ -162,7 +164,7 @@ class Segment(Resource):
         self._perform(self._change_at(url, adopts=("id", *_ADOPTED_ON_UPDATE)), api_key)
 
     def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Delete the segment whose id is not known, but its code.
+        """Like :meth:`delete`, but find the segment by its code; no id is needed.
 
         Raises
         ------
@@ -273,11 +275,11 @@ class Segment(Resource):
             The import.
         creates, updates : iterable of Segment
             What to create, and what to change as :meth:`update` does: None leaves a field as it is, an
-            empty text or list empties it, and a price that nobody gave is not sent.
+            empty text or list empties it, and a price that was left out is not sent.
         deletes : iterable of Segment or str
             What to delete: segments or codes.
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
 
         Returns
         -------
@@ -302,12 +304,16 @@ class Segment(Resource):
             *_operations(
                 "creates",
                 new,
-                lambda each: bulk.creation(each._priced_payload(_API_PAYLOAD)),
+                lambda each: bulk.creation(
+                    each._payload_without_default_cpm(_API_PAYLOAD)
+                ),
             ),
             *_operations(
                 "updates",
                 changed,
-                lambda each: bulk.change(each.code, each._priced_payload(_CHANGEABLE)),
+                lambda each: bulk.change(
+                    each.code, each._payload_without_default_cpm(_CHANGEABLE)
+                ),
             ),
             *map(bulk.deletion, gone),
         ]
@@ -423,13 +429,13 @@ class Segment(Resource):
         return Call(
             "patch",
             url,
-            self._priced_payload(_CHANGEABLE),
+            self._payload_without_default_cpm(_CHANGEABLE),
             adopts=adopts,
             without_answer="Unable to update_segment",
         )
 
-    def _priced_payload(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return what is sent, without a price that nobody gave."""
+    def _payload_without_default_cpm(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return what is sent, without a price that was left out."""
         data = to_payload(self, names)
         if self.cpm is _NO_PRICE:
             del data["cpm"]
@@ -468,7 +474,7 @@ class Segment(Resource):
     def from_json(cls, data: Any) -> Segment:
         """Make a segment from JSON data, JSON text or a file.
 
-        A price of 0.0 is taken for one that nobody gave.
+        A price of 0.0 counts as left out; see `cpm`.
 
         Raises
         ------

@@ -62,7 +62,7 @@ class Identity(Resource):
         Parameters
         ----------
         api_key : str, optional
-            The key; the default workspace's when it is left out.
+            The key; the default key if it is left out.
 
         Raises
         ------

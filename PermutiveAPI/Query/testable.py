@@ -82,11 +82,11 @@ class Testable:
         return self._test("boolean_equal_to", value)
 
     def float_equal_to(self, number: OneOrMore[float]) -> Condition:
-        """Test: the number with a fraction is this one."""
+        """Test: the floating-point number equals this one."""
         return self._test("float_equal_to", number)
 
     def float_between(self, start: float, end: float) -> Condition:
-        """Test: the number with a fraction is between these, both included."""
+        """Test: the floating-point number is between these, both included."""
         return self._test("float_between", span(start, end))
 
     def date_equal_to(self, day: OneOrMore[str | date]) -> Condition:

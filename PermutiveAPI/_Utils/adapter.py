@@ -1,8 +1,7 @@
 """The adapter of requests over the pools of connections.py, made for many calls to the same origin.
 
-It answers what requests asks of it from what it found out before: which pool serves an origin, and what
-a URL's path is. It takes requests' own way, ``HTTPAdapter.send``, so that whoever replaces that still
-intercepts every call.
+It remembers which pool serves an origin, and what a URL's path is. It still sends through
+``HTTPAdapter.send``, so that tests that replace that method see every call.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class Adapter(HTTPAdapter):
-    """requests' own adapter, which looks a pool up once an origin and answers compactly."""
+    """requests' own adapter, which looks a pool up once per origin and answers compactly."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._pools: dict[Any, Any] = {}
         super().__init__(*args, **kwargs)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools of the classes above."""
+        """Use the pool classes of connections.py."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Make a proxy's pools of the classes above."""
+        """Use them for a proxy, too."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = POOL_CLASSES
         return manager
@@ -68,7 +67,7 @@ class Adapter(HTTPAdapter):
         return without_key((request.url or "")[len(_origin_of(request)) :] or "/")
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
-        """Return the answer; one that is not of these pools, as of a stand-in, as requests does."""
+        """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does."""
         if not isinstance(resp, WholeAnswer):
             return super().build_response(req, resp)
         response = CompactResponse(resp, req)

@@ -75,7 +75,7 @@ class BatchRequest:
     item: Any = field(default=None, init=False, compare=False)
 
     def __repr__(self) -> str:
-        """Show every field that says something, without secrets; an item says what its body would."""
+        """Show every field that is not None, without secrets. The item stands in place of the body."""
         hidden = {"json"} if self.item is not None else set[str]()
         values = (
             (each.name, getattr(self, each.name))
@@ -109,7 +109,7 @@ class ReadingRequest(BatchRequest):
     ) -> None:
         super().__init__(*arguments, **options)
         self.item = item
-        self._read = read  # Users find the request among failures.
+        self._read = read  # Private: users see this request in `failures`, and dir() must not show it.
         self._refusal = refusal
 
 
@@ -221,7 +221,7 @@ class BatchOptions:
     helper : str
         The helper that was called; a journal belongs to one helper.
     api_key : str, optional
-        The key; the default workspace's when it is left out.
+        The key; the default key if it is left out.
     max_workers : int, optional
         How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
         Python's own number.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def changes(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members of `given` that differ from those that the service is known to have."""
     return {
         name: value

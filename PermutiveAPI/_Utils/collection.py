@@ -88,7 +88,7 @@ class Index(Generic[T]):
 
 
 class UniqueIndex(Index[T]):
-    """One object a key; of several with the same key the last one stands."""
+    """One object per key; of several with the same key the last one stands."""
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
         """Return the dictionary of a list."""
@@ -96,7 +96,7 @@ class UniqueIndex(Index[T]):
 
 
 class GroupedIndex(Index[T]):
-    """Several objects a key, in a list of the same type and order; an empty list for a missing key."""
+    """Several objects per key, in a list of the same type and order; an empty list for a missing key."""
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
         """Return the dictionary of a list."""

@@ -1,8 +1,8 @@
 """Connections and pools of urllib3, which the batch that they work for can shut down.
 
 What records calls (vcrpy, for instance) replaces urllib3's connection classes: then those are used, and
-not the ones here. What only watches (tracers, error trackers) sees no key: it is put into the request
-when that is written to the connection.
+not the ones here. Tracers and error trackers, which only watch, see no key: the key is put in only when
+the request is written to the connection.
 """
 
 from __future__ import annotations
@@ -197,10 +197,10 @@ def classes_now() -> Mapping[str, Any]:
 
 
 def keep_classes() -> None:
-    """Use today's classes for every call in this context, which is a batch's.
+    """Choose the connection classes once for a whole batch, whose context this is.
 
-    A recorder takes its classes away for a moment whenever it connects; a worker that looked just then
-    would go past it.
+    A recorder restores urllib3's classes briefly whenever it connects. A worker that looked at that
+    moment would bypass the recorder.
     """
     _batch_classes.set(classes_now())
 
@@ -232,7 +232,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
         return WholeAnswer(answer.status, answer.reason, pairs, answer.data)
 
     def _get_conn(self, timeout: float | None = None) -> Any:
-        """Return a connection of the call's class; one of another class was a recorder's, or is ours."""
+        """Return a connection of the call's class. Close one of another class, and make a new one."""
         conn = super()._get_conn(timeout)
         if type(conn) is self.ConnectionCls:
             return conn

@@ -50,7 +50,7 @@ def with_key(
     arguments : mapping
         What is passed to ``requests.get`` and its like; `params` and `headers` are among it.
     api_key : str
-        The key. A header of the caller's own stands instead of it.
+        The key. If the caller set the header X-API-Key, that value is sent instead.
     in_header : bool
         Whether the key travels in the header X-API-Key, and not in the query.
     """
@@ -61,7 +61,7 @@ def with_key(
         name.lower() == KEY_HEADER.lower() and headers[name] for name in headers
     ):
         for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
-            del headers[name]  # Of a caller's own that is None or empty.
+            del headers[name]  # The caller's header is None or empty.
         headers[KEY_HEADER] = api_key
     return {**arguments, "params": params, "headers": headers}
 
@@ -86,7 +86,7 @@ class _LeftOut(str):
         return "the default workspace's key"
 
     def __reduce__(self) -> str:
-        return "DEFAULT_API_KEY"  # Found by name, so that it stays the one object.
+        return "DEFAULT_API_KEY"  # Pickled by name, so that a copy is this same object.
 
 
 DEFAULT_API_KEY: str = _LeftOut()

@@ -287,10 +287,14 @@ class _Run:
         else:
             self._errors += 1
             logger.warning(
-                "%s failed: %s, status %s",
+                "%s failed: %s%s",
                 request_for_logs(request.method, request.url, outgoing.index),
                 type(error).__name__,
-                getattr(error, "status", None),
+                (
+                    f", status {status}"
+                    if (status := getattr(error, "status", None))
+                    else ""
+                ),
             )
             self._notify(request.error_callback, error)
         self._tell_progress(request)

@@ -107,7 +107,7 @@ class PermutiveAuthenticationError(PermutiveAPIError):
 
 
 class PermutiveCredentialsError(PermutiveAuthenticationError, ValueError):
-    """There is no key to send: it is empty, or none is configured. Nothing was sent."""
+    """No key to send: `api_key` is empty, no key is configured, or the workspace JSON cannot be used."""
 
 
 class PermutiveResourceNotFoundError(PermutiveAPIError):
@@ -276,7 +276,7 @@ def _words_of(response: Any, body: Any) -> list[str]:
 
 
 def _without_repeats(words: list[str], said: str) -> list[str]:
-    """Leave out what was said already, and what another one of the words says, too."""
+    """Leave out a text that the error already contains, or that another text contains."""
     words = [*dict.fromkeys(words)]
     if len(words) > 1:
         words = [word for word in words if word != _NOT_FOUND]

@@ -159,7 +159,7 @@ def get(
     Parameters
     ----------
     api_key : str
-        The key. It is always needed here; the models fill in the default one.
+        The key. It is always needed here; only the models have a default.
     url : str
         The address.
     params : mapping, optional
@@ -392,7 +392,7 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
     for name, own_function in _OWN_FUNCTIONS.items():
         if method is own_function:
             verb = name.upper()
-            replaced = transport.is_bypassed()
+            replaced = transport.requests_is_replaced()
             return verb, method if replaced else partial(transport.send, verb)
     for name in _VERBS:
         if method is getattr(requests, name, None):  # Replaced, by a test for instance.
@@ -403,7 +403,7 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
 def _attempt(
     sender: Sender, url: str, api_key: str, arguments: Mapping[str, Any]
 ) -> requests.Response | Failure:
-    """Send a request once. The mappings with the key in them stand in no frame that raises an error."""
+    """Send a request once. No mapping with the key is kept in a variable: error trackers show those."""
     in_header = cancellation.once("key in header", settings.key_in_header)
     try:
         return sender(url, **with_key(arguments, api_key, in_header))
@@ -412,7 +412,9 @@ def _attempt(
         if batch is not None:
             batch.check()  # A stop shuts connections down, which looks like a failure.
         return failure_of(error, api_key)
-    except Exception as error:  # Of a recorder or a stand-in, which quotes the request.
+    except (
+        Exception
+    ) as error:  # A recorder's or a stand-in's, whose text may quote the request.
         hide_key_in(error, api_key)
         raise
 

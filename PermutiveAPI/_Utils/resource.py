@@ -81,7 +81,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
                     setattr(self, name, value)
 
     def __repr__(self) -> str:
-        """Show the fields that say something."""
+        """Show the fields that are not None and not the default."""
         shown = (
             f"{each.name}={_shown(value)}"
             for each in fields(cast("Any", self))
@@ -98,7 +98,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
         Raises
         ------
         TypeError
-            If `data` is of another kind, is not valid JSON, or lacks a required member.
+            If `data` is not a dictionary, JSON text or path, is not valid JSON, or lacks a required member.
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         made = super().from_json(content)
@@ -109,7 +109,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     @classmethod
     def _from_answer(cls: type[R], data: Any) -> R:
-        """Make an object from the JSON data of an answer, with only the timestamps that it tells."""
+        """Make an object from the JSON data of an answer, with only the timestamps that it has."""
         if isinstance(data, dict):
             data = {**dict.fromkeys(cls._timestamps), **cast("dict[str, Any]", data)}
         return cls.from_json(data)

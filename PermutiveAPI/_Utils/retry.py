@@ -27,7 +27,8 @@ MAX_RETRIES = 3
 BACKOFF_FACTOR = 2.0
 INITIAL_DELAY = 1.0
 
-# Where the three names above are looked up: users set those of ``http``.
+# The module whose MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY are read: ``http`` passes its own,
+# since users set them there.
 _defaults: dict[str, Any] = globals()
 
 LONGEST_WAIT_SECONDS = 120.0
@@ -37,7 +38,7 @@ _VARIABLES = (
     settings.RETRY_BACKOFF_FACTOR,
     settings.RETRY_INITIAL_DELAY_SECONDS,
 )
-_DEFAULTS = ("MAX_RETRIES", "BACKOFF_FACTOR", "INITIAL_DELAY")
+_DEFAULT_NAMES = ("MAX_RETRIES", "BACKOFF_FACTOR", "INITIAL_DELAY")
 _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
 _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
@@ -118,7 +119,7 @@ class RetryConfig:
 
 
 def take_defaults_from(names: dict[str, Any]) -> None:
-    """Look MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY up there whenever a policy is made."""
+    """Read MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY from `names` whenever a policy is made."""
     global _defaults
     _defaults = names
 
@@ -128,13 +129,13 @@ def default_policy() -> RetryConfig:
 
     The same object serves many calls: it is not for changing, nor for handing out.
     """
-    defaults = (_defaults[name] for name in _DEFAULTS)
+    defaults = (_defaults[name] for name in _DEFAULT_NAMES)
     return _policy_of(*defaults, *settings.texts(*_VARIABLES))
 
 
 @lru_cache(maxsize=16)
 def _policy_of(*given: Any) -> RetryConfig:
-    most, factor, delay = given[len(_DEFAULTS) :]
+    most, factor, delay = given[len(_DEFAULT_NAMES) :]
     return RetryConfig(
         _max_retries(most), _backoff_factor(factor), _initial_delay(delay)
     )

@@ -64,19 +64,19 @@ def actual_url(url: str) -> str:
     return url if meant is None else origin + url[meant.end() :]
 
 
-# What requests' own functions lead to, and the pool here does not.
-_BYPASSED: tuple[tuple[Any, Any], ...] = (
+# Functions of requests that this module does not call, but that tests replace.
+_REPLACEABLE: tuple[tuple[Any, Any], ...] = (
     (requests.api, requests.api.request),
     (requests.Session, requests.Session.request),
 )
 
 
-def is_bypassed() -> bool:
-    """Tell whether somebody has replaced what the pool goes past, as tests do; wrappers only watch."""
+def requests_is_replaced() -> bool:
+    """Tell whether one of these functions is replaced. A wrapper, which only watches, does not count."""
     return any(
         owner.request is not own
         and getattr(owner.request, "__wrapped__", None) is not own
-        for owner, own in _BYPASSED
+        for owner, own in _REPLACEABLE
     )
 
 

@@ -86,7 +86,7 @@ class Sandbox(Behaviour):
 
     @property
     def read_only_api_key(self) -> str:
-        """A key of the top-level workspace that may only read cohorts and imports.
+        """A key of the top-level workspace that may read cohorts and imports, but not change them.
 
         Changes of cohorts and segments are 403 with it.
         """

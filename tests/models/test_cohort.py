@@ -25,7 +25,6 @@ def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:
         "query": query,
         "tags": ["a", "b"],
         "description": "Who reads",
-        "state": "Enabled",
         "segment_type": "real_time",
         "live_audience_size": 0,
         "created_at": None,

@@ -1,4 +1,4 @@
-"""Does all the work under Sentry, and prints what Sentry would send, an event a line."""
+"""Does all the work under Sentry, and prints what Sentry would send, one event per line."""
 
 from __future__ import annotations
 

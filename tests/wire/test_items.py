@@ -38,7 +38,7 @@ from tests.support.calls import (
     segmentation,
     tracked,
 )
-from tests.support.scripted import ScriptedServer, Seen, answer, respond
+from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
 from tests.wire.test_executors import Recording
 
 # A batch helper, one of its items, and a member that both an item and its request show.
@@ -301,7 +301,7 @@ def test_each_call_of_a_batch_has_a_context_of_its_own(
 def test_records_of_retries_name_the_request(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A retry's record names method, path and, in a batch, the item; a key and parameters it does not."""
+    """A retry's record names method, path and, in a batch, the item, but no key and no parameters."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     server.script = [answer(503), answer(200, COHORT), answer(503)]
     server.default = answer(200, COHORT)
@@ -326,15 +326,17 @@ def test_a_final_failure_of_a_batch_is_logged(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One WARNING for each request that failed names it and its status, and no body or user."""
-    server.script = [answer(200), answer(400, {"error": {"cause": "u-secret"}})]
-    users = [Identity(f"u-{number}", []) for number in range(2)]
-    _, [(request, _)] = Identity.batch_identify(users, api_key=KEY, max_workers=1)
-    assert request.item is users[1]
-    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert record.name == "PermutiveAPI"
-    assert record.getMessage() == (
-        "POST /v2.0/identify (item 1 of the batch) failed: PermutiveBadRequestError, status 400"
-    )
+    refused = answer(400, {"error": {"cause": "u-secret"}})
+    server.script = [answer(200), refused, *[reset()] * 3]
+    users = [Identity(f"u-{number}", []) for number in range(3)]
+    _, failures = Identity.batch_identify(users, api_key=KEY, max_workers=1)
+    assert [request.item for request, _ in failures] == users[1:]
+    warnings = [each for each in caplog.records if each.levelname == "WARNING"]
+    assert {record.name for record in warnings} == {"PermutiveAPI"}
+    assert [record.getMessage() for record in warnings] == [
+        "POST /v2.0/identify (item 1 of the batch) failed: PermutiveBadRequestError, status 400",
+        "POST /v2.0/identify (item 2 of the batch) failed: PermutiveConnectionError",
+    ]
 
 
 def test_users_in_addresses_are_not_logged(
@@ -349,7 +351,9 @@ def test_users_in_addresses_are_not_logged(
     assert "u-secret" not in caplog.text
 
 
-def test_a_stand_in_of_a_verb_is_named_by_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callable_without_a_verb_is_logged_as_a_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """A callable that stands for no verb is called a request in records."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     answers = [503, 200]

@@ -15,7 +15,6 @@ from PermutiveAPI import (
     PermutiveRateLimitError,
     PermutiveServerError,
     RetryConfig,
-    RetryConfig,
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY
