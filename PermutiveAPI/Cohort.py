@@ -476,8 +476,8 @@ class Cohort(Resource):
             if isinstance(cohort, Cohort) and not cohort._has_query():
                 raise ValueError(
                     f"query must be specified: cohorts[{position}] ({cohort.name!r}) has none. Lists "
-                    "of cohorts come without queries: use Cohort.list(include_details=True) or "
-                    "Cohort.get_by_id()."
+                    "of cohorts come without queries: use Cohort.list(include_details=True). Lookalike "
+                    "cohorts have none; leave them out."
                 )
 
     def _has_query(self) -> bool:

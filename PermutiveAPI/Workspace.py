@@ -195,15 +195,14 @@ class WorkspaceList(ResourceList[Workspace]):
         list_of: Callable[[Workspace], Iterable[Listed]],
         owner_id: Callable[[Listed], str | None],
     ) -> list[tuple[Workspace, Listed]]:
-        found: dict[str | None, tuple[Workspace, Listed]] = {}
+        found: dict[Any, tuple[Workspace, Listed]] = {}
         for workspace in self:
             for each in list_of(workspace):
-                owner = self.id_dictionary.get(
-                    owner_id(each) or workspace.workspace_id, workspace
-                )
+                owner = self.id_dictionary.get(owner_id(each) or workspace.workspace_id)
+                key = each.id or object()  # Without an id, none is the same as another.
                 # What the owner's own key has listed is the better source.
-                if each.id not in found or owner is workspace:
-                    found[each.id] = (owner, each)
+                if key not in found or owner is workspace:
+                    found[key] = (owner or workspace, each)
         return [*found.values()]
 
     @classmethod

@@ -76,14 +76,14 @@ __all__ = [
 
 __version__: str
 
-_SUBMODULES = ("Query", "answers", "sandbox", "testing")
+_SUBMODULES = {"Query", "answers", "sandbox", "testing"}
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __dir__() -> list[str]:
-    """List what users import."""
-    return sorted((*__all__, *_SUBMODULES))
+    """List what users use: the public names, and the modules that are imported."""
+    return sorted((*__all__, *(_SUBMODULES & globals().keys())))
 
 
 if not TYPE_CHECKING:  # To a type checker every other name is a mistake.

@@ -74,6 +74,13 @@ class Import(Resource):
 
     _timestamps = ("created_at", "updated_at")
 
+    @classmethod
+    def _from_answer(cls, data: Any) -> Import:
+        found = super()._from_answer(data)
+        if found.segments is not None:
+            found.segments = list_from_answer(SegmentList, data["segments"])
+        return found
+
     @staticmethod
     def get_by_id(
         id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False

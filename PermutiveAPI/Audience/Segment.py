@@ -108,6 +108,7 @@ class Segment(Resource):
     query: dict[str, Any] | None = None
 
     _timestamps = ("created_at", "updated_at")
+    _required = ("name", "import_id")
     _plural = "segments"
 
     def __post_init__(self) -> None:

@@ -8,13 +8,14 @@ the request is written to the connection.
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import urllib3.connection
 import urllib3.connectionpool
@@ -50,7 +51,20 @@ class _Answer(http.client.HTTPResponse):
             super().begin()
 
 
-class HTTPConnection(urllib3.connection.HTTPConnection):
+if TYPE_CHECKING:
+    from urllib3.connection import HTTPConnection as _HTTPConnection
+    from urllib3.connection import HTTPSConnection as _HTTPSConnection
+else:
+
+    def _urllib3s_own(found):
+        """Return urllib3's class, also where vcrpy's stands while this module is imported."""
+        return getattr(found, "_baseclass", found)
+
+    _HTTPConnection = _urllib3s_own(urllib3.connection.HTTPConnection)
+    _HTTPSConnection = _urllib3s_own(urllib3.connection.HTTPSConnection)
+
+
+class HTTPConnection(_HTTPConnection):
     """A connection that the batch it works for can shut down."""
 
     response_class = _Answer
@@ -116,7 +130,7 @@ class HTTPConnection(urllib3.connection.HTTPConnection):
             self._held_back.append(data)
 
 
-class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
+class HTTPSConnection(HTTPConnection, _HTTPSConnection):
     """The same over TLS."""
 
     def connect(self) -> None:
@@ -135,18 +149,20 @@ class HTTPSConnection(HTTPConnection, urllib3.connection.HTTPSConnection):
 
 # --- The key, put into what is written alone -------------------------------------------------------
 
-_IN_QUERY = re.compile(r"(?<=[?&]k=)[^&#]+")
-_PLACEHOLDER = "REDACTED"
-_PLACEHOLDERS = re.compile(rb"(?i)(?:(?<=[?&]k=)|(?<=\nx-api-key: ))REDACTED")
+_IN_QUERY = re.compile(r"(?<=[?&]k=)[^&]+")
+# Of this process alone, so that it stands nowhere else in a request.
+_PLACEHOLDER = f"REDACTED-{os.urandom(4).hex()}"
+_PLACEHOLDERS = re.compile(_PLACEHOLDER.encode("ascii"))
 # The keys that were taken out of the call's request, in the order in which they are written.
-_keys: ContextVar[list[bytes]] = ContextVar("keys")
+_keys: ContextVar[tuple[bytes, ...]] = ContextVar("keys", default=())
 
 
 def without_key(target: str) -> str:
     """Return what stands in a request's first line without the key, which the connection puts back."""
     if _classes.get() is not _OWN_CLASSES:
         return target  # A recorder matches calls by it.
-    _keys.set([each.encode("ascii") for each in _IN_QUERY.findall(target)])
+    target = target.partition("#")[0]  # A fragment is not sent.
+    _keys.set(tuple(each.encode("ascii") for each in _IN_QUERY.findall(target)))
     return _IN_QUERY.sub(_PLACEHOLDER, target)
 
 
@@ -156,16 +172,16 @@ def _without_key_in(headers: Any) -> Any:
     if _classes.get() is not _OWN_CLASSES or not api_key:
         return headers
     written = api_key if isinstance(api_key, bytes) else api_key.encode("latin-1")
-    _keys.set([*_keys.get(()), written])
+    _keys.set((*_keys.get(), written))
     return CaseInsensitiveDict(headers, **{KEY_HEADER: _PLACEHOLDER})
 
 
 def _with_key(message: bytes) -> bytes:
     """Put back what was taken out of the message."""
-    waiting = iter(keys := _keys.get([]))
-    _keys.set([])
+    keys = _keys.get()
     if not keys:
         return message
+    waiting = iter(keys)
     return _PLACEHOLDERS.sub(lambda _: next(waiting), message, count=len(keys))
 
 
@@ -173,8 +189,8 @@ def _with_key(message: bytes) -> bytes:
 
 _OWN_CLASSES: Mapping[str, Any] = {"http": HTTPConnection, "https": HTTPSConnection}
 _URLLIB3_CLASSES: Mapping[str, Any] = {
-    "http": urllib3.connection.HTTPConnection,
-    "https": urllib3.connection.HTTPSConnection,
+    "http": _HTTPConnection,
+    "https": _HTTPSConnection,
 }
 _URLLIB3_POOLS: Mapping[str, Any] = {
     "http": urllib3.connectionpool.HTTPConnectionPool,
@@ -206,7 +222,8 @@ def keep_classes() -> None:
 
 
 def choose_classes() -> None:
-    """Choose the classes for the call that begins."""
+    """Choose the classes for the call that begins, which has no key yet."""
+    _keys.set(())
     _classes.set(_batch_classes.get(None) or classes_now())
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from . import settings
-from .arguments import require_kind
 from .errors import PermutiveCredentialsError
 from .redaction import REDACTED, redact_message
 
@@ -25,6 +24,14 @@ KEY_HEADER = "X-API-Key"
 
 class KeyForHeader(str):
     """A key that travels in the header, whatever the settings of a process say."""
+
+
+class HiddenText(str):
+    """A key whose repr shows nothing: error trackers show the variables of frames by it."""
+
+    def __repr__(self) -> str:
+        """Show that there is a text."""
+        return repr(REDACTED)
 
 
 class HidingKey(dict[str, Any]):
@@ -56,13 +63,13 @@ def with_key(
     """
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not (in_header or isinstance(api_key, KeyForHeader)):
-        params["k"] = api_key
+        params["k"] = HiddenText(api_key)
     elif not any(
         name.lower() == KEY_HEADER.lower() and headers[name] for name in headers
     ):
         for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
             del headers[name]  # The caller's header is None or empty.
-        headers[KEY_HEADER] = api_key
+        headers[KEY_HEADER] = HiddenText(api_key)
     return {**arguments, "params": params, "headers": headers}
 
 
@@ -98,18 +105,25 @@ def checked_api_key(api_key: str) -> str:
     Raises
     ------
     PermutiveCredentialsError
-        If it is None, empty or blank; it never stands for the default workspace's.
+        If it is None, empty or blank, which never stands for the default key, or cannot be sent as
+        it is.
     TypeError
         If it is of another kind.
     """
-    given: Any = api_key
-    if given is None or given == "" or (isinstance(given, str) and given.isspace()):
+    kind: type = type(api_key)  # Callers without a type checker may give anything.
+    if issubclass(kind, (str, type(None))) and not (api_key and api_key.strip()):
         raise PermutiveCredentialsError(
             "api_key must not be empty or None. Check where it comes from, for instance whether its "
-            f"variable is set. To use the default key, leave api_key out; it is read from "
-            f"{settings.API_KEY} or {settings.APPLICATION_CREDENTIALS}."
+            "variable is set. In calls of the models, leave api_key out to use the default key; it "
+            f"is read from {settings.API_KEY} or {settings.APPLICATION_CREDENTIALS}."
         )
-    require_kind("api_key", given, str)
+    if not issubclass(kind, str):
+        raise TypeError(f"api_key must be of type str, got {kind.__name__}.")
+    if not api_key.isprintable():
+        raise PermutiveCredentialsError(
+            "api_key holds a line break or another character that cannot be printed, perhaps from "
+            "the end of a file. Call strip() on it."
+        )
     return api_key
 
 
@@ -127,7 +141,13 @@ def resolve_api_key(api_key: str) -> str:
     """
     if api_key is not DEFAULT_API_KEY:
         return checked_api_key(api_key)
-    return settings.text(settings.API_KEY) or default_workspace()["api_key"]
+    names = (settings.API_KEY, settings.APPLICATION_CREDENTIALS)
+    if not any(settings.texts(*names)):
+        raise PermutiveCredentialsError(
+            f"No key is configured: pass api_key, or set {names[0]} to a key or {names[1]} to the "
+            "path of your workspace JSON (in the environment or in .env)."
+        )
+    return checked_api_key(settings.text(names[0]) or default_workspace()["api_key"])
 
 
 def default_workspace() -> WorkspaceRecord:
@@ -146,7 +166,7 @@ def default_workspace() -> WorkspaceRecord:
             return workspace
     raise PermutiveCredentialsError(
         f"None of the workspaces in {_described_path()} is top-level (organisation_id equal to "
-        "workspace_id), so none is the default: pass api_key."
+        "workspace_id), so none is the default: pass api_key, or take one of WorkspaceList.from_env()."
     )
 
 
@@ -180,9 +200,8 @@ def _credentials_path() -> Path:
     path = settings.text(settings.APPLICATION_CREDENTIALS)
     if path is None:
         raise PermutiveCredentialsError(
-            f"No key is configured: pass api_key, or set {settings.API_KEY} to a key or "
-            f"{settings.APPLICATION_CREDENTIALS} to the path of your workspace JSON (in the "
-            "environment or in .env)."
+            f"No workspace is configured: set {settings.APPLICATION_CREDENTIALS} to the path of "
+            "your workspace JSON (in the environment or in .env)."
         )
     return Path(os.path.expanduser(path))
 

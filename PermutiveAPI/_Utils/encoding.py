@@ -249,7 +249,9 @@ def _encode_set(value: set[Any], keep_none: bool) -> list[Any]:
 
 def _encode_float(value: float, keep_none: bool) -> float:
     if not math.isfinite(value):
-        raise NotJSONError(f"{value!r} is not a number that JSON can hold")
+        raise NotJSONError(
+            f"{value!r} is not a number that JSON can hold; use None for an empty cell"
+        )
     return float(value)
 
 

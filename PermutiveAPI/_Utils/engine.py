@@ -191,7 +191,7 @@ class _Outgoing:
             request.timeout,
             request.retry or RetryConfig(),
         )
-        return type(self), (self.index, stripped, None, self.refusal)
+        return type(self), (self.index, stripped)
 
 
 class _Failed:
@@ -220,8 +220,6 @@ class _Sending:
     def __call__(self, outgoing: _Outgoing) -> Any:
         """Send a request, and return its answer or its failure."""
         request = outgoing.request
-        if outgoing.refusal is not None:
-            return _Failed(outgoing.refusal)
         batch_position.set(outgoing.index)
         try:
             return self._send(

@@ -6,6 +6,7 @@ What a failure means, and how long to wait, is decided in retry.py.
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import NamedTuple, NoReturn
 
 import requests
@@ -44,10 +45,11 @@ def failure_of(error: Exception, api_key: str) -> Failure:
 
 def hide_key_in(error: Exception, api_key: str) -> None:
     """Leave the key out of the texts that an exception of somebody else's was made with."""
-    error.args = tuple(
-        redact_secret(each, api_key) if isinstance(each, str) else each
-        for each in error.args
-    )
+    with suppress(AttributeError):  # Where they cannot be set.
+        error.args = tuple(
+            redact_secret(each, api_key) if isinstance(each, str) else each
+            for each in error.args
+        )
 
 
 def may_repeat(failure: Failure, harmless: bool) -> bool:

@@ -52,7 +52,13 @@ def prepare(
     requests.RequestException, UnicodeError, urllib3.exceptions.LocationParseError
         If the URL or a header cannot be put on the wire.
     """
-    prepared_headers = _prepared_headers(tuple(headers.items())).copy()
+    pairs = tuple(headers.items())
+    try:
+        prepared_headers = _prepared_headers(pairs).copy()
+    except (
+        TypeError
+    ):  # A value that cannot be hashed: requests says what is wrong with it.
+        prepared_headers = _prepared_headers.__wrapped__(pairs)
     if body is not None:
         prepared_headers["Content-Length"] = str(len(body))
     elif verb != "GET":

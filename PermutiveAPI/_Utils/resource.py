@@ -67,6 +67,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
     _request_helper: ClassVar[Any] = http
     # The names of the creation's and the last change's timestamp.
     _timestamps: ClassVar[tuple[str, ...]] = ()
+    # The fields without which no object is made.
+    _required: ClassVar[tuple[str, ...]] = ("name",)
     # What batches call their objects, for error texts.
     _plural: ClassVar[str] = "items"
 
@@ -119,7 +121,11 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
         What the answer does not tell stays as it is; only timestamps become None.
         """
-        answer = self._from_answer(data)
+        if isinstance(data, dict):
+            required = {name: getattr(self, name) for name in self._required}
+            answer = self._from_answer({**required, **cast("dict[str, Any]", data)})
+        else:
+            answer = self._from_answer(data)  # Says what is wrong with it.
         for name in names:
             if name in data or name in self._timestamps:
                 setattr(self, name, getattr(answer, name))
@@ -134,13 +140,10 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     def _perform(self, call: Call, api_key: str) -> None:
         """Make a call for this object."""
-        arguments: dict[str, Any] = {
-            "api_key": resolve_api_key(api_key),
-            "url": call.url,
-        }
-        if call.data is not None:
-            arguments["data"] = call.data
-        self._finish(call, getattr(self._request_helper, call.verb)(**arguments))
+        api_key = resolve_api_key(api_key)
+        body = {} if call.data is None else {"data": call.data}
+        send = getattr(self._request_helper, call.verb)
+        self._finish(call, send(api_key=api_key, url=call.url, **body))
 
     def _finish(self, call: Call, response: Any) -> None:
         """Take over what the answer to a call says."""
@@ -283,7 +286,6 @@ def _located(error: Exception, name: str, position: int) -> Exception:
     """Return an error that says which item it is about."""
     if isinstance(error, NotJSONError):
         return error.below(position).below(name)
-    if isinstance(error, ValueError):
-        # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
-        error.__notes__ = [f"That is {name}[{position}]."]
+    # Notes are shown in tracebacks from Python 3.11 on; callers match the text.
+    error.__notes__ = [f"That is {name}[{position}]."]
     return error

@@ -72,7 +72,8 @@ def run_on_workers(
     function : callable
         Called with one item, on a worker.
     items : iterable
-        Taken in the caller's thread, only as fast as the workers get on. What it raises is raised when
+        Taken in the caller's thread, only as fast as the workers get on. One with a `refusal`, an
+        exception, fails with it and is not called. What the iterable raises is raised when
         all that is on its way by then has been handed back.
     workers : int or None
         How many workers the executor has; None for Python's own number.
@@ -199,15 +200,18 @@ def _submitted(
     item: Item,
     forgiving: bool,
 ) -> Future[Result]:
-    """Start a call; of an item that cannot travel to another process, return the failure."""
-    try:
-        return executor.submit(call, item)
-    except Exception as error:
-        if not forgiving and _can_travel(item):
-            raise
-        failed: Future[Result] = Future()
-        failed.set_exception(error)
-        return failed
+    """Start a call. An item that is refused, or cannot travel to another process, has failed at once."""
+    refusal: Exception | None = getattr(item, "refusal", None)
+    if refusal is None:
+        try:
+            return executor.submit(call, item)
+        except Exception as error:
+            if not forgiving and _can_travel(item):
+                raise
+            refusal = error
+    failed: Future[Result] = Future()
+    failed.set_exception(refusal)
+    return failed
 
 
 def _can_travel(item: object) -> bool:

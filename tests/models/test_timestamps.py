@@ -115,6 +115,12 @@ FETCHED = [
         id="imports",
     ),
     pytest.param(
+        lambda: Import.get_by_id("i", KEY).segments[0],  # type: ignore[index]
+        SEGMENT,
+        lambda each: {**IMPORT, "segments": [each]},
+        id="segments in an import",
+    ),
+    pytest.param(
         lambda: Cohort.batch_get_by_id(["1"], api_key=KEY)[0]["1"],
         COHORT,
         dict,

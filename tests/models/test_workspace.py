@@ -309,6 +309,23 @@ def test_every_cohort_once(monkeypatch: pytest.MonkeyPatch, reverse: bool) -> No
     )
 
 
+def test_a_strangers_cohort_comes_with_the_first_workspace_that_lists_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So does one whose workspace is not in the list; cohorts without an id are all kept."""
+
+    def listed(**arguments: Any) -> CohortList:
+        nameless = [Cohort("a"), Cohort("b")]
+        return CohortList([Cohort("z", id="z", workspace_id="elsewhere"), *nameless])
+
+    monkeypatch.setattr(Cohort, "list", listed)
+    both = [Workspace("One", "o", "1", "k"), Workspace("Two", "o", "2", "k")]
+    for workspaces in (WorkspaceList(both), WorkspaceList(both[::-1])):
+        found = workspaces.cohorts()
+        assert (found[0][0].name, found[0][1].id) == (workspaces[0].name, "z")
+        assert len(found) == 1 + 4
+
+
 def test_every_import_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import that a child workspace inherits comes once, with the workspace that it belongs to."""
 

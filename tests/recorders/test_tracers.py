@@ -123,6 +123,7 @@ def test_no_event_of_sentry_shows_the_key(
     # The last one was raised in the midst of a call.
     assert [each["exception"]["values"][-1]["type"] for each in errors] == [
         "PermutiveBadRequestError",
+        "PermutiveBadRequestError",
         "PermutiveServerError",
         "PermutiveConnectionError",
         "TimeIsUp",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Iterator, List
 from urllib.parse import quote
 
 import pytest
@@ -13,8 +15,8 @@ import vcr
 from PermutiveAPI import Alias, Cohort, Identity, KnownAlias
 from PermutiveAPI.testing import vcr_config
 from tests.recorders.work import WORK, step
-from tests.support.calls import COHORT, KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.calls import COHORT, KEY, cohort
+from tests.support.scripted import ScriptedServer, Seen, answer, respond
 
 
 @pytest.fixture(params=["query", "header"])
@@ -110,8 +112,61 @@ def test_ids_of_aliases_are_hashed(
     with recorder.use_cassette("aliases.yaml", record_mode="none"):
         Identity("u", [Alias("jo@example.com", "email", 1)]).identify(KEY)
         [played] = Identity.list_aliases("u", KEY)
-    assert (played.tag, len(played.id)) == ("email", 16)
+    assert (played.tag, played.id[:7], len(played.id)) == ("email", "hashed-", 23)
     assert len(server.seen) == 2
+
+
+def named(seen: Seen) -> Any:
+    """Answer a cohort or a user that is named as what was sent."""
+    sent = seen.json
+    name = sent.get("name") or sent["user_id"]
+    return {
+        **COHORT,
+        "id": f"id of {name}",
+        "name": name,
+        "user_id": f"resolved {name}",
+    }
+
+
+def test_each_item_of_a_batch_gets_its_own_answer_back(
+    server: ScriptedServer, recorder: Any
+) -> None:
+    """Played back, creates and aliases at one address are told apart by their bodies, in any order."""
+    server.default = respond(named)
+
+    def work(names: List[str]) -> Any:
+        cohorts = [cohort(name=name) for name in names]
+        Cohort.batch_create(cohorts, api_key=KEY, max_workers=4)
+        users = [Identity(name, [Alias(f"{name}@h", "email", 1)]) for name in names]
+        resolved, failures = Identity.batch_resolve(users, api_key=KEY, max_workers=4)
+        assert failures == []
+        return {each.name: each.id for each in cohorts}, {
+            user.user_id: found for user, found in resolved
+        }
+
+    with recorder.use_cassette("batch.yaml"):
+        recorded = work(IDS[:20])
+    with recorder.use_cassette("batch.yaml", record_mode="none"):
+        assert work(IDS[:20][::-1]) == recorded
+    assert recorded[0]["7"] == "id of 7" and recorded[1]["7"] == "resolved 7"
+    assert len(server.seen) == 40
+
+
+IMPORTING = """
+import urllib3.connection, vcr
+own = urllib3.connection.HTTPConnection
+with vcr.VCR().use_cassette({cassette!r}):
+    from PermutiveAPI._Utils import connections
+assert connections.classes_now() is connections._OWN_CLASSES
+assert issubclass(connections.HTTPConnection, own)
+"""
+
+
+def test_an_import_inside_a_cassette_changes_nothing(tmp_path: Path) -> None:
+    """The library may be imported for the first time while a recorder is at work."""
+    code = IMPORTING.format(cassette=str(tmp_path / "c.yaml"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_bodies_without_aliases_stay(

@@ -44,6 +44,7 @@ WORK: Dict[str, Callable[[], Any]] = {
     "create": lambda: cohort().create(KEY),
     "identify": lambda: identity().identify(KEY),
     "refused": failing(lambda: Cohort.get_by_id("refused", KEY)),
+    "update refused": failing(lambda: cohort(id="refused").update(KEY)),
     "down": failing(lambda: Cohort.get_by_id("down", KEY)),
     "reset": failing(lambda: Cohort.get_by_id("reset", KEY)),
     "details": lambda: Cohort.list(KEY, include_details=True),

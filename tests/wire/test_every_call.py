@@ -119,6 +119,20 @@ def test_an_empty_key_never_stands_for_the_default_one(
     assert server.connections == 0
 
 
+@pytest.mark.parametrize("location", ["query", "header"])
+@pytest.mark.parametrize("key", ["key\n", "key\r\nX: y", "k\x00", "\ud800"], ids=ascii)
+def test_a_key_that_cannot_be_printed_is_refused(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, key: str, location: str
+) -> None:
+    """A key with a line break, as from the end of a file, would break a header; it is never sent."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    for call in ALL_CALLS:
+        with pytest.raises(PermutiveCredentialsError, match="strip") as raised:
+            call.make(api_key=key)
+        assert key not in str(raised.value)
+    assert server.connections == 0
+
+
 def test_without_any_key_nothing_is_sent(server: ScriptedServer) -> None:
     """Where nothing gives a key, every call is an error that says what to set, and sends nothing."""
     for call in filter(takes_the_default_key, ALL_CALLS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
@@ -182,16 +183,39 @@ def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
     assert len(server.seen) == 3
 
 
-def test_an_item_that_cannot_be_sent_travels_to_other_processes(
+class Unpicklable(Exception):
+    """What a user's own mapping may raise: it can be sent to no other process."""
+
+    def __init__(self) -> None:
+        super().__init__("odd")
+        self.lock = threading.Lock()
+
+
+class Odd(Dict[str, Any]):
+    """A user's mapping that cannot be read."""
+
+    def items(self) -> Any:
+        """Fail."""
+        raise Unpicklable
+
+
+def test_an_item_that_cannot_be_sent_goes_to_no_other_process(
     server: ScriptedServer,
 ) -> None:
-    """What another process is given of it pickles, and comes back as its failure."""
+    """It fails in the caller's process, with its own error, whatever that is."""
     server.default = answer(200, SEGMENTED)
-    items = [segmentation(), Segmentation([EVENT] * 11, "u")]
-    good, bad = Segmentation.stream_send(items, api_key=KEY, executor=Recording())
-    assert good.error is None
-    assert isinstance(bad.error, ValueError) and "at most 10" in str(bad.error)
-    assert len(server.seen) == 1
+    odd = Segmentation([Event("e", "now", Odd())], "u")
+    executor = Recording()
+    results = Segmentation.stream_send(
+        [odd, segmentation(), odd], api_key=KEY, executor=executor
+    )
+    found = {result.index: result.error for result in results}
+    assert [type(found[index]) for index in range(3)] == [
+        Unpicklable,
+        type(None),
+        Unpicklable,
+    ]
+    assert (len(executor.pickled), len(server.seen)) == (1, 1)
 
 
 def test_a_batch_refuses_an_item_before_anything_is_sent(

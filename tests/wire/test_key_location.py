@@ -10,7 +10,13 @@ from typing import Any, Dict, List
 import pytest
 import requests
 
-from PermutiveAPI import BatchRequest, Cohort, Identity, stream_batch
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    Identity,
+    PermutiveConnectionError,
+    stream_batch,
+)
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, WireCall, every, identity
@@ -136,3 +142,72 @@ def test_in_the_sandbox(sandbox: Sandbox) -> None:
     """The sandbox takes it, as the service is documented to."""
     assert len(Cohort.list(sandbox.api_key)) > 0
     assert sandbox.requests[-1].query == {}
+
+
+# --- Where it is put when a request is written ------------------------------------------------------
+
+ODD_REQUESTS: List[Any] = [
+    {"headers": {"Referer": "https://h/?a=1&k=REDACTED"}},
+    {"url": f"{URL}?a=1#/route?k=foo"},
+    {"url": f"{URL}?a=1#x?k=REDACTED"},
+    {"params": {"K": "REDACTED", "l": "&k=REDACTED"}},
+    {"url": f"{URL}?k=REDACTED&k=b"},
+    {"json": {"page": "https://h/?a=1&k=REDACTED"}},
+]
+
+
+@pytest.mark.parametrize("location", ["query", "header"])
+@pytest.mark.parametrize("request_", ODD_REQUESTS, ids=str)
+@pytest.mark.parametrize(
+    "key", [KEY, "REDACTED", "a&k=REDACTED"], ids=["key", "word", "pair"]
+)
+def test_the_key_stands_where_it_belongs_and_nowhere_else(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    location: str,
+    request_: Dict[str, Any],
+    key: str,
+) -> None:
+    """Whatever a request holds, the key is its parameter or its header, and the rest arrives as it is."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    arguments = {"url": URL, **request_}
+    http.request("POST", key, **arguments)
+    [seen] = server.seen
+    if location == "header":
+        assert seen.headers["x-api-key"] == key
+    else:
+        assert seen.query["k"][-1] == key and "x-api-key" not in seen.headers
+    assert seen.headers.get("referer") == request_.get("headers", {}).get("Referer")
+    assert seen.query.get("K") == (["REDACTED"] if "params" in request_ else None)
+    if "json" in request_:
+        assert seen.json == request_["json"]
+    assert "#" not in seen.target and "foo" not in seen.target
+
+
+@pytest.mark.parametrize("location", ["query", "header"])
+def test_no_key_of_an_earlier_call_is_written(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    """What a call left that failed before it was written does not reach the next one's request."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    with pytest.raises(PermutiveConnectionError):
+        http.get("an-earlier-key", "https://127.0.0.1:1/refused")
+
+    def own_way(self: Any, request: Any, **options: Any) -> Any:
+        pool = self.get_connection_with_tls_context(request, True)
+        raw = pool.urlopen(
+            method=request.method,
+            url=request.path_url,
+            headers=request.headers,
+            body=request.body,
+        )
+        return self.build_response(request, raw)
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", own_way)
+    http.get(KEY, URL)
+    [seen] = server.seen
+    assert [KEY] == (
+        seen.query["k"] if location == "query" else [seen.headers["x-api-key"]]
+    )
+    assert "an-earlier-key" not in f"{seen.target} {seen.headers}"

@@ -171,10 +171,9 @@ def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
     """Leaving a stream whose workers wait for their turn ends it within a second."""
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, max_workers=3)
+    server.script = [answer(200)]
+    server.default = answer(429, headers={"Retry-After": "100"})
     next(stream)
-    refused = answer(429, headers={"Retry-After": "100"})
-    server.script = []
-    server.default = refused
     assert server.wait_for(pacing.is_on)
     time.sleep(0.02)
     arrived = len(server.seen)
