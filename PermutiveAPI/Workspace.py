@@ -99,7 +99,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
             If the variable is not set, the file is missing or broken, a field is missing, or none
             of several workspaces is top-level.
         """
-        return cls(**default_workspace())
+        return cls(**_plain(default_workspace()))
 
     @classmethod
     def from_json(cls, data: Any) -> Workspace:
@@ -215,4 +215,9 @@ class WorkspaceList(ResourceList[Workspace]):
             As for :meth:`Workspace.from_env`.
         """
         records: list[dict[str, str]] = load_workspaces()
-        return cls([Workspace(**record) for record in records])
+        return cls([Workspace(**_plain(record)) for record in records])
+
+
+def _plain(record: Mapping[str, str]) -> dict[str, str]:
+    """Return a workspace's fields as plain texts; that of the key hides itself until then."""
+    return {name: str(value) for name, value in record.items()}

@@ -198,6 +198,11 @@ def with_canonical_names(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _credentials_path() -> Path:
     path = settings.text(settings.APPLICATION_CREDENTIALS)
+    if path is not None and path[0] in "{[":
+        path = None  # Nothing shows the JSON, key and all, that somebody put there.
+        raise PermutiveCredentialsError(
+            f"{settings.APPLICATION_CREDENTIALS} must be the path of a JSON file, not JSON itself."
+        )
     if path is None:
         raise PermutiveCredentialsError(
             f"No workspace is configured: set {settings.APPLICATION_CREDENTIALS} to the path of "
@@ -214,7 +219,9 @@ def _described_path() -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+        content: Any = json.loads(
+            path.read_text(encoding="utf-8-sig"), object_hook=_with_hidden_key
+        )
     except OSError as error:
         problem = f"cannot be read: {error.strerror or type(error).__name__}"
     except (ValueError, RecursionError):
@@ -223,6 +230,14 @@ def _read_json(path: Path) -> Any:
         return content
     # Raised out here: a decoding error in the chain would carry the whole file, key and all.
     raise PermutiveCredentialsError(f"{_described_path()} {problem}.")
+
+
+def _with_hidden_key(record: dict[str, Any]) -> dict[str, Any]:
+    """Have a workspace's key shown by no frame of an error."""
+    for name in _SPELLINGS["api_key"]:
+        if isinstance(record.get(name), str):
+            record[name] = HiddenText(record[name])
+    return record
 
 
 def _checked(record: Any, position: int) -> WorkspaceRecord:
@@ -239,4 +254,5 @@ def _checked(record: Any, position: int) -> WorkspaceRecord:
                 f"{_described_path()}: workspace {position} lacks the field {name!r} "
                 f"(a text; accepted as {', '.join(spellings)})."
             )
-    return {name: cast(str, workspace[name]).strip() for name in _SPELLINGS}
+    checked = {name: cast(str, workspace[name]).strip() for name in _SPELLINGS}
+    return _with_hidden_key(checked)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
-from typing import Any, List
+import tempfile
+from pathlib import Path
+from typing import Any, Callable, List
 
 import sentry_sdk
 from sentry_sdk.transport import Transport
 
 from PermutiveAPI import Cohort
+from PermutiveAPI._Utils import http
 from tests.recorders.work import WORK
 from tests.support.calls import KEY
 
@@ -35,6 +39,34 @@ def time_is_up(*_: Any) -> None:
     raise TimeIsUp
 
 
+def report_broken_credentials(path: Path) -> None:
+    """Report what a file without a default, one without a name, and JSON in its place end in."""
+    child = {
+        "name": "Child",
+        "organisation_id": "o",
+        "workspace_id": "w",
+        "api_key": KEY,
+    }
+    contents: List[Any] = [[child, child], [{**child, "name": ""}]]
+    for content in contents:
+        path.write_text(json.dumps(content))
+        os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] = str(path)
+        report(Cohort.list)
+    os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] = json.dumps(child)
+    report(Cohort.list)
+    report(lambda: Cohort.list(KEY.encode()))  # type: ignore[arg-type]
+    headers: Any = {"a": ["x"]}
+    report(lambda: http.request("GET", KEY, "https://h/", headers=headers))
+
+
+def report(call: Callable[[], Any]) -> None:
+    """Report the error of a call."""
+    try:
+        call()
+    except Exception as error:
+        sentry_sdk.capture_exception(error)
+
+
 def main() -> None:
     """Do the work, report its errors, and print everything."""
     kept = Printing()
@@ -55,6 +87,8 @@ def main() -> None:
             Cohort.get_by_id("stalled", KEY)
         except TimeIsUp as error:
             sentry_sdk.capture_exception(error)
+    with tempfile.TemporaryDirectory() as folder:
+        report_broken_credentials(Path(folder) / "workspaces.json")
     sentry_sdk.get_client().close()
     for event in kept.events:
         print(json.dumps(event, default=str))

@@ -120,13 +120,15 @@ def test_no_event_of_sentry_shows_the_key(
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     errors = [event for event in events if "exception" in event]
-    # The last one was raised in the midst of a call.
     assert [each["exception"]["values"][-1]["type"] for each in errors] == [
         "PermutiveBadRequestError",
         "PermutiveBadRequestError",
         "PermutiveServerError",
         "PermutiveConnectionError",
-        "TimeIsUp",
+        "TimeIsUp",  # Raised in the midst of a call.
+        *["PermutiveCredentialsError"] * 3,
+        "TypeError",
+        "PermutiveInvalidRequestError",
     ]
     for error in errors:
         frames = error["exception"]["values"][-1]["stacktrace"]["frames"]
