@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import vcr
+from packaging.version import Version
 
 from PermutiveAPI import Alias, Cohort, Identity, KnownAlias
 from PermutiveAPI.testing import vcr_config
@@ -34,7 +35,13 @@ def recorder(tmp_path: Path) -> Iterator[Any]:
 
 IDS = [str(number) for number in range(60)]
 
+# Older releases lose their own patch when several threads call, plain requests too; Python 3.10 has no newer one.
+needs_threads = pytest.mark.skipif(
+    Version(vcr.__version__) < Version("9.4.2"), reason="vcrpy before 9.4.2"
+)
 
+
+@needs_threads
 def test_nothing_goes_past_a_cassette(
     server: ScriptedServer, recorder: Any, location: str, tmp_path: Path
 ) -> None:
@@ -65,6 +72,7 @@ def test_nothing_goes_past_a_cassette(
     assert KEY not in cassette and quote(KEY) not in cassette
 
 
+@needs_threads
 def test_what_was_not_recorded_fails_and_is_not_sent(
     server: ScriptedServer, recorder: Any, location: str
 ) -> None:
