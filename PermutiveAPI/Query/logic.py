@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeVar
 
-from .._Utils.encoding import SelfEncoding
+from .._Utils.encoding import SelfEncoding, canonical
 from .reading import QueryError
 
 L = TypeVar("L", bound="Logical")
@@ -75,11 +74,6 @@ class Logical(SelfEncoding):
             return hash(canonical(self.to_json()))
         except QueryError:
             return object.__hash__(self)
-
-
-def canonical(data: Any) -> str:
-    """Return a text that is the same for equal JSON data; unlike in Python, 1 and true differ."""
-    return json.dumps(data, sort_keys=True)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from itertools import groupby, product
 from typing import Any, TypeVar
 
-from .logic import Joint, Logical, canonical, joined
+from .._Utils.encoding import canonical
+from .logic import Joint, Logical, joined
 from .reading import Node, QueryError
 
 # An OR of clauses, by their JSON text. A query in normal form is a list of these, joined by AND.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from .encoding import canonical
 
 
 def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -12,10 +13,5 @@ def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, A
     return {
         name: value
         for name, value in given.items()
-        if _canonical(value) != _canonical(known.get(name))
+        if canonical(value) != canonical(known.get(name))
     }
-
-
-def _canonical(data: Any) -> str:
-    """Return the same text for the same JSON data; 1 and true, equal in Python, differ there."""
-    return json.dumps(data, sort_keys=True)

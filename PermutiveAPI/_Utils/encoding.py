@@ -8,6 +8,7 @@ ValueError that says where it stands.
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -109,6 +110,11 @@ def to_payload(
         names = [name for name in names if name in taken]
     always: Plan = tuple((name, None) for name in names if name[:1] != "_")
     return _encode_fields(dataclass_obj, always)
+
+
+def canonical(data: Any) -> str:
+    """Return a text that is the same for equal JSON data; unlike in Python, 1 and true differ."""
+    return json.dumps(data, sort_keys=True)
 
 
 # --- A dataclass ---------------------------------------------------------------------------------

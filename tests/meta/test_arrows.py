@@ -47,7 +47,7 @@ BELOW = {
     "file": "",
     "settings": "",
     "cancellation": "",
-    "changes": "",
+    "changes": "encoding",
     "collector": "",
     "pacing": "",
     "prepared": "",
