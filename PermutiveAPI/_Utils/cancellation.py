@@ -94,6 +94,13 @@ def once(name: Any, find: Callable[[], Value]) -> Value:
     return find() if batch is None else batch.once(name, find)
 
 
+def check() -> None:
+    """Raise Stopped when the calling thread's batch, if any, was stopped."""
+    batch = current()
+    if batch is not None:
+        batch.check()
+
+
 def track(connection: Any) -> None:
     """Tell the calling thread's batch, if any, of the connection that is in use."""
     batch = current()

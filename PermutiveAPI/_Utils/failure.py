@@ -26,6 +26,11 @@ from .retry import (
     outcome_of,
 )
 
+_UNKNOWN_OUTCOME = (
+    "The outcome is unknown: the service may have processed the request. "
+    "Look before sending it again."
+)
+
 logger = logging.getLogger("PermutiveAPI")
 
 
@@ -59,9 +64,11 @@ def may_repeat(failure: Failure, harmless: bool) -> bool:
     )
 
 
-def may_wait(response: requests.Response, wait: float) -> bool:
+def may_wait(response: requests.Response, wait: float, harmless: bool) -> bool:
     """Tell whether to try again after an answer, when that takes a wait of so many seconds."""
-    return is_worth_repeating(response.status_code) and wait <= LONGEST_WAIT_SECONDS
+    if wait > LONGEST_WAIT_SECONDS:
+        return False
+    return is_worth_repeating(response.status_code, harmless)
 
 
 def raise_failure(
@@ -74,10 +81,7 @@ def raise_failure(
         )
     message = f"Request failed after {attempts} attempts: {failure.text}"
     if failure.outcome is Outcome.UNKNOWN and not harmless:
-        message += (
-            ". The outcome is unknown: the service may have processed the request. "
-            "Look before sending it again."
-        )
+        message += f". {_UNKNOWN_OUTCOME}"
     logger.error("%s", hide_user_ids(message))
     error_class = (
         PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
@@ -86,7 +90,7 @@ def raise_failure(
 
 
 def raise_refusal(
-    response: requests.Response, attempts: int, wait: float, url: str
+    response: requests.Response, attempts: int, wait: float, url: str, harmless: bool
 ) -> NoReturn:
     """Give up with an answer: raise the error of its status."""
     reason, note = f"HTTP {response.status_code}", ""
@@ -94,11 +98,13 @@ def raise_refusal(
         reason += (
             " (redirects are not followed, since they would carry the key elsewhere)"
         )
-    elif is_worth_repeating(response.status_code):
+    elif is_worth_repeating(response.status_code, harmless):
         note = f"Attempts: {attempts}."
         if wait > LONGEST_WAIT_SECONDS:
             note += (
                 f" The service asks for a wait of {wait:g} s; a call waits for "
                 f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
             )
+    elif 500 <= response.status_code <= 599:
+        note = _UNKNOWN_OUTCOME
     raise error_from_response(response, reason, url, note=note)

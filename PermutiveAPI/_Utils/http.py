@@ -144,7 +144,7 @@ logger = logging.getLogger("PermutiveAPI")
 _VERBS = ("post", "patch", "delete", "get")
 # The pace may change while a call waits for its turn.
 _LONGEST_WAIT_FOR_TURN_SECONDS = 0.5
-# Not those of `requests` itself, which a test may have replaced before this module is imported.
+# Those of `requests` itself may be replaced before this module is imported.
 _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
 
@@ -309,7 +309,7 @@ def _with_retry(
 ) -> requests.Response:
     """Call `method` until it succeeds or may not be repeated.
 
-    The rules are those of retry.py. Waits happen between attempts only.
+    The rules are those of retry.py.
 
     Parameters
     ----------
@@ -351,6 +351,7 @@ def _with_retry(
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
+    repeats = harmless or sender is method  # A stand-in's answers, as in 5.4.4.
     kwargs["params"], kwargs["headers"] = params, headers
     # A stand-in contacts no service, and where time.sleep is one no time passes.
     paced = sender is not method and _is_pythons_own(time.sleep)
@@ -378,8 +379,8 @@ def _with_retry(
             wait = wait_after_answer(
                 policy, attempt - 1, answer, now, random.random(), together=together
             )
-            if exhausted or not may_wait(answer, wait):
-                raise_refusal(answer, attempt, wait, url)
+            if exhausted or not may_wait(answer, wait, repeats):
+                raise_refusal(answer, attempt, wait, url, repeats)
         described = request_for_logs(verb or "Request", url, batch_position.get())
         logger.info(
             "%s: attempt %d failed (%s), next in %.2f s", described, attempt, seen, wait
@@ -389,14 +390,14 @@ def _with_retry(
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
     """Tell which verb a function stands for, and what sends it: the pool for requests' own ones."""
-    for name, own_function in _OWN_FUNCTIONS.items():
-        if method is own_function:
-            verb = name.upper()
-            replaced = transport.requests_is_replaced()
-            return verb, method if replaced else partial(transport.send, verb)
     for name in _VERBS:
-        if method is getattr(requests, name, None):  # Replaced, by a test for instance.
-            return name.upper(), method
+        own = method is _OWN_FUNCTIONS[name]
+        if own or method is getattr(
+            requests, name, None
+        ):  # Replaced, by a test for instance.
+            pooled = own and not transport.requests_is_replaced()
+            send = partial(transport.send, name.upper()) if pooled else method
+            return name.upper(), send
     return None, method
 
 
@@ -408,9 +409,7 @@ def _attempt(
     try:
         return sender(url, **with_key(arguments, api_key, in_header))
     except SENDING_ERRORS as error:
-        batch = cancellation.current()
-        if batch is not None:
-            batch.check()  # A stop shuts connections down, which looks like a failure.
+        cancellation.check()  # A stop shuts connections down, which looks like a failure.
         return failure_of(error, api_key)
     except (
         Exception

@@ -175,9 +175,12 @@ def is_repeatable(verb: str, url: str) -> bool:
     return verb in _HARMLESS_VERBS or (verb == "POST" and path in _HARMLESS_POSTS)
 
 
-def is_worth_repeating(status: int) -> bool:
-    """Tell whether the service may answer otherwise next time, whatever the verb."""
-    return status == 429 or 500 <= status <= 599
+def is_worth_repeating(status: int, harmless: bool) -> bool:
+    """Tell whether to repeat a request after an answer; `harmless`: repeating changes nothing more.
+
+    429 and 503 say that the request was not carried out. A gateway's 502 or 504 may come after it was.
+    """
+    return status in (429, 503) or (harmless and 500 <= status <= 599)
 
 
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:

@@ -139,16 +139,18 @@ def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "worth"),
-    [(429, True), (500, True), (502, True), (503, True), (599, True)]
+    ("status", "whatever", "harmless"),
+    [(429, True, True), (503, True, True)]
+    + [(status, False, True) for status in (500, 501, 502, 504, 511, 520, 524, 599)]
     + [
-        (status, False)
+        (status, False, False)
         for status in (200, 301, 400, 401, 403, 404, 408, 409, 422, 499, 600)
     ],
 )
-def test_statuses_worth_repeating(status: int, worth: bool) -> None:
-    """429 and 5xx are tried again, nothing else is."""
-    assert is_worth_repeating(status) is worth
+def test_statuses_worth_repeating(status: int, whatever: bool, harmless: bool) -> None:
+    """429 and 503 are tried again whatever the request, other 5xx where that is harmless."""
+    assert is_worth_repeating(status, harmless=False) is whatever
+    assert is_worth_repeating(status, harmless=True) is harmless
 
 
 # --- What a failure means ------------------------------------------------------------------------------

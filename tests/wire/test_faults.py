@@ -25,7 +25,7 @@ from PermutiveAPI import (
     PermutiveTimeoutError,
 )
 from PermutiveAPI._Utils import pacing
-from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
     ScriptedServer,
@@ -282,7 +282,10 @@ REFUSALS = [
 def test_a_refusal(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture, refusal: Refusal
 ) -> None:
-    """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret; only 429 and 5xx are repeated."""
+    """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret.
+
+    429 and 503 are repeated, and other 5xx where that is harmless; else the outcome is unknown.
+    """
     server.default = refusal.step
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
         pacing.forget_all()  # Each call for itself: after 429 the next one would wait.
@@ -313,9 +316,10 @@ def check_refused(
     said_by_json = isinstance(refusal.body, dict)
     assert error.request_id == (REQUEST_ID if said_by_json else None)
     assert error.code == refusal.code
-    assert UNKNOWN not in str(error)
+    certain = call.harmless or refusal.status in (429, 503) or refusal.status < 500
+    assert (UNKNOWN in str(error)) is not certain
 
-    assert len(server.seen) == (3 if refusal.repeated else 1)
+    assert len(server.seen) == (3 if refusal.repeated and certain else 1)
     assert {(seen.method, seen.path) for seen in server.seen} == {
         (call.method, call.path)
     }
@@ -590,3 +594,29 @@ def test_a_service_that_repeats_the_key(
             assert KEY not in text, status
         assert "is unknown" in str(error), status
     assert not any(KEY in record.getMessage() for record in caplog.records)
+
+
+GATEWAYS = [500, 501, 502, 504, 507, 511, 520, 522, 524, 529]
+
+
+@pytest.mark.parametrize("status", GATEWAYS)
+def test_nothing_is_made_twice_behind_a_failing_gateway(
+    server: ScriptedServer, status: int
+) -> None:
+    """After a 5xx that may have come too late, no create, event or bulk operation is sent again."""
+    server.default = answer(status, b"upstream failed")
+    for call in [call for call in ALL_CALLS if not call.harmless]:
+        server.seen.clear()
+        error = call.error()
+        assert type(error) is PermutiveServerError, call
+        assert str(error).startswith(f"{status}: API unavailable after retries."), call
+        assert UNKNOWN in str(error) and "upstream failed" in str(error), call
+        assert len(server.seen) == 1, call
+
+
+def test_a_create_is_sent_again_after_503(server: ScriptedServer) -> None:
+    """503 says that the request was not carried out, with Retry-After or without."""
+    server.script = [answer(503), answer(503, headers={"Retry-After": "0"})]
+    server.default = answer(201, COHORT)
+    cohort().create(KEY)
+    assert len(server.seen) == 3

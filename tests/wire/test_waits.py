@@ -238,7 +238,7 @@ def test_the_environment_sets_the_policy_of_every_call(
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", f" {attempts} ")
     monkeypatch.setenv("PERMUTIVE_RETRY_BACKOFF_FACTOR", "3")
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.5")
-    server.default = answer(500)
+    server.default = answer(503)
     for call in ALL_CALLS:
         server.seen.clear()
         waits.clear()
