@@ -123,7 +123,7 @@ class PermutiveRateLimitError(PermutiveAPIError):
 
 
 class PermutiveServerError(PermutiveAPIError):
-    """5xx: the service failed, even after the retries."""
+    """5xx: the service failed. The message says so when the outcome of the request is unknown."""
 
 
 class PermutiveConnectionError(PermutiveAPIError):

@@ -221,13 +221,25 @@ def pressing(server: ScriptedServer, arrived: int) -> Callable[[Any], None]:
     return press
 
 
+def when_all_are_at_work(step: Step) -> Step:
+    """Answer by a step, once each worker has sent a request: then the batch has handed out enough."""
+
+    def later(connection: Connection) -> bool:
+        seen = connection.server.seen
+        assert connection.server.wait_for(lambda: len(seen) >= WORKERS)
+        return step(connection)
+
+    return later
+
+
 @pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])
 @pytest.mark.parametrize("where", ["progress", "callback", "error_callback"])
 def test_an_interrupt_from_a_callback(
     server: ScriptedServer, rest: Step, where: str
 ) -> None:
     """A KeyboardInterrupt raised in a callback is no mistake of a callback: it ends the batch."""
-    server.script = [answer(400 if where == "error_callback" else 200)]
+    refused = where == "error_callback"
+    server.script = [when_all_are_at_work(answer(400 if refused else 200))]
     server.default = rest
     # One is answered, and each worker has another one under way.
     arrived = 1 + WORKERS
