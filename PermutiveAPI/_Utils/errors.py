@@ -12,7 +12,7 @@
     ├── PermutiveServerError                5xx
     ├── PermutiveConnectionError            no answer came
     │   └── PermutiveTimeoutError           ... in time
-    ├── PermutiveInvalidRequestError        a request that cannot be sent; also a ValueError
+    ├── PermutiveInvalidRequestError        a request that was not sent; also a ValueError
     └── PermutiveInvalidResponseError       an answer that cannot be read; also a ValueError
 
 No message, URL or response that an error carries shows a key, and no error drags another one along
@@ -135,7 +135,7 @@ class PermutiveTimeoutError(PermutiveConnectionError):
 
 
 class PermutiveInvalidRequestError(PermutiveAPIError, ValueError):
-    """The request cannot be sent: an invalid URL or header, no JSON, or what the service refuses."""
+    """The request was not sent: an invalid URL or header, no JSON, more than 10 events, or no user."""
 
 
 class PermutiveInvalidResponseError(PermutiveAPIError, ValueError):

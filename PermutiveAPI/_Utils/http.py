@@ -547,7 +547,7 @@ def stream_batch(
     Raises
     ------
     ValueError, TypeError
-        As :func:`process_batch` does; for an item of `requests` that is none, when it is reached.
+        As :func:`process_batch` does. An item that is not a BatchRequest raises when it is reached.
 
     Examples
     --------
