@@ -274,6 +274,7 @@ class _Run:
         value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
+                # Private, since users see the request and are not to call it.
                 value = request._read(response)  # pyright: ignore[reportPrivateUsage]
             except Exception as unreadable:
                 value, error = None, unreadable

@@ -125,7 +125,8 @@ class StoppableCall(Generic[Item, Result]):
     ) -> None:
         self._function = function
         self._batch = batch or Cancellation()
-        self._context = context or copy_context()
+        # Not "or": an empty context is false.
+        self._context = copy_context() if context is None else context
 
     def __call__(self, item: Item) -> Result:
         """Call the function, in a context of its own."""

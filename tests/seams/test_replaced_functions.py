@@ -671,3 +671,38 @@ def test_removing_a_replaced_function_of_a_batch(
         f"u{n}" for n in range(6)
     ]
     assert server.connections <= 2
+
+
+class Fixed(Exception):
+    """An exception of somebody's own, whose arguments cannot be set."""
+
+    @property
+    def args(self) -> Any:  # type: ignore[override]
+        """Return the text."""
+        return ("cannot be set",)
+
+
+@pytest.mark.parametrize(
+    ("raised", "text"),
+    [
+        (
+            RuntimeError(f"no call of ?k={KEY} was expected", 5),
+            "no call of ?k=[REDACTED]",
+        ),
+        (Fixed(), ""),
+    ],
+    ids=["text", "fixed"],
+)
+def test_what_a_stand_in_raises_reaches_the_caller_without_the_key(
+    monkeypatch: pytest.MonkeyPatch, raised: Exception, text: str
+) -> None:
+    """An exception that is none of requests' is raised as it is, but for the key in its texts."""
+
+    def stand_in(url: str, **options: Any) -> Any:
+        raise raised
+
+    monkeypatch.setattr(requests, "get", stand_in)
+    with pytest.raises(type(raised)) as caught:
+        http.get(KEY, "https://h/x")
+    assert caught.value is raised
+    assert text in str(raised.args) and KEY not in f"{raised} {raised!r}"

@@ -174,6 +174,21 @@ def test_what_an_answer_does_not_tell_stays(
     assert asdict(model) == {**before, **times}
 
 
+@both_ways
+def test_an_answer_without_a_name_still_gives_the_id(
+    server: ScriptedServer, act: Callable[..., Any]
+) -> None:
+    """What was created keeps its name, and has its id, where the answer tells little else."""
+    server.default = answer(201, {"id": "c-9", "code": 9})
+    created = cohort()
+    act(created, "create")
+    assert (created.id, created.code, created.name) == ("c-9", 9, "Readers")
+    server.default = answer(200, {"id": "s-9"})
+    made = segment()
+    act(made, "create")
+    assert (made.id, made.name, made.import_id) == ("s-9", "Buyers", "i-1")
+
+
 REFUSED: List[Any] = [
     (lambda: cohort(), "update", "Cohort ID must be specified for update."),
     (lambda: cohort(id=""), "update", "Cohort ID must be specified for update."),
