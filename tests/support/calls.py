@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence
 
 import pytest
 
 from PermutiveAPI import (
     Alias,
     BatchRequest,
+    BatchResult,
     Cohort,
     ContextSegment,
     Event,
@@ -20,6 +21,7 @@ from PermutiveAPI import (
     Segmentation,
     TrackedEvent,
     Workspace,
+    stream_batch,
 )
 from PermutiveAPI._Utils import http
 
@@ -728,14 +730,79 @@ HTTP_CALLS: List[WireCall] = [
     _http_call("http.process_batch get", _batch_of("get"), "GET", batch=True),
 ]
 
+
+def _streamed(call: WireCall, name: str, stream: Callable[..., Any]) -> WireCall:
+    """Return a batch's call made as a stream: the same request, and results one by one."""
+
+    def make(**key: Any) -> Any:
+        return _collected(stream(**key))
+
+    return replace(call, name=name, make=make)
+
+
+def _collected(results: Iterable[BatchResult[Any]]) -> Any:
+    """Return what a batch helper returns: the values and the failures."""
+    values: List[Any] = []
+    failures: List[Any] = []
+    for result in results:
+        if result.error is None:
+            values.append(result.value)
+        else:
+            failures.append((result.batch_request, result.error))
+    return values, failures
+
+
+_BATCHES = {call.name: call for call in (*USER_CALLS, *HTTP_CALLS) if call.batch}
+USER_STREAMS: List[WireCall] = [
+    _streamed(
+        _BATCHES["Identity.batch_identify"],
+        "Identity.stream_identify",
+        lambda **key: Identity.stream_identify(iter([identity()]), **key),
+    ),
+    _streamed(
+        _BATCHES["Identity.batch_resolve"],
+        "Identity.stream_resolve",
+        lambda **key: Identity.stream_resolve(iter([identity()]), **key),
+    ),
+    _streamed(
+        _BATCHES["TrackedEvent.batch_track"],
+        "TrackedEvent.stream_track",
+        lambda **key: TrackedEvent.stream_track(
+            iter([tracked()]), timeout=_timeout_seconds(), **key
+        ),
+    ),
+    _streamed(
+        _BATCHES["Segmentation.batch_send"],
+        "Segmentation.stream_send",
+        lambda **key: Segmentation.stream_send(
+            iter([segmentation()]), timeout=_timeout_seconds(), **key
+        ),
+    ),
+]
+HTTP_STREAMS: List[WireCall] = [
+    _streamed(
+        _BATCHES["http.process_batch POST"],
+        "stream_batch POST",
+        lambda **key: stream_batch(
+            [BatchRequest("POST", _URL, json={"a": 1}, params={"a": "b"})], **key
+        ),
+    ),
+    _streamed(
+        _BATCHES["http.process_batch get"],
+        "stream_batch get",
+        lambda **key: stream_batch(iter([BatchRequest("get", _URL)]), **key),
+    ),
+]
+
 MODEL_CALLS = [
     *COHORT_CALLS,
     *SEGMENT_CALLS,
     *IMPORT_CALLS,
     *USER_CALLS,
+    *USER_STREAMS,
     *WORKSPACE_CALLS,
 ]
-ALL_CALLS = [*MODEL_CALLS, *HTTP_CALLS]
+ALL_CALLS = [*MODEL_CALLS, *HTTP_CALLS, *HTTP_STREAMS]
 
 
 def every(calls: Sequence[WireCall] = ALL_CALLS) -> pytest.MarkDecorator:

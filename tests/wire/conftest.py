@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from contextlib import ExitStack, closing
-from typing import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List
 
 import pytest
+import trustme
 
 from tests.support.scripted import ScriptedServer
 
@@ -44,3 +48,65 @@ def deaf_port() -> Iterator[int]:
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
         yield int(listener.getsockname()[1])
+
+
+# --- TLS --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """An authority that only these tests know."""
+    return trustme.CA()
+
+
+@pytest.fixture
+def bundle(
+    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> str:
+    """The path of the authority's certificate."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)
+
+
+def context_for(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return a server's context with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="session")
+def contexts(authority: trustme.CA) -> Dict[str, ssl.SSLContext]:
+    """Contexts with a certificate that is valid, expired, and another host's."""
+    past = datetime.now(timezone.utc) - timedelta(days=2)
+    return {
+        "valid": context_for(authority.issue_cert("127.0.0.1")),
+        "expired": context_for(
+            authority.issue_cert(
+                "127.0.0.1", not_before=past, not_after=past + timedelta(days=1)
+            )
+        ),
+        "another host's": context_for(authority.issue_cert("service.example")),
+    }
+
+
+@pytest.fixture
+def secure(
+    contexts: Dict[str, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], ScriptedServer]]:
+    """Start a TLS server with one of the contexts, which the library talks to."""
+    running: List[ScriptedServer] = []
+
+    def start(name: str) -> ScriptedServer:
+        server = ScriptedServer(contexts[name])
+        running.append(server)
+        server.__enter__()
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
+        return server
+
+    yield start
+    for server in running:
+        server.__exit__()

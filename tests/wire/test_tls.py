@@ -3,80 +3,16 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any, Iterator, Tuple
+from typing import Any
 
 import pytest
-import trustme
 
 from PermutiveAPI import PermutiveConnectionError
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import ScriptedServer, answer, reset
-
-PAST = datetime.now(timezone.utc) - timedelta(days=2)
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    """An authority that only these tests know."""
-    return trustme.CA()
-
-
-@pytest.fixture
-def bundle(
-    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
-    """The path of the authority's certificate."""
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-    path = tmp_path / "ca.pem"
-    authority.cert_pem.write_to_path(str(path))
-    return str(path)
-
-
-def context_for(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return a server's context with this certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
-
-
-@pytest.fixture(scope="module")
-def contexts(authority: trustme.CA) -> Any:
-    """Contexts with a certificate that is valid, expired, and another host's."""
-    return {
-        "valid": context_for(authority.issue_cert("127.0.0.1")),
-        "expired": context_for(
-            authority.issue_cert(
-                "127.0.0.1", not_before=PAST, not_after=PAST + timedelta(days=1)
-            )
-        ),
-        "another host's": context_for(authority.issue_cert("service.example")),
-    }
-
-
-@pytest.fixture
-def secure(
-    contexts: Any, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Tuple[ScriptedServer, Any]]:
-    """Start a TLS server with one of the contexts, which the library talks to."""
-    running: list[ScriptedServer] = []
-
-    def start(name: str) -> ScriptedServer:
-        server = ScriptedServer(contexts[name])
-        running.append(server)
-        server.__enter__()
-        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
-        return server
-
-    yield start  # type: ignore[misc]
-    for server in running:
-        server.__exit__()
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
