@@ -1,0 +1,152 @@
+"""Run the soak: ``python -m tests.soak --requests 200000 --kills 12 --seed 1``.
+
+It starts the service, starts the job, kills it at random, starts it again, and in the end compares what the
+job said with what the service saw. It exits with 1 where they differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, List
+
+import requests
+
+from tests.soak.job import WORKERS, name_of, told
+
+# A job that is killed may have had this many requests on their way.
+_ON_THEIR_WAY = 2 * WORKERS
+# Less than a page of a spreadsheet for each of a hundred thousand requests.
+_MOST_GROWTH_MEGABYTES = 10.0
+_KILLS_COME_WITHIN = 0.9
+
+
+@dataclass
+class Soak:
+    """What is known in the end."""
+
+    count: int
+    kills: int
+    told: List["tuple[str, str]"]
+    carried_out: Dict[str, int]
+    journal_lines: int
+    megabytes_at_first: float
+    megabytes_at_last: float
+
+    def complaints(self) -> List[str]:
+        """Return every difference between what was promised and what was seen."""
+        outcome = dict(self.told)
+        expected = {name_of(number) for number in range(self.count)}
+        successes = {name for name, each in outcome.items() if each == "success"}
+        made = {n: times for n, times in self.carried_out.items() if n[0] == "c"}
+        twice = [name for name, times in made.items() if times > 1]
+        unsaid = expected - set(outcome)
+        growth = self.megabytes_at_last - self.megabytes_at_first
+        on_their_way = self.kills * _ON_THEIR_WAY
+        checks = {
+            "some were told twice": len(outcome) == len(self.told),
+            "some were told that nobody sent": set(outcome) <= expected,
+            "some got lost": unsaid <= set(self.carried_out)
+            and len(unsaid) <= on_their_way,
+            "a success was none": successes <= set(self.carried_out),
+            "the journal differs from the successes": self.journal_lines
+            == len(successes | unsaid),
+            f"{len(twice)} cohorts were made twice": len(twice) <= on_their_way
+            and max(made.values()) <= 1 + self.kills,
+            f"memory grew by {growth:.1f} MB": growth < _MOST_GROWTH_MEGABYTES,
+            "nothing failed": {"unknown", "failure"} <= set(outcome.values()),
+        }
+        return [complaint for complaint, holds in checks.items() if not holds]
+
+    def __str__(self) -> str:
+        """Say what happened."""
+        outcomes = Counter(outcome for _, outcome in self.told)
+        made = [times for name, times in self.carried_out.items() if name[0] == "c"]
+        return (
+            f"{self.count} requests, {self.kills} kills: {dict(outcomes)}; {self.journal_lines} lines in "
+            f"the journal; cohorts made twice: {sum(times > 1 for times in made)}; memory "
+            f"{self.megabytes_at_first:.1f} MB at first, {self.megabytes_at_last:.1f} MB at last"
+        )
+
+
+def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
+    """Run the job until it is done, killed so many times on the way."""
+    journal, results = folder / "journal", folder / "results"
+    chance = random.Random(seed)
+    ends = sorted(
+        int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills)
+    )
+    service = _started("tests.soak.service", str(seed))
+    try:
+        assert service.stdout is not None
+        origin = f"http://127.0.0.1:{int(service.stdout.readline())}"
+        environment = {
+            "PERMUTIVE_API_BASE_URL": origin,
+            "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS": "0.01",
+        }
+        arguments = (str(count), str(journal), str(results))
+        for end in ends:
+            job = _started("tests.soak.job", *arguments, **environment)
+            while job.poll() is None and _lines_in(results) < end:
+                time.sleep(0.005)
+            job.send_signal(signal.SIGKILL)
+            job.communicate()
+        job = _started("tests.soak.job", *arguments, **environment)
+        printed, _ = job.communicate()
+        if job.returncode:
+            raise SystemExit(f"The job ended with {job.returncode}.")
+        at_first, at_last = map(float, printed.split())
+        carried_out = requests.get(f"{origin}/__carried_out", timeout=60).json()
+    finally:
+        service.terminate()
+        service.communicate()
+    lines = _lines_in(journal) - 1  # Its head.
+    return Soak(
+        count, kills, list(told(results)), carried_out, lines, at_first, at_last
+    )
+
+
+def _started(
+    module: str, *arguments: str, **environment: str
+) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", module, *arguments]
+    variables = {**os.environ, **environment}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=variables, cwd=_ROOT
+    )
+
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _lines_in(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+def main() -> None:
+    """Run it as the command line says."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak")
+    parser.add_argument("--requests", type=int, default=200_000)
+    parser.add_argument("--kills", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        seen = soak(options.requests, options.kills, options.seed, Path(folder))
+    print(f"{seen} ({time.monotonic() - began:.0f} s)")
+    complaints = seen.complaints()
+    print("\n".join(complaints) if complaints else "Nothing lost, nothing doubled.")
+    sys.exit(bool(complaints))
+
+
+if __name__ == "__main__":
+    main()
