@@ -12,8 +12,11 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
+from .bounds import most_megabytes
 from .connections import POOL_CLASSES, without_key
+from .errors import PermutiveInvalidResponseError
 from .response import CompactResponse, WholeAnswer
+from .settings import MAX_RESPONSE_MB
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -67,11 +70,20 @@ class Adapter(HTTPAdapter):
         return without_key((request.url or "")[len(_origin_of(request)) :] or "/")
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
-        """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does."""
+        """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does.
+
+        Of an error answer that is too large the beginning does; its status counts.
+        """
         if not isinstance(resp, WholeAnswer):
             return super().build_response(req, resp)
         response = CompactResponse(resp, req)
         response.connection = self
+        if not resp.is_whole and response.status_code < 300:
+            raise PermutiveInvalidResponseError(
+                "The service reported success, but its answer is larger than "
+                f"{most_megabytes():g} MB. {MAX_RESPONSE_MB} allows for more.",
+                response=response,
+            )
         return response
 
 

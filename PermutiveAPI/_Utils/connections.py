@@ -7,15 +7,15 @@ the request is written to the connection.
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import socket
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import urllib3.connection
 import urllib3.connectionpool
@@ -23,32 +23,21 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
+    NameResolutionError,
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
 )
 from urllib3.util.connection import allowed_gai_family
 
-from . import cancellation
+from . import bounds, cancellation
 from .credentials import KEY_HEADER
+from .lookup import addresses_of
 from .response import WholeAnswer
+from .wire import Answer, read_body
 
 # --- Connections that a stopped batch can shut down ----------------------------------------------
 # The classes are named like urllib3's own, since its messages show the names.
-
-
-class _Answer(http.client.HTTPResponse):
-    """An answer; http.client takes every status but 100 for the final one."""
-
-    def begin(self) -> None:
-        """Read up to the headers, and pass over what only announces the answer, like Early Hints.
-
-        The answer itself would else be left for the next request of this connection.
-        """
-        super().begin()
-        while self.status < 200:
-            self.headers = self.msg = cast("Any", None)
-            super().begin()
 
 
 if TYPE_CHECKING:
@@ -67,7 +56,7 @@ else:
 class HTTPConnection(_HTTPConnection):
     """A connection that the batch it works for can shut down."""
 
-    response_class = _Answer
+    response_class = Answer
     _held_back: list[bytes] | None = None
 
     def connect(self) -> None:
@@ -76,34 +65,41 @@ class HTTPConnection(_HTTPConnection):
         cancellation.track(self)
 
     def _new_conn(self) -> socket.socket:
-        """Connect; for a batch, on a socket that is known before it waits, as urllib3's is not."""
-        if cancellation.current() is None:
-            return super()._new_conn()
+        """Connect, so that a name look-up can be interrupted, and a batch can stop all waits."""
         try:
-            return self._connected_socket()
+            sock = self._connected_socket()
         except TimeoutError as error:
-            message = (
+            reached = bounds.bound_behind(error) or (
                 f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
             )
-            raise ConnectTimeoutError(self, message) from error
+            raise ConnectTimeoutError(self, str(reached)) from error
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
         except OSError as error:
             message = f"Failed to establish a new connection: {error}"
             raise NewConnectionError(self, message) from error
+        sys.audit("http.client.connect", self, self.host, self.port)
+        return sock
 
     def _connected_socket(self) -> socket.socket:
         """Try the host's addresses one after the other, as urllib3's create_connection does."""
         failure = OSError("the host has no address")
-        addresses = socket.getaddrinfo(
-            self.host.strip("[]"), self.port, allowed_gai_family(), socket.SOCK_STREAM
+        addresses = addresses_of(
+            self.host.strip("[]"),
+            self.port,
+            allowed_gai_family(),
+            bounds.limited(self.timeout),
         )
         for family, kind, protocol, _, address in addresses:
             self.sock = sock = socket.socket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
-                sock.settimeout(self.timeout)
+                sock.settimeout(bounds.limited(self.timeout))
                 cancellation.track(self)
                 sock.connect(address)
+                # The handshake and the request have what is left.
+                sock.settimeout(bounds.limited(self.timeout))
                 return sock
             except OSError as error:
                 failure = error
@@ -114,6 +110,8 @@ class HTTPConnection(_HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request in one piece, headers and body, and tell the batch."""
         cancellation.track(self)
+        if self.sock is not None:  # It has the timeout of the last call.
+            self.sock.settimeout(bounds.limited(self.timeout))
         held_back: list[bytes] = []
         self._held_back = held_back
         try:
@@ -234,19 +232,24 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, and read its answer to the end."""
-        kwargs.update(preload_content=True, decode_content=True)
+        kwargs.update(preload_content=False, decode_content=True)
         kwargs["headers"] = _without_key_in(kwargs["headers"])
         try:
-            answer = super().urlopen(*args, **kwargs)
+            return _read(super().urlopen(*args, **kwargs))
         except DecodeError as error:
             raise ProtocolError(str(error), error) from error
         except ReadTimeoutError as error:
-            if cast("Any", error.pool) is not None:
+            reached = bounds.bound_behind(error)
+            if reached is None and error.url is not None:
                 raise
-            message = "Read timed out within its answer."
+            message = str(reached or "Read timed out within its answer.")
             raise ReadTimeoutError(self, error.url or "", message) from error
-        pairs = tuple(answer.headers.items())
-        return WholeAnswer(answer.status, answer.reason, pairs, answer.data)
+        except ProtocolError as error:
+            if not isinstance(error.args[-1], TimeoutError):
+                raise
+            reached = bounds.bound_behind(error)
+            message = str(reached or "The request could not be sent in time.")
+            raise ReadTimeoutError(self, "", message) from error
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         """Return a connection of the call's class. Close one of another class, and make a new one."""
@@ -259,6 +262,19 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     def _put_conn(self, conn: Any) -> None:
         cancellation.untrack()
         super()._put_conn(conn)
+
+
+def _read(answer: Any) -> WholeAnswer:
+    """Read an answer. Its connection goes back to the pool at the end, and is closed before the end."""
+    is_whole = False
+    try:
+        body, is_whole = read_body(answer)
+    finally:
+        if not is_whole:
+            answer.close()
+            answer.release_conn()
+    pairs = tuple(answer.headers.items())
+    return WholeAnswer(answer.status, answer.reason, pairs, body, is_whole)
 
 
 class HTTPSConnectionPool(

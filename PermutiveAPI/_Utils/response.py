@@ -20,12 +20,13 @@ from .redaction import redact_headers, redact_url
 
 
 class WholeAnswer(NamedTuple):
-    """What a service answered, read to its end."""
+    """What a service answered, read to its end; only a body that is too large is not whole."""
 
     status: int
     reason: str | None
     headers: Pairs
     body: bytes
+    is_whole: bool = True
 
 
 class CompactResponse(requests.Response):

@@ -26,10 +26,14 @@ RETRY_MAX_RETRIES = "PERMUTIVE_RETRY_MAX_RETRIES"
 RETRY_BACKOFF_FACTOR = "PERMUTIVE_RETRY_BACKOFF_FACTOR"
 RETRY_INITIAL_DELAY_SECONDS = "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS"
 API_KEY_LOCATION = "PERMUTIVE_API_KEY_LOCATION"
+ATTEMPT_SECONDS = "PERMUTIVE_ATTEMPT_SECONDS"
+MAX_RESPONSE_MB = "PERMUTIVE_MAX_RESPONSE_MB"
 
 _KEY_LOCATIONS = ("query", "header")
 
 DEFAULT_TIMEOUT_SECONDS = 10.0
+_DEFAULT_ATTEMPT_SECONDS = 300.0
+_DEFAULT_MAX_RESPONSE_MB = 1024.0
 
 
 def text(name: str) -> str | None:
@@ -111,6 +115,21 @@ def key_in_header() -> bool:
             f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}."
         )
     return value == "header"
+
+
+def bounds() -> tuple[float, float]:
+    """Return how many seconds an attempt may take, and how many MB (of 2**20 bytes) an answer.
+
+    Raises
+    ------
+    ValueError
+        If a variable is no positive finite number; the message names it.
+    """
+    seconds, megabytes = texts(ATTEMPT_SECONDS, MAX_RESPONSE_MB)
+    return (
+        parsed_number(ATTEMPT_SECONDS, seconds, _DEFAULT_ATTEMPT_SECONDS),
+        parsed_number(MAX_RESPONSE_MB, megabytes, _DEFAULT_MAX_RESPONSE_MB),
+    )
 
 
 @lru_cache(maxsize=64)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import requests
 import requests.utils
 
-from . import cancellation, log_redaction, settings
+from . import bounds, cancellation, log_redaction, settings
 from .adapter import Adapter
 from .connections import choose_classes
 from .errors import PermutiveInvalidRequestError
@@ -107,6 +107,7 @@ def send(
         As in ``requests.request``.
     timeout : float or tuple or None
         Seconds to wait for the connection and between two bytes; None waits without limit.
+        The whole attempt is bounded, too; see :mod:`bounds`.
 
     Returns
     -------
@@ -121,6 +122,8 @@ def send(
         If a header or the host's name cannot be put on the wire.
     PermutiveInvalidRequestError
         If `json` cannot be written as JSON.
+    PermutiveInvalidResponseError
+        If a success has a body that is too large.
     """
     pool = _current_pool()
     body = None if json is None else _encoded(json)
@@ -130,6 +133,7 @@ def send(
         None  # They hold the key, and error trackers show the variables of a frame.
     )
     choose_classes()
+    bounds.begin(timeout)
     _hide_key_from_spans()
     with log_redaction.active():
         return pool.session.send(

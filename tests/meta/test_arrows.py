@@ -62,9 +62,12 @@ BELOW = {
     "journal": "",
     "batch": "settings redaction retry",
     "progress": "arguments batch",
-    "connections": "cancellation credentials response",
-    "adapter": "connections response",
-    "transport": "adapter cancellation connections errors log_redaction prepared settings version",
+    "bounds": "cancellation settings",
+    "lookup": "bounds cancellation",
+    "wire": "bounds",
+    "connections": "bounds cancellation credentials lookup response wire",
+    "adapter": "bounds connections errors response settings",
+    "transport": "adapter bounds cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
     "http": "arguments batch cancellation connections credentials engine errors failure json pacing redaction retry settings transport",
     "answers": "collector errors",
@@ -238,6 +241,8 @@ def test_only_transport_touches_connections(name: str) -> None:
         "_Utils.connections": connections,
         "_Utils.adapter": connections,
         "_Utils.cancellation": {"socket"},
+        "_Utils.lookup": {"socket"},
+        "_Utils.wire": {"http.client"},
         "_Utils.retry": {"ssl"},  # For the classes of its errors.
     }
     assert connections | used <= allowed.get(name, set())
@@ -253,7 +258,8 @@ def test_only_http_sleeps(name: str) -> None:
         assert pools == {"concurrent.futures.ThreadPoolExecutor"}
     else:
         assert not sleeps | pools
-    assert not {each for each in calls_in(name) if each.endswith("threading.Thread")}
+    threads = {each for each in calls_in(name) if each.endswith("threading.Thread")}
+    assert not threads or name == "_Utils.lookup"  # It cannot be interrupted.
 
 
 @pytest.mark.parametrize("name", LIBRARY)

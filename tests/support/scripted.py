@@ -8,6 +8,7 @@ import ssl
 import struct
 import threading
 import time
+import zlib
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import parse_qs, urlsplit
@@ -147,6 +148,76 @@ def stall_in_headers() -> Step:
     return step
 
 
+def cut_in_headers(keep: bytes = b"HTTP/1.1 200 OK\r\nContent-Le") -> Step:
+    """Send the beginning of an answer that ends inside its headers, and hang up."""
+    return raw(keep)
+
+
+def drip_headers(seconds: float) -> Step:
+    """Send a status line, and then the headers byte by byte, so many seconds apart, without end."""
+    return _drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", seconds)
+
+
+def drip_body(seconds: float) -> Step:
+    """Send the headers, and then a long body byte by byte, so many seconds apart."""
+    return _drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", seconds)
+
+
+def _drip(beginning: bytes, seconds: float) -> Step:
+    def step(connection: Connection) -> bool:
+        connection.send(beginning)
+        while not connection.server.stopping.wait(seconds):
+            connection.send(b"a")
+        return False
+
+    return step
+
+
+def interim(count: int, step: Step, status: str = "103 Early Hints") -> Step:
+    """Announce the answer so many times, and then do a step."""
+
+    def both(connection: Connection) -> bool:
+        connection.send(f"HTTP/1.1 {status}\r\nLink: </a>\r\n\r\n".encode() * count)
+        return step(connection)
+
+    return both
+
+
+def endless_interim(status: str = "103 Early Hints") -> Step:
+    """Announce the answer again and again, as long as the client reads."""
+
+    def step(connection: Connection) -> bool:
+        while not connection.server.stopping.is_set():
+            interim(100, lambda _: True, status)(connection)
+        return False
+
+    return step
+
+
+def gzip_bomb(megabytes: float, status: int = 200) -> Step:
+    """Answer with a body that is small on the wire, and as large as this when it is decoded."""
+    compressor = zlib.compressobj(wbits=31)
+    pieces = [compressor.compress(b" " * 2**16) for _ in range(int(megabytes * 16))]
+    body = b"".join([*pieces, compressor.flush()])
+    return answer(status, body, headers={"Content-Encoding": "gzip"})
+
+
+def chunked(body: bytes, status: int = 200, size: int = 2**16) -> Step:
+    """Answer in chunks of a size, so that nothing tells before the end how long the body is."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(
+            f"HTTP/1.1 {status} Status\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        )
+        for start in range(0, len(body), size):
+            chunk = body[start : start + size]
+            connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        connection.send(b"0\r\n\r\n")
+        return True
+
+    return step
+
+
 def raw(data: bytes) -> Step:
     """Send these bytes and hang up."""
 
@@ -162,7 +233,8 @@ class ScriptedServer:
 
     ``seen`` holds the requests in the order of their arrival, ``connections`` counts the accepted
     connections. With an `ssl_context` it speaks TLS. With ``resets_on_accept`` it resets every new
-    connection when a request arrives, before it reads a byte.
+    connection when a request arrives, before it reads a byte. With ``drips_on_accept``, seconds, it
+    sends the beginning of a TLS record byte by byte, so far apart, in place of a handshake.
     """
 
     def __init__(
@@ -173,6 +245,7 @@ class ScriptedServer:
         self.seen: List[Seen] = []
         self.connections = 0
         self.resets_on_accept = False
+        self.drips_on_accept: Optional[float] = None
         self.stopping = threading.Event()
         self._ssl_context = ssl_context
         self._lock = threading.Lock()
@@ -242,6 +315,11 @@ class ScriptedServer:
                 # Not sooner: a client that is still connecting would rightly call it refused.
                 sock.recv(1, socket.MSG_PEEK)
                 _reset_when_closed(sock)
+                return
+            if self.drips_on_accept is not None:
+                _drip(b"\x16\x03\x03\x40\x00", self.drips_on_accept)(
+                    Connection(sock, self)
+                )
                 return
             if self._ssl_context:
                 sock = self._ssl_context.wrap_socket(sock, server_side=True)

@@ -1,0 +1,103 @@
+"""The bounds of one attempt: how long it lasts, how often the answer is announced, how large it is.
+
+An attempt lasts from connecting to the last byte of the answer. No second thread watches the clock:
+whoever waits looks at it, and waits no longer than the attempt has left.
+"""
+
+from __future__ import annotations
+
+import math
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any, NamedTuple, cast
+
+from . import cancellation, settings
+
+MOST_INTERIM_ANSWERS = 20
+# A socket with a timeout of 0 does not wait at all.
+SHORTEST_WAIT_SECONDS = 0.001
+
+
+class OutOfBounds(TimeoutError):
+    """The attempt, or a part of it, has reached a bound; the message says which."""
+
+
+class Attempt(NamedTuple):
+    """The bounds of an attempt; `ends` is a time of the monotonic clock."""
+
+    seconds: float
+    ends: float
+    timeout: float
+    most_bytes: float
+
+
+_attempt: ContextVar[Attempt] = ContextVar(
+    "attempt", default=Attempt(math.inf, math.inf, math.inf, math.inf)
+)
+
+
+def begin(timeout: Any) -> None:
+    """Begin an attempt of the calling thread.
+
+    Parameters
+    ----------
+    timeout : float or tuple or None
+        Seconds, as requests takes them. A longer one than PERMUTIVE_ATTEMPT_SECONDS takes its place;
+        None lifts the bound.
+    """
+    seconds, most_megabytes = cancellation.once("bounds", settings.bounds)
+    waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
+    limits = [_limit_of(wait) for wait in waits]
+    seconds = max(seconds, *limits)
+    most_bytes = most_megabytes * 2**20
+    _attempt.set(Attempt(seconds, monotonic() + seconds, limits[-1], most_bytes))
+
+
+def _limit_of(wait: Any) -> float:
+    # requests refuses what is no number, and says so.
+    return wait if isinstance(wait, (int, float)) else math.inf
+
+
+def current() -> Attempt:
+    """Return the attempt of the calling thread."""
+    return _attempt.get()
+
+
+def most_megabytes() -> float:
+    """Return how large an answer of this attempt may be."""
+    return _attempt.get().most_bytes / 2**20
+
+
+def limited(timeout: float | None) -> float | None:
+    """Return a timeout that is no longer than what the attempt has left.
+
+    Raises
+    ------
+    OutOfBounds
+        If nothing is left.
+    """
+    left = _attempt.get().ends - monotonic()
+    if left <= 0:
+        raise too_long(_attempt.get())
+    if left == math.inf or (timeout is not None and timeout <= left):
+        return timeout
+    return max(left, SHORTEST_WAIT_SECONDS)
+
+
+def bound_behind(error: BaseException) -> OutOfBounds | None:
+    """Return the bound that a time-out comes from, or None if only a timeout was reached."""
+    attempt = _attempt.get()
+    if monotonic() >= attempt.ends:
+        return too_long(attempt)
+    reached = (
+        each for each in (error, error.__cause__) if isinstance(each, OutOfBounds)
+    )
+    return next(reached, None)
+
+
+def too_long(attempt: Attempt) -> OutOfBounds:
+    """Return the error of an attempt whose time is over."""
+    return OutOfBounds(
+        f"The attempt was not over after {attempt.seconds:g} s. "
+        f"{settings.ATTEMPT_SECONDS} or a longer timeout gives it more time."
+    )

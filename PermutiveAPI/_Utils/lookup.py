@@ -1,0 +1,65 @@
+"""Looking up a host's addresses, so that the wait for them can be interrupted and ends in time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from concurrent.futures import Future
+from contextvars import copy_context
+from time import monotonic
+from typing import Any
+
+from . import cancellation
+from .bounds import OutOfBounds
+
+# How long Ctrl-C and the stop of a batch may go unnoticed.
+_PIECE_SECONDS = 0.1
+
+
+def addresses_of(
+    host: str, port: int, family: int, seconds: float | None
+) -> list[tuple[Any, ...]]:
+    """Return what ``socket.getaddrinfo`` says of a host.
+
+    That call cannot be interrupted. It runs in a thread of its own, which is left alone when the
+    wait for it ends early.
+
+    Parameters
+    ----------
+    host, port, family
+        As ``socket.getaddrinfo`` takes them.
+    seconds : float or None
+        How long to wait; None waits without limit.
+
+    Raises
+    ------
+    OSError, UnicodeError
+        Whatever ``socket.getaddrinfo`` raises.
+    OutOfBounds
+        If it takes too long; it is a TimeoutError.
+    """
+    found: Future[list[tuple[Any, ...]]] = Future()
+    getaddrinfo: Any = socket.getaddrinfo
+
+    def look_up() -> None:
+        try:
+            found.set_result(getaddrinfo(host, port, family, socket.SOCK_STREAM))
+        except BaseException as error:
+            found.set_exception(error)
+
+    thread = threading.Thread(
+        target=copy_context().run, args=(look_up,), name="look-up", daemon=True
+    )
+    began = monotonic()
+    try:
+        thread.start()
+    except RuntimeError:  # The interpreter ends, or there are too many threads.
+        look_up()
+    while thread.is_alive():
+        waited = monotonic() - began
+        if seconds is not None and waited >= seconds:
+            raise OutOfBounds(f"The look-up of {host} took longer than {seconds:g} s.")
+        left = _PIECE_SECONDS if seconds is None else seconds - waited
+        thread.join(min(left, _PIECE_SECONDS))
+        cancellation.check()
+    return found.result()

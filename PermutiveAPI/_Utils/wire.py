@@ -1,0 +1,122 @@
+"""An answer as it comes from the wire, read within the bounds of its attempt."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import math
+from time import monotonic
+from typing import Any, cast
+
+from . import bounds
+
+_PIECE_BYTES = 65_536
+# By how much a body grows at most when it is decoded; of other encodings nothing is known.
+_GROWTH = {None: 1, "gzip": 1100, "deflate": 1100}
+
+
+class Answer(http.client.HTTPResponse):
+    """An answer; http.client takes every status but 100 for the final one."""
+
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        self._wire = Wire(sock)
+        self._interim_answers = 0
+        super().__init__(cast("Any", self._wire), *args, **kwargs)
+
+    def begin(self) -> None:
+        """Read up to the headers, and pass over what only announces the answer, like Early Hints.
+
+        The answer itself would else be left for the next request of this connection.
+        """
+        super().begin()
+        while self.status < 200:
+            self.headers = self.msg = cast("Any", None)
+            super().begin()
+        # http.client takes the end of the stream for the end of the headers. After a blank line
+        # it does not read on.
+        if self._wire.ended:
+            raise http.client.RemoteDisconnected(
+                "Remote end closed connection inside the headers of its answer"
+            )
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Read a status line; http.client itself passes over any number of 100 Continue."""
+        version, status, reason = cast("Any", super())._read_status()
+        self._interim_answers += status < 200
+        if self._interim_answers > bounds.MOST_INTERIM_ANSWERS:
+            raise bounds.OutOfBounds(
+                f"More than {bounds.MOST_INTERIM_ANSWERS} interim (1xx) answers came "
+                "in place of an answer."
+            )
+        return version, status, reason
+
+
+class Wire(io.RawIOBase):
+    """The bytes of an answer as they come from a socket, until the attempt's time is over.
+
+    ``ended`` tells whether the far end was found to have closed the connection.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._bytes: Any = sock.makefile("rb", buffering=0)
+        self._attempt = bounds.current()
+        self.ended = False
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        """Return the bytes as a buffered file. http.client takes what has this method for a socket."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read what has come, or wait for it as long as the timeout and the attempt allow."""
+        attempt = self._attempt
+        left = attempt.ends - monotonic()
+        if left < attempt.timeout:
+            if left <= 0:
+                raise bounds.too_long(attempt)
+            self._sock.settimeout(max(left, bounds.SHORTEST_WAIT_SECONDS))
+        try:
+            count = self._bytes.readinto(buffer)
+        except TimeoutError:
+            if monotonic() < attempt.ends:
+                raise
+            raise bounds.too_long(attempt) from None
+        self.ended = count == 0
+        return count
+
+    def close(self) -> None:
+        """Let the socket go."""
+        self._bytes.close()
+        super().close()
+
+
+def read_body(answer: Any) -> tuple[bytes, bool]:
+    """Read the body of an answer of urllib3, and decode it.
+
+    Returns
+    -------
+    body : bytes
+        The body; of one that is too large only the beginning.
+    is_whole : bool
+        Whether it is not too large. If it is, more may be left to read.
+    """
+    most = bounds.current().most_bytes
+    length: int | None = answer.length_remaining
+    growth = _GROWTH.get(answer.headers.get("content-encoding"), math.inf)
+    if length is not None and length * growth <= most:
+        return answer.read(), True
+    size = length if length is not None and growth == 1 else 0
+    if size > most:
+        return answer.read(_PIECE_BYTES), False
+    pieces: list[bytes] = []
+    size = 0
+    while piece := answer.read(_PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            return pieces[0], False
+    return b"".join(pieces), True

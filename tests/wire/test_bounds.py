@@ -1,0 +1,485 @@
+"""One attempt ends: in its time, after a number of interim answers, and before its answer fills the memory."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+import pytest
+import trustme
+
+from PermutiveAPI import (
+    BatchRequest,
+    PermutiveAPIError,
+    PermutiveConnectionError,
+    PermutiveInvalidResponseError,
+    PermutiveTimeoutError,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Step,
+    answer,
+    chunked,
+    cut_in_headers,
+    drip_body,
+    drip_headers,
+    endless_interim,
+    gzip_bomb,
+    interim,
+    stall,
+    truncate,
+)
+from tests.wire.test_tls import context_for
+
+URL = "https://api.permutive.app/v9/things"
+BOUND_SECONDS = 0.15
+DRIP_SECONDS = 0.01
+# On a busy machine; an attempt that is not bounded takes the five seconds of the timeout, or for ever.
+SOON_SECONDS = 4.0
+LARGER_THAN_BUFFERS = 20_000_000
+UNKNOWN = "outcome is unknown"
+
+
+@pytest.fixture(autouse=True)
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make one attempt, whose timeout is not what ends it."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    for name in ("TIMEOUT_SECONDS", "BATCH_TIMEOUT_SECONDS"):
+        monkeypatch.setenv(f"PERMUTIVE_{name}", str(SOON_SECONDS + 1))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an attempt take a blink, and its timeouts less: a longer one would give it more time."""
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", str(BOUND_SECONDS))
+    for name in ("TIMEOUT_SECONDS", "BATCH_TIMEOUT_SECONDS"):
+        monkeypatch.setenv(f"PERMUTIVE_{name}", str(BOUND_SECONDS * 0.9))
+
+
+@pytest.fixture
+def one_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an answer be as large as a megabyte."""
+    monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "1")
+
+
+@pytest.fixture(params=["http", "https"])
+def any_server(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[ScriptedServer]:
+    """A server with and without TLS."""
+    context = None
+    if request.param == "https":
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        context = context_for(authority.issue_cert("127.0.0.1"))
+    with ScriptedServer(context) as running:
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.url)
+        yield running
+
+
+def by_single_call() -> PermutiveAPIError:
+    """Return the error of a single call."""
+    with pytest.raises(PermutiveAPIError) as caught:
+        http.get(KEY, URL)
+    return caught.value
+
+
+def by_batch() -> PermutiveAPIError:
+    """Return the error of the one request of a batch."""
+    responses, [(_, error)] = http.process_batch(
+        [BatchRequest("GET", URL)], api_key=KEY
+    )
+    assert responses == [] and isinstance(error, PermutiveAPIError)
+    return error
+
+
+def by_stream() -> PermutiveAPIError:
+    """Return the error of the one request of a stream."""
+    [result] = stream_batch([BatchRequest("GET", URL)], api_key=KEY)
+    assert isinstance(result.error, PermutiveAPIError)
+    return result.error
+
+
+WAYS: Dict[str, Callable[[], PermutiveAPIError]] = {
+    "single": by_single_call,
+    "batch": by_batch,
+    "stream": by_stream,
+}
+every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+# --- An answer that is cut inside its headers ------------------------------------------------------
+
+CUTS = {
+    "status line": b"HTTP/1.1 200",
+    "after the status line": b"HTTP/1.1 200 OK\r\n",
+    "name": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "value": b"HTTP/1.1 200 OK\r\nContent-Length: 2",
+    "before the blank line": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n",
+    "no body to come": b"HTTP/1.1 204 No Content\r\nX-A: b\r\n",
+    "after an announcement": b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nX",
+    "in an announcement": b"HTTP/1.1 103 Early Hints\r\nLink: <",
+}
+
+
+@pytest.mark.parametrize("kept", CUTS.values(), ids=CUTS)
+def test_cut_in_the_headers(any_server: ScriptedServer, kept: bytes) -> None:
+    """Wherever the headers are cut, with and without TLS, it is a failed attempt and no success."""
+    any_server.default = cut_in_headers(kept)
+    error = by_single_call()
+    assert type(error) is PermutiveConnectionError
+    assert len(any_server.seen) == 1
+
+
+@every(ALL_CALLS)
+def test_cut_in_the_headers_of_any_call(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, call: WireCall
+) -> None:
+    """No call takes it for a success. It is repeated where that is harmless; else the outcome is unknown."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
+    server.default = cut_in_headers()
+    error = call.error()
+    assert type(error) is PermutiveConnectionError
+    assert "inside the headers" in str(error)
+    assert (UNKNOWN in str(error)) is not call.harmless
+    assert len(server.seen) == (3 if call.harmless else 1)
+    assert_no_secret(error, [], KEY)
+
+
+def test_what_was_cut_is_not_recorded(server: ScriptedServer, tmp_path: Path) -> None:
+    """A journal holds no answer that was cut: the job, started again, sends the request again."""
+    journal = tmp_path / "job.journal"
+    batch = [BatchRequest("DELETE", URL)]
+    for fault in (cut_in_headers(), truncate()):
+        server.script = [fault]
+        [result] = stream_batch(batch, api_key=KEY, journal=journal)
+        assert isinstance(result.error, PermutiveConnectionError)
+    assert len(list(stream_batch(batch, api_key=KEY, journal=journal))) == 1
+    assert list(stream_batch(batch, api_key=KEY, journal=journal)) == []
+    assert len(server.seen) == 3
+
+
+def test_whole_headers_at_the_end_of_the_stream(server: ScriptedServer) -> None:
+    """An answer that ends with the connection is whole when its headers are."""
+    server.default = cut_in_headers(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert http.get(KEY, URL).content == b""
+    server.default = cut_in_headers(b"HTTP/1.1 200 OK\n\n{}")
+    assert http.get(KEY, URL).json() == {}
+
+
+# --- The time of an attempt ------------------------------------------------------------------------
+
+SLOW: Dict[str, Step] = {
+    "headers": drip_headers(DRIP_SECONDS),
+    "body": drip_body(DRIP_SECONDS),
+}
+
+
+@every_way
+@pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
+def test_byte_by_byte(
+    any_server: ScriptedServer,
+    short: None,
+    fault: Step,
+    way: Callable[[], PermutiveAPIError],
+) -> None:
+    """Bytes that keep coming do not keep an attempt alive: it ends as by a time-out, and says why."""
+    any_server.default = fault
+    began = time.monotonic()
+    error = way()
+    assert BOUND_SECONDS <= time.monotonic() - began < SOON_SECONDS
+    assert isinstance(error, PermutiveTimeoutError)
+    assert "not over after 0.15 s" in str(error)
+    assert "PERMUTIVE_ATTEMPT_SECONDS" in str(error)
+    # The connection cannot be used any more.
+    any_server.default = answer(200, {})
+    http.get(KEY, URL)
+    assert any_server.seen[-1].connection == 2
+
+
+# The timeout of the others, 10 s, gives an attempt that time.
+@every([call for call in ALL_CALLS if not (call.harmless or call.takes_timeout)])
+def test_outcome_of_a_slow_answer(
+    server: ScriptedServer,
+    short: None,
+    monkeypatch: pytest.MonkeyPatch,
+    call: WireCall,
+) -> None:
+    """What must not be repeated is not, and its outcome is unknown."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
+    server.default = drip_body(DRIP_SECONDS)
+    error = call.error()
+    assert isinstance(error, PermutiveTimeoutError) and UNKNOWN in str(error)
+    assert len(server.seen) == 1
+
+
+def test_byte_by_byte_in_the_handshake(
+    short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A TLS handshake of single bytes ends, too."""
+    with ScriptedServer() as server:
+        server.drips_on_accept = DRIP_SECONDS
+        url = server.url.replace("http:", "https:")
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
+        began = time.monotonic()
+        assert isinstance(by_single_call(), PermutiveTimeoutError)
+        assert time.monotonic() - began < SOON_SECONDS
+
+
+def test_request_that_is_not_taken(any_server: ScriptedServer, short: None) -> None:
+    """A far end that stops reading ends the attempt, also in the midst of a request."""
+
+    def answer_and_stop_reading(connection: Connection) -> bool:
+        answer(200, {})(connection)
+        connection.server.stopping.wait(30)
+        return False
+
+    any_server.script = [answer_and_stop_reading]
+    http.get(KEY, URL)
+    with pytest.raises(PermutiveTimeoutError, match=UNKNOWN):
+        http.post(KEY, URL, "x" * LARGER_THAN_BUFFERS)
+    assert (any_server.connections, len(any_server.seen)) == (1, 1)
+
+
+def test_request_that_nobody_takes(
+    short: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same on a connection that nobody has accepted."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
+        with pytest.raises(PermutiveTimeoutError, match=UNKNOWN):
+            http.post(KEY, URL, "x" * LARGER_THAN_BUFFERS)
+
+
+@pytest.mark.parametrize("timeout", [0.6, (0.1, 0.6), (0.6, 0.1), None, (0.1, None)])
+def test_longer_timeout(server: ScriptedServer, short: None, timeout: Any) -> None:
+    """A timeout that is longer gives the whole attempt that time, and None lifts the bound."""
+
+    def slow(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n")
+        for _ in range(30):
+            connection.server.stopping.wait(DRIP_SECONDS)
+            connection.send(b"1")
+        return True
+
+    server.default = slow
+    assert http.request("GET", KEY, URL, timeout=timeout).content == b"1" * 30
+
+
+def test_no_bound_with_a_timeout_of_none(server: ScriptedServer, short: None) -> None:
+    """None waits without limit: no bound is left to the socket, either."""
+
+    def slow(connection: Connection) -> bool:
+        connection.server.stopping.wait(2 * BOUND_SECONDS)
+        return answer(200, {})(connection)
+
+    server.default = slow
+    assert http.request("GET", KEY, URL, timeout=None).status_code == 200
+
+
+def test_timeout_within_the_bound(server: ScriptedServer) -> None:
+    """A timeout that is shorter than the bound ends the wait for a byte, and the error names no bound."""
+    server.default = stall()
+    with pytest.raises(PermutiveTimeoutError) as caught:
+        http.request("GET", KEY, URL, timeout=0.05)
+    assert "read timeout=0.05" in str(caught.value)
+    assert "PERMUTIVE_ATTEMPT_SECONDS" not in str(caught.value)
+
+
+def test_shortened_wait_does_not_outlive_its_attempt(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that just came in time leaves the connection with the next call's timeout."""
+
+    def late(connection: Connection) -> bool:
+        connection.server.stopping.wait(0.1)
+        return answer(200, {})(connection)
+
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
+    server.default = late
+    for _ in range(3):
+        http.request("GET", KEY, URL, timeout=0.25)
+    assert {seen.connection for seen in server.seen} == {1}
+
+
+@pytest.mark.parametrize("name", ["ATTEMPT_SECONDS", "MAX_RESPONSE_MB"])
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "soon"])
+def test_invalid_bound(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """A bound that is no positive finite number is refused by name before anything is sent."""
+    monkeypatch.setenv(f"PERMUTIVE_{name}", value)
+    with pytest.raises(ValueError, match=f"PERMUTIVE_{name} must be a positive finite"):
+        http.get(KEY, URL)
+    assert server.seen == []
+
+
+# --- Interim answers -------------------------------------------------------------------------------
+
+INTERIM = ["100 Continue", "103 Early Hints"]
+
+
+@every_way
+@pytest.mark.parametrize("status", INTERIM)
+def test_endless_interim_answers(
+    server: ScriptedServer, status: str, way: Callable[[], PermutiveAPIError]
+) -> None:
+    """An answer that is announced again and again is a failed attempt, as by a time-out."""
+    server.default = endless_interim(status)
+    error = way()
+    assert isinstance(error, PermutiveTimeoutError)
+    assert "More than 20 interim (1xx) answers" in str(error)
+
+
+@pytest.mark.parametrize("status", INTERIM)
+def test_number_of_interim_answers(server: ScriptedServer, status: str) -> None:
+    """Twenty are passed over, whatever their kinds; one more is too many."""
+    server.default = interim(10, interim(10, answer(200, {}), status))
+    assert http.get(KEY, URL).status_code == 200
+    assert http.get(KEY, URL).status_code == 200
+    server.default = interim(11, interim(10, answer(200, {}), status))
+    with pytest.raises(PermutiveTimeoutError, match="interim"):
+        http.get(KEY, URL)
+
+
+# --- The size of an answer -------------------------------------------------------------------------
+
+MEGABYTE = 2**20
+TOO_LARGE: Dict[str, Step] = {
+    "announced": answer(200, b" " * (MEGABYTE + 1)),
+    "chunked": chunked(b" " * (3 * MEGABYTE)),
+    "until the end of the stream": cut_in_headers(
+        b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (MEGABYTE + 1)
+    ),
+    "gzip": gzip_bomb(20),
+}
+
+
+def gzip_in_chunks(connection: Connection) -> bool:
+    """Answer with a gzip body in chunks that is larger than allowed."""
+    body = gzip.compress(b" " * (20 * MEGABYTE))
+    connection.send(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    )
+    return True
+
+
+TOO_LARGE["gzip in chunks"] = gzip_in_chunks
+
+
+@every_way
+@pytest.mark.parametrize("fault", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_too_large(
+    server: ScriptedServer,
+    one_megabyte: None,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Step,
+    way: Callable[[], PermutiveAPIError],
+) -> None:
+    """An answer that is too large is an error that names the variable; it is not asked for again."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
+    server.default = fault
+    error = way()
+    assert type(error) is PermutiveInvalidResponseError and error.status == 200
+    assert str(error) == (
+        "The service reported success, but its answer is larger than 1 MB. "
+        "PERMUTIVE_MAX_RESPONSE_MB allows for more."
+    )
+    assert len(server.seen) == 1
+    assert_no_secret(error, [], KEY)
+    # What is left of it is not taken for the next answer.
+    server.default = answer(200, {"id": 1})
+    assert http.get(KEY, URL).json() == {"id": 1}
+
+
+FITTING: Dict[str, Step] = {
+    "announced": answer(200, b" " * MEGABYTE),
+    "chunked": chunked(b" " * MEGABYTE),
+    "gzip": gzip_bomb(1),
+}
+
+
+@pytest.mark.parametrize("step", FITTING.values(), ids=FITTING)
+def test_just_fitting(server: ScriptedServer, one_megabyte: None, step: Step) -> None:
+    """An answer of just the largest size is whole, and its connection is used again."""
+    server.default = step
+    for _ in range(2):
+        assert http.get(KEY, URL).content == b" " * MEGABYTE
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("megabytes", ["1", "200"])
+def test_memory_of_a_bomb(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, megabytes: str
+) -> None:
+    """A bomb takes no more memory than the largest answer, some pieces and what lies on the wire."""
+    server.default = gzip_bomb(400)
+    monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", megabytes)
+    tracemalloc.start()
+    try:
+        by_single_call()
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # With urllib3 before 2.6, a piece of the wire is decoded at once: 64 kB become 64 MB.
+    assert most < (float(megabytes) + 140) * MEGABYTE
+
+
+def test_nothing_of_it_is_kept(server: ScriptedServer, one_megabyte: None) -> None:
+    """The error of an answer that is too large keeps no more than its beginning."""
+    server.default = answer(200, b" " * (2 * MEGABYTE))
+    error = by_single_call()
+    assert error.response is not None and len(error.response.content) <= 2**16
+
+
+@pytest.mark.parametrize("status", [302, 400, 429, 500, 503])
+def test_error_answer_that_is_too_large(
+    server: ScriptedServer, one_megabyte: None, status: int
+) -> None:
+    """The status of an error answer counts, however large the answer is; its beginning is kept."""
+    server.default = answer(
+        status, b"see here " + b"x " * MEGABYTE, content_type="text/plain"
+    )
+    error = by_single_call()
+    assert error.status == status
+    assert not isinstance(error, PermutiveInvalidResponseError)
+    assert "see here" in str(error) or status == 302
+    assert error.response is not None and len(error.response.content) <= 2**16
+
+
+def test_error_answer_that_is_too_large_is_repeated(
+    server: ScriptedServer, one_megabyte: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is repeated after its status is repeated after a huge one, too."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
+    server.script = [gzip_bomb(4, 503), answer(500, b" " * 2 * MEGABYTE)]
+    server.default = answer(200, {"id": 1})
+    assert http.get(KEY, URL).json() == {"id": 1}
+
+
+def test_batch_keeps_its_bounds(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bounds of a batch are those of its beginning."""
+
+    def requests() -> Iterator[BatchRequest]:
+        yield BatchRequest("GET", URL)
+        assert server.wait_for(lambda: server.seen)
+        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "soon")
+        yield BatchRequest("GET", URL)
+
+    results = list(stream_batch(requests(), api_key=KEY, max_workers=1))
+    assert [result.error for result in results] == [None, None]

@@ -1,0 +1,205 @@
+"""A name look-up that takes its time: it ends with the connect timeout, with Ctrl-C and with its batch."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from typing import Any, Iterator, List
+
+import pytest
+
+from PermutiveAPI import (
+    BatchRequest,
+    PermutiveConnectionError,
+    PermutiveTimeoutError,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.scripted import ScriptedServer
+from tests.support.threads import workers_left
+
+URL = "https://api.permutive.app/v9/things"
+# A second, and the end of the process on a busy machine.
+LIMIT_SECONDS = 2.0
+
+
+@pytest.fixture
+def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
+    """A resolver that does not answer before the test ends; the names that it was asked for."""
+    asked: List[str] = []
+    ended = threading.Event()
+
+    def getaddrinfo(host: str, *_: Any) -> Any:
+        asked.append(host)
+        ended.wait(30)
+        raise socket.gaierror("nobody waits for this")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield asked
+    ended.set()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make connect timeouts a blink."""
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
+
+
+@every([call for call in ALL_CALLS if not call.takes_timeout])
+def test_connect_timeout(
+    server: ScriptedServer, slow_names: List[str], quick: None, call: WireCall
+) -> None:
+    """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
+    error = call.error()
+    assert isinstance(error, PermutiveTimeoutError)
+    assert "The look-up of 127.0.0.1 took longer than 0.1 s." in str(error)
+    assert "outcome is unknown" not in str(error)
+    assert slow_names == ["127.0.0.1"] * 3 and server.seen == []
+
+
+def test_bound_of_the_attempt(
+    server: ScriptedServer, slow_names: List[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound of the whole attempt ends a look-up, too; the error names it."""
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.1")
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    with pytest.raises(PermutiveTimeoutError, match="PERMUTIVE_ATTEMPT_SECONDS"):
+        http.request("GET", KEY, URL, timeout=(0.1, 0.01))
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), OSError("broken")])
+def test_failed_look_up(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    """What the resolver says reaches the error, in single calls and batches."""
+
+    def getaddrinfo(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(PermutiveConnectionError, match=error.args[-1]):
+        http.post(KEY, URL, {})
+    [result] = stream_batch([BatchRequest("POST", URL)], api_key=KEY)
+    assert isinstance(result.error, PermutiveConnectionError)
+    assert error.args[-1] in str(result.error)
+    assert "outcome is unknown" not in str(result.error)
+
+
+def test_look_up_in_the_callers_context(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-up sees the context of the call, as it would in the caller's thread."""
+    where: ContextVar[str] = ContextVar("where", default="elsewhere")
+    found: List[str] = []
+    real = socket.getaddrinfo
+
+    def getaddrinfo(*arguments: Any) -> Any:
+        found.append(where.get())
+        return real(*arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    where.set("here")
+    http.get(KEY, URL)
+    assert found == ["here"]
+
+
+def test_look_up_where_no_thread_can_start(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no thread can be started, at the interpreter's end for instance, the call still works."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    with monkeypatch.context() as patch:
+        # The server's own threads start with its first connection.
+        real = threading.Thread.start
+        patch.setattr(
+            threading.Thread,
+            "start",
+            lambda self: (start if self.name == "look-up" else real)(self),
+        )
+        assert http.get(KEY, URL).status_code == 200
+
+
+def test_leaving_a_stream_during_a_look_up(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that is left while a worker looks a name up ends at once."""
+    real, asked, ended = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def getaddrinfo(host: str, *arguments: Any) -> Any:
+        if host == "slow.invalid":
+            asked.set()
+            ended.wait(30)
+        return real(host, *arguments)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    batch = [BatchRequest("GET", URL), BatchRequest("GET", "http://slow.invalid/")]
+    stream = stream_batch(batch, api_key=KEY, max_workers=2)
+    assert next(stream).error is None
+    assert asked.wait(5)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < LIMIT_SECONDS
+    assert not workers_left()
+    ended.set()
+
+
+SCRIPT = """
+import json, signal, socket, sys, threading
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from PermutiveAPI import *
+from PermutiveAPI._Utils import http
+
+def getaddrinfo(*_):
+    print("asked", flush=True)
+    threading.Event().wait(30)
+
+socket.getaddrinfo = getaddrinfo
+batch = [BatchRequest("POST", "https://api.permutive.app/v9/things")] * 40
+calls = {
+    "single": lambda: Cohort.list(api_key="key-0001"),
+    "batch": lambda: http.process_batch(batch, api_key="key-0001", max_workers=4),
+    "stream": lambda: list(stream_batch(iter(batch), api_key="key-0001", max_workers=4)),
+}
+try:
+    calls[sys.argv[1]]()
+except KeyboardInterrupt:
+    left = {thread.name for thread in threading.enumerate()} - {"look-up"}
+    print(json.dumps(sorted(left)), flush=True)
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("call", ["single", "batch", "stream"])
+def test_ctrl_c(server: ScriptedServer, call: str) -> None:
+    """Ctrl-C during a name look-up ends the process within a second; only the look-up itself is left."""
+    child = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", SCRIPT, call],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "asked\n"
+        server.stopping.wait(0.05)
+        began = time.monotonic()
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=20)
+        assert time.monotonic() - began < LIMIT_SECONDS
+    finally:
+        child.kill()
+        child.communicate()
+    assert (child.returncode, errors) == (7, "")
+    assert json.loads(output.splitlines()[-1]) == ["MainThread"]
+    assert server.seen == []
