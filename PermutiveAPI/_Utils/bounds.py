@@ -46,11 +46,14 @@ def begin(timeout: Any) -> None:
         None lifts the bound.
     """
     seconds, most_megabytes = cancellation.once("bounds", settings.bounds)
-    waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
-    limits = [_limit_of(wait) for wait in waits]
-    seconds = max(seconds, *limits)
-    most_bytes = most_megabytes * 2**20
-    _attempt.set(Attempt(seconds, monotonic() + seconds, limits[-1], most_bytes))
+    wait: Any = timeout
+    if type(timeout) is not float or timeout > seconds:
+        waits = cast(
+            "tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,)
+        )
+        limits = [_limit_of(each) for each in waits]
+        wait, seconds = limits[-1], max(seconds, *limits)
+    _attempt.set(Attempt(seconds, monotonic() + seconds, wait, most_megabytes * 2**20))
 
 
 def _limit_of(wait: Any) -> float:

@@ -58,8 +58,9 @@ class Wire(io.RawIOBase):
     """
 
     def __init__(self, sock: Any) -> None:
+        # Keeps the socket open until it is closed itself, also after http.client has closed the socket.
+        self._hold: Any = sock.makefile("rb", buffering=0)
         self._sock = sock
-        self._bytes: Any = sock.makefile("rb", buffering=0)
         self._attempt = bounds.current()
         self.ended = False
 
@@ -71,7 +72,7 @@ class Wire(io.RawIOBase):
         """Tell that it can be read."""
         return True
 
-    def readinto(self, buffer: Any, /) -> int | None:
+    def readinto(self, buffer: Any, /) -> int:
         """Read what has come, or wait for it as long as the timeout and the attempt allow."""
         attempt = self._attempt
         left = attempt.ends - monotonic()
@@ -80,7 +81,7 @@ class Wire(io.RawIOBase):
                 raise bounds.too_long(attempt)
             self._sock.settimeout(max(left, bounds.SHORTEST_WAIT_SECONDS))
         try:
-            count = self._bytes.readinto(buffer)
+            count: int = self._sock.recv_into(buffer)
         except TimeoutError:
             if monotonic() < attempt.ends:
                 raise
@@ -90,7 +91,7 @@ class Wire(io.RawIOBase):
 
     def close(self) -> None:
         """Let the socket go."""
-        self._bytes.close()
+        self._hold.close()
         super().close()
 
 
