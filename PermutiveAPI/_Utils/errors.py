@@ -29,10 +29,10 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from .redaction import (
+    redact_and_shorten,
     redact_headers,
-    redact_message,
-    redact_sensitive_data,
     redact_url,
+    secrets_of,
 )
 
 _LONGEST_QUOTATION = 300
@@ -171,7 +171,7 @@ def raise_for_status(e: Exception, response: requests.Response | None) -> NoRetu
         and code.
     """
     if response is None:
-        raise_unchained(PermutiveAPIError(_unexpected(redact_message(str(e)))))
+        raise_unchained(PermutiveAPIError(_unexpected(redact_and_shorten(str(e), ()))))
     raise_unchained(error_from_response(response, str(e)))
 
 
@@ -214,7 +214,7 @@ def error_from_response(
     cause = _quoted(said, response)
     place = f" [URL: {address}]" if address else ""
     message = text.format(status=status, cause=cause, place=place) or _unexpected(
-        redact_sensitive_data(reason, response)
+        redact_and_shorten(reason, secrets_of(response))
     )
     words = _without_repeats(words, message)
     error = error_class(
@@ -290,7 +290,7 @@ def _without_repeats(words: list[str], said: str) -> list[str]:
 
 def _quoted(word: Any, response: Any) -> str:
     """Return what the service said without secrets, shortened."""
-    text = redact_sensitive_data(str(word), response)
+    text = redact_and_shorten(str(word), secrets_of(response))
     if len(text) <= _LONGEST_QUOTATION:
         return text
     return text[:_LONGEST_QUOTATION].rstrip() + "..."

@@ -17,7 +17,7 @@ from .errors import (
     PermutiveTimeoutError,
     error_from_response,
 )
-from .redaction import hide_user_ids, redact_message, redact_secret
+from .redaction import hide_user_ids, redact_and_shorten, redact_secret
 from .retry import (
     LONGEST_WAIT_SECONDS,
     Outcome,
@@ -44,7 +44,7 @@ class Failure(NamedTuple):
 
 def failure_of(error: Exception, api_key: str) -> Failure:
     """Return what an exception of an attempt means; `api_key` is left out of its text."""
-    text = redact_message(redact_secret(str(error) or type(error).__name__, api_key))
+    text = redact_and_shorten(str(error) or type(error).__name__, [api_key])
     return Failure(outcome_of(error), text, is_timeout(error))
 
 

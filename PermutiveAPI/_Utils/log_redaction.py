@@ -12,7 +12,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from .redaction import redact_message
+from .redaction import redact_and_shorten
 
 # A filter sees the records of its own logger only, not those of the loggers below it.
 _LOGGERS = (
@@ -48,11 +48,10 @@ def install() -> None:
 class _RedactingFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(_here, "active", False):
-            record.msg, record.args = redact_message(record.getMessage()), None
+            record.msg, record.args = redact_and_shorten(record.getMessage(), ()), None
             if record.exc_info:
-                record.exc_text = redact_message(
-                    logging.Formatter().formatException(record.exc_info)
-                )
+                told = logging.Formatter().formatException(record.exc_info)
+                record.exc_text = redact_and_shorten(told, ())
                 record.exc_info = None
         return True
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, cast
 from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
@@ -38,6 +38,9 @@ _HEADER_NAMES = ("x-api-key", "authorization", "proxy-authorization")
 # must not turn "key" into "[REDACTED]ey".
 _SHORTEST_DISTINCT_SECRET = 6
 
+# Of a longer text only the beginning is looked at; what is shown of it is much shorter.
+_LONGEST_TEXT = 20_000
+
 # A name starts where no name goes on: after anything but a name's character, or after an escape
 # sequence (%26, \u0026, \x26, \n) whose last character only looks like one.
 _NAME_STARTS = (
@@ -48,8 +51,10 @@ _NAME_STARTS = (
     r"|(?<=\s-)|(?<=\s--)|(?<=^-)|(?<=^--))"
 )
 _NAMES = "(?:" + "|".join(sorted(map(re.escape, _SECRET_NAMES), reverse=True)) + ")"
-_QUOTED = r""""(?:\\.|[^"\\])*(?:"|\Z)|'(?:\\.|[^'\\])*(?:'|\Z)"""
-_ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?<!\\)(?P=eq)"""
+# A value that is not closed reaches to the end of the text, which may have been cut there; so no text
+# is looked through twice.
+_QUOTED = r""""(?:\\.|[^"\\])*(?:"|\\?\Z)|'(?:\\.|[^'\\])*(?:'|\\?\Z)"""
+_ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?:(?<!\\)(?P=eq)|\Z)"""
 _BARE = r"[^\s&\"'<>,;)\]}#\\]+"
 _NOT_YET = r"(?!\[REDACTED\])"
 
@@ -74,7 +79,7 @@ _ENCODED_NAME = (
 _MEMBER = (
     rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_YET}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}"
-    r"|\[[^\]]*\]|\{[^{}]*\}"
+    r"|\[[^\]]*(?:\]|\Z)|\{[^{}]*\}"
     r"|(?!null\b|None\b|true\b|True\b|false\b|False\b)[^\s,}\]{\[\"'\\]+)",
     re.IGNORECASE | re.DOTALL,
 )
@@ -84,6 +89,8 @@ _HEADER = (
     re.IGNORECASE,
 )
 _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
+# A user's name and password that were cut off before the "@" that tells them from a host.
+_CUT_USER_INFO = r"://[^/?#@\s\"'<>]*\Z"
 _BEFORE_PATH = r"(?i)\s*[a-z][a-z0-9+.-]*://[^/?#]*"
 _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
 
@@ -192,8 +199,31 @@ def redact_sensitive_data(message: str, response: Any) -> str:
         The text without secrets.
     """
     text = str(message)
-    for secret in _secrets_of(response):
+    for secret in secrets_of(response):
         text = redact_secret(text, secret)
+    return redact_message(text)
+
+
+def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
+    """Redact a text that may be huge, and leave its end out: an error shows no more of it than that.
+
+    Parameters
+    ----------
+    message : str
+        Any text.
+    secrets : iterable of str
+        Known secrets. They are replaced in the whole text first, so that none is cut in two.
+
+    Returns
+    -------
+    str
+        The beginning of the text without secrets.
+    """
+    text = str(message)
+    for secret in secrets:
+        text = redact_secret(text, secret)
+    if len(text) > _LONGEST_TEXT:
+        text = re.sub(_CUT_USER_INFO, "://", text[:_LONGEST_TEXT]) + "..."
     return redact_message(text)
 
 
@@ -228,7 +258,7 @@ def _redact_pair(pair: str) -> str:
     return pair
 
 
-def _secrets_of(response: Any) -> list[str]:
+def secrets_of(response: Any) -> list[str]:
     """Return the keys that the response's request carried in its URL or headers."""
     request = getattr(response, "request", None)
     secrets: list[str] = []
@@ -247,7 +277,7 @@ def _secrets_of(response: Any) -> list[str]:
             if _text_of(name).lower() in _HEADER_NAMES
             and isinstance(value, (str, bytes))
         ]
-    return [secret for secret in secrets if secret]
+    return [secret for secret in dict.fromkeys(secrets) if secret]
 
 
 def _text_of(name_or_value: Any) -> str:

@@ -1,0 +1,211 @@
+"""Redaction takes time in proportion to the text, whatever the text is made of.
+
+Times are those of the thread, and only compared with each other: a busy machine changes no result.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict
+
+import pytest
+import requests
+
+from PermutiveAPI._Utils.redaction import (
+    hide_user_ids,
+    path_for_logs,
+    redact_and_shorten,
+    redact_headers,
+    redact_message,
+    redact_secret,
+    redact_sensitive_data,
+    redact_url,
+    secrets_of,
+)
+
+SECRET = "0123-secret/key"
+GROWTH = 4
+# What grows with the square grows 16 times.
+MOST = 9.0
+
+
+def own_response() -> requests.Response:
+    """Return an answer whose request carried the secret."""
+    response = requests.Response()
+    response.url = f"https://h/x?k={SECRET}"
+    return response
+
+
+def headers_from(text: str) -> None:
+    """Redact a header that holds the text, and one that is named so."""
+    redact_headers({"X-API-Key": text, text: "x"})
+
+
+def secrets_in(text: str) -> Any:
+    """Look for secrets in an answer whose URL holds the text."""
+    response = requests.Response()
+    response.url = f"https://h/x?{text}"
+    return secrets_of(response)
+
+
+FUNCTIONS: Dict[str, Callable[[str], Any]] = {
+    "redact_url": redact_url,
+    "redact_headers": headers_from,
+    "hide_user_ids": hide_user_ids,
+    "path_for_logs": path_for_logs,
+    "redact_secret": lambda text: redact_secret(text, SECRET),
+    "redact_secret, short": lambda text: redact_secret(text, "k"),
+    "redact_sensitive_data": lambda text: redact_sensitive_data(text, own_response()),
+    "redact_and_shorten": lambda text: redact_and_shorten(text, [SECRET]),
+    "secrets_of": secrets_in,
+}
+
+# What a text is made of, again and again.
+UNITS: Dict[str, str] = {
+    "open lists": '"key": [',
+    "open objects": '"key": {',
+    "open strings": '"key": "',
+    "open escaped strings": '"key": \\"',
+    "open strings in escapes": '\\"key\\": \\\\\\"',
+    "names of members": '"key" : ',
+    "names and spaces": '"key"    ',
+    "bytes": '"key":b',
+    "double quotes": '"',
+    "backslashes": "\\",
+    "escaped quotes": "\\'",
+    "assignments": "k=",
+    "assignments with spaces": "k = ",
+    "assigned quotes": "k='",
+    "assigned escapes": "k=\\",
+    "encoded percents": "%25",
+    "encoded assignments": "k%3D",
+    "encoded quotes": "%22k%22%3A",
+    "encoded spaces": "k%20",
+    "encoded names": "%6B=",
+    "percents": "a%",
+    "characters of names": "a",
+    "dots": ".",
+    "secret names": "api_key",
+    "escapes before names": "\\u0026k",
+    "options": " --k",
+    "addresses": "://",
+    "addresses with users": "https://a:b",
+    "users": "/v2.0/users/",
+    "headers": "authorization : ",
+    "headers in pairs": "'x-api-key', ",
+    "pairs": "k&k=&",
+    "marks": "k=[REDACTED]",
+    "spaces": " ",
+}
+# What stands before them: a value that is still open, or a depth of encoding that nothing has.
+PREFIXES: Dict[str, Callable[[int], str]] = {
+    "bare": lambda length: "",
+    "in a value": lambda length: 'k="',
+    "in an escaped value": lambda length: '"key": \\\\\\"',
+    "in an encoded value": lambda length: f"k%{'25' * (length // 8)}3D",
+}
+
+
+def seconds(function: Callable[[str], Any], text: str) -> float:
+    """Return how long it takes, at best."""
+    best = float("inf")
+    for _ in range(2):
+        began = time.thread_time()
+        function(text)
+        best = min(best, time.thread_time() - began)
+    return best
+
+
+def assert_linear(
+    function: Callable[[str], Any], made: Callable[[int], str], length: int
+) -> None:
+    """Assert that a text that is four times as long takes about four times as long."""
+    took = seconds(function, made(length))
+    # Below a millisecond the clock says little; nothing that short grows dangerously.
+    assert seconds(function, made(GROWTH * length)) < MOST * max(took, 0.001)
+
+
+def repeated(unit: str, prefix: Callable[[int], str]) -> Callable[[int], str]:
+    """Return a function that makes a text of a length from a unit."""
+    return lambda length: prefix(length) + unit * (length // len(unit))
+
+
+@pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_any_message(unit: str, prefix: Callable[[int], str]) -> None:
+    """A message of any kind takes time in proportion to its length."""
+    assert_linear(redact_message, repeated(unit, prefix), 15_000)
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+def test_any_function(function: Callable[[str], Any], unit: str) -> None:
+    """So does every other function, with a text of any kind."""
+    assert_linear(function, repeated(unit, PREFIXES["bare"]), 15_000)
+
+
+def ever_longer_escapes(length: int) -> str:
+    """Return members whose quotes are escaped ever deeper, so that none of them is ever closed."""
+    members, total = [], 0
+    while total < length:
+        count = len(members) // 2 + 1
+        members.append('"key": ' + "\\" * count + "\"'"[len(members) % 2])
+        total += len(members[-1])
+    return "".join(reversed(members))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [repeated('"key": [', PREFIXES["bare"]), ever_longer_escapes],
+    ids=["open lists", "ever longer escapes"],
+)
+def test_a_megabyte(made: Callable[[int], str]) -> None:
+    """A megabyte takes four times the time of a quarter of it, also where nothing is ever closed."""
+    assert_linear(redact_message, made, 2**18)
+
+
+def test_what_is_kept_of_a_huge_text() -> None:
+    """Of a huge text the beginning is kept; secrets in it are found, and none is left in part."""
+    text = redact_and_shorten("k=abc " + SECRET * 100_000, [SECRET])
+    assert text.startswith("k=[REDACTED] [REDACTED]") and text.endswith("...")
+    assert len(text) < 30_000 and "secret" not in text
+
+
+@pytest.mark.parametrize("shift", range(20))
+def test_secret_across_the_cut(shift: int) -> None:
+    """Wherever a huge text is cut, nothing is left of a secret that stood there."""
+    for form in (
+        f" {SECRET} ",
+        f"k={SECRET}",
+        f'"key": "{SECRET}"',
+        f'\\"key\\": \\"{SECRET}\\"',
+        f"k%3D{SECRET}",
+        f"https://me:{SECRET}@host/",
+        f"X-API-Key: {SECRET}",
+    ):
+        text = "x" * (20_000 - len(form) + shift - 20) + " " + form + "y" * 20_000
+        assert "0123" not in redact_and_shorten(text, [SECRET])
+    by_name = "x" * (20_000 - shift) + " https://me:0123-password@host/" + "y" * 20_000
+    assert "0123" not in redact_and_shorten(by_name, [])
+
+
+def test_short_text_stays() -> None:
+    """A text that is not huge loses nothing."""
+    assert redact_and_shorten("see https://host and k=1", []) == (
+        "see https://host and k=[REDACTED]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cut", "expected"),
+    [
+        ('"key": ["a", "b', '"key": [REDACTED]'),
+        ('{\\"key\\": \\"abc', '{\\"key\\": \\"[REDACTED]\\"'),
+        ('"key": "abc\\', '"key": "[REDACTED]"'),
+        ("k='abc\\", "k='[REDACTED]'"),
+        ('k=\\"abc def', 'k=\\"[REDACTED]\\"'),
+    ],
+)
+def test_value_that_is_cut(cut: str, expected: str) -> None:
+    """A value that is not closed reaches to the end of the text."""
+    assert redact_message(cut) == expected
