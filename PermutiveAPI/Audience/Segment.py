@@ -33,6 +33,9 @@ _CHANGEABLE = ["name", "description", "cpm", "categories"]
 _ADOPTED_ON_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
 _ADOPTED_ON_CREATE = ("id", "code", *_ADOPTED_ON_UPDATE, "created_at")
 
+# A page may be empty where the service filters after it has cut the pages, but not a hundred in a row.
+_MOST_EMPTY_PAGES = 100
+
 
 class _Required:
     """The default of a field that has none, where an optional field stands before it."""
@@ -234,12 +237,14 @@ class Segment(Resource):
         Raises
         ------
         PermutiveAPIError
-            If a page cannot be fetched, or the service names the same page twice.
+            If a page cannot be fetched, or the pages do not end: the service names the same page
+            twice, or too many empty ones in a row.
         """
         url = _collection_url(import_id)
         api_key = resolve_api_key(api_key)
         segments = SegmentList()
         seen: set[str] = set()
+        empty_pages = 0
         params: dict[str, Any] = {}
         while True:
             response = Segment._request_helper.get(api_key, url, params=params)
@@ -247,11 +252,11 @@ class Segment(Resource):
             segments.extend(page)
             if not token:
                 return segments
+            empty_pages = 0 if page else empty_pages + 1
             if token in seen:
-                raise PermutiveInvalidResponseError(
-                    f"The service named the same page of segments twice ({url}).",
-                    url=url,
-                )
+                raise _endless("the same page of segments twice", url)
+            if empty_pages == _MOST_EMPTY_PAGES:
+                raise _endless(f"{empty_pages} empty pages in a row", url)
             seen.add(token)
             params = {"pagination_token": token}
 
@@ -494,6 +499,10 @@ class Segment(Resource):
         if data.get("cpm") is not None:
             segment.cpm = data["cpm"]
         return segment
+
+
+def _endless(pages: str, url: str) -> PermutiveInvalidResponseError:
+    return PermutiveInvalidResponseError(f"The service named {pages} ({url}).", url=url)
 
 
 def _collection_url(import_id: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -518,9 +519,41 @@ def test_a_token_that_repeats_raises(server: ScriptedServer) -> None:
     server.default = respond(
         lambda seen: {"elements": [], "pagination": {"next_token": next(tokens)}}
     )
-    with pytest.raises(PermutiveAPIError):
+    with pytest.raises(PermutiveAPIError, match="the same page of segments twice"):
         Segment.list("i-1", KEY)
     assert len(server.seen) == 3
+
+
+def test_empty_pages_without_end_raise(server: ScriptedServer) -> None:
+    """Ever new tokens on empty pages raise PermutiveAPIError after a hundred pages."""
+    tokens = itertools.count()
+    server.default = respond(
+        lambda seen: {"elements": [], "pagination": {"next_token": str(next(tokens))}}
+    )
+    with pytest.raises(PermutiveAPIError, match="100 empty pages in a row"):
+        Segment.list("i-1", KEY)
+    assert len(server.seen) == 100
+
+
+def test_empty_pages_between_others(server: ScriptedServer) -> None:
+    """Empty pages are passed over, however many there are between pages that are not empty."""
+    pages = [
+        *range(99),
+        {**SEGMENT, "id": "s-1"},
+        *range(99),
+        {**SEGMENT, "id": "s-2"},
+    ]
+    page = iter(enumerate(pages))
+
+    def next_page(seen: Seen) -> Dict[str, Any]:
+        number, element = next(page)
+        token = str(number) if number + 1 < len(pages) else None
+        elements = [element] if isinstance(element, dict) else []
+        return {"elements": elements, "pagination": {"next_token": token}}
+
+    server.default = respond(next_page)
+    assert [each.id for each in Segment.list("i-1", KEY)] == ["s-1", "s-2"]
+    assert len(server.seen) == 200
 
 
 @pytest.mark.parametrize(
