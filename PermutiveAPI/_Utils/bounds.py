@@ -27,12 +27,11 @@ class Attempt(NamedTuple):
 
     seconds: float
     ends: float
-    timeout: float
     most_bytes: float
 
 
 _attempt: ContextVar[Attempt] = ContextVar(
-    "attempt", default=Attempt(math.inf, math.inf, math.inf, math.inf)
+    "attempt", default=Attempt(math.inf, math.inf, math.inf)
 )
 
 
@@ -46,14 +45,12 @@ def begin(timeout: Any) -> None:
         None lifts the bound.
     """
     seconds, most_megabytes = cancellation.once("bounds", settings.bounds)
-    wait: Any = timeout
     if type(timeout) is not float or timeout > seconds:
         waits = cast(
             "tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,)
         )
-        limits = [_limit_of(each) for each in waits]
-        wait, seconds = limits[-1], max(seconds, *limits)
-    _attempt.set(Attempt(seconds, monotonic() + seconds, wait, most_megabytes * 2**20))
+        seconds = max(seconds, *map(_limit_of, waits))
+    _attempt.set(Attempt(seconds, monotonic() + seconds, most_megabytes * 2**20))
 
 
 def _limit_of(wait: Any) -> float:

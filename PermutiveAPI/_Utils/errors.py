@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn, cast
 
 import requests
@@ -37,6 +38,7 @@ from .redaction import (
 
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
+_MOST_BYTES_TO_GUESS_FROM = 2**20
 _NOT_JSON = object()
 
 _UNAVAILABLE = "{status}: API unavailable after retries."
@@ -207,6 +209,7 @@ def error_from_response(
         error_class, text = _CLASSES_AND_TEXTS.get(status, (error_class, text))
         if 500 <= status <= 599:
             error_class, text = PermutiveServerError, _UNAVAILABLE
+    _settle_encoding(response)
     body = _decoded(response)
     words = _words_of(response, body)
     # Taxonomy answers 400 in plain text.
@@ -299,6 +302,15 @@ def _quoted(word: Any, response: Any) -> str:
 def _status_of(response: Any) -> int | None:
     status = getattr(response, "status_code", None)
     return status if isinstance(status, int) else None
+
+
+def _settle_encoding(response: Any) -> None:
+    """Take a huge body that names no encoding for UTF-8: requests would guess for a minute."""
+    # Not isinstance(), as above. A body may not be readable.
+    if issubclass(type(response), requests.Response) and response.encoding is None:
+        with suppress(Exception):
+            if len(response.content or b"") > _MOST_BYTES_TO_GUESS_FROM:
+                response.encoding = "utf-8"
 
 
 def _decoded(response: Any) -> Any:

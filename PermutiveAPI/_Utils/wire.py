@@ -61,6 +61,9 @@ class Wire(io.RawIOBase):
         # Keeps the socket open until it is closed itself, also after http.client has closed the socket.
         self._hold: Any = sock.makefile("rb", buffering=0)
         self._sock = sock
+        # Those that wrap a socket (TLS within TLS, pyOpenSSL) have its timeout.
+        timeout: float | None = getattr(sock, "socket", sock).gettimeout()
+        self._timeout = math.inf if timeout is None else timeout
         self._attempt = bounds.current()
         self.ended = False
 
@@ -76,7 +79,7 @@ class Wire(io.RawIOBase):
         """Read what has come, or wait for it as long as the timeout and the attempt allow."""
         attempt = self._attempt
         left = attempt.ends - monotonic()
-        if left < attempt.timeout:
+        if left < self._timeout:
             if left <= 0:
                 raise bounds.too_long(attempt)
             self._sock.settimeout(max(left, bounds.SHORTEST_WAIT_SECONDS))

@@ -28,7 +28,7 @@ from PermutiveAPI import (
     PermutiveTimeoutError,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.errors import raise_unchained
+from PermutiveAPI._Utils.errors import error_from_response, raise_unchained
 
 SECRET = "the-secret-key"
 URL = f"https://api.permutive.app/cohorts-api/v2/cohorts/?page=2&k={SECRET}"
@@ -455,3 +455,17 @@ def test_a_response_without_a_url() -> None:
     response._content = b'{"error": {"cause": "c"}}'
     error = error_of(response)
     assert (str(error), error.url) == ("400 Bad Request: c", None)
+
+
+def test_huge_body_of_no_known_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A huge body that names no encoding is taken for UTF-8: guessing would take minutes."""
+
+    def guess(self: requests.Response) -> str:
+        raise AssertionError("asked for a guess")
+
+    monkeypatch.setattr(requests.Response, "apparent_encoding", property(guess))
+    response = requests.Response()
+    response.status_code = 500
+    response._content = b"<p>out of order \xfc</p>" * 100_000
+    error = error_from_response(response, "x")
+    assert "out of order" in str(error) and error.status == 500

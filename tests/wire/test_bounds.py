@@ -67,6 +67,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def long_enough_to_connect(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an attempt take the time to connect, and to copy a large request, on a busy machine."""
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.5")
+
+
+@pytest.fixture
 def one_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an answer be as large as a megabyte."""
     monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "1")
@@ -237,7 +243,32 @@ def test_byte_by_byte_in_the_handshake(
         assert time.monotonic() - began < SOON_SECONDS
 
 
-def test_request_that_is_not_taken(any_server: ScriptedServer, short: None) -> None:
+@pytest.mark.parametrize(
+    ("fault", "timeout"),
+    [(drip_headers(DRIP_SECONDS), 0.1), (stall(), 0.1), (stall(), (0.1, 600.0))],
+    ids=["byte by byte", "no answer", "no answer, and a long read timeout"],
+)
+def test_slow_proxy(
+    server: ScriptedServer,
+    short: None,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Step,
+    timeout: Any,
+) -> None:
+    """A proxy that is slow to open a tunnel ends the attempt, too, if not sooner by the connect timeout."""
+    monkeypatch.setenv("https_proxy", server.url)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "https://service.example")
+    server.default = fault
+    began = time.monotonic()
+    with pytest.raises(PermutiveTimeoutError):
+        http.request("GET", KEY, URL, timeout=timeout)
+    assert time.monotonic() - began < SOON_SECONDS
+    assert [seen.method for seen in server.seen] == ["CONNECT"]
+
+
+def test_request_that_is_not_taken(
+    any_server: ScriptedServer, long_enough_to_connect: None
+) -> None:
     """A far end that stops reading ends the attempt, also in the midst of a request."""
 
     def answer_and_stop_reading(connection: Connection) -> bool:
@@ -253,7 +284,7 @@ def test_request_that_is_not_taken(any_server: ScriptedServer, short: None) -> N
 
 
 def test_request_that_nobody_takes(
-    short: None, monkeypatch: pytest.MonkeyPatch
+    long_enough_to_connect: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same on a connection that nobody has accepted."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
