@@ -58,11 +58,12 @@ class Wire(io.RawIOBase):
     """
 
     def __init__(self, sock: Any) -> None:
-        # Keeps the socket open until it is closed itself, also after http.client has closed the socket.
-        self._hold: Any = sock.makefile("rb", buffering=0)
+        # By position: stand-ins of sockets (mocket, for instance) have another name for it.
+        self._bytes: Any = sock.makefile("rb", 0)
         self._sock = sock
-        # Those that wrap a socket (TLS within TLS, pyOpenSSL) have its timeout.
-        timeout: float | None = getattr(sock, "socket", sock).gettimeout()
+        # pyOpenSSL's sockets do not tell the timeout; those that they wrap do.
+        timeout_of = getattr(sock, "gettimeout", None) or sock.socket.gettimeout
+        timeout: float | None = timeout_of()
         self._timeout = math.inf if timeout is None else timeout
         self._attempt = bounds.current()
         self.ended = False
@@ -84,7 +85,7 @@ class Wire(io.RawIOBase):
                 raise bounds.too_long(attempt)
             self._sock.settimeout(max(left, bounds.SHORTEST_WAIT_SECONDS))
         try:
-            count: int = self._sock.recv_into(buffer)
+            count: int = self._bytes.readinto(buffer)
         except TimeoutError:
             if monotonic() < attempt.ends:
                 raise
@@ -94,7 +95,7 @@ class Wire(io.RawIOBase):
 
     def close(self) -> None:
         """Let the socket go."""
-        self._hold.close()
+        self._bytes.close()
         super().close()
 
 

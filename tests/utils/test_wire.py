@@ -1,0 +1,73 @@
+"""What an answer is read from: sockets, what wraps them, and what stands in for them in users' tests."""
+
+from __future__ import annotations
+
+import io
+import socket
+from contextlib import closing
+from typing import Any, List, Optional
+
+import pytest
+
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.wire import Wire
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}'
+
+
+class Wrapped:
+    """A socket that does not tell its timeout, as those of pyOpenSSL; the one that it wraps does."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+        self.makefile = sock.makefile
+        self.settimeout = sock.settimeout
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0])
+def test_wrapped_socket(timeout: Optional[float]) -> None:
+    """A wrapped socket is read like the one within."""
+    near, far = socket.socketpair()
+    with closing(near), closing(far):
+        near.settimeout(timeout)
+        far.sendall(b"hello\n")
+        with Wire(Wrapped(near)).makefile("rb") as stream:
+            assert stream.readline() == b"hello\n"
+
+
+class StandIn:
+    """What a package puts in place of sockets, with arguments named otherwise."""
+
+    sent: List[bytes] = []
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def makefile(self, mode: str = "r", bufsize: int = -1) -> io.BytesIO:
+        """Return an answer."""
+        return io.BytesIO(ANSWER)
+
+    def sendall(self, data: bytes) -> None:
+        """Take a request."""
+        self.sent.append(data)
+
+    def gettimeout(self) -> float:
+        """Return the timeout."""
+        return 10.0
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("connect", "settimeout", "setsockopt", "close"):
+            return lambda *arguments: None
+        raise AttributeError(name)
+
+
+def test_stand_in_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls go through what stands in for ``socket.socket`` and ``socket.getaddrinfo``."""
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
+    monkeypatch.setattr(socket, "socket", StandIn)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: [address])
+    monkeypatch.setattr(StandIn, "sent", [])
+    response = http.get("key-0001", "http://stand-in.example/x")
+    assert response.json() == {"a": 1}
+    [request] = StandIn.sent
+    assert request.startswith(b"GET /x?k=key-0001 HTTP/1.1\r\n")
