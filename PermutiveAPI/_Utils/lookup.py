@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import Future
+from contextlib import suppress
 from contextvars import copy_context
 from time import monotonic
 from typing import Any
@@ -38,8 +39,10 @@ def addresses_of(
     OutOfBounds
         If it takes too long; it is a TimeoutError.
     """
-    found: Future[list[tuple[Any, ...]]] = Future()
     getaddrinfo: Any = socket.getaddrinfo
+    if _is_address(host):  # Nobody has to be asked.
+        return getaddrinfo(host, port, family, socket.SOCK_STREAM)
+    found: Future[list[tuple[Any, ...]]] = Future()
 
     def look_up() -> None:
         try:
@@ -63,3 +66,11 @@ def addresses_of(
         thread.join(min(left, _PIECE_SECONDS))
         cancellation.check()
     return found.result()
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError):
+            socket.inet_pton(family, host)
+            return True
+    return False

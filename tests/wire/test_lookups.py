@@ -30,6 +30,13 @@ URL = "https://api.permutive.app/v9/things"
 LIMIT_SECONDS = 2.0
 
 
+@pytest.fixture(autouse=True)
+def named_server(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server have a name: the address of an address is not looked up."""
+    url = server.url.replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
+
+
 @pytest.fixture
 def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
     """A resolver that does not answer before the test ends; the names that it was asked for."""
@@ -60,9 +67,9 @@ def test_connect_timeout(
     """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
     error = call.error()
     assert isinstance(error, PermutiveTimeoutError)
-    assert "The look-up of 127.0.0.1 took longer than 0.1 s." in str(error)
+    assert "The look-up of localhost took longer than 0.1 s." in str(error)
     assert "outcome is unknown" not in str(error)
-    assert slow_names == ["127.0.0.1"] * 3 and server.seen == []
+    assert slow_names == ["localhost"] * 3 and server.seen == []
 
 
 def test_bound_of_the_attempt(
@@ -128,6 +135,23 @@ def test_look_up_where_no_thread_can_start(
             lambda self: (start if self.name == "look-up" else real)(self),
         )
         assert http.get(KEY, URL).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_address_instead_of_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """No thread is started for what is an address already."""
+    threads: List[str] = []
+    address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))
+
+    def getaddrinfo(*_: Any) -> Any:
+        threads.append(threading.current_thread().name)
+        return [address]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://{host}:1")
+    with pytest.raises(PermutiveConnectionError):
+        http.get(KEY, URL)
+    assert {*threads} == {"MainThread"}
 
 
 def test_leaving_a_stream_during_a_look_up(
