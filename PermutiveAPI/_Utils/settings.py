@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 API_KEY = "PERMUTIVE_API_KEY"
 APPLICATION_CREDENTIALS = "PERMUTIVE_APPLICATION_CREDENTIALS"
@@ -41,11 +40,21 @@ def text(name: str) -> str | None:
     return texts(name)[0]
 
 
+def text_and_file(name: str) -> tuple[str | None, str | None]:
+    """Return a variable as :func:`text` does, and the path of the ``.env`` that it comes from, or None."""
+    value = os.environ.get(name, "").strip()
+    if value:
+        return value, None
+    dotenv = _dotenv()
+    value = (dotenv.values.get(name) or "").strip()
+    return (value, dotenv.path) if value else (None, None)
+
+
 def texts(*names: str) -> tuple[str | None, ...]:
     """Return several variables, each as :func:`text` does, with one look at ``.env``."""
     values = [os.environ.get(name, "").strip() for name in names]
     if not all(values):
-        filled_in = _dotenv_values()
+        filled_in = _dotenv().values
         if filled_in:
             values = [
                 value or (filled_in.get(name) or "").strip()
@@ -86,18 +95,6 @@ def parsed_count(name: str, value: str | None) -> int | None:
         If it is none; the message names the variable.
     """
     return None if value is None else _parse_count(name, value)
-
-
-def base_url() -> str | None:
-    """Return the origin that stands in for Permutive's, or None.
-
-    Raises
-    ------
-    ValueError
-        If PERMUTIVE_API_BASE_URL is no origin such as ``http://127.0.0.1:8080``.
-    """
-    value = text(API_BASE_URL)
-    return None if value is None else _parse_origin(API_BASE_URL, value)
 
 
 def key_in_header() -> bool:
@@ -155,30 +152,6 @@ def _parse_count(name: str, value: str) -> int:
     raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}.")
 
 
-@lru_cache(maxsize=64)
-def _parse_origin(name: str, value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port  # Raises ValueError unless it is absent or a port's number.
-        is_origin = (
-            parts.scheme in ("http", "https")
-            and bool(parts.hostname)
-            and "@" not in parts.netloc
-            and not any(character.isspace() for character in value)
-            and parts.path in ("", "/")
-            and not any(mark in value for mark in "?#\\")
-        )
-    except ValueError:
-        is_origin = False
-    if is_origin:
-        return value.rstrip("/")
-    # The value is not shown: a wrong one may hold a password.
-    raise ValueError(
-        f"{name} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
-        "perhaps a port, without user, path or query."
-    )
-
-
 # --- .env ------------------------------------------------------------------------------------
 
 _Signature = tuple[int, int, int] | None
@@ -192,20 +165,21 @@ class _DotenvFile(NamedTuple):
     values: Mapping[str, str | None]
 
 
+_NO_FILE = _DotenvFile("", None, {})
 _dotenv_by_folder: dict[str, _DotenvFile] = {}
 
 
-def _dotenv_values() -> Mapping[str, str | None]:
+def _dotenv() -> _DotenvFile:
     """Return the nearest .env of the working directory, read anew only when it has changed."""
     try:
         folder = os.getcwd()
     except FileNotFoundError:  # The working directory was deleted.
-        return {}
+        return _NO_FILE
     known = _dotenv_by_folder.get(folder)
     if known is None or known.signature != _signature_of(known.path):
         # Two threads may both read it: they read the same, and each assignment is whole.
         known = _dotenv_by_folder[folder] = _read_dotenv(folder)
-    return known.values
+    return known
 
 
 def _read_dotenv(folder: str) -> _DotenvFile:

@@ -23,6 +23,7 @@ import requests.utils
 
 from . import bounds, cancellation, log_redaction, settings
 from .adapter import Adapter
+from .base_url import base_url
 from .connections import choose_classes
 from .errors import PermutiveInvalidRequestError
 from .prepared import prepare
@@ -55,9 +56,10 @@ def actual_url(url: str) -> str:
     Raises
     ------
     ValueError
-        If PERMUTIVE_API_BASE_URL is no origin.
+        If PERMUTIVE_API_BASE_URL is no origin, or may have been set by others; see
+        :func:`~PermutiveAPI._Utils.base_url.base_url`.
     """
-    origin = cancellation.once("base URL", settings.base_url)
+    origin = cancellation.once("base URL", base_url)
     if origin is None:
         return url
     meant = _PERMUTIVE_ORIGIN.match(url)

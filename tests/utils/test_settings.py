@@ -50,22 +50,19 @@ def test_names() -> None:
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A blank value counts as none."""
-    for name in (settings.TIMEOUT_SECONDS, *COUNTS, settings.API_BASE_URL):
+    for name in (settings.TIMEOUT_SECONDS, *COUNTS):
         monkeypatch.setenv(name, value)
     assert settings.text(settings.TIMEOUT_SECONDS) is None
     assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 10.0
     assert settings.count(settings.BATCH_MAX_WORKERS) is None
-    assert settings.base_url() is None
 
 
 def test_surrounding_spaces_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spaces around a value do not count."""
     monkeypatch.setenv(settings.TIMEOUT_SECONDS, "  2.5 ")
     monkeypatch.setenv(settings.BATCH_MAX_WORKERS, " 4\n")
-    monkeypatch.setenv(settings.API_BASE_URL, " http://127.0.0.1:8080 ")
     assert settings.number(settings.TIMEOUT_SECONDS, 10.0) == 2.5
     assert settings.count(settings.BATCH_MAX_WORKERS) == 4
-    assert settings.base_url() == "http://127.0.0.1:8080"
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -100,55 +97,14 @@ def test_backoff_factor_is_at_least_one(
         settings.number(settings.RETRY_BACKOFF_FACTOR, 2.0, at_least=1.0)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
-        ("https://example.com", "https://example.com"),
-        ("http://[::1]:8080", "http://[::1]:8080"),
-    ],
-)
-def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
-    """An origin is http or https, a host and perhaps a port."""
-    monkeypatch.setenv(settings.API_BASE_URL, value)
-    assert settings.base_url() == expected
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "127.0.0.1:8080",
-        "localhost",
-        "ftp://host",
-        "http://",
-        "http://:8080",
-        "http://host:port",
-        "http://host:99999",
-        "http://host/path",
-        "http://host?x=1",
-        "http://host#x",
-        "http://me:hunter2@host",
-        "http://ho st",
-        "http://[::1",
-    ],
-)
-def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Anything else is a ValueError that names the variable, and shows no password."""
-    monkeypatch.setenv(settings.API_BASE_URL, value)
-    with pytest.raises(ValueError, match=settings.API_BASE_URL) as caught:
-        settings.base_url()
-    assert "hunter2" not in str(caught.value)
-
-
 def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable changed between two calls takes effect."""
-    monkeypatch.setenv(settings.API_BASE_URL, "http://one")
-    assert settings.base_url() == "http://one"
-    monkeypatch.setenv(settings.API_BASE_URL, "http://two")
-    assert settings.base_url() == "http://two"
-    monkeypatch.delenv(settings.API_BASE_URL)
-    assert settings.base_url() is None
+    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "1")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "1"
+    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "2")
+    assert settings.text(settings.TIMEOUT_SECONDS) == "2"
+    monkeypatch.delenv(settings.TIMEOUT_SECONDS)
+    assert settings.text(settings.TIMEOUT_SECONDS) is None
 
 
 # --- .env ------------------------------------------------------------------------------------

@@ -1,0 +1,138 @@
+"""PERMUTIVE_API_BASE_URL: the origin that stands in for Permutive's, and whether it may be trusted.
+
+Whoever sets it receives keys and data. So it is not taken from a ``.env`` that others may write, and
+plain http to another machine is told. Everything here may be called from many threads, and after a
+fork.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from . import settings
+
+logger = logging.getLogger("PermutiveAPI")
+
+
+class Origin(NamedTuple):
+    """A scheme, a host and perhaps a port."""
+
+    url: str
+    is_loopback: bool
+
+    @property
+    def is_readable_on_the_way(self) -> bool:
+        """Whether keys and data travel to another machine without encryption."""
+        return self.url.lower().startswith("http:") and not self.is_loopback
+
+
+def base_url() -> str | None:
+    """Return the origin that stands in for Permutive's, or None.
+
+    Plain http to anything but a loopback address is told once as a WARNING.
+
+    Raises
+    ------
+    ValueError
+        If PERMUTIVE_API_BASE_URL is no origin such as ``http://127.0.0.1:8080``, or if it is no
+        loopback address and comes from a ``.env`` that others may write.
+    """
+    value, file = settings.text_and_file(settings.API_BASE_URL)
+    if value is None:
+        return None
+    origin = _parse_origin(settings.API_BASE_URL, value)
+    if file is not None and not origin.is_loopback:
+        _refuse_if_others_write(file)
+    if origin.is_readable_on_the_way:
+        _tell_once(origin)
+    return origin.url
+
+
+@lru_cache(maxsize=64)
+def _parse_origin(name: str, value: str) -> Origin:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # Raises ValueError unless it is absent or a port's number.
+        is_origin = (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and not any(character.isspace() for character in value)
+            and parts.path in ("", "/")
+            and not any(mark in value for mark in "?#\\")
+        )
+        if is_origin:
+            return Origin(value.rstrip("/"), _is_loopback(parts.hostname or ""))
+    except ValueError:
+        pass
+    # The value is not shown: a wrong one may hold a password.
+    raise ValueError(
+        f"{name} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
+        "perhaps a port, without user, path or query."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# --- Plain http ------------------------------------------------------------------------------
+
+_told: dict[str, object] = {}
+
+
+def _tell_once(origin: Origin) -> None:
+    own = object()
+    # One step, so that of several threads one tells it. There is no lock that a fork could leave locked.
+    if _told.setdefault(origin.url.lower(), own) is own:
+        logger.warning(
+            "%s is plain http: keys and data travel to %s unencrypted. Use https.",
+            settings.API_BASE_URL,
+            origin.url,
+        )
+
+
+# --- Who may write .env ----------------------------------------------------------------------
+
+
+def _refuse_if_others_write(file: str) -> None:
+    if os.name != "posix":  # Elsewhere, modes do not tell who may write.
+        return
+    target = os.path.realpath(file)  # .env may be a link, and either folder may change.
+    for place in (target, os.path.dirname(target), os.path.dirname(file)):
+        if _others_write(place):
+            raise ValueError(
+                f"{settings.API_BASE_URL} comes from {file}, but other users may write to {place} "
+                "and so lead keys elsewhere. Set the variable in the environment, or take away "
+                "their right: chmod go-w, or another folder if it is a shared one such as /tmp."
+            )
+
+
+def _others_write(place: str) -> bool:
+    status = os.stat(place)
+    if status.st_mode & stat.S_IWOTH:
+        return True
+    return bool(status.st_mode & stat.S_IWGRP) and not _is_private_group(status)
+
+
+def _is_private_group(status: os.stat_result) -> bool:
+    """Tell whether the owner's group has no other members, as many systems make one for each user."""
+    import grp
+    import pwd
+
+    try:
+        owner, group = pwd.getpwuid(status.st_uid), grp.getgrgid(status.st_gid)
+    except KeyError:
+        return False
+    return (group.gr_gid, group.gr_name) == (owner.pw_gid, owner.pw_name) and (
+        set(group.gr_mem) <= {owner.pw_name}
+    )

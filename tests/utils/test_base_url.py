@@ -1,0 +1,153 @@
+"""PERMUTIVE_API_BASE_URL: what is an origin, and plain http."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from PermutiveAPI._Utils.base_url import base_url
+from PermutiveAPI._Utils.settings import API_BASE_URL
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A blank value counts as none."""
+    monkeypatch.setenv(API_BASE_URL, value)
+    assert base_url() is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ("https://example.com", "https://example.com"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        (" http://127.0.0.1:8080\n", "http://127.0.0.1:8080"),
+    ],
+)
+def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
+    """An origin is http or https, a host and perhaps a port."""
+    monkeypatch.setenv(API_BASE_URL, value)
+    assert base_url() == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "127.0.0.1:8080",
+        "localhost",
+        "ftp://host",
+        "http://",
+        "http://:8080",
+        "http://host:port",
+        "http://host:99999",
+        "http://host/path",
+        "http://host?x=1",
+        "http://host#x",
+        "http://me:hunter2@host",
+        "http://ho st",
+        "http://[::1",
+    ],
+)
+def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Anything else is a ValueError that names the variable, and shows no password."""
+    monkeypatch.setenv(API_BASE_URL, value)
+    with pytest.raises(ValueError, match=API_BASE_URL) as caught:
+        base_url()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable changed between two calls takes effect."""
+    monkeypatch.setenv(API_BASE_URL, "http://one")
+    assert base_url() == "http://one"
+    monkeypatch.setenv(API_BASE_URL, "http://two")
+    assert base_url() == "http://two"
+    monkeypatch.delenv(API_BASE_URL)
+    assert base_url() is None
+
+
+# --- Plain http ------------------------------------------------------------------------------
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> List[str]:
+    """Return the records of this library, all of them warnings."""
+    own = [record for record in caplog.records if record.name == "PermutiveAPI"]
+    assert {record.levelno for record in own} <= {logging.WARNING}
+    return [record.getMessage() for record in own]
+
+
+def test_plain_http_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Plain http to another machine is told once for each origin, however many threads ask."""
+    text = "PERMUTIVE_API_BASE_URL is plain http: keys and data travel to {} unencrypted. Use https."
+    monkeypatch.setenv(API_BASE_URL, "http://one.example")
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        base_url()
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert warnings(caplog) == [text.format("http://one.example")]
+    monkeypatch.setenv(API_BASE_URL, "HTTP://two.example:8080")
+    base_url()
+    monkeypatch.setenv(API_BASE_URL, "http://one.example/")
+    base_url()
+    assert warnings(caplog)[1:] == [text.format("HTTP://two.example:8080")]
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://staging.example", "http://127.0.0.1:1", "http://localhost"]
+)
+def test_nothing_to_tell(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, origin: str
+) -> None:
+    """https, and plain http that stays on the machine, is not told."""
+    monkeypatch.setenv(API_BASE_URL, origin)
+    base_url()
+    assert warnings(caplog) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork there")
+def test_forked_child(tmp_path: Path) -> None:
+    """A forked child does not hang, tells of new origins, and not again what its parent has told."""
+    script = """
+import logging, os
+from PermutiveAPI._Utils.base_url import base_url
+logging.basicConfig(format="%(message)s")
+os.environ["PERMUTIVE_API_BASE_URL"] = "http://one.example"
+base_url()
+if os.fork() == 0:
+    base_url()
+    os.environ["PERMUTIVE_API_BASE_URL"] = "http://two.example"
+    base_url()
+else:
+    os.wait()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    told = [line.split(" to ")[1] for line in done.stderr.splitlines()]
+    assert told == [
+        "http://one.example unencrypted. Use https.",
+        "http://two.example unencrypted. Use https.",
+    ]

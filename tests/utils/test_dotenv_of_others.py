@@ -1,0 +1,167 @@
+"""PERMUTIVE_API_BASE_URL in a .env that other users may write."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import List
+
+import pytest
+
+from PermutiveAPI import Cohort
+from PermutiveAPI._Utils.base_url import base_url
+from PermutiveAPI._Utils.settings import API_BASE_URL
+from tests.support.scripted import ScriptedServer, answer
+
+if sys.platform == "win32":
+    pytest.skip("modes do not tell there who may write", allow_module_level=True)
+
+import grp
+import pwd
+
+ELSEWHERE = "https://collector.example"
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the working directory, two folders below the one where .env will be."""
+    below = tmp_path / "project" / "scripts"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    return below
+
+
+def write_dotenv(path: Path, origin: str, mode: int = 0o600) -> Path:
+    """Write a .env with a base URL."""
+    path.write_text(f"{API_BASE_URL}={origin}\n")
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode"),
+    [(0o602, 0o700), (0o666, 0o700), (0o644, 0o707), (0o600, 0o777), (0o600, 0o1777)],
+    ids=["file", "file-for-all", "folder", "folder-for-all", "sticky-folder"],
+)
+def test_hostile_dotenv_above(
+    work: Path, tmp_path: Path, file_mode: int, folder_mode: int
+) -> None:
+    """A base URL from a .env that others may write, or put there, is refused by name before any request."""
+    hostile = write_dotenv(tmp_path / ".env", ELSEWHERE, file_mode)
+    tmp_path.chmod(folder_mode)
+    place = hostile if file_mode & 0o002 else tmp_path
+    with pytest.raises(ValueError) as caught:
+        Cohort.list(api_key="secret")
+    assert str(caught.value) == (
+        f"PERMUTIVE_API_BASE_URL comes from {hostile}, but other users may write to {place} and "
+        "so lead keys elsewhere. Set the variable in the environment, or take away their right: "
+        "chmod go-w, or another folder if it is a shared one such as /tmp."
+    )
+    with pytest.raises(ValueError, match="collector|other users"):
+        Cohort.batch_delete([Cohort("Fans", id="1")], api_key="secret")
+    tmp_path.chmod(0o700)
+    hostile.chmod(0o600)
+    assert base_url() == ELSEWHERE
+
+
+@pytest.mark.parametrize("folder", ["where-it-is", "where-it-leads"])
+def test_link_to_a_dotenv(work: Path, tmp_path: Path, folder: str) -> None:
+    """Of a .env that is a link, nobody else may write to either folder."""
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (tmp_path / ".env").symlink_to(write_dotenv(kept / "settings", ELSEWHERE))
+    assert base_url() == ELSEWHERE
+    place = {"where-it-is": tmp_path, "where-it-leads": kept}[folder]
+    place.chmod(0o777)
+    with pytest.raises(
+        ValueError, match=f"comes from {tmp_path / '.env'}, .* {place} "
+    ):
+        base_url()
+
+
+@pytest.mark.parametrize(
+    ("group", "allowed"),
+    [
+        (("me", 7, []), True),
+        (("me", 7, ["me"]), True),
+        (("me", 7, ["me", "you"]), False),
+        (("staff", 7, []), False),
+        (("me", 8, []), False),
+        (None, False),
+    ],
+    ids=["own", "own-named", "shared", "common", "not-the-first", "unknown"],
+)
+@pytest.mark.parametrize("place", ["file", "folder"])
+def test_group_may_write(
+    work: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    group: "tuple[str, int, List[str]] | None",
+    allowed: bool,
+    place: str,
+) -> None:
+    """A group that may write counts as others, unless it is the owner's own, without other members."""
+
+    def group_of(number: int) -> SimpleNamespace:
+        if group is None:
+            raise KeyError(number)
+        name, own, members = group
+        return SimpleNamespace(gr_name=name, gr_gid=own, gr_mem=members)
+
+    owner = SimpleNamespace(pw_name="me", pw_gid=7)
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: owner)
+    monkeypatch.setattr(grp, "getgrgid", group_of)
+    path = write_dotenv(tmp_path / ".env", ELSEWHERE)
+    path.chmod(0o660) if place == "file" else tmp_path.chmod(0o770)
+    if allowed:
+        assert base_url() == ELSEWHERE
+    else:
+        with pytest.raises(ValueError, match=f"comes from {path}"):
+            base_url()
+
+
+def test_loopback_from_any_dotenv(
+    work: Path, tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loopback address is taken from any .env: what is sent there stays on the machine."""
+    write_dotenv(tmp_path / ".env", server.url, 0o666)
+    tmp_path.chmod(0o777)
+    monkeypatch.delenv(API_BASE_URL)
+    server.script.append(answer(body=[]))
+    assert Cohort.list(api_key="secret") == []
+    assert [each.path for each in server.seen] == ["/cohorts-api/v2/cohorts/"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_loopback"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://127.9.9.9", True),
+        ("http://[::1]:8080", True),
+        ("https://LOCALHOST", True),
+        ("http://127.0.0.1.collector.example", False),
+        ("http://localhost.collector.example", False),
+        ("http://0.0.0.0", False),
+        ("http://192.168.0.1", False),
+    ],
+)
+def test_what_is_loopback(
+    work: Path, tmp_path: Path, origin: str, is_loopback: bool
+) -> None:
+    """127.*, ::1 and localhost are loopback, and names that only look so are not."""
+    write_dotenv(tmp_path / ".env", origin, 0o666)
+    if is_loopback:
+        assert base_url() == origin
+    else:
+        with pytest.raises(ValueError, match="other users"):
+            base_url()
+
+
+def test_environment_is_trusted(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base URL of the process environment counts, whatever .env lies about."""
+    write_dotenv(tmp_path / ".env", ELSEWHERE, 0o666)
+    monkeypatch.setenv(API_BASE_URL, "https://staging.example")
+    assert base_url() == "https://staging.example"
