@@ -46,6 +46,8 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     workspace_id: str
     api_key: str = field(repr=False)
 
+    _is_secret = True
+
     def __post_init__(self) -> None:
         """Start with nothing remembered."""
         self._cohorts: dict[bool, CohortList] = {}
@@ -128,6 +130,7 @@ class WorkspaceList(ResourceList[Workspace]):
     """A list of workspaces, with dictionaries to look them up."""
 
     _item_type = Workspace
+    _is_secret = True
 
     id_dictionary: UniqueIndex[Workspace] = UniqueIndex("workspace_id")
     name_dictionary: UniqueIndex[Workspace] = UniqueIndex("name")

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload
-from .file import check_filepath
+from .file import check_filepath, write_private_text
 
 __all__ = [
     "JSONSerializable",
@@ -32,6 +32,8 @@ class JSONSerializable(SelfEncoding, Generic[T]):
     The type argument is what ``to_json`` returns. ``from_json(x.to_json()) == x`` holds for every
     model of this library with values of the annotated types.
     """
+
+    _is_secret = False  # Whether the JSON form holds a key.
 
     def to_json(self) -> T:
         """Return the object as JSON data.
@@ -78,11 +80,15 @@ class JSONSerializable(SelfEncoding, Generic[T]):
     def to_json_file(self, filepath: str | Path) -> None:
         """Write the JSON form to a file, making its missing parent folders.
 
-        A workspace's file holds its key: keep it somewhere secure.
+        A workspace's file holds its key, so its owner alone may read it (mode 0600, where the system
+        has modes); an existing file is narrowed first.
         """
         text = json.dumps(self.to_json(), indent=4)
         check_filepath(filepath)
-        Path(filepath).write_text(text, encoding="utf-8")
+        if self._is_secret:
+            write_private_text(filepath, text)
+        else:
+            Path(filepath).write_text(text, encoding="utf-8")
 
     @classmethod
     def from_json_file(cls: type[J], filepath: str | Path) -> J:

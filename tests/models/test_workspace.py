@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import errno
 import json
+import os
 import pickle
 import pprint
+import stat
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -93,6 +97,83 @@ def test_to_json_keeps_the_key(tmp_path: Path) -> None:
     assert WorkspaceList.from_json(both.to_json()) == both
     both.to_json_file(tmp_path / "workspaces.json")
     assert WorkspaceList.from_json_file(tmp_path / "workspaces.json") == both
+
+
+SECRETS = [MAIN, WorkspaceList([MAIN, CHILD])]
+SECRET_IDS = ["workspace", "list"]
+
+with_modes = pytest.mark.skipif(os.name != "posix", reason="there are no modes there")
+
+
+@with_modes
+@pytest.mark.parametrize("secret", SECRETS, ids=SECRET_IDS)
+def test_new_file_is_private_at_once(
+    secret: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workspace's file is made with mode 0600, whatever the umask; it is at no moment a wider one."""
+    narrowed: List[Any] = []
+    monkeypatch.setattr(os, "fchmod", lambda *arguments: narrowed.append(arguments))
+    before = os.umask(0)
+    try:
+        secret.to_json_file(tmp_path / "keys" / "new.json")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "keys" / "new.json").stat().st_mode) == 0o600
+    assert narrowed == []
+
+
+@with_modes
+@pytest.mark.parametrize("secret", SECRETS, ids=SECRET_IDS)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o602])
+def test_existing_file_is_narrowed(secret: Any, tmp_path: Path, mode: int) -> None:
+    """An existing file is narrowed to 0600, and holds the new content alone."""
+    path = tmp_path / "old.json"
+    path.write_text("x" * 10_000)
+    path.chmod(mode)
+    secret.to_json_file(str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert type(secret).from_json_file(path) == secret
+
+
+@with_modes
+def test_key_is_written_after_the_narrowing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a file cannot be narrowed, the error names it, and the file stays as it was, without the key."""
+    path = tmp_path / "of_somebody_else.json"
+    path.write_text("theirs")
+    path.chmod(0o666)
+
+    def refuse(descriptor: int, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    with pytest.raises(PermissionError, match="of_somebody_else"):
+        MAIN.to_json_file(path)
+    assert path.read_text() == "theirs"
+
+
+@with_modes
+def test_pipe_stays_as_it_is(tmp_path: Path) -> None:
+    """A pipe gets the key, too, and keeps its mode: whoever gave it decides who reads from it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    path.chmod(0o640)
+    with ThreadPoolExecutor(1) as readers:
+        content = readers.submit(path.read_text)
+        MAIN.to_json_file(path)
+        assert Workspace.from_json(content.result(timeout=10)) == MAIN
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@with_modes
+def test_other_models_keep_the_usual_mode(tmp_path: Path) -> None:
+    """The file of a model without a key gets the mode that the umask gives, and keeps it."""
+    path = tmp_path / "cohorts.json"
+    CohortList([Cohort("Fans")]).to_json_file(path)
+    path.chmod(0o644)
+    Cohort("Fans").to_json_file(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize(
