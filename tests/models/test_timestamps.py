@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 
-from PermutiveAPI import Cohort, Import, Segment, Source
+from PermutiveAPI import Cohort, CohortList, Import, Segment, Source
+from PermutiveAPI._Utils.retry import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
 from tests.support.scripted import ScriptedServer, answer
 
@@ -153,3 +155,56 @@ def test_an_answer_gives_only_the_timestamps_that_it_tells(
     partly = fetch()
     assert (partly.created_at, getattr(partly, told)) == (None, EARLIER)
     assert type(partly).from_json(partly.to_json()) == partly
+
+
+# --- Machines elsewhere ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=["EST5", "JST-9"], ids=["new-york", "tokyo"])
+def elsewhere(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Have the machine in another time zone."""
+    if not hasattr(time, "tzset"):
+        pytest.skip("the zone of a process cannot be changed there")
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("text", ["2020-01-01T00:00:00", "2020-01-01"])
+def test_a_text_without_a_zone_is_utc_everywhere(text: str) -> None:
+    """A timestamp without a zone is read as UTC, whatever the zone of the machine."""
+    read = Cohort.from_json({"name": "c", "created_at": text}).created_at
+    assert read == EARLIER
+    assert read is not None and read.utcoffset() == timedelta(0)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_time_without_a_zone_is_utc_everywhere() -> None:
+    """A naive time that a user sets is UTC in JSON that is read back, and in a table."""
+    cohort = Cohort("c", created_at=EARLIER.replace(tzinfo=None))
+    assert Cohort.from_json(cohort.to_json()).created_at == EARLIER
+    frame = CohortList([cohort]).to_pd_dataframe()
+    assert frame["created_at"][0].to_pydatetime() == EARLIER
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_now_is_the_same_everywhere() -> None:
+    """The time that a new object gets is the present one, in UTC."""
+    before = datetime.now(timezone.utc)
+    made = Cohort("c").created_at
+    assert made is not None
+    assert before <= made <= datetime.now(timezone.utc)
+    assert made.utcoffset() == timedelta(0)
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
+def test_a_wait_is_the_same_everywhere(zone: str) -> None:
+    """A Retry-After with a date asks for the same wait in every zone."""
+    date = f"Wed, 01 Jan 2020 00:00:07 {zone}"
+    assert parse_retry_after(date, EARLIER) == 7.0

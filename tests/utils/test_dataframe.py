@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime, timedelta, timezone
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 import pandas
 import pytest
@@ -18,6 +18,8 @@ from PermutiveAPI import (
     SegmentList,
     Source,
 )
+from PermutiveAPI._Utils.collection import TabularList
+from PermutiveAPI._Utils.json import JSONSerializable
 
 MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 SOURCE = Source("s", {}, "t")
@@ -130,6 +132,50 @@ def test_states_are_texts(texts: List[Any]) -> None:
     pandas.testing.assert_series_equal(
         frame["state"], frame["segment_type"], check_names=False
     )
+
+
+@dataclasses.dataclass
+class Switch(JSONSerializable[Dict[str, Any]]):
+    """A model with texts and truths."""
+
+    word: str
+    on: bool
+    perhaps: Optional[bool] = None
+
+
+class Switches(TabularList[Switch]):
+    """A list of them."""
+
+    _item_type = Switch
+
+
+def test_texts_and_booleans() -> None:
+    """A column of texts or booleans has the type that pandas gives them, and a missing one is None."""
+    frame = Switches([Switch("a", True), Switch("", False, True)]).to_pd_dataframe()
+    assert frame["word"].dtype == pandas.Series(["a", ""]).dtype
+    assert frame["word"].tolist() == ["a", ""]
+    assert frame["on"].dtype == "bool"
+    assert frame["on"].tolist() == [True, False]
+    assert frame["perhaps"].dtype == object
+    assert frame["perhaps"].tolist() == [None, True]
+    assert {str(dtype) for dtype in Switches().to_pd_dataframe().dtypes} == {"object"}
+
+
+def test_texts_of_a_cohort() -> None:
+    """Names and descriptions are texts, not JSON, and a missing one is missing."""
+    cohorts = CohortList([Cohort("c", description="[1]"), Cohort("d")])
+    frame = cohorts.to_pd_dataframe()
+    assert frame["name"].tolist() == ["c", "d"]
+    assert frame["description"][0] == "[1]"
+    assert frame["description"].isna().tolist() == [False, True]
+
+
+def test_truth_is_no_number() -> None:
+    """True in a column of whole numbers stays True, and is not counted as 1."""
+    cohorts = CohortList([Cohort("c", live_audience_size=True), Cohort("d")])
+    frame = cohorts.to_pd_dataframe()
+    assert frame["live_audience_size"].tolist() == [True, 0]
+    assert frame["live_audience_size"][0] is True
 
 
 def test_prices() -> None:

@@ -200,6 +200,28 @@ FAILURES = [
     (_wrapped(CERTIFICATE, requests.exceptions.SSLError), Outcome.REFUSED, False),
     (requests.exceptions.SSLError("handshake"), Outcome.UNKNOWN, False),
     (
+        requests.exceptions.SSLError("[SSL] certificate verify failed: self-signed"),
+        Outcome.REFUSED,
+        False,
+    ),
+    (
+        requests.exceptions.SSLError(
+            "(Caused by SSLError(CertificateError(\"hostname 'h' doesn't match\")))"
+        ),
+        Outcome.REFUSED,
+        False,
+    ),
+    (requests.ConnectionError("Certificate verify failed"), Outcome.UNKNOWN, False),
+    (ConnectionRefusedError("no"), Outcome.NOT_SENT, False),
+    (OSError("no route"), Outcome.UNKNOWN, False),
+    (
+        requests.ConnectionError(
+            urllib3_errors.ReadTimeoutError(_POOL, "/x", "Read timed out.")
+        ),
+        Outcome.UNKNOWN,
+        True,
+    ),
+    (
         requests.ConnectionError(
             urllib3_errors.ProtocolError("cut", ConnectionResetError())
         ),
@@ -212,6 +234,14 @@ FAILURES = [
     (requests.exceptions.InvalidHeader("?"), Outcome.UNWRITABLE, False),
     (requests.exceptions.InvalidJSONError("?"), Outcome.UNWRITABLE, False),
     (requests.exceptions.TooManyRedirects("?"), Outcome.UNKNOWN, False),
+    (requests.exceptions.URLRequired("?"), Outcome.UNWRITABLE, False),
+    (urllib3_errors.LocationParseError("?"), Outcome.UNWRITABLE, False),
+    (UnicodeError("label too long"), Outcome.UNWRITABLE, False),
+    (
+        requests.exceptions.InvalidHeader(urllib3_errors.InvalidHeader("2, 3")),
+        Outcome.UNKNOWN,
+        False,
+    ),
 ]
 
 

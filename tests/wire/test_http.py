@@ -189,16 +189,19 @@ def test_other_verbs_are_refused(server: ScriptedServer, method: Any) -> None:
 # --- Time limits ---------------------------------------------------------------------------------
 
 
-def test_single_calls_take_the_limit_of_the_environment(
+def test_every_limit_reaches_the_socket(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PERMUTIVE_TIMEOUT_SECONDS limits every single call without an argument for it."""
+    """Each call waits as long as its own limit says: its argument, or the variable for single calls or batches."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     server.default = stall()
     for call in ALL_CALLS:
-        if not (call.batch or call.takes_timeout):
-            assert type(call.error()) is PermutiveTimeoutError, call
+        error = call.error()
+        assert type(error) is PermutiveTimeoutError, call
+        limit = 0.03 if call.batch and not call.takes_timeout else 0.02
+        assert f"read timeout={limit})" in str(error), call
 
 
 def test_arguments_win_over_the_environment(

@@ -1,0 +1,146 @@
+"""What errors say: how often was tried, what the service said, and what was not done."""
+
+from __future__ import annotations
+
+from typing import Any, List
+
+import pytest
+
+from PermutiveAPI import Cohort, PermutiveAPIError
+from PermutiveAPI._Utils import http
+from tests.support.calls import COHORTS, KEY
+from tests.support.scripted import ScriptedServer, Step, answer
+
+URL = f"https://api.permutive.app{COHORTS}"
+QUERY = {"type": "users"}
+UNKNOWN = (
+    "The outcome is unknown: the service may have processed the request. "
+    "Look before sending it again."
+)
+
+
+def said(message: Any = None, cause: Any = None) -> Any:
+    """Return the service's error document."""
+    return {"error": {"message": message, "cause": cause}}
+
+
+def list_text() -> str:
+    """Return what the error of a list, which is harmless to repeat, says."""
+    with pytest.raises(PermutiveAPIError) as caught:
+        Cohort.list(KEY)
+    return str(caught.value)
+
+
+def create_text() -> str:
+    """Return what the error of a create, which is not, says."""
+    with pytest.raises(PermutiveAPIError) as caught:
+        Cohort("Fans", query=QUERY).create(KEY)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "text", "requests"),
+    [
+        (answer(500), "500: API unavailable after retries. Attempts: 3.", 3),
+        (answer(429), "Retry limit exceeded. Attempts: 3.", 3),
+        (
+            answer(503, said("Down.", "A disk.")),
+            "503: API unavailable after retries. Down. A disk. Attempts: 3.",
+            3,
+        ),
+        (
+            answer(503, said("Down.", "Down.")),
+            "503: API unavailable after retries. Down. Attempts: 3.",
+            3,
+        ),
+        (answer(404), "Resource not found.", 1),
+        (
+            answer(302, headers={"Location": "https://elsewhere.example"}),
+            "An unexpected error occurred: HTTP 302 (redirects are not followed, since they would "
+            "carry the key elsewhere)",
+            1,
+        ),
+        (answer(399), "HTTP 399 (redirects are not followed", 1),
+        (answer(405), "An unexpected error occurred: HTTP 405", 1),
+        (
+            answer(429, headers={"Retry-After": "120.5"}),
+            "Retry limit exceeded. Attempts: 1. The service asks for a wait of 120.5 s; a call "
+            "waits for 120 s at the most.",
+            1,
+        ),
+    ],
+    ids=[
+        "500",
+        "429",
+        "503-with-words",
+        "503-with-a-word",
+        "404",
+        "302",
+        "399",
+        "405",
+        "too-long-a-wait",
+    ],
+)
+def test_what_an_answer_means(
+    server: ScriptedServer, step: Step, text: str, requests: int
+) -> None:
+    """An error tells the number of attempts where there may be several, each of the service's words once, and why not."""
+    server.default = step
+    found = list_text()
+    assert text in found
+    if len(text) > 40:
+        assert found == text
+    assert len(server.seen) == requests
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_attempts_are_counted(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, attempts: int
+) -> None:
+    """The number in the text is that of the requests that arrived."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(attempts))
+    server.default = answer(503)
+    assert list_text() == f"503: API unavailable after retries. Attempts: {attempts}."
+    assert len(server.seen) == attempts
+
+
+@pytest.mark.parametrize("status", [500, 502, 599])
+def test_unknown_outcome(server: ScriptedServer, status: int) -> None:
+    """After a 5xx a create is not repeated, and its error says so after its kept text."""
+    server.default = answer(status, said("Gone."))
+    text = f"{status}: API unavailable after retries. Gone. {UNKNOWN}"
+    assert create_text() == text
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 499, 600])
+def test_known_outcome(server: ScriptedServer, status: int) -> None:
+    """A refusal that is no 5xx leaves no doubt: nothing was made."""
+    server.default = answer(status)
+    assert "unknown" not in create_text()
+
+
+def test_a_wait_of_two_minutes_is_kept(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Retry-After of 120 s is waited for; only a longer one is an error at once."""
+    waits: List[float] = []
+    monkeypatch.setattr(http.time, "sleep", waits.append)
+    server.script += [answer(429, headers={"Retry-After": "120"}), answer(body=[])]
+    assert Cohort.list(KEY) == []
+    assert waits == [120.0]
+
+
+def test_long_words_are_shortened(server: ScriptedServer) -> None:
+    """What the service says is quoted up to 300 characters, then cut with an ellipsis."""
+    server.script += [answer(409, said("a" * 300)), answer(409, said("b" * 301))]
+    conflict = "409: Conflict with the resource's present state."
+    assert list_text() == f"{conflict} {'a' * 300}"
+    assert list_text() == f"{conflict} {'b' * 300}..."
+
+
+def test_words_of_a_page(server: ScriptedServer) -> None:
+    """Of an HTML page the words are told, without its styles, scripts and tags."""
+    page = b"<style>b{}</style><h1>Not\n here</h1><script>x()</script> <b>Sorry</b>"
+    server.default = answer(404, page, content_type="text/html")
+    assert list_text() == "Resource not found. Not here Sorry"
