@@ -71,7 +71,7 @@ def misspelt(data: Any) -> Iterator[Any]:
                 yield [*data[:place], changed, *data[place + 1 :]]
 
 
-@pytest.mark.parametrize("clause", CLAUSES, ids=str)
+@pytest.mark.parametrize("clause", CLAUSES)
 def test_every_misspelling_is_refused(clause: Query) -> None:
     """One wrong letter in a name is seen, wherever the name stands."""
     query = clause.to_json()
@@ -80,7 +80,7 @@ def test_every_misspelling_is_refused(clause: Query) -> None:
     assert wrong and [each for each in wrong if not query_fault(each, None)] == []
 
 
-@pytest.mark.parametrize("clause", CLAUSES, ids=str)
+@pytest.mark.parametrize("clause", CLAUSES)
 def test_a_strange_member_is_refused(clause: Query) -> None:
     """A member that no clause has is seen beside those that it has."""
     for query in ({**clause.to_json(), "colour": "red"}, {"colour": clause.to_json()}):
@@ -106,8 +106,7 @@ def names(data: Any) -> Iterator[str]:
 NAMES = {name for clause in CLAUSES for name in names(clause.to_json())}
 
 
-@pytest.mark.parametrize("name", sorted(NAMES))
-def test_one_name_is_enough(name: str) -> None:
+def test_one_name_is_enough() -> None:
     """A name of the grammar tells that a query uses it, unless it is a word of everybody's."""
-    refused = query_fault({"strange": [{name: 1}]}, None) is not None
-    assert refused is (name not in PLAIN)
+    refused = {name for name in NAMES if query_fault({"strange": [{name: 1}]}, None)}
+    assert refused == NAMES - PLAIN

@@ -242,7 +242,7 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "fulfilled"), CONDITIONS, ids=str)
+@pytest.mark.parametrize(("condition", "fulfilled"), CONDITIONS)
 def test_conditions(checking: Sandbox, condition: Condition, fulfilled: bool) -> None:
     """Every operator and function means what its words say."""
     code = cohort_of(checking, event("Order").where(condition))

@@ -242,7 +242,6 @@ def test_class_that_is_no_dataclass() -> None:
         (ALIAS, "not ( valid", ALIAS),
         (ALIAS, "1 / 0", ALIAS),
     ],
-    ids=lambda each: repr(each)[:40],
 )
 @pytest.mark.parametrize(
     "module", [PermutiveAPI, "PermutiveAPI"], ids=["module", "name"]

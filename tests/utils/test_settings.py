@@ -6,22 +6,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable
 
 import pytest
 
 from PermutiveAPI._Utils import settings
 
-NUMBERS: "dict[str, Callable[[], Any]]" = {
-    settings.TIMEOUT_SECONDS: lambda: settings.number(settings.TIMEOUT_SECONDS, 10.0),
-    settings.BATCH_TIMEOUT_SECONDS: lambda: settings.number(
-        settings.BATCH_TIMEOUT_SECONDS, 10.0
-    ),
-    settings.RETRY_INITIAL_DELAY_SECONDS: lambda: settings.number(
-        settings.RETRY_INITIAL_DELAY_SECONDS, 1.0
-    ),
-}
-COUNTS = [settings.BATCH_MAX_WORKERS, settings.RETRY_MAX_RETRIES]
+NUMBERS = [
+    "PERMUTIVE_TIMEOUT_SECONDS",
+    "PERMUTIVE_BATCH_TIMEOUT_SECONDS",
+    "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS",
+]
+COUNTS = ["PERMUTIVE_BATCH_MAX_WORKERS", "PERMUTIVE_RETRY_MAX_RETRIES"]
 
 
 def test_names() -> None:
@@ -73,7 +68,7 @@ def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> 
     """What is no positive finite number is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=name):
-        NUMBERS[name]()
+        settings.number(name, 10.0)
 
 
 @pytest.mark.parametrize("name", COUNTS)
