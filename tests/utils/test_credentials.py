@@ -89,6 +89,15 @@ def test_spellings(
     assert Workspace.from_env() == Workspace("Main", "o", "w", SECRET)
 
 
+def test_several_spellings_of_one_field(credentials: Writer) -> None:
+    """Of several spellings the field's own name counts, and an empty value or null does not."""
+    credentials({**GOOD, "apiKey": "another", "workspaceID": "another"})
+    assert Workspace.from_env() == Workspace(**GOOD)
+    for nothing in ("", None):
+        credentials({**GOOD, "api_key": nothing, "apiKey": SECRET, "privateKey": None})
+        assert Workspace.from_env() == Workspace(**GOOD)
+
+
 def test_one_object_or_an_array(credentials: Writer) -> None:
     """The file holds one object or an array."""
     credentials(GOOD)

@@ -251,11 +251,11 @@ def test_numbers_too_large_for_a_column() -> None:
     assert frame["live_audience_size"].tolist() == [2**70]
 
 
-def test_prices_of_a_wrong_kind() -> None:
+@pytest.mark.parametrize("wrong", ["free", {"a": 1}], ids=["text", "object"])
+def test_prices_of_a_wrong_kind(wrong: Any) -> None:
     """A price that is no number is shown as it is."""
-    wrong: Any = "free"
     frame = SegmentList([Segment("c", "n", "i", cpm=wrong)]).to_pd_dataframe()
-    assert frame["cpm"].tolist() == ["free"]
+    assert frame["cpm"].tolist() == [wrong]
 
 
 def test_example_of_the_readme() -> None:

@@ -147,12 +147,19 @@ def test_local_class_with_an_unresolvable_annotation() -> None:
         many: List["Alias"]
         maybe: Optional[Alias] = None
         unknown: "Nowhere" = None  # type: ignore[name-defined] # noqa: F821
+        broken: "1 +" = None  # type: ignore[valid-type] # noqa: F722
         when: Optional[datetime] = None
 
     read = Half.from_json(
-        {"many": [ALIAS], "maybe": ALIAS, "unknown": {"a": 1}, "when": "2025-07-01"}
+        {
+            "many": [ALIAS],
+            "maybe": ALIAS,
+            "unknown": {"a": 1},
+            "broken": 2,
+            "when": "2025-07-01",
+        }
     )
-    assert read == Half([READ], READ, {"a": 1}, at(2025, 7, 1))
+    assert read == Half([READ], READ, {"a": 1}, 2, at(2025, 7, 1))
 
 
 def test_inherited_fields() -> None:
@@ -315,8 +322,15 @@ def test_values_of_the_right_type_are_kept() -> None:
 )
 def test_members_of_a_wrong_kind(data: Dict[str, Any], where: str) -> None:
     """A member of a wrong kind is a TypeError that names it."""
-    with pytest.raises(TypeError, match=where):
+    with pytest.raises(TypeError, match=f"^{where}: "):
         Import.from_json({**IMPORT, **data})
+
+
+@pytest.mark.parametrize("bare", [list, List, dict, Dict])
+def test_bare_lists_and_objects_of_a_wrong_kind(bare: Any) -> None:
+    """A list or an object without types for its items is checked for its own kind, too."""
+    with pytest.raises(TypeError, match="^expected an? (list|object), got str$"):
+        JSONSerializable.unserialize_value("text", bare)
 
 
 def test_missing_members() -> None:

@@ -222,10 +222,13 @@ def test_load_json_list(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     path.write_text("[1]")
     assert [load_json_list(each, "XList") for each in ([1], "[1]", path)] == [[1]] * 3
-    with pytest.raises(TypeError, match="Cannot create a XList from a dictionary."):
-        load_json_list({}, "XList")
-    with pytest.raises(TypeError, match="Cannot create a XList from a dictionary. .*X"):
-        load_json_list({}, "XList", "X")
+    for names, item in ((["XList"], "the item's class"), (["XList", "X"], "X")):
+        with pytest.raises(TypeError) as caught:
+            load_json_list({}, *names)
+        assert str(caught.value) == (
+            "Cannot create a XList from a dictionary. "
+            f"Use from_json() of {item} for a single object."
+        )
 
 
 # --- Writing ---------------------------------------------------------------------------------------
