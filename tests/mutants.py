@@ -170,6 +170,8 @@ class Mutant(NamedTuple):
     new: str
     lines: Tuple[int, ...]
     """Those whose tests may notice it: the statement's, or all of the function whose head it is in."""
+    owner: str
+    """The class that it stands in."""
 
     def __str__(self) -> str:
         old, new = (" ".join(text.split()) for text in (self.old, self.new))
@@ -183,13 +185,15 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
 
-    def found(node: Any, lines: Tuple[int, ...]) -> Iterator[Mutant]:
+    def found(node: Any, lines: Tuple[int, ...], owner: str) -> Iterator[Mutant]:
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = body[0].lineno - 1 if body else node.end_lineno
             lines = tuple(range(node.lineno, max(node.lineno, last or 0) + 1))
         if isinstance(node, ast.FunctionDef):
             lines = tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+        if isinstance(node, ast.ClassDef):
+            owner = node.name
         for place, new in changes(node):
             at: Any = place
             start = starts[at.lineno - 1] + at.col_offset
@@ -198,14 +202,21 @@ def mutants_of(path: str) -> Iterator[Mutant]:
             if isinstance(new, ast.AST):
                 text = ast.unparse(new)
                 new = text if isinstance(new, ast.stmt) else f"({text})"
-            yield Mutant(path, at.lineno, start, end, old, new, lines)
+            yield Mutant(path, at.lineno, start, end, old, new, lines, owner)
         for child in children(node):
-            yield from found(child, lines)
+            yield from found(child, lines, owner)
 
-    yield from found(ast.parse(source), ())
+    yield from found(ast.parse(source), (), "")
 
 
 # --- Which tests cover them ------------------------------------------------------------------
+
+
+def node_id_of(case: ElementTree.Element) -> str:
+    """Return what pytest calls a test case of a report."""
+    module, *classes = case.get("classname", "").split(".Test")
+    path = module.replace(".", "/") + ".py"
+    return "::".join([path, *(f"Test{each}" for each in classes), case.get("name", "")])
 
 
 class Coverage:
@@ -219,9 +230,7 @@ class Coverage:
             for name in self._data.measured_files()
         }
         self.seconds = {
-            f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name')}": float(
-                case.get("time", 0)
-            )
+            node_id_of(case): float(case.get("time", 0))
             for case in ElementTree.parse(CASES).iter("testcase")
             if not len(case)  # Those that failed or were skipped tell nothing.
         }
@@ -241,8 +250,10 @@ class Coverage:
         """Return the tests that may notice a mutant, the most likely first."""
         lines = self.of(mutant.path)
         tests = set[str]().union(*(lines.get(each, ()) for each in mutant.lines))
-        if not tests:  # What runs at import matters to all that use the module.
-            tests = tests.union(*lines.values())
+        if (
+            not tests
+        ):  # What runs at import matters to all that use the module or the class.
+            tests = tests.union(*lines.values(), self._naming(mutant.owner))
         module = Path(mutant.path).stem.lower()
         order = sorted(tests, key=lambda test: (module not in test, self.seconds[test]))
         # Of a test with many cases, three come first, and the others last.
@@ -253,6 +264,12 @@ class Coverage:
             cases[name] = cases.get(name, 0) + 1
             late[test] = cases[name] > 3
         return sorted(order, key=lambda test: late[test])
+
+    def _naming(self, owner: str) -> Set[str]:
+        """Return the tests in files that name a class."""
+        files = {test.partition("::")[0] for test in self.seconds if owner}
+        naming = {each for each in files if owner in (ROOT / each).read_text()}
+        return {test for test in self.seconds if test.partition("::")[0] in naming}
 
     def chosen(self, tests: List[str], budget: float) -> Tuple[List[str], float]:
         """Return as many tests as fit into so many seconds, at least one, and how long they take."""
