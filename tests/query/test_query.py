@@ -658,6 +658,46 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
 }
 
 
+ARGUMENTS: Dict[str, Tuple[Callable[[Any], Any], str]] = {
+    "entered": (has_entered, "segment"),
+    "exited": (has_exited, "segment"),
+    "in segment": (in_segment, "segment"),
+    "second party's provider": (
+        lambda bad: in_second_party_segment(bad, "s"),
+        "provider",
+    ),
+    "second party's segment": (
+        lambda bad: in_second_party_segment("p", bad),
+        "segment",
+    ),
+    "third party's segment": (in_third_party_segment, "segment"),
+    "third party's provider": (
+        lambda bad: in_third_party_segment(1, provider=bad),
+        "provider",
+    ),
+    "connection's provider": (in_connections_import_segment, "provider"),
+    "connection's field": (
+        lambda bad: in_connections_import_segment(field_name=bad, value="v"),
+        "field_name",
+    ),
+    "connection's value": (
+        lambda bad: in_connections_import_segment(field_name="f", value=bad),
+        "value",
+    ),
+    "event": (event, "event"),
+    "property": (prop, "property"),
+    "any": (prop("a").any, "property"),
+    "at least": (at_least, "number"),
+}
+
+
+@pytest.mark.parametrize(("make", "name"), ARGUMENTS.values(), ids=list(ARGUMENTS))
+def test_mistakes_are_named(make: Callable[[Any], Any], name: str) -> None:
+    """A value of a wrong kind is an error that begins with the argument's name."""
+    with pytest.raises(QueryError, match=f"^{name}: a .*, got \\[1\\]$"):
+        make([1])
+
+
 @pytest.mark.parametrize(
     ("mistake", "error", "words"), MISTAKES.values(), ids=list(MISTAKES)
 )

@@ -557,21 +557,24 @@ def test_empty_pages_between_others(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
+    ("content", "words"),
     [
-        {"elements": 5},
-        {"elements": [5]},
-        {"elements": {"a": 1}},
-        {"elements": [{"id": "s-1"}]},
-        {"pagination": "next"},
-        {"pagination": {"next_token": {"a": 1}}},
-        {"pagination": {"next_token": 7}},
+        ([], ": the page must be"),
+        ({"elements": 5}, "'int' object is not iterable"),
+        ({"elements": [5]}, "got int"),
+        ({"elements": {"a": 1}}, "got str"),
+        ({"elements": [{"id": "s-1"}]}, "missing required argument"),
+        ({"pagination": "next"}, ": pagination must be"),
+        ({"pagination": {"next_token": {"a": 1}}}, ": next_token must be"),
+        ({"pagination": {"next_token": 7}}, ": next_token must be"),
     ],
 )
-def test_a_page_of_a_wrong_kind_raises(server: ScriptedServer, content: Any) -> None:
-    """A page whose parts are of wrong kinds is a PermutiveAPIError."""
+def test_a_page_of_a_wrong_kind_raises(
+    server: ScriptedServer, content: Any, words: str
+) -> None:
+    """A page whose parts are of wrong kinds is a PermutiveAPIError, which says what is wrong."""
     server.default = answer(200, content)
-    with pytest.raises(PermutiveAPIError):
+    with pytest.raises(PermutiveAPIError, match=words):
         Segment.list("i-1", KEY)
     assert len(server.seen) == 1
 
