@@ -732,6 +732,10 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
     "text": ("{", "query: it is not valid JSON"),
     "a list": ([], "query: an object with one clause is expected, got \\[\\]"),
     "nothing": ({}, "query: an object with one clause is expected"),
+    "two strangers": (
+        {"colour": 1, "size": 2},
+        "query: an object with one clause is expected, got {'colour': 1, 'size': 2}",
+    ),
     "two clauses": (
         {**MEMBER_JSON, **CLICK_JSON},
         "query: an object with one clause is expected",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, List
 
 import pytest
+import requests
 
-from PermutiveAPI import Cohort, PermutiveAPIError
+from PermutiveAPI import Cohort, PermutiveAPIError, PermutiveInvalidRequestError
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORTS, KEY
 from tests.support.scripted import ScriptedServer, Step, answer
@@ -39,7 +40,7 @@ def create_text() -> str:
 
 
 @pytest.mark.parametrize(
-    ("step", "text", "requests"),
+    ("step", "text", "count"),
     [
         (answer(500), "500: API unavailable after retries. Attempts: 3.", 3),
         (answer(429), "Retry limit exceeded. Attempts: 3.", 3),
@@ -82,7 +83,7 @@ def create_text() -> str:
     ],
 )
 def test_what_an_answer_means(
-    server: ScriptedServer, step: Step, text: str, requests: int
+    server: ScriptedServer, step: Step, text: str, count: int
 ) -> None:
     """An error tells the number of attempts where there may be several, each of the service's words once, and why not."""
     server.default = step
@@ -90,7 +91,7 @@ def test_what_an_answer_means(
     assert text in found
     if len(text) > 40:
         assert found == text
-    assert len(server.seen) == requests
+    assert len(server.seen) == count
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
@@ -144,3 +145,49 @@ def test_words_of_a_page(server: ScriptedServer) -> None:
     page = b"<style>b{}</style><h1>Not\n here</h1><script>x()</script> <b>Sorry</b>"
     server.default = answer(404, page, content_type="text/html")
     assert list_text() == "Resource not found. Not here Sorry"
+
+
+# --- Without an answer ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failure", "text"),
+    [
+        (requests.ConnectionError("cut off"), "cut off"),
+        (requests.ConnectionError(), "ConnectionError"),
+        (requests.Timeout(), "Timeout"),
+        (requests.ConnectionError(f"?k={KEY}&x=1"), "?k=[REDACTED]&x=1"),
+    ],
+    ids=["words", "no-words", "timeout", "key"],
+)
+@pytest.mark.parametrize("verb", ["get", "post"])
+def test_what_a_failure_says(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    failure: Exception,
+    text: str,
+    verb: str,
+) -> None:
+    """The error and the one record say how often was tried, the failure's words, and what is not known."""
+
+    def fail(*arguments: Any, **options: Any) -> Any:
+        raise failure
+
+    monkeypatch.setattr(requests, verb, fail)
+    expected = (
+        f"Request failed after 3 attempts: {text}"
+        if verb == "get"
+        else f"Request failed after 1 attempts: {text}. {UNKNOWN}"
+    )
+    assert (list_text() if verb == "get" else create_text()) == expected
+    errors = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert [each.getMessage() for each in errors] == [expected]
+
+
+def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture) -> None:
+    """A request that cannot be written says so, once, as a mistake of the caller's, and is no failure to be logged."""
+    with pytest.raises(PermutiveInvalidRequestError) as caught:
+        http.request("GET", KEY, "https://[::1/")
+    assert str(caught.value).startswith("The request cannot be sent: ")
+    assert caught.value.status is None
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]

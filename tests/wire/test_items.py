@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from contextvars import ContextVar
@@ -110,6 +111,22 @@ def test_results_of_streams_hold_their_items(
     results = list(helper(iter(items), api_key=KEY))
     assert sorted(result.index for result in results) == list(range(5))
     assert all(result.item is items[result.index] for result in results)
+
+
+HELPERS = [each.values[:2] for each in BATCHES + STREAMS]
+
+
+def test_a_journal_names_its_helper(server: ScriptedServer, tmp_path: Path) -> None:
+    """The first line of a journal names the helper whose job it is: no other one, and no later release, mistakes it."""
+    server.default = answer(200, EVERYTHING)
+    named: Dict[str, str] = {}
+    for number, (helper, make) in enumerate(HELPERS):
+        journal = tmp_path / str(number)
+        list(helper(iter([make()]), api_key=KEY, journal=journal))
+        head = json.loads(journal.read_text().splitlines()[0])
+        named[helper.__qualname__] = head["helper"]
+    assert named == {name: name for name in named}
+    assert len(named) == len(HELPERS)
 
 
 def test_a_plain_request_has_no_item(server: ScriptedServer) -> None:
