@@ -131,10 +131,27 @@ def test_checked_when_changed_and_picklable() -> None:
         ("POST", "https://api.permutive.com/v2.0/identify/other", False),
         ("POST", "https://api.permutive.com/ctx/v1/segment", True),
         ("PUT", "https://api.permutive.com/v2.0/identify", False),
+        (
+            "PATCH",
+            "https://api.permutive.app/audience-api/v1/imports/1/segments",
+            False,
+        ),
+        ("PATCH", "http://127.0.0.1/audience-api/v1/imports/1/segments/?k=1", False),
+        (
+            "PATCH",
+            "https://api.permutive.app/audience-api/v1/imports/1/segments/2",
+            True,
+        ),
+        (
+            "DELETE",
+            "https://api.permutive.app/audience-api/v1/imports/1/segments",
+            True,
+        ),
+        ("GET", "https://[::1/v2.0/identify", False),
     ],
 )
 def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None:
-    """GET, PATCH, DELETE, and POST to identify and to the contextual endpoint are."""
+    """GET, DELETE, PATCH of one object, and POST to identify and to the contextual endpoint are."""
     assert is_repeatable(verb, url) is harmless
 
 

@@ -184,10 +184,15 @@ def test_what_a_failure_says(
     assert [each.getMessage() for each in errors] == [expected]
 
 
-def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "url",
+    ["https://ho st.example/a", "https://:80/a", "nonsense"],
+    ids=["space", "no-host", "no-scheme"],
+)
+def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture, url: str) -> None:
     """A request that cannot be written says so, once, as a mistake of the caller's, and is no failure to be logged."""
     with pytest.raises(PermutiveInvalidRequestError) as caught:
-        http.request("GET", KEY, "https://[::1/")
+        http.request("GET", KEY, url)
     assert str(caught.value).startswith("The request cannot be sent: ")
     assert caught.value.status is None
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
