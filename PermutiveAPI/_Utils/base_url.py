@@ -111,9 +111,9 @@ def _refuse_if_others_write(file: str) -> None:
     for place in (target, os.path.dirname(target), os.path.dirname(file)):
         if _others_write(place):
             raise ValueError(
-                f"{settings.API_BASE_URL} comes from {file}, but other users may write to {place} "
-                "and so lead keys elsewhere. Set the variable in the environment, or take away "
-                "their right: chmod go-w, or another folder if it is a shared one such as /tmp."
+                f"{settings.API_BASE_URL} comes from {file}, but other users may write to {place}, "
+                "and could lead keys elsewhere. Take that right away (chmod go-w), move the file "
+                "out of a shared folder such as /tmp, or set the variable in the environment."
             )
 
 

@@ -54,9 +54,9 @@ def test_hostile_dotenv_above(
     with pytest.raises(ValueError) as caught:
         Cohort.list(api_key="secret")
     assert str(caught.value) == (
-        f"PERMUTIVE_API_BASE_URL comes from {hostile}, but other users may write to {place} and "
-        "so lead keys elsewhere. Set the variable in the environment, or take away their right: "
-        "chmod go-w, or another folder if it is a shared one such as /tmp."
+        f"PERMUTIVE_API_BASE_URL comes from {hostile}, but other users may write to {place}, and "
+        "could lead keys elsewhere. Take that right away (chmod go-w), move the file out of a "
+        "shared folder such as /tmp, or set the variable in the environment."
     )
     with pytest.raises(ValueError, match="collector|other users"):
         Cohort.batch_delete([Cohort("Fans", id="1")], api_key="secret")
@@ -75,7 +75,7 @@ def test_link_to_a_dotenv(work: Path, tmp_path: Path, folder: str) -> None:
     place = {"where-it-is": tmp_path, "where-it-leads": kept}[folder]
     place.chmod(0o777)
     with pytest.raises(
-        ValueError, match=f"comes from {tmp_path / '.env'}, .* {place} "
+        ValueError, match=f"comes from {tmp_path / '.env'}, .* {place}, "
     ):
         base_url()
 
