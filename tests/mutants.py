@@ -33,26 +33,14 @@ NOT_FOUND = 4  # What pytest returns if there is no such test.
 
 # --- Which changes there are -----------------------------------------------------------------
 
-OTHER_OPERATORS: Dict[type, Tuple[type, ...]] = {
-    ast.Lt: (ast.LtE, ast.Gt),
-    ast.LtE: (ast.Lt, ast.GtE),
-    ast.Gt: (ast.GtE, ast.Lt),
-    ast.GtE: (ast.Gt, ast.LtE),
-    ast.And: (ast.Or,),
-    ast.Or: (ast.And,),
-    ast.FloorDiv: (ast.Mult,),
-    ast.Mod: (ast.Mult,),
-    ast.Pow: (ast.Mult,),
-}
-for one, other in (
-    (ast.Eq, ast.NotEq),
-    (ast.Is, ast.IsNot),
-    (ast.In, ast.NotIn),
-    (ast.Add, ast.Sub),
-    (ast.Mult, ast.Div),
-    (ast.BitOr, ast.BitAnd),
-):
-    OTHER_OPERATORS.update({one: (other,), other: (one,)})
+OTHERS: Dict[type, List[type]] = {}
+for pair in (
+    "Lt-LtE Gt-GtE Lt-GtE Gt-LtE Eq-NotEq Is-IsNot In-NotIn And-Or "
+    "Add-Sub Mult-Div FloorDiv-Div Mod-FloorDiv Pow-Mult BitOr-BitAnd"
+).split():
+    one, other = (getattr(ast, name) for name in pair.split("-"))
+    OTHERS.setdefault(one, []).append(other)
+    OTHERS.setdefault(other, []).append(one)
 
 # Without these, nothing works at all, or nothing changes.
 KEPT_DECORATORS = {"dataclass", "property", "staticmethod", "classmethod", "overload"}
@@ -65,13 +53,13 @@ def changes(node: ast.AST) -> Iterator[Tuple[ast.AST, "str | ast.AST"]]:
     """Yield what to replace, and by what."""
     match node:
         case ast.Compare(ops=[first, *rest]):
-            for other in OTHER_OPERATORS.get(type(first), ()):
+            for other in OTHERS.get(type(first), ()):
                 yield node, changed(node, ops=[other(), *rest])
         case ast.BinOp(op=operator) | ast.AugAssign(op=operator):
-            for other in OTHER_OPERATORS.get(type(operator), ()):
+            for other in OTHERS.get(type(operator), ()):
                 yield node, changed(node, op=other())
         case ast.BoolOp(op=operator, values=operands):
-            yield node, changed(node, op=OTHER_OPERATORS[type(operator)][0]())
+            yield node, changed(node, op=OTHERS[type(operator)][0]())
             for each in operands:
                 rest = [other for other in operands if other is not each]
                 yield node, changed(node, values=rest) if rest[1:] else rest[0]
