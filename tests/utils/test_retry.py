@@ -280,6 +280,8 @@ def test_errors_that_hold_each_other() -> None:
     other: Any = OSError("other")
     one.reason, other.reason = other, one
     assert outcome_of(one) is Outcome.UNKNOWN
+    one.reason, one.args, other.reason = REFUSED, (other,), one
+    assert outcome_of(one) is Outcome.NOT_SENT
 
 
 # --- Waiting ---------------------------------------------------------------------------------------
