@@ -93,9 +93,15 @@ def test_bad_variable_counts_when_it_is_used(
     ],
 )
 def test_constructor_refuses(field: str, value: Any) -> None:
-    """A value out of its range is a ValueError that names the argument."""
-    with pytest.raises(ValueError, match=field):
+    """A value out of its range is a ValueError that names the argument and says what it takes."""
+    with pytest.raises(ValueError) as caught:
         RetryConfig(**{field: value})
+    takes = {
+        "max_retries": "a whole number of at least 1",
+        "backoff_factor": "a finite number of at least 1",
+        "initial_delay": "a finite number of at least 0",
+    }
+    assert str(caught.value) == f"{field} must be {takes[field]}, got {value!r}."
 
 
 def test_limits_are_allowed() -> None:
