@@ -166,6 +166,7 @@ def test_missing_code(call, sandbox, name, code):
     sandbox.create_missing_segment_codes = False
     answer = call("POST", path, json={"name": name})
     assert (answer.status_code, answer.text) == (400, "Invalid value for: body")
+    assert add(call, path, name=name, code="own")["code"] == "own"
 
 
 @pytest.mark.parametrize(
