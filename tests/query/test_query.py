@@ -623,7 +623,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
     "a number for a comparison": (
         lambda: engaged_time(30),  # type: ignore[arg-type]
         QueryError,
-        "seconds must be a comparison such as at_least",
+        r"^seconds must be a comparison such as at_least\(30\), got (30|0\.5)\.$",
     ),
     "a provider in the place of the second party's segment": (
         lambda: in_third_party_segment("brand", "s1"),  # type: ignore[misc]
@@ -643,7 +643,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
     "a number for a completion": (
         lambda: engaged_views(completion=0.5),  # type: ignore[call-overload]
         QueryError,
-        "completion must be a comparison such as at_least",
+        r"^completion must be a comparison such as at_least\(30\), got (30|0\.5)\.$",
     ),
     "neither provider nor field": (
         lambda: in_connections_import_segment(),

@@ -124,10 +124,33 @@ def test_one_workspace_is_the_default_whatever_its_level(credentials: Writer) ->
 def test_several_without_a_top_level_one(credentials: Writer) -> None:
     """With several workspaces and no top-level one there is no default, and the error says why."""
     path = credentials([CHILD, {**CHILD, "name": "Other", "workspace_id": "other"}])
-    with pytest.raises(ValueError, match="top-level") as caught:
+    with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
-    assert VARIABLE in str(caught.value) and str(path) in str(caught.value)
+    assert str(caught.value) == (
+        f"None of the workspaces in {VARIABLE} ({path}) is top-level (organisation_id equal to "
+        "workspace_id), so none is the default: pass api_key, or take one of "
+        "WorkspaceList.from_env()."
+    )
     assert len(WorkspaceList.from_env()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("{", " is not valid JSON."),
+        ([], " holds no workspace."),
+        ([5], ": workspace 0 must be a JSON object, got int."),
+    ],
+    ids=["cut", "empty", "number"],
+)
+def test_what_is_wrong_with_a_file(
+    credentials: Writer, content: Any, problem: str
+) -> None:
+    """The error about a file is the variable, the path, and what is wrong."""
+    path = credentials(content)
+    with pytest.raises(PermutiveCredentialsError) as caught:
+        resolve_api_key(DEFAULT_API_KEY)
+    assert str(caught.value) == f"{VARIABLE} ({path}){problem}"
 
 
 @pytest.mark.parametrize("empty", [None, "", " \t\n"])
