@@ -121,6 +121,17 @@ def test_group_may_write(
             base_url()
 
 
+def test_group_that_only_reads(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group that may read, and not write, does no harm, whoever its members are."""
+    staff = SimpleNamespace(gr_name="staff", gr_gid=7, gr_mem=["you"])
+    monkeypatch.setattr(grp, "getgrgid", lambda number: staff)
+    write_dotenv(tmp_path / ".env", ELSEWHERE, 0o640)
+    tmp_path.chmod(0o750)
+    assert base_url() == ELSEWHERE
+
+
 def test_loopback_from_any_dotenv(
     work: Path, tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
