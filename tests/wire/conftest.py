@@ -12,6 +12,7 @@ from typing import Callable, Dict, Iterator, List
 import pytest
 import trustme
 
+from tests.support.certificates import context_for
 from tests.support.scripted import ScriptedServer
 
 
@@ -69,13 +70,6 @@ def bundle(
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(path))
     return str(path)
-
-
-def context_for(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """Return a server's context with this certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
-    return context
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.certificates import context_for
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
     Connection,
@@ -39,7 +40,6 @@ from tests.support.scripted import (
     stall,
     truncate,
 )
-from tests.wire.test_tls import context_for
 
 URL = "https://api.permutive.app/v9/things"
 BOUND_SECONDS = 0.15

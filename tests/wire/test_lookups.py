@@ -179,13 +179,13 @@ def test_leaving_a_stream_during_a_look_up(
 
 
 SCRIPT = """
-import json, signal, socket, sys, threading
+import json, os, signal, socket, sys, threading
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from PermutiveAPI import *
 from PermutiveAPI._Utils import http
 
 def getaddrinfo(*_):
-    print("asked", flush=True)
+    os.write(1, b"asked\\n")  # In one piece, whichever other thread writes, too.
     threading.Event().wait(30)
 
 socket.getaddrinfo = getaddrinfo
