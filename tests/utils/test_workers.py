@@ -10,8 +10,9 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from PermutiveAPI._Utils import cancellation
+from PermutiveAPI._Utils import cancellation, workers
 from PermutiveAPI._Utils.workers import (
+    Postponed,
     StoppableCall,
     borrowed_executor,
     own_executor,
@@ -134,3 +135,135 @@ def test_an_iterable_that_raises_ends_the_loop() -> None:
     with pytest.raises(LookupError, match="the database is gone"):
         list(run_on_workers(double, items(), 2, ThreadPoolExecutor(2)))
     assert threading.active_count() == before
+
+
+# --- Calls that are put off ----------------------------------------------------------------------
+
+
+class Refusing:
+    """A function that puts each item off so often before it returns it."""
+
+    def __init__(self, times: int, seconds: float) -> None:
+        self.times = times
+        self.seconds = seconds
+        self.calls: List[Tuple[Any, float]] = []
+
+    def __call__(self, item: Any) -> Any:
+        """Return the item, or when to come again, and with what."""
+        self.calls.append((item, time.monotonic()))
+        number, tries = item if isinstance(item, tuple) else (item, 0)
+        if tries < self.times:
+            return Postponed(time.monotonic() + self.seconds, (number, tries + 1))
+        return number
+
+
+def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
+    """It is called with what it asked for, not before its time, and handed back once, with its first item."""
+    function = Refusing(times=2, seconds=0.03)
+    loop = run_on_workers(function, [7], 1, own_executor(AtOnce, 1))
+    [(position, item, future)] = loop
+    assert (position, item, future.result()) == (0, 7, 7)
+    assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
+    moments = [moment for _, moment in function.calls]
+    for before, after in zip(moments, moments[1:]):
+        assert 0.03 <= after - before < 0.3
+
+
+def test_workers_take_other_items_while_one_is_put_off() -> None:
+    """A call that is put off holds up no worker and no other item."""
+    due = time.monotonic() + 0.1
+    called: List[Any] = []
+
+    def call(item: int) -> Any:
+        called.append(item)
+        return Postponed(due, -1) if item == 0 else item
+
+    loop = run_on_workers(call, range(40), 1, ThreadPoolExecutor(1))
+    order = [(position, future.result()) for position, _, future in loop]
+    assert called == [*range(40), -1]
+    assert order == [*((number, number) for number in range(1, 40)), (0, -1)]
+
+
+def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With so many of them no new items are taken, and all of them are called in the end."""
+    monkeypatch.setattr(workers, "_MOST_POSTPONED", 5)
+    due = time.monotonic() + 0.05
+    taken: List[int] = []
+    ahead: List[int] = []
+
+    def items() -> Any:
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    def call(item: Any) -> Any:
+        if isinstance(item, int) and time.monotonic() < due:
+            return Postponed(due, (item,))
+        ahead.append(len(taken))
+        return item
+
+    loop = run_on_workers(call, items(), 1, own_executor(AtOnce, 1))
+    assert len(list(loop)) == 20
+    assert 5 <= ahead[0] <= 5 + 2
+
+
+def test_the_earliest_comes_first() -> None:
+    """What is put off is called in the order of its times, not of its items."""
+    began = time.monotonic()
+
+    def call(item: Any) -> Any:
+        if isinstance(item, int):
+            return Postponed(began + 0.06 - 0.02 * item, str(item))
+        return item
+
+    loop = run_on_workers(call, range(3), 1, own_executor(AtOnce, 1))
+    assert [future.result() for _, _, future in loop] == ["2", "1", "0"]
+
+
+def test_leaving_early_calls_nothing_that_was_put_off() -> None:
+    """A stop forgets what was put off: it is neither called nor told."""
+    called: List[Any] = []
+    late: List[Any] = []
+
+    def call(item: Any) -> Any:
+        called.append(item)
+        return item if item == 0 else Postponed(time.monotonic() + 0.02, "again")
+
+    loop: Any = run_on_workers(
+        call, range(2), 1, ThreadPoolExecutor(1), lambda *told: late.append(told)
+    )
+    assert next(loop)[0] == 0
+    loop.close()
+    time.sleep(0.04)
+    assert called in ([0], [0, 1])
+    assert late == []
+
+
+def test_a_stop_tells_no_postponement_that_just_came() -> None:
+    """A call that was put off at the moment of the stop has not completed."""
+    late: List[Any] = []
+
+    def call(item: Any) -> Any:
+        return item if item == 0 else Postponed(0.0, "again")
+
+    loop: Any = run_on_workers(
+        call, range(3), 3, own_executor(AtOnce, 3), lambda *told: late.append(told)
+    )
+    next(loop)
+    loop.close()
+    assert late == []
+
+
+def test_a_failure_of_the_iterable_waits_for_what_was_put_off() -> None:
+    """What is put off is on its way, too."""
+
+    def items() -> Any:
+        yield 1
+        raise LookupError("the database is gone")
+
+    loop = run_on_workers(Refusing(1, 0.01), items(), 1, own_executor(AtOnce, 1))
+    assert next(loop)[2].result() == 1
+    with pytest.raises(LookupError):
+        next(loop)
