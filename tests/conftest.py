@@ -8,7 +8,7 @@ from typing import Iterator
 
 import pytest
 
-from PermutiveAPI._Utils import pacing
+from PermutiveAPI._Utils import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.scripted import ScriptedServer
 
@@ -24,7 +24,7 @@ def clean_environment(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, empty_folder: Path
 ) -> Iterator[None]:
     """Hide the machine's settings and proxies, forget limits, and make waits between attempts a blink."""
-    pacing.forget_all()
+    rate_limit.forget_all()
     for name in list(os.environ):
         if name.startswith("PERMUTIVE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

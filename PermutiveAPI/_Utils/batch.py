@@ -146,6 +146,25 @@ class BatchResult(Generic[Value]):
 
 # The position of the request that is being sent, in the context of a batch's worker.
 batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
+# How many attempts it has used up; None where it cannot be postponed.
+attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
+
+
+class Postpone(BaseException):
+    """Ends a worker's call that is to be made again later; no Exception, so that no handler takes it.
+
+    Parameters
+    ----------
+    due : float
+        When, in seconds of ``time.monotonic()``.
+    attempts : int
+        How many attempts are used up by then.
+    """
+
+    def __init__(self, due: float, attempts: int) -> None:
+        super().__init__(due, attempts)
+        self.due = due
+        self.attempts = attempts
 
 
 def request_for_logs(method: str, url: str, position: int | None) -> str:

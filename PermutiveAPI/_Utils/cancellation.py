@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -28,6 +29,10 @@ class Cancellation:
         self._lock = threading.Lock()
         self._connections: dict[int, Any] = {}
         self._found: dict[Any, Any] = {}
+        self._began = monotonic()
+        self._accepted = 0
+        # When the service last accepted something, or else when the batch began.
+        self.accepted_at = self._began
 
     @contextmanager
     def joined(self) -> Generator[None, None, None]:
@@ -63,6 +68,15 @@ class Cancellation:
         if name not in self._found:
             self._found[name] = find()
         return self._found[name]
+
+    def note_accepted(self, now: float) -> None:
+        """Take note that the service accepted a request. Without a lock: a lost count does no harm."""
+        self.accepted_at = now
+        self._accepted += 1
+
+    def accepted_in(self, now: float) -> tuple[int, float]:
+        """Return how many requests were accepted, and in how many seconds."""
+        return self._accepted, now - self._began
 
     def track(self, connection: Any) -> None:
         """Have the connection that the calling thread uses shut down when the batch stops."""

@@ -18,7 +18,7 @@ from collections.abc import (
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, closing
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from time import monotonic
@@ -32,9 +32,11 @@ from .batch import (
     BatchOptions,
     BatchRequest,
     BatchResult,
+    Postpone,
     Progress,
     ReadingRequest,
     Results,
+    attempts_spent,
     batch_position,
     request_for_logs,
 )
@@ -42,7 +44,7 @@ from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
 from .redaction import redact_message, redact_secret
 from .retry import RetryConfig, default_policy
-from .workers import borrowed_executor, own_executor, run_on_workers
+from .workers import Postponed, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -172,12 +174,13 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 @dataclass(frozen=True)
 class _Outgoing:
-    """A request that is to be sent, its position, and what a journal knows it by."""
+    """A request that is to be sent, its position, what a journal knows it by, and its attempts so far."""
 
     index: int
     request: BatchRequest
     digest: str | None = None
     refusal: Exception | None = None
+    attempts: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what another process needs: callbacks stay, and settings of this process go along."""
@@ -207,12 +210,13 @@ class _Sending:
     def __init__(self, send: Send, api_key: str) -> None:
         self._send = send
         self._api_key = api_key
+        self._postpones = True
         # A cluster takes equal calls for one, and gives the second the result of the first.
         self._run = os.urandom(8)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle where the key is to stand: another process may have other settings."""
-        state = dict(self.__dict__)
+        """Pickle where the key is to stand: another process may have other settings, and another clock."""
+        state = {**self.__dict__, "_postpones": False}
         if settings.key_in_header():
             state["_api_key"] = KeyForHeader(self._api_key)
         return state
@@ -221,6 +225,8 @@ class _Sending:
         """Send a request, and return its answer or its failure."""
         request = outgoing.request
         batch_position.set(outgoing.index)
+        if self._postpones:
+            attempts_spent.set(outgoing.attempts)
         try:
             return self._send(
                 request.method,
@@ -232,6 +238,8 @@ class _Sending:
                 timeout=request.timeout,
                 retry=request.retry,
             )
+        except Postpone as later:
+            return Postponed(later.due, replace(outgoing, attempts=later.attempts))
         except Exception as error:
             return _Failed(error)
 

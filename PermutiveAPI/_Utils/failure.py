@@ -14,6 +14,7 @@ import requests
 from .errors import (
     PermutiveConnectionError,
     PermutiveInvalidRequestError,
+    PermutiveRateLimitError,
     PermutiveTimeoutError,
     error_from_response,
 )
@@ -108,3 +109,13 @@ def raise_refusal(
     elif 500 <= response.status_code <= 599:
         note = _UNKNOWN_OUTCOME
     raise error_from_response(response, reason, url, note=note)
+
+
+def raise_blocked(asked: float, left: float, url: str) -> NoReturn:
+    """Give up without sending: the service has asked for a wait that is longer than a call's."""
+    raise PermutiveRateLimitError(
+        f"Retry limit exceeded. The request was not sent: the service asked for a wait of {asked:g} s, "
+        f"of which {left:.0f} s are left; a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most.",
+        status=429,
+        url=url,
+    )

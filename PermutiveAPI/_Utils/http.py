@@ -10,24 +10,20 @@ they are called, so that a replacement takes effect.
 
 from __future__ import annotations
 
-import logging
-import random
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context, copy_context
-from datetime import datetime, timezone
 from functools import partial
 from operator import attrgetter
 from os import PathLike
-from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 import requests
 import requests.api
 from requests import Response
 
-from . import cancellation, engine, pacing, settings, transport
+from . import cancellation, engine, loop, settings, transport
 from .arguments import length_of, require_kind
 from .batch import (
     BatchOptions,
@@ -37,12 +33,10 @@ from .batch import (
     ProgressCallback,
     Responses,
     Results,
-    batch_position,
     collected,
-    request_for_logs,
 )
 from .connections import keep_classes
-from .credentials import DEFAULT_API_KEY, checked_api_key, with_key
+from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -59,30 +53,17 @@ from .errors import (
     raise_for_status,
 )
 from .errors import extract_error_message as _extract_error_message
-from .failure import (
-    Failure,
-    failure_of,
-    hide_key_in,
-    may_repeat,
-    may_wait,
-    raise_failure,
-    raise_refusal,
-)
 from .json import to_payload
-from .redaction import hide_user_ids, redact_message, redact_url
+from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
     MAX_RETRIES,
-    SENDING_ERRORS,
     RetryConfig,
-    backoff_seconds,
     default_policy,
     is_repeatable,
     take_defaults_from,
-    wait_after_answer,
-    wait_asked_for,
 )
 
 __all__ = [
@@ -137,13 +118,9 @@ Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
 
-logger = logging.getLogger("PermutiveAPI")
-
 # POST stands first: where one stand-in replaces several verbs, it counts as the one that must not
 # be repeated lightly.
 _VERBS = ("post", "patch", "delete", "get")
-# The pace may change while a call waits for its turn.
-_LONGEST_WAIT_FOR_TURN_SECONDS = 0.5
 # Those of `requests` itself may be replaced before this module is imported.
 _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
@@ -351,41 +328,20 @@ def _with_retry(
     url = transport.actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
-    repeats = harmless or sender is method  # A stand-in's answers, as in 5.4.4.
     kwargs["params"], kwargs["headers"] = params, headers
-    # A stand-in contacts no service, and where time.sleep is one no time passes.
-    paced = sender is not method and _is_pythons_own(time.sleep)
-    attempt = 0
-    while True:
-        attempt += 1
-        exhausted = attempt >= policy.max_retries
-        if paced:
-            _await_turn(url, api_key, again=attempt > 1, last_chance=exhausted)
-        sent_at = time.monotonic()
-        answer = _attempt(sender, url, api_key, kwargs)
-        if paced:
-            _tell_pace(url, api_key, answer, sent_at, policy.initial_delay)
-        if isinstance(answer, Failure):
-            if exhausted or not may_repeat(answer, harmless):
-                raise_failure(answer, attempt, url, harmless)
-            seen = hide_user_ids(answer.text)
-            wait = backoff_seconds(policy, attempt - 1, random.random())
-        elif 200 <= answer.status_code <= 299:
-            return answer
-        else:
-            now = datetime.now(timezone.utc)
-            seen = f"status {answer.status_code}"
-            together = paced and cancellation.current() is not None
-            wait = wait_after_answer(
-                policy, attempt - 1, answer, now, random.random(), together=together
-            )
-            if exhausted or not may_wait(answer, wait, repeats):
-                raise_refusal(answer, attempt, wait, url, repeats)
-        described = request_for_logs(verb or "Request", url, batch_position.get())
-        logger.info(
-            "%s: attempt %d failed (%s), next in %.2f s", described, attempt, seen, wait
-        )
-        _pause(wait)
+    call = loop.Call(
+        sender=sender,
+        verb=verb,
+        url=url,
+        arguments=kwargs,
+        policy=policy,
+        own_policy=retry is not None,
+        harmless=harmless,
+        repeats=harmless or sender is method,  # A stand-in's answers, as in 5.4.4.
+        # A stand-in contacts no service, and where time.sleep is one no time passes.
+        paced=sender is not method and loop.takes_time(time.sleep),
+    )
+    return loop.run(call, api_key)
 
 
 def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
@@ -399,70 +355,6 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
             send = partial(transport.send, name.upper()) if pooled else method
             return name.upper(), send
     return None, method
-
-
-def _attempt(
-    sender: Sender, url: str, api_key: str, arguments: Mapping[str, Any]
-) -> requests.Response | Failure:
-    """Send a request once. No mapping with the key is kept in a variable: error trackers show those."""
-    in_header = cancellation.once("key in header", settings.key_in_header)
-    try:
-        return sender(url, **with_key(arguments, api_key, in_header))
-    except SENDING_ERRORS as error:
-        cancellation.check()  # A stop shuts connections down, which looks like a failure.
-        return failure_of(error, api_key)
-    except (
-        Exception
-    ) as error:  # A recorder's or a stand-in's, whose text may quote the request.
-        hide_key_in(error, api_key)
-        raise
-
-
-def _pause(seconds: float) -> None:
-    """Wait between two attempts; a batch that is stopped cuts it short.
-
-    A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
-    """
-    batch = cancellation.current()
-    if batch is None or not _is_pythons_own(time.sleep):
-        time.sleep(seconds)
-    else:
-        batch.wait(seconds)
-
-
-def _await_turn(url: str, api_key: str, *, again: bool, last_chance: bool) -> None:
-    """Wait until the shared pace of the URL's origin and the key lets this attempt go."""
-    if not pacing.is_on():
-        return
-    pace = pacing.pace_of(transport.origin_of(url), api_key)
-    if pace is None or (again and pace.is_mine_alone(time.monotonic())):
-        return
-    ticket = pace.enter(time.monotonic(), last_chance=again and last_chance)
-    while wait := pace.wait_seconds(ticket, time.monotonic()):
-        _pause(min(wait, _LONGEST_WAIT_FOR_TURN_SECONDS))
-
-
-def _tell_pace(
-    url: str,
-    api_key: str,
-    answer: requests.Response | Failure,
-    sent_at: float,
-    patience: float,
-) -> None:
-    """Let everything that goes to the origin with the key learn from an answer."""
-    if isinstance(answer, Failure):
-        return
-    if answer.status_code == 429:
-        asked = wait_asked_for(answer, datetime.now(timezone.utc))
-        origin = transport.origin_of(url)
-        pacing.refused(origin, api_key, sent_at, time.monotonic(), asked, patience)
-    elif pacing.is_on():
-        pacing.accepted(transport.origin_of(url), api_key, sent_at, time.monotonic())
-
-
-def _is_pythons_own(function: Any) -> bool:
-    """Tell time.sleep from what a test has put in its place, perhaps another built-in function."""
-    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"
 
 
 # --- Batches -----------------------------------------------------------------------------------------

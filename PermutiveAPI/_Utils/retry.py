@@ -32,6 +32,8 @@ INITIAL_DELAY = 1.0
 _defaults: dict[str, Any] = globals()
 
 LONGEST_WAIT_SECONDS = 120.0
+# For how long a batch that is refused all the time uses up no attempts.
+PATIENCE_SECONDS = 120.0
 _JITTER = 0.25
 _VARIABLES = (
     settings.RETRY_MAX_RETRIES,
@@ -234,11 +236,25 @@ def wait_after_answer(
 
 
 def wait_asked_for(response: Any, now: datetime) -> float | None:
-    """Return the seconds that the service asks for with 429 or 503, or None."""
+    """Return the seconds that the service asks for with 429 or 503, or None.
+
+    A date is read against the answer's own Date, or else `now`: the two machines' clocks may differ.
+    """
     if response.status_code not in (429, 503):
         return None
-    headers: Any = getattr(response, "headers", None)
-    return parse_retry_after(headers.get("Retry-After") if headers else None, now)
+    headers: Any = getattr(response, "headers", None) or {}
+    sent = _http_date(headers.get("Date"))
+    return parse_retry_after(headers.get("Retry-After"), sent or now)
+
+
+def is_throttled(status: int, asked: float | None) -> bool:
+    """Tell whether an answer is the refusal of a limit: 429, or 503 that says how long to wait."""
+    return status == 429 or (status == 503 and asked is not None)
+
+
+def is_patient(seconds: float) -> bool:
+    """Tell whether refusals use up no attempt, so long after the service last accepted something."""
+    return seconds <= PATIENCE_SECONDS
 
 
 def parse_retry_after(value: Any, now: datetime) -> float | None:
@@ -263,12 +279,17 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
     text = value.strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text):
         return float(text)
+    date = _http_date(text)
+    return None if date is None else max(0.0, (date - now).total_seconds())
+
+
+def _http_date(value: Any) -> datetime | None:
     try:
-        date = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(value)
         if date.tzinfo is None:  # "-0000": UTC without saying where it was.
             date = date.replace(tzinfo=timezone.utc)
-        return max(0.0, (date - now).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
+        return date
+    except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None
 
 

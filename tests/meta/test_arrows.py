@@ -50,7 +50,7 @@ BELOW = {
     "cancellation": "",
     "changes": "encoding",
     "collector": "",
-    "pacing": "",
+    "rate_limit": "",
     "prepared": "",
     "response": "prepared redaction",
     "workers": "cancellation",
@@ -70,7 +70,8 @@ BELOW = {
     "adapter": "bounds connections errors response settings",
     "transport": "adapter base_url bounds cancellation connections errors log_redaction prepared settings version",
     "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
-    "http": "arguments batch cancellation connections credentials engine errors failure json pacing redaction retry settings transport",
+    "loop": "batch cancellation credentials failure rate_limit redaction retry settings",
+    "http": "arguments batch cancellation connections credentials engine errors json loop redaction retry settings transport",
     "answers": "collector errors",
     "resource": "answers arguments http batch credentials encoding json",
     "collection": "collector json encoding decoding",
@@ -250,15 +251,14 @@ def test_only_transport_touches_connections(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_only_http_sleeps(name: str) -> None:
-    """Only http sleeps, and names the class of its thread pools."""
+def test_only_the_loop_sleeps(name: str) -> None:
+    """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
     sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
     pools = {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
-    if name == "_Utils.http":
-        assert sleeps == {"time.sleep"}
-        assert pools == {"concurrent.futures.ThreadPoolExecutor"}
-    else:
-        assert not sleeps | pools
+    may_sleep = name in ("_Utils.loop", "_Utils.http")
+    assert sleeps == ({"time.sleep"} if may_sleep else set())
+    executor = {"concurrent.futures.ThreadPoolExecutor"}
+    assert pools == (executor if name == "_Utils.http" else set())
     threads = {each for each in calls_in(name) if each.endswith("threading.Thread")}
     assert not threads or name == "_Utils.lookup"  # It cannot be interrupted.
 

@@ -231,8 +231,9 @@ def test_modules_are_short() -> None:
         "_Utils.collection",
         "_Utils.encoding",
         "_Utils.engine",
-        "_Utils.pacing",
+        "_Utils.rate_limit",
         "_Utils.retry",
+        "_Utils.workers",
         "Audience.Segment",
         "Identify.Identity",
     }

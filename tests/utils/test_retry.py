@@ -23,6 +23,8 @@ from PermutiveAPI._Utils.retry import (
     is_timeout,
     is_worth_repeating,
     outcome_of,
+    is_patient,
+    is_throttled,
     parse_retry_after,
     wait_after_answer,
 )
@@ -401,3 +403,27 @@ def test_date_without_zone_is_utc() -> None:
     """A date whose zone is unknown counts as UTC."""
     later = NOW + timedelta(seconds=5)
     assert parse_retry_after(later.strftime("%a, %d %b %Y %H:%M:%S"), NOW) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "throttled"),
+    [
+        (429, None, True),
+        (429, 0.0, True),
+        (503, 0.0, True),
+        (503, None, False),
+        (500, 1.0, False),
+        (200, None, False),
+    ],
+)
+def test_refusals_of_a_limit(
+    status: int, asked: Optional[float], throttled: bool
+) -> None:
+    """A limit answers 429, or 503 and says how long to wait."""
+    assert is_throttled(status, asked) is throttled
+
+
+@pytest.mark.parametrize(("seconds", "patient"), [(0, True), (120, True), (121, False)])
+def test_patience(seconds: float, patient: bool) -> None:
+    """Refusals cost no attempt for two minutes after the service last accepted something."""
+    assert is_patient(seconds) is patient

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
-from PermutiveAPI._Utils import pacing
+from PermutiveAPI._Utils import rate_limit, retry
 from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
@@ -280,15 +280,20 @@ REFUSALS = [
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
 def test_a_refusal(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, refusal: Refusal
+    server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Refusal,
 ) -> None:
     """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret.
 
     429 and 503 are repeated, and other 5xx where that is harmless; else the outcome is unknown.
     """
     server.default = refusal.step
+    if refusal.status == 429:  # Else batches would go on for two minutes.
+        monkeypatch.setattr(retry, "PATIENCE_SECONDS", -1.0)
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
-        pacing.forget_all()  # Each call for itself: after 429 the next one would wait.
+        rate_limit.forget_all()  # Each call for itself: after 429 the next one would wait.
         server.seen.clear()
         caplog.clear()
         check_refused(server, caplog, call, refusal)

@@ -67,6 +67,12 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.fixture(autouse=True)
+def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calls wait long between two attempts."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "100")
+
+
 class Child:
     """A process that makes a call and is interrupted in the midst of it."""
 
@@ -122,8 +128,8 @@ def imports_then(step: Step) -> Step:
     return either
 
 
-# Not 429, after which the others would not even arrive.
-WAIT = answer(503, headers={"Retry-After": "100"})
+# No refusal of a limit, after which the others would not even arrive.
+WAIT = answer(503)
 SCENES: Dict[str, Any] = {
     "batch, no answer": ("batch", stall(), WORKERS),
     "batch, half an answer": ("batch", stall_in_body(), WORKERS),

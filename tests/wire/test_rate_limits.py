@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import Counter
 from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
@@ -12,43 +13,44 @@ import pytest
 from PermutiveAPI import (
     BatchRequest,
     PermutiveRateLimitError,
+    PermutiveServerError,
     RetryConfig,
     Segmentation,
     stream_batch,
 )
-from PermutiveAPI._Utils import http, pacing
+from PermutiveAPI._Utils import http, rate_limit, retry
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, answer
+from tests.support.scripted import Connection, ScriptedServer, Step, answer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 OTHER_KEY = "another-key-0001"
 ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
-# Waits that a test can afford. Two attempts more than the default: a machine that is busy with other
-# tests holds back requests whose turn had come. The default suffices in test_pacing's simulated time.
-BRIEF = RetryConfig(max_retries=5, initial_delay=0.05)
 
 
 class Limited:
-    """Answers so many requests a second, after a first burst, and 429 to the others."""
+    """Answers so many requests a second, after a first burst, and refuses the others."""
 
     def __init__(
-        self, rate: float, burst: int, retry_after: Optional[str] = None
+        self,
+        rate: float,
+        burst: int,
+        status: int = 429,
+        retry_after: Optional[str] = None,
     ) -> None:
         self.refused = 0
         self._rate = rate
         self._burst = burst
-        self._headers = {} if retry_after is None else {"Retry-After": retry_after}
+        self._refusal = refusal(status, retry_after)
         self._lock = threading.Lock()
         self._tokens = float(burst)
         self._filled_at = time.monotonic()
 
     def __call__(self, connection: Connection) -> bool:
         """Answer a request."""
-        if self._admits():
-            return answer(200, {})(connection)
-        return answer(429, {"error": {}}, headers=self._headers)(connection)
+        admitted = self._admits()
+        return (answer(200, {}) if admitted else self._refusal)(connection)
 
     def _admits(self) -> bool:
         with self._lock:
@@ -63,6 +65,12 @@ class Limited:
             return True
 
 
+def refusal(status: int = 429, retry_after: Optional[str] = None) -> Step:
+    """Refuse, with a Retry-After or without."""
+    headers = {} if retry_after is None else {"Retry-After": retry_after}
+    return answer(status, {"error": {}}, headers=headers)
+
+
 def things(count: int, retry: Optional[RetryConfig] = None) -> List[BatchRequest]:
     """Make numbered requests."""
     return [
@@ -70,19 +78,26 @@ def things(count: int, retry: Optional[RetryConfig] = None) -> List[BatchRequest
     ]
 
 
-@pytest.mark.parametrize("retry_after", [None, "0.1"])
+def paths(server: ScriptedServer) -> List[str]:
+    """Return the last parts of the paths that arrived."""
+    return [seen.path.rpartition("/")[2] for seen in server.seen]
+
+
+REFUSALS = [(429, None), (429, "0.1"), (503, "0.1")]
+each_refusal = pytest.mark.parametrize(("status", "retry_after"), REFUSALS)
+
+
+@each_refusal
 @pytest.mark.parametrize("workers", [4, 16, 64])
 def test_nothing_is_lost(
-    server: ScriptedServer, workers: int, retry_after: Optional[str]
+    server: ScriptedServer, workers: int, status: int, retry_after: Optional[str]
 ) -> None:
-    """However many workers run into a limit, each request is answered in the end, in few attempts."""
-    service = server.default = Limited(60, 10, retry_after)
-    responses, errors = http.process_batch(
-        things(40, BRIEF), api_key=KEY, max_workers=workers
-    )
+    """However many workers run into a limit, each request is answered in the end."""
+    service = server.default = Limited(60, 10, status, retry_after)
+    responses, errors = http.process_batch(things(40), api_key=KEY, max_workers=workers)
     assert errors == []
     assert len({one.url for one in responses}) == 40
-    assert 0 < service.refused < 64
+    assert 0 < service.refused < 70
     assert len(server.seen) == 40 + service.refused
 
 
@@ -90,7 +105,6 @@ def test_the_sandbox_limits_too(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch on a sandbox with a limit ends whole; the sandbox saw the refusals."""
-    monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.05")
     sandbox.rate_limit_per_second = 100
     questions = [segmentation() for _ in range(120)]
     bodies, failures = Segmentation.batch_send(
@@ -100,13 +114,110 @@ def test_the_sandbox_limits_too(
     assert len(sandbox.requests) > 120
 
 
+# --- What costs an attempt -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")]
+)
+def test_a_refusal_in_a_stream_costs_no_attempt(
+    server: ScriptedServer, status: int, retry_after: Optional[str]
+) -> None:
+    """Refused more often than there are attempts, a request of a stream is answered in the end."""
+    server.script = [refusal(status, retry_after)] * 5
+    [result] = stream_batch(things(1), api_key=KEY)
+    assert result.error is None
+    assert len(server.seen) == 6
+
+
+@pytest.mark.parametrize(
+    ("step", "error_class"),
+    [(answer(503), PermutiveServerError), (answer(500), PermutiveServerError)],
+    ids=["bare 503", "500"],
+)
+def test_other_failures_in_a_stream_cost_attempts(
+    server: ScriptedServer, step: Step, error_class: Any
+) -> None:
+    """What is no refusal of a limit counts, and makes nobody slow down."""
+    server.default = step
+    [result] = stream_batch(things(1), api_key=KEY)
+    assert type(result.error) is error_class
+    assert len(server.seen) == 3
+    assert not rate_limit.is_on()
+
+
+def test_attempts_from_before_a_refusal_count(server: ScriptedServer) -> None:
+    """A request that is put off by a refusal has only those attempts left that it had before."""
+    server.script = [answer(500), answer(500), refusal(429, "0.05"), answer(500)]
+    [result] = stream_batch(things(1), api_key=KEY)
+    assert type(result.error) is PermutiveServerError
+    assert len(server.seen) == 4
+
+
+@each_refusal
+def test_a_refusal_of_a_single_call_costs_an_attempt(
+    server: ScriptedServer, status: int, retry_after: Optional[str]
+) -> None:
+    """A single call gives up after its attempts."""
+    server.default = refusal(status, retry_after)
+    with pytest.raises((PermutiveRateLimitError, PermutiveServerError)) as raised:
+        http.get(KEY, URL)
+    assert raised.value.status == status
+    assert len(server.seen) == 3
+
+
+@each_refusal
+def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
+    server: ScriptedServer, status: int, retry_after: Optional[str]
+) -> None:
+    """A request of a stream with a `retry` of its own gives up after its attempts."""
+    server.default = refusal(status, retry_after)
+    [result] = stream_batch(things(1, RetryConfig(2, initial_delay=0.01)), api_key=KEY)
+    assert getattr(result.error, "status", None) == status
+    assert len(server.seen) == 2
+
+
+@each_refusal
+def test_without_patience_a_batch_ends(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    retry_after: Optional[str],
+) -> None:
+    """Where nothing is accepted for too long, refusals cost attempts again, and nobody queues any more."""
+    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    server.default = refusal(status, retry_after)
+    began = time.monotonic()
+    _, errors = http.process_batch(things(12), api_key=KEY, max_workers=4)
+    assert time.monotonic() - began < 4
+    assert [getattr(error, "status", None) for _, error in errors] == [status] * 12
+    arrived = Counter(paths(server))
+    assert set(arrived.values()) - {3}, "some were refused within the patience"
+    assert all(count >= 3 for count in arrived.values())
+
+
+def test_a_held_request_leaves_its_worker_to_others(server: ScriptedServer) -> None:
+    """While one request waits for its short Retry-After, the only worker sends the others."""
+    server.script = [refusal(429, "0.3")]
+    results = list(stream_batch(things(4), api_key=KEY, max_workers=1))
+    assert paths(server) == ["0", "1", "2", "3", "0"]
+    assert [result.index for result in results] == [1, 2, 3, 0]
+    assert {result.error for result in results} == {None}
+
+
 # --- Who waits -----------------------------------------------------------------------------------
 
 
-def refuse_once(server: ScriptedServer, retry_after: str) -> None:
+@pytest.fixture
+def short_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a Retry-After that a test can afford hold all, as one above a second does."""
+    monkeypatch.setattr(rate_limit, "SOON_SECONDS", 0.05)
+
+
+def refuse_once(server: ScriptedServer, retry_after: str, status: int = 429) -> None:
     """Run into the limit, with a call that does not try again."""
-    server.script = [answer(429, headers={"Retry-After": retry_after})]
-    with pytest.raises(PermutiveRateLimitError):
+    server.script = [refusal(status, retry_after)]
+    with pytest.raises((PermutiveRateLimitError, PermutiveServerError)):
         http.request("GET", KEY, URL, retry=ONCE)
     assert len(server.seen) == 1
 
@@ -119,8 +230,8 @@ def in_background(call: Callable[[], Any]) -> threading.Thread:
 
 
 def single_call() -> Any:
-    """Make a call of a model."""
-    return identity().identify(KEY)
+    """Make a call."""
+    return http.get(KEY, URL)
 
 
 def batch() -> Any:
@@ -128,12 +239,14 @@ def batch() -> Any:
     return http.process_batch(things(3), api_key=KEY)
 
 
+@pytest.mark.usefixtures("short_holds")
+@pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("call", [single_call, batch])
 def test_everybody_waits_as_long_as_the_service_asks(
-    server: ScriptedServer, call: Callable[[], Any]
+    server: ScriptedServer, call: Callable[[], Any], status: int
 ) -> None:
-    """After one call's 429 the others do not even arrive before the time is over."""
-    refuse_once(server, "0.3")
+    """After one call's refusal the others do not even arrive before the time is over."""
+    refuse_once(server, "0.3", status)
     thread = in_background(call)
     time.sleep(0.15)
     assert len(server.seen) == 1
@@ -141,28 +254,49 @@ def test_everybody_waits_as_long_as_the_service_asks(
     assert len(server.seen) in (2, 4)
 
 
+def test_a_short_retry_after_holds_nobody_else(server: ScriptedServer) -> None:
+    """Whole seconds cannot say less than 1: it holds the refused request only."""
+    refuse_once(server, "1")
+    began = time.monotonic()
+    single_call()
+    assert time.monotonic() - began < 0.9
+
+
 def test_others_do_not_wait(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another key, and another service, have nothing to do with it."""
+    """Another key, another API and another service have nothing to do with it."""
     refuse_once(server, "100")
     http.get(OTHER_KEY, URL)
-    assert len(server.seen) == 2
+    identity().identify(KEY)
+    http.get(KEY, f"{URL.replace('v9', 'cohorts-api')}")
+    assert len(server.seen) == 4
     with ScriptedServer() as other:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
         http.get(KEY, URL)
         assert len(other.seen) == 1
 
 
+def test_a_single_call_goes_before_a_batch(server: ScriptedServer) -> None:
+    """A single call takes the next turn, however many requests of a batch wait for theirs."""
+    service = server.default = Limited(20, 1)
+    stream = stream_batch(things(40), api_key=KEY, max_workers=32)
+    thread = in_background(lambda: list(stream))
+    assert server.wait_for(lambda: len(server.seen) - service.refused > 4)
+    before = len(server.seen)
+    http.get(KEY, f"{URL}/single")
+    assert paths(server).index("single") - before < 6
+    assert len(server.seen) - service.refused < 30, "the batch was still waiting"
+    thread.join()
+
+
 def test_waiting_for_a_turn_uses_up_no_attempt(server: ScriptedServer) -> None:
     """A request that waited has all its attempts left: two failures and a success."""
     refuse_once(server, "0.1")
     server.script = [answer(503), answer(503)]
-    began = time.monotonic()
     [result] = stream_batch(
         things(1, RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY
     )
-    assert time.monotonic() - began >= 0.09
     assert result.error is None
     assert len(server.seen) == 4
 
@@ -172,9 +306,9 @@ def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, max_workers=3)
     server.script = [answer(200)]
-    server.default = answer(429, headers={"Retry-After": "100"})
+    server.default = refusal(429, "100")
     next(stream)
-    assert server.wait_for(pacing.is_on)
+    assert server.wait_for(rate_limit.is_on)
     time.sleep(0.02)
     arrived = len(server.seen)
     began = time.monotonic()
@@ -190,14 +324,51 @@ def test_a_caller_who_is_alone_waits_by_its_policy_only(server: ScriptedServer) 
     began = time.monotonic()
     brief = RetryConfig(max_retries=3, initial_delay=0.0)
     outcomes: List[Any] = []
-    for _ in range(5):
+    for _ in range(3):
         try:
             outcomes.append(http.request("GET", KEY, URL, retry=brief))
         except PermutiveRateLimitError as error:
             outcomes.append(error.status)
-    assert outcomes[1:] == [429] * 4
-    assert len(server.seen) == 1 + 4 * 3
+    assert outcomes[1:] == [429] * 2
+    assert len(server.seen) == 1 + 2 * 3
     assert time.monotonic() - began < 2.0
+
+
+# --- Longer than a call waits --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_batch_that_is_sent_away_for_long_fails_at_once(
+    server: ScriptedServer, status: int
+) -> None:
+    """Under a Retry-After above 120 s no more is sent; each request fails and says how long was asked for."""
+    server.default = refusal(status, "300")
+    began = time.monotonic()
+    results = list(stream_batch(things(200), api_key=KEY, max_workers=4))
+    assert time.monotonic() - began < 5
+    assert len(server.seen) <= 4
+    assert len(results) == 200
+    for result in results:
+        assert "a wait of 300 s" in str(result.error)
+        assert "120 s at the most" in str(result.error)
+    unsent = [each.error for each in results if each.response is None]
+    assert len(unsent) >= 196
+    assert {type(error) for error in unsent} == {PermutiveRateLimitError}
+    assert all("was not sent" in str(error) for error in unsent)
+
+
+def test_every_call_under_a_long_block_fails_at_once(server: ScriptedServer) -> None:
+    """Single calls and policies of their own are no exception, but other APIs are free."""
+    refuse_once(server, "121.5")
+    for policy in (None, RetryConfig(max_retries=9)):
+        with pytest.raises(PermutiveRateLimitError, match="of 121.5 s") as raised:
+            http.request("GET", KEY, f"{URL}?key=secret", retry=policy)
+        error = raised.value
+        assert (error.status, error.response) == (429, None)
+        assert str(error).startswith("Retry limit exceeded.")
+        assert error.url is not None and "secret" not in error.url
+    assert len(server.seen) == 1
+    identity().identify(KEY)
 
 
 # --- When nobody limits --------------------------------------------------------------------------
@@ -207,7 +378,7 @@ def test_without_a_limit_there_is_no_pace(server: ScriptedServer) -> None:
     """Nothing is kept, and nothing looked up, as long as nobody answers 429."""
     server.script = [answer(503), answer(200), answer(400)]
     http.process_batch(things(20), api_key=KEY)
-    assert not pacing.is_on()
+    assert not rate_limit.is_on()
 
 
 @pytest.fixture
@@ -229,3 +400,15 @@ def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
     assert len(sleeps) == 4
     assert all(7 <= seconds <= 7 * 1.25 for seconds in sleeps)
     assert len(server.seen) == 6
+
+
+def test_a_replaced_sleep_is_held_by_nothing(
+    server: ScriptedServer, sleeps: List[float]
+) -> None:
+    """Nor does a call whose waits take no time fail for a block that another one has met."""
+    server.script = [refusal(429, "300")] * 2
+    for _ in range(2):
+        with pytest.raises(PermutiveRateLimitError):
+            http.get(KEY, URL)
+    http.get(KEY, URL)
+    assert (sleeps, len(server.seen)) == ([], 3)

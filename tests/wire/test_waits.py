@@ -87,6 +87,31 @@ def test_a_date_is_waited_for(
     assert all(ahead - 5 < wait <= ahead for wait in waits)
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_date_is_read_against_the_answers_own(
+    server: ScriptedServer, waits: List[float], status: int
+) -> None:
+    """A service whose clock is wrong still gets the wait that it means."""
+    headers = {
+        "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
+        "Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT",
+    }
+    server.script = [answer(status, headers=headers)]
+    http.request("GET", KEY, URL, retry=POLICY)
+    assert (waits, len(server.seen)) == ([30.0], 2)
+
+
+@pytest.mark.parametrize("own", ["", "now", "Wed, 99 Oct 2015 07:28:00 GMT"])
+def test_an_unreadable_date_of_an_answer_is_ignored(
+    server: ScriptedServer, waits: List[float], own: str
+) -> None:
+    """Then the machine's clock counts."""
+    server.script = [answer(429, headers={"Date": own, "Retry-After": date(30)})]
+    http.request("GET", KEY, URL, retry=POLICY)
+    assert len(waits) == 1
+    assert 25 < waits[0] <= 30
+
+
 @pytest.mark.parametrize(
     "past", [lambda: date(-3600), lambda: "Wed, 21 Oct 2015 07:28:00 -0000"]
 )

@@ -1,0 +1,242 @@
+"""The body of the one retry loop: attempts, the waits between them, and turns where a limit is seen.
+
+The rules stand in retry.py, and how all slow down together in rate_limit.py. Here they are acted on.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from types import BuiltinFunctionType
+from typing import Any
+
+import requests
+
+from . import cancellation, rate_limit, settings
+from .batch import Postpone, attempts_spent, batch_position, request_for_logs
+from .cancellation import Cancellation
+from .credentials import with_key
+from .failure import (
+    Failure,
+    failure_of,
+    hide_key_in,
+    may_repeat,
+    may_wait,
+    raise_blocked,
+    raise_failure,
+    raise_refusal,
+)
+from .redaction import hide_user_ids
+from .retry import (
+    LONGEST_WAIT_SECONDS,
+    SENDING_ERRORS,
+    RetryConfig,
+    backoff_seconds,
+    is_patient,
+    is_throttled,
+    wait_after_answer,
+    wait_asked_for,
+)
+
+# The rate may rise while a call waits for its turn.
+_LONGEST_LOOK_SECONDS = 0.1
+
+logger = logging.getLogger("PermutiveAPI")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is to be sent, and what is allowed for it.
+
+    Parameters
+    ----------
+    sender : callable
+        Called as ``sender(url, **arguments)`` with the key among the arguments.
+    verb : str or None
+        In capitals; None for a function that stands for none.
+    own_policy : bool
+        Whether the caller gave the policy. Then each refusal counts as an attempt.
+    harmless : bool
+        Whether the request may be repeated though it may have been processed.
+    repeats : bool
+        The same for its answers.
+    paced : bool
+        Whether the call keeps to a limit: it contacts a service, and its waits take time.
+    """
+
+    sender: Callable[..., requests.Response]
+    verb: str | None
+    url: str
+    arguments: Mapping[str, Any] = field(repr=False)
+    policy: RetryConfig
+    own_policy: bool
+    harmless: bool
+    repeats: bool
+    paced: bool
+
+
+def run(call: Call, api_key: str) -> requests.Response:
+    """Send a request until it succeeds or may not be repeated.
+
+    In a batch, a refusal by a limit uses up no attempt as long as the service accepts requests.
+    """
+    batch = cancellation.current() if call.paced else None
+    spent = attempts_spent.get()
+    if spent is not None:
+        attempts_spent.set(
+            None
+        )  # Only the first call of a batch's item may be postponed.
+    attempt, again = spent or 0, False
+    while True:
+        if call.paced:
+            _await_turn(call, api_key, batch, again)
+        again = True
+        sent_at = time.monotonic()
+        answer = _attempt(call, api_key)
+        asked = None if isinstance(answer, Failure) else _asked(answer)
+        is_free = call.paced and _learn(call, api_key, batch, answer, sent_at, asked)
+        if isinstance(answer, Failure):
+            seen = hide_user_ids(answer.text)
+        elif 200 <= answer.status_code <= 299:
+            return answer
+        else:
+            seen = f"status {answer.status_code}"
+        if is_free:
+            wait = asked if asked and asked <= rate_limit.SOON_SECONDS else 0.0
+            logger.info("%s: refused (%s), next in %.2f s", _named(call), seen, wait)
+            if wait and spent is not None:
+                raise Postpone(time.monotonic() + wait, attempt)
+        else:
+            attempt += 1
+            wait = _wait_or_raise(call, attempt, answer, batch is not None)
+            logger.info(
+                "%s: attempt %d failed (%s), next in %.2f s",
+                _named(call),
+                attempt,
+                seen,
+                wait,
+            )
+        _pause(wait)
+
+
+def _attempt(call: Call, api_key: str) -> requests.Response | Failure:
+    """Send a request once. No mapping with the key is kept in a variable: error trackers show those."""
+    in_header = cancellation.once("key in header", settings.key_in_header)
+    try:
+        return call.sender(call.url, **with_key(call.arguments, api_key, in_header))
+    except SENDING_ERRORS as error:
+        cancellation.check()  # A stop shuts connections down, which looks like a failure.
+        return failure_of(error, api_key)
+    except (
+        Exception
+    ) as error:  # A recorder's or a stand-in's, whose text may quote the request.
+        hide_key_in(error, api_key)
+        raise
+
+
+def _wait_or_raise(
+    call: Call, attempts: int, answer: requests.Response | Failure, together: bool
+) -> float:
+    """Return how long to wait after an attempt that failed, or raise if it was the last one."""
+    exhausted, jitter = attempts >= call.policy.max_retries, random.random()
+    if isinstance(answer, Failure):
+        if exhausted or not may_repeat(answer, call.harmless):
+            raise_failure(answer, attempts, call.url, call.harmless)
+        return backoff_seconds(call.policy, attempts - 1, jitter)
+    now = datetime.now(timezone.utc)
+    wait = wait_after_answer(
+        call.policy, attempts - 1, answer, now, jitter, together=together
+    )
+    if exhausted or not may_wait(answer, wait, call.repeats):
+        raise_refusal(answer, attempts, wait, call.url, call.repeats)
+    return wait
+
+
+def _named(call: Call) -> str:
+    return request_for_logs(call.verb or "Request", call.url, batch_position.get())
+
+
+# --- Limits ----------------------------------------------------------------------------------------
+
+
+def _await_turn(
+    call: Call, api_key: str, batch: Cancellation | None, again: bool
+) -> None:
+    """Wait until the limiter of the URL's API and the key lets this attempt go.
+
+    A single call goes before the requests of batches. One that is alone waits by its policy only.
+    """
+    if not rate_limit.is_on():
+        return
+    limiter = rate_limit.limiter_of(rate_limit.limited(call.url, api_key))
+    if limiter is None or (batch is None and again and limiter.is_mine_alone()):
+        return
+    slot = limiter.reserve(time.monotonic(), first=batch is None)
+    while wait := limiter.wait_seconds(slot, now := time.monotonic()):
+        blocked = limiter.blocked_seconds(now)
+        if blocked > LONGEST_WAIT_SECONDS:
+            raise_blocked(limiter.asked, blocked, call.url)
+        _pause(min(wait, max(blocked, _LONGEST_LOOK_SECONDS)))
+
+
+def _learn(
+    call: Call,
+    api_key: str,
+    batch: Cancellation | None,
+    answer: requests.Response | Failure,
+    sent_at: float,
+    asked: float | None,
+) -> bool:
+    """Let all that goes to the API with the key learn from an answer.
+
+    Returns
+    -------
+    bool
+        Whether it is a refusal that uses up no attempt.
+    """
+    if isinstance(answer, Failure):
+        return False
+    now = time.monotonic()
+    if is_throttled(answer.status_code, asked):
+        name = rate_limit.limited(call.url, api_key)
+        accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
+        limiter = rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
+        if batch is None or call.own_policy:
+            return False
+        if is_patient(now - max(batch.accepted_at, limiter.accepted_at)):
+            return True
+        limiter.give_up()
+    elif answer.status_code != 503:
+        if batch is not None:
+            batch.note_accepted(now)
+        if rate_limit.is_on():
+            name = rate_limit.limited(call.url, api_key)
+            rate_limit.on_success(name, sent_at, now)
+    return False
+
+
+def _asked(answer: requests.Response) -> float | None:
+    if answer.status_code not in (429, 503):
+        return None  # Nearly always, and then no clock is read.
+    return wait_asked_for(answer, datetime.now(timezone.utc))
+
+
+def _pause(seconds: float) -> None:
+    """Wait between two attempts; a batch that is stopped cuts it short.
+
+    A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
+    """
+    batch = cancellation.current()
+    if batch is None or not takes_time(time.sleep):
+        time.sleep(seconds)
+    else:
+        batch.wait(seconds)
+
+
+def takes_time(function: Any) -> bool:
+    """Tell time.sleep from what a test has put in its place, perhaps another built-in function."""
+    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"

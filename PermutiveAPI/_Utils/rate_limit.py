@@ -1,0 +1,366 @@
+"""Slowing down together: one shared, adaptive rate for all that goes to an API with a key.
+
+A :class:`RateLimiter` begins with the first refusal and is forgotten when it no longer binds. Requests
+queue in virtual time: a clock that ticks once for every request that may go, faster or slower as the
+rate changes, and that stands still while the service asked for patience. So a new rate holds for
+those that already wait, nothing saved up in idle times comes as a burst, and a slot that is never
+used costs one tick.
+
+The rate rises by addition, slowly at first and faster the longer all goes well, and falls by
+multiplication when more than a tenth of the last answers were refusals. A refusal costs one round
+trip, a rate that is too low costs everybody: so a few refusals are no reason to slow down. Where
+nothing is accepted any more, a window is used up: then single requests probe at growing distances.
+
+Nothing here sleeps or reads a clock: `now` is the caller's, in monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+# Requests a second at which to begin when nothing is known but that the rate is too high.
+_FIRST_RATE = 20.0
+# The share of refusals that is tolerated, and how far below a limit to go on once it is exceeded.
+_TENTH = 0.1
+# The seconds over which that share is looked at, and in which an unknown rate grows e-fold.
+_LOOK_SECONDS = 0.5
+# The least number of answers to look at, and of requests to send on the way back up to a limit.
+_FEW = 10
+# The seconds on the way from a tenth below the limit back up to it.
+_CLIMB_SECONDS = 1.5
+# At most by this factor is the rate lowered at once.
+_HALF = 0.5
+# By this share each distance between two probes is longer than the one before.
+_QUARTER = 0.25
+# A Retry-After of so many seconds says "soon", for most servers cannot say less: it holds only the
+# refused request. A longer one holds all. Probes at shorter distances grow apart twice as far each time.
+SOON_SECONDS = 1.0
+
+# Requests a second: a probe is sent every half minute, and beyond the highest rate nobody is bound.
+_LEAST_RATE = 1 / 30
+_HIGHEST_RATE = 10_000.0
+_FORGOTTEN_AFTER_SECONDS = 60.0
+_MOST_LIMITERS = 256
+
+# The APIs that have limits of their own, by the first parts of their paths.
+_APIS = {
+    "/cohorts-api": "Cohorts",
+    "/audience-api": "Taxonomy",
+    "/v2.0/identify": "Identity",
+    "/v2.0/users": "Identity",
+    "/v2.0/events": "Events",
+    "/ccs": "CCS",
+    "/ctx": "Contextual",
+}
+
+
+@dataclass(frozen=True)
+class Limited:
+    """What has one limit: an API of an origin, for a key."""
+
+    origin: str
+    api_key: str = field(repr=False)
+    api: str
+
+
+def api_of(path: str) -> str:
+    """Return the API that a URL's path belongs to; of an unknown one, the first part of the path.
+
+    Examples
+    --------
+    >>> api_of("/cohorts-api/v2/cohorts/")
+    'Cohorts'
+    >>> api_of("/v9/things/1")
+    '/v9'
+    """
+    parts = path.split("/")
+    first, both = "/".join(parts[:2]), "/".join(parts[:3])
+    return _APIS.get(first) or _APIS.get(both) or first
+
+
+def limited(url: str, api_key: str) -> Limited:
+    """Return what a request to a URL is limited by."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme}://{parts.netloc}".lower()
+    return Limited(origin, api_key, api_of(parts.path))
+
+
+@dataclass
+class Slot:
+    """A place in the queue: the tick from which its request may go."""
+
+    tick: float
+    taken: bool = False
+
+
+class RateLimiter:
+    """The shared rate of one API and key. Safe to use from any thread.
+
+    Parameters
+    ----------
+    now : float
+        When the first refusal came.
+    accepted : int
+        How many requests the service has accepted before.
+    seconds : float
+        In how many seconds it has done so.
+    """
+
+    def __init__(self, now: float, accepted: int = 0, seconds: float = 0.0) -> None:
+        self._lock = threading.Lock()
+        self._only_caller: int | None = threading.get_ident()
+        self._rate = _HIGHEST_RATE
+        # What the rate was before it was lowered; None while nothing is known of the limit.
+        self._limit: float | None = None
+        self._growth_seconds = _LOOK_SECONDS
+        self._climbed = 0.0
+        # The queue.
+        self._tick = 0.0
+        self._ticked_at = now
+        self._last_tick = -1.0
+        self._next_free = 0.0
+        # What the service asked for.
+        self._blocked_until = now
+        self._block = 0.0
+        # Answers since the rate was lowered, of late: older ones are forgotten by halves.
+        lately = min(seconds, _LOOK_SECONDS)
+        self._accepted = accepted * lately / seconds if seconds else 0.0
+        self._refused = 0.0
+        self._looked_from = now - lately
+        self._lowered_at = -math.inf
+        self._refused_at = now
+        self._in_drought = False
+        # All that was accepted since the last drought.
+        self._round_from = now - seconds
+        self._in_round = accepted
+        self._accepted_at = -math.inf
+
+    @property
+    def rate(self) -> float:
+        """Requests a second that may go now."""
+        return self._rate
+
+    @property
+    def accepted_at(self) -> float:
+        """When the service last accepted a request."""
+        return self._accepted_at
+
+    @property
+    def asked(self) -> float:
+        """For how many seconds the service wanted nothing, when it last said so."""
+        return self._block
+
+    def reserve(self, now: float, *, first: bool = False) -> Slot:
+        """Queue up: at the end, or with `first` before all that wait."""
+        with self._lock:
+            self._note_caller()
+            self._advance(now)
+            if first:
+                slot = Slot(max(self._tick, self._next_free), taken=True)
+                self._next_free = slot.tick + 1
+            else:
+                slot = Slot(max(self._tick, self._last_tick + 1))
+                self._last_tick = slot.tick
+            return slot
+
+    def wait_seconds(self, slot: Slot, now: float) -> float:
+        """Return 0.0 when the request is to be sent now, else after how long to ask again.
+
+        The rate changes meanwhile: ask sooner. A 0.0 takes the slot.
+        """
+        with self._lock:
+            self._advance(now)
+            free = slot.tick if slot.taken else max(slot.tick, self._next_free)
+            wait = max((free - self._tick) / self._rate, self._blocked_until - now)
+            if wait > 1e-9:
+                return wait
+            if not slot.taken:
+                # One late request may be made up for; more would be a burst.
+                self._next_free = max(self._next_free, self._tick - 1) + 1
+            return 0.0
+
+    def blocked_seconds(self, now: float) -> float:
+        """Return for how long the service wants nothing more, from anybody."""
+        return self._blocked_until - now
+
+    def is_mine_alone(self) -> bool:
+        """Tell whether only the calling thread was ever limited here: it waits for nobody."""
+        with self._lock:
+            self._note_caller()
+            return self._only_caller is not None
+
+    def give_up(self) -> None:
+        """Hold nobody back until the next refusal, except while the service has asked for it."""
+        with self._lock:
+            self._rate, self._limit, self._in_drought = _HIGHEST_RATE, None, False
+
+    def is_over(self, now: float) -> bool:
+        """Tell whether the limit is long past: no refusal for a minute, or a rate that binds nobody."""
+        quiet_for = now - max(self._refused_at, self._blocked_until)
+        binds = self._rate < _HIGHEST_RATE or self._lowered_at == -math.inf
+        return quiet_for > (_FORGOTTEN_AFTER_SECONDS if binds else 0)
+
+    def on_success(self, sent_at: float, now: float) -> None:
+        """Take note that the service accepted a request that was sent at that time."""
+        with self._lock:
+            self._accepted_at = now
+            self._in_round += 1
+            if sent_at <= self._lowered_at:
+                return  # It tells nothing of the rate of now.
+            self._advance(now)
+            self._accepted += 1
+            if self._in_drought:
+                self._begin_slowly(now)
+            if max(self._last_tick, self._next_free) > self._tick:
+                self._raise()  # A rate that holds nobody back is not tried out.
+
+    def on_throttled(
+        self, sent_at: float, now: float, retry_after: float | None
+    ) -> None:
+        """Take note of a refusal.
+
+        Parameters
+        ----------
+        sent_at : float
+            When that request was sent. Those that were under way together count as one signal.
+        now : float
+            Monotonic seconds.
+        retry_after : float or None
+            For how many seconds the service wants nothing more.
+        """
+        with self._lock:
+            self._note_caller()
+            self._advance(now)
+            self._refused_at = now
+            asked = retry_after or 0.0
+            block = asked if asked > SOON_SECONDS else 0.0
+            if block and now + block > self._blocked_until:
+                self._blocked_until, self._block = now + block, block
+            if sent_at <= self._lowered_at:
+                return
+            self._refused += 1
+            tolerated = 1 + _TENTH * (self._accepted + self._refused)
+            known = self._accepted or self._lowered_at == -math.inf
+            if known and not block and self._refused <= tolerated:
+                return
+            self._lower()
+            self._accepted = self._refused = self._climbed = 0.0
+            self._lowered_at = now
+            self._looked_from = max(now, self._blocked_until)
+
+    def _note_caller(self) -> None:
+        if self._only_caller != threading.get_ident():
+            self._only_caller = None
+
+    def _advance(self, now: float) -> None:
+        begin = max(self._ticked_at, min(self._blocked_until, now))
+        self._tick += max(0.0, now - begin) * self._rate
+        self._ticked_at = max(self._ticked_at, now)
+        answers = self._accepted + self._refused
+        if now - self._looked_from > _LOOK_SECONDS and answers > _FEW:
+            self._accepted, self._refused = self._accepted / 2, self._refused / 2
+            self._looked_from = (self._looked_from + now) / 2
+
+    def _raise(self) -> None:
+        """Raise the rate a little, for one request that was accepted."""
+        rate = self._rate
+        if self._limit is None:
+            rate += min(1 / self._growth_seconds, rate / _FEW)
+        else:
+            seconds = max(_CLIMB_SECONDS, _FEW / self._limit, _FEW * self._block)
+            self._climbed += 1 / rate / seconds
+            # Slowly past the limit, and then ever faster: a limit that has risen is soon found.
+            rate = self._limit * (1 - _TENTH + _TENTH * self._climbed**3)
+        self._rate = min(rate, _HIGHEST_RATE)
+
+    def _lower(self) -> None:
+        """Lower the rate to what was accepted of it, and a tenth below."""
+        if self._lowered_at == -math.inf:
+            self._rate = _FIRST_RATE
+        elif self._accepted:
+            passed = self._accepted / (self._accepted + self._refused)
+            self._limit = self._rate * max(_HALF, passed)
+            self._rate = self._limit * (1 - _TENTH)
+        else:
+            self._in_drought, self._limit = True, None
+            near = 1 / self._rate < SOON_SECONDS
+            self._rate *= _HALF if near else 1 / (1 + _QUARTER)
+        self._rate = max(self._rate, _LEAST_RATE)
+
+    def _begin_slowly(self, now: float) -> None:
+        """End a drought at the mean rate of the time since the last one: the window is soon used up."""
+        mean = self._in_round / max(now - self._round_from, 1e-3)
+        self._rate = max(self._rate, min(_FIRST_RATE, mean))
+        self._growth_seconds = _CLIMB_SECONDS
+        self._in_drought, self._in_round, self._round_from = False, 0, now
+
+
+_limiters: dict[Limited, RateLimiter] = {}
+_lock = threading.Lock()
+
+
+def is_on() -> bool:
+    """Tell whether anything at all is limited: what a call costs where nothing is."""
+    return bool(_limiters)
+
+
+def limiter_of(name: Limited) -> RateLimiter | None:
+    """Return what an API and key are held to, or None where no limit is to be seen."""
+    return _limiters.get(name)
+
+
+def on_success(name: Limited, sent_at: float, now: float) -> None:
+    """Take note that a request was accepted; see :meth:`RateLimiter.on_success`."""
+    limiter = limiter_of(name)
+    if limiter is None:
+        return
+    limiter.on_success(sent_at, now)
+    if limiter.is_over(now):
+        forget(name, limiter)
+
+
+def on_throttled(
+    name: Limited,
+    sent_at: float,
+    now: float,
+    retry_after: float | None,
+    accepted: int = 0,
+    seconds: float = 0.0,
+) -> RateLimiter:
+    """Take note of a refusal; see :class:`RateLimiter` and :meth:`RateLimiter.on_throttled`."""
+    with _lock:
+        limiter = _limiters.get(name)
+        if limiter is None or limiter.is_over(now):
+            _make_room(now)
+            limiter = _limiters[name] = RateLimiter(now, accepted, seconds)
+    limiter.on_throttled(sent_at, now, retry_after)
+    return limiter
+
+
+def forget(name: Limited, limiter: RateLimiter) -> None:
+    """Forget a limiter, unless another one has taken its place."""
+    with _lock:
+        if _limiters.get(name) is limiter:
+            del _limiters[name]
+
+
+def forget_all() -> None:
+    """Forget every limit, also where another thread was just about to note one."""
+    global _limiters, _lock
+    _limiters, _lock = {}, threading.Lock()
+
+
+def _make_room(now: float) -> None:
+    for name in [name for name, each in _limiters.items() if each.is_over(now)]:
+        del _limiters[name]
+    while len(_limiters) >= _MOST_LIMITERS:
+        del _limiters[next(iter(_limiters))]
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
+    # A thread that held a lock does not live on in the child.
+    os.register_at_fork(after_in_child=forget_all)
