@@ -8,6 +8,7 @@ from statistics import median_low
 
 from .service import LISTED_COHORTS, FarEnd
 from .subjects import (
+    CONSTANT_RATE,
     HTTP_CLIENT,
     JSON,
     LATEST_CLIENT,
@@ -130,7 +131,7 @@ _YES = Bound("yes", lambda by: bool(by[PROJECT.name]))
 
 _SLOW = FarEnd(latency_seconds=0.02)
 _SILENT = FarEnd(latency_seconds=60)
-_RATE, _BURST = 100, 20
+_BURST = 20
 
 _COHORTS = {"count": 100_000}
 _FEW_COHORTS = {"count": 10_000}
@@ -142,25 +143,76 @@ _INTERRUPTED = (
 )
 
 
-def _ideal_of_limited(settings: Settings) -> float:
-    return (settings["requests"] - _BURST) / _RATE
+def _limited(
+    name: str,
+    limit: str,
+    far_end: FarEnd,
+    shortest: Callable[[Settings], float],
+    ratio: float,
+    refused_percent: float,
+    *,
+    rate: float,
+    requests: int,
+    few: int,
+    workers: int = 16,
+) -> Line:
+    """Return the line of a limit: its time is at most `ratio` times the shortest that is possible."""
 
+    def in_time(settings: Settings) -> float:
+        return ratio * shortest(settings)
 
-def _limited(workers: int, retry_after: int | None, seconds: float) -> Line:
-    variant, words = ("/retry-after", " and Retry-After 1") if retry_after else ("", "")
+    settings = {"requests": requests, "workers": workers, "rate": rate}
+    bound = round(in_time(settings), 1)
     return Line(
-        f"limited/{workers}{variant}",
-        f"{{requests}} requests, {{workers}} workers, a service limited to {_RATE}/s{words}",
-        "batch",
-        (*PACKAGES, LATEST_CLIENT),
+        f"limited/{name}",
+        f"{{requests}} requests, {{workers}} workers, {limit}",
+        "limited",
+        (*PACKAGES, LATEST_CLIENT, CONSTANT_RATE),
         (
-            Row("seconds", "seconds", "s", 1, (_at_most(seconds),), _ideal_of_limited),
+            Row("seconds", "seconds", "s", 1, (_at_most(bound),), shortest),
+            Row("refused", "refused_percent", "%", 0, (_at_most(refused_percent),)),
             Row("lost", "lost", "", 0, (_NONE,), summary=max),
         ),
-        {"requests": 1000, "workers": workers, "warm_up": 0},
-        {"requests": 200},
-        FarEnd(0.0, _RATE, _BURST, retry_after),
-        repetitions=1,  # The rate sets the time, whatever the machine does.
+        settings,
+        {"requests": few},
+        far_end,
+        repetitions=1,  # The limit sets the time, whatever the machine does.
+    )
+
+
+def _bucket(
+    workers: int, retry_after: int | None, ratio: float, refusal: str = ""
+) -> Line:
+    """Return the line of a bucket of 100 a second."""
+    words = "" if retry_after is None else f", Retry-After {retry_after}"
+    status = {"refusal": refusal} if refusal else {}
+    return _limited(
+        f"{workers}{'/503' if refusal else ''}{'/retry-after' if retry_after else ''}",
+        f"100/s, burst {_BURST}{', 503' if refusal else ''}{words}",
+        FarEnd(0.0, 100, _BURST, retry_after, **status),
+        lambda settings: (settings["requests"] - _BURST) / 100,
+        ratio,
+        15,
+        rate=100,
+        requests=1000,
+        few=200,
+        workers=workers,
+    )
+
+
+def _slow_bucket(retry_after: int | None) -> Line:
+    """Return the line of a bucket of 10 a second that saves nothing up."""
+    words = "" if retry_after is None else f", Retry-After {retry_after}"
+    return _limited(
+        f"slow{'/retry-after' if retry_after else ''}",
+        f"10/s, burst 1{words}",
+        FarEnd(0.0, 10, 1, retry_after),
+        lambda settings: (settings["requests"] - 1) / 10,
+        1.5,
+        25,
+        rate=10,
+        requests=200,
+        few=30,
     )
 
 
@@ -278,12 +330,46 @@ LINES = (
         {"count": 20_000},
         repetitions=1,
     ),
-    _limited(4, None, 10.8),
-    _limited(4, 1, 12.8),
-    _limited(16, None, 10.8),
-    _limited(16, 1, 12.8),
-    _limited(64, None, 10.8),
-    _limited(64, 1, 12.8),
+    _bucket(16, None, 1.15),
+    _bucket(16, 1, 1.35),
+    _bucket(64, None, 1.15),
+    _bucket(64, 1, 1.35),
+    _bucket(16, 1, 1.35, "503 Service Unavailable"),
+    _slow_bucket(None),
+    _slow_bucket(1),
+    _limited(
+        "window",
+        "100 in 10 s",
+        FarEnd(0.0, burst=100, window_seconds=10),
+        lambda settings: settings["requests"] // 100 * 10,
+        1.25,
+        25,
+        rate=10,
+        requests=350,
+        few=150,
+    ),
+    _limited(
+        "random",
+        "1 % refused at random, 20 ms latency",
+        FarEnd(0.02, refused_share=0.01),
+        lambda settings: settings["requests"] * 0.02 / settings["workers"],
+        1.3,  # The machine's own share included.
+        2,
+        rate=1_000_000,
+        requests=6000,
+        few=600,
+    ),
+    _limited(
+        "at-once",
+        "8 at once, 20 ms latency",
+        FarEnd(0.02, at_once=8),
+        lambda settings: settings["requests"] * 0.02 / 8,
+        1.6,
+        25,
+        rate=400,
+        requests=4000,
+        few=400,
+    ),
     Line(
         "details",
         f"{LISTED_COHORTS} cohorts with details, 20 ms latency",

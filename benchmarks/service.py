@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import re
 import ssl
 import sys
 import time
 from array import array
 from bisect import bisect_left
+from collections import deque
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -47,15 +49,27 @@ class FarEnd:
         The time from a request to its answer. One that is longer than a client's timeout makes a
         service that has processed a request and is never heard of again.
     rate_per_second : float, optional
-        The rate at which a bucket of `burst` requests fills again; the others get 429.
+        The rate at which a bucket of `burst` requests fills again; the others are refused.
+    window_seconds : float, optional
+        The stretch of time in which `burst` requests pass.
+    at_once : int, optional
+        How many requests are answered at the same time.
+    refused_share : float
+        The share that is refused at random.
+    refusal : str
+        The status of a refusal.
     retry_after_seconds : int, optional
-        What a 429 says in Retry-After; nothing when it is left out.
+        What a refusal says in Retry-After; nothing when it is left out.
     """
 
     latency_seconds: float = 0.0
     rate_per_second: float | None = None
     burst: int = 20
     retry_after_seconds: int | None = None
+    window_seconds: float | None = None
+    at_once: int | None = None
+    refused_share: float = 0.0
+    refusal: str = "429 Too Many Requests"
 
 
 class Service:
@@ -68,9 +82,12 @@ class Service:
         self._arrivals = array("d")
         self._tokens = float(far_end.burst)
         self._filled_at = time.monotonic()
+        self._window = -1
+        self._being_answered: deque[float] = deque()
+        self._chance = random.Random(1)
         retry_after = far_end.retry_after_seconds
         self._refusal = _answer(
-            "429 Too Many Requests",
+            far_end.refusal,
             {"error": {"message": "Rate limit exceeded"}},
             "" if retry_after is None else f"Retry-After: {retry_after}\r\n",
         )
@@ -99,16 +116,32 @@ class Service:
         return _answer("200 OK", counters)
 
     def _admits(self) -> bool:
-        rate = self._far_end.rate_per_second
-        if rate is None:
+        far_end, now = self._far_end, time.monotonic()
+        if far_end.refused_share:
+            return self._chance.random() >= far_end.refused_share
+        if far_end.at_once is not None:
+            return self._has_room(now, far_end.at_once)
+        if far_end.rate_per_second is not None:
+            gained = (now - self._filled_at) * far_end.rate_per_second
+            self._tokens = min(self._tokens + gained, float(far_end.burst))
+            self._filled_at = now
+        elif far_end.window_seconds is not None:
+            window = int(now / far_end.window_seconds)
+            if window != self._window:
+                self._window, self._tokens = window, float(far_end.burst)
+        else:
             return True
-        now = time.monotonic()
-        gained = (now - self._filled_at) * rate
-        self._tokens = min(self._tokens + gained, float(self._far_end.burst))
-        self._filled_at = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        return True
+
+    def _has_room(self, now: float, most: int) -> bool:
+        while self._being_answered and self._being_answered[0] <= now:
+            self._being_answered.popleft()
+        if len(self._being_answered) >= most:
+            return False
+        self._being_answered.append(now + self.latency_seconds)
         return True
 
 

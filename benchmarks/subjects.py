@@ -69,6 +69,7 @@ PACKAGES = (PROJECT, SEED, LATEST)
 LATEST_CLIENT = Subject("6.8.2 PermutiveClient", LATEST.environment)
 
 URLLIB3 = Subject("urllib3", _BARE)
+CONSTANT_RATE = Subject("constant rate", _BARE)
 HTTP_CLIENT = Subject("http.client", _BARE)
 REQUESTS = Subject("requests", _BARE)
 JSON = Subject("json", _BARE)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
@@ -123,6 +125,27 @@ class Urllib3(_Threads):
         return answer.status
 
 
+class ConstantRate(Urllib3):
+    """The same, told the limit: it goes at 95 % of it, and what is refused goes again at its next turn."""
+
+    rate = math.inf
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turn = 0.0
+
+    def _post(self, user: dict[str, Any]) -> int:
+        while True:
+            with self._lock:
+                now = time.monotonic()
+                self._turn = max(self._turn + 1 / (0.95 * self.rate), now)
+                wait = self._turn - now
+            time.sleep(wait)
+            status = super()._post(user)
+            if status not in (429, 503):
+                return status
+
+
 class HttpClient(_Threads):
     """A connection for each thread."""
 
@@ -151,5 +174,6 @@ class HttpClient(_Threads):
 _CLIENTS: dict[str, type[Client]] = {
     "6.8.2 PermutiveClient": ClientObject,
     "urllib3": Urllib3,
+    "constant rate": ConstantRate,
     "http.client": HttpClient,
 }

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any
 
 import samples
-from clients import API_KEY, client_of
+from clients import API_KEY, ConstantRate, client_of
 from figures import Figures, NotPossible, hand_back
 from loopback import IDENTIFY_URL, counters
 from memory import held, most_held
@@ -41,6 +41,20 @@ def batch(subject: str, requests: int, workers: int, warm_up: int) -> Figures:
         "lost": lost,
         "connections": counters()["connections"],
     }
+
+
+def limited(subject: str, requests: int, workers: int, rate: float) -> Figures:
+    """Identify users in one batch, at a service that refuses some."""
+    client = client_of(subject)
+    if isinstance(client, ConstantRate):
+        client.rate = rate
+    prepared = client.prepare(requests)
+    began = time.perf_counter()
+    _, lost = client.send(prepared, workers)
+    seconds = time.perf_counter() - began
+    sent = counters()["requests"]
+    refused = (sent - requests + lost) / sent
+    return {"seconds": seconds, "lost": lost, "refused_percent": 100 * refused}
 
 
 # --- Models --------------------------------------------------------------------------------------

@@ -1,0 +1,342 @@
+"""Workers, a service with a limit and the time between them, as events: minutes in milliseconds.
+
+The workers do as a batch does: they drive the real limiters and follow the real rules.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import random
+from collections import deque
+from dataclasses import dataclass
+from typing import Callable, Deque, Generator, List, Optional, Protocol, Tuple
+
+from PermutiveAPI._Utils import rate_limit
+from PermutiveAPI._Utils.rate_limit import SOON_SECONDS, Limited
+from PermutiveAPI._Utils.retry import is_patient, is_throttled
+
+ATTEMPTS = 3
+# As in loop.py.
+LONGEST_LOOK_SECONDS = 0.1
+# What a request costs the client, one after the other.
+CLIENT_SECONDS = 0.0003
+# What each waking costs on top, from the scheduler of the machine, and how legs of the way differ.
+LATENESS_SECONDS = 0.0002
+JITTER = 0.05
+# A simulation that takes longer is given up.
+LONGEST_SECONDS = 10_000.0
+
+
+# --- Services ------------------------------------------------------------------------------------
+
+
+class Service(Protocol):
+    """What lets requests through, or not."""
+
+    def wait(self, now: float) -> float:
+        """Return 0.0 when a request that arrives now passes, else after how long one may."""
+        ...
+
+    def take(self, now: float) -> None:
+        """Let a request through that arrives now."""
+        ...
+
+
+class Bucket:
+    """So many a second, saved up to `burst`; the rate may change with time."""
+
+    def __init__(
+        self, rate: float, burst: int, later: Tuple[Tuple[float, float], ...] = ()
+    ) -> None:
+        self._rate, self._burst, self._later = rate, burst, later
+        self._tokens, self._at = float(burst), 0.0
+
+    def wait(self, now: float) -> float:
+        """Fill the bucket, and look into it."""
+        while self._later and self._later[0][0] <= now:
+            begin, rate = self._later[0]
+            self._fill(begin)
+            self._rate, self._later = rate, self._later[1:]
+        self._fill(now)
+        if self._tokens >= 1 - 1e-9:
+            return 0.0
+        return (1 - self._tokens) / self._rate
+
+    def take(self, now: float) -> None:
+        """Take a token."""
+        self._tokens -= 1
+
+    def _fill(self, now: float) -> None:
+        gained = max(0.0, now - self._at) * self._rate
+        self._tokens = min(self._burst, self._tokens + gained)
+        self._at = max(self._at, now)
+
+
+class FixedWindow:
+    """So many in each stretch of the service's clock."""
+
+    def __init__(self, most: int, seconds: float, phase: float = 0.0) -> None:
+        self._most, self._seconds, self._phase = most, seconds, phase
+        self._window, self._count = -1, 0
+
+    def wait(self, now: float) -> float:
+        """Look whether the window is used up."""
+        window = math.floor((now + self._phase) / self._seconds + 1e-9)
+        if window != self._window:
+            self._window, self._count = window, 0
+        if self._count < self._most:
+            return 0.0
+        return (window + 1) * self._seconds - self._phase - now
+
+    def take(self, now: float) -> None:
+        """Count a request."""
+        self._count += 1
+
+
+class SlidingWindow:
+    """So many within any stretch of time."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._sent: Deque[float] = deque()
+
+    def wait(self, now: float) -> float:
+        """Look at those of the last stretch."""
+        while self._sent and now - self._sent[0] >= self._seconds - 1e-9:
+            self._sent.popleft()
+        if len(self._sent) < self._most:
+            return 0.0
+        return self._sent[0] + self._seconds - now
+
+    def take(self, now: float) -> None:
+        """Remember a request."""
+        self._sent.append(now)
+
+
+class AtOnce:
+    """So many at the same time, each for as long as the service works on it."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most, self._seconds = most, seconds
+        self._until: List[float] = []
+
+    def wait(self, now: float) -> float:
+        """Look whether a place is free."""
+        while self._until and self._until[0] <= now:
+            heapq.heappop(self._until)
+        return 0.0 if len(self._until) < self._most else self._until[0] - now
+
+    def take(self, now: float) -> None:
+        """Take a place."""
+        heapq.heappush(self._until, now + self._seconds)
+
+
+class AtRandom:
+    """Refuses a share of all, for no reason of the client's."""
+
+    def __init__(self, share: float, seed: int) -> None:
+        self._share, self._chance = share, random.Random(seed)
+
+    def wait(self, now: float) -> float:
+        """Throw dice."""
+        return 0.5 if self._chance.random() < self._share else 0.0
+
+    def take(self, now: float) -> None:
+        """Do nothing."""
+
+
+# --- Cells ---------------------------------------------------------------------------------------
+
+# What the service says of a wait: whole seconds and at least one, always one, or something else.
+RETRY_AFTER: "dict[str, Callable[[float], Optional[float]]]" = {
+    "none": lambda wait: None,
+    "right": lambda wait: float(max(1, math.ceil(wait - 1e-9))),
+    "one": lambda wait: 1.0,
+    "zero": lambda wait: 0.0,
+    "short": lambda wait: 0.1 * wait,
+    "long": lambda wait: 10.0 * max(1, math.ceil(wait)),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One service, and one batch that runs into its limit.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the service from a seed.
+    latency : float
+        Seconds to the service and back.
+    retry_after : str
+        A key of RETRY_AFTER.
+    clients : int
+        Processes that share the key and the requests.
+    """
+
+    group: str
+    name: str
+    make: Callable[[int], Service]
+    requests: int
+    workers: int
+    latency: float
+    retry_after: str = "none"
+    status: int = 429
+    clients: int = 1
+
+
+@dataclass
+class Outcome:
+    """What became of the requests of a cell."""
+
+    lost: int = 0
+    seconds: float = 0.0
+    sent: int = 0
+    refused: int = 0
+    # Of those refused, how many were sent before the first refusal came back.
+    unaware: int = 0
+
+    @property
+    def refused_share(self) -> float:
+        """The share of refusals after the first one came back, less ten requests."""
+        refused = self.refused - self.unaware - 10
+        return max(0, refused) / max(1, self.sent - self.unaware)
+
+
+def shortest_seconds(cell: Cell, seed: int) -> float:
+    """Return how long a client takes that knows the service, with the same workers and latency."""
+    if cell.group.startswith("random"):
+        worked = cell.requests * cell.latency / cell.workers
+        return max(worked, cell.requests * CLIENT_SECONDS) + cell.latency
+    service = cell.make(seed)
+    free = [0.0] * (cell.workers * cell.clients)
+    sent_at = arrives = end = 0.0
+    for _ in range(cell.requests):
+        sent_at = max(sent_at, heapq.heappop(free)) + CLIENT_SECONDS / cell.clients
+        arrives = max(arrives, sent_at + cell.latency / 2)
+        while (wait := service.wait(arrives)) > 0:
+            arrives += wait
+        service.take(arrives)
+        heapq.heappush(free, arrives + cell.latency / 2)
+        end = max(end, arrives + cell.latency / 2)
+    return end
+
+
+# --- The simulation ------------------------------------------------------------------------------
+
+Worker = Generator[float, float, None]
+
+
+def simulate(cell: Cell, seed: int = 0) -> Outcome:
+    """Send all requests of a cell, beginning at 0 s."""
+    rate_limit.forget_all()
+    simulation = _Simulation(cell, seed)
+    simulation.run()
+    rate_limit.forget_all()
+    return simulation.outcome
+
+
+class _Client:
+    """A process: its requests that are left, those put off, and what it knows of its batch."""
+
+    def __init__(self, number: int, requests: int) -> None:
+        self.name = Limited("https://service", f"key of {number}", "/v9")
+        self.left = requests
+        self.put_off: List[Tuple[float, int]] = []  # A heap of (due, attempts).
+        self.busy_until = 0.0
+        self.accepted = 0
+        self.accepted_at = 0.0
+
+
+class _Simulation:
+    def __init__(self, cell: Cell, seed: int) -> None:
+        self.outcome = Outcome()
+        self._cell = cell
+        self._service = cell.make(seed)
+        self._chance = random.Random(seed * 7919 + 13)
+        self._first_refusal_at = math.inf
+        share = cell.requests // cell.clients
+        self._clients = [_Client(number, share) for number in range(cell.clients)]
+
+    def run(self) -> None:
+        events: List[Tuple[float, int, Worker]] = []
+        for client in self._clients:
+            for _ in range(self._cell.workers):
+                worker = self._worker(client)
+                next(worker)
+                start = self._chance.random() * 0.002
+                heapq.heappush(events, (start, len(events), worker))
+        while events:
+            now, number, worker = heapq.heappop(events)
+            assert now < LONGEST_SECONDS, f"{self._cell.name} does not end"
+            try:
+                heapq.heappush(events, (now + worker.send(now), number, worker))
+            except StopIteration:
+                pass
+
+    def _worker(self, client: _Client) -> Worker:
+        now = yield 0.0
+        while client.left or client.put_off:
+            attempts = 0
+            if client.put_off and (client.put_off[0][0] <= now or not client.left):
+                due, attempts = heapq.heappop(client.put_off)
+                if due > now:
+                    now = yield due - now
+            else:
+                client.left -= 1
+            now = yield from self._request(client, now, attempts)
+
+    def _request(
+        self, client: _Client, now: float, attempts: int
+    ) -> Generator[float, float, float]:
+        """Do as loop.run() does."""
+        while True:
+            limiter = rate_limit.limiter_of(client.name)
+            if limiter is not None:
+                slot = limiter.reserve(now)
+                while wait := limiter.wait_seconds(slot, now):
+                    longest = max(limiter.blocked_seconds(now), LONGEST_LOOK_SECONDS)
+                    late = self._chance.random() * LATENESS_SECONDS
+                    now = yield min(wait, longest) + late
+            sent_at = now
+            client.busy_until = max(client.busy_until, now) + CLIENT_SECONDS
+            now = yield client.busy_until - now + self._leg()
+            service_wait = self._service.wait(now)
+            if service_wait <= 0:
+                self._service.take(now)
+            now = yield self._leg() + 1e-6
+            self._count(sent_at, now, service_wait > 0)
+            if service_wait <= 0:
+                client.accepted, client.accepted_at = client.accepted + 1, now
+                rate_limit.on_success(client.name, sent_at, now)
+                return now
+            asked = RETRY_AFTER[self._cell.retry_after](service_wait)
+            assert is_throttled(self._cell.status, asked)
+            limiter = rate_limit.on_throttled(
+                client.name, sent_at, now, asked, client.accepted, now
+            )
+            if is_patient(now - max(client.accepted_at, limiter.accepted_at)):
+                if asked and asked <= SOON_SECONDS:
+                    heapq.heappush(client.put_off, (now + asked, attempts))
+                    return now
+                continue
+            limiter.give_up()
+            attempts += 1
+            if attempts == ATTEMPTS:
+                self.outcome.lost += 1
+                return now
+            now = yield asked or self._chance.random() * 2.0 ** (attempts - 1)
+
+    def _leg(self) -> float:
+        """Return how long half of the way takes."""
+        return self._cell.latency / 2 * (1 + JITTER * (2 * self._chance.random() - 1))
+
+    def _count(self, sent_at: float, now: float, refused: bool) -> None:
+        outcome = self.outcome
+        if refused:
+            self._first_refusal_at = min(self._first_refusal_at, now)
+        outcome.seconds = now
+        outcome.sent += 1
+        outcome.refused += refused
+        outcome.unaware += refused and sent_at < self._first_refusal_at

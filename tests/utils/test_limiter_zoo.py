@@ -1,0 +1,56 @@
+"""Batches that run into limits of every kind, in simulated time; see tests/support/limiter_zoo.py."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Dict, List, Tuple
+
+import pytest
+
+from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measured
+
+# Every so manieth cell of a group; prime, so that each setting has its turn.
+STRIDE = 11
+# Cells that are known to miss a target, and by how much at the most: where the limit lets only some
+# dozen requests through, the search for it is a large part of them.
+MISSES: Dict[str, Tuple[float, float]] = {
+    "bucket, burst 10 or more": (1.35, 0.35),
+    "sliding window": (1.3, 0.5),
+    "random 5 %": (1.45, 1.0),
+    "8 at once": (1.5, 1.0),
+}
+
+
+def sample(group: str) -> List[Figures]:
+    """Simulate some cells of a group."""
+    members = [cell for cell in cells() if cell.group == group]
+    return [
+        measured(cell, seed=101)
+        for cell in members[:: STRIDE if len(members) > 20 else 2]
+    ]
+
+
+@pytest.mark.parametrize("group", TARGETS)
+def test_group(group: str) -> None:
+    """Nothing is lost; a batch takes little more than the limit allows, and is seldom refused."""
+    figures = sample(group)
+    target = TARGETS[group]
+    assert sum(each.lost for each in figures) == 0
+    if target is None:
+        return
+    assert median(each.ratio for each in figures) <= target.median_ratio
+    missing = [each for each in figures if each.misses()]
+    if group not in MISSES:
+        assert [f"{each}: {each.misses()}" for each in missing] == []
+        return
+    ratio, refused = MISSES[group]
+    assert len(missing) <= len(figures) / 3
+    for each in missing:
+        assert each.ratio <= ratio, str(each)
+        assert each.refused <= refused, str(each)
+
+
+def test_groups() -> None:
+    """Each group of the zoo has a target, and each target a group."""
+    assert set(by_group(measured(cell, 0) for cell in ())) == set()
+    assert {cell.group for cell in cells()} == set(TARGETS)
