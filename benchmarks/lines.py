@@ -187,7 +187,7 @@ def _bucket(
     words = "" if retry_after is None else f", Retry-After {retry_after}"
     status = {"refusal": refusal} if refusal else {}
     return _limited(
-        f"{workers}{'/503' if refusal else ''}{'/retry-after' if retry_after else ''}",
+        f"{workers}{'/503' if refusal else '/retry-after' if retry_after else ''}",
         f"100/s, burst {_BURST}{', 503' if refusal else ''}{words}",
         FarEnd(0.0, 100, _BURST, retry_after, **status),
         lambda settings: (settings["requests"] - _BURST) / 100,

@@ -33,7 +33,7 @@ def machine() -> str:
 
 def listing() -> str:
     """Name every line."""
-    return "\n".join(f"{line.name:24}{line.title}" for line in LINES)
+    return "\n".join(f"{line.name:26}{line.title}" for line in LINES)
 
 
 def table(results: Iterable[Result]) -> str:

@@ -48,7 +48,7 @@ _LONGEST_LOOK_SECONDS = 0.1
 logger = logging.getLogger("PermutiveAPI")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # Not frozen, which would make each call slower.
 class Call:
     """What is to be sent, and what is allowed for it.
 

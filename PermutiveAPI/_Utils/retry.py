@@ -87,6 +87,10 @@ class RetryConfig:
     PERMUTIVE_RETRY_BACKOFF_FACTOR, PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS) when the object is made,
     and else from ``http.MAX_RETRIES``, ``http.BACKOFF_FACTOR`` and ``http.INITIAL_DELAY``.
 
+    In batches and streams, a request without a policy of its own uses up no attempt when a limit refuses
+    it (429, or 503 with Retry-After), as long as the service has accepted something of the batch, or
+    of the same API and key, in the last two minutes.
+
     Parameters
     ----------
     max_retries : int

@@ -6,6 +6,8 @@ import itertools
 import threading
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any, Callable, Iterator, List, Optional
 
 import pytest
@@ -203,6 +205,30 @@ def test_a_held_request_leaves_its_worker_to_others(server: ScriptedServer) -> N
     assert paths(server) == ["0", "1", "2", "3", "0"]
     assert [result.index for result in results] == [1, 2, 3, 0]
     assert {result.error for result in results} == {None}
+
+
+def test_only_the_first_call_of_a_request_is_put_off(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a function of the user's own sends twice for a request, what was sent before is not sent again."""
+    once = http.request
+
+    def twice(*arguments: Any, **options: Any) -> Any:
+        once(*arguments, **options)
+        return once(*arguments, **options)
+
+    monkeypatch.setattr(http, "request", twice)
+    server.script = [answer(200), refusal(429, "0.05"), answer(200)]
+    [result] = stream_batch(things(1), api_key=KEY)
+    assert (result.error, len(server.seen)) == (None, 3)
+
+
+def test_another_process_puts_nothing_off(server: ScriptedServer) -> None:
+    """In another process, whose clock may be another, refusals cost attempts and are waited for there."""
+    server.script = [refusal(429, "0.01")] * 2
+    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+        [result] = stream_batch(things(1), api_key=KEY, executor=executor)
+    assert (result.error, len(server.seen)) == (None, 3)
 
 
 # --- Who waits -----------------------------------------------------------------------------------
