@@ -87,9 +87,8 @@ def run(call: Call, api_key: str) -> requests.Response:
     batch = cancellation.current() if call.paced else None
     spent = attempts_spent.get()
     if spent is not None:
-        attempts_spent.set(
-            None
-        )  # Only the first call of a batch's item may be postponed.
+        # Only the first call for a request of a batch may be postponed.
+        attempts_spent.set(None)
     attempt, again = spent or 0, False
     while True:
         if call.paced:
