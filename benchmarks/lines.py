@@ -364,7 +364,7 @@ LINES = (
         "8 at once, 20 ms latency",
         FarEnd(0.02, at_once=8),
         lambda settings: settings["requests"] * 0.02 / 8,
-        1.6,
+        1.4,
         25,
         rate=400,
         requests=4000,

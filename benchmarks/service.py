@@ -126,7 +126,9 @@ class Service:
             self._tokens = min(self._tokens + gained, float(far_end.burst))
             self._filled_at = now
         elif far_end.window_seconds is not None:
-            window = int(now / far_end.window_seconds)
+            if self._window < 0:
+                self._filled_at = now  # Windows begin with the first request.
+            window = int((now - self._filled_at) / far_end.window_seconds)
             if window != self._window:
                 self._window, self._tokens = window, float(far_end.burst)
         else:
