@@ -5,7 +5,7 @@ Source of the facts: Permutive's Identity API v2.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -274,7 +274,7 @@ def _requests(
 
 def _stream(
     identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
-) -> Iterator[BatchRequest]:
+) -> Iterable[BatchRequest]:
     build = partial(_request, read)
     return streamed_from("identities", identities, Identity, build, _API_ENDPOINT)
 

@@ -26,23 +26,22 @@ def require_several(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a list, got {type(value).__name__}.")
 
 
-def iterated(name: str, items: Any) -> Iterator[Any]:
-    """Return an iterator over the items of an argument.
-
-    Raises
-    ------
-    TypeError
-        If it is a text, or nothing that can be iterated over; the message names the argument.
-    """
+def require_iterable(name: str, items: Any) -> None:
+    """Raise TypeError, naming the argument, for a text and for what cannot be iterated over."""
     if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
         raise TypeError(
             f"{name} must be a list or another iterable, got {type(items).__name__}."
         )
+
+
+def iterated(name: str, items: Any) -> Iterator[Any]:
+    """Return an iterator over the items of an argument; see :func:`require_iterable`."""
+    require_iterable(name, items)
     return iter(cast("Iterable[Any]", items))
 
 
 def listed(name: str, items: Any) -> list[Any]:
-    """Return the items of an argument as a list; see :func:`iterated`."""
+    """Return the items of an argument as a list; see :func:`require_iterable`."""
     return list(iterated(name, items))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from contextvars import ContextVar
@@ -111,6 +111,26 @@ class ReadingRequest(BatchRequest):
         self.item = item
         self._read = read  # Private: users see this request in `failures`, and dir() must not show it.
         self._refusal = refusal
+
+
+class MadeRequests:
+    """Requests that are made from the items of an iterable, as they are asked for.
+
+    Attributes
+    ----------
+    made_from : iterable
+        The items. The engine looks whether they are at hand.
+    """
+
+    def __init__(
+        self, requests: Iterator[BatchRequest], made_from: Iterable[Any]
+    ) -> None:
+        self._requests = requests
+        self.made_from = made_from
+
+    def __iter__(self) -> Iterator[BatchRequest]:
+        """Make the requests."""
+        return self._requests
 
 
 @dataclass(frozen=True)

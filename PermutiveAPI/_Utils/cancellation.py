@@ -7,6 +7,7 @@ that waits for an answer wakes up. Outside any batch nothing is tracked.
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -33,20 +34,33 @@ class Cancellation:
         self._accepted = 0
         # When the service last accepted something, or else when the batch began.
         self.accepted_at = self._began
+        self._process = os.getpid()
+        self._threads: set[int] = set()
 
     @contextmanager
     def joined(self) -> Generator[None, None, None]:
         """Make the calling thread part of this batch inside the block."""
         before = current()
         _here.cancellation = self
+        self._threads.add(threading.get_ident())
         try:
             self.check()
             yield
         finally:
             _here.cancellation = before
 
+    def belongs_here(self) -> bool:
+        """Tell whether the batch was begun in this process. After a fork it is the parent's alone."""
+        return os.getpid() == self._process
+
+    def works_in_this_thread(self) -> bool:
+        """Tell whether the calling thread is, or was, a worker of this batch."""
+        return threading.get_ident() in self._threads
+
     def stop(self) -> None:
-        """End all waits, and shut down the connections in use."""
+        """End all waits, and shut down the connections in use, but not those of a parent process."""
+        if not self.belongs_here():
+            return
         self._stopped.set()
         # Under the lock: a connection that goes back to the pool first is another call's by then.
         with self._lock:

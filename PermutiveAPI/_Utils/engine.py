@@ -9,25 +9,18 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from collections.abc import (
-    Callable,
-    Iterable,
-    Iterator,
-    Sequence,
-)
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
 from . import settings, transport
-from .arguments import iterated, listed, require_kind
+from .arguments import listed, require_iterable, require_kind
 from .batch import (
     BatchOptions,
     BatchRequest,
@@ -40,18 +33,26 @@ from .batch import (
     batch_position,
     request_for_logs,
 )
+from .cancellation import Cancellation
 from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
+from .reader import AtHand, Nothing, Source, source_of
 from .redaction import redact_message, redact_secret
 from .retry import RetryConfig, default_policy
-from .workers import Postponed, borrowed_executor, own_executor, run_on_workers
+from .stream import Stream
+from .workers import (
+    NewExecutor,
+    Postponed,
+    borrowed_executor,
+    own_executor,
+    run_on_workers,
+)
 
 if TYPE_CHECKING:
     from .journal import Journal
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-NewExecutor = Callable[..., Any]
 Send = Callable[..., requests.Response]
 
 # Workers that fetch the details of a list when PERMUTIVE_BATCH_MAX_WORKERS does not say.
@@ -65,7 +66,7 @@ def stream(
     options: BatchOptions,
     *,
     send: Send,
-    new_executor: NewExecutor,
+    new_executor: Callable[..., Any],
     total: int | None,
     context: Context | None = None,
 ) -> Results:
@@ -74,7 +75,8 @@ def stream(
     Parameters
     ----------
     requests : iterable of BatchRequest
-        What to send; taken in the caller's thread, only as fast as the workers get on.
+        What to send; taken only as fast as the workers get on. A list or a tuple, and what is made from
+        one, is read in the caller's thread, anything else in one of its own.
     options : BatchOptions
         How to run.
     send : callable
@@ -89,7 +91,7 @@ def stream(
     Returns
     -------
     generator of BatchResult
-        Closing it, or leaving a loop over it, stops the rest.
+        Closing it, in any thread, or leaving a loop over it, stops the rest.
 
     Raises
     ------
@@ -99,22 +101,26 @@ def stream(
     workers = _checked_workers(options.max_workers)
     _check_options(options)
     borrowed = options.executor
-    items = iterated("requests", requests)
+    require_iterable("requests", requests)
     if total == 0:
         return _nothing()
     executor = (
-        partial(own_executor, new_executor, workers)
+        own_executor(new_executor, workers)
         if borrowed is None
-        else partial(borrowed_executor, borrowed)
+        else borrowed_executor(borrowed)
     )
-    return _results(_Run(options, total), items, workers, send, executor, context)
+    batch = Cancellation()
+    run = _Run(options, total)
+    source = _Outgoings(run, source_of(requests, context))
+    results = _results(run, source, workers, send, executor, batch, context)
+    return Stream(results, batch)
 
 
 def run_concurrently(
     function: Callable[[Item], Value],
     items: Sequence[Item],
     *,
-    new_executor: NewExecutor,
+    new_executor: Callable[..., Any],
     context: Context | None = None,
 ) -> list[Value]:
     """Call a function for every item, several at a time, and return the results in order.
@@ -128,8 +134,11 @@ def run_concurrently(
     workers = min(workers, len(items))
     results: dict[int, Value] = {}
     executor = own_executor(new_executor, workers)
-    done = run_on_workers(function, items, workers, executor, context=context)
-    with closing(done):
+    batch = Cancellation()
+    done = run_on_workers(
+        function, AtHand(items), workers, executor, batch=batch, context=context
+    )
+    with closing(Stream(done, batch)) as done:
         for position, _, future in done:
             results[position] = future.result()
     return [results[position] for position in range(len(items))]
@@ -257,23 +266,29 @@ class _Run:
 
     def close(self) -> None:
         """Let go of the journal, and of a progress bar."""
-        if self._journal is not None:
-            self._journal.close()
-            logger.info("Skipped %d requests that were done before", self._skipped)
-        if isinstance(self._options.progress_callback, ProgressBar):
-            self._options.progress_callback.close()
+        try:
+            if self._journal is not None:
+                self._journal.close()
+                logger.info("Skipped %d requests that were done before", self._skipped)
+        finally:
+            if isinstance(self._options.progress_callback, ProgressBar):
+                self._options.progress_callback.close()
 
-    def outgoing(self, requests: Iterable[Any]) -> Iterator[_Outgoing]:
-        """Give the requests their numbers, and leave out those that are done."""
-        for index, request in enumerate(requests):
-            require_kind(f"requests[{index}]", request, BatchRequest)
-            refusal = getattr(request, "_refusal", None)
-            digest = None if refusal else self._digest_of(request)
-            if digest is not None and self._journal and self._journal.takes_off(digest):
-                self._skipped += 1
-                self._tell_progress(request)
-            else:
-                yield _Outgoing(index, request, digest, refusal)
+    def idle(self) -> None:
+        """Have what was written down last reach the disk, although nothing follows it."""
+        if self._journal is not None:
+            self._journal.sync_if_due()
+
+    def outgoing(self, index: int, request: Any) -> _Outgoing | None:
+        """Return what is to be sent of a request; None if it is done."""
+        require_kind(f"requests[{index}]", request, BatchRequest)
+        refusal = getattr(request, "_refusal", None)
+        digest = None if refusal else self._digest_of(request)
+        if digest is not None and self._journal and self._journal.takes_off(digest):
+            self._skipped += 1
+            self._tell_progress(request)
+            return None
+        return _Outgoing(index, request, digest, refusal)
 
     def complete(self, outgoing: _Outgoing, future: Future[Any]) -> BatchResult[Any]:
         """Read an answer, write down that it came, and call the callbacks."""
@@ -358,40 +373,64 @@ class _Run:
             logger.error("A callback of the batch raised an exception:\n%s", text)
 
 
+class _Outgoings:
+    """A source of what is to be sent, made from a source of requests."""
+
+    def __init__(self, run: _Run, requests: Source[Any]) -> None:
+        self._run = run
+        self._requests = requests
+        self._next_index = 0
+        self._checked = False
+        self.begin = requests.begin
+        self.close = requests.close
+
+    def take(self, room: int) -> _Outgoing | Nothing:
+        """Return the next request that is not done, with its number."""
+        while True:
+            request = self._requests.take(room)
+            if isinstance(request, Nothing):
+                return request
+            outgoing = self._run.outgoing(self._next_index, request)
+            self._next_index += 1
+            if outgoing is not None:
+                self._check_settings(outgoing.request)
+                return outgoing
+
+    def _check_settings(self, request: BatchRequest) -> None:
+        """Raise for a wrong setting once, before every request fails of it."""
+        if self._checked:
+            return
+        transport.actual_url(request.url)
+        settings.key_in_header()
+        if request.retry is None:
+            default_policy()
+        self._checked = True
+
+
 def _results(
     run: _Run,
-    requests: Iterable[Any],
+    source: _Outgoings,
     workers: int | None,
     send: Send,
-    executor: Callable[[], AbstractContextManager[Any]],
+    executor: NewExecutor,
+    batch: Cancellation,
     context: Context | None = None,
 ) -> Results:
-    with closing(run):
-        outgoing = run.outgoing(requests)
-        first = next(outgoing, None)
-        if first is None:
-            return  # Without an executor: nothing starts for nothing.
-        _check_settings(first.request)
-        done = run_on_workers(
-            _Sending(send, run.api_key),
-            chain([first], outgoing),
-            workers,
-            executor(),
-            run.complete_late,
-            context=context,
-            finite=run.total is not None,
-        )
-        with closing(done):
-            for _, item, future in done:
-                yield run.complete(item, future)
-
-
-def _check_settings(request: BatchRequest) -> None:
-    """Raise for a wrong setting once, before every request fails of it."""
-    transport.actual_url(request.url)
-    settings.key_in_header()
-    if request.retry is None:
-        default_policy()
+    done = run_on_workers(
+        _Sending(send, run.api_key),
+        source,
+        workers,
+        executor,
+        late=run.complete_late,
+        idle=run.idle,
+        ended=run.close,
+        batch=batch,
+        context=context,
+        finite=run.total is not None,
+    )
+    with closing(done):
+        for _, item, future in done:
+            yield run.complete(item, future)
 
 
 def _nothing() -> Results:

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from . import http
 from .answers import read_answer
-from .arguments import iterated, listed, require_kind
+from .arguments import iterated, listed, require_iterable, require_kind
 from .batch import (
     BatchOptions,
     BatchRequest,
     Failures,
+    MadeRequests,
     ReadingRequest,
     Responses,
     collected,
@@ -245,7 +246,7 @@ def streamed_from(
     kind: type,
     request_of: Callable[[Item], BatchRequest],
     url: str,
-) -> Iterator[BatchRequest]:
+) -> MadeRequests:
     """Make a POST request of each item of a stream, as they are asked for.
 
     As for :func:`built_from`, but an item that cannot be sent becomes a request that fails with what is
@@ -255,8 +256,9 @@ def streamed_from(
     def refused(item: Item, error: Exception) -> BatchRequest:
         return ReadingRequest("POST", url, item=item, read=_nothing, refusal=error)
 
-    built = _built(name, iterated(name, items), kind, request_of, refused)
-    return (request for _, request in built)
+    require_iterable(name, items)
+    built = _built(name, items, kind, request_of, refused)
+    return MadeRequests((request for _, request in built), items)
 
 
 def _nothing(response: Any) -> None:
@@ -265,7 +267,7 @@ def _nothing(response: Any) -> None:
 
 def _built(
     name: str,
-    items: Iterator[Item],
+    items: Iterable[Item],
     kind: type,
     build: Callable[[Item], Built],
     refused: Callable[[Item, Exception], Built] | None = None,

@@ -6,102 +6,81 @@ of the caller's runs calls on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, wait
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from contextvars import Context, copy_context
-from heapq import heappop, heappush
-from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
+from .calls import AnyExecutor, Calls, Done, Postponed
 from .cancellation import Cancellation
+from .reader import Nothing, Source
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Done = tuple[int, Item, "Future[Result]"]
+NewExecutor = Callable[[], AbstractContextManager[Any]]
 
-# Python's own number of threads is at most 32.
-_PYTHONS_MOST_WORKERS = 32
-# Calls handed to the executor for each worker: one that it works on and one that waits.
-_IN_FLIGHT_PER_WORKER = 2
-# Calls that are put off; with more of them no new items are taken.
-_MOST_POSTPONED = 1024
-# How long what has completed waits for a slow iterable.
+# How long what has completed waits for a slow list.
 _PATIENCE_SECONDS = 0.05
-# Ctrl-C interrupts no wait without a limit on Windows.
-_LONGEST_DEAF_WAIT_SECONDS = 0.5
 # How long a stop waits for calls on an executor of the caller's, which may run in other processes.
 _GRACE_SECONDS = 0.5
 
 
-class Postponed(NamedTuple):
-    """What a call returns to be made again later. Until then it takes no worker.
-
-    Attributes
-    ----------
-    due : float
-        When, in seconds of ``time.monotonic()``.
-    item : object
-        What to call the function with then. The item that is handed back in the end is the first one.
-    """
-
-    due: float
-    item: Any
+def own_executor(new_executor: Callable[..., Any], workers: int | None) -> NewExecutor:
+    """Return what makes an executor that ends with the batch."""
+    return lambda: new_executor(max_workers=workers)
 
 
-class AnyExecutor(Protocol):
-    """What is needed of an executor."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Start one call."""
-        ...
-
-
-def own_executor(
-    new_executor: Callable[..., Any], workers: int | None
-) -> AbstractContextManager[Any]:
-    """Return an executor that ends with the batch."""
-    return new_executor(max_workers=workers)
-
-
-def borrowed_executor(executor: AnyExecutor) -> AbstractContextManager[Any]:
-    """Return an executor of the caller's, which outlives the batch."""
-    return nullcontext(executor)
+def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
+    """Return what gives an executor of the caller's, which outlives the batch."""
+    return lambda: nullcontext(executor)
 
 
 def run_on_workers(
     function: Callable[[Item], Result | Postponed],
-    items: Iterable[Item],
+    items: Source[Item],
     workers: int | None,
-    executor: AbstractContextManager[Any],
-    late: Callable[[Item, Future[Result]], None] | None = None,
+    new_executor: NewExecutor,
     *,
+    late: Callable[[Item, Future[Result]], object] | None = None,
+    idle: Callable[[], object] | None = None,
+    ended: Callable[[], object] | None = None,
+    batch: Cancellation | None = None,
     context: Context | None = None,
     finite: bool = False,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
     When the caller leaves early, or is interrupted, calls that have not begun are cancelled, and those
-    that have begun in this process are stopped.
+    that have begun in this process are stopped. In a process that was forked meanwhile nothing is done:
+    all of it is the parent's.
 
     Parameters
     ----------
     function : callable
         Called with one item, on a worker. Where it returns :class:`Postponed`, it is called again later,
         and nothing is handed back yet.
-    items : iterable
-        Taken in the caller's thread, only as fast as the workers get on. One with a `refusal`, an
-        exception, fails with it and is not called. What the iterable raises is raised when
-        all that is on its way by then has been handed back.
+    items : Source
+        Taken only as fast as the workers get on. One with a `refusal`, an exception, fails with it and
+        is not called. What the source raises is raised when all that is on its way by then has been
+        handed back.
     workers : int or None
         How many workers the executor has; None for Python's own number.
-    executor : context manager
-        Gives the executor.
-    context : contextvars.Context, optional
-        Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
+    new_executor : callable
+        Returns a context manager that gives the executor. It is called when the first item is there:
+        nothing starts for nothing.
     late : callable, optional
         Called with what had completed, but could not be handed back any more.
+    idle : callable, optional
+        Called again and again, at least twice a second, while nothing completes.
+    ended : callable, optional
+        Called when all is over.
+    batch : Cancellation, optional
+        Its stop, by another thread, ends the loop with ``Stopped``.
+    context : contextvars.Context, optional
+        Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
     finite : bool
         Whether the items come to an end. Then an executor that breaks in the midst of them, for
         instance because a process died, is a failure of each of the rest; else it is raised.
@@ -111,149 +90,72 @@ def run_on_workers(
     tuple of (int, item, Future)
         The item's position, the item, and its future, which is done.
     """
-    batch = Cancellation()
-    call = StoppableCall(function, batch, context)
-    calls: _Calls[Item, Result] = _Calls(call, workers, finite)
+    batch = batch or Cancellation()
+    # What is to be done in the end, the last one first.
+    ending = ExitStack()
+    ending.callback(ended or _nothing)
+    calls: Calls[Item, Result] = Calls(
+        StoppableCall(function, batch, context),
+        batch,
+        workers,
+        finite,
+        start=lambda: ending.enter_context(new_executor()),
+    )
+    ending.callback(calls.tell_late, late or _nothing)
+    ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
     try:
-        with executor as running:
-            try:
-                yield from calls.completed(running, items)
-            except BaseException:
-                batch.stop()
-                raise
+        yield from _completed(calls, items, idle or _nothing)
     except BaseException:
-        calls.wait_for_begun(_GRACE_SECONDS)
-        for item, future in calls.done():
-            if late is not None:
-                late(item, future)
+        ending.callback(batch.stop)
+        ending.callback(calls.cancel)
+        ending.callback(items.close)
+        if not batch.belongs_here():
+            ending.pop_all()
         raise
+    finally:
+        if batch.works_in_this_thread():
+            # The garbage collector ran in a worker, which cannot wait for itself.
+            threading.Thread(target=ending.close, name="PermutiveAPI ending").start()
+        else:
+            ending.close()
 
 
-class _Calls(Generic[Item, Result]):
-    """The calls of one batch: those that an executor has, and those that are put off.
-
-    Parameters
-    ----------
-    call : callable
-        What is called with each item.
-    workers : int or None
-        How many workers the executor has.
-    finite : bool
-        See :func:`run_on_workers`.
-    """
-
-    def __init__(
-        self, call: StoppableCall[Item, Any], workers: int | None, finite: bool
-    ) -> None:
-        self._call = call
-        self._most_in_flight = _IN_FLIGHT_PER_WORKER * (
-            workers or _PYTHONS_MOST_WORKERS
-        )
-        self._finite = finite
-        self._has_begun = False
-        # By position.
-        self._in_flight: dict[int, tuple[Item, Future[Any]]] = {}
-        # A heap of (due, position, item, what to call with).
-        self._postponed: list[tuple[float, int, Item, Any]] = []
-        # Positions of calls in flight that are done.
-        self._arrived: SimpleQueue[int] = SimpleQueue()
-
-    def completed(
-        self, executor: AnyExecutor, items: Iterable[Item]
-    ) -> Generator[Done[Item, Result], None, None]:
-        """Call for every item on an executor; see :func:`run_on_workers`."""
-        source = enumerate(items)
-        exhausted = False
-        failure: Exception | None = None
-        try:
-            while True:
-                self._begin_due(executor)
-                patience = monotonic() + _PATIENCE_SECONDS
-                while not exhausted and self._takes_more():
-                    try:
-                        upcoming = next(source, None)
-                    except Exception as error:
-                        upcoming, failure = None, error
-                    if upcoming is None:
-                        exhausted = True
-                        break
-                    position, item = upcoming
-                    self._begin(executor, position, item, item)
-                    if not self._arrived.empty() and monotonic() > patience:
-                        break
-                if not self._in_flight and not self._postponed:
-                    if failure is not None:
-                        raise failure
-                    return
-                done = self._next_done()
-                if done is not None:
-                    yield done
-        finally:
-            for _, future in self._in_flight.values():
-                future.cancel()
-
-    def wait_for_begun(self, seconds: float) -> None:
-        """Wait until the calls that were not cancelled are done, but not for ever."""
-        futures = [future for _, future in self._in_flight.values()]
-        wait([one for one in futures if not one.cancelled()], timeout=seconds)
-
-    def done(self) -> list[tuple[Item, Future[Result]]]:
-        """Return what is done and was not handed back, in the order of the items."""
-        return [
-            (item, future)
-            for _, (item, future) in sorted(self._in_flight.items())
-            if future.done() and not future.cancelled() and not _put_off(future)
-        ]
-
-    def _has_room(self) -> bool:
-        return len(self._in_flight) < self._most_in_flight
-
-    def _takes_more(self) -> bool:
-        return self._has_room() and len(self._postponed) < _MOST_POSTPONED
-
-    def _begin_due(self, executor: AnyExecutor) -> None:
-        """Begin what was put off until now. It goes before new items."""
-        while self._postponed and self._has_room():
-            if self._postponed[0][0] > monotonic():
-                return
-            _, position, item, again = heappop(self._postponed)
-            self._begin(executor, position, item, again)
-
-    def _begin(
-        self, executor: AnyExecutor, position: int, item: Item, argument: Any
-    ) -> None:
-        forgiving = self._finite and self._has_begun
-        future = _submitted(executor, self._call, argument, forgiving)
-        self._has_begun = True
-        self._in_flight[position] = (item, future)
-        future.add_done_callback(_announcer(self._arrived, position))
-
-    def _next_done(self) -> Done[Item, Result] | None:
-        """Wait for a call to be done, or until one that was put off is due; None for the latter."""
-        try:
-            position = self._arrived.get(timeout=self._longest_wait())
-        except Empty:
-            return None
-        item, future = self._in_flight.pop(position)
-        again = _put_off(future)
-        if again is None:
-            return position, item, future
-        heappush(self._postponed, (again.due, position, item, again.item))
-        return None
-
-    def _longest_wait(self) -> float:
-        if not self._postponed or not self._has_room():
-            return _LONGEST_DEAF_WAIT_SECONDS
-        left = self._postponed[0][0] - monotonic()
-        return min(max(left, 0.0), _LONGEST_DEAF_WAIT_SECONDS)
+def _completed(
+    calls: Calls[Item, Result], source: Source[Item], idle: Callable[[], object]
+) -> Iterator[Done[Item, Result]]:
+    """Begin a call for every item as there is room, and hand back what is done."""
+    source.begin(calls.wake)
+    position = 0
+    exhausted = False
+    failure: Exception | None = None
+    while True:
+        calls.begin_due()
+        patience = monotonic() + _PATIENCE_SECONDS
+        while not exhausted and (room := calls.room_for_new()):
+            try:
+                item = source.take(room)
+            except Exception as error:
+                item, failure = Nothing.LEFT, error
+            if isinstance(item, Nothing):
+                exhausted = item is Nothing.LEFT
+                break
+            calls.begin(position, item, item)
+            position += 1
+            if calls.has_arrived() and monotonic() > patience:
+                break
+        if exhausted and calls.are_over():
+            if failure is not None:
+                raise failure
+            return
+        done = calls.next_done()
+        if done is None:
+            idle()
+        else:
+            yield done
 
 
-def _put_off(future: Future[Any]) -> Postponed | None:
-    """Return when a call that is done is to be made again; None if it is done for good."""
-    if future.cancelled() or future.exception() is not None:
-        return None
-    result = future.result()
-    return result if isinstance(result, Postponed) else None
+def _nothing(*arguments: Any) -> None:
+    """Do nothing."""
 
 
 class StoppableCall(Generic[Item, Result]):
@@ -288,39 +190,3 @@ class StoppableCall(Generic[Item, Result]):
     def __repr__(self) -> str:
         """Show the function, which a cluster shows to others."""
         return f"StoppableCall({self._function!r})"
-
-
-def _submitted(
-    executor: AnyExecutor,
-    call: Callable[[Item], Result],
-    item: Item,
-    forgiving: bool,
-) -> Future[Result]:
-    """Start a call. An item that is refused, or cannot travel to another process, has failed at once."""
-    refusal: Exception | None = getattr(item, "refusal", None)
-    if refusal is None:
-        try:
-            return executor.submit(call, item)
-        except Exception as error:
-            if not forgiving and _can_travel(item):
-                raise
-            refusal = error
-    failed: Future[Result] = Future()
-    failed.set_exception(refusal)
-    return failed
-
-
-def _can_travel(item: object) -> bool:
-    import pickle  # Seldom needed, and felt when everything is imported.
-
-    try:
-        pickle.dumps(item)
-    except Exception:
-        return False
-    return True
-
-
-def _announcer(
-    arrived: SimpleQueue[int], position: int
-) -> Callable[[Future[Any]], None]:
-    return lambda future: arrived.put(position)

@@ -53,7 +53,10 @@ BELOW = {
     "rate_limit": "",
     "prepared": "",
     "response": "prepared redaction",
-    "workers": "cancellation",
+    "reader": "",
+    "stream": "cancellation redaction",
+    "calls": "cancellation",
+    "workers": "calls cancellation reader",
     "log_redaction": "redaction",
     "errors": "redaction",
     "retry": "settings",
@@ -69,7 +72,7 @@ BELOW = {
     "connections": "bounds cancellation credentials lookup response wire",
     "adapter": "bounds connections errors response settings",
     "transport": "adapter base_url bounds cancellation connections errors log_redaction prepared settings version",
-    "engine": "arguments batch credentials journal progress redaction retry settings transport workers",
+    "engine": "arguments batch cancellation credentials journal progress reader redaction retry settings stream transport workers",
     "loop": "batch cancellation credentials failure rate_limit redaction retry settings",
     "http": "arguments batch cancellation connections credentials engine errors json loop redaction retry settings transport",
     "answers": "collector errors",
@@ -259,8 +262,13 @@ def test_only_the_loop_sleeps(name: str) -> None:
     assert sleeps == ({"time.sleep"} if may_sleep else set())
     executor = {"concurrent.futures.ThreadPoolExecutor"}
     assert pools == (executor if name == "_Utils.http" else set())
-    threads = {each for each in calls_in(name) if each.endswith("threading.Thread")}
-    assert not threads or name == "_Utils.lookup"  # It cannot be interrupted.
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_only_batches_start_threads(name: str) -> None:
+    """Threads beside those of executors read a source, look a name up, or end what the garbage collector met in a worker."""
+    started = {each for each in calls_in(name) if each.endswith("threading.Thread")}
+    assert not started or name in ("_Utils.lookup", "_Utils.reader", "_Utils.workers")
 
 
 @pytest.mark.parametrize("name", LIBRARY)

@@ -10,7 +10,8 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from PermutiveAPI._Utils import cancellation, workers
+from PermutiveAPI._Utils import calls, cancellation
+from PermutiveAPI._Utils.reader import AtHand
 from PermutiveAPI._Utils.workers import (
     Postponed,
     StoppableCall,
@@ -35,7 +36,7 @@ def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, items(), 2, own_executor(AtOnce, 2))
+    loop = run_on_workers(double, AtHand(items()), 2, own_executor(AtOnce, 2))
     position, item, future = next(loop)
     assert (position, item, future.result()) == (0, 0, 0)
     assert len(taken) <= 8
@@ -54,7 +55,7 @@ def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, items(), 50, own_executor(AtOnce, 50))
+    loop = run_on_workers(double, AtHand(items()), 50, own_executor(AtOnce, 50))
     next(loop)
     assert len(taken) < 12
     loop.close()
@@ -73,7 +74,7 @@ def test_leaving_early_cancels_what_has_not_begun() -> None:
         return item
 
     executor = ThreadPoolExecutor(max_workers=1)
-    loop: Any = run_on_workers(call, range(50), 1, executor)
+    loop: Any = run_on_workers(call, AtHand(range(50)), 1, lambda: executor)
     next(loop)
     loop.close()
     assert len(ran) <= 2
@@ -98,7 +99,9 @@ def test_what_completed_too_late_is_told() -> None:
     def note(item: int, future: "Future[int]") -> None:
         late.append((item, future.exception()))
 
-    loop: Any = run_on_workers(call, range(3), 3, ThreadPoolExecutor(3), note)
+    loop: Any = run_on_workers(
+        call, AtHand(range(3)), 3, own_executor(ThreadPoolExecutor, 3), late=note
+    )
     assert next(loop)[0] == 0
     gate.wait(10)
     time.sleep(0.02)  # The first of the two returns, the other one waits.
@@ -112,7 +115,9 @@ def test_an_executor_of_the_callers_outlives_the_loop() -> None:
     """An executor that was lent is not shut down, neither at the end nor when the loop is left."""
     with ThreadPoolExecutor(2) as executor:
         for _ in range(2):
-            loop = run_on_workers(double, range(9), 2, borrowed_executor(executor))
+            loop = run_on_workers(
+                double, AtHand(range(9)), 2, borrowed_executor(executor)
+            )
             next(loop)
             loop.close()
         assert executor.submit(double, 4).result() == 8
@@ -133,7 +138,11 @@ def test_an_iterable_that_raises_ends_the_loop() -> None:
 
     before = threading.active_count()
     with pytest.raises(LookupError, match="the database is gone"):
-        list(run_on_workers(double, items(), 2, ThreadPoolExecutor(2)))
+        list(
+            run_on_workers(
+                double, AtHand(items()), 2, own_executor(ThreadPoolExecutor, 2)
+            )
+        )
     assert threading.active_count() == before
 
 
@@ -160,7 +169,7 @@ class Refusing:
 def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
     """It is called with what it asked for, not before its time, and handed back once, with its first item."""
     function = Refusing(times=2, seconds=0.03)
-    loop = run_on_workers(function, [7], 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(function, AtHand([7]), 1, own_executor(AtOnce, 1))
     [(position, item, future)] = loop
     assert (position, item, future.result()) == (0, 7, 7)
     assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
@@ -178,7 +187,9 @@ def test_workers_take_other_items_while_one_is_put_off() -> None:
         called.append(item)
         return Postponed(due, -1) if item == 0 else item
 
-    loop = run_on_workers(call, range(40), 1, ThreadPoolExecutor(1))
+    loop = run_on_workers(
+        call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1)
+    )
     order = [(position, future.result()) for position, _, future in loop]
     assert called == [*range(40), -1]
     assert order == [*((number, number) for number in range(1, 40)), (0, -1)]
@@ -188,7 +199,7 @@ def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With so many of them no new items are taken, and all of them are called in the end."""
-    monkeypatch.setattr(workers, "_MOST_POSTPONED", 5)
+    monkeypatch.setattr(calls, "_MOST_POSTPONED", 5)
     due = time.monotonic() + 0.05
     taken: List[int] = []
     ahead: List[int] = []
@@ -204,7 +215,7 @@ def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
         ahead.append(len(taken))
         return item
 
-    loop = run_on_workers(call, items(), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(call, AtHand(items()), 1, own_executor(AtOnce, 1))
     assert len(list(loop)) == 20
     assert 5 <= ahead[0] <= 5 + 2
 
@@ -218,7 +229,7 @@ def test_the_earliest_comes_first() -> None:
             return Postponed(began + 0.06 - 0.02 * item, str(item))
         return item
 
-    loop = run_on_workers(call, range(3), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(AtOnce, 1))
     assert [future.result() for _, _, future in loop] == ["2", "1", "0"]
 
 
@@ -232,7 +243,11 @@ def test_leaving_early_calls_nothing_that_was_put_off() -> None:
         return item if item == 0 else Postponed(time.monotonic() + 0.02, "again")
 
     loop: Any = run_on_workers(
-        call, range(2), 1, ThreadPoolExecutor(1), lambda *told: late.append(told)
+        call,
+        AtHand(range(2)),
+        1,
+        own_executor(ThreadPoolExecutor, 1),
+        late=lambda *told: late.append(told),
     )
     assert next(loop)[0] == 0
     loop.close()
@@ -249,7 +264,11 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
         return item if item == 0 else Postponed(0.0, "again")
 
     loop: Any = run_on_workers(
-        call, range(3), 3, own_executor(AtOnce, 3), lambda *told: late.append(told)
+        call,
+        AtHand(range(3)),
+        3,
+        own_executor(AtOnce, 3),
+        late=lambda *told: late.append(told),
     )
     next(loop)
     loop.close()
@@ -263,7 +282,9 @@ def test_a_failure_of_the_iterable_waits_for_what_was_put_off() -> None:
         yield 1
         raise LookupError("the database is gone")
 
-    loop = run_on_workers(Refusing(1, 0.01), items(), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(
+        Refusing(1, 0.01), AtHand(items()), 1, own_executor(AtOnce, 1)
+    )
     assert next(loop)[2].result() == 1
     with pytest.raises(LookupError):
         next(loop)

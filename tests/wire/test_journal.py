@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
@@ -23,7 +24,7 @@ from PermutiveAPI import (
     Segmentation,
     stream_batch,
 )
-from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils import http, journal as module
 from tests.support.calls import (
     ALL_CALLS,
     KEY,
@@ -213,13 +214,13 @@ def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
     """The file holds no body, no id, no path and no key."""
     run(things(3), journal)
     content = journal.read_text()
-    head, *lines = content.splitlines()
+    head, *digests = content.splitlines()
     assert not any(
         secret in content for secret in (KEY, "reader", "user_id", "things", "POST")
     )
     assert set(json.loads(head)) == {"journal", "helper", "origin", "key"}
-    assert len(set(lines)) == 3
-    assert all(len(line) == 32 and int(line, 16) >= 0 for line in lines)
+    assert len(set(digests)) == 3
+    assert all(len(line) == 32 and int(line, 16) >= 0 for line in digests)
 
 
 def test_digests_are_worth_nothing_without_the_key(
@@ -323,6 +324,183 @@ def test_leaving_early_records_what_had_completed(
     list(stream_batch(things(9), api_key=KEY, journal=journal))
     done = Counter(journal.read_text().splitlines()[1:])
     assert len(done) == 9 and set(done.values()) == {1}
+
+
+# --- At once, and on the disk --------------------------------------------------------------------
+
+
+def lines(journal: Path) -> List[str]:
+    """Return the successes that are written down."""
+    return journal.read_text().splitlines()[1:] if journal.exists() else []
+
+
+@pytest.mark.parametrize("kind", ["requests", "identities"])
+def test_a_success_is_written_down_while_the_iterable_blocks(
+    server: ScriptedServer, journal: Path, kind: str
+) -> None:
+    """An iterable that yields 16 and then waits has 16 lines: nothing is doubled after a crash then."""
+    release = threading.Event()
+
+    def items() -> Iterator[Any]:
+        if kind == "requests":
+            yield from things(16)
+        else:
+            yield from (Identity(f"u-{number}", []) for number in range(16))
+        release.wait(10)
+
+    stream = stream_batch if kind == "requests" else Identity.stream_identify
+    results: List[Any] = []
+    consumer = threading.Thread(
+        target=lambda: results.extend(stream(items(), api_key=KEY, journal=journal))
+    )
+    consumer.start()
+    try:
+        assert server.wait_for(lambda: len(lines(journal)) == 16)
+    finally:
+        release.set()
+        consumer.join(10)
+    assert len(results) == 16
+
+
+def test_all_that_completes_during_a_stop_is_written_down(
+    server: ScriptedServer, journal: Path
+) -> None:
+    """Also when a callback is interrupted once more while it hears of what came last."""
+    arrived = threading.Barrier(5)
+
+    def together(connection: Connection) -> bool:
+        arrived.wait(10)
+        return answer(200, {})(connection)
+
+    server.script = [together] * 4
+    server.default = stall()
+
+    def interrupt(progress: Progress) -> None:
+        assert server.wait_for(lambda: len(server.seen) == 8)
+        raise KeyboardInterrupt
+
+    opening = threading.Thread(target=arrived.wait)
+    opening.start()
+    with pytest.raises(KeyboardInterrupt):
+        http.process_batch(
+            things(20),
+            api_key=KEY,
+            journal=journal,
+            max_workers=4,
+            progress_callback=interrupt,
+        )
+    opening.join(10)
+    assert len(set(lines(journal))) == 4
+
+
+@pytest.fixture
+def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
+    """How many successes each sync brought to the disk."""
+    heard: List[int] = []
+    fsync = os.fsync
+
+    def listening(file: int) -> None:
+        heard.append(len(lines(journal)))
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", listening)
+    return heard
+
+
+def test_a_job_reaches_the_disk_when_it_ends(
+    server: ScriptedServer, journal: Path, syncs: List[int]
+) -> None:
+    """A quick job is synced once, not for every line; one that has nothing to do not at all."""
+    run(things(50), journal)
+    assert syncs == [50]
+    run(things(50), journal)
+    assert syncs == [50]
+
+
+def test_a_job_reaches_the_disk_while_it_runs(
+    server: ScriptedServer,
+    journal: Path,
+    syncs: List[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was written reaches the disk a while later, at the next success or while none comes."""
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.1)
+    synced = threading.Event()
+
+    def items() -> Iterator[BatchRequest]:
+        yield from things(1)
+        assert server.wait_for(lambda: len(lines(journal)) == 1)
+        server.stopping.wait(0.1)
+        yield BatchRequest("POST", f"{URL}/more")
+        # Before it is closed, and with no further success.
+        if server.wait_for(lambda: syncs and syncs[-1] == 2):
+            synced.set()
+
+    list(stream_batch(items(), api_key=KEY, journal=journal))
+    assert synced.is_set()
+    assert len(syncs) <= 3
+
+
+# --- Nobody else's -------------------------------------------------------------------------------
+
+needs_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+needs_links = pytest.mark.skipif(
+    not hasattr(os, "O_NOFOLLOW"), reason="there is no O_NOFOLLOW here"
+)
+
+
+@needs_modes
+def test_a_journal_is_its_owners(server: ScriptedServer, journal: Path) -> None:
+    """It is made for its owner alone, whatever the umask; one that exists keeps its mode."""
+    before = os.umask(0)
+    try:
+        run(things(1), journal)
+    finally:
+        os.umask(before)
+    assert journal.stat().st_mode & 0o777 == 0o600
+    journal.chmod(0o644)
+    run(things(2), journal)
+    assert journal.stat().st_mode & 0o777 == 0o644
+    assert len(lines(journal)) == 2
+
+
+@needs_links
+@pytest.mark.parametrize("target", ["another journal", "nothing"])
+def test_a_journal_that_is_a_link(
+    server: ScriptedServer, journal: Path, target: str
+) -> None:
+    """A link, which somebody may have put there, is refused and not followed; nothing is sent."""
+    led_to = journal.with_name("led-to")
+    if target == "another journal":
+        run(things(1), led_to)
+    before = led_to.read_bytes() if led_to.exists() else None
+    journal.symlink_to(led_to)
+    server.seen.clear()
+    with pytest.raises(ValueError, match="is a symbolic link"):
+        run(things(2), journal)
+    assert server.seen == []
+    assert (led_to.read_bytes() if led_to.exists() else None) == before
+
+
+@needs_links
+def test_a_link_that_was_put_there_just_now(
+    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operating system refuses it too, so that nothing comes between the look and the opening."""
+    journal.symlink_to(journal.with_name("led-to"))
+    monkeypatch.setattr(Path, "is_symlink", lambda self: False)
+    with pytest.raises(OSError, match="journal cannot be opened"):
+        run(things(2), journal)
+    assert os.listdir() == [journal.name] and server.seen == []
+
+
+@needs_links
+def test_a_folder_may_be_a_link(server: ScriptedServer, journal: Path) -> None:
+    """Only the file itself must be none."""
+    folder = journal.with_name("folder")
+    folder.symlink_to(journal.parent)
+    run(things(1), folder / journal.name)
+    assert len(lines(journal)) == 1
 
 
 # --- Not for this job ----------------------------------------------------------------------------

@@ -7,7 +7,8 @@ import threading
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Iterator, List
+from contextvars import ContextVar
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -18,10 +19,12 @@ from PermutiveAPI import (
     PermutiveBadRequestError,
     Progress,
     Segmentation,
+    TrackedEvent,
     progress_bar,
     stream_batch,
 )
-from tests.support.calls import KEY, SEGMENTED, identity, segmentation
+from PermutiveAPI._Utils import http
+from tests.support.calls import KEY, TRACKED, SEGMENTED, identity, segmentation, tracked
 from tests.support.scripted import (
     Connection,
     ScriptedServer,
@@ -33,6 +36,7 @@ from tests.support.scripted import (
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
+variable: "ContextVar[str]" = ContextVar("variable", default="unset")
 
 
 def things(count: int) -> Iterator[BatchRequest]:
@@ -264,3 +268,168 @@ def test_model_of_a_wrong_kind(server: ScriptedServer) -> None:
     users: Any = iter([identity(), "user"])
     with pytest.raises(TypeError, match=r"identities\[1\] must be of type Identity"):
         list(Identity.stream_identify(users, api_key=KEY))
+
+
+# --- An iterable that takes its time ---------------------------------------------------------------
+
+STREAMS: Dict[str, Any] = {
+    "requests": (stream_batch, lambda number: BatchRequest("GET", f"{URL}/{number}")),
+    "identities": (Identity.stream_identify, lambda number: identity()),
+    "resolved": (Identity.stream_resolve, lambda number: identity()),
+    "segmentations": (Segmentation.stream_send, lambda number: segmentation()),
+    "events": (TrackedEvent.stream_track, lambda number: tracked()),
+}
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_what_is_done_comes_while_the_iterable_blocks(
+    server: ScriptedServer, kind: str
+) -> None:
+    """Results, and progress, come although next() of the iterable does not return."""
+    server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
+    stream, item = STREAMS[kind]
+    came = threading.Event()
+    heard: List[int] = []
+
+    def items() -> Iterator[Any]:
+        yield from map(item, range(3))
+        assert came.wait(5), "nothing came while the iterable waited"
+        yield item(3)
+
+    options: Dict[str, Any] = {
+        "api_key": KEY,
+        "progress_callback": lambda progress: heard.append(progress.completed),
+    }
+    results: List[Any] = []
+    for result in stream(items(), **options):
+        assert result.error is None
+        results.append(result.index)
+        if len(results) == 3:
+            assert heard == [1, 2, 3]
+            came.set()
+    assert sorted(results) == [0, 1, 2, 3] and results[-1] == 3
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
+def test_in_which_thread_an_iterable_is_read(
+    server: ScriptedServer, kind: str, at_hand: bool
+) -> None:
+    """A list is read in the caller's thread; anything else wholly in one other thread, in the context of the call."""
+    server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
+    stream, item = STREAMS[kind]
+    seen: List[Any] = []
+
+    def items() -> Iterator[Any]:
+        try:
+            for number in range(20):
+                seen.append((threading.get_ident(), variable.get()))
+                yield item(number)
+        finally:
+            seen.append((threading.get_ident(), variable.get()))
+
+    class Rows(List[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            return items()
+
+    token = variable.set("set")
+    given = Rows(range(20)) if at_hand else items()
+    results = stream(given, api_key=KEY, max_workers=2)
+    variable.reset(token)
+    next(results)
+    readers = [each for each in threading.enumerate() if "reader" in each.name]
+    assert len(readers) == (0 if at_hand else 1)
+    assert len(list(results)) == 19
+    assert len(seen) == 21
+    [(thread, value)] = set(seen)
+    assert (thread == threading.get_ident()) is at_hand
+    assert value == ("unset" if at_hand else "set")
+
+
+def test_a_collected_batch_reads_in_the_callers_thread(server: ScriptedServer) -> None:
+    """process_batch needs all requests before it begins; it reads them where it is called."""
+    threads: List[int] = []
+
+    def requests() -> Iterator[BatchRequest]:
+        for each in things(3):
+            threads.append(threading.get_ident())
+            yield each
+
+    http.process_batch(requests(), api_key=KEY)
+    assert threads == [threading.get_ident()] * 3
+
+
+@pytest.mark.parametrize("end", ["close", "abandon"])
+def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> None:
+    """It takes no longer than else; what the iterable yields after that is not sent, and it is closed."""
+    release, closed = threading.Event(), threading.Event()
+
+    def items() -> Iterator[BatchRequest]:
+        try:
+            yield from things(1)
+            release.wait(5)
+            yield from things(5)
+        finally:
+            closed.set()
+
+    held = items()
+    stream = stream_batch(held, api_key=KEY)
+    next(stream)
+    began = time.monotonic()
+    if end == "close":
+        stream.close()
+    else:
+        del stream
+    assert time.monotonic() - began < 1.0
+    assert workers_left() == [] and not closed.is_set()
+    release.set()
+    assert closed.wait(5)
+    server.stopping.wait(0.03)
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
+def test_what_an_iterable_raises_comes_last(
+    server: ScriptedServer, at_hand: bool
+) -> None:
+    """All that is on its way by then is handed back before it is raised, in the caller's thread."""
+
+    def items() -> Iterator[BatchRequest]:
+        yield from things(5)
+        raise LookupError("the database is gone")
+
+    class Rows(List[Any]):
+        def __iter__(self) -> Iterator[Any]:
+            return items()
+
+    results: List[int] = []
+    with pytest.raises(LookupError, match="the database is gone"):
+        for result in stream_batch(Rows([1]) if at_hand else items(), api_key=KEY):
+            results.append(result.index)
+    assert sorted(results) == [0, 1, 2, 3, 4]
+
+
+def test_an_iterable_without_items_starts_no_executor(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing starts for nothing, also where that shows late."""
+
+    def forbidden(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("no executor was to be made")
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", forbidden)
+    assert list(stream_batch(things(0), api_key=KEY)) == []
+
+
+def test_a_stream_feeds_another(server: ScriptedServer) -> None:
+    """The iterable of a stream may read another stream, and both end together."""
+    server.default = respond(path_of)
+    first = stream_batch(things(20), api_key=KEY, max_workers=2)
+    second = stream_batch(
+        (BatchRequest("GET", f"{URL}/again/{each.index}") for each in first),
+        api_key=KEY,
+        max_workers=2,
+    )
+    assert len(list(second)) == 20
+    assert len(server.seen) == 40
+    assert workers_left() == []

@@ -1,0 +1,214 @@
+"""The calls of a batch: those that an executor has, and those that are put off until later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
+from heapq import heappop, heappush
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+from .cancellation import Cancellation
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+Done = tuple[int, Item, "Future[Result]"]
+
+# Python's own number of threads is at most 32.
+_PYTHONS_MOST_WORKERS = 32
+# Calls handed to the executor for each worker: one that it works on and one that waits.
+_IN_FLIGHT_PER_WORKER = 2
+# Calls that are put off; with more of them no new items are taken.
+_MOST_POSTPONED = 1024
+# Ctrl-C interrupts no wait without a limit on Windows.
+_LONGEST_DEAF_WAIT_SECONDS = 0.5
+
+
+class Postponed(NamedTuple):
+    """What a call returns to be made again later. Until then it takes no worker.
+
+    Attributes
+    ----------
+    due : float
+        When, in seconds of ``time.monotonic()``.
+    item : object
+        What to call the function with then. The item that is handed back in the end is the first one.
+    """
+
+    due: float
+    item: Any
+
+
+class AnyExecutor(Protocol):
+    """What is needed of an executor."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
+        """Start one call."""
+        ...
+
+
+class Calls(Generic[Item, Result]):
+    """The calls of one batch: those that an executor has, and those that are put off.
+
+    Parameters
+    ----------
+    call : callable
+        What is called with each item, on a worker.
+    batch : Cancellation
+        When it is stopped, the calling thread gets ``Stopped``.
+    workers : int or None
+        How many workers the executor has.
+    finite : bool
+        See ``workers.run_on_workers``.
+    start : callable
+        Returns the executor; called once, for the first call.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Item], Any],
+        batch: Cancellation,
+        workers: int | None,
+        finite: bool,
+        start: Callable[[], AnyExecutor],
+    ) -> None:
+        self._call = call
+        self._batch = batch
+        self._most_in_flight = _IN_FLIGHT_PER_WORKER * (
+            workers or _PYTHONS_MOST_WORKERS
+        )
+        self._finite = finite
+        self._start = start
+        self._executor: AnyExecutor | None = None
+        # By position.
+        self._in_flight: dict[int, tuple[Item, Future[Any]]] = {}
+        # A heap of (due, position, item, what to call with).
+        self._postponed: list[tuple[float, int, Item, Any]] = []
+        # Positions of calls in flight that are done; None when the source has something.
+        self._arrived: SimpleQueue[int | None] = SimpleQueue()
+        # Lets `next_done` return. It holds the queue alone: a reader that waits for its iterable must
+        # not keep an abandoned stream.
+        self.wake: Callable[[], object] = partial(self._arrived.put, None)
+
+    def are_over(self) -> bool:
+        """Tell whether nothing is on its way."""
+        return not self._in_flight and not self._postponed
+
+    def has_arrived(self) -> bool:
+        """Tell whether :meth:`next_done` would not wait."""
+        return not self._arrived.empty()
+
+    def cancel(self) -> None:
+        """Cancel the calls that have not begun."""
+        for _, future in self._in_flight.values():
+            future.cancel()
+
+    def wait_for_begun(self, seconds: float) -> None:
+        """Wait until the calls that were not cancelled are done, but not for ever."""
+        futures = [future for _, future in self._in_flight.values()]
+        wait([one for one in futures if not one.cancelled()], timeout=seconds)
+
+    def tell_late(self, late: Callable[[Item, Future[Result]], object]) -> None:
+        """Tell what is done and was not handed back, in the order of the items."""
+        interruption: BaseException | None = None
+        for _, (item, future) in sorted(self._in_flight.items()):
+            if future.done() and not future.cancelled() and _put_off(future) is None:
+                try:
+                    late(item, future)
+                except BaseException as error:
+                    interruption = error  # The others have completed, too.
+        if interruption is not None:
+            raise interruption
+
+    def _room(self) -> int:
+        return self._most_in_flight - len(self._in_flight)
+
+    def room_for_new(self) -> int:
+        """Return how many calls for new items may begin."""
+        return self._room() if len(self._postponed) < _MOST_POSTPONED else 0
+
+    def begin_due(self) -> None:
+        """Begin what was put off until now. It goes before new items."""
+        while self._postponed and self._room():
+            if self._postponed[0][0] > monotonic():
+                return
+            _, position, item, again = heappop(self._postponed)
+            self.begin(position, item, again)
+
+    def begin(self, position: int, item: Item, argument: Any) -> None:
+        """Have a worker call for an item, with the item or what a postponement asked for."""
+        self._batch.check()
+        forgiving = self._finite and self._executor is not None
+        if self._executor is None:
+            self._executor = self._start()
+        future = _submitted(self._executor, self._call, argument, forgiving)
+        self._in_flight[position] = (item, future)
+        future.add_done_callback(_announcer(self._arrived, position))
+
+    def next_done(self) -> Done[Item, Result] | None:
+        """Wait for a call to be done; None when something else is to be done first."""
+        try:
+            position = self._arrived.get(timeout=self._longest_wait())
+        except Empty:
+            position = None
+        self._batch.check()
+        if position is None:
+            return None
+        item, future = self._in_flight.pop(position)
+        again = _put_off(future)
+        if again is None:
+            return position, item, future
+        heappush(self._postponed, (again.due, position, item, again.item))
+        return None
+
+    def _longest_wait(self) -> float:
+        if not self._postponed or not self._room():
+            return _LONGEST_DEAF_WAIT_SECONDS
+        left = self._postponed[0][0] - monotonic()
+        return min(max(left, 0.0), _LONGEST_DEAF_WAIT_SECONDS)
+
+
+def _put_off(future: Future[Any]) -> Postponed | None:
+    """Return when a call that is done is to be made again; None if it is done for good."""
+    if future.cancelled() or future.exception() is not None:
+        return None
+    result = future.result()
+    return result if isinstance(result, Postponed) else None
+
+
+def _submitted(
+    executor: AnyExecutor,
+    call: Callable[[Item], Result],
+    item: Item,
+    forgiving: bool,
+) -> Future[Result]:
+    """Start a call. An item that is refused, or cannot travel to another process, has failed at once."""
+    refusal: Exception | None = getattr(item, "refusal", None)
+    if refusal is None:
+        try:
+            return executor.submit(call, item)
+        except Exception as error:
+            if not forgiving and _can_travel(item):
+                raise
+            refusal = error
+    failed: Future[Result] = Future()
+    failed.set_exception(refusal)
+    return failed
+
+
+def _can_travel(item: object) -> bool:
+    import pickle  # Seldom needed, and felt when everything is imported.
+
+    try:
+        pickle.dumps(item)
+    except Exception:
+        return False
+    return True
+
+
+def _announcer(
+    arrived: SimpleQueue[int | None], position: int
+) -> Callable[[Future[Any]], None]:
+    return lambda future: arrived.put(position)

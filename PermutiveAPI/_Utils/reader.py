@@ -1,0 +1,153 @@
+"""Where the items of a batch come from: a list, or an iterable that a thread of its own reads.
+
+``next()`` of a generator may take as long as it likes. What is done must be handed back meanwhile, so
+the caller's thread cannot wait for it. Only a list or a tuple is read in the caller's thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextvars import Context, copy_context
+from enum import Enum
+from queue import SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+
+Item = TypeVar("Item")
+ItemTaken = TypeVar("ItemTaken", covariant=True)
+
+
+class Nothing(Enum):
+    """Why no item was taken."""
+
+    YET = "The next item is not there yet."
+    LEFT = "There are no more items."
+
+
+class Source(Protocol[ItemTaken]):
+    """Gives the items of a batch, one by one."""
+
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Begin; `wake` is called when it is worth to take again after ``Nothing.YET``."""
+        ...
+
+    def take(self, room: int) -> ItemTaken | Nothing:
+        """Return the next item, if it is there. As many as there is room for may be made ready."""
+        ...
+
+    def close(self) -> None:
+        """Take nothing more from the iterable."""
+        ...
+
+
+def source_of(items: Iterable[Item], context: Context | None = None) -> Source[Item]:
+    """Return what gives the items of an iterable.
+
+    Parameters
+    ----------
+    items : iterable
+        One with an attribute `made_from` is made, item by item, from that other iterable.
+    context : contextvars.Context, optional
+        An iterable that is read in a thread of its own is read in a copy of it, or of the caller's.
+    """
+    if isinstance(getattr(items, "made_from", items), (list, tuple)):
+        return AtHand(items)
+    return Reader(items, context)
+
+
+class AtHand(Generic[Item]):
+    """Items that are there: they are taken in the caller's thread."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = iter(items)
+
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Do nothing: items never come later."""
+
+    def take(self, room: int) -> Item | Nothing:
+        """Return the next item."""
+        return next(self._items, Nothing.LEFT)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Reader(Generic[Item]):
+    """Reads an iterable in a thread of its own, only as many items as it was asked for.
+
+    A thread that waits for the iterable cannot be interrupted. It is a daemon, which the end of the
+    interpreter does not wait for, and ends when the iterable returns. It knows nothing of who reads: a
+    stream that is abandoned can be garbage, although its reader waits.
+    """
+
+    def __init__(self, items: Iterable[Item], context: Context | None = None) -> None:
+        self._items: Iterable[Item] = items
+        # Not "or": an empty context is false.
+        self._context = copy_context() if context is None else context
+        # One True for each item that is to be taken; False ends the thread.
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._taken: deque[Item] = deque()
+        self._owed = 0
+        self._error: BaseException | None = None
+        self._ended = self._stopped = False
+
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Start the thread."""
+        threading.Thread(
+            target=self._context.copy().run,
+            args=(self._read, wake),
+            name="PermutiveAPI reader",
+            daemon=True,
+        ).start()
+
+    def take(self, room: int) -> Item | Nothing:
+        """Return the next item if it is there; raise what the iterable has raised."""
+        # Looked at first: the last item may come between the two looks.
+        ended = self._ended
+        if self._taken:
+            self._owed -= 1
+            return self._taken.popleft()
+        if ended:
+            if self._error is not None:
+                raise self._error
+            return Nothing.LEFT
+        for _ in range(self._owed, room):
+            self._asked.put(True)
+        self._owed = max(self._owed, room)
+        return Nothing.YET
+
+    def close(self) -> None:
+        """End the thread as soon as the iterable returns, and have a generator closed there."""
+        self._stopped = True
+        self._asked.put(False)
+
+    def _read(self, wake: Callable[[], object]) -> None:
+        items = self._items
+        # Whatever reads the iterable shall be gone when this thread is, so that it ends here.
+        self._items = ()
+        try:
+            try:
+                self._read_all(iter(items), wake)
+            finally:
+                _close(getattr(items, "made_from", items))
+        except BaseException as error:
+            self._error = error
+        self._ended = True
+        wake()
+
+    def _read_all(self, items: Iterator[Item], wake: Callable[[], object]) -> None:
+        try:
+            while self._asked.get() and not self._stopped:
+                self._taken.append(next(items))
+                wake()
+        except StopIteration:
+            pass
+        finally:
+            _close(items)
+
+
+def _close(items: Any) -> None:
+    """Close a generator. Others, a file or a cursor for instance, are their owner's to close."""
+    if isinstance(items, Generator):
+        items.close()

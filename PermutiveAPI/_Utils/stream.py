@@ -1,0 +1,181 @@
+"""The stream object that callers hold: a generator that any thread may close, and the interpreter's end.
+
+A stream runs other threads. So it must end with the interpreter, before that waits for them, and in a
+forked process, which has none of them, it must not go on.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import sys
+import threading
+from collections.abc import Callable, Generator
+
+# Imported first, so that its hook at the end of the interpreter is registered before the one here, and
+# runs after it.
+import concurrent.futures.thread  # pyright: ignore[reportUnusedImport]
+from functools import cache
+from inspect import GEN_RUNNING, getgeneratorstate
+from itertools import count
+from math import inf
+from time import monotonic
+from typing import Any, TypeVar
+from weakref import ref
+
+from .cancellation import Cancellation, Stopped
+from .redaction import redact_message
+
+Value = TypeVar("Value")
+
+# How often a thread that closes a stream looks whether another one has come out of it.
+_SECONDS_BETWEEN_LOOKS = 0.005
+# How long the end of the interpreter waits for a thread that is in a stream's callback.
+_LONGEST_WAIT_AT_EXIT_SECONDS = 1.0
+
+# A wait that ends by its limit alone; time.sleep is for the waits between attempts.
+_nothing_to_wait_for = threading.Event()
+
+logger = logging.getLogger("PermutiveAPI")
+
+
+class Stream(Generator[Value, None, None]):
+    """A generator of results whose batch can be stopped from any thread.
+
+    Parameters
+    ----------
+    results : generator
+        Yields the results; closing it ends the batch.
+    batch : Cancellation
+        Its way to be stopped.
+    """
+
+    def __init__(
+        self, results: Generator[Value, None, None], batch: Cancellation
+    ) -> None:
+        self._results = results
+        self._batch = batch
+        # The thread that was the last one in the generator.
+        self._thread: int | None = None
+        self._closed = False
+        # Held by a thread that ends the generator.
+        self._ending = threading.Lock()
+        # What the interpreter's end raises in a thread that waits for a result.
+        self._reason: Exception | None = None
+        _stop_at_exit("concurrent.futures.process" in sys.modules)
+        _remember(self)
+
+    def __next__(self) -> Value:
+        """Return the next result."""
+        return self.send(None)
+
+    def send(self, value: None, /) -> Value:
+        """Return the next result.
+
+        Raises
+        ------
+        RuntimeError
+            In a process that was forked from the stream's own, or when the interpreter ends.
+        """
+        if self._closed:
+            raise self._reason or StopIteration
+        return self._run(self._results.send, value)
+
+    def throw(self, typ: Any, val: Any = None, tb: Any = None, /) -> Value:
+        """Raise an exception where the stream stands, which ends it."""
+        # Three arguments are deprecated where one says it all.
+        several = val is not None or tb is not None
+        given = (typ, val, tb) if several else (typ,)
+        return self._run(self._results.throw, *given)
+
+    def close(self) -> None:
+        """Stop the stream, and return when nothing more is sent and what had completed is told.
+
+        Any thread may call it. One that waits in ``next()`` meanwhile gets StopIteration, as from any
+        generator that has ended. In a callback of the stream it returns at once, and the stream ends
+        after the callback. In a forked process it does nothing: the stream is the parent's.
+        """
+        self.stop()
+
+    def stop(self, reason: Exception | None = None, seconds: float = inf) -> None:
+        """Close the stream.
+
+        Parameters
+        ----------
+        reason : Exception, optional
+            What a thread that waits in ``next()`` gets in place of StopIteration.
+        seconds : float
+            How long to wait for a thread that is in the stream.
+        """
+        if not self._batch.belongs_here():
+            return
+        self._reason = self._reason or reason
+        self._closed = True
+        self._batch.stop()
+        if not (self._is_running() and self._thread == threading.get_ident()):
+            self._end(seconds)
+
+    def _run(self, function: Callable[..., Value], *arguments: Any) -> Value:
+        if not self._batch.belongs_here():
+            raise RuntimeError(
+                "This stream belongs to the parent process. Begin a stream of your own after a fork."
+            )
+        self._thread = threading.get_ident()
+        try:
+            return function(*arguments)
+        except Stopped:
+            raise self._reason or StopIteration from None
+        finally:
+            if self._closed:
+                self._end()
+
+    def _end(self, seconds: float = inf) -> None:
+        """Close the generator, as soon as the thread that is in it has come out."""
+        give_up = monotonic() + seconds
+        with self._ending:
+            while self._is_running():
+                if monotonic() > give_up:
+                    return
+                _nothing_to_wait_for.wait(_SECONDS_BETWEEN_LOOKS)
+            self._results.close()
+
+    def _is_running(self) -> bool:
+        return getgeneratorstate(self._results) == GEN_RUNNING
+
+
+# --- The end of the interpreter ------------------------------------------------------------------
+
+_numbers = count()
+_open: dict[int, ref[Stream[Any]]] = {}
+
+
+def _remember(stream: Stream[Any]) -> None:
+    number = next(_numbers)
+    _open[number] = ref(stream, lambda _: _open.pop(number, None))
+
+
+@cache
+def _stop_at_exit(processes: bool) -> None:
+    """Have open streams stopped at the end of the interpreter, before executors wait for their threads.
+
+    ``atexit`` comes too late for it: the interpreter has waited for all threads by then, and so for all
+    requests that executors hold. ``concurrent.futures`` uses the same private function. What was
+    registered last runs first; so it is done again when executors of processes were imported.
+    """
+    register = getattr(threading, "_register_atexit", atexit.register)
+    try:
+        register(_stop_open_streams)
+    except RuntimeError:
+        pass  # The interpreter is ending.
+
+
+def _stop_open_streams() -> None:
+    reason = RuntimeError("The interpreter ends: the batch was stopped.")
+    for stream in [each() for each in list(_open.values())]:
+        if stream is None:
+            continue
+        try:
+            stream.stop(reason, _LONGEST_WAIT_AT_EXIT_SECONDS)
+        except Exception as error:
+            text = redact_message(f"{type(error).__name__}: {error}")
+            logger.error("A stream that was open at the end raised %s", text)

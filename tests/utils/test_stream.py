@@ -1,0 +1,226 @@
+"""The stream object: a generator that any thread may close, and that ends in its own workers, too."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any, Callable, Iterator, List
+
+import pytest
+
+from PermutiveAPI import BatchRequest
+from PermutiveAPI._Utils import cancellation
+from PermutiveAPI._Utils.batch import BatchOptions
+from PermutiveAPI._Utils.engine import stream
+from tests.support.threads import workers_left
+from tests.utils.test_engine import batch
+
+
+def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any:
+    """Begin a stream on two threads."""
+    return stream(
+        batch(50) if requests is None else requests,
+        BatchOptions("test", api_key="key", max_workers=2, **options),
+        send=send,
+        new_executor=ThreadPoolExecutor,
+        total=50,
+    )
+
+
+def send_first(method: str, api_key: str, url: str, **options: Any) -> str:
+    """Answer the first request, and let the others wait until the stop."""
+    if not url.endswith("/0"):
+        running = cancellation.current()
+        assert running is not None
+        running.wait(10)
+    return url
+
+
+def wait_until(condition: Callable[[], Any]) -> bool:
+    """Wait until a condition holds; return whether it came to hold."""
+    give_up = time.monotonic() + 5
+    while not condition() and time.monotonic() < give_up:
+        time.sleep(0.002)
+    return bool(condition())
+
+
+def in_thread(function: Callable[[], Any]) -> threading.Thread:
+    """Run a function in a thread."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
+
+
+def test_it_is_a_generator() -> None:
+    """Whatever takes a generator takes a stream; at its end it raises StopIteration, and goes on doing so."""
+    results = begun(lambda *_, **__: 1, batch(2))
+    assert isinstance(results, Generator)
+    assert iter(results) is results
+    assert [results.send(None).response, next(results).response] == [1, 1]
+    for _ in range(2):
+        with pytest.raises(StopIteration):
+            next(results)
+
+
+@pytest.mark.parametrize("taken", [0, 1], ids=["before the first", "after the first"])
+def test_close_twice(taken: int) -> None:
+    """close() ends a stream, also one that has not begun; once more does no harm."""
+    sent: List[str] = []
+
+    def send(method: str, api_key: str, url: str, **options: Any) -> str:
+        sent.append(url)
+        return send_first(method, api_key, url)
+
+    with closing(begun(send)) as results:
+        for _ in range(taken):
+            next(results)
+        results.close()
+        results.close()
+        assert workers_left() == []
+        assert len(sent) <= 2 * taken + 1
+        with pytest.raises(StopIteration):
+            next(results)
+    with pytest.raises(ZeroDivisionError):
+        results.throw(ZeroDivisionError())
+
+
+def test_throw() -> None:
+    """What is thrown into a stream ends it and comes back, as in any generator."""
+    results = begun(send_first)
+    next(results)
+    with pytest.raises(ZeroDivisionError, match="why"):
+        results.throw(ZeroDivisionError("why"))
+    assert workers_left() == []
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_another_thread_closes_a_stream_that_rests() -> None:
+    """When close() returns, all is over, although another thread began it."""
+    results = begun(send_first)
+    next(results)
+    in_thread(results.close).join(5)
+    assert workers_left() == []
+    with pytest.raises(StopIteration):
+        next(results)
+
+
+def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
+    """Whoever waits in next() gets StopIteration; close() returns when the stop is carried out."""
+    results = begun(send_first)
+    next(results)
+    left: List[Any] = []
+    waiting = in_thread(lambda: left.append(list(results)))
+    assert wait_until(lambda: results._is_running())
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 1
+    assert workers_left() == []
+    waiting.join(5)
+    assert left == [[]]
+
+
+def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
+    """Nothing in flight, and nothing to come: close() ends the wait all the same."""
+    release = threading.Event()
+
+    def requests() -> Iterator[BatchRequest]:
+        yield batch(1)[0]
+        release.wait(10)
+
+    results = begun(send_first, requests())
+    next(results)
+    left: List[Any] = []
+    waiting = in_thread(lambda: left.append(list(results)))
+    assert wait_until(lambda: results._is_running())
+    began = time.monotonic()
+    results.close()
+    assert time.monotonic() - began < 1
+    waiting.join(5)
+    assert left == [[]]
+    release.set()
+
+
+def test_a_callback_closes_its_stream() -> None:
+    """close() in a callback returns at once; the result is handed over, and then the stream has ended."""
+    holder: List[Any] = []
+    holder.append(
+        begun(send_first, progress_callback=lambda progress: holder[0].close())
+    )
+    first = next(holder[0])
+    assert first.index == 0
+    assert workers_left() == []
+    with pytest.raises(StopIteration):
+        next(holder[0])
+
+
+def test_two_threads_in_one_stream() -> None:
+    """As with any generator, a second thread in next() is told that it is in use."""
+    results = begun(send_first)
+    next(results)
+    waiting = in_thread(lambda: list(results))
+    assert wait_until(lambda: results._is_running())
+    with pytest.raises(ValueError, match="already executing"):
+        next(results)
+    results.close()
+    waiting.join(5)
+
+
+# --- Garbage -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def unraisable(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
+    """What Python could raise nowhere."""
+    heard: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", heard.append)
+    monkeypatch.setattr(threading, "excepthook", heard.append)
+    return heard
+
+
+def test_an_abandoned_stream_is_stopped(unraisable: List[Any]) -> None:
+    """When nobody holds a stream any more, it ends."""
+    results = begun(send_first)
+    next(results)
+    del results
+    assert workers_left() == []
+    assert unraisable == []
+
+
+@pytest.mark.parametrize("in_a_cycle", [False, True], ids=["last holder", "collector"])
+def test_a_stream_that_ends_in_its_own_worker(
+    unraisable: List[Any], tmp_path: Any, in_a_cycle: bool
+) -> None:
+    """One that becomes garbage in a worker ends without an error, and what completed is recorded."""
+    holder: List[Any] = []
+    resting = threading.Event()
+    done: List[str] = []
+
+    def send(method: str, api_key: str, url: str, **options: Any) -> str:
+        if url.endswith("/1"):
+            resting.wait(5)
+            holder.clear()
+            if in_a_cycle:
+                gc.collect()
+        elif not url.endswith("/0"):
+            send_first(method, api_key, url)
+        done.append(url)
+        return url
+
+    journal = tmp_path / "job.journal"
+    holder.append(begun(send, journal=journal))
+    next(holder[0])
+    if in_a_cycle:
+        holder[0].itself = holder[0]
+    resting.set()
+    assert wait_until(lambda: len(done) == 2 and not workers_left())
+    assert wait_until(
+        lambda: not [one for one in threading.enumerate() if "ending" in one.name]
+    )
+    assert wait_until(lambda: len(journal.read_text().splitlines()) == 1 + 2)
+    assert unraisable == []
