@@ -82,6 +82,67 @@ def test_leaving_early_cancels_what_has_not_begun() -> None:
     release.set()
 
 
+class Keeping:
+    """An executor that begins no call by itself, as one that is busy with others' calls."""
+
+    def __init__(self) -> None:
+        self.calls: List[Tuple[Any, "Future[Any]"]] = []
+
+    def submit(self, fn: Any, /, *args: Any) -> "Future[Any]":
+        """Keep the call."""
+        self.calls.append((args[0], Future()))
+        return self.calls[-1][1]
+
+    def begin(self, number: int) -> "Future[Any]":
+        """Begin a call, so that it can be cancelled no more."""
+        future = self.calls[number][1]
+        assert future.set_running_or_notify_cancel()
+        return future
+
+
+@pytest.mark.parametrize("how", ["close", "abandon", "interrupt"])
+def test_leaving_cancels_what_an_executor_of_the_callers_has_not_begun(
+    how: str,
+) -> None:
+    """Each call that waits on an executor that was lent is cancelled; it would be made after the end."""
+    keeping = Keeping()
+    loop: Any = run_on_workers(double, AtHand(range(50)), 3, borrowed_executor(keeping))
+    threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
+    assert next(loop)[0] == 0
+    begun = keeping.begin(1)
+    if how == "close":
+        loop.close()
+    elif how == "interrupt":
+        with pytest.raises(KeyboardInterrupt):
+            loop.throw(KeyboardInterrupt())
+    else:
+        del loop
+    assert [item for item, _ in keeping.calls] == [0, 1, 2, 3, 4, 5]
+    waiting = [future for item, future in keeping.calls if item > 1]
+    assert [future.cancelled() for future in waiting] == [True] * 4
+    assert not begun.cancelled()
+
+
+def test_what_completes_while_a_stop_waits_is_told() -> None:
+    """Calls of other processes that complete within the grace of a stop have completed."""
+    keeping = Keeping()
+    late: List[Any] = []
+    loop: Any = run_on_workers(
+        double,
+        AtHand(range(50)),
+        2,
+        borrowed_executor(keeping),
+        late=lambda item, future: late.append((item, future.result())),
+    )
+    threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
+    next(loop)
+    begun = [keeping.begin(number) for number in (1, 2)]
+    threading.Timer(0.05, lambda: begun[1].set_result(4)).start()
+    threading.Timer(0.1, lambda: begun[0].set_result(2)).start()
+    loop.close()
+    assert late == [(1, 2), (2, 4)]
+
+
 def test_what_completed_too_late_is_told() -> None:
     """What had completed when the loop was left is handed to `late`; what was stopped is, too, and says so."""
     late: List[Tuple[int, Any]] = []

@@ -37,7 +37,14 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity
 from tests.support.calls import segmentation
-from tests.support.scripted import ScriptedServer, Seen, answer, respond, stall
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Seen,
+    answer,
+    respond,
+    stall,
+)
 
 URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
@@ -258,6 +265,46 @@ def test_leaving_early(server: ScriptedServer, executor: Executor) -> None:
         assert len(server.seen) == arrived
     else:  # What a process had taken may still arrive; nothing else does.
         assert len(server.seen) <= 1 + 2 * 4
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_what_completes_while_a_stream_is_left(
+    server: ScriptedServer, tmp_path: Any, kind: str
+) -> None:
+    """It is recorded and told: the same job, started again, does not send it once more."""
+    answered: List[str] = []
+    both = threading.Barrier(PROCESSES)
+
+    def together(connection: Connection) -> bool:
+        # Threads have their answers before the stop, which cuts off what waits for one.
+        both.wait(10)
+        if kind == "processes":
+            server.stopping.wait(0.1)
+        assert connection.request is not None
+        answered.append(connection.request.path)
+        return answer(200, {})(connection)
+
+    server.script = [answer(200, {}), together, together]
+    server.default = stall()
+    heard: List[int] = []
+    journal = tmp_path / "job.journal"
+    with KINDS[kind](PROCESSES) as pool:
+        stream = stream_batch(
+            things(50),
+            api_key=KEY,
+            max_workers=2,
+            executor=pool,
+            journal=journal,
+            progress_callback=lambda progress: heard.append(progress.completed),
+        )
+        next(stream)
+        enough = 3 if kind == "processes" else 4
+        assert server.wait_for(lambda: len(server.seen) == enough)
+        stream.close()
+        server.stopping.set()
+    assert len(answered) == 2
+    assert heard == [1, 2, 3]
+    assert len(journal.read_text().splitlines()) == 1 + 3
 
 
 # --- What goes wrong -----------------------------------------------------------------------------

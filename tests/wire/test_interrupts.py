@@ -43,6 +43,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from PermutiveAPI import *
 from PermutiveAPI._Utils import http
 
+def blocked():
+    yield from batch[:2]
+    threading.Event().wait(30)
+    yield from batch
+
 batch = [BatchRequest("POST", "https://api.permutive.app/v9/things") for _ in range(40)]
 calls = {
     "batch": lambda: http.process_batch(batch, api_key="key-0001", max_workers=4),
@@ -52,6 +57,7 @@ calls = {
     "single": lambda: Cohort.list(api_key="key-0001"),
     "details": lambda: Import.list(api_key="key-0001", include_details=True),
     "stream": lambda: list(stream_batch(iter(batch), api_key="key-0001", max_workers=4)),
+    "blocked": lambda: list(stream_batch(blocked(), api_key="key-0001", max_workers=4)),
     "identities": lambda: list(
         Identity.stream_identify(
             (Identity(f"u-{n}", [Alias("a", "email", 1)]) for n in itertools.count()), api_key="key-0001", max_workers=4
@@ -94,15 +100,15 @@ class Child:
         self._process.kill()
         self._process.communicate()
 
-    def interrupt(self) -> None:
-        """Press Ctrl-C, and assert that the process ends soon and in good order."""
+    def interrupt(self, *readers: str) -> None:
+        """Press Ctrl-C, and assert that the process ends soon, in good order, with no thread but readers."""
         began = time.monotonic()
         self._process.send_signal(signal.SIGINT)
         output, errors = self._process.communicate(timeout=20)
         took = time.monotonic() - began
         assert errors == ""
         assert self._process.returncode == 7
-        assert json.loads(output) == ["MainThread"]
+        assert json.loads(output) == ["MainThread", *readers]
         assert took < LIMIT_SECONDS
 
 
@@ -167,6 +173,17 @@ def test_ctrl_c_while_waiting_for_a_turn(server: ScriptedServer, call: str) -> N
         arrived = len(server.seen)
         child.interrupt()
     assert len(server.seen) == arrived <= WORKERS
+
+
+@pytest.mark.parametrize("step", [answer(200), stall()], ids=["answers", "no answer"])
+def test_ctrl_c_while_the_iterable_blocks(server: ScriptedServer, step: Step) -> None:
+    """Ctrl-C ends a stream whose iterable waits; only its reader is left, which nobody waits for."""
+    server.default = step
+    with Child("blocked") as child:
+        assert server.wait_for(lambda: len(server.seen) == 2)
+        server.stopping.wait(0.1)
+        child.interrupt("PermutiveAPI reader")
+    assert len(server.seen) == 2
 
 
 def test_ctrl_c_over_tls(

@@ -1,0 +1,171 @@
+"""Scripts that end while a stream is open: nothing more is sent, and nobody is waited for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from tests.support.scripted import ScriptedServer, Step, answer, stall
+
+# A second, and the end of the process on a busy machine.
+LIMIT_SECONDS = 2.0
+
+# Scripts write their journal into a folder of the test.
+pytestmark = pytest.mark.usefixtures("tmp_path")
+
+BEGIN = """
+import sys, threading, time
+from PermutiveAPI import BatchRequest, stream_batch
+from PermutiveAPI._Utils import http
+
+def things(count=16):
+    return [
+        BatchRequest("POST", f"https://api.permutive.app/v9/things/{number}", json={})
+        for number in range(count)
+    ]
+"""
+
+OPEN = """
+stream = stream_batch(things(), api_key="key-0001", max_workers=4, journal="job.journal")
+next(stream)
+"""
+
+ENDS = {
+    "exception": ("raise ZeroDivisionError('the end')", 1),
+    "sys.exit": ("sys.exit(3)", 3),
+    "last line": ("", 0),
+    "exit of another thread": ("threading.Thread(target=sys.exit).start()", 0),
+}
+
+
+def run(script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script to its end, which comes soon."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", BEGIN + script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert time.monotonic() - began < LIMIT_SECONDS
+    return done
+
+
+def numbers(server: ScriptedServer) -> List[int]:
+    """Return the numbers of the requests that arrived."""
+    return [int(seen.path.rpartition("/")[2]) for seen in server.seen]
+
+
+def slowly(server: ScriptedServer) -> Step:
+    """Answer after a blink, so that a script has ended before all are answered."""
+
+    def step(connection: object) -> bool:
+        server.stopping.wait(0.2)
+        return answer(200, {})(connection)  # type: ignore[arg-type]
+
+    return step
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_open_stream_sends_nothing_more(
+    server: ScriptedServer, tmp_path: Path, end: str
+) -> None:
+    """However a script ends, requests that have not begun are not sent; what was answered is recorded."""
+    server.script = [answer(200, {})]
+    server.default = slowly(server)
+    line, code = ENDS[end]
+    done = run(OPEN + line)
+    assert done.returncode == code
+    assert done.stderr.count("Traceback") == (1 if code == 1 else 0), done.stderr
+    arrived = numbers(server)
+    # One is answered, and each worker has another one under way; four more wait for a worker.
+    assert 1 <= len(arrived) <= 5
+    recorded = (tmp_path / "job.journal").read_text().splitlines()[1:]
+    assert 1 <= len(recorded) <= len(arrived)
+
+
+LIMITED = answer(429, headers={"Retry-After": "60"})
+
+
+@pytest.mark.parametrize("rest", [stall(), LIMITED], ids=["no answer", "rate limit"])
+def test_an_open_stream_holds_nobody_up(server: ScriptedServer, rest: Step) -> None:
+    """A script ends within a second although answers stall, or the service said to come back later."""
+    server.script = [answer(200, {})]
+    server.default = rest
+    done = run(OPEN + "time.sleep(0.1)\nraise ZeroDivisionError")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1, done.stderr
+    assert len(server.seen) <= 5
+
+
+@pytest.mark.parametrize("pool", ["ThreadPoolExecutor", "ProcessPoolExecutor"])
+def test_an_executor_of_the_callers(server: ScriptedServer, pool: str) -> None:
+    """What an executor that was lent has not begun is not sent either."""
+    server.default = slowly(server)
+    done = run(f"""
+list(stream_batch(things(1), api_key="key-0001"))
+# Only now: it has itself called at the end, too, and the last one is the first.
+from concurrent.futures import {pool}
+pool = {pool}(1)
+assert pool.submit(len, "abc").result() == 3
+stream = stream_batch(things(40), api_key="key-0001", max_workers=8, executor=pool)
+next(stream)
+raise ZeroDivisionError
+""")
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1, done.stderr
+    # Of 16 that were handed over; a process has taken two more than it works on.
+    assert len(server.seen) <= 1 + 5
+
+
+def test_a_stream_whose_iterable_blocks(server: ScriptedServer) -> None:
+    """The thread that reads it is not waited for."""
+    done = run("""
+def slow():
+    yield from things(1)
+    time.sleep(20)
+
+stream = stream_batch(slow(), api_key="key-0001")
+next(stream)
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.seen) == 1
+
+
+def test_a_batch_in_another_thread_is_told(server: ScriptedServer) -> None:
+    """Whoever waits for a batch in another thread gets an error, never a part of it as if it were all."""
+    server.script = [answer(200, {})]
+    server.default = stall()
+    done = run("""
+def work():
+    try:
+        http.process_batch(things(), api_key="key-0001", max_workers=2, progress_callback=lambda p: began.set())
+    except RuntimeError as error:
+        print(error, flush=True)
+
+began = threading.Event()
+threading.Thread(target=work).start()
+began.wait(10)
+""")
+    assert done.stdout == "The interpreter ends: the batch was stopped.\n"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.seen) <= 3
+
+
+def test_a_stream_that_has_ended(server: ScriptedServer) -> None:
+    """Streams that were read to their end, closed or never begun leave nothing to stop."""
+    done = run("""
+read, closed, unread = (
+    stream_batch(things(3), api_key="key-0001", max_workers=1) for _ in range(3)
+)
+assert len(list(read)) == 3
+next(closed)
+closed.close()
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.seen) <= 3 + 2

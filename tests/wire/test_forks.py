@@ -1,0 +1,246 @@
+"""Forked children leave the streams of their parent alone: connections, journal, threads and all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from tests.support.scripted import Connection, ScriptedServer, answer
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
+    # Scripts write their journal into a folder of the test.
+    pytest.mark.usefixtures("tmp_path"),
+]
+REQUESTS = 12
+
+BEGIN = """
+import gc, multiprocessing, os, sys, time
+from PermutiveAPI import BatchRequest, stream_batch
+from PermutiveAPI._Utils import http
+
+JOURNAL = "job.journal"
+OPTIONS = {"api_key": "key-0001", "max_workers": 4, "journal": JOURNAL}
+children = []
+
+def things(count=12):
+    return [
+        BatchRequest("POST", f"https://api.permutive.app/v9/things/{number}", json={})
+        for number in range(count)
+    ]
+
+def wait_for_children():
+    give_up = time.monotonic() + 5
+    for child in children:
+        while True:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            if pid:
+                assert status in EXPECTED, status
+                break
+            assert time.monotonic() < give_up, "a child hangs"
+            time.sleep(0.005)
+    children.clear()
+
+def assert_in_use():
+    try:
+        next(stream_batch(things(), api_key="key-0001", journal=JOURNAL))
+    except ValueError as error:
+        assert "in use by another job" in str(error), error
+    else:
+        raise AssertionError("the journal of a running job was taken")
+
+def in_child():
+    child = os.fork()
+    if child:
+        children.append(child)
+    return not child
+
+EXPECTED = [0]
+"""
+
+# What a child does with the stream that its parent has open, at the module's level.
+CHILDREN = {
+    "exception": "EXPECTED = [256]\nif in_child():\n    sys.stderr = open(os.devnull, 'w')\n    raise ZeroDivisionError",
+    "sys.exit": "if in_child():\n    sys.exit(0)",
+    "last line": "if in_child():\n    FINISH = False",
+    "close": "if in_child():\n    stream.close()\n    stream.close()\n    sys.exit(0)",
+    "last holder": "if in_child():\n    del stream\n    gc.collect()\n    sys.exit(0)",
+    "inside its loop": """
+def loop(stream):
+    for result in stream:
+        if in_child():
+            sys.exit(0)
+        return
+loop(stream)
+""",
+    "iterating": """
+if in_child():
+    for _ in range(2):
+        try:
+            next(stream)
+        except RuntimeError as error:
+            assert "Begin a stream of your own" in str(error)
+        else:
+            os._exit(9)
+    sys.exit(0)
+""",
+    "its own stream": """
+if in_child():
+    own = stream_batch(things(1), api_key="key-0001", max_workers=1)
+    assert [result.error for result in own] == [None]
+    sys.exit(0)
+""",
+}
+
+FINISH = """
+FINISH = globals().get("FINISH", True)
+if FINISH:
+    wait_for_children()
+    assert_in_use()
+    rest = list(stream)
+    assert all(result.error is None for result in rest), rest
+    lines = open(JOURNAL).read().splitlines()
+    assert len(lines) == len(set(lines)) == 1 + 12, lines
+    print("whole", flush=True)
+"""
+
+
+def run(script: str) -> str:
+    """Run a script to its good end, and return what it printed."""
+    done = subprocess.run(
+        # Python 3.12 and newer warn of forks beside threads, which is what is tested here.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def numbers(server: ScriptedServer) -> List[int]:
+    """Return the numbers of the requests that arrived, in order."""
+    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.seen)
+
+
+def slowly(connection: Connection) -> bool:
+    """Answer after a while, so that requests are on their way while a child lives and ends."""
+    connection.server.stopping.wait(0.15)
+    return answer(200, {})(connection)
+
+
+@pytest.mark.parametrize("child", CHILDREN)
+def test_a_child_leaves_an_open_stream_alone(
+    server: ScriptedServer, tmp_path: Path, child: str
+) -> None:
+    """However it ends, the parent's requests get their answers, its journal stays locked and whole, and nobody hangs."""
+    server.script = [answer(200, {})]
+    server.default = slowly
+    begin = "stream = stream_batch(things(), **OPTIONS)\nnext(stream)\n"
+    assert run(begin + CHILDREN[child] + FINISH) == "whole\n"
+    own = [0] if child == "its own stream" else []
+    assert numbers(server) == sorted([*range(REQUESTS), *own])
+
+
+IN_A_CALLBACK = {
+    "exception": "EXPECTED = [256]\ndef act():\n    sys.stderr = open(os.devnull, 'w')\n    raise KeyboardInterrupt",
+    "sys.exit": "def act():\n    sys.exit(0)",
+    "going on": """
+def act():
+    global forked
+    forked = True
+""",
+}
+
+
+@pytest.mark.parametrize("child", IN_A_CALLBACK)
+def test_a_child_forked_in_a_callback(
+    server: ScriptedServer, tmp_path: Path, child: str
+) -> None:
+    """One that unwinds through process_batch does no harm; one that goes on in it is told by a RuntimeError."""
+    server.script = [answer(200, {})]
+    server.default = slowly
+    script = f"""
+{IN_A_CALLBACK[child]}
+forked = False
+
+def fork(progress):
+    if progress.completed == 1 and in_child():
+        act()
+    elif progress.completed == 12:
+        wait_for_children()
+        assert_in_use()
+
+try:
+    responses, errors = http.process_batch(things(), progress_callback=fork, **OPTIONS)
+except RuntimeError as error:
+    assert forked and "Begin a stream of your own" in str(error), error
+    sys.exit(0)
+assert not forked
+assert (len(responses), errors) == (12, [])
+lines = open(JOURNAL).read().splitlines()
+assert len(lines) == len(set(lines)) == 1 + 12, lines
+print("whole", flush=True)
+"""
+    expected = "EXPECTED = [256, 2]\n" if child == "exception" else ""
+    assert run(script.replace("forked = False", expected + "forked = False")) == (
+        "whole\n"
+    )
+    assert numbers(server) == list(range(REQUESTS))
+
+
+def test_multiprocessing(server: ScriptedServer, tmp_path: Path) -> None:
+    """Processes that multiprocessing forks end in their own way, and leave an open stream alone, too."""
+    server.script = [answer(200, {})]
+    server.default = slowly
+    script = """
+def work(close):
+    if close:
+        stream.close()
+    else:
+        try:
+            next(stream)
+        except RuntimeError:
+            return
+    sys.exit(0 if close else 9)
+
+stream = stream_batch(things(), **OPTIONS)
+next(stream)
+fork = multiprocessing.get_context("fork")
+workers = [fork.Process(target=work, args=(close,)) for close in (True, False)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join(5)
+    assert worker.exitcode == 0, worker.exitcode
+"""
+    assert run(script + FINISH) == "whole\n"
+    assert numbers(server) == list(range(REQUESTS))
+
+
+def test_a_child_while_the_iterable_blocks(server: ScriptedServer) -> None:
+    """A child has no reader of the iterable; it ends all the same, and the parent's goes on."""
+    server.script = [answer(200, {})]
+    server.default = slowly
+    script = """
+def slow():
+    yield from things(6)
+    time.sleep(0.2)
+    yield from things(12)[6:]
+
+stream = stream_batch(slow(), **OPTIONS)
+next(stream)
+if in_child():
+    stream.close()
+    del stream
+    sys.exit(0)
+"""
+    assert run(script + FINISH) == "whole\n"
+    assert Counter(numbers(server)) == Counter(range(REQUESTS))
