@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import CancelledError, Future, wait
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
@@ -122,16 +122,15 @@ class Calls(Generic[Item, Result]):
         if interruption is not None:
             raise interruption
 
-    def _room(self) -> int:
-        return self._most_in_flight - len(self._in_flight)
-
     def room_for_new(self) -> int:
         """Return how many calls for new items may begin."""
-        return self._room() if len(self._postponed) < _MOST_POSTPONED else 0
+        if len(self._postponed) >= _MOST_POSTPONED:
+            return 0
+        return self._most_in_flight - len(self._in_flight)
 
     def begin_due(self) -> None:
         """Begin what was put off until now. It goes before new items."""
-        while self._postponed and self._room():
+        while self._postponed and len(self._in_flight) < self._most_in_flight:
             if self._postponed[0][0] > monotonic():
                 return
             _, position, item, again = heappop(self._postponed)
@@ -149,8 +148,11 @@ class Calls(Generic[Item, Result]):
 
     def next_done(self) -> Done[Item, Result] | None:
         """Wait for a call to be done; None when something else is to be done first."""
+        wait_seconds = _LONGEST_DEAF_WAIT_SECONDS
+        if self._postponed:
+            wait_seconds = self._until_due()
         try:
-            position = self._arrived.get(timeout=self._longest_wait())
+            position = self._arrived.get(timeout=wait_seconds)
         except Empty:
             position = None
         self._batch.check()
@@ -163,8 +165,8 @@ class Calls(Generic[Item, Result]):
         heappush(self._postponed, (again.due, position, item, again.item))
         return None
 
-    def _longest_wait(self) -> float:
-        if not self._postponed or not self._room():
+    def _until_due(self) -> float:
+        if len(self._in_flight) >= self._most_in_flight:
             return _LONGEST_DEAF_WAIT_SECONDS
         left = self._postponed[0][0] - monotonic()
         return min(max(left, 0.0), _LONGEST_DEAF_WAIT_SECONDS)
@@ -172,7 +174,10 @@ class Calls(Generic[Item, Result]):
 
 def _put_off(future: Future[Any]) -> Postponed | None:
     """Return when a call that is done is to be made again; None if it is done for good."""
-    if future.cancelled() or future.exception() is not None:
+    try:
+        if future.exception() is not None:
+            return None
+    except CancelledError:
         return None
     result = future.result()
     return result if isinstance(result, Postponed) else None

@@ -393,7 +393,7 @@ def process_batch(
     journal : str or Path, optional
         A file in which each success is written down as it comes. The same job, started again with
         it, sends only the rest: what is done counts as completed and is absent from the responses.
-        Of equal requests as many are left out as were done.
+        Of equal requests as many are left out as were done. It must be no symbolic link.
 
     Returns
     -------
@@ -427,14 +427,15 @@ def stream_batch(
     """Send requests as they come, and yield what became of each as it completes.
 
     For more requests than memory holds: `requests` may be any iterable, also an endless generator. It
-    is read in the caller's thread, only as far ahead as the workers need. Arguments have the same
-    meaning as for :func:`process_batch`.
+    is read only as far ahead as the workers need: a list or a tuple in the caller's thread, anything
+    else, which may block, in one thread of its own. What belongs to one thread, as a connection of
+    sqlite3 does, is opened inside the generator. Arguments mean the same as for :func:`process_batch`.
 
     Yields
     ------
     BatchResult
-        In the order of completion. Leaving the loop early stops the rest, as Ctrl-C does; where a
-        variable holds the generator, its ``close()`` does.
+        In the order of completion. Leaving the loop early stops the rest, as Ctrl-C and the end of the
+        interpreter do; where a variable holds the generator, its ``close()`` does, in any thread.
 
     Raises
     ------

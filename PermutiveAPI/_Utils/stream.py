@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 # runs after it.
 import concurrent.futures.thread  # pyright: ignore[reportUnusedImport]
 from functools import cache
-from inspect import GEN_RUNNING, getgeneratorstate
+from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from itertools import count
 from math import inf
 from time import monotonic
@@ -60,14 +60,14 @@ class Stream(Generator[Value, None, None]):
         self._closed = False
         # Held by a thread that ends the generator.
         self._ending = threading.Lock()
-        # What the interpreter's end raises in a thread that waits for a result.
+        # What comes instead of StopIteration, when the interpreter's end has stopped the batch.
         self._reason: Exception | None = None
         _stop_at_exit("concurrent.futures.process" in sys.modules)
         _remember(self)
 
     def __next__(self) -> Value:
         """Return the next result."""
-        return self.send(None)
+        return self._run(self._results.__next__)
 
     def send(self, value: None, /) -> Value:
         """Return the next result.
@@ -77,8 +77,6 @@ class Stream(Generator[Value, None, None]):
         RuntimeError
             In a process that was forked from the stream's own, or when the interpreter ends.
         """
-        if self._closed:
-            raise self._reason or StopIteration
         return self._run(self._results.send, value)
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None, /) -> Value:
@@ -109,7 +107,8 @@ class Stream(Generator[Value, None, None]):
         """
         if not self._batch.belongs_here():
             return
-        self._reason = self._reason or reason
+        if getgeneratorstate(self._results) != GEN_CLOSED:
+            self._reason = self._reason or reason
         self._closed = True
         self._batch.stop()
         if not (self._is_running() and self._thread == threading.get_ident()):
@@ -123,7 +122,7 @@ class Stream(Generator[Value, None, None]):
         self._thread = threading.get_ident()
         try:
             return function(*arguments)
-        except Stopped:
+        except (Stopped, StopIteration):
             raise self._reason or StopIteration from None
         finally:
             if self._closed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import List
 
@@ -43,17 +44,33 @@ ENDS = {
 }
 
 
-def run(script: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script to its end, which comes soon."""
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BEGIN + script],
-        capture_output=True,
+@dataclass
+class Ended:
+    """How a script ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(script: str, last_line: str = "") -> Ended:
+    """Run a script, and assert that after its last line it ends soon."""
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-W", "error", "-c"),
+            f"{BEGIN}{script}\nprint('ending', flush=True)\n{last_line}",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=30,
-    )
-    assert time.monotonic() - began < LIMIT_SECONDS
-    return done
+    ) as child:
+        assert child.stdout is not None
+        if child.stdout.readline() != "ending\n":
+            raise AssertionError(child.communicate()[1])
+        began = time.monotonic()
+        stdout, stderr = child.communicate(timeout=30)
+        assert time.monotonic() - began < LIMIT_SECONDS
+    return Ended(child.returncode, stdout, stderr)
 
 
 def numbers(server: ScriptedServer) -> List[int]:
@@ -79,7 +96,7 @@ def test_an_open_stream_sends_nothing_more(
     server.script = [answer(200, {})]
     server.default = slowly(server)
     line, code = ENDS[end]
-    done = run(OPEN + line)
+    done = run(OPEN, line)
     assert done.returncode == code
     assert done.stderr.count("Traceback") == (1 if code == 1 else 0), done.stderr
     arrived = numbers(server)
@@ -97,7 +114,7 @@ def test_an_open_stream_holds_nobody_up(server: ScriptedServer, rest: Step) -> N
     """A script ends within a second although answers stall, or the service said to come back later."""
     server.script = [answer(200, {})]
     server.default = rest
-    done = run(OPEN + "time.sleep(0.1)\nraise ZeroDivisionError")
+    done = run(OPEN + "time.sleep(0.1)", "raise ZeroDivisionError")
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, done.stderr
     assert len(server.seen) <= 5
