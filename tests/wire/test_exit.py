@@ -124,7 +124,8 @@ def test_an_open_stream_holds_nobody_up(server: ScriptedServer, rest: Step) -> N
 def test_an_executor_of_the_callers(server: ScriptedServer, pool: str) -> None:
     """What an executor that was lent has not begun is not sent either."""
     server.default = slowly(server)
-    done = run(f"""
+    done = run(
+        f"""
 list(stream_batch(things(1), api_key="key-0001"))
 # Only now: it has itself called at the end, too, and the last one is the first.
 from concurrent.futures import {pool}
@@ -132,8 +133,9 @@ pool = {pool}(1)
 assert pool.submit(len, "abc").result() == 3
 stream = stream_batch(things(40), api_key="key-0001", max_workers=8, executor=pool)
 next(stream)
-raise ZeroDivisionError
-""")
+""",
+        "raise ZeroDivisionError",
+    )
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, done.stderr
     # Of 16 that were handed over; a process has taken two more than it works on.
