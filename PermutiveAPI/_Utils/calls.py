@@ -143,6 +143,8 @@ class Calls(Generic[Item, Result]):
         if self._executor is None:
             self._executor = self._start()
         future = _submitted(self._executor, self._call, argument, forgiving)
+        # A stand-in for the executor may have made the call at once, in this thread.
+        self._batch.leave_this_thread()
         self._in_flight[position] = (item, future)
         future.add_done_callback(_announcer(self._arrived, position))
 

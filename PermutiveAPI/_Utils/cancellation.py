@@ -45,6 +45,10 @@ class Cancellation:
         """Tell whether the batch was begun in this process. After a fork it is the parent's alone."""
         return os.getpid() == self._process
 
+    def leave_this_thread(self) -> None:
+        """Take the calling thread for no worker, although a call of this batch ran in it."""
+        self._threads.discard(threading.get_ident())
+
     def works_in_this_thread(self) -> bool:
         """Tell whether the calling thread is, or was, a worker of this batch."""
         return threading.get_ident() in self._threads

@@ -150,7 +150,9 @@ _open: dict[int, ref[Stream[Any]]] = {}
 
 def _remember(stream: Stream[Any]) -> None:
     number = next(_numbers)
-    _open[number] = ref(stream, lambda _: _open.pop(number, None))
+    # Bound now: at the very end the module's names are gone.
+    forget = _open.pop
+    _open[number] = ref(stream, lambda _: forget(number, None))
 
 
 @cache

@@ -198,16 +198,19 @@ def test_a_stream_that_ends_in_its_own_worker(
 ) -> None:
     """One that becomes garbage in a worker ends without an error, and what completed is recorded."""
     holder: List[Any] = []
-    resting = threading.Event()
+    at_work, resting = threading.Event(), threading.Event()
     done: List[str] = []
 
     def send(method: str, api_key: str, url: str, **options: Any) -> str:
-        if url.endswith("/1"):
+        if url.endswith("/0"):
+            at_work.wait(5)
+        elif url.endswith("/1"):
+            at_work.set()
             resting.wait(5)
             holder.clear()
             if in_a_cycle:
                 gc.collect()
-        elif not url.endswith("/0"):
+        else:
             send_first(method, api_key, url)
         done.append(url)
         return url

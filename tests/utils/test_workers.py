@@ -172,6 +172,45 @@ def test_what_completed_too_late_is_told() -> None:
     assert isinstance(late[1][1], cancellation.Stopped)
 
 
+@pytest.mark.parametrize("taken", [1, 5], ids=["left early", "to the end"])
+def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
+    """With a stand-in that calls in the caller's thread, the caller's thread does the rest, too."""
+    ended: List[int] = []
+    late: List[int] = []
+    loop: Any = run_on_workers(
+        double,
+        AtHand(range(5)),
+        2,
+        own_executor(AtOnce, 2),
+        late=lambda item, future: late.append(threading.get_ident()),
+        ended=lambda: ended.append(threading.get_ident()),
+    )
+    for _ in range(taken):
+        next(loop)
+    loop.close()
+    here = threading.get_ident()
+    assert (ended, set(late)) == ([here], {here} if taken == 1 else set())
+
+
+def test_nothing_is_begun_after_a_stop() -> None:
+    """A stop while items are taken ends the loop: an executor is given no more of them."""
+    batch = cancellation.Cancellation()
+    keeping = Keeping()
+
+    def items() -> Any:
+        yield 0
+        yield 1
+        batch.stop()
+        yield 2
+
+    loop = run_on_workers(
+        double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch
+    )
+    with pytest.raises(cancellation.Stopped):
+        next(loop)
+    assert [item for item, _ in keeping.calls] == [0, 1]
+
+
 def test_an_executor_of_the_callers_outlives_the_loop() -> None:
     """An executor that was lent is not shut down, neither at the end nor when the loop is left."""
     with ThreadPoolExecutor(2) as executor:
