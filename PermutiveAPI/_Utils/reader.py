@@ -14,6 +14,9 @@ from enum import Enum
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
+# How long a stop waits for a thread that has only to end; one that waits for its iterable takes longer.
+_MOMENT_SECONDS = 0.1
+
 Item = TypeVar("Item")
 ItemTaken = TypeVar("ItemTaken", covariant=True)
 
@@ -89,17 +92,19 @@ class Reader(Generic[Item]):
         self._asked: SimpleQueue[bool] = SimpleQueue()
         self._taken: deque[Item] = deque()
         self._owed = 0
+        self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._ended = self._stopped = False
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Start the thread."""
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._context.copy().run,
             args=(self._read, wake),
             name="PermutiveAPI reader",
             daemon=True,
-        ).start()
+        )
+        self._thread.start()
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
@@ -121,6 +126,8 @@ class Reader(Generic[Item]):
         """End the thread as soon as the iterable returns, and have a generator closed there."""
         self._stopped = True
         self._asked.put(False)
+        if self._thread not in (None, threading.current_thread()):
+            self._thread.join(_MOMENT_SECONDS)
 
     def _read(self, wake: Callable[[], object]) -> None:
         items = self._items

@@ -105,10 +105,11 @@ def run_on_workers(
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
     try:
         yield from _completed(calls, items, idle or _nothing)
+        ending.callback(items.close)
     except BaseException:
+        ending.callback(items.close)
         ending.callback(batch.stop)
         ending.callback(calls.cancel)
-        ending.callback(items.close)
         if not batch.belongs_here():
             ending.pop_all()
         raise

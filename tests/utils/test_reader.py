@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import Any, Iterator, List
@@ -122,12 +123,13 @@ def test_one_other_thread_does_all() -> None:
 @pytest.mark.parametrize("wrap", [lambda items: items, made_from], ids=["own", "made"])
 def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     """A stop closes the generator in the thread that reads it, as soon as it has come back."""
-    release, closed = threading.Event(), threading.Event()
+    waiting, release, closed = (threading.Event() for _ in range(3))
     where: List[threading.Thread] = []
 
     def items() -> Iterator[int]:
         try:
             yield 1
+            waiting.set()
             release.wait(5)
             yield 2
             where.clear()
@@ -139,8 +141,11 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     taking = Taking(wrap(held))
     taking.take()
     assert taking.source.take(1) is Nothing.YET
+    assert waiting.wait(5)
     [reader] = readers()
+    began = time.monotonic()
     taking.source.close()
+    assert time.monotonic() - began < 1
     assert reader.is_alive()
     release.set()
     assert closed.wait(5)
@@ -200,10 +205,13 @@ def test_an_iterable_that_cannot_begin() -> None:
 
 
 def test_no_thread_is_left() -> None:
-    """The thread ends with the iterable."""
+    """The thread ends with the iterable, and a stop waits for one that has only to end."""
     taking = Taking(iter([1]))
     taking.take(2)
     assert taking.take() is Nothing.LEFT
-    for reader in readers():
-        reader.join(5)
+    taking.source.close()
+    assert readers() == []
+    taking = Taking(iter(range(9)))
+    taking.take(2)
+    taking.source.close()
     assert readers() == []
