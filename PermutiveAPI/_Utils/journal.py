@@ -52,7 +52,7 @@ class Journal:
     Raises
     ------
     ValueError
-        If the file is no journal, belongs to another job, or is in use.
+        If the file is no journal, is a symbolic link, belongs to another job, or is in use.
     OSError
         If it cannot be read or written.
     """

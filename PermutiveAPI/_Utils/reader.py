@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextvars import Context, copy_context
 from enum import Enum
 from queue import SimpleQueue
@@ -135,23 +135,18 @@ class Reader(Generic[Item]):
         self._items = ()
         try:
             try:
-                self._read_all(iter(items), wake)
+                iterator = iter(items)
+                while self._asked.get() and not self._stopped:
+                    self._taken.append(next(iterator))
+                    wake()
+            except StopIteration:
+                pass
             finally:
                 _close(getattr(items, "made_from", items))
         except BaseException as error:
             self._error = error
         self._ended = True
         wake()
-
-    def _read_all(self, items: Iterator[Item], wake: Callable[[], object]) -> None:
-        try:
-            while self._asked.get() and not self._stopped:
-                self._taken.append(next(items))
-                wake()
-        except StopIteration:
-            pass
-        finally:
-            _close(items)
 
 
 def _close(items: Any) -> None:

@@ -64,6 +64,7 @@ def test_what_may_take_long_has_a_thread(items: Any) -> None:
 @pytest.mark.parametrize("items", [[1, 2], iter([1, 2])], ids=["list", "iterator"])
 def test_items_come_in_order_and_end(items: Any) -> None:
     """Each item comes once; after the last one there is nothing left, however often one asks."""
+    assert Taking(iter([])).take() is Nothing.LEFT
     taking = Taking(items)
     assert [taking.take(3), taking.take(2)] == [1, 2]
     assert taking.take() is Nothing.LEFT
@@ -125,6 +126,7 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     """A stop closes the generator in the thread that reads it, as soon as it has come back."""
     waiting, release, closed = (threading.Event() for _ in range(3))
     where: List[threading.Thread] = []
+    resumed: List[int] = []
 
     def items() -> Iterator[int]:
         try:
@@ -132,7 +134,7 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
             waiting.set()
             release.wait(5)
             yield 2
-            where.clear()
+            resumed.append(2)
         finally:
             where.append(threading.current_thread())
             closed.set()
@@ -140,7 +142,7 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     held = items()
     taking = Taking(wrap(held))
     taking.take()
-    assert taking.source.take(1) is Nothing.YET
+    assert taking.source.take(3) is Nothing.YET
     assert waiting.wait(5)
     [reader] = readers()
     began = time.monotonic()
@@ -149,9 +151,27 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     assert reader.is_alive()
     release.set()
     assert closed.wait(5)
-    assert where == [reader]
+    assert (where, resumed) == ([reader], [])
     reader.join(5)
     assert not reader.is_alive()
+
+
+def test_what_nobody_else_holds_ends_in_its_thread() -> None:
+    """A generator behind a map() is garbage when the reader ends, and so ends there."""
+    where: List[threading.Thread] = []
+
+    def rows() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            where.append(threading.current_thread())
+
+    taking = Taking(map(str, rows()))
+    assert taking.take() == "1"
+    [reader] = readers()
+    taking.source.close()
+    assert where == [reader]
 
 
 def test_what_has_an_owner_is_not_closed() -> None:

@@ -362,11 +362,12 @@ def test_a_collected_batch_reads_in_the_callers_thread(server: ScriptedServer) -
 @pytest.mark.parametrize("end", ["close", "abandon"])
 def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> None:
     """It takes no longer than else; what the iterable yields after that is not sent, and it is closed."""
-    release, closed = threading.Event(), threading.Event()
+    waiting, release, closed = (threading.Event() for _ in range(3))
 
     def items() -> Iterator[BatchRequest]:
         try:
             yield from things(1)
+            waiting.set()
             release.wait(5)
             yield from things(5)
         finally:
@@ -375,6 +376,7 @@ def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> 
     held = items()
     stream = stream_batch(held, api_key=KEY)
     next(stream)
+    assert waiting.wait(5)
     began = time.monotonic()
     if end == "close":
         stream.close()
