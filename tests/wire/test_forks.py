@@ -21,7 +21,7 @@ pytestmark = [
 REQUESTS = 12
 
 BEGIN = """
-import gc, multiprocessing, os, sys, time
+import gc, multiprocessing, os, sys, threading, time
 from PermutiveAPI import BatchRequest, stream_batch
 from PermutiveAPI._Utils import http
 
@@ -244,3 +244,27 @@ if in_child():
 """
     assert run(script + FINISH) == "whole\n"
     assert Counter(numbers(server)) == Counter(range(REQUESTS))
+
+
+def test_a_child_while_another_thread_waits(server: ScriptedServer) -> None:
+    """The thread that is in next() does not exist in a child: close() waits for nobody there."""
+    server.script = [answer(200, {})]
+    server.default = slowly
+    script = """
+stream = stream_batch(things(), **OPTIONS)
+next(stream)
+rest = []
+waiting = threading.Thread(target=lambda: rest.extend(stream))
+waiting.start()
+time.sleep(0.05)
+if in_child():
+    stream.close()
+    sys.exit(0)
+wait_for_children()
+assert waiting.is_alive()
+waiting.join()
+assert len(rest) == 11
+print("whole", flush=True)
+"""
+    assert run(script) == "whole\n"
+    assert numbers(server) == list(range(REQUESTS))
