@@ -136,6 +136,7 @@ class Stream(Generator[Value, None, None]):
                 if monotonic() > give_up:
                     return
                 _nothing_to_wait_for.wait(_SECONDS_BETWEEN_LOOKS)
+            self._thread = threading.get_ident()
             self._results.close()
 
     def _is_running(self) -> bool:

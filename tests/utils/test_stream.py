@@ -159,6 +159,30 @@ def test_a_callback_closes_its_stream() -> None:
         next(holder[0])
 
 
+def test_a_callback_closes_a_stream_that_another_thread_closes() -> None:
+    """What completed during a stop is told in the thread that stops; close() returns at once there, too."""
+    holder: List[Any] = []
+    second = threading.Event()
+
+    def send(method: str, api_key: str, url: str, **options: Any) -> str:
+        if url.endswith("/1"):
+            second.set()
+            return url
+        if url.endswith("/0"):
+            second.wait(5)
+        return send_first(method, api_key, url)
+
+    def close(progress: Any) -> None:
+        if progress.completed > 1:
+            holder[0].close()
+
+    holder.append(begun(send, progress_callback=close))
+    next(holder[0])
+    closing_thread = in_thread(holder[0].close)
+    closing_thread.join(5)
+    assert not closing_thread.is_alive()
+
+
 def test_two_threads_in_one_stream() -> None:
     """As with any generator, a second thread in next() is told that it is in use."""
     results = begun(send_first)
