@@ -54,9 +54,7 @@ class Cancellation:
         return threading.get_ident() in self._threads
 
     def stop(self) -> None:
-        """End all waits, and shut down the connections in use, but not those of a parent process."""
-        if not self.belongs_here():
-            return
+        """End all waits, and shut down the connections in use."""
         self._stopped.set()
         # Under the lock: a connection that goes back to the pool first is another call's by then.
         with self._lock:

@@ -188,3 +188,21 @@ closed.close()
 """)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(server.seen) <= 3 + 2
+
+
+def test_a_callback_that_does_not_return(server: ScriptedServer) -> None:
+    """A daemon thread that is in a callback holds the end up for no more than a second."""
+    done = run("""
+def work():
+    list(stream_batch(things(), api_key="key-0001", max_workers=2, progress_callback=wait))
+
+def wait(progress):
+    began.set()
+    time.sleep(20)
+
+began = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+began.wait(10)
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.seen) <= 4

@@ -418,6 +418,18 @@ def test_a_job_reaches_the_disk_when_it_ends(
     assert syncs == [50]
 
 
+def test_a_busy_job_reaches_the_disk(
+    server: ScriptedServer,
+    journal: Path,
+    syncs: List[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A success that comes when a sync is due brings one, also where the loop is never idle."""
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
+    run(things(5), journal)
+    assert [count for count in syncs if count] == [1, 2, 3, 4, 5]
+
+
 def test_a_job_reaches_the_disk_while_it_runs(
     server: ScriptedServer,
     journal: Path,
