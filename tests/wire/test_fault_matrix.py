@@ -1,0 +1,413 @@
+"""The fault matrix: every public call, single, batch and stream, times every fault, times both places of the key.
+
+Each cell holds the whole contract: the documented error, as many requests as the rules allow, no secret in
+any text, no success that was none, and an end. All calls of a fault are made at once, each with a key of
+its own, so that the server can tell them apart. test_faults.py looks deeper into single faults.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import socket
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Callable, Dict, List, Optional, Type
+
+import pytest
+
+import PermutiveAPI
+from PermutiveAPI import (
+    PermutiveAPIError,
+    PermutiveAuthenticationError,
+    PermutiveBadRequestError,
+    PermutiveConflictError,
+    PermutiveConnectionError,
+    PermutiveInvalidResponseError,
+    PermutiveRateLimitError,
+    PermutiveResourceNotFoundError,
+    PermutiveServerError,
+    PermutiveTimeoutError,
+)
+from tests.support.calls import ALL_CALLS, KEY, WireCall
+from tests.support.leaks import assert_no_secret
+from tests.support.scripted import (
+    Connection,
+    ScriptedServer,
+    Seen,
+    Step,
+    answer,
+    cut_in_headers,
+    drip_body,
+    drip_headers,
+    endless_interim,
+    gzip_bomb,
+    hang_up,
+    raw,
+    reset,
+    stall,
+    stall_in_body,
+    stall_in_headers,
+    truncate,
+)
+
+ATTEMPTS = 2
+# As many refusals as use up the attempts of a call that counts them, and one more.
+REFUSALS = ATTEMPTS + 1
+UNKNOWN = "outcome is unknown"
+PAGE = b"<html><body><h1>Bad Gateway</h1></body></html>"
+KEYS = {f"{KEY}-{number}": call for number, call in enumerate(ALL_CALLS)}
+
+
+class Repeats(Enum):
+    """When a call is tried again."""
+
+    NEVER = "never"
+    IF_HARMLESS = "where repeating it is harmless"
+    ALWAYS = "whatever the verb"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What the far end does, and what must become of a call.
+
+    ``if_read`` marks a success that is an error only where the body is read; ``passes_in_batches`` marks
+    refusals that end after a while, and that use up no attempt in a batch.
+    """
+
+    name: str
+    step: Step
+    error: Type[PermutiveAPIError]
+    repeats: Repeats = Repeats.NEVER
+    status: Optional[int] = None
+    says: str = ""
+    if_read: bool = False
+    passes_in_batches: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def refused(
+    name: str,
+    status: int,
+    error: Type[PermutiveAPIError],
+    body: Any = b"",
+    repeats: Repeats = Repeats.NEVER,
+    **more: Any,
+) -> Fault:
+    """Return the fault of an answer with this status."""
+    says = more.pop("says", "")
+    step = answer(status, body, **more)
+    return Fault(name, step, error, repeats, status, says)
+
+
+def throttled(name: str, status: int, headers: Dict[str, str]) -> Fault:
+    """Return the fault of a service that refuses a few requests, and then answers."""
+    error = PermutiveRateLimitError if status == 429 else PermutiveServerError
+    refusal = answer(status, {"error": {}}, headers=headers)
+    return Fault(
+        name,
+        few_times(refusal),
+        error,
+        Repeats.ALWAYS,
+        status,
+        passes_in_batches=True,
+    )
+
+
+def few_times(refusal: Step) -> Step:
+    """Refuse the first requests of each key, and answer the later ones as documented."""
+
+    def step(connection: Connection) -> bool:
+        request = connection.request
+        assert request is not None
+        key = key_of(request)
+        arrived = sum(key_of(seen) == key for seen in list(connection.server.seen))
+        call = KEYS[key]
+        answered = answer(call.status, call.answer)
+        return (refusal if arrived <= REFUSALS else answered)(connection)
+
+    return step
+
+
+def silent(
+    name: str,
+    step: Step,
+    error: Type[PermutiveAPIError] = PermutiveConnectionError,
+    says: str = "",
+) -> Fault:
+    """Return the fault of a far end that took the request, and gave no whole answer."""
+    return Fault(name, step, error, Repeats.IF_HARMLESS, says=says)
+
+
+def unreadable(name: str, body: Any, content_type: str = "application/json") -> Fault:
+    """Return the fault of a success without the documented document."""
+    step = answer(200, body, content_type=content_type)
+    return Fault(name, step, PermutiveInvalidResponseError, status=200, if_read=True)
+
+
+DENIED = {"error": {"message": "No such key."}}
+FAULTS: List[Fault] = [
+    refused(
+        "400 as JSON",
+        400,
+        PermutiveBadRequestError,
+        {"error": {"cause": "name is empty"}},
+        says="name is empty",
+    ),
+    refused(
+        "400 as plain text",
+        400,
+        PermutiveBadRequestError,
+        b"no such import",
+        content_type="text/plain",
+        says="no such import",
+    ),
+    refused("401", 401, PermutiveAuthenticationError, DENIED, says="No such key."),
+    refused("403", 403, PermutiveAuthenticationError),
+    refused("404", 404, PermutiveResourceNotFoundError),
+    refused("405", 405, PermutiveAPIError),
+    refused("409", 409, PermutiveConflictError),
+    refused("422", 422, PermutiveAPIError, says="422"),
+    refused("redirect", 302, PermutiveAPIError, headers={"Location": "/elsewhere"}),
+    refused("500", 500, PermutiveServerError, repeats=Repeats.IF_HARMLESS),
+    refused("502", 502, PermutiveServerError, PAGE, Repeats.IF_HARMLESS),
+    refused("503", 503, PermutiveServerError, repeats=Repeats.ALWAYS),
+    refused("504", 504, PermutiveServerError, repeats=Repeats.IF_HARMLESS),
+    refused(
+        "429 for longer than a caller waits",
+        429,
+        PermutiveRateLimitError,
+        headers={"Retry-After": "121"},
+        says="121 s",
+    ),
+    throttled("429", 429, {}),
+    throttled("429, Retry-After of no time", 429, {"Retry-After": "0"}),
+    throttled("429, Retry-After of a fraction", 429, {"Retry-After": "0.01"}),
+    throttled("429, Retry-After that is junk", 429, {"Retry-After": "soon"}),
+    throttled(
+        "429, Retry-After as a date",
+        429,
+        {
+            "Date": "Tue, 01 Jul 2031 10:00:00 GMT",
+            "Retry-After": "Tue, 01 Jul 2031 10:00:00 GMT",
+        },
+    ),
+    throttled("503, Retry-After of a fraction", 503, {"Retry-After": "0.01"}),
+    silent("reset before the answer", reset()),
+    silent("hang-up before the answer", hang_up()),
+    silent("truncated body", truncate()),
+    silent("stalled before the headers", stall(), PermutiveTimeoutError),
+    silent("stalled in the headers", stall_in_headers(), PermutiveTimeoutError),
+    silent("stalled in the body", stall_in_body(), PermutiveTimeoutError),
+    silent("cut inside the headers", cut_in_headers()),
+    silent(
+        "a byte at a time in the headers", drip_headers(0.01), PermutiveTimeoutError
+    ),
+    silent("a byte at a time in the body", drip_body(0.01), PermutiveTimeoutError),
+    silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
+    silent("no HTTP", raw(b"SSH-2.0-OpenSSH_9.6\r\n")),
+    unreadable("empty 200", b""),
+    unreadable("HTML page", PAGE, "text/html"),
+    unreadable("invalid JSON", b'{"id": "c-1", "na'),
+    unreadable("JSON of a wrong shape", [1, 2]),
+    unreadable("wrong content type", b"Created", "text/plain"),
+    Fault(
+        "gzip bomb",
+        gzip_bomb(3),
+        PermutiveInvalidResponseError,
+        status=200,
+        says="PERMUTIVE_MAX_RESPONSE_MB",
+    ),
+    Fault(
+        "error page that is a gzip bomb",
+        gzip_bomb(3, 404),
+        PermutiveResourceNotFoundError,
+        status=404,
+    ),
+]
+
+
+def key_of(request: Seen) -> str:
+    """Return the key that a request carries, wherever."""
+    return request.headers.get("x-api-key") or request.query["k"][0]
+
+
+@pytest.fixture(params=["query", "header"])
+def location(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the key travels."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", request.param)
+    return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Make all limits a blink, and capture every record."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(ATTEMPTS))
+    monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "2")
+    caplog.set_level(logging.DEBUG)
+
+
+def outcomes() -> Dict[str, Optional[BaseException]]:
+    """Make every call at once; return by key what it raised, None for a success."""
+
+    def outcome(key: str) -> Optional[BaseException]:
+        try:
+            KEYS[key](api_key=key)
+        except Exception as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(KEYS)) as executor:
+        return dict(zip(KEYS, executor.map(outcome, KEYS)))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_every_call_under_every_fault(
+    server: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    location: str,
+    fault: Fault,
+) -> None:
+    """A call under a fault ends as the contract says, and arrives as often as the rules allow."""
+    if fault.error is PermutiveTimeoutError:
+        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.2")
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
+        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
+    server.default = fault.step
+    results = outcomes()
+    arrived = Counter(map(key_of, server.seen))
+    for key, call in KEYS.items():
+        error, requests = results[key], arrived[key]
+        if (fault.if_read and not call.reads) or (
+            fault.passes_in_batches and call.batch
+        ):
+            assert error is None, (call, error)
+            assert requests == (1 if fault.if_read else REFUSALS + 1), call
+        else:
+            check_error(fault, call, error)
+            assert requests == attempts(fault, call), call
+    check_requests(server, location)
+    check_texts(results, caplog)
+
+
+def attempts(fault: Fault, call: WireCall) -> int:
+    """Return how often a call under a fault is tried."""
+    if fault.repeats is Repeats.IF_HARMLESS:
+        return ATTEMPTS if call.harmless else 1
+    return ATTEMPTS if fault.repeats is Repeats.ALWAYS else 1
+
+
+def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) -> None:
+    """Check what a call raised."""
+    assert isinstance(error, PermutiveAPIError), (call, error)
+    assert type(error) is fault.error, (call, error)
+    assert error.status == fault.status, call
+    assert fault.says in str(error), call
+    unknown = fault.repeats is Repeats.IF_HARMLESS and not call.harmless
+    assert (UNKNOWN in str(error)) is unknown, (call, error)
+
+
+def check_requests(server: ScriptedServer, location: str) -> None:
+    """Check that each repetition was the same request, with the key in its place alone."""
+    for key in KEYS:
+        requests = [seen for seen in server.seen if key_of(seen) == key]
+        assert len({(seen.target, seen.body) for seen in requests}) == 1
+        for seen in requests:
+            assert (KEY in seen.target) is (location == "query")
+            assert ("x-api-key" in seen.headers) is (location == "header")
+
+
+def check_texts(
+    results: Dict[str, Optional[BaseException]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Check that neither an error nor a log record shows a key."""
+    records = caplog.records
+    for error in filter(None, results.values()):
+        assert_no_secret(error, records, KEY)
+        records = []  # They are the same for all errors.
+
+
+# --- A far end that is not reached -----------------------------------------------------------------
+
+
+def no_address(*arguments: Any) -> Any:
+    """Stand in for a name server that does not know the host."""
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+@pytest.mark.parametrize("fault", ["no such host", "refused", "no answer to connect"])
+def test_every_call_to_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    deaf_port: int,
+    location: str,
+    fault: str,
+) -> None:
+    """A request that surely never arrived is tried again whatever the verb, and no outcome is unknown."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed_port = listener.getsockname()[1]
+    origin, error_class = f"http://127.0.0.1:{closed_port}", PermutiveConnectionError
+    if fault == "no such host":
+        monkeypatch.setattr(socket, "getaddrinfo", no_address)
+    if fault == "no answer to connect":
+        origin, error_class = f"http://127.0.0.1:{deaf_port}", PermutiveTimeoutError
+        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.2")
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
+    results = outcomes()
+    for key, error in results.items():
+        assert type(error) is error_class, (KEYS[key], error)
+        assert f"after {ATTEMPTS} attempts" in str(error), KEYS[key]
+        assert UNKNOWN not in str(error), KEYS[key]
+    check_texts(results, caplog)
+
+
+@pytest.mark.parametrize("certificate", ["expired", "another host's"])
+def test_every_call_to_a_stranger(
+    secure: Callable[[str], ScriptedServer],
+    bundle: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    location: str,
+    certificate: str,
+) -> None:
+    """Behind an invalid certificate nobody hears of a request, and no call is tried again."""
+    server = secure(certificate)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    results = outcomes()
+    for key, error in results.items():
+        assert type(error) is PermutiveConnectionError, KEYS[key]
+        assert "certificate verify failed" in str(error).lower(), KEYS[key]
+        assert UNKNOWN not in str(error), KEYS[key]
+    assert server.seen == []
+    assert server.connections == len(KEYS)
+    check_texts(results, caplog)
+
+
+# --- The table itself ------------------------------------------------------------------------------
+
+
+def test_no_public_call_is_missing() -> None:
+    """Every public function and method that takes a key is in the table of calls."""
+    known = {name for call in ALL_CALLS for name in (call.name, call.name.split()[0])}
+    for name in PermutiveAPI.__all__:
+        public = getattr(PermutiveAPI, name)
+        members = dict(inspect.getmembers(public)) if inspect.isclass(public) else {}
+        calls = {f"{name}.{each}": members[each] for each in members if each[0] != "_"}
+        for path, call in {name: public, **calls}.items():
+            if callable(call) and "api_key" in parameters_of(call):
+                assert path in known or inspect.isclass(call), path
+
+
+def parameters_of(call: Any) -> Any:
+    """Return the parameters of what has some."""
+    try:
+        return inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        return {}
