@@ -1,6 +1,7 @@
 """A Python client for the Permutive API.
 
-Everything here may be used from many threads, and in child processes after a fork.
+Everything here may be used from many threads, and in child processes after a fork. Only a stream is
+read by one thread, and in the process that began it; any thread may close it.
 """
 
 import logging

@@ -28,7 +28,9 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).resolve().parent.parent
 COVERAGE, CASES = ROOT / ".mutants" / "coverage", ROOT / ".mutants" / "tests.xml"
-MOST_LIKELY = 60  # So many tests are run before all others.
+MOST_LIKELY = (
+    60  # So many tests run first, and the others only if these notice nothing.
+)
 NOT_FOUND = 4  # What pytest returns if there is no such test.
 
 # --- Which changes there are -----------------------------------------------------------------
@@ -42,7 +44,7 @@ for pair in (
     OTHERS.setdefault(one, []).append(other)
     OTHERS.setdefault(other, []).append(one)
 
-# Without these, nothing works at all, or nothing changes.
+# Without one of these, nothing works at all, or nothing changes.
 KEPT_DECORATORS = {"dataclass", "property", "staticmethod", "classmethod", "overload"}
 # Their first argument is the wording of a record, or a type.
 LOGGING = {"debug", "info", "warning", "error", "exception", "critical", "log"}
@@ -238,9 +240,8 @@ class Coverage:
         """Return the tests that may notice a mutant, the most likely first."""
         lines = self.of(mutant.path)
         tests = set[str]().union(*(lines.get(each, ()) for each in mutant.lines))
-        if (
-            not tests
-        ):  # What runs at import matters to all that use the module or the class.
+        if not tests:
+            # What runs at import matters to all that use the module or the class.
             tests = tests.union(*lines.values(), self._naming(mutant.owner))
         module = Path(mutant.path).stem.lower()
         order = sorted(tests, key=lambda test: (module not in test, self.seconds[test]))
@@ -331,7 +332,7 @@ def is_measured() -> bool:
 
 
 def survives(folder: Path, mutant: Mutant, coverage: Coverage, budget: float) -> bool:
-    """Tell whether no test notices a mutant; one without an end is noticed."""
+    """Tell whether no test notices a mutant. One that runs for ever counts as noticed."""
     path = folder / mutant.path
     source = path.read_bytes()
     new = mutant.new.encode()
@@ -360,10 +361,19 @@ def main() -> None:
     add = parser.add_argument
     add("--seed", type=int, default=1, help="of the sample")
     add("--count", type=int, default=50, help="how many mutants to try")
-    add("--only", nargs="*", default=[""], help="in files whose paths end so")
+    add(
+        "--only",
+        nargs="*",
+        default=[""],
+        help="only files whose paths end with one of these",
+    )
     add("--jobs", type=int, default=1, help="how many at a time")
     add("--budget", type=float, default=60, help="seconds of tests for a mutant")
-    add("--reuse", action="store_true", help="measure nothing anew")
+    add(
+        "--reuse",
+        action="store_true",
+        help="reuse the last measurement, even if it is old",
+    )
     options = parser.parse_args()
     folders = [copied() for _ in range(options.jobs)]
     free: "SimpleQueue[Path]" = SimpleQueue()

@@ -72,7 +72,7 @@ class Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
         """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does.
 
-        Of an error answer that is too large the beginning does; its status counts.
+        An error answer that is too large keeps its beginning alone: its status is what counts.
         """
         if not isinstance(resp, WholeAnswer):
             return super().build_response(req, resp)
@@ -81,7 +81,7 @@ class Adapter(HTTPAdapter):
         if not resp.is_whole and response.status_code < 300:
             raise PermutiveInvalidResponseError(
                 "The service reported success, but its answer is larger than "
-                f"{most_megabytes():g} MB. {MAX_RESPONSE_MB} allows for more.",
+                f"{most_megabytes():g} MB. Raise {MAX_RESPONSE_MB} to allow more.",
                 response=response,
             )
         return response

@@ -1,7 +1,7 @@
 """PERMUTIVE_API_BASE_URL: the origin that stands in for Permutive's, and whether it may be trusted.
 
 Whoever sets it receives keys and data. So it is not taken from a ``.env`` that others may write, and
-plain http to another machine is told. Everything here may be called from many threads, and after a
+plain http to another machine is logged. Everything here may be called from many threads, and after a
 fork.
 """
 
@@ -27,7 +27,7 @@ class Origin(NamedTuple):
     is_loopback: bool
 
     @property
-    def is_readable_on_the_way(self) -> bool:
+    def is_cleartext(self) -> bool:
         """Whether keys and data travel to another machine without encryption."""
         return self.url.lower().startswith("http:") and not self.is_loopback
 
@@ -35,7 +35,7 @@ class Origin(NamedTuple):
 def base_url() -> str | None:
     """Return the origin that stands in for Permutive's, or None.
 
-    Plain http to anything but a loopback address is told once as a WARNING.
+    Plain http to anything but a loopback address is logged once as a WARNING.
 
     Raises
     ------
@@ -46,16 +46,16 @@ def base_url() -> str | None:
     value, file = settings.text_and_file(settings.API_BASE_URL)
     if value is None:
         return None
-    origin = _parse_origin(settings.API_BASE_URL, value)
+    origin = _parse_origin(value)
     if file is not None and not origin.is_loopback:
         _refuse_if_others_write(file)
-    if origin.is_readable_on_the_way:
-        _tell_once(origin)
+    if origin.is_cleartext:
+        _warn_once(origin)
     return origin.url
 
 
 @lru_cache(maxsize=64)
-def _parse_origin(name: str, value: str) -> Origin:
+def _parse_origin(value: str) -> Origin:
     try:
         parts = urlsplit(value)
         _ = parts.port  # Raises ValueError unless it is absent or a port's number.
@@ -73,7 +73,7 @@ def _parse_origin(name: str, value: str) -> Origin:
         pass
     # The value is not shown: a wrong one may hold a password.
     raise ValueError(
-        f"{name} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
+        f"{settings.API_BASE_URL} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
         "perhaps a port, without user, path or query."
     )
 
@@ -87,13 +87,13 @@ def _is_loopback(host: str) -> bool:
 
 # --- Plain http ------------------------------------------------------------------------------
 
-_told: dict[str, object] = {}
+_warned_origins: dict[str, object] = {}
 
 
-def _tell_once(origin: Origin) -> None:
+def _warn_once(origin: Origin) -> None:
     own = object()
-    # One step, so that of several threads one tells it. There is no lock that a fork could leave locked.
-    if _told.setdefault(origin.url.lower(), own) is own:
+    # setdefault is atomic, so that only one thread warns. A lock could stay locked after a fork.
+    if _warned_origins.setdefault(origin.url.lower(), own) is own:
         logger.warning(
             "%s is plain http: keys and data travel to %s unencrypted. Use https.",
             settings.API_BASE_URL,
@@ -112,7 +112,7 @@ def _refuse_if_others_write(file: str) -> None:
         if _others_write(place):
             raise ValueError(
                 f"{settings.API_BASE_URL} comes from {file}, but other users may write to {place}, "
-                "and could lead keys elsewhere. Take that right away (chmod go-w), move the file "
+                "and could redirect your key. Remove that permission (chmod go-w), move the file "
                 "out of a shared folder such as /tmp, or set the variable in the environment."
             )
 

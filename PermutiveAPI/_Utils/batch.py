@@ -15,6 +15,7 @@ import requests
 from . import settings
 from .redaction import path_for_logs, redact_message
 from .retry import RetryConfig
+from .stream import Stream
 
 Value = TypeVar("Value")
 ProgressCallback = Callable[["Progress"], Any]
@@ -170,8 +171,10 @@ batch_position: ContextVar[int | None] = ContextVar("batch_position", default=No
 attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
 
 
-class Postpone(BaseException):
-    """Ends a worker's call that is to be made again later; no Exception, so that no handler takes it.
+class RequestPostponed(BaseException):
+    """Ends a worker's call that is to be made again later.
+
+    It is a BaseException, so that no ``except Exception`` catches it.
 
     Parameters
     ----------
@@ -286,6 +289,8 @@ def collected(
     """Take a part of each success of a stream, in the order of the requests, and the failures."""
     parts: dict[int, Value] = {}
     failures: Failures = []
+    if isinstance(results, Stream):
+        results.finish_at_exit()
     with closing(results):
         for result in results:
             if result.error is None:

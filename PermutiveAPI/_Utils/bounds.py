@@ -68,7 +68,7 @@ def most_megabytes() -> float:
     return _attempt.get().most_bytes / 2**20
 
 
-def limited(timeout: float | None) -> float | None:
+def timeout_within(timeout: float | None) -> float | None:
     """Return a timeout that is no longer than what the attempt has left.
 
     Raises
@@ -85,7 +85,7 @@ def limited(timeout: float | None) -> float | None:
 
 
 def bound_behind(error: BaseException) -> OutOfBounds | None:
-    """Return the bound that a time-out comes from, or None if only a timeout was reached."""
+    """Return the error of the bound that caused a time-out, or None if an ordinary timeout caused it."""
     attempt = _attempt.get()
     if monotonic() >= attempt.ends:
         return too_long(attempt)
@@ -98,6 +98,6 @@ def bound_behind(error: BaseException) -> OutOfBounds | None:
 def too_long(attempt: Attempt) -> OutOfBounds:
     """Return the error of an attempt whose time is over."""
     return OutOfBounds(
-        f"The attempt was not over after {attempt.seconds:g} s. "
-        f"{settings.ATTEMPT_SECONDS} or a longer timeout gives it more time."
+        f"The attempt took longer than {attempt.seconds:g} s. "
+        f"Raise {settings.ATTEMPT_SECONDS}, or give a longer timeout."
     )

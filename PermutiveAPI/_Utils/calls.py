@@ -22,11 +22,11 @@ _PYTHONS_MOST_WORKERS = 32
 _IN_FLIGHT_PER_WORKER = 2
 # Calls that are put off; with more of them no new items are taken.
 _MOST_POSTPONED = 1024
-# Ctrl-C interrupts no wait without a limit on Windows.
-_LONGEST_DEAF_WAIT_SECONDS = 0.5
+# On Windows, Ctrl-C does not interrupt a wait that has no timeout.
+_LONGEST_WAIT_SECONDS = 0.5
 
 
-class Postponed(NamedTuple):
+class CallLater(NamedTuple):
     """What a call returns to be made again later. Until then it takes no worker.
 
     Attributes
@@ -150,7 +150,7 @@ class Calls(Generic[Item, Result]):
 
     def next_done(self) -> Done[Item, Result] | None:
         """Wait for a call to be done; None when something else is to be done first."""
-        wait_seconds = _LONGEST_DEAF_WAIT_SECONDS
+        wait_seconds = _LONGEST_WAIT_SECONDS
         if self._postponed:
             wait_seconds = self._until_due()
         try:
@@ -169,12 +169,12 @@ class Calls(Generic[Item, Result]):
 
     def _until_due(self) -> float:
         if len(self._in_flight) >= self._most_in_flight:
-            return _LONGEST_DEAF_WAIT_SECONDS
+            return _LONGEST_WAIT_SECONDS
         left = self._postponed[0][0] - monotonic()
-        return min(max(left, 0.0), _LONGEST_DEAF_WAIT_SECONDS)
+        return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)
 
 
-def _put_off(future: Future[Any]) -> Postponed | None:
+def _put_off(future: Future[Any]) -> CallLater | None:
     """Return when a call that is done is to be made again; None if it is done for good."""
     try:
         if future.exception() is not None:
@@ -182,7 +182,7 @@ def _put_off(future: Future[Any]) -> Postponed | None:
     except CancelledError:
         return None
     result = future.result()
-    return result if isinstance(result, Postponed) else None
+    return result if isinstance(result, CallLater) else None
 
 
 def _submitted(

@@ -23,9 +23,15 @@ class Stopped(BaseException):
 
 
 class Cancellation:
-    """One batch's way to be stopped. Safe to use from any thread."""
+    """What the workers of one batch share: its end, its settings, what was accepted. Safe to use from any thread.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    silent_seconds : float
+        How long ago the service last accepted something of the same batch, in another process.
+    """
+
+    def __init__(self, silent_seconds: float = 0.0) -> None:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[int, Any] = {}
@@ -33,9 +39,9 @@ class Cancellation:
         self._began = monotonic()
         self._accepted = 0
         # When the service last accepted something, or else when the batch began.
-        self.accepted_at = self._began
+        self.accepted_at = self._began - silent_seconds
         self._process = os.getpid()
-        self._threads: set[int] = set()
+        self._threads: dict[int, object] = {}
 
     def joined(self) -> AbstractContextManager[None]:
         """Make the calling thread part of this batch inside the block."""
@@ -46,12 +52,13 @@ class Cancellation:
         return os.getpid() == self._process
 
     def leave_this_thread(self) -> None:
-        """Take the calling thread for no worker, although a call of this batch ran in it."""
-        self._threads.discard(threading.get_ident())
+        """Stop counting the calling thread as a worker, although a call of this batch ran in it."""
+        self._threads.pop(threading.get_ident(), None)
 
     def works_in_this_thread(self) -> bool:
         """Tell whether the calling thread is, or was, a worker of this batch."""
-        return threading.get_ident() in self._threads
+        # Not by its number alone, which a new thread may have.
+        return self._threads.get(threading.get_ident()) is threading.current_thread()
 
     def stop(self) -> None:
         """End all waits, and shut down the connections in use."""
@@ -82,6 +89,10 @@ class Cancellation:
         self.accepted_at = now
         self._accepted += 1
 
+    def silent_seconds(self, now: float) -> float:
+        """Return how long ago the service last accepted something, or else the batch began."""
+        return now - self.accepted_at
+
     def accepted_in(self, now: float) -> tuple[int, float]:
         """Return how many requests were accepted, and in how many seconds."""
         return self._accepted, now - self._began
@@ -102,14 +113,14 @@ class Cancellation:
 class _Joined(AbstractContextManager[None]):
     """A block in which a thread works for a batch. A generator would take three times as long."""
 
-    def __init__(self, batch: Cancellation, threads: set[int]) -> None:
+    def __init__(self, batch: Cancellation, threads: dict[int, object]) -> None:
         self._batch = batch
         self._threads = threads
 
     def __enter__(self) -> None:
         self._batch.check()
         self._before = current()
-        self._threads.add(threading.get_ident())
+        self._threads[threading.get_ident()] = threading.current_thread()
         _here.cancellation = self._batch
 
     def __exit__(self, *exception: object) -> None:

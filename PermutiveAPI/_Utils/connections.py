@@ -88,18 +88,18 @@ class HTTPConnection(_HTTPConnection):
             self.host.strip("[]"),
             self.port,
             allowed_gai_family(),
-            bounds.limited(self.timeout),
+            bounds.timeout_within(self.timeout),
         )
         for family, kind, protocol, _, address in addresses:
             self.sock = sock = socket.socket(family, kind, protocol)
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
-                sock.settimeout(bounds.limited(self.timeout))
+                sock.settimeout(bounds.timeout_within(self.timeout))
                 cancellation.track(self)
                 sock.connect(address)
                 # The handshake and the request have what is left.
-                sock.settimeout(bounds.limited(self.timeout))
+                sock.settimeout(bounds.timeout_within(self.timeout))
                 return sock
             except OSError as error:
                 failure = error
@@ -111,7 +111,7 @@ class HTTPConnection(_HTTPConnection):
         """Send a request in one piece, headers and body, and tell the batch."""
         cancellation.track(self)
         if self.sock is not None:  # It has the timeout of the last call.
-            self.sock.settimeout(bounds.limited(self.timeout))
+            self.sock.settimeout(bounds.timeout_within(self.timeout))
         held_back: list[bytes] = []
         self._held_back = held_back
         try:
@@ -265,7 +265,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
 
 
 def _read(answer: Any) -> WholeAnswer:
-    """Read an answer. Its connection goes back to the pool at the end, and is closed before the end."""
+    """Read an answer. After its end, its connection goes back to the pool; before, it is closed."""
     is_whole = False
     try:
         body, is_whole = read_body(answer)

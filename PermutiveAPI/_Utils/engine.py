@@ -25,7 +25,7 @@ from .batch import (
     BatchOptions,
     BatchRequest,
     BatchResult,
-    Postpone,
+    RequestPostponed,
     Progress,
     ReadingRequest,
     Results,
@@ -38,11 +38,11 @@ from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
 from .redaction import redact_message, redact_secret
-from .retry import RetryConfig, default_policy
+from .retry import InheritedRetryConfig, default_policy
 from .stream import Stream
 from .workers import (
     NewExecutor,
-    Postponed,
+    CallLater,
     borrowed_executor,
     own_executor,
     run_on_workers,
@@ -103,7 +103,7 @@ def stream(
     borrowed = options.executor
     require_iterable("requests", requests)
     if total == 0:
-        return _nothing()
+        return _no_results()
     executor = (
         own_executor(new_executor, workers)
         if borrowed is None
@@ -166,6 +166,8 @@ def _check_options(options: BatchOptions) -> None:
     journal: Any = options.journal
     if not isinstance(journal, (str, os.PathLike, type(None))):
         raise TypeError(f"journal must be a path, got {journal!r}.")
+    if journal == "":
+        raise ValueError("journal must be a path, got an empty text.")
 
 
 def _checked_workers(max_workers: Any) -> int | None:
@@ -201,7 +203,7 @@ class _Outgoing:
             request.json,
             request.headers,
             request.timeout,
-            request.retry or RetryConfig(),
+            request.retry or InheritedRetryConfig(**vars(default_policy())),
         )
         return type(self), (self.index, stripped)
 
@@ -221,10 +223,10 @@ class _Sending:
         self._api_key = api_key
         self._postpones = True
         # A cluster takes equal calls for one, and gives the second the result of the first.
-        self._run = os.urandom(8)
+        self._run_id = os.urandom(8)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle where the key is to stand: another process may have other settings, and another clock."""
+        """Pickle the key's place, too: another process may have other settings. It has another clock as well, so nothing is postponed there."""
         state = {**self.__dict__, "_postpones": False}
         if settings.key_in_header():
             state["_api_key"] = KeyForHeader(self._api_key)
@@ -247,8 +249,8 @@ class _Sending:
                 timeout=request.timeout,
                 retry=request.retry,
             )
-        except Postpone as later:
-            return Postponed(later.due, replace(outgoing, attempts=later.attempts))
+        except RequestPostponed as later:
+            return CallLater(later.due, replace(outgoing, attempts=later.attempts))
         except Exception as error:
             return _Failed(error)
 
@@ -284,7 +286,7 @@ class _Run:
         require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
         digest = None if refusal else self._digest_of(request)
-        if digest is not None and self._journal and self._journal.takes_off(digest):
+        if digest is not None and self._journal and self._journal.skip_if_done(digest):
             self._skipped += 1
             self._tell_progress(request)
             return None
@@ -323,7 +325,7 @@ class _Run:
         return BatchResult(outgoing.index, request, response, value, error)
 
     def complete_late(self, outgoing: _Outgoing, future: Future[Any]) -> None:
-        """Do the same for what completed while the batch was stopped; what was stopped is nothing."""
+        """Complete a request that was done while the batch was being stopped. What was stopped is not told."""
         if isinstance(future.exception(), (Exception, type(None))):
             self.complete(outgoing, future)
 
@@ -402,6 +404,7 @@ class _Outgoings:
             return
         transport.actual_url(request.url)
         settings.key_in_header()
+        settings.bounds()
         if request.retry is None:
             default_policy()
         self._checked = True
@@ -430,11 +433,16 @@ def _results(
     )
     with closing(done):
         for _, item, future in done:
-            yield run.complete(item, future)
+            result = run.complete(item, future)
+            if result.error is None:
+                batch.accepted_at = (
+                    monotonic()
+                )  # It may have been sent by another process.
+            yield result
 
 
-def _nothing() -> Results:
-    """Yield no results, for which no key is needed either."""
+def _no_results() -> Results:
+    """Return an empty batch, which needs no key either."""
     yield from ()
 
 

@@ -21,6 +21,7 @@ from .errors import (
 from .redaction import hide_user_ids, redact_and_shorten, redact_secret
 from .retry import (
     LONGEST_WAIT_SECONDS,
+    UNCOUNTED_REFUSALS_SECONDS,
     Outcome,
     is_timeout,
     is_worth_repeating,
@@ -112,10 +113,15 @@ def raise_refusal(
 
 
 def raise_blocked(asked: float, left: float, url: str) -> NoReturn:
-    """Give up without sending: the service has asked for a wait that is longer than a call's."""
+    """Give up without sending: the wait is longer than a call's, or the service has refused all for long."""
+    reason = (
+        f"a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most"
+        if left > LONGEST_WAIT_SECONDS
+        else f"it has accepted nothing for {UNCOUNTED_REFUSALS_SECONDS:.0f} s"
+    )
     raise PermutiveRateLimitError(
         f"Retry limit exceeded. The request was not sent: the service asked for a wait of {asked:g} s, "
-        f"of which {left:.0f} s are left; a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most.",
+        f"of which {left:.0f} s are left; {reason}.",
         status=429,
         url=url,
     )

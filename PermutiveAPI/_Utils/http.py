@@ -60,6 +60,7 @@ from .retry import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
     MAX_RETRIES,
+    InheritedRetryConfig,
     RetryConfig,
     default_policy,
     is_repeatable,
@@ -335,11 +336,11 @@ def _with_retry(
         url=url,
         arguments=kwargs,
         policy=policy,
-        own_policy=retry is not None,
+        own_policy=not isinstance(retry, (InheritedRetryConfig, type(None))),
         harmless=harmless,
         repeats=harmless or sender is method,  # A stand-in's answers, as in 5.4.4.
         # A stand-in contacts no service, and where time.sleep is one no time passes.
-        paced=sender is not method and loop.takes_time(time.sleep),
+        rate_limited=sender is not method and loop.takes_time(time.sleep),
     )
     return loop.run(call, api_key)
 

@@ -21,17 +21,17 @@ from typing import Any, cast
 
 try:
     import fcntl
-except ImportError:  # Windows, where two jobs on one journal are not told.
+except ImportError:  # Windows. There, two jobs on one journal are not noticed.
     fcntl = None
 
 _FORMAT = "PermutiveAPI 1"
 _DIGEST_BYTES = 16
-# A success reaches the operating system at once, which outlives this process, and the disk, which outlives
-# the machine, this much later at most. A disk may take 20 ms for that: 1 % of the time.
+# A success is written at once, so that it survives the death of this process. It is synced about this much
+# later, so that it survives a power cut. To sync each one by itself would be slow.
 _SECONDS_BETWEEN_SYNCS = 2.0
-# Absent from Windows; the second one is there alone.
-_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-_BYTES_AS_THEY_ARE = getattr(os, "O_BINARY", 0)
+# O_NOFOLLOW does not exist on Windows, O_BINARY only there.
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_BINARY = getattr(os, "O_BINARY", 0)
 _LINE = re.compile(rf"[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
 
 
@@ -52,7 +52,7 @@ class Journal:
     Raises
     ------
     ValueError
-        If the file is no journal, is a symbolic link, belongs to another job, or is in use.
+        If the file is not a journal, is a symbolic link, belongs to another job, or is in use.
     OSError
         If it cannot be read or written.
     """
@@ -69,7 +69,7 @@ class Journal:
             "origin": origin,
             "key": _digest(secret, b"job"),
         }
-        # Nothing is buffered here: a process that is forked meanwhile has nothing to write in the end.
+        # Unbuffered, so that a forked child has nothing left to write when it exits.
         self._file = self._opened()
         self._synced_at = monotonic()
         self._is_synced = True
@@ -97,8 +97,8 @@ class Journal:
         parts = [verb.upper(), url, params and dict(params), body]
         return _digest(self._secret, json.dumps(parts, default=str).encode())
 
-    def takes_off(self, digest: str) -> bool:
-        """Tell whether a request is done; of equal ones, as many as were done before."""
+    def skip_if_done(self, digest: str) -> bool:
+        """Tell whether to skip a request. Of equal requests, as many are skipped as have succeeded."""
         if not self._done[digest]:
             return False
         self._done[digest] -= 1
@@ -110,7 +110,7 @@ class Journal:
         self.sync_if_due()
 
     def sync_if_due(self) -> None:
-        """Have what was written reach the disk, if the last time was a while ago."""
+        """Sync to disk, if the last sync was a while ago."""
         if monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:
             self._sync()
 
@@ -121,19 +121,26 @@ class Journal:
         self._synced_at = monotonic()
 
     def _write(self, text: str) -> None:
-        left = text.encode("ascii")
+        whole = left = text.encode("ascii")
         self._is_synced = False
-        while left:
-            left = left[os.write(self._file, left) :]
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        except OSError as error:
+            # Half a line would join the next one, and no run could read the journal again.
+            size = os.fstat(self._file).st_size
+            os.ftruncate(self._file, size - (len(whole) - len(left)))
+            reason = f"journal cannot be written: {error.strerror}"
+            raise OSError(error.errno, reason, str(self._path)) from None
 
     def _opened(self) -> int:
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_LINKS | _BYTES_AS_THEY_ARE
-        if _NO_LINKS and self._path.is_symlink():
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_FOLLOW | _BINARY
+        if _NO_FOLLOW and self._path.is_symlink():
             raise ValueError(
                 f"journal {str(self._path)!r} is a symbolic link. Name the file that it leads to."
             )
         if self._path.exists() and not self._path.is_file():
-            raise ValueError(f"journal {str(self._path)!r} is no regular file.")
+            raise ValueError(f"journal {str(self._path)!r} is not a regular file.")
         try:
             # Missing folders are not made: a job that is misled to another place would send all again.
             return os.open(self._path, flags, stat.S_IRUSR | stat.S_IWUSR)
@@ -157,7 +164,7 @@ class Journal:
         try:
             content = self._content().decode("ascii")
         except UnicodeDecodeError:
-            raise self._refusal("it is no journal") from None
+            raise self._refusal("it is not a journal") from None
         whole, newline, torn = content.rpartition("\n")
         if not newline and head.startswith(torn):
             os.ftruncate(self._file, 0)
@@ -182,7 +189,7 @@ class Journal:
         except (ValueError, TypeError):
             found = dict[str, Any]()
         if "journal" not in found:
-            raise self._refusal("it is no journal")
+            raise self._refusal("it is not a journal")
         different = [name for name in self._job if found.get(name) != self._job[name]]
         if different:
             raise self._refusal(

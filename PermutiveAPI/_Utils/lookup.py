@@ -14,7 +14,7 @@ from . import cancellation
 from .bounds import OutOfBounds
 
 # How long Ctrl-C and the stop of a batch may go unnoticed.
-_PIECE_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 
 
 def addresses_of(
@@ -51,7 +51,10 @@ def addresses_of(
             found.set_exception(error)
 
     thread = threading.Thread(
-        target=copy_context().run, args=(look_up,), name="look-up", daemon=True
+        target=copy_context().run,
+        args=(look_up,),
+        name="PermutiveAPI look-up",
+        daemon=True,
     )
     began = monotonic()
     try:
@@ -62,8 +65,8 @@ def addresses_of(
         waited = monotonic() - began
         if seconds is not None and waited >= seconds:
             raise OutOfBounds(f"The look-up of {host} took longer than {seconds:g} s.")
-        left = _PIECE_SECONDS if seconds is None else seconds - waited
-        thread.join(min(left, _PIECE_SECONDS))
+        left = _POLL_SECONDS if seconds is None else seconds - waited
+        thread.join(min(left, _POLL_SECONDS))
         cancellation.check()
     return found.result()
 

@@ -1,4 +1,4 @@
-"""The body of the one retry loop: attempts, the waits between them, and turns where a limit is seen.
+"""The body of the one retry loop: attempts, the waits between them, and slots where a limit is seen.
 
 The rules stand in retry.py, and how all slow down together in rate_limit.py. Here they are acted on.
 """
@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from . import cancellation, rate_limit, settings
-from .batch import Postpone, attempts_spent, batch_position, request_for_logs
+from .batch import RequestPostponed, attempts_spent, batch_position, request_for_logs
 from .cancellation import Cancellation
 from .credentials import with_key
 from .failure import (
@@ -30,20 +30,21 @@ from .failure import (
     raise_failure,
     raise_refusal,
 )
+from .rate_limit import RateLimiter
 from .redaction import hide_user_ids
 from .retry import (
     LONGEST_WAIT_SECONDS,
     SENDING_ERRORS,
     RetryConfig,
     backoff_seconds,
-    is_patient,
+    refusals_are_free,
     is_throttled,
     wait_after_answer,
     wait_asked_for,
 )
 
-# The rate may rise while a call waits for its turn.
-_LONGEST_LOOK_SECONDS = 0.1
+# Look again this often: the rate may rise while a call waits for its slot.
+_POLL_SECONDS = 0.1
 
 logger = logging.getLogger("PermutiveAPI")
 
@@ -64,8 +65,8 @@ class Call:
         Whether the request may be repeated though it may have been processed.
     repeats : bool
         The same for its answers.
-    paced : bool
-        Whether the call keeps to a limit: it contacts a service, and its waits take time.
+    rate_limited : bool
+        Whether the call obeys rate limits: it contacts a service, and its waits take time.
     """
 
     sender: Callable[..., requests.Response]
@@ -76,7 +77,7 @@ class Call:
     own_policy: bool
     harmless: bool
     repeats: bool
-    paced: bool
+    rate_limited: bool
 
 
 def run(call: Call, api_key: str) -> requests.Response:
@@ -84,20 +85,22 @@ def run(call: Call, api_key: str) -> requests.Response:
 
     In a batch, a refusal by a limit uses up no attempt as long as the service accepts requests.
     """
-    batch = cancellation.current() if call.paced else None
+    batch = cancellation.current() if call.rate_limited else None
     spent = attempts_spent.get()
     if spent is not None:
         # Only the first call for a request of a batch may be postponed.
         attempts_spent.set(None)
     attempt, again = spent or 0, False
     while True:
-        if call.paced:
-            _await_turn(call, api_key, batch, again)
+        if call.rate_limited:
+            _await_slot(call, api_key, batch, again)
         again = True
         sent_at = time.monotonic()
         answer = _attempt(call, api_key)
         asked = None if isinstance(answer, Failure) else _asked(answer)
-        is_free = call.paced and _learn(call, api_key, batch, answer, sent_at, asked)
+        is_free = call.rate_limited and _learn(
+            call, api_key, batch, answer, sent_at, asked
+        )
         if isinstance(answer, Failure):
             seen = hide_user_ids(answer.text)
         elif 200 <= answer.status_code <= 299:
@@ -105,13 +108,17 @@ def run(call: Call, api_key: str) -> requests.Response:
         else:
             seen = f"status {answer.status_code}"
         if is_free:
-            wait = asked if asked and asked <= rate_limit.SOON_SECONDS else 0.0
+            wait = (
+                asked
+                if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS
+                else 0.0
+            )
             logger.info("%s: refused (%s), next in %.2f s", _named(call), seen, wait)
             if wait and spent is not None:
-                raise Postpone(time.monotonic() + wait, attempt)
+                raise RequestPostponed(time.monotonic() + wait, attempt)
         else:
             attempt += 1
-            wait = _wait_or_raise(call, attempt, answer, batch is not None)
+            wait = _wait_or_raise(call, attempt, answer, asked, batch)
             logger.info(
                 "%s: attempt %d failed (%s), next in %.2f s",
                 _named(call),
@@ -130,25 +137,33 @@ def _attempt(call: Call, api_key: str) -> requests.Response | Failure:
     except SENDING_ERRORS as error:
         cancellation.check()  # A stop shuts connections down, which looks like a failure.
         return failure_of(error, api_key)
-    except (
-        Exception
-    ) as error:  # A recorder's or a stand-in's, whose text may quote the request.
+    except Exception as error:
+        # A recorder's or a stand-in's, whose text may quote the request.
         hide_key_in(error, api_key)
         raise
 
 
 def _wait_or_raise(
-    call: Call, attempts: int, answer: requests.Response | Failure, together: bool
+    call: Call,
+    attempts: int,
+    answer: requests.Response | Failure,
+    asked: float | None,
+    batch: Cancellation | None,
 ) -> float:
-    """Return how long to wait after an attempt that failed, or raise if it was the last one."""
+    """Return how long to wait after an attempt that failed, or raise if it was the last one.
+
+    A batch that is out of patience tries nothing again that a limit refuses: all must end in bounded time.
+    """
     exhausted, jitter = attempts >= call.policy.max_retries, random.random()
     if isinstance(answer, Failure):
         if exhausted or not may_repeat(answer, call.harmless):
             raise_failure(answer, attempts, call.url, call.harmless)
         return backoff_seconds(call.policy, attempts - 1, jitter)
+    if batch is not None and not call.own_policy:
+        exhausted = exhausted or is_throttled(answer.status_code, asked)
     now = datetime.now(timezone.utc)
     wait = wait_after_answer(
-        call.policy, attempts - 1, answer, now, jitter, together=together
+        call.policy, attempts - 1, answer, now, jitter, together=batch is not None
     )
     if exhausted or not may_wait(answer, wait, call.repeats):
         raise_refusal(answer, attempts, wait, call.url, call.repeats)
@@ -162,24 +177,34 @@ def _named(call: Call) -> str:
 # --- Limits ----------------------------------------------------------------------------------------
 
 
-def _await_turn(
+def _await_slot(
     call: Call, api_key: str, batch: Cancellation | None, again: bool
 ) -> None:
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
     A single call goes before the requests of batches. One that is alone waits by its policy only.
     """
-    if not rate_limit.is_on():
+    if not rate_limit.any_limiter():
         return
-    limiter = rate_limit.limiter_of(rate_limit.limited(call.url, api_key))
+    limiter = rate_limit.limiter_of(rate_limit.limit_key_of(call.url, api_key))
     if limiter is None or (batch is None and again and limiter.is_mine_alone()):
         return
     slot = limiter.reserve(time.monotonic(), first=batch is None)
     while wait := limiter.wait_seconds(slot, now := time.monotonic()):
         blocked = limiter.blocked_seconds(now)
-        if blocked > LONGEST_WAIT_SECONDS:
+        hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
+        if blocked > LONGEST_WAIT_SECONDS or hopeless:
             raise_blocked(limiter.asked, blocked, call.url)
-        _pause(min(wait, max(blocked, _LONGEST_LOOK_SECONDS)))
+        _pause(min(wait, max(blocked, _POLL_SECONDS)))
+
+
+def _has_patience(
+    call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float
+) -> bool:
+    """Tell whether a batch goes on although it is refused; false when nothing was accepted for long."""
+    if batch is None or call.own_policy:
+        return True
+    return refusals_are_free(now - max(batch.accepted_at, limiter.accepted_at))
 
 
 def _learn(
@@ -201,19 +226,21 @@ def _learn(
         return False
     now = time.monotonic()
     if is_throttled(answer.status_code, asked):
-        name = rate_limit.limited(call.url, api_key)
+        name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
         limiter = rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
         if batch is None or call.own_policy:
             return False
-        if is_patient(now - max(batch.accepted_at, limiter.accepted_at)):
+        if asked is not None and asked > LONGEST_WAIT_SECONDS:
+            return False
+        if _has_patience(call, batch, limiter, now):
             return True
         limiter.give_up()
     elif answer.status_code != 503:
         if batch is not None:
             batch.note_accepted(now)
-        if rate_limit.is_on():
-            name = rate_limit.limited(call.url, api_key)
+        if rate_limit.any_limiter():
+            name = rate_limit.limit_key_of(call.url, api_key)
             rate_limit.on_success(name, sent_at, now)
     return False
 

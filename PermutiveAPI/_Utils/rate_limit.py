@@ -24,26 +24,28 @@ from urllib.parse import urlsplit
 
 # Requests a second at which to begin when nothing is known but that the rate is too high.
 _FIRST_RATE = 20.0
-# The share of refusals that is tolerated, and how far below a limit to go on once it is exceeded.
-_TENTH = 0.1
-# The seconds over which that share is looked at, and in which an unknown rate grows e-fold.
-_LOOK_SECONDS = 0.5
-# The least number of answers to look at, and of requests to send on the way back up to a limit.
-_FEW = 10
-# The seconds on the way from a tenth below the limit back up to it.
-_CLIMB_SECONDS = 1.5
-# At most by this factor is the rate lowered at once.
-_HALF = 0.5
-# By this share each distance between two probes is longer than the one before.
-_QUARTER = 0.25
-# A Retry-After of so many seconds says "soon", for most servers cannot say less: it holds only the
-# refused request. A longer one holds all. Probes at shorter distances grow apart twice as far each time.
-SOON_SECONDS = 1.0
+# The share of refusals that is tolerated, and how far below the limit to go on once there are more.
+_MARGIN = 0.1
+# The seconds over which that share is measured, and in which a rate without a known limit grows e-fold.
+_SAMPLE_SECONDS = 0.5
+# The smallest number of responses to measure, and of requests to send on the way back up to a limit.
+_SMALLEST_SAMPLE = 10
+# The seconds on the way from the margin below the limit back up to it.
+_RECOVERY_SECONDS = 1.5
+# The rate is lowered to no less than this share of it at once.
+_LARGEST_DECREASE = 0.5
+# Each distance between two probes is so many times as long as the one before.
+_PROBE_SLOWDOWN = 1.25
+# A Retry-After up to this long holds only the refused request: many servers send 1 because they cannot
+# send less. A longer one holds all. The distance between two probes doubles up to this long.
+SHORT_RETRY_AFTER_SECONDS = 1.0
 
 # Requests a second: a probe is sent every half minute, and beyond the highest rate nobody is bound.
 _LEAST_RATE = 1 / 30
 _HIGHEST_RATE = 10_000.0
 _FORGOTTEN_AFTER_SECONDS = 60.0
+# A day. A service that has asked for more is then asked again.
+_LONGEST_BLOCK_SECONDS = 86_400.0
 _MOST_LIMITERS = 256
 
 # The APIs that have limits of their own, by the first parts of their paths.
@@ -59,8 +61,8 @@ _APIS = {
 
 
 @dataclass(frozen=True)
-class Limited:
-    """What has one limit: an API of an origin, for a key."""
+class LimitKey:
+    """What one limit applies to: one API of one origin, with one key."""
 
     origin: str
     api_key: str = field(repr=False)
@@ -82,11 +84,11 @@ def api_of(path: str) -> str:
     return _APIS.get(first) or _APIS.get(both) or first
 
 
-def limited(url: str, api_key: str) -> Limited:
+def limit_key_of(url: str, api_key: str) -> LimitKey:
     """Return what a request to a URL is limited by."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}".lower()
-    return Limited(origin, api_key, api_of(parts.path))
+    return LimitKey(origin, api_key, api_of(parts.path))
 
 
 @dataclass
@@ -116,7 +118,7 @@ class RateLimiter:
         self._rate = _HIGHEST_RATE
         # What the rate was before it was lowered; None while nothing is known of the limit.
         self._limit: float | None = None
-        self._growth_seconds = _LOOK_SECONDS
+        self._growth_seconds = _SAMPLE_SECONDS
         self._climbed = 0.0
         # The queue.
         self._tick = 0.0
@@ -127,7 +129,7 @@ class RateLimiter:
         self._blocked_until = now
         self._block = 0.0
         # Answers since the rate was lowered, of late: older ones are forgotten by halves.
-        lately = min(seconds, _LOOK_SECONDS)
+        lately = min(seconds, _SAMPLE_SECONDS)
         self._accepted = accepted * lately / seconds if seconds else 0.0
         self._refused = 0.0
         self._looked_from = now - lately
@@ -237,13 +239,14 @@ class RateLimiter:
             self._advance(now)
             self._refused_at = now
             asked = retry_after or 0.0
-            block = asked if asked > SOON_SECONDS else 0.0
+            asked = min(asked, _LONGEST_BLOCK_SECONDS)
+            block = asked if asked > SHORT_RETRY_AFTER_SECONDS else 0.0
             if block and now + block > self._blocked_until:
                 self._blocked_until, self._block = now + block, block
             if sent_at <= self._lowered_at:
                 return
             self._refused += 1
-            tolerated = 1 + _TENTH * (self._accepted + self._refused)
+            tolerated = 1 + _MARGIN * (self._accepted + self._refused)
             known = self._accepted or self._lowered_at == -math.inf
             if known and not block and self._refused <= tolerated:
                 return
@@ -261,7 +264,7 @@ class RateLimiter:
         self._tick += max(0.0, now - begin) * self._rate
         self._ticked_at = max(self._ticked_at, now)
         answers = self._accepted + self._refused
-        if now - self._looked_from > _LOOK_SECONDS and answers > _FEW:
+        if now - self._looked_from > _SAMPLE_SECONDS and answers > _SMALLEST_SAMPLE:
             self._accepted, self._refused = self._accepted / 2, self._refused / 2
             self._looked_from = (self._looked_from + now) / 2
 
@@ -269,12 +272,16 @@ class RateLimiter:
         """Raise the rate a little, for one request that was accepted."""
         rate = self._rate
         if self._limit is None:
-            rate += min(1 / self._growth_seconds, rate / _FEW)
+            rate += min(1 / self._growth_seconds, rate / _SMALLEST_SAMPLE)
         else:
-            seconds = max(_CLIMB_SECONDS, _FEW / self._limit, _FEW * self._block)
+            seconds = max(
+                _RECOVERY_SECONDS,
+                _SMALLEST_SAMPLE / self._limit,
+                _SMALLEST_SAMPLE * self._block,
+            )
             self._climbed += 1 / rate / seconds
             # Slowly past the limit, and then ever faster: a limit that has risen is soon found.
-            rate = self._limit * (1 - _TENTH + _TENTH * self._climbed**3)
+            rate = self._limit * (1 - _MARGIN + _MARGIN * self._climbed**3)
         self._rate = min(rate, _HIGHEST_RATE)
 
     def _lower(self) -> None:
@@ -283,37 +290,37 @@ class RateLimiter:
             self._rate = _FIRST_RATE
         elif self._accepted:
             passed = self._accepted / (self._accepted + self._refused)
-            self._limit = self._rate * max(_HALF, passed)
-            self._rate = self._limit * (1 - _TENTH)
+            self._limit = self._rate * max(_LARGEST_DECREASE, passed)
+            self._rate = self._limit * (1 - _MARGIN)
         else:
             self._in_drought, self._limit = True, None
-            near = 1 / self._rate < SOON_SECONDS
-            self._rate *= _HALF if near else 1 / (1 + _QUARTER)
+            near = 1 / self._rate < SHORT_RETRY_AFTER_SECONDS
+            self._rate *= _LARGEST_DECREASE if near else 1 / _PROBE_SLOWDOWN
         self._rate = max(self._rate, _LEAST_RATE)
 
     def _begin_slowly(self, now: float) -> None:
         """End a drought at the mean rate of the time since the last one: the window is soon used up."""
         mean = self._in_round / max(now - self._round_from, 1e-3)
         self._rate = max(self._rate, min(_FIRST_RATE, mean))
-        self._growth_seconds = _CLIMB_SECONDS
+        self._growth_seconds = _RECOVERY_SECONDS
         self._in_drought, self._in_round, self._round_from = False, 0, now
 
 
-_limiters: dict[Limited, RateLimiter] = {}
+_limiters: dict[LimitKey, RateLimiter] = {}
 _lock = threading.Lock()
 
 
-def is_on() -> bool:
-    """Tell whether anything at all is limited: what a call costs where nothing is."""
+def any_limiter() -> bool:
+    """Tell whether any limiter exists. Calls look here first, so that without limits they do no more work."""
     return bool(_limiters)
 
 
-def limiter_of(name: Limited) -> RateLimiter | None:
+def limiter_of(name: LimitKey) -> RateLimiter | None:
     """Return what an API and key are held to, or None where no limit is to be seen."""
     return _limiters.get(name)
 
 
-def on_success(name: Limited, sent_at: float, now: float) -> None:
+def on_success(name: LimitKey, sent_at: float, now: float) -> None:
     """Take note that a request was accepted; see :meth:`RateLimiter.on_success`."""
     limiter = limiter_of(name)
     if limiter is None:
@@ -324,7 +331,7 @@ def on_success(name: Limited, sent_at: float, now: float) -> None:
 
 
 def on_throttled(
-    name: Limited,
+    name: LimitKey,
     sent_at: float,
     now: float,
     retry_after: float | None,
@@ -341,7 +348,7 @@ def on_throttled(
     return limiter
 
 
-def forget(name: Limited, limiter: RateLimiter) -> None:
+def forget(name: LimitKey, limiter: RateLimiter) -> None:
     """Forget a limiter, unless another one has taken its place."""
     with _lock:
         if _limiters.get(name) is limiter:

@@ -32,7 +32,7 @@ class Source(Protocol[ItemTaken]):
     """Gives the items of a batch, one by one."""
 
     def begin(self, wake: Callable[[], object]) -> None:
-        """Begin; `wake` is called when it is worth to take again after ``Nothing.YET``."""
+        """Begin; `wake` is called when it is worth taking again after ``Nothing.YET``."""
         ...
 
     def take(self, room: int) -> ItemTaken | Nothing:
@@ -91,7 +91,7 @@ class Reader(Generic[Item]):
         # One True for each item that is to be taken; False ends the thread.
         self._asked: SimpleQueue[bool] = SimpleQueue()
         self._taken: deque[Item] = deque()
-        self._owed = 0
+        self._requested = 0
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._ended = self._stopped = False
@@ -111,15 +111,15 @@ class Reader(Generic[Item]):
         # Looked at first: the last item may come between the two looks.
         ended = self._ended
         if self._taken:
-            self._owed -= 1
+            self._requested -= 1
             return self._taken.popleft()
         if ended:
             if self._error is not None:
                 raise self._error
             return Nothing.LEFT
-        for _ in range(self._owed, room):
+        for _ in range(self._requested, room):
             self._asked.put(True)
-        self._owed = max(self._owed, room)
+        self._requested = max(self._requested, room)
         return Nothing.YET
 
     def close(self) -> None:

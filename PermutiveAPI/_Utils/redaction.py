@@ -56,11 +56,11 @@ _NAMES = "(?:" + "|".join(sorted(map(re.escape, _SECRET_NAMES), reverse=True)) +
 _QUOTED = r""""(?:\\.|[^"\\])*(?:"|\\?\Z)|'(?:\\.|[^'\\])*(?:'|\\?\Z)"""
 _ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?:(?<!\\)(?P=eq)|\Z)"""
 _BARE = r"[^\s&\"'<>,;)\]}#\\]+"
-_NOT_YET = r"(?!\[REDACTED\])"
+_NOT_REDACTED = r"(?!\[REDACTED\])"
 
 # Pattern and flags: compiled, and kept by re, when something is first redacted.
 _ASSIGNMENT = (
-    rf"(?P<head>{_NAME_STARTS}{_NAMES}[ \t]*=[ \t]*){_NOT_YET}"
+    rf"(?P<head>{_NAME_STARTS}{_NAMES}[ \t]*=[ \t]*){_NOT_REDACTED}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}|{_BARE})",
     re.IGNORECASE | re.DOTALL,
 )
@@ -69,15 +69,15 @@ _ASSIGNMENT = (
 _ENCODED_ASSIGNMENT = (
     rf"(?P<head>{_NAME_STARTS}{_NAMES}(?:%(?:25)*2[27])?(?:%(?:25)*20|\+)*"
     r"%(?P<depth>(?:25)*)3[DA](?:%(?:25)*20|\+)*(?:%(?:25)*2[27])?)"
-    rf"{_NOT_YET}(?P<value>(?:(?!%(?P=depth)(?:26|23|22|27|20|0A|0D)){_BARE[:-1]})+)",
+    rf"{_NOT_REDACTED}(?P<value>(?:(?!%(?P=depth)(?:26|23|22|27|20|0A|0D)){_BARE[:-1]})+)",
     re.IGNORECASE,
 )
 _ENCODED_NAME = (
-    rf"(?P<head>(?<![\w.~%-])(?P<name>[\w.~-]*%[\w.~%-]*)=){_NOT_YET}(?P<value>{_BARE})",
+    rf"(?P<head>(?<![\w.~%-])(?P<name>[\w.~-]*%[\w.~%-]*)=){_NOT_REDACTED}(?P<value>{_BARE})",
     re.IGNORECASE,
 )
 _MEMBER = (
-    rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_YET}"
+    rf"(?P<head>(?P<nq>\\{{0,63}}[\"']){_NAMES}(?P=nq)\s*:\s*b?){_NOT_REDACTED}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}"
     r"|\[[^\]]*(?:\]|\Z)|\{[^{}]*\}"
     r"|(?!null\b|None\b|true\b|True\b|false\b|False\b)[^\s,}\]{\[\"'\\]+)",
@@ -85,11 +85,11 @@ _MEMBER = (
 )
 _HEADER = (
     rf"(?P<head>{_NAME_STARTS}(?:{'|'.join(_HEADER_NAMES)})(?:\s*:\s*|[\"']\s*,\s*b?[\"']))"
-    rf"{_NOT_YET}(?P<value>[^\s\"',}}][^\r\n\"',}}]*)",
+    rf"{_NOT_REDACTED}(?P<value>[^\s\"',}}][^\r\n\"',}}]*)",
     re.IGNORECASE,
 )
 _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
-# A user's name and password that were cut off before the "@" that tells them from a host.
+# A user's name and password that were cut off before the "@" look like a host.
 _CUT_USER_INFO = r"://[^/?#@\s\"'<>]*\Z"
 _BEFORE_PATH = r"(?i)\s*[a-z][a-z0-9+.-]*://[^/?#]*"
 _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
@@ -198,14 +198,11 @@ def redact_sensitive_data(message: str, response: Any) -> str:
     str
         The text without secrets.
     """
-    text = str(message)
-    for secret in secrets_of(response):
-        text = redact_secret(text, secret)
-    return redact_message(text)
+    return redact_message(_without(secrets_of(response), message))
 
 
 def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
-    """Redact a text that may be huge, and leave its end out: an error shows no more of it than that.
+    """Redact a text. Of a huge text, keep only the beginning.
 
     Parameters
     ----------
@@ -219,12 +216,17 @@ def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
     str
         The beginning of the text without secrets.
     """
-    text = str(message)
-    for secret in secrets:
-        text = redact_secret(text, secret)
+    text = _without(secrets, message)
     if len(text) > _LONGEST_TEXT:
         text = re.sub(_CUT_USER_INFO, "://", text[:_LONGEST_TEXT]) + "..."
     return redact_message(text)
+
+
+def _without(secrets: Iterable[str], message: str) -> str:
+    text = str(message)
+    for secret in secrets:
+        text = redact_secret(text, secret)
+    return text
 
 
 def _replace_value(match: re.Match[str]) -> str:

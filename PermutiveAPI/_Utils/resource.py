@@ -254,14 +254,14 @@ def streamed_from(
     """
 
     def refused(item: Item, error: Exception) -> BatchRequest:
-        return ReadingRequest("POST", url, item=item, read=_nothing, refusal=error)
+        return ReadingRequest("POST", url, item=item, read=_do_nothing, refusal=error)
 
     require_iterable(name, items)
     built = _built(name, items, kind, request_of, refused)
     return MadeRequests((request for _, request in built), items)
 
 
-def _nothing(response: Any) -> None:
+def _do_nothing(response: Any) -> None:
     """Read nothing: the request was never sent."""
 
 

@@ -32,8 +32,8 @@ INITIAL_DELAY = 1.0
 _defaults: dict[str, Any] = globals()
 
 LONGEST_WAIT_SECONDS = 120.0
-# For how long a batch that is refused all the time uses up no attempts.
-PATIENCE_SECONDS = 120.0
+# After this time without a success, refusals in a batch count as attempts.
+UNCOUNTED_REFUSALS_SECONDS = 120.0
 _JITTER = 0.25
 _VARIABLES = (
     settings.RETRY_MAX_RETRIES,
@@ -122,6 +122,10 @@ class RetryConfig:
             whole = name == "max_retries"
             _require_number(name, value, at_least=_LEAST[name], whole=whole)
         super().__setattr__(name, value)
+
+
+class InheritedRetryConfig(RetryConfig):
+    """The default policy of the caller's process, for a request in another process that has no own one."""
 
 
 def take_defaults_from(names: dict[str, Any]) -> None:
@@ -256,9 +260,9 @@ def is_throttled(status: int, asked: float | None) -> bool:
     return status == 429 or (status == 503 and asked is not None)
 
 
-def is_patient(seconds: float) -> bool:
-    """Tell whether refusals use up no attempt, so long after the service last accepted something."""
-    return seconds <= PATIENCE_SECONDS
+def refusals_are_free(seconds_since_success: float) -> bool:
+    """Tell whether a refusal uses up no attempt, this long after the last success."""
+    return seconds_since_success <= UNCOUNTED_REFUSALS_SECONDS
 
 
 def parse_retry_after(value: Any, now: datetime) -> float | None:

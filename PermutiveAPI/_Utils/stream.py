@@ -1,7 +1,7 @@
 """The stream object that callers hold: a generator that any thread may close, and the interpreter's end.
 
-A stream runs other threads. So it must end with the interpreter, before that waits for them, and in a
-forked process, which has none of them, it must not go on.
+A stream runs other threads. At exit, it must end before the interpreter waits for those
+threads. A forked child does not have them, so a stream cannot go on there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import atexit
 import logging
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 # Imported first, so that its hook at the end of the interpreter is registered before the one here, and
 # runs after it.
@@ -33,8 +33,8 @@ _SECONDS_BETWEEN_LOOKS = 0.005
 # How long the end of the interpreter waits for a thread that is in a stream's callback.
 _LONGEST_WAIT_AT_EXIT_SECONDS = 1.0
 
-# A wait that ends by its limit alone; time.sleep is for the waits between attempts.
-_nothing_to_wait_for = threading.Event()
+# It is never set, and serves to sleep: tests replace time.sleep to skip the waits between attempts.
+_never_set = threading.Event()
 
 logger = logging.getLogger("PermutiveAPI")
 
@@ -58,6 +58,7 @@ class Stream(Generator[Value, None, None]):
         # The thread that was the last one in the generator.
         self._thread: int | None = None
         self._closed = False
+        self._finishes_at_exit = False
         # Held by a thread that ends the generator.
         self._ending = threading.Lock()
         # What comes instead of StopIteration, when the interpreter's end has stopped the batch.
@@ -114,12 +115,31 @@ class Stream(Generator[Value, None, None]):
         if not (self._is_running() and self._thread == threading.get_ident()):
             self._end(seconds)
 
+    def finish_at_exit(self) -> None:
+        """Have the interpreter's end wait for this stream, where it waits for the thread that reads it."""
+        self._finishes_at_exit = True
+
+    def has_to_finish(self) -> bool:
+        """Tell whether the interpreter's end is to wait: a thread that is no daemon collects all results."""
+        return (
+            self._finishes_at_exit
+            and getgeneratorstate(self._results) != GEN_CLOSED
+            and any(
+                each.ident == self._thread and not each.daemon
+                for each in threading.enumerate()
+                if each is not threading.main_thread()
+            )
+        )
+
     def _run(self, function: Callable[..., Value], *arguments: Any) -> Value:
         if not self._batch.belongs_here():
             raise RuntimeError(
                 "This stream belongs to the parent process. Begin a stream of your own after a fork."
             )
-        self._thread = threading.get_ident()
+        if (
+            not self._is_running()
+        ):  # Else the generator refuses, and the other thread stays the one in it.
+            self._thread = threading.get_ident()
         try:
             return function(*arguments)
         except (Stopped, StopIteration):
@@ -135,7 +155,7 @@ class Stream(Generator[Value, None, None]):
             while self._is_running():
                 if monotonic() > give_up:
                     return
-                _nothing_to_wait_for.wait(_SECONDS_BETWEEN_LOOKS)
+                _never_set.wait(_SECONDS_BETWEEN_LOOKS)
             self._thread = threading.get_ident()
             self._results.close()
 
@@ -172,10 +192,19 @@ def _stop_at_exit(processes: bool) -> None:
 
 
 def _stop_open_streams() -> None:
+    streams = [stream for each in list(_open.values()) if (stream := each())]
+    awaited = [stream for stream in streams if stream.has_to_finish()]
+    _stop(stream for stream in streams if not stream.has_to_finish())
+    try:
+        while any(stream.has_to_finish() for stream in awaited):
+            _never_set.wait(_SECONDS_BETWEEN_LOOKS)
+    finally:
+        _stop(awaited)
+
+
+def _stop(streams: Iterable[Stream[Any]]) -> None:
     reason = RuntimeError("The interpreter ends: the batch was stopped.")
-    for stream in [each() for each in list(_open.values())]:
-        if stream is None:
-            continue
+    for stream in streams:
         try:
             stream.stop(reason, _LONGEST_WAIT_AT_EXIT_SECONDS)
         except Exception as error:

@@ -11,8 +11,8 @@ from typing import Any, cast
 from . import bounds
 
 _PIECE_BYTES = 65_536
-# By how much a body grows at most when it is decoded; of other encodings nothing is known.
-_GROWTH = {None: 1, "gzip": 1100, "deflate": 1100}
+# The most by which decoding multiplies a body's size. For other encodings no limit is known.
+_MOST_GROWTH = {None: 1, "gzip": 1100, "deflate": 1100}
 
 
 class Answer(http.client.HTTPResponse):
@@ -107,15 +107,14 @@ def read_body(answer: Any) -> tuple[bytes, bool]:
     body : bytes
         The body; of one that is too large only the beginning.
     is_whole : bool
-        Whether it is not too large. If it is, more may be left to read.
+        False if the body is too large. Then more may be left to read.
     """
     most = bounds.current().most_bytes
     length: int | None = answer.length_remaining
-    growth = _GROWTH.get(answer.headers.get("content-encoding"), math.inf)
+    growth = _MOST_GROWTH.get(answer.headers.get("content-encoding"), math.inf)
     if length is not None and length * growth <= most:
         return answer.read(), True
-    size = length if length is not None and growth == 1 else 0
-    if size > most:
+    if length is not None and growth == 1:  # It is announced as too large.
         return answer.read(_PIECE_BYTES), False
     pieces: list[bytes] = []
     size = 0

@@ -14,7 +14,7 @@ from contextvars import Context, copy_context
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from .calls import AnyExecutor, Calls, Done, Postponed
+from .calls import AnyExecutor, CallLater, Calls, Done
 from .cancellation import Cancellation
 from .reader import Nothing, Source
 
@@ -22,8 +22,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 NewExecutor = Callable[[], AbstractContextManager[Any]]
 
-# How long what has completed waits for a slow list.
-_PATIENCE_SECONDS = 0.05
+# How long new items are taken while results wait to be handed back.
+_LONGEST_READING_SECONDS = 0.05
 # How long a stop waits for calls on an executor of the caller's, which may run in other processes.
 _GRACE_SECONDS = 0.5
 
@@ -39,7 +39,7 @@ def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
 
 
 def run_on_workers(
-    function: Callable[[Item], Result | Postponed],
+    function: Callable[[Item], Result | CallLater],
     items: Source[Item],
     workers: int | None,
     new_executor: NewExecutor,
@@ -60,7 +60,7 @@ def run_on_workers(
     Parameters
     ----------
     function : callable
-        Called with one item, on a worker. Where it returns :class:`Postponed`, it is called again later,
+        Called with one item, on a worker. Where it returns :class:`CallLater`, it is called again later,
         and nothing is handed back yet.
     items : Source
         Taken only as fast as the workers get on. One with a `refusal`, an exception, fails with it and
@@ -69,8 +69,8 @@ def run_on_workers(
     workers : int or None
         How many workers the executor has; None for Python's own number.
     new_executor : callable
-        Returns a context manager that gives the executor. It is called when the first item is there:
-        nothing starts for nothing.
+        Returns a context manager that gives the executor. It is called for the first
+        item, so that an empty batch starts no threads.
     late : callable, optional
         Called with what had completed, but could not be handed back any more.
     idle : callable, optional
@@ -93,7 +93,7 @@ def run_on_workers(
     batch = batch or Cancellation()
     # What is to be done in the end, the last one first.
     ending = ExitStack()
-    ending.callback(ended or _nothing)
+    ending.callback(ended or _do_nothing)
     calls: Calls[Item, Result] = Calls(
         StoppableCall(function, batch, context),
         batch,
@@ -101,13 +101,12 @@ def run_on_workers(
         finite,
         start=lambda: ending.enter_context(new_executor()),
     )
-    ending.callback(calls.tell_late, late or _nothing)
+    ending.callback(calls.tell_late, late or _do_nothing)
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
+    ending.callback(items.close)
     try:
-        yield from _completed(calls, items, idle or _nothing)
-        ending.callback(items.close)
+        yield from _completed(calls, items, idle or _do_nothing)
     except BaseException:
-        ending.callback(items.close)
         ending.callback(batch.stop)
         ending.callback(calls.cancel)
         if not batch.belongs_here():
@@ -131,7 +130,7 @@ def _completed(
     failure: Exception | None = None
     while True:
         calls.begin_due()
-        patience = monotonic() + _PATIENCE_SECONDS
+        patience = monotonic() + _LONGEST_READING_SECONDS
         while not exhausted and (room := calls.room_for_new()):
             try:
                 item = source.take(room)
@@ -155,7 +154,7 @@ def _completed(
             yield done
 
 
-def _nothing(*arguments: Any) -> None:
+def _do_nothing(*arguments: Any) -> None:
     """Do nothing."""
 
 
@@ -170,9 +169,10 @@ class StoppableCall(Generic[Item, Result]):
         function: Callable[[Item], Result],
         batch: Cancellation | None = None,
         context: Context | None = None,
+        silent_seconds: float = 0.0,
     ) -> None:
         self._function = function
-        self._batch = batch or Cancellation()
+        self._batch = batch or Cancellation(silent_seconds)
         # Not "or": an empty context is false.
         self._context = copy_context() if context is None else context
 
@@ -185,8 +185,9 @@ class StoppableCall(Generic[Item, Result]):
             return self._function(item)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the function."""
-        return type(self), (self._function,)
+        """Pickle the function, and how long the service has accepted nothing."""
+        silent_seconds = self._batch.silent_seconds(monotonic())
+        return type(self), (self._function, None, None, silent_seconds)
 
     def __repr__(self) -> str:
         """Show the function, which a cluster shows to others."""

@@ -64,7 +64,7 @@ BELOW = {
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file",
     "journal": "",
-    "batch": "settings redaction retry",
+    "batch": "settings redaction retry stream",
     "progress": "arguments batch",
     "bounds": "cancellation settings",
     "lookup": "bounds cancellation",

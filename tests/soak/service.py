@@ -56,7 +56,6 @@ _ANSWERS: Dict[str, Optional[bytes]] = {
     "truncated": _SUCCESS[:-5],
     "reset": None,
     "reset after the work": None,
-    "late": _SUCCESS,
 }
 _CLOSES = ("reset", "reset after the work", "cut in the headers", "truncated")
 

@@ -24,7 +24,7 @@ BAD: Dict[str, Dict[str, Any]] = {
     "twice": {"told": [*GOOD.told, ("c-0", "success")]},
     "nobody sent": {"told": [*GOOD.told, ("c-4", "success")]},
     "lost": {"carried_out": {"c-0": 1, "c-2": 1}},
-    "was none": {"carried_out": {"c-2": 1, "u-3": 1}},
+    "never carried out": {"carried_out": {"c-2": 1, "u-3": 1}},
     "journal": {"journal_lines": 3},
     "made twice": {"carried_out": {"c-0": 3, "c-2": 1, "u-3": 1}},
     "memory": {"megabytes_at_last": 70.0},

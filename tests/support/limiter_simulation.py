@@ -12,17 +12,16 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Callable, Deque, Generator, List, Optional, Protocol, Tuple
 
-from PermutiveAPI._Utils import rate_limit
-from PermutiveAPI._Utils.rate_limit import SOON_SECONDS, Limited
-from PermutiveAPI._Utils.retry import is_patient, is_throttled
+from PermutiveAPI._Utils import loop, rate_limit
+from PermutiveAPI._Utils.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
+from PermutiveAPI._Utils.retry import refusals_are_free, is_throttled
 
 ATTEMPTS = 3
-# As in loop.py.
-LONGEST_LOOK_SECONDS = 0.1
 # What a request costs the client, one after the other.
 CLIENT_SECONDS = 0.0003
-# What each waking costs on top, from the scheduler of the machine, and how legs of the way differ.
+# The scheduler wakes a worker up to this much late.
 LATENESS_SECONDS = 0.0002
+# Each leg of the way varies by this share.
 JITTER = 0.05
 # A simulation that takes longer is given up.
 LONGEST_SECONDS = 10_000.0
@@ -114,7 +113,7 @@ class SlidingWindow:
         self._sent.append(now)
 
 
-class AtOnce:
+class ConcurrencyLimit:
     """So many at the same time, each for as long as the service works on it."""
 
     def __init__(self, most: int, seconds: float) -> None:
@@ -132,14 +131,14 @@ class AtOnce:
         heapq.heappush(self._until, now + self._seconds)
 
 
-class AtRandom:
+class RandomRefusals:
     """Refuses a share of all, for no reason of the client's."""
 
     def __init__(self, share: float, seed: int) -> None:
         self._share, self._chance = share, random.Random(seed)
 
     def wait(self, now: float) -> float:
-        """Throw dice."""
+        """Refuse at random."""
         return 0.5 if self._chance.random() < self._share else 0.0
 
     def take(self, now: float) -> None:
@@ -241,7 +240,7 @@ class _Client:
     """A process: its requests that are left, those put off, and what it knows of its batch."""
 
     def __init__(self, number: int, requests: int) -> None:
-        self.name = Limited("https://service", f"key of {number}", "/v9")
+        self.name = LimitKey("https://service", f"key of {number}", "/v9")
         self.left = requests
         self.put_off: List[Tuple[float, int]] = []  # A heap of (due, attempts).
         self.busy_until = 0.0
@@ -296,7 +295,7 @@ class _Simulation:
             if limiter is not None:
                 slot = limiter.reserve(now)
                 while wait := limiter.wait_seconds(slot, now):
-                    longest = max(limiter.blocked_seconds(now), LONGEST_LOOK_SECONDS)
+                    longest = max(limiter.blocked_seconds(now), loop._POLL_SECONDS)
                     late = self._chance.random() * LATENESS_SECONDS
                     now = yield min(wait, longest) + late
             sent_at = now
@@ -316,8 +315,8 @@ class _Simulation:
             limiter = rate_limit.on_throttled(
                 client.name, sent_at, now, asked, client.accepted, now
             )
-            if is_patient(now - max(client.accepted_at, limiter.accepted_at)):
-                if asked and asked <= SOON_SECONDS:
+            if refusals_are_free(now - max(client.accepted_at, limiter.accepted_at)):
+                if asked and asked <= SHORT_RETRY_AFTER_SECONDS:
                     heapq.heappush(client.put_off, (now + asked, attempts))
                     return now
                 continue

@@ -14,8 +14,8 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from tests.support.limiter_simulation import (
     CLIENT_SECONDS,
-    AtOnce,
-    AtRandom,
+    ConcurrencyLimit,
+    RandomRefusals,
     Bucket,
     Cell,
     FixedWindow,
@@ -27,9 +27,9 @@ from tests.support.limiter_simulation import (
 
 WORKERS = (4, 16, 64)
 LATENCIES = (0.0, 0.02, 0.1, 0.3)
-FEW = [(workers, latency) for workers in (4, 64) for latency in (0.02, 0.1)]
-ALL = [(workers, latency) for workers in WORKERS for latency in LATENCIES]
-# Of a request's time, what the service works on it where it counts requests at once.
+FEW_SETTINGS = [(workers, latency) for workers in (4, 64) for latency in (0.02, 0.1)]
+ALL_SETTINGS = [(workers, latency) for workers in WORKERS for latency in LATENCIES]
+# With a concurrency limit: the share of a request's latency in which the service works on it.
 SERVICE_SHARE = 0.6
 
 
@@ -80,7 +80,7 @@ TARGETS: Dict[str, Optional[Target]] = {
 
 def cells() -> List[Cell]:
     """Return the whole zoo."""
-    return [*_buckets(), *_wrong(), *_windows(), *_others()]
+    return [*_buckets(), *_unusual_refusals(), *_windows(), *_others()]
 
 
 def _binds(workers: int, latency: float, rate: float) -> bool:
@@ -98,7 +98,7 @@ def _buckets() -> Iterator[Cell]:
             for burst in (1, 10, 100):
                 seconds = 20 if rate <= 50 else 15 if rate == 300 else 10
                 size = "burst 1" if burst == 1 else "burst 10 or more"
-                for workers, latency in ALL:
+                for workers, latency in ALL_SETTINGS:
                     if _binds(workers, latency, rate):
                         yield Cell(
                             f"bucket, {size}",
@@ -111,7 +111,7 @@ def _buckets() -> Iterator[Cell]:
                         )
 
 
-def _wrong() -> Iterator[Cell]:
+def _unusual_refusals() -> Iterator[Cell]:
     kinds = [
         ("zero", 429, "bucket, Retry-After too short"),
         ("short", 429, "bucket, Retry-After too short"),
@@ -121,7 +121,7 @@ def _wrong() -> Iterator[Cell]:
     ]
     for retry_after, status, group in kinds:
         for rate, burst in ((10, 1), (50, 10), (300, 10)):
-            for workers, latency in FEW:
+            for workers, latency in FEW_SETTINGS:
                 if _binds(workers, latency, rate):
                     name, requests = f"{rate}/s, burst {burst}", burst + 20 * rate
                     make = _bucket(rate, burst)
@@ -149,7 +149,7 @@ def _windows() -> Iterator[Cell]:
     for retry_after in ("none", "right", "one"):
         for most, seconds in ((60, 60), (600, 60), (100, 10)):
             requests = int(most * (2.5 if seconds == 60 else 3.5))
-            for workers, latency in ALL:
+            for workers, latency in ALL_SETTINGS:
                 if not _binds(workers, latency, most / seconds):
                     continue
                 for kind, make in (("fixed", _fixed), ("sliding", _sliding)):
@@ -165,11 +165,11 @@ def _windows() -> Iterator[Cell]:
 
 
 def _at_random(share: float) -> Callable[[int], Service]:
-    return lambda seed: AtRandom(share, seed + 3)
+    return lambda seed: RandomRefusals(share, seed + 3)
 
 
 def _at_once(latency: float) -> Callable[[int], Service]:
-    return lambda seed: AtOnce(8, SERVICE_SHARE * latency)
+    return lambda seed: ConcurrencyLimit(8, SERVICE_SHARE * latency)
 
 
 def _changing(seed: int) -> Service:
@@ -177,7 +177,7 @@ def _changing(seed: int) -> Service:
 
 
 def _others() -> Iterator[Cell]:
-    for workers, latency in ALL:
+    for workers, latency in ALL_SETTINGS:
         where = (workers, latency)
         for retry_after in ("none", "right"):
             if _binds(workers, latency, 100):

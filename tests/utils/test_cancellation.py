@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from types import SimpleNamespace
+from typing import Callable
 
 import pytest
 
@@ -69,3 +71,28 @@ def test_other_connections_are_left_alone() -> None:
         batch = Cancellation()
         batch.track(connection)
         batch.stop()
+
+
+def test_a_new_thread_with_an_old_number_is_no_worker() -> None:
+    """A thread that gets the number of a worker that has ended does not count as one."""
+    batch, numbers, taken = Cancellation(), set[int](), list[bool]()
+
+    def work() -> None:
+        with batch.joined():
+            numbers.add(threading.get_ident())
+
+    def look() -> None:
+        if threading.get_ident() in numbers:
+            taken.append(batch.works_in_this_thread())
+
+    in_thread(work)
+    for _ in range(100):
+        in_thread(look)
+    assert not any(taken)
+
+
+def in_thread(function: Callable[[], None]) -> None:
+    """Run a function in a thread of its own, to its end."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()

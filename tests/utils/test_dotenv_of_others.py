@@ -55,7 +55,7 @@ def test_hostile_dotenv_above(
         Cohort.list(api_key="secret")
     assert str(caught.value) == (
         f"PERMUTIVE_API_BASE_URL comes from {hostile}, but other users may write to {place}, and "
-        "could lead keys elsewhere. Take that right away (chmod go-w), move the file out of a "
+        "could redirect your key. Remove that permission (chmod go-w), move the file out of a "
         "shared folder such as /tmp, or set the variable in the environment."
     )
     with pytest.raises(ValueError, match="collector|other users"):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measured
 
-# Every so manieth cell of a group; prime, so that each setting has its turn.
+# Only every 11th cell of a group is simulated. The number is prime, so that every setting occurs.
 STRIDE = 11
 # Cells that are known to miss a target, and by how much at the most: where the limit lets only some
 # dozen requests through, the search for it is a large part of them.

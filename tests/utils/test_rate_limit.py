@@ -14,13 +14,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PermutiveAPI._Utils import rate_limit
-from PermutiveAPI._Utils.rate_limit import Limited, RateLimiter, Slot, api_of, limited
+from PermutiveAPI._Utils.rate_limit import (
+    LimitKey,
+    RateLimiter,
+    Slot,
+    api_of,
+    limit_key_of,
+)
 
-NAME = Limited("https://service", "key", "Cohorts")
+NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
-    Limited("https://another", "key", "Cohorts"),
-    Limited("https://service", "another", "Cohorts"),
-    Limited("https://service", "key", "Taxonomy"),
+    LimitKey("https://another", "key", "Cohorts"),
+    LimitKey("https://service", "another", "Cohorts"),
+    LimitKey("https://service", "key", "Taxonomy"),
 ]
 searching = settings(max_examples=100, deadline=None, database=None, derandomize=True)
 
@@ -94,11 +100,14 @@ def test_longest_retry_after_counts() -> None:
 
 
 def test_an_endless_retry_after() -> None:
-    """A wait without end is one, and no crash."""
-    limiter = lowered(0.0, math.inf)
-    assert limiter.wait_seconds(limiter.reserve(1.0), 1.0) == math.inf
-    limiter.on_success(0.5, 1.0)
-    assert not limiter.is_over(1e9)
+    """A wait without end, or of years, holds all for a day. Then the service is asked again."""
+    day = 86_400.0
+    for asked in (math.inf, 1e9):
+        rate_limit.forget_all()
+        limiter = lowered(0.0, asked)
+        assert limiter.wait_seconds(limiter.reserve(1.0), 1.0) == day - 1
+        assert not limiter.is_over(day)
+        assert limiter.is_over(day + 61)
 
 
 def test_new_rate_holds_for_those_who_wait() -> None:
@@ -277,8 +286,8 @@ def test_apis(path: str, api: str) -> None:
 
 def test_limited_things_are_told_apart_and_hide_the_key() -> None:
     """Queries make no difference, and no text shows the key."""
-    name = limited("HTTPS://Service/cohorts-api/v2/x?k=1", "key-1")
-    assert name == Limited("https://service", "key-1", "Cohorts")
+    name = limit_key_of("HTTPS://Service/cohorts-api/v2/x?k=1", "key-1")
+    assert name == LimitKey("https://service", "key-1", "Cohorts")
     assert "key-1" not in repr(name)
 
 
@@ -327,9 +336,9 @@ def test_old_limit_begins_anew() -> None:
     assert lowered(1000.0) is not old
 
 
-def named(number: int) -> Limited:
+def named(number: int) -> LimitKey:
     """Return one of many."""
-    return Limited("https://service", str(number), "Cohorts")
+    return LimitKey("https://service", str(number), "Cohorts")
 
 
 def test_registry_is_bounded() -> None:
@@ -349,7 +358,7 @@ def test_child_process_begins_without_limits() -> None:
     script = """
 import os
 from PermutiveAPI._Utils import rate_limit
-name = rate_limit.Limited("https://service", "key", "Cohorts")
+name = rate_limit.LimitKey("https://service", "key", "Cohorts")
 rate_limit.on_throttled(name, 0.0, 0.1, None)
 with rate_limit._lock:
     child = os.fork()

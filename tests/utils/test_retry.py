@@ -23,7 +23,7 @@ from PermutiveAPI._Utils.retry import (
     is_timeout,
     is_worth_repeating,
     outcome_of,
-    is_patient,
+    refusals_are_free,
     is_throttled,
     parse_retry_after,
     wait_after_answer,
@@ -426,4 +426,4 @@ def test_refusals_of_a_limit(
 @pytest.mark.parametrize(("seconds", "patient"), [(0, True), (120, True), (121, False)])
 def test_patience(seconds: float, patient: bool) -> None:
     """Refusals cost no attempt for two minutes after the service last accepted something."""
-    assert is_patient(seconds) is patient
+    assert refusals_are_free(seconds) is patient

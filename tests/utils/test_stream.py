@@ -251,3 +251,25 @@ def test_a_stream_that_ends_in_its_own_worker(
     )
     assert wait_until(lambda: len(journal.read_text().splitlines()) == 1 + 2)
     assert unraisable == []
+
+
+def test_a_callback_closes_what_another_thread_has_asked_for_a_result() -> None:
+    """A thread that asks while another one is in a callback is refused, and does not hold the callback's close up."""
+    refused: List[BaseException] = []
+
+    def callback(progress: Any) -> None:
+        def ask() -> None:
+            try:
+                next(running)
+            except ValueError as error:
+                refused.append(error)
+
+        in_thread(ask).join(5)
+        running.close()
+
+    running = begun(send_first, progress_callback=callback)
+    reader = in_thread(lambda: list(running))
+    reader.join(5)
+    assert not reader.is_alive()
+    assert len(refused) == 1
+    assert wait_until(lambda: not workers_left())

@@ -13,7 +13,7 @@ import pytest
 from PermutiveAPI._Utils import calls, cancellation
 from PermutiveAPI._Utils.reader import AtHand
 from PermutiveAPI._Utils.workers import (
-    Postponed,
+    CallLater,
     StoppableCall,
     borrowed_executor,
     own_executor,
@@ -262,7 +262,7 @@ class Refusing:
         self.calls.append((item, time.monotonic()))
         number, tries = item if isinstance(item, tuple) else (item, 0)
         if tries < self.times:
-            return Postponed(time.monotonic() + self.seconds, (number, tries + 1))
+            return CallLater(time.monotonic() + self.seconds, (number, tries + 1))
         return number
 
 
@@ -284,7 +284,7 @@ def test_workers_take_other_items_while_one_is_put_off() -> None:
 
     def call(item: int) -> Any:
         called.append(item)
-        return Postponed(time.monotonic() + 0.2, -1) if item == 0 else item
+        return CallLater(time.monotonic() + 0.2, -1) if item == 0 else item
 
     loop = run_on_workers(
         call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1)
@@ -311,7 +311,7 @@ def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
 
     def call(item: Any) -> Any:
         if isinstance(item, int) and time.monotonic() < due:
-            return Postponed(due, (item,))
+            return CallLater(due, (item,))
         ahead.append(len(taken))
         return item
 
@@ -326,7 +326,7 @@ def test_the_earliest_comes_first() -> None:
 
     def call(item: Any) -> Any:
         if isinstance(item, int):
-            return Postponed(began + 0.06 - 0.02 * item, str(item))
+            return CallLater(began + 0.06 - 0.02 * item, str(item))
         return item
 
     loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(AtOnce, 1))
@@ -340,7 +340,7 @@ def test_leaving_early_calls_nothing_that_was_put_off() -> None:
 
     def call(item: Any) -> Any:
         called.append(item)
-        return item if item == 0 else Postponed(time.monotonic() + 0.02, "again")
+        return item if item == 0 else CallLater(time.monotonic() + 0.02, "again")
 
     loop: Any = run_on_workers(
         call,
@@ -361,7 +361,7 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
     late: List[Any] = []
 
     def call(item: Any) -> Any:
-        return item if item == 0 else Postponed(0.0, "again")
+        return item if item == 0 else CallLater(0.0, "again")
 
     loop: Any = run_on_workers(
         call,

@@ -206,7 +206,7 @@ def test_byte_by_byte(
     error = way()
     assert BOUND_SECONDS <= time.monotonic() - began < SOON_SECONDS
     assert isinstance(error, PermutiveTimeoutError)
-    assert "not over after 0.15 s" in str(error)
+    assert "took longer than 0.15 s" in str(error)
     assert "PERMUTIVE_ATTEMPT_SECONDS" in str(error)
     # The connection cannot be used any more.
     any_server.default = answer(200, {})
@@ -427,7 +427,7 @@ def test_too_large(
     assert type(error) is PermutiveInvalidResponseError and error.status == 200
     assert str(error) == (
         "The service reported success, but its answer is larger than 1 MB. "
-        "PERMUTIVE_MAX_RESPONSE_MB allows for more."
+        "Raise PERMUTIVE_MAX_RESPONSE_MB to allow more."
     )
     assert len(server.seen) == 1
     assert_no_secret(error, [], KEY)
@@ -514,3 +514,24 @@ def test_batch_keeps_its_bounds(
 
     results = list(stream_batch(requests(), api_key=KEY, max_workers=1))
     assert [result.error for result in results] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "variable", ["PERMUTIVE_ATTEMPT_SECONDS", "PERMUTIVE_MAX_RESPONSE_MB"]
+)
+@pytest.mark.parametrize("value", ["abc", "0", "inf"])
+def test_a_wrong_bound(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A bound that is not a positive number raises at once, before a request is sent or fails of it."""
+    monkeypatch.setenv(variable, value)
+    batch = [BatchRequest("GET", URL)] * 3
+    calls: Dict[str, Callable[[], Any]] = {
+        "single": lambda: http.get(KEY, URL),
+        "batch": lambda: http.process_batch(batch, api_key=KEY, max_workers=2),
+        "stream": lambda: list(stream_batch(iter(batch), api_key=KEY)),
+    }
+    for call in calls.values():
+        with pytest.raises(ValueError, match=variable):
+            call()
+    assert server.seen == []

@@ -156,14 +156,48 @@ next(stream)
     assert len(server.seen) == 1
 
 
-def test_a_batch_in_another_thread_is_told(server: ScriptedServer) -> None:
-    """Whoever waits for a batch in another thread gets an error, never a part of it as if it were all."""
+def test_a_batch_in_another_thread_is_finished(server: ScriptedServer) -> None:
+    """The interpreter waits for a thread that is no daemon, and so for the batch that it collects."""
+    server.default = slowly(server)
+    done = run("""
+def work():
+    responses, errors = http.process_batch(
+        things(24), api_key="key-0001", max_workers=8, progress_callback=lambda p: began.set()
+    )
+    print(len(responses), errors, flush=True)
+
+began = threading.Event()
+threading.Thread(target=work).start()
+began.wait(10)
+""")
+    assert done.stdout == "24 []\n"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_batch_in_a_daemon_thread_is_stopped(server: ScriptedServer) -> None:
+    """The interpreter does not wait for a daemon, nor for its batch."""
+    server.script = [answer(200, {})]
+    server.default = stall()
+    done = run("""
+def work():
+    http.process_batch(things(), api_key="key-0001", max_workers=2, progress_callback=lambda p: began.set())
+
+began = threading.Event()
+threading.Thread(target=work, daemon=True).start()
+began.wait(10)
+""")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(server.seen) <= 3
+
+
+def test_a_stream_in_another_thread_is_told(server: ScriptedServer) -> None:
+    """Whoever reads a stream in another thread gets an error, never a part of it as if it were all."""
     server.script = [answer(200, {})]
     server.default = stall()
     done = run("""
 def work():
     try:
-        http.process_batch(things(), api_key="key-0001", max_workers=2, progress_callback=lambda p: began.set())
+        list(stream_batch(things(), api_key="key-0001", max_workers=2, progress_callback=lambda p: began.set()))
     except RuntimeError as error:
         print(error, flush=True)
 

@@ -1,7 +1,7 @@
 """The fault matrix: every public call, single, batch and stream, times every fault, times both places of the key.
 
 Each cell holds the whole contract: the documented error, as many requests as the rules allow, no secret in
-any text, no success that was none, and an end. All calls of a fault are made at once, each with a key of
+any text, no false success, and an end. All calls of a fault are made at once, each with a key of
 its own, so that the server can tell them apart. test_faults.py looks deeper into single faults.
 """
 
@@ -59,7 +59,7 @@ ATTEMPTS = 2
 REFUSALS = ATTEMPTS + 1
 UNKNOWN = "outcome is unknown"
 PAGE = b"<html><body><h1>Bad Gateway</h1></body></html>"
-KEYS = {f"{KEY}-{number}": call for number, call in enumerate(ALL_CALLS)}
+CALLS_BY_KEY = {f"{KEY}-{number}": call for number, call in enumerate(ALL_CALLS)}
 
 
 class Repeats(Enum):
@@ -97,11 +97,11 @@ def refused(
     error: Type[PermutiveAPIError],
     body: Any = b"",
     repeats: Repeats = Repeats.NEVER,
-    **more: Any,
+    says: str = "",
+    **answer_options: Any,
 ) -> Fault:
     """Return the fault of an answer with this status."""
-    says = more.pop("says", "")
-    step = answer(status, body, **more)
+    step = answer(status, body, **answer_options)
     return Fault(name, step, error, repeats, status, says)
 
 
@@ -127,7 +127,7 @@ def few_times(refusal: Step) -> Step:
         assert request is not None
         key = key_of(request)
         arrived = sum(key_of(seen) == key for seen in list(connection.server.seen))
-        call = KEYS[key]
+        call = CALLS_BY_KEY[key]
         answered = answer(call.status, call.answer)
         return (refusal if arrived <= REFUSALS else answered)(connection)
 
@@ -257,13 +257,13 @@ def outcomes() -> Dict[str, Optional[BaseException]]:
 
     def outcome(key: str) -> Optional[BaseException]:
         try:
-            KEYS[key](api_key=key)
+            CALLS_BY_KEY[key](api_key=key)
         except Exception as error:
             return error
         return None
 
-    with ThreadPoolExecutor(len(KEYS)) as executor:
-        return dict(zip(KEYS, executor.map(outcome, KEYS)))
+    with ThreadPoolExecutor(len(CALLS_BY_KEY)) as executor:
+        return dict(zip(CALLS_BY_KEY, executor.map(outcome, CALLS_BY_KEY)))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -276,13 +276,13 @@ def test_every_call_under_every_fault(
 ) -> None:
     """A call under a fault ends as the contract says, and arrives as often as the rules allow."""
     if fault.error is PermutiveTimeoutError:
-        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.2")
-        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
-        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
+        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
+        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.9")
     server.default = fault.step
     results = outcomes()
     arrived = Counter(map(key_of, server.seen))
-    for key, call in KEYS.items():
+    for key, call in CALLS_BY_KEY.items():
         error, requests = results[key], arrived[key]
         if (fault.if_read and not call.reads) or (
             fault.passes_in_batches and call.batch
@@ -315,7 +315,7 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
 
 def check_requests(server: ScriptedServer, location: str) -> None:
     """Check that each repetition was the same request, with the key in its place alone."""
-    for key in KEYS:
+    for key in CALLS_BY_KEY:
         requests = [seen for seen in server.seen if key_of(seen) == key]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
         for seen in requests:
@@ -357,14 +357,14 @@ def test_every_call_to_nobody(
         monkeypatch.setattr(socket, "getaddrinfo", no_address)
     if fault == "no answer to connect":
         origin, error_class = f"http://127.0.0.1:{deaf_port}", PermutiveTimeoutError
-        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.2")
-        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
+        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
     results = outcomes()
     for key, error in results.items():
-        assert type(error) is error_class, (KEYS[key], error)
-        assert f"after {ATTEMPTS} attempts" in str(error), KEYS[key]
-        assert UNKNOWN not in str(error), KEYS[key]
+        assert type(error) is error_class, (CALLS_BY_KEY[key], error)
+        assert f"after {ATTEMPTS} attempts" in str(error), CALLS_BY_KEY[key]
+        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
     check_texts(results, caplog)
 
 
@@ -377,16 +377,16 @@ def test_every_call_to_a_stranger(
     location: str,
     certificate: str,
 ) -> None:
-    """Behind an invalid certificate nobody hears of a request, and no call is tried again."""
+    """If the certificate is invalid, no request is sent, and no call is tried again."""
     server = secure(certificate)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     results = outcomes()
     for key, error in results.items():
-        assert type(error) is PermutiveConnectionError, KEYS[key]
-        assert "certificate verify failed" in str(error).lower(), KEYS[key]
-        assert UNKNOWN not in str(error), KEYS[key]
+        assert type(error) is PermutiveConnectionError, CALLS_BY_KEY[key]
+        assert "certificate verify failed" in str(error).lower(), CALLS_BY_KEY[key]
+        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
     assert server.seen == []
-    assert server.connections == len(KEYS)
+    assert server.connections == len(CALLS_BY_KEY)
     check_texts(results, caplog)
 
 
@@ -406,7 +406,7 @@ def test_no_public_call_is_missing() -> None:
 
 
 def parameters_of(call: Any) -> Any:
-    """Return the parameters of what has some."""
+    """Return a callable's parameters; none if it has no signature."""
     try:
         return inspect.signature(call).parameters
     except (TypeError, ValueError):

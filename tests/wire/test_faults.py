@@ -291,7 +291,7 @@ def test_a_refusal(
     """
     server.default = refusal.step
     if refusal.status == 429:  # Else batches would go on for two minutes.
-        monkeypatch.setattr(retry, "PATIENCE_SECONDS", -1.0)
+        monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
         rate_limit.forget_all()  # Each call for itself: after 429 the next one would wait.
         server.seen.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import os
@@ -39,6 +40,9 @@ from tests.support.scripted import Connection, ScriptedServer, answer, stall
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
+
+
+LINE_BYTES = 33
 
 
 @pytest.fixture
@@ -551,7 +555,7 @@ def test_a_file_that_is_no_journal(
 ) -> None:
     """Another file is not written to."""
     journal.write_bytes(content)
-    assert_refused(server, journal, lambda: run(things(1), journal), "is no journal")
+    assert_refused(server, journal, lambda: run(things(1), journal), "is not a journal")
 
 
 @pytest.mark.parametrize("line", ["", "x" * 32, "ab" * 15, "AB" * 16])
@@ -607,10 +611,39 @@ def test_a_journal_that_cannot_be_opened(server: ScriptedServer, name: str) -> N
     assert os.listdir() == []
 
 
-@pytest.mark.parametrize("name", ["", ".", "/dev/full"])
+def test_a_line_that_could_not_be_written(
+    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
+    write, lines = os.write, itertools.count(1)
+
+    def full(file: int, data: bytes) -> int:
+        if len(data) == LINE_BYTES and next(lines) == 3:
+            return write(file, data[:4])
+        if len(data) == LINE_BYTES - 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, data)
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match="journal cannot be written: No space left"):
+        run(things(8), journal)
+    written = journal.read_bytes().splitlines(keepends=True)
+    assert {len(line) for line in written[1:]} == {LINE_BYTES}
+    run(things(8), journal)
+    assert len(journal.read_text().splitlines()) == 1 + 8
+
+
+def test_a_journal_without_a_name(server: ScriptedServer) -> None:
+    """An empty path, of a variable that is not set perhaps, is refused."""
+    with pytest.raises(ValueError, match="journal must be a path"):
+        run(things(2), "")
+    assert server.seen == []
+
+
+@pytest.mark.parametrize("name", [".", "/dev/full"])
 def test_a_journal_that_is_no_file(server: ScriptedServer, name: str) -> None:
-    """What is no regular file is neither read nor written."""
-    with pytest.raises(ValueError, match="is no regular file"):
+    """What is not a regular file is neither read nor written."""
+    with pytest.raises(ValueError, match="is not a regular file"):
         run(things(2), name)
     assert server.seen == []
 

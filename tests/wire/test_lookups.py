@@ -198,7 +198,7 @@ calls = {
 try:
     calls[sys.argv[1]]()
 except KeyboardInterrupt:
-    left = {thread.name for thread in threading.enumerate()} - {"look-up"}
+    left = {thread.name for thread in threading.enumerate()} - {"PermutiveAPI look-up"}
     print(json.dumps(sorted(left)), flush=True)
     sys.exit(7)
 """

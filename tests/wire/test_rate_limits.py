@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import threading
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 
 from PermutiveAPI import (
     BatchRequest,
+    PermutiveAPIError,
     PermutiveRateLimitError,
     PermutiveServerError,
     RetryConfig,
@@ -21,6 +23,8 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http, rate_limit, retry
+from PermutiveAPI._Utils.cancellation import Cancellation
+from PermutiveAPI._Utils.workers import StoppableCall
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, Step, answer
@@ -145,7 +149,7 @@ def test_other_failures_in_a_stream_cost_attempts(
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is error_class
     assert len(server.seen) == 3
-    assert not rate_limit.is_on()
+    assert not rate_limit.any_limiter()
 
 
 def test_attempts_from_before_a_refusal_count(server: ScriptedServer) -> None:
@@ -186,16 +190,62 @@ def test_without_patience_a_batch_ends(
     status: int,
     retry_after: Optional[str],
 ) -> None:
-    """Where nothing is accepted for too long, refusals cost attempts again, and nobody queues any more."""
-    monkeypatch.setattr(retry, "PATIENCE_SECONDS", 0.2)
+    """Where nothing is accepted for too long, one refusal ends a request, and nobody queues any more."""
+    monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
     server.default = refusal(status, retry_after)
     began = time.monotonic()
-    _, errors = http.process_batch(things(12), api_key=KEY, max_workers=4)
+    _, errors = http.process_batch(things(60), api_key=KEY, max_workers=2)
     assert time.monotonic() - began < 4
-    assert [getattr(error, "status", None) for _, error in errors] == [status] * 12
+    assert [getattr(error, "status", None) for _, error in errors] == [status] * 60
     arrived = Counter(paths(server))
-    assert set(arrived.values()) - {3}, "some were refused within the patience"
-    assert all(count >= 3 for count in arrived.values())
+    assert len(arrived) == 60
+    assert arrived["59"] == 1
+    assert max(arrived.values()) > 1, "some were refused within the patience"
+
+
+def test_without_patience_a_block_holds_nobody(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that accepts nothing for long, and asks for patience each time, ends a batch without more requests."""
+    monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
+    server.default = refusal(429, "60")
+    began = time.monotonic()
+    _, errors = http.process_batch(things(40), api_key=KEY, max_workers=2)
+    assert time.monotonic() - began < 4
+    assert len(errors) == 40 and len(server.seen) <= 2
+    assert "asked for a wait of 60 s" in str(errors[-1][1])
+    assert "it has accepted nothing for" in str(errors[-1][1])
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_batch_tells_what_the_service_said(
+    server: ScriptedServer, status: int
+) -> None:
+    """A request that was answered with a wait of more than two minutes fails with that answer, in a batch, too."""
+    body = {"error": {"message": "Maintenance"}}
+    server.default = answer(status, body, headers={"Retry-After": "600"})
+    _, [(_, error)] = http.process_batch(things(1), api_key=KEY, max_workers=1)
+    assert isinstance(error, PermutiveAPIError)
+    assert (error.status, len(server.seen)) == (status, 1)
+    assert error.response is not None and "Maintenance" in str(error)
+
+
+def test_a_pool_of_processes_loses_nothing(server: ScriptedServer) -> None:
+    """Refusals of a limit use up no attempt in other processes either."""
+    service = server.default = Limited(40, 5)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        responses, errors = http.process_batch(
+            things(60), api_key=KEY, max_workers=8, executor=pool
+        )
+    assert (len(responses), errors) == (60, [])
+    assert service.refused > 0
+
+
+def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
+    """How long the service has accepted nothing goes along to other processes."""
+    call = StoppableCall(str, Cancellation(100.0))
+    batch = pickle.loads(pickle.dumps(call))._batch
+    assert 100 <= batch.silent_seconds(time.monotonic()) < 101
 
 
 def test_a_held_request_leaves_its_worker_to_others(server: ScriptedServer) -> None:
@@ -237,7 +287,7 @@ def test_another_process_puts_nothing_off(server: ScriptedServer) -> None:
 @pytest.fixture
 def short_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a Retry-After that a test can afford hold all, as one above a second does."""
-    monkeypatch.setattr(rate_limit, "SOON_SECONDS", 0.05)
+    monkeypatch.setattr(rate_limit, "SHORT_RETRY_AFTER_SECONDS", 0.05)
 
 
 def refuse_once(server: ScriptedServer, retry_after: str, status: int = 429) -> None:
@@ -334,7 +384,7 @@ def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
     server.script = [answer(200)]
     server.default = refusal(429, "100")
     next(stream)
-    assert server.wait_for(rate_limit.is_on)
+    assert server.wait_for(rate_limit.any_limiter)
     time.sleep(0.02)
     arrived = len(server.seen)
     began = time.monotonic()
@@ -404,7 +454,7 @@ def test_without_a_limit_there_is_no_pace(server: ScriptedServer) -> None:
     """Nothing is kept, and nothing looked up, as long as nobody answers 429."""
     server.script = [answer(503), answer(200), answer(400)]
     http.process_batch(things(20), api_key=KEY)
-    assert not rate_limit.is_on()
+    assert not rate_limit.any_limiter()
 
 
 @pytest.fixture
