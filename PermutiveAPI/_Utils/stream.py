@@ -136,9 +136,8 @@ class Stream(Generator[Value, None, None]):
             raise RuntimeError(
                 "This stream belongs to the parent process. Begin a stream of your own after a fork."
             )
-        if (
-            not self._is_running()
-        ):  # Else the generator refuses, and the other thread stays the one in it.
+        # Else the generator refuses, and the other thread stays the one in it.
+        if not self._is_running():
             self._thread = threading.get_ident()
         try:
             return function(*arguments)
