@@ -281,6 +281,16 @@ def test_numbers_that_are_not_finite(call, method, path, body, number):
         assert call("GET", listing).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "number, cause",
+    [("NaN", "NaN is not JSON"), ("1e400", "the number 1e400 is too large")],
+)
+def test_cause_names_the_number(call, number, cause):
+    """The cause says which number cannot be, and why."""
+    body = '{"name": "n", "query": {"n": %s}}' % number
+    assert call("POST", COHORTS, data=body).json()["error"]["cause"] == cause
+
+
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize("path", [COHORTS, "/audience-api/v1/imports", "/v2.0/users"])
 def test_bodies_that_are_too_large(call, sandbox, path, pieces):

@@ -229,7 +229,9 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
     (EMPTY.is_empty() & MISSING.is_empty() & TITLE.is_not_empty(), True),
     (MISSING.contains("x"), False),
     (MISSING.does_not_contain("x"), True),
+    (ITEMS.any("price").equal_to(1), True),
     (ITEMS.any("price").equal_to(4), True),
+    (ITEMS.any("price").equal_to(5), False),
     (ITEMS.all("price").greater_than(0), False),
     (ITEMS.sum("price").equal_to(5), True),
     (ITEMS.product("price").equal_to(4), True),
@@ -261,6 +263,24 @@ def test_emptiness_as_an_operator(checking: Sandbox) -> None:
         codes.append(cohort_of(checking, Query.from_json(query)))
     found = cohorts(checking, "u", [Event("Order", now, PROPERTIES)])
     assert [code in found for code in codes] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("unit", "age"),
+    [
+        ("minutes", timedelta(minutes=2)),
+        ("hours", timedelta(hours=2)),
+        ("days", timedelta(days=2)),
+        ("weeks", timedelta(weeks=2)),
+        ("months", timedelta(days=60)),
+    ],
+)
+def test_units_of_windows(checking: Sandbox, unit: str, age: timedelta) -> None:
+    """A window of two reaches back two of its unit, and no further."""
+    code = cohort_of(checking, event("Pageview").in_the_last(**{unit: 2}))
+    within = cohorts(checking, "u", [pageview("/a", age - timedelta(seconds=30))])
+    before = cohorts(checking, "v", [pageview("/a", age + timedelta(seconds=30))])
+    assert code in within and code not in before
 
 
 def test_the_longest_window(checking: Sandbox) -> None:

@@ -62,6 +62,15 @@ def test_masked_keys(sandbox, key):
     assert request.headers["x-api-key"] == "[REDACTED]"
 
 
+@pytest.mark.parametrize("length, shown", [(15, "x" * 15), (16, "[REDACTED]")])
+def test_short_keys(sandbox, length, shown):
+    """A key of 16 characters is masked elsewhere, too; a shorter one is an innocent word."""
+    key = "x" * length
+    params = {"k": key, "other": key}
+    requests.get(sandbox.base_url, params=params, timeout=5)
+    assert sandbox.requests[0].query == {"k": "[REDACTED]", "other": shown}
+
+
 def test_connections(call, sandbox):
     """Requests of one kept-alive connection share its port; another has its own."""
     call("GET", COHORTS)

@@ -94,6 +94,16 @@ def test_malformed(call, body, code):
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
+@pytest.mark.parametrize(
+    "named, number",
+    [({}, "one"), ({"user_id": "u", "alias": {"tag": "t", "id": "i"}}, "only one")],
+)
+def test_users_named_otherwise(call, named, number):
+    """The cause says whether no user is named, or more than one."""
+    error = segment(call, **named).json()["error"]
+    assert error["cause"] == f"{number} of user_id, alias, aliases is expected"
+
+
 STATELESS = SEGMENTATION + "/stateless"
 # As Permutive's documents show one.
 FOREIGN = {

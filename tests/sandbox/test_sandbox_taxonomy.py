@@ -60,6 +60,13 @@ def test_sources(call):
         )  # Documented as not empty, and for failures alone.
 
 
+def test_prices(call):
+    """Segments for sale have prices, those of one's own data have none."""
+    own, bought = (call("GET", call.segments_path(n)).json() for n in (0, 1))
+    assert [each["cpm"] for each in bought["elements"][:3]] == [0.5, 0.75, 1.0]
+    assert not any("cpm" in each for each in own["elements"])
+
+
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
