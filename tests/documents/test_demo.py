@@ -27,6 +27,27 @@ def test_the_demo_says_what_it_does_and_loses_nothing(
     assert dict(os.environ) == before
 
 
+def test_the_demo_fails_as_often_as_it_says(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service answers 503 three times, as printed; the library repeats those requests."""
+    from PermutiveAPI import _demo
+
+    monkeypatch.setattr(_demo, "_COHORTS", 1)
+    statuses: list[int | None] = []
+    clear = Sandbox.clear_requests
+
+    def counting(sandbox: Sandbox) -> None:
+        statuses.extend(request.status for request in sandbox.requests)
+        clear(sandbox)
+
+    monkeypatch.setattr(Sandbox, "clear_requests", counting)
+    assert main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    assert "fails 3 times" in printed and "3 requests were repeated" in printed
+    assert statuses.count(503) == 3
+
+
 def test_a_demo_that_loses_something_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -312,6 +312,36 @@ def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in everything_about(caught.value)
 
 
+@pytest.mark.parametrize("content", ['{"name": "Main"}', '[{"name": "Main"}]', "[]"])
+def test_json_is_no_path(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    """An object and an array are known for what they are, and the error says what is wanted."""
+    monkeypatch.setenv(VARIABLE, content)
+    with pytest.raises(ValueError) as caught:
+        WorkspaceList.from_env()
+    assert str(caught.value) == (
+        f"{VARIABLE} must be the path of a JSON file, not JSON itself."
+    )
+
+
+def test_a_path_may_begin_with_any_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drives and folders have all kinds of names: such a file is missing, and not called JSON."""
+    for path in ("X:/workspace.json", "x.json", "_", "0.json", "./{.json"):
+        monkeypatch.setenv(VARIABLE, path)
+        with pytest.raises(ValueError) as caught:
+            WorkspaceList.from_env()
+        assert path.lstrip("./") in str(caught.value)
+
+
+def test_no_path() -> None:
+    """Without the variable there is no workspace, and the error says what to set."""
+    with pytest.raises(ValueError) as caught:
+        WorkspaceList.from_env()
+    assert str(caught.value) == (
+        f"No workspace is configured: set {VARIABLE} to the path of your workspace JSON "
+        "(in the environment or in .env)."
+    )
+
+
 def test_nothing_is_logged(
     credentials: Writer, caplog: pytest.LogCaptureFixture
 ) -> None:

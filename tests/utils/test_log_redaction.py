@@ -18,10 +18,24 @@ def installed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
 
 
-def test_records_of_this_library_show_no_key(caplog: pytest.LogCaptureFixture) -> None:
-    """What urllib3 logs while this library sends is redacted, arguments included."""
+@pytest.mark.parametrize(
+    "name",
+    [
+        "urllib3",
+        "urllib3.connection",
+        "urllib3.connectionpool",
+        "urllib3.poolmanager",
+        "urllib3.response",
+        "urllib3.util.retry",
+        "urllib3.util.ssl_",
+    ],
+)
+def test_records_of_this_library_show_no_key(
+    caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    """What any logger of urllib3 logs while this library sends is redacted, arguments included."""
     with log_redaction.active():
-        urllib3_logger.debug('"%s %s" %d', "GET", "/x?k=secret&page=2", 200)
+        logging.getLogger(name).debug('"%s %s" %d', "GET", "/x?k=secret&page=2", 200)
     assert caplog.messages == ['"GET /x?k=[REDACTED]&page=2" 200']
     assert not caplog.records[0].args
 

@@ -58,6 +58,12 @@ def test_what_it_says() -> None:
     got.close()
 
 
+@pytest.mark.parametrize("reason", ["", None])
+def test_no_reason(reason: Any) -> None:
+    """A status line without words has an empty reason, as requests' own response has."""
+    assert response(404, reason=reason).reason == ""
+
+
 def test_no_key_where_people_look() -> None:
     """A success shows its key nowhere, looked at or not; a failure keeps it for its error to remove."""
     for look in (lambda got: got.url, lambda got: got.request, lambda got: got.cookies):
