@@ -156,6 +156,20 @@ def test_help(capsys, arguments, words):
     assert all(word in printed for word in words)
 
 
+def test_help_of_the_options(capsys, monkeypatch):
+    """The help says of every option what it does, and what holds without it."""
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["sandbox", "--help"])
+    assert (
+        "--host HOST address to listen on (default: 127.0.0.1) "
+        "--port PORT port, 0 for a free one (default: 8080) "
+        "--latency-ms MS wait before each answer, in milliseconds (default: 0) "
+        "--rate-limit N calls a second above which the answer is 429 (default: no limit) "
+        "--page-size N segments on one page (default: 20) "
+    ) in " ".join(capsys.readouterr().out.split())
+
+
 def stand_in(monkeypatch, run_demo):
     """Put a module in the place of the demo's."""
     module = types.ModuleType("PermutiveAPI._demo")

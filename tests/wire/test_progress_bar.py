@@ -75,6 +75,20 @@ def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
         assert KEY not in terminal.getvalue()
 
 
+def test_a_bar_in_a_terminal_of_an_editor(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """A terminal that is imitated over a file cannot tell its width; it shows a bar all the same."""
+
+    class Imitation(Terminal):
+        def fileno(self) -> int:
+            return file.fileno()
+
+    with (tmp_path / "output").open("w") as file, redirect_stderr(Imitation()) as shown:
+        run(3, progress_bar("Creating"))
+    assert "Creating: 100%" in shown.getvalue()
+
+
 def test_a_bar_without_a_length(server: ScriptedServer) -> None:
     """A stream has no total: the bar counts, and ends where the stream ends."""
     with redirect_stderr(Terminal()) as terminal:

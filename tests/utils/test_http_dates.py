@@ -1,0 +1,24 @@
+"""Dates in a Retry-After header that no calendar has."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from PermutiveAPI._Utils.retry import parse_retry_after
+
+NOW = datetime(2024, 1, 1, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 99999999999999999999 Jan 2024 00:00:00 GMT",
+        "Mon, 01 Jan 2024 00:00:00 +9999999999999999",
+    ],
+)
+def test_numbers_beyond_every_calendar(value: str) -> None:
+    """A date whose numbers are too large for a date is like none at all, and no crash."""
+    assert parse_retry_after(value, NOW) is None

@@ -1,0 +1,31 @@
+"""What is accepted while there is a limit: the limiter hears of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from PermutiveAPI import PermutiveRateLimitError, RetryConfig
+from PermutiveAPI._Utils import http, rate_limit
+from tests.support.calls import KEY
+from tests.support.scripted import ScriptedServer, answer
+
+URL = "https://api.permutive.app/v9/things"
+ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_the_limiter_hears_of_every_answer_that_is_no_refusal(
+    server: ScriptedServer, status: int
+) -> None:
+    """An answer that is no refusal shows that the service accepts requests again."""
+    server.script = [answer(429), answer(status, {})]
+    with pytest.raises(PermutiveRateLimitError):
+        http.request("GET", KEY, URL, retry=ONCE)
+    limiter = rate_limit.limiter_of(rate_limit.limited(f"{server.url}/v9/x", KEY))
+    assert limiter is not None
+    before = limiter.accepted_at
+    try:
+        http.request("GET", KEY, URL, retry=ONCE)
+    except Exception:
+        assert status != 200
+    assert limiter.accepted_at > before
