@@ -11,6 +11,7 @@ import requests
 
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.redaction import (
+    redact_and_shorten,
     redact_message,
     redact_secret,
     redact_sensitive_data,
@@ -219,6 +220,15 @@ def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
 def test_answers_that_know_no_secret(response: Any) -> None:
     """An answer without a request, a URL or headers still has its text redacted by name."""
     assert redact_sensitive_data("k=abc, 42", response) == "k=[REDACTED], 42"
+
+
+@pytest.mark.parametrize(
+    ("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")]
+)
+def test_only_what_is_cut_says_so(length: int, end: str) -> None:
+    """A text of just the greatest length is whole; dots stand for what is left out of a longer one."""
+    shown = redact_and_shorten("x" * length, ())
+    assert shown.endswith(end) and shown.count("x") == min(length, 20_000)
 
 
 def test_kept_names() -> None:
