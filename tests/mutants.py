@@ -162,6 +162,8 @@ class Mutant(NamedTuple):
     """Those whose tests may notice it: the statement's, or all of the function whose head it is in."""
     owner: str
     """The class that it stands in."""
+    at_import: bool
+    """Whether it runs when its module is imported, and not in a function."""
 
     def __str__(self) -> str:
         old, new = (" ".join(text.split()) for text in (self.old, self.new))
@@ -175,13 +177,16 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
 
-    def found(node: Any, lines: Tuple[int, ...], owner: str) -> Iterator[Mutant]:
+    def found(
+        node: Any, lines: Tuple[int, ...], owner: str, at_import: bool
+    ) -> Iterator[Mutant]:
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = body[0].lineno - 1 if body else node.end_lineno
             lines = tuple(range(node.lineno, max(node.lineno, last or 0) + 1))
         if isinstance(node, ast.FunctionDef):
             lines = tuple(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
+            at_import = False
         if isinstance(node, ast.ClassDef):
             owner = node.name
         for place, new in changes(node):
@@ -192,11 +197,11 @@ def mutants_of(path: str) -> Iterator[Mutant]:
             if isinstance(new, ast.AST):
                 text = ast.unparse(new)
                 new = text if isinstance(new, ast.stmt) else f"({text})"
-            yield Mutant(path, at.lineno, start, end, old, new, lines, owner)
+            yield Mutant(path, at.lineno, start, end, old, new, lines, owner, at_import)
         for child in children(node):
-            yield from found(child, lines, owner)
+            yield from found(child, lines, owner, at_import)
 
-    yield from found(ast.parse(source), (), "")
+    yield from found(ast.parse(source), (), "", True)
 
 
 # --- Which tests cover them ------------------------------------------------------------------
@@ -240,8 +245,9 @@ class Coverage:
         """Return the tests that may notice a mutant, the most likely first."""
         lines = self.of(mutant.path)
         tests = set[str]().union(*(lines.get(each, ()) for each in mutant.lines))
-        if not tests:
-            # What runs at import matters to all that use the module or the class.
+        if mutant.at_import:
+            # The test that imported the module first is not the one to notice it. Whatever uses the
+            # module or the class may.
             tests = tests.union(*lines.values(), self._naming(mutant.owner))
         module = Path(mutant.path).stem.lower()
         order = sorted(tests, key=lambda test: (module not in test, self.seconds[test]))
