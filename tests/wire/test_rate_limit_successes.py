@@ -21,7 +21,7 @@ def test_the_limiter_hears_of_every_answer_that_is_no_refusal(
     server.script = [answer(429), answer(status, {})]
     with pytest.raises(PermutiveRateLimitError):
         http.request("GET", KEY, URL, retry=ONCE)
-    limiter = rate_limit.limiter_of(rate_limit.limited(f"{server.url}/v9/x", KEY))
+    limiter = rate_limit.limiter_of(rate_limit.limit_key_of(f"{server.url}/v9/x", KEY))
     assert limiter is not None
     before = limiter.accepted_at
     try:
