@@ -226,7 +226,10 @@ class _Sending:
         self._run_id = os.urandom(8)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the key's place, too: another process may have other settings. It has another clock as well, so nothing is postponed there."""
+        """Pickle the key's place, too: another process may have other settings.
+
+        It has another clock as well, so nothing is postponed there.
+        """
         state = {**self.__dict__, "_postpones": False}
         if settings.key_in_header():
             state["_api_key"] = KeyForHeader(self._api_key)
@@ -435,9 +438,8 @@ def _results(
         for _, item, future in done:
             result = run.complete(item, future)
             if result.error is None:
-                batch.accepted_at = (
-                    monotonic()
-                )  # It may have been sent by another process.
+                # A worker in another process has another batch object.
+                batch.accepted_at = monotonic()
             yield result
 
 

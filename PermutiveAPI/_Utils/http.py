@@ -232,6 +232,7 @@ def request(
         Headers that win over DEFAULT_HEADERS.
     timeout : float or None
         Seconds to wait for the connection and between two bytes; None waits without limit.
+        PERMUTIVE_ATTEMPT_SECONDS bounds the attempt as a whole.
     retry : RetryConfig, optional
         The retry policy; ``RetryConfig()`` when it is left out.
 

@@ -98,16 +98,16 @@ def run(call: Call, api_key: str) -> requests.Response:
         sent_at = time.monotonic()
         answer = _attempt(call, api_key)
         asked = None if isinstance(answer, Failure) else _asked(answer)
-        is_free = call.rate_limited and _learn(
-            call, api_key, batch, answer, sent_at, asked
-        )
+        refused_by = None
+        if call.rate_limited and not isinstance(answer, Failure):
+            refused_by = _learn(call, api_key, batch, answer, sent_at, asked)
         if isinstance(answer, Failure):
             seen = hide_user_ids(answer.text)
         elif 200 <= answer.status_code <= 299:
             return answer
         else:
             seen = f"status {answer.status_code}"
-        if is_free:
+        if refused_by is not None and _is_free(call, batch, refused_by, asked):
             wait = (
                 asked
                 if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS
@@ -211,38 +211,41 @@ def _learn(
     call: Call,
     api_key: str,
     batch: Cancellation | None,
-    answer: requests.Response | Failure,
+    answer: requests.Response,
     sent_at: float,
     asked: float | None,
-) -> bool:
+) -> RateLimiter | None:
     """Let all that goes to the API with the key learn from an answer.
 
     Returns
     -------
-    bool
-        Whether it is a refusal that uses up no attempt.
+    RateLimiter or None
+        The limiter, if the answer is the refusal of a limit.
     """
-    if isinstance(answer, Failure):
-        return False
     now = time.monotonic()
     if is_throttled(answer.status_code, asked):
         name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
-        limiter = rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
-        if batch is None or call.own_policy:
-            return False
-        if asked is not None and asked > LONGEST_WAIT_SECONDS:
-            return False
-        if _has_patience(call, batch, limiter, now):
-            return True
-        limiter.give_up()
-    elif answer.status_code != 503:
+        return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
+    if answer.status_code != 503:
         if batch is not None:
             batch.note_accepted(now)
         if rate_limit.any_limiter():
             name = rate_limit.limit_key_of(call.url, api_key)
             rate_limit.on_success(name, sent_at, now)
-    return False
+    return None
+
+
+def _is_free(
+    call: Call, batch: Cancellation | None, limiter: RateLimiter, asked: float | None
+) -> bool:
+    """Tell whether a refusal uses up no attempt. A batch that is out of patience gives the limit up."""
+    if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
+        return False
+    patient = _has_patience(call, batch, limiter, time.monotonic())
+    if not patient:
+        limiter.give_up()
+    return patient
 
 
 def _asked(answer: requests.Response) -> float | None:

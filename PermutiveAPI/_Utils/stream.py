@@ -120,7 +120,7 @@ class Stream(Generator[Value, None, None]):
         self._finishes_at_exit = True
 
     def has_to_finish(self) -> bool:
-        """Tell whether the interpreter's end is to wait: a thread that is no daemon collects all results."""
+        """Tell whether the interpreter's end is to wait: a thread that is not a daemon collects all results."""
         return (
             self._finishes_at_exit
             and getgeneratorstate(self._results) != GEN_CLOSED
@@ -193,7 +193,7 @@ def _stop_at_exit(processes: bool) -> None:
 def _stop_open_streams() -> None:
     streams = [stream for each in list(_open.values()) if (stream := each())]
     awaited = [stream for stream in streams if stream.has_to_finish()]
-    _stop(stream for stream in streams if not stream.has_to_finish())
+    _stop(stream for stream in streams if stream not in awaited)
     try:
         while any(stream.has_to_finish() for stream in awaited):
             _never_set.wait(_SECONDS_BETWEEN_LOOKS)

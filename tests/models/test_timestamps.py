@@ -117,6 +117,7 @@ FETCHED = [
         id="imports",
     ),
     pytest.param(
+        # An import's segments are optional; this answer has some.
         lambda: Import.get_by_id("i", KEY).segments[0],  # type: ignore[index]
         SEGMENT,
         lambda each: {**IMPORT, "segments": [each]},

@@ -54,6 +54,7 @@ def report_broken_credentials(path: Path) -> None:
         report(Cohort.list)
     os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] = json.dumps(child)
     report(Cohort.list)
+    # The mistake of a caller whose types nobody checks.
     report(lambda: Cohort.list(KEY.encode()))  # type: ignore[arg-type]
     headers: Any = {"a": ["x"]}
     report(lambda: http.request("GET", KEY, "https://h/", headers=headers))

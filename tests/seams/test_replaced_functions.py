@@ -677,6 +677,7 @@ class Fixed(Exception):
     """An exception of somebody's own, whose arguments cannot be set."""
 
     @property
+    # Read-only, as some libraries make it; BaseException declares an attribute.
     def args(self) -> Any:  # type: ignore[override]
         """Return the text."""
         return ("cannot be set",)
@@ -696,7 +697,7 @@ class Fixed(Exception):
 def test_what_a_stand_in_raises_reaches_the_caller_without_the_key(
     monkeypatch: pytest.MonkeyPatch, raised: Exception, text: str
 ) -> None:
-    """An exception that is none of requests' is raised as it is, but for the key in its texts."""
+    """An exception of another library is raised unchanged, except that its texts hide the key."""
 
     def stand_in(url: str, **options: Any) -> Any:
         raise raised

@@ -147,6 +147,7 @@ def test_local_class_with_an_unresolvable_annotation() -> None:
         many: List["Alias"]
         maybe: Optional[Alias] = None
         unknown: "Nowhere" = None  # type: ignore[name-defined] # noqa: F821
+        # An annotation that cannot be resolved is what the test is about.
         broken: "1 +" = None  # type: ignore[valid-type] # noqa: F722
         when: Optional[datetime] = None
 

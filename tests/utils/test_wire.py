@@ -62,7 +62,7 @@ class StandIn:
 
 
 def test_stand_in_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls go through what stands in for ``socket.socket`` and ``socket.getaddrinfo``."""
+    """A user's replacements of ``socket.socket`` and ``socket.getaddrinfo`` take effect."""
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
     monkeypatch.setattr(socket, "socket", StandIn)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: [address])

@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from tests.support.scripted import ScriptedServer, Step, answer, stall
+from tests.support.scripted import Connection, ScriptedServer, Step, answer, stall
 
 # A second, and the end of the process on a busy machine.
 LIMIT_SECONDS = 2.0
@@ -81,9 +81,9 @@ def numbers(server: ScriptedServer) -> List[int]:
 def slowly(server: ScriptedServer) -> Step:
     """Answer after a blink, so that a script has ended before all are answered."""
 
-    def step(connection: object) -> bool:
+    def step(connection: Connection) -> bool:
         server.stopping.wait(0.2)
-        return answer(200, {})(connection)  # type: ignore[arg-type]
+        return answer(200, {})(connection)
 
     return step
 

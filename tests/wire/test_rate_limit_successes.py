@@ -1,4 +1,4 @@
-"""What is accepted while there is a limit: the limiter hears of it."""
+"""While there is a limit, the limiter learns of each request that the service accepts."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pickle
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any, Callable, Iterator, List, Optional
 
@@ -239,6 +239,37 @@ def test_a_pool_of_processes_loses_nothing(server: ScriptedServer) -> None:
         )
     assert (len(responses), errors) == (60, [])
     assert service.refused > 0
+
+
+class Pickling(ThreadPoolExecutor):
+    """Runs what arrives after pickling, as other processes do, and notes how long the service was silent."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.silent: List[float] = []
+
+    def submit(self, call: Any, /, *arguments: Any, **options: Any) -> "Future[Any]":
+        """Pickle a call, and run the copy."""
+        copy, given = pickle.loads(pickle.dumps((call, arguments)))
+        self.silent.append(copy._batch.silent_seconds(time.monotonic()))
+        return super().submit(copy, *given, **options)
+
+
+def test_other_processes_hear_of_what_was_accepted(server: ScriptedServer) -> None:
+    """The patience of a batch in other processes counts from what any of them has brought back."""
+
+    def slowly(connection: Connection) -> bool:
+        server.stopping.wait(0.05)
+        return answer(200, {})(connection)
+
+    server.default = slowly
+    began = time.monotonic()
+    with Pickling() as pool:
+        _, errors = http.process_batch(
+            things(10), api_key=KEY, max_workers=1, executor=pool
+        )
+    assert errors == [] and len(pool.silent) == 10
+    assert pool.silent[-1] < (time.monotonic() - began) / 3
 
 
 def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
