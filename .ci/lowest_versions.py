@@ -17,14 +17,10 @@ for requirement in map(Requirement, requires("PermutiveAPI") or ()):
     marker = requirement.marker
     if marker and not any(marker.evaluate({"extra": each}) for each in ("", *extras)):
         continue
-    declared = [
-        Version(each.version) for each in requirement.specifier if each.operator == ">="
-    ]
+    declared = [Version(each.version) for each in requirement.specifier if each.operator == ">="]
     if not declared:
         sys.exit(f"pyproject.toml declares no lowest version: {requirement}")
     # Several lines of one package, for several Pythons, must all be kept.
-    lowest[requirement.name] = max(
-        *declared, lowest.get(requirement.name, Version("0"))
-    )
+    lowest[requirement.name] = max(*declared, lowest.get(requirement.name, Version("0")))
 for name, version in sorted(lowest.items()):
     print(f"{name}=={version}")

@@ -280,9 +280,7 @@ class Cohort(Resource):
             If the list, or with details a cohort of it, cannot be fetched.
         """
         api_key = resolve_api_key(api_key)
-        params = (
-            {"include-child-workspaces": "true"} if include_child_workspaces else {}
-        )
+        params = {"include-child-workspaces": "true"} if include_child_workspaces else {}
         response = Cohort._request_helper.get(api_key, _API_ENDPOINT, params=params)
         cohorts = read_answer(Cohort._listed, response)
         if not include_details:
@@ -338,12 +336,7 @@ class Cohort(Resource):
             If one is no cohort.
         """
         options = BatchOptions(
-            "Cohort.batch_create",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_create", api_key, max_workers, progress_callback, executor, journal
         )
         cohorts = listed("cohorts", cohorts)
         cls._require_queries(cohorts)
@@ -362,12 +355,7 @@ class Cohort(Resource):
     ) -> Responses:
         """Update many cohorts as by :meth:`update`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Cohort.batch_update",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_update", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(cohorts, Cohort._change, options)
 
@@ -384,12 +372,7 @@ class Cohort(Resource):
     ) -> Responses:
         """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Cohort.batch_delete",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_delete", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(cohorts, Cohort._deletion, options)
 
@@ -406,12 +389,7 @@ class Cohort(Resource):
     ) -> Responses:
         """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Cohort.batch_enable",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_enable", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(cohorts, lambda each: each._switch("Enabled"), options)
 
@@ -428,12 +406,7 @@ class Cohort(Resource):
     ) -> Responses:
         """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Cohort.batch_disable",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_disable", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(cohorts, lambda each: each._switch("Disabled"), options)
 
@@ -460,12 +433,7 @@ class Cohort(Resource):
             Those that were not.
         """
         options = BatchOptions(
-            "Cohort.batch_get_by_id",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Cohort.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch_fetch(ids, _url_of, "Response is None", options)
 
@@ -501,9 +469,7 @@ class Cohort(Resource):
         if self.description is None and known.get("description") is not None:
             data["description"] = None
         if data.get("state", "Enabled") not in _STATES:
-            raise ValueError(
-                f"state must be one of {', '.join(_STATES)}, got {self.state!r}."
-            )
+            raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
         data["id"] = self.id
         return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
 
@@ -511,9 +477,7 @@ class Cohort(Resource):
         """Refuse what is easily taken for a query: ``event`` without its call, or a condition alone."""
         query = self.query
         if callable(query) or not getattr(query, "_stands_alone", True):
-            raise TypeError(
-                f'query must be a query, such as event("Pageview"), got {query!r}.'
-            )
+            raise TypeError(f'query must be a query, such as event("Pageview"), got {query!r}.')
 
     def _switch(self, state: str) -> Call:
         if not self.id:

@@ -15,13 +15,7 @@ from typing import Any
 from ._Utils import http, settings
 from ._Utils.answers import read_object
 from ._Utils.arguments import require_filled
-from ._Utils.batch import (
-    BatchOptions,
-    Failures,
-    ProgressCallback,
-    ReadingRequest,
-    collected,
-)
+from ._Utils.batch import BatchOptions, Failures, ProgressCallback, ReadingRequest, collected
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from
@@ -108,22 +102,12 @@ class ContextSegment(Resource):
             Those that failed.
         """
         options = BatchOptions(
-            "ContextSegment.batch_send",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "ContextSegment.batch_send", api_key, max_workers, progress_callback, executor, journal
         )
         built = built_from("pages", pages, ContextSegment, ContextSegment._body)
         batch = [
             ReadingRequest(
-                "POST",
-                _API_ENDPOINT,
-                json=payload,
-                timeout=timeout,
-                item=page,
-                read=read_object,
+                "POST", _API_ENDPOINT, json=payload, timeout=timeout, item=page, read=read_object
             )
             for page, payload in built
         ]

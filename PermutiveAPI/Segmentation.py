@@ -62,9 +62,7 @@ class Event(JSONSerializable[dict[str, Any]]):
 
     name: str
     time: str
-    properties: dict[str, Any] = field(
-        default_factory=lambda: {}, metadata=ALWAYS_WRITTEN
-    )
+    properties: dict[str, Any] = field(default_factory=lambda: {}, metadata=ALWAYS_WRITTEN)
     session_id: str | None = None
     view_id: str | None = None
 
@@ -218,17 +216,10 @@ class Segmentation(Resource):
             Those that failed.
         """
         options = BatchOptions(
-            "Segmentation.batch_send",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Segmentation.batch_send", api_key, max_workers, progress_callback, executor, journal
         )
         build = partial(Segmentation._request, timeout=timeout)
-        batch = [
-            each for _, each in built_from("requests", requests, Segmentation, build)
-        ]
+        batch = [each for _, each in built_from("requests", requests, Segmentation, build)]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
     @classmethod
@@ -254,12 +245,7 @@ class Segmentation(Resource):
             In the order of completion. Its `value` is the decoded answer.
         """
         options = BatchOptions(
-            "Segmentation.stream_send",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Segmentation.stream_send", api_key, max_workers, progress_callback, executor, journal
         )
         build = partial(Segmentation._request, timeout=timeout)
         batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
@@ -279,9 +265,7 @@ class Segmentation(Resource):
         return data
 
     def _params(
-        self,
-        activations: bool | None = None,
-        synchronous_validation: bool | None = None,
+        self, activations: bool | None = None, synchronous_validation: bool | None = None
     ) -> dict[str, str]:
         """Return the query parameters, a call's own arguments before the object's."""
         if activations is None:

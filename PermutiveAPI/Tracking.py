@@ -149,16 +149,9 @@ class TrackedEvent(Resource):
             Those that failed.
         """
         options = BatchOptions(
-            "TrackedEvent.batch_track",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "TrackedEvent.batch_track", api_key, max_workers, progress_callback, executor, journal
         )
-        build = partial(
-            TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout
-        )
+        build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
 
@@ -187,16 +180,9 @@ class TrackedEvent(Resource):
             In the order of completion. Its `value` is the decoded answer.
         """
         options = BatchOptions(
-            "TrackedEvent.stream_track",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "TrackedEvent.stream_track", api_key, max_workers, progress_callback, executor, journal
         )
-        build = partial(
-            TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout
-        )
+        build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
         return http.stream(batch, options, length_of(events))
 
@@ -216,9 +202,7 @@ class TrackedEvent(Resource):
     def _require_user(self) -> None:
         """Raise unless a user is named by `user_id`, by aliases or by both."""
         if self.user_id is None and self.aliases is None:
-            raise PermutiveInvalidRequestError(
-                "Give user_id, aliases or both; got neither."
-            )
+            raise PermutiveInvalidRequestError("Give user_id, aliases or both; got neither.")
         if self.user_id is not None:
             require_one_user(user_id=self.user_id)
         if self.user_id is None or (self.aliases is not None and self.aliases != []):
@@ -237,7 +221,4 @@ class TrackedEvent(Resource):
 
 
 def _params(enrich: bool, sdkp: bool) -> dict[str, str]:
-    return {
-        "enrich": "true" if enrich else "false",
-        "sdkp": "true" if sdkp else "false",
-    }
+    return {"enrich": "true" if enrich else "false", "sdkp": "true" if sdkp else "false"}

@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from ._Utils.collection import ResourceList, UniqueIndex
-from ._Utils.credentials import (
-    default_workspace,
-    load_workspaces,
-    with_canonical_names,
-)
+from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, parsed
 from ._Utils.redaction import REDACTED
 from .Audience.Import import Import, ImportList
@@ -59,21 +55,15 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         """Whether this is the organisation's own workspace, above all others."""
         return self.organisation_id == self.workspace_id
 
-    def cohorts(
-        self, include_details: bool = False, force_refresh: bool = False
-    ) -> CohortList:
+    def cohorts(self, include_details: bool = False, force_refresh: bool = False) -> CohortList:
         """List the cohorts, those of child workspaces too; see ``Cohort.list``."""
         if force_refresh or include_details not in self._cohorts:
             self._cohorts[include_details] = Cohort.list(
-                include_child_workspaces=True,
-                include_details=include_details,
-                api_key=self.api_key,
+                include_child_workspaces=True, include_details=include_details, api_key=self.api_key
             )
         return self._cohorts[include_details]
 
-    def imports(
-        self, include_details: bool = False, force_refresh: bool = False
-    ) -> ImportList:
+    def imports(self, include_details: bool = False, force_refresh: bool = False) -> ImportList:
         """List the imports; see ``Import.list``."""
         if force_refresh or include_details not in self._imports:
             self._imports[include_details] = Import.list(
@@ -84,9 +74,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     def segments(self, import_id: str, force_refresh: bool = False) -> SegmentList:
         """List the segments of an import; see ``Segment.list``."""
         if force_refresh or import_id not in self._segments:
-            self._segments[import_id] = Segment.list(
-                import_id=import_id, api_key=self.api_key
-            )
+            self._segments[import_id] = Segment.list(import_id=import_id, api_key=self.api_key)
         return self._segments[import_id]
 
     @classmethod
@@ -189,9 +177,7 @@ class WorkspaceList(ResourceList[Workspace]):
         def listed(workspace: Workspace) -> ImportList:
             return workspace.imports(include_details, force_refresh)
 
-        return self._each_once(
-            listed, lambda found: (found.inheritance or {}).get("workspace_id")
-        )
+        return self._each_once(listed, lambda found: (found.inheritance or {}).get("workspace_id"))
 
     def _each_once(
         self,

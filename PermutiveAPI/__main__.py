@@ -43,23 +43,11 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="do a day's work against a sandbox")
     demo.set_defaults(run=_demo)
 
-    sandbox = commands.add_parser(
-        "sandbox",
-        help="serve a local Permutive service until Ctrl-C",
-    )
+    sandbox = commands.add_parser("sandbox", help="serve a local Permutive service until Ctrl-C")
     sandbox.set_defaults(run=_sandbox)
     add = sandbox.add_argument
-    add(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (default: %(default)s)",
-    )
-    add(
-        "--port",
-        type=_port,
-        default=8080,
-        help="port, 0 for a free one (default: %(default)s)",
-    )
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    add("--port", type=_port, default=8080, help="port, 0 for a free one (default: %(default)s)")
     add(
         "--latency-ms",
         type=_at_least(0.0, float),
@@ -111,9 +99,7 @@ def _sandbox(arguments: argparse.Namespace) -> int:
     )
 
 
-def _at_least(
-    least: _Number, convert: Callable[[str], _Number]
-) -> Callable[[str], _Number]:
+def _at_least(least: _Number, convert: Callable[[str], _Number]) -> Callable[[str], _Number]:
     def number(text: str) -> _Number:
         try:
             value = convert(text)

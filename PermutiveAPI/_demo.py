@@ -8,16 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
 
-from PermutiveAPI import (
-    Alias,
-    Cohort,
-    Event,
-    Identity,
-    Import,
-    Progress,
-    Segmentation,
-    Workspace,
-)
+from PermutiveAPI import Alias, Cohort, Event, Identity, Import, Progress, Segmentation, Workspace
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.sandbox.environment import variables
 
@@ -53,9 +44,7 @@ def run_demo() -> int:
 def _list_cohorts(workspace: Workspace) -> None:
     cohorts = workspace.cohorts()
     workspaces = len(cohorts.workspace_dictionary)
-    print(
-        f"{len(cohorts)} cohorts in {workspaces} workspaces, for instance as a table:"
-    )
+    print(f"{len(cohorts)} cohorts in {workspaces} workspaces, for instance as a table:")
     columns = ["code", "name", "state", "live_audience_size"]
     print(cohorts.to_pd_dataframe().head(5).to_string(columns=columns))
 

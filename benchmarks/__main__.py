@@ -81,11 +81,7 @@ def _sized(line: Line, quick: bool, overrides: Overrides) -> Line:
     """Return a line in the sizes that are asked for; untouched, it is the declared one."""
     if quick:
         line = line.quickly()
-    own = {
-        setting: value
-        for (group, setting), value in overrides.items()
-        if group == line.group
-    }
+    own = {setting: value for (group, setting), value in overrides.items() if group == line.group}
     return replace(line, settings={**line.settings, **own})
 
 

@@ -180,9 +180,7 @@ def _limited(
     )
 
 
-def _bucket(
-    workers: int, retry_after: int | None, ratio: float, refusal: str = ""
-) -> Line:
+def _bucket(workers: int, retry_after: int | None, ratio: float, refusal: str = "") -> Line:
     """Return the line of a bucket of 100 a second."""
     words = "" if retry_after is None else f", Retry-After {retry_after}"
     status = {"refusal": refusal} if refusal else {}

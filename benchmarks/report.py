@@ -67,9 +67,7 @@ def _cells(result: Result, row: Row) -> tuple[str, ...]:
         result.line.name,
         ": ".join(filter(None, (result.line.title, row.label))),
         *(_shown(values.get(name), mine, row, result) for name in packages),
-        ", ".join(
-            f"{name} {_shown(each, mine, row, result)}" for name, each in others.items()
-        ),
+        ", ".join(f"{name} {_shown(each, mine, row, result)}" for name, each in others.items()),
         ", ".join(bound.text for bound in row.bounds),
         _met(values, row) if result.line in LINES else "",
     )

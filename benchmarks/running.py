@@ -87,10 +87,7 @@ class Bench:
         return result
 
     def _run(self, line: Line, subject: Subject) -> Figures:
-        with (
-            self._serving(line.far_end) as port,
-            tempfile.TemporaryDirectory() as folder,
-        ):
+        with self._serving(line.far_end) as port, tempfile.TemporaryDirectory() as folder:
             task = {
                 "measurement": line.measurement,
                 "subject": subject.name,
@@ -118,9 +115,7 @@ class Bench:
         behaviour = json.dumps(asdict(far_end))
         command = [sys.executable, "-m", "benchmarks.service", behaviour]
         command += [str(pem), str(key)]
-        with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, text=True
-        ) as service:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
             try:
                 assert service.stdout is not None
                 yield int(service.stdout.readline())

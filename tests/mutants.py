@@ -28,9 +28,7 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).resolve().parent.parent
 COVERAGE, CASES = ROOT / ".mutants" / "coverage", ROOT / ".mutants" / "tests.xml"
-MOST_LIKELY = (
-    60  # So many tests run first, and the others only if these notice nothing.
-)
+MOST_LIKELY = 60  # So many tests run first, and the others only if these notice nothing.
 NOT_FOUND = 4  # What pytest returns if there is no such test.
 
 # --- Which changes there are -----------------------------------------------------------------
@@ -177,9 +175,7 @@ def mutants_of(path: str) -> Iterator[Mutant]:
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
 
-    def found(
-        node: Any, lines: Tuple[int, ...], owner: str, at_import: bool
-    ) -> Iterator[Mutant]:
+    def found(node: Any, lines: Tuple[int, ...], owner: str, at_import: bool) -> Iterator[Mutant]:
         if isinstance(node, ast.stmt):
             body = getattr(node, "body", None)
             last = body[0].lineno - 1 if body else node.end_lineno
@@ -221,8 +217,7 @@ class Coverage:
         self._data = CoverageData(str(COVERAGE))
         self._data.read()
         self._files = {
-            name[name.rindex("/PermutiveAPI/") + 1 :]: name
-            for name in self._data.measured_files()
+            name[name.rindex("/PermutiveAPI/") + 1 :]: name for name in self._data.measured_files()
         }
         self.seconds = {
             node_id_of(case): float(case.get("time", 0))
@@ -367,19 +362,10 @@ def main() -> None:
     add = parser.add_argument
     add("--seed", type=int, default=1, help="of the sample")
     add("--count", type=int, default=50, help="how many mutants to try")
-    add(
-        "--only",
-        nargs="*",
-        default=[""],
-        help="only files whose paths end with one of these",
-    )
+    add("--only", nargs="*", default=[""], help="only files whose paths end with one of these")
     add("--jobs", type=int, default=1, help="how many at a time")
     add("--budget", type=float, default=60, help="seconds of tests for a mutant")
-    add(
-        "--reuse",
-        action="store_true",
-        help="reuse the last measurement, even if it is old",
-    )
+    add("--reuse", action="store_true", help="reuse the last measurement, even if it is old")
     options = parser.parse_args()
     folders = [copied() for _ in range(options.jobs)]
     free: "SimpleQueue[Path]" = SimpleQueue()

@@ -15,11 +15,7 @@ from typing import Any, cast
 
 from .._Utils import http
 from .._Utils.answers import read_answer
-from .._Utils.batch import (
-    BatchOptions,
-    Failures,
-    ProgressCallback,
-)
+from .._Utils.batch import BatchOptions, Failures, ProgressCallback
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
@@ -82,9 +78,7 @@ class Import(Resource):
         return found
 
     @staticmethod
-    def get_by_id(
-        id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False
-    ) -> Import:
+    def get_by_id(id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> Import:
         """Fetch an import, and with details its segments.
 
         Raises
@@ -102,9 +96,7 @@ class Import(Resource):
         return found
 
     @staticmethod
-    def list(
-        api_key: str = DEFAULT_API_KEY, include_details: bool = False
-    ) -> ImportList:
+    def list(api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> ImportList:
         """List the imports that the key may see, and with details their segments.
 
         Returns
@@ -153,12 +145,7 @@ class Import(Resource):
             Those that were not.
         """
         options = BatchOptions(
-            "Import.batch_get_by_id",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Import.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch_fetch(ids, _url_of, "Unable to get_import", options)
 
@@ -171,9 +158,7 @@ def _items(data: Any) -> ImportList:
     """Read the list of imports, which the service wraps in an object."""
     if isinstance(data, dict):
         if "items" not in data:
-            raise PermutiveInvalidResponseError(
-                "Response JSON missing 'items' collection"
-            )
+            raise PermutiveInvalidResponseError("Response JSON missing 'items' collection")
         data = cast("dict[str, Any]", data)["items"]
     return list_from_answer(ImportList, data)
 

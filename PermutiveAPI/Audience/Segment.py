@@ -116,15 +116,9 @@ class Segment(Resource):
 
     def __post_init__(self) -> None:
         """Check the required fields, and fill in missing timestamps."""
-        missing = [
-            repr(name)
-            for name in ("name", "import_id")
-            if getattr(self, name) is _REQUIRED
-        ]
+        missing = [repr(name) for name in ("name", "import_id") if getattr(self, name) is _REQUIRED]
         if missing:
-            raise TypeError(
-                f"Segment() missing required argument: {' and '.join(missing)}"
-            )
+            raise TypeError(f"Segment() missing required argument: {' and '.join(missing)}")
         super().__post_init__()
 
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
@@ -194,9 +188,7 @@ class Segment(Resource):
         self._perform(self._deletion(), api_key)
 
     @staticmethod
-    def get_by_code(
-        import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY
-    ) -> Segment:
+    def get_by_code(import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY) -> Segment:
         """Fetch the segment with a code.
 
         Raises
@@ -210,9 +202,7 @@ class Segment(Resource):
         return Segment._fetch(url, api_key, "Unable to get_segment")
 
     @staticmethod
-    def get_by_id(
-        import_id: str, segment_id: str, api_key: str = DEFAULT_API_KEY
-    ) -> Segment:
+    def get_by_id(import_id: str, segment_id: str, api_key: str = DEFAULT_API_KEY) -> Segment:
         """Fetch the segment with an id.
 
         Raises
@@ -310,16 +300,12 @@ class Segment(Resource):
             *_operations(
                 "creates",
                 new,
-                lambda each: bulk.creation(
-                    each._payload_without_default_cpm(_API_PAYLOAD)
-                ),
+                lambda each: bulk.creation(each._payload_without_default_cpm(_API_PAYLOAD)),
             ),
             *_operations(
                 "updates",
                 changed,
-                lambda each: bulk.change(
-                    each.code, each._payload_without_default_cpm(_CHANGEABLE)
-                ),
+                lambda each: bulk.change(each.code, each._payload_without_default_cpm(_CHANGEABLE)),
             ),
             *map(bulk.deletion, gone),
         ]
@@ -363,12 +349,7 @@ class Segment(Resource):
         Arguments and results have the same meaning as for ``Cohort.batch_create``.
         """
         options = BatchOptions(
-            "Segment.batch_create",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Segment.batch_create", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(segments, Segment._creation, options)
 
@@ -385,12 +366,7 @@ class Segment(Resource):
     ) -> Responses:
         """Update many segments as by :meth:`update`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Segment.batch_update",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Segment.batch_update", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(segments, Segment._change, options)
 
@@ -407,12 +383,7 @@ class Segment(Resource):
     ) -> Responses:
         """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
         options = BatchOptions(
-            "Segment.batch_delete",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Segment.batch_delete", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(segments, Segment._deletion, options)
 
@@ -511,17 +482,12 @@ def _collection_url(import_id: Any) -> str:
 
 def _url_of(import_id: Any, segment_id: Any) -> str:
     return resource_url(
-        _IMPORTS,
-        "{import_id}/segments/{segment_id}",
-        import_id=import_id,
-        segment_id=segment_id,
+        _IMPORTS, "{import_id}/segments/{segment_id}", import_id=import_id, segment_id=segment_id
     )
 
 
 def _operations(
-    name: str,
-    segments: Iterable[Segment],
-    operation_of: Callable[[Segment], bulk.Operation],
+    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.Operation]
 ) -> Iterator[bulk.Operation]:
     """Make an operation of each segment of an argument, which an error names."""
     built = built_from(name, segments, Segment, operation_of)
@@ -532,9 +498,7 @@ def _check_import(import_id: str, **segments: Iterable[Segment]) -> None:
     for name, given in segments.items():
         for position, segment in enumerate(given):
             if segment.import_id != import_id:
-                raise ValueError(
-                    f"{name}[{position}] belongs to the import {segment.import_id!r}."
-                )
+                raise ValueError(f"{name}[{position}] belongs to the import {segment.import_id!r}.")
 
 
 def _codes(name: str, segments: Iterable[Segment | str]) -> Iterator[str | None]:
@@ -547,9 +511,7 @@ def _codes(name: str, segments: Iterable[Segment | str]) -> Iterator[str | None]
 
 def _url_of_code(import_id: Any, code: Any, name: str = "code") -> str:
     return resource_url(
-        _IMPORTS,
-        f"{{import_id}}/segments/code/{{{name}}}",
-        **{"import_id": import_id, name: code},
+        _IMPORTS, f"{{import_id}}/segments/code/{{{name}}}", **{"import_id": import_id, name: code}
     )
 
 

@@ -105,9 +105,7 @@ class Identity(Resource):
             was processed.
         """
         api_key = resolve_api_key(api_key)
-        response = Identity._request_helper.post(
-            api_key=api_key, url=_USERS_ENDPOINT, data=None
-        )
+        response = Identity._request_helper.post(api_key=api_key, url=_USERS_ENDPOINT, data=None)
         return read_answer(partial(_member, "id"), response)
 
     @staticmethod
@@ -149,12 +147,7 @@ class Identity(Resource):
         Arguments and results have the same meaning as for ``Cohort.batch_create``.
         """
         options = BatchOptions(
-            "Identity.batch_identify",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Identity.batch_identify", api_key, max_workers, progress_callback, executor, journal
         )
         return http.run_batch(_requests(identities, _sent), options)
 
@@ -180,12 +173,7 @@ class Identity(Resource):
             In the order of completion. Its `value` is the identity that was sent.
         """
         options = BatchOptions(
-            "Identity.stream_identify",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Identity.stream_identify", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _stream(identities, _sent)
         return http.stream(batch, options, length_of(identities))
@@ -213,12 +201,7 @@ class Identity(Resource):
             Those that failed.
         """
         options = BatchOptions(
-            "Identity.batch_resolve",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Identity.batch_resolve", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _requests(identities, _resolved)
         return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
@@ -242,20 +225,13 @@ class Identity(Resource):
             In the order of completion. Its `value` is the identity and the user's id.
         """
         options = BatchOptions(
-            "Identity.stream_resolve",
-            api_key,
-            max_workers,
-            progress_callback,
-            executor,
-            journal,
+            "Identity.stream_resolve", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _stream(identities, _resolved)
         return http.stream(batch, options, length_of(identities))
 
 
-def _request(
-    read: Callable[[Identity, Response], Any], identity: Identity
-) -> BatchRequest:
+def _request(read: Callable[[Identity, Response], Any], identity: Identity) -> BatchRequest:
     return ReadingRequest(
         "POST",
         _API_ENDPOINT,

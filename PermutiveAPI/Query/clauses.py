@@ -64,13 +64,7 @@ class Timed(Clause):
         months: int | None = None,
     ) -> T:
         """Look back for a time; give exactly one of the units."""
-        units = {
-            "minutes": minutes,
-            "hours": hours,
-            "days": days,
-            "weeks": weeks,
-            "months": months,
-        }
+        units = {"minutes": minutes, "hours": hours, "days": days, "weeks": weeks, "months": months}
         return self._looking_back(window(units))
 
     def in_this_session(self: T) -> T:
@@ -79,15 +73,11 @@ class Timed(Clause):
 
     def _looking_back(self: T, during: Window) -> T:
         if self.during is not None:
-            raise QueryError(
-                f"A clause takes one time window; it has: {self.during.describe()}"
-            )
+            raise QueryError(f"A clause takes one time window; it has: {self.during.describe()}")
         return replace(cast("Any", self), during=during)
 
 
-def optional_members(
-    condition: Condition | None, during: Window | None
-) -> dict[str, Any]:
+def optional_members(condition: Condition | None, during: Window | None) -> dict[str, Any]:
     """Return the members ``where`` and ``during`` as the grammar writes them."""
     members: dict[str, Any] = {}
     if condition is not None:

@@ -29,13 +29,9 @@ def engaged_completion(completion: Comparison) -> EngagedCompletion:
 
 
 @overload
-def engaged_views(
-    seconds: Comparison, times: Comparison | None = None
-) -> EngagedViews: ...
+def engaged_views(seconds: Comparison, times: Comparison | None = None) -> EngagedViews: ...
 @overload
-def engaged_views(
-    *, completion: Comparison, times: Comparison | None = None
-) -> EngagedViews: ...
+def engaged_views(*, completion: Comparison, times: Comparison | None = None) -> EngagedViews: ...
 def engaged_views(
     seconds: Comparison | None = None,
     times: Comparison | None = None,
@@ -117,9 +113,7 @@ class EngagedCompletion(Filtered):
     def to_json(self) -> dict[str, Any]:
         """Return it as the grammar writes it."""
         optional = optional_members(self.condition, None)
-        return {
-            "engaged_completion": {"completion": self.completion.to_json(), **optional}
-        }
+        return {"engaged_completion": {"completion": self.completion.to_json(), **optional}}
 
     def _to_phrase(self) -> str:
         tail = tail_of(self.condition)
@@ -135,16 +129,11 @@ def read_engaged_completion(node: Node) -> EngagedCompletion:
     """Read this clause from JSON data."""
     _, inner = node.only_member(["engaged_completion"])
     members = inner.members(["completion"], ["where"])
-    return EngagedCompletion(
-        read_comparison(members["completion"]), **read_optional(members)
-    )
+    return EngagedCompletion(read_comparison(members["completion"]), **read_optional(members))
 
 
 # What decides which views count, as the grammar names it, and its phrase.
-_MEASURES = {
-    "engaged_time": "of {} engaged seconds",
-    "completion": "with a completion of {}",
-}
+_MEASURES = {"engaged_time": "of {} engaged seconds", "completion": "with a completion of {}"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -204,7 +193,5 @@ def read_engaged_views(node: Node) -> EngagedViews:
 
 def _comparison(name: str, value: Any) -> Comparison:
     if not isinstance(value, Comparison):
-        raise QueryError(
-            f"{name} must be a comparison such as at_least(30), got {value!r}."
-        )
+        raise QueryError(f"{name} must be a comparison such as at_least(30), got {value!r}.")
     return value

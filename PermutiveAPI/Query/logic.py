@@ -45,9 +45,7 @@ class Logical(SelfEncoding):
 
     def __invert__(self: L) -> L:
         """Return the opposite; raise :class:`QueryError` if the grammar has no negative form."""
-        raise QueryError(
-            f"The grammar has no negative form of this part: {self._to_phrase()}"
-        )
+        raise QueryError(f"The grammar has no negative form of this part: {self._to_phrase()}")
 
     def __bool__(self) -> bool:
         """Refuse ``and``, ``or``, ``not`` and ``if``: they would silently drop a part."""

@@ -96,9 +96,7 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
     )
 
 
-def in_third_party_segment(
-    segment: str | int, *, provider: str | None = None
-) -> Membership:
+def in_third_party_segment(segment: str | int, *, provider: str | None = None) -> Membership:
     """Require that a user is in a segment of a third party, and of this provider if it is given."""
     fields = [("segment", Node(segment, "segment").name())]
     if provider is not None:
@@ -107,16 +105,11 @@ def in_third_party_segment(
 
 
 def in_connections_import_segment(
-    provider: str | None = None,
-    *,
-    field_name: str | None = None,
-    value: str | None = None,
+    provider: str | None = None, *, field_name: str | None = None, value: str | None = None
 ) -> Membership:
     """Require that a user is in a segment of a connection: give a provider, or a field and its value."""
     if provider is not None and field_name is None and value is None:
-        return Membership(
-            "connections_import", (("provider", Node(provider, "provider").text()),)
-        )
+        return Membership("connections_import", (("provider", Node(provider, "provider").text()),))
     if provider is not None or field_name is None or value is None:
         raise QueryError(
             "in_connections_import_segment() takes a provider, or a field_name and its value."
@@ -190,9 +183,7 @@ class Membership(Clause):
 
 def _read_second_party(node: Node) -> Membership:
     members = node.members(["provider", "segment"])
-    return in_second_party_segment(
-        members["provider"].text(), members["segment"].text()
-    )
+    return in_second_party_segment(members["provider"].text(), members["segment"].text())
 
 
 def _read_third_party(node: Node) -> Membership:

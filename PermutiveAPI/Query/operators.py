@@ -82,9 +82,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     "contains": _Operator("contains", Node.string, negative="does_not_contain"),
     "does_not_contain": _Operator("does not contain", Node.string, negative="contains"),
     "list_contains": _Operator("lists", _scalar, negative="list_does_not_contain"),
-    "list_does_not_contain": _Operator(
-        "does not list", _scalar, negative="list_contains"
-    ),
+    "list_does_not_contain": _Operator("does not list", _scalar, negative="list_contains"),
     "list_contains_integer": _Operator("lists the number", Node.whole),
     "greater_than": _Operator("is more than", _ordered),
     "greater_than_or_equal_to": _Operator("is at least", _ordered),
@@ -124,9 +122,7 @@ class Operation:
             start, end = self.value
             return f"{operator.phrase} {_shown(start)} and {_shown(end)}"
         value = self.value
-        values = cast(
-            "tuple[Any, ...]", value if isinstance(value, tuple) else (value,)
-        )
+        values = cast("tuple[Any, ...]", value if isinstance(value, tuple) else (value,))
         several = "any of " if len(values) > 1 and "not" in operator.phrase else ""
         return f"{operator.phrase} {several}{' or '.join(map(_shown, values))}"
 

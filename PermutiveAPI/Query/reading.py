@@ -37,9 +37,7 @@ class Node:
         """Return the error that says what is wrong here."""
         return QueryError(f"{self.place}: {reason}, got {_shortened(self.data)}")
 
-    def members(
-        self, required: Iterable[str], optional: Iterable[str] = ()
-    ) -> dict[str, Node]:
+    def members(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Node]:
         """Read an object with all required members, any of the optional ones, and no others."""
         given = self._object()
         known = [*required, *optional]

@@ -40,20 +40,14 @@ class Adapter(HTTPAdapter):
         return manager
 
     def get_connection_with_tls_context(
-        self,
-        request: requests.PreparedRequest,
-        verify: Any,
-        proxies: Any = None,
-        cert: Any = None,
+        self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         """Return the pool that serves a request's origin."""
         # The same proxies are the same object: transport keeps one for each environment.
         key = (_origin_of(request), verify, cert, id(proxies))
         pool, _ = self._pools.get(key, (None, None))
         if pool is None or pool.pool is None:  # urllib3 closes the pool least used.
-            pool = super().get_connection_with_tls_context(
-                request, verify, proxies, cert
-            )
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             self._pools[key] = (pool, proxies)
         return pool
 

@@ -12,9 +12,7 @@ Value = TypeVar("Value")
 
 
 def read_answer(
-    read: Callable[[Any], Value],
-    response: Any,
-    without_answer: str = "Response is None",
+    read: Callable[[Any], Value], response: Any, without_answer: str = "Response is None"
 ) -> Value:
     """Turn the JSON body of an answer into a value.
 
@@ -50,9 +48,7 @@ def read_answer(
     except PermutiveInvalidResponseError as error:
         message = error.message
     except (ValueError, TypeError, RecursionError) as error:
-        message = (
-            f"The service reported success, but its answer cannot be read: {error}"
-        )
+        message = f"The service reported success, but its answer cannot be read: {error}"
     raise PermutiveInvalidResponseError(message, response=response)
 
 

@@ -9,9 +9,7 @@ from typing import Any, cast
 def require_kind(name: str, value: Any, kind: type) -> None:
     """Raise TypeError, naming the argument, unless `value` is of a kind."""
     if not isinstance(value, kind):
-        raise TypeError(
-            f"{name} must be of type {kind.__name__}, got {type(value).__name__}."
-        )
+        raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}.")
 
 
 def require_filled(name: str, value: object) -> None:
@@ -29,9 +27,7 @@ def require_several(name: str, value: Any) -> None:
 def require_iterable(name: str, items: Any) -> None:
     """Raise TypeError, naming the argument, for a text and for what cannot be iterated over."""
     if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
-        raise TypeError(
-            f"{name} must be a list or another iterable, got {type(items).__name__}."
-        )
+        raise TypeError(f"{name} must be a list or another iterable, got {type(items).__name__}.")
 
 
 def iterated(name: str, items: Any) -> Iterator[Any]:

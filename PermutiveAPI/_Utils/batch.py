@@ -110,7 +110,9 @@ class ReadingRequest(BatchRequest):
     ) -> None:
         super().__init__(*arguments, **options)
         self.item = item
-        self._read = read  # Private: users see this request in `failures`, and dir() must not show it.
+        self._read = (
+            read  # Private: users see this request in `failures`, and dir() must not show it.
+        )
         self._refusal = refusal
 
 
@@ -123,9 +125,7 @@ class MadeRequests:
         The items. The engine looks whether they are at hand.
     """
 
-    def __init__(
-        self, requests: Iterator[BatchRequest], made_from: Iterable[Any]
-    ) -> None:
+    def __init__(self, requests: Iterator[BatchRequest], made_from: Iterable[Any]) -> None:
         self._requests = requests
         self.made_from = made_from
 

@@ -30,9 +30,7 @@ class Attempt(NamedTuple):
     most_bytes: float
 
 
-_attempt: ContextVar[Attempt] = ContextVar(
-    "attempt", default=Attempt(math.inf, math.inf, math.inf)
-)
+_attempt: ContextVar[Attempt] = ContextVar("attempt", default=Attempt(math.inf, math.inf, math.inf))
 
 
 def begin(timeout: Any) -> None:
@@ -46,9 +44,7 @@ def begin(timeout: Any) -> None:
     """
     seconds, most_megabytes = cancellation.once("bounds", settings.bounds)
     if type(timeout) is not float or timeout > seconds:
-        waits = cast(
-            "tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,)
-        )
+        waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, most_megabytes * 2**20))
 
@@ -89,9 +85,7 @@ def bound_behind(error: BaseException) -> OutOfBounds | None:
     attempt = _attempt.get()
     if monotonic() >= attempt.ends:
         return too_long(attempt)
-    reached = (
-        each for each in (error, error.__cause__) if isinstance(each, OutOfBounds)
-    )
+    reached = (each for each in (error, error.__cause__) if isinstance(each, OutOfBounds))
     return next(reached, None)
 
 

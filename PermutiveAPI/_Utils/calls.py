@@ -76,9 +76,7 @@ class Calls(Generic[Item, Result]):
     ) -> None:
         self._call = call
         self._batch = batch
-        self._most_in_flight = _IN_FLIGHT_PER_WORKER * (
-            workers or _PYTHONS_MOST_WORKERS
-        )
+        self._most_in_flight = _IN_FLIGHT_PER_WORKER * (workers or _PYTHONS_MOST_WORKERS)
         self._finite = finite
         self._start = start
         self._executor: AnyExecutor | None = None
@@ -186,10 +184,7 @@ def _put_off(future: Future[Any]) -> CallLater | None:
 
 
 def _submitted(
-    executor: AnyExecutor,
-    call: Callable[[Item], Result],
-    item: Item,
-    forgiving: bool,
+    executor: AnyExecutor, call: Callable[[Item], Result], item: Item, forgiving: bool
 ) -> Future[Result]:
     """Start a call. An item that is refused, or cannot travel to another process, has failed at once."""
     refusal: Exception | None = getattr(item, "refusal", None)
@@ -215,7 +210,5 @@ def _can_travel(item: object) -> bool:
     return True
 
 
-def _announcer(
-    arrived: SimpleQueue[int | None], position: int
-) -> Callable[[Future[Any]], None]:
+def _announcer(arrived: SimpleQueue[int | None], position: int) -> Callable[[Future[Any]], None]:
     return lambda future: arrived.put(position)

@@ -105,9 +105,7 @@ class GroupedIndex(Index[T]):
             for key in self._keys_of(item):
                 groups.setdefault(key, []).append(item)
         list_type = type(items)
-        return _Groups(
-            list_type, {key: list_type(group) for key, group in groups.items()}
-        )
+        return _Groups(list_type, {key: list_type(group) for key, group in groups.items()})
 
 
 class _Groups(dict[Any, Any]):
@@ -152,9 +150,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the indexes that the class declares."""
         super().__init_subclass__(**kwargs)
-        declared: list[Any] = [
-            each for each in vars(cls).values() if isinstance(each, Index)
-        ]
+        declared: list[Any] = [each for each in vars(cls).values() if isinstance(each, Index)]
         cls._indexes = (*cls._indexes, *declared)
 
     def __init__(self, items_list: Iterable[T] | None = None) -> None:
@@ -167,9 +163,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
             for index in self._indexes:
                 if index.cache_name == name:
                     return index.__get__(self, type(self))
-            raise AttributeError(
-                f"{type(self).__name__!r} object has no attribute {name!r}"
-            )
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def refresh(self) -> None:
         """Have every dictionary built anew at its next access, after items were edited."""
@@ -201,10 +195,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         item_type = cls._item_type
         items = load_json_list(data, cls.__name__, item_type.__name__)
         return cls(
-            [
-                item if isinstance(item, item_type) else item_type.from_json(item)
-                for item in items
-            ]
+            [item if isinstance(item, item_type) else item_type.from_json(item) for item in items]
         )
 
     @collector_paused()
@@ -311,12 +302,8 @@ def _column(values: list[Any], annotation: Any) -> Any:
         values = [_read_timestamp(value) for value in values]
     try:
         # pandas would guess at the others: that "now" is now, and that 5 is in 1970.
-        if datetime in kinds and all(
-            isinstance(value, (datetime, type(None))) for value in values
-        ):
-            return table_library.to_datetime(
-                table_library.Series(values, dtype=object), utc=True
-            )
+        if datetime in kinds and all(isinstance(value, (datetime, type(None))) for value in values):
+            return table_library.to_datetime(table_library.Series(values, dtype=object), utc=True)
         if int in kinds and all(type(value) in (int, type(None)) for value in values):
             return table_library.array(values, dtype="Int64")
         if float in kinds:

@@ -186,10 +186,7 @@ def _with_key(message: bytes) -> bytes:
 # --- The classes of a call -----------------------------------------------------------------------
 
 _OWN_CLASSES: Mapping[str, Any] = {"http": HTTPConnection, "https": HTTPSConnection}
-_URLLIB3_CLASSES: Mapping[str, Any] = {
-    "http": _HTTPConnection,
-    "https": _HTTPSConnection,
-}
+_URLLIB3_CLASSES: Mapping[str, Any] = {"http": _HTTPConnection, "https": _HTTPSConnection}
 _URLLIB3_POOLS: Mapping[str, Any] = {
     "http": urllib3.connectionpool.HTTPConnectionPool,
     "https": urllib3.connectionpool.HTTPSConnectionPool,
@@ -277,13 +274,8 @@ def _read(answer: Any) -> WholeAnswer:
     return WholeAnswer(answer.status, answer.reason, pairs, body, is_whole)
 
 
-class HTTPSConnectionPool(
-    HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool
-):
+class HTTPSConnectionPool(HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool):
     """The same over TLS."""
 
 
-POOL_CLASSES: dict[str, Any] = {
-    "http": HTTPConnectionPool,
-    "https": HTTPSConnectionPool,
-}
+POOL_CLASSES: dict[str, Any] = {"http": HTTPConnectionPool, "https": HTTPSConnectionPool}

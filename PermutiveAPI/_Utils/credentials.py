@@ -47,9 +47,7 @@ def _is_key(name: str) -> bool:
     return name == "k" or name.lower() == KEY_HEADER.lower()
 
 
-def with_key(
-    arguments: Mapping[str, Any], api_key: str, in_header: bool
-) -> dict[str, Any]:
+def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dict[str, Any]:
     """Return a call's arguments with the key in its parameters or headers.
 
     Parameters
@@ -64,9 +62,7 @@ def with_key(
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not (in_header or isinstance(api_key, KeyForHeader)):
         params["k"] = HiddenText(api_key)
-    elif not any(
-        name.lower() == KEY_HEADER.lower() and headers[name] for name in headers
-    ):
+    elif not any(name.lower() == KEY_HEADER.lower() and headers[name] for name in headers):
         for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
             del headers[name]  # The caller's header is None or empty.
         headers[KEY_HEADER] = HiddenText(api_key)
@@ -75,12 +71,7 @@ def with_key(
 
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "name": ("name",),
-    "organisation_id": (
-        "organisation_id",
-        "organization_id",
-        "organisationID",
-        "organizationID",
-    ),
+    "organisation_id": ("organisation_id", "organization_id", "organisationID", "organizationID"),
     "workspace_id": ("workspace_id", "workspaceID"),
     "api_key": ("api_key", "apiKey", "privateKey"),
 }

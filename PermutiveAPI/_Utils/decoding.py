@@ -30,9 +30,7 @@ _TIMESTAMP = (
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
     r"\s*(Z|[+-]\d\d(?::?\d\d(?::?\d\d(?:\.\d+)?)?)?)?)?"
 )
-_SERVICE_TIMESTAMP = re.compile(
-    r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6,9}Z", re.ASCII
-)
+_SERVICE_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\d{6,9}Z", re.ASCII)
 
 
 def parse_timestamp(text: str) -> datetime | None:
@@ -177,9 +175,7 @@ def _dict_converter(convert: Converter | None) -> Converter:
         _require(value, _MAPPINGS, "an object")
         if convert is None:
             return value
-        return {
-            key: None if item is None else convert(item) for key, item in value.items()
-        }
+        return {key: None if item is None else convert(item) for key, item in value.items()}
 
     return convert_dict
 
@@ -213,10 +209,7 @@ def _zone(offset: str | None) -> timezone:
     digits, _, fraction = offset[1:].replace(":", "").partition(".")
     hours, minutes, seconds = (int(digits[at : at + 2] or 0) for at in (0, 2, 4))
     distance = timedelta(
-        hours=hours,
-        minutes=minutes,
-        seconds=seconds,
-        microseconds=int(fraction[:6].ljust(6, "0")),
+        hours=hours, minutes=minutes, seconds=seconds, microseconds=int(fraction[:6].ljust(6, "0"))
     )
     return timezone(-distance if offset[0] == "-" else distance)
 

@@ -86,9 +86,7 @@ def encoded_object(value: Any) -> Any:
     return _object_encoder_of(_type_of(value))(value)
 
 
-def to_payload(
-    dataclass_obj: Any, api_payload: Iterable[str] | None = None
-) -> dict[str, Any]:
+def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> dict[str, Any]:
     """Write an object's fields as JSON data, without those that are None.
 
     Parameters
@@ -179,9 +177,7 @@ def _object_encoder_of(kind: Any) -> Callable[[Any], Any]:
 
 def _encode_what_has_attributes(value: Any) -> dict[str, Any]:
     if not hasattr(value, "__dict__"):
-        raise TypeError(
-            f"{type(value).__name__} has no attributes that could be written as JSON."
-        )
+        raise TypeError(f"{type(value).__name__} has no attributes that could be written as JSON.")
     return _encode_attributes(value, False)
 
 
@@ -226,9 +222,7 @@ def _encode_sequence(value: Iterable[Any], keep_none: bool) -> list[Any]:
             elif kind is dict:
                 result.append(_encode_dict(item, True))
             elif item is not None or keep_none:
-                result.append(
-                    item if kind in _ATOMS else _encoder_of(kind)(item, keep_none)
-                )
+                result.append(item if kind in _ATOMS else _encoder_of(kind)(item, keep_none))
     except NotJSONError as error:
         raise error.below(position) from None
     return result

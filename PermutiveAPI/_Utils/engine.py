@@ -40,13 +40,7 @@ from .reader import AtHand, Nothing, Source, source_of
 from .redaction import redact_message, redact_secret
 from .retry import InheritedRetryConfig, default_policy
 from .stream import Stream
-from .workers import (
-    NewExecutor,
-    CallLater,
-    borrowed_executor,
-    own_executor,
-    run_on_workers,
-)
+from .workers import NewExecutor, CallLater, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -105,9 +99,7 @@ def stream(
     if total == 0:
         return _no_results()
     executor = (
-        own_executor(new_executor, workers)
-        if borrowed is None
-        else borrowed_executor(borrowed)
+        own_executor(new_executor, workers) if borrowed is None else borrowed_executor(borrowed)
     )
     batch = Cancellation()
     run = _Run(options, total)
@@ -135,9 +127,7 @@ def run_concurrently(
     results: dict[int, Value] = {}
     executor = own_executor(new_executor, workers)
     batch = Cancellation()
-    done = run_on_workers(
-        function, AtHand(items), workers, executor, batch=batch, context=context
-    )
+    done = run_on_workers(function, AtHand(items), workers, executor, batch=batch, context=context)
     with closing(Stream(done, batch)) as done:
         for position, _, future in done:
             results[position] = future.result()
@@ -317,11 +307,7 @@ class _Run:
                 "%s failed: %s%s",
                 request_for_logs(request.method, request.url, outgoing.index),
                 type(error).__name__,
-                (
-                    f", status {status}"
-                    if (status := getattr(error, "status", None))
-                    else ""
-                ),
+                (f", status {status}" if (status := getattr(error, "status", None)) else ""),
             )
             self._notify(request.error_callback, error)
         self._tell_progress(request)
@@ -345,9 +331,7 @@ class _Run:
                 self._options.journal, self._options.helper, origin, self.api_key
             )
         try:
-            return self._journal.digest(
-                request.method, url, request.params, request.json
-            )
+            return self._journal.digest(request.method, url, request.params, request.json)
         except (TypeError, ValueError, RecursionError):
             return None  # It cannot be sent either, and will say so.
 
@@ -361,9 +345,7 @@ class _Run:
             errors=self._errors,
             batch_request=request,
             elapsed_seconds=elapsed,
-            average_per_thousand_seconds=(
-                elapsed / self._sent * 1000 if self._sent else None
-            ),
+            average_per_thousand_seconds=(elapsed / self._sent * 1000 if self._sent else None),
         )
         self._notify(self._options.progress_callback, snapshot)
 

@@ -29,12 +29,7 @@ from typing import Any, NoReturn, cast
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from .redaction import (
-    redact_and_shorten,
-    redact_headers,
-    redact_url,
-    secrets_of,
-)
+from .redaction import redact_and_shorten, redact_headers, redact_url, secrets_of
 
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
@@ -178,10 +173,7 @@ def raise_for_status(e: Exception, response: requests.Response | None) -> NoRetu
 
 
 def error_from_response(
-    response: requests.Response,
-    reason: str,
-    url: str | None = None,
-    note: str = "",
+    response: requests.Response, reason: str, url: str | None = None, note: str = ""
 ) -> PermutiveAPIError:
     """Build the error that an answer stands for.
 
@@ -286,8 +278,7 @@ def _without_repeats(words: list[str], said: str) -> list[str]:
     return [
         word
         for word in words
-        if word not in said
-        and not any(word in other for other in words if other != word)
+        if word not in said and not any(word in other for other in words if other != word)
     ]
 
 

@@ -54,16 +54,13 @@ def hide_key_in(error: Exception, api_key: str) -> None:
     """Leave the key out of the texts that an exception of somebody else's was made with."""
     with suppress(AttributeError):  # Where they cannot be set.
         error.args = tuple(
-            redact_secret(each, api_key) if isinstance(each, str) else each
-            for each in error.args
+            redact_secret(each, api_key) if isinstance(each, str) else each for each in error.args
         )
 
 
 def may_repeat(failure: Failure, harmless: bool) -> bool:
     """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
-    return failure.outcome is Outcome.NOT_SENT or (
-        failure.outcome is Outcome.UNKNOWN and harmless
-    )
+    return failure.outcome is Outcome.NOT_SENT or (failure.outcome is Outcome.UNKNOWN and harmless)
 
 
 def may_wait(response: requests.Response, wait: float, harmless: bool) -> bool:
@@ -73,21 +70,15 @@ def may_wait(response: requests.Response, wait: float, harmless: bool) -> bool:
     return is_worth_repeating(response.status_code, harmless)
 
 
-def raise_failure(
-    failure: Failure, attempts: int, url: str, harmless: bool
-) -> NoReturn:
+def raise_failure(failure: Failure, attempts: int, url: str, harmless: bool) -> NoReturn:
     """Give up without an answer: log it, and raise the error that says so."""
     if failure.outcome is Outcome.UNWRITABLE:
-        raise PermutiveInvalidRequestError(
-            f"The request cannot be sent: {failure.text}", url=url
-        )
+        raise PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
     message = f"Request failed after {attempts} attempts: {failure.text}"
     if failure.outcome is Outcome.UNKNOWN and not harmless:
         message += f". {_UNKNOWN_OUTCOME}"
     logger.error("%s", hide_user_ids(message))
-    error_class = (
-        PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
-    )
+    error_class = PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
     raise error_class(message, url=url)
 
 
@@ -97,9 +88,7 @@ def raise_refusal(
     """Give up with an answer: raise the error of its status."""
     reason, note = f"HTTP {response.status_code}", ""
     if 300 <= response.status_code <= 399:
-        reason += (
-            " (redirects are not followed, since they would carry the key elsewhere)"
-        )
+        reason += " (redirects are not followed, since they would carry the key elsewhere)"
     elif is_worth_repeating(response.status_code, harmless):
         note = f"Attempts: {attempts}."
         if wait > LONGEST_WAIT_SECONDS:

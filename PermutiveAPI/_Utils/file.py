@@ -15,9 +15,7 @@ def check_filepath(filepath: str | Path) -> None:
     Path(filepath).parent.mkdir(parents=True, exist_ok=True)
 
 
-def split_filepath(
-    fullfilepath: str | Path,
-) -> tuple[str, str, str]:
+def split_filepath(fullfilepath: str | Path) -> tuple[str, str, str]:
     """Split a path into its folder, its name, and its extension with the dot.
 
     Examples

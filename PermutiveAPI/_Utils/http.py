@@ -108,10 +108,7 @@ __all__ = [
     "to_payload",
 ]
 
-DEFAULT_HEADERS: dict[str, str] = {
-    "Accept": "application/json",
-    "Content-Type": "application/json",
-}
+DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type": "application/json"}
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -129,9 +126,7 @@ _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 # --- Verbs ---------------------------------------------------------------------------------------
 
 
-def get(
-    api_key: str, url: str, params: Mapping[str, Any] | None = None
-) -> requests.Response:
+def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requests.Response:
     """Send a GET request.
 
     Parameters
@@ -175,35 +170,21 @@ def post(api_key: str, url: str, data: Any) -> requests.Response:
     endpoints where repeating is harmless.
     """
     return _with_retry(
-        requests.post,
-        url,
-        api_key,
-        json=data,
-        headers=DEFAULT_HEADERS,
-        timeout=_timeout_seconds(),
+        requests.post, url, api_key, json=data, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
     )
 
 
 def patch(api_key: str, url: str, data: Any) -> requests.Response:
     """Send a PATCH request with `data` as its JSON body; else as :func:`get`."""
     return _with_retry(
-        requests.patch,
-        url,
-        api_key,
-        json=data,
-        headers=DEFAULT_HEADERS,
-        timeout=_timeout_seconds(),
+        requests.patch, url, api_key, json=data, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
     )
 
 
 def delete(api_key: str, url: str) -> requests.Response:
     """Send a DELETE request; else as :func:`get`."""
     return _with_retry(
-        requests.delete,
-        url,
-        api_key,
-        headers=DEFAULT_HEADERS,
-        timeout=_timeout_seconds(),
+        requests.delete, url, api_key, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
     )
 
 
@@ -350,9 +331,7 @@ def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
     """Tell which verb a function stands for, and what sends it: the pool for requests' own ones."""
     for name in _VERBS:
         own = method is _OWN_FUNCTIONS[name]
-        if own or method is getattr(
-            requests, name, None
-        ):  # Replaced, by a test for instance.
+        if own or method is getattr(requests, name, None):  # Replaced, by a test for instance.
             pooled = own and not transport.requests_is_replaced()
             send = partial(transport.send, name.upper()) if pooled else method
             return name.upper(), send
@@ -462,11 +441,7 @@ def run_batch(requests: Iterable[BatchRequest], options: BatchOptions) -> Respon
     return collected(stream(batch, options, len(batch)), attrgetter("response"))
 
 
-def stream(
-    requests: Iterable[BatchRequest],
-    options: BatchOptions,
-    total: int | None,
-) -> Results:
+def stream(requests: Iterable[BatchRequest], options: BatchOptions, total: int | None) -> Results:
     """Run :func:`stream_batch` for a helper; see ``engine.stream``."""
     return engine.stream(
         requests,
@@ -478,9 +453,7 @@ def stream(
     )
 
 
-def run_concurrently(
-    function: Callable[[Item], Result], items: Sequence[Item]
-) -> list[Result]:
+def run_concurrently(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Call a function for every item on worker threads; see ``engine.run_concurrently``."""
     return engine.run_concurrently(
         function, items, new_executor=ThreadPoolExecutor, context=_workers_context()

@@ -57,9 +57,7 @@ class Journal:
         If it cannot be read or written.
     """
 
-    def __init__(
-        self, path: str | PathLike[str], helper: str, origin: str, api_key: str
-    ) -> None:
+    def __init__(self, path: str | PathLike[str], helper: str, origin: str, api_key: str) -> None:
         secret = hashlib.sha256(api_key.encode()).digest()
         self._secret = secret
         self._path = Path(path)
@@ -90,9 +88,7 @@ class Journal:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
 
-    def digest(
-        self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any
-    ) -> str:
+    def digest(self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any) -> str:
         """Return what stands for a request."""
         parts = [verb.upper(), url, params and dict(params), body]
         return _digest(self._secret, json.dumps(parts, default=str).encode())
@@ -154,9 +150,7 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ValueError(
-                f"journal {str(self._path)!r} is in use by another job."
-            ) from None
+            raise ValueError(f"journal {str(self._path)!r} is in use by another job.") from None
 
     def _read(self) -> Counter[str]:
         """Return how often each request was done; begin the file, or mend its torn last line."""
@@ -192,9 +186,7 @@ class Journal:
             raise self._refusal("it is not a journal")
         different = [name for name in self._job if found.get(name) != self._job[name]]
         if different:
-            raise self._refusal(
-                f"it belongs to another job (another {' and '.join(different)})"
-            )
+            raise self._refusal(f"it belongs to another job (another {' and '.join(different)})")
 
     def _refusal(self, reason: str) -> ValueError:
         return ValueError(

@@ -14,13 +14,7 @@ from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .file import check_filepath, write_private_text
 
-__all__ = [
-    "JSONSerializable",
-    "customJSONEncoder",
-    "json_default",
-    "load_json_list",
-    "to_payload",
-]
+__all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]
 
 T = TypeVar("T")
 J = TypeVar("J", bound="JSONSerializable[Any]")
@@ -141,9 +135,7 @@ def json_default(value: Any) -> Any:
     return encoded(value, keep_none=True)
 
 
-def load_json_list(
-    data: Any, list_name: str, item_name: str | None = None
-) -> list[Any]:
+def load_json_list(data: Any, list_name: str, item_name: str | None = None) -> list[Any]:
     """Return the items of a list, a JSON text or a JSON file.
 
     Parameters
@@ -169,9 +161,7 @@ def load_json_list(
     if isinstance(data, (str, Path)):
         content = parsed(data)
         if not isinstance(content, list):
-            raise TypeError(
-                f"JSON content from {type(data).__name__} did not decode to a list."
-            )
+            raise TypeError(f"JSON content from {type(data).__name__} did not decode to a list.")
         return cast("list[Any]", content)
     if not isinstance(data, list):
         raise TypeError(

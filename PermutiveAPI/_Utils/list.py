@@ -65,10 +65,7 @@ def compare_list(list1: Iterable[Any], list2: Iterable[Any]) -> bool:
     return set(list1) == set(list2)
 
 
-def merge_list(
-    lst1: list[Any] | int | str,
-    lst2: list[Any] | int | str | None = None,
-) -> list[Any]:
+def merge_list(lst1: list[Any] | int | str, lst2: list[Any] | int | str | None = None) -> list[Any]:
     """Return the sorted union of two lists without None; a lone int or str counts as one element.
 
     Examples

@@ -17,9 +17,7 @@ from .bounds import OutOfBounds
 _POLL_SECONDS = 0.1
 
 
-def addresses_of(
-    host: str, port: int, family: int, seconds: float | None
-) -> list[tuple[Any, ...]]:
+def addresses_of(host: str, port: int, family: int, seconds: float | None) -> list[tuple[Any, ...]]:
     """Return what ``socket.getaddrinfo`` says of a host.
 
     That call cannot be interrupted. It runs in a thread of its own, which is left alone when the
@@ -51,10 +49,7 @@ def addresses_of(
             found.set_exception(error)
 
     thread = threading.Thread(
-        target=copy_context().run,
-        args=(look_up,),
-        name="PermutiveAPI look-up",
-        daemon=True,
+        target=copy_context().run, args=(look_up,), name="PermutiveAPI look-up", daemon=True
     )
     began = monotonic()
     try:

@@ -108,11 +108,7 @@ def run(call: Call, api_key: str) -> requests.Response:
         else:
             seen = f"status {answer.status_code}"
         if refused_by is not None and _is_free(call, batch, refused_by, asked):
-            wait = (
-                asked
-                if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS
-                else 0.0
-            )
+            wait = asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
             logger.info("%s: refused (%s), next in %.2f s", _named(call), seen, wait)
             if wait and spent is not None:
                 raise RequestPostponed(time.monotonic() + wait, attempt)
@@ -120,11 +116,7 @@ def run(call: Call, api_key: str) -> requests.Response:
             attempt += 1
             wait = _wait_or_raise(call, attempt, answer, asked, batch)
             logger.info(
-                "%s: attempt %d failed (%s), next in %.2f s",
-                _named(call),
-                attempt,
-                seen,
-                wait,
+                "%s: attempt %d failed (%s), next in %.2f s", _named(call), attempt, seen, wait
             )
         _pause(wait)
 
@@ -177,9 +169,7 @@ def _named(call: Call) -> str:
 # --- Limits ----------------------------------------------------------------------------------------
 
 
-def _await_slot(
-    call: Call, api_key: str, batch: Cancellation | None, again: bool
-) -> None:
+def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: bool) -> None:
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
     A single call goes before the requests of batches. One that is alone waits by its policy only.
@@ -198,9 +188,7 @@ def _await_slot(
         _pause(min(wait, max(blocked, _POLL_SECONDS)))
 
 
-def _has_patience(
-    call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float
-) -> bool:
+def _has_patience(call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float) -> bool:
     """Tell whether a batch goes on although it is refused; false when nothing was accepted for long."""
     if batch is None or call.own_policy:
         return True

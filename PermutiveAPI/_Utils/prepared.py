@@ -30,11 +30,7 @@ _PLAIN_URL = re.compile(
 
 
 def prepare(
-    verb: str,
-    url: str,
-    headers: Mapping[str, Any],
-    params: Mapping[str, Any] | None,
-    body: Body,
+    verb: str, url: str, headers: Mapping[str, Any], params: Mapping[str, Any] | None, body: Body
 ) -> requests.PreparedRequest:
     """Prepare a request as ``requests.Request(...).prepare()`` does.
 
@@ -55,9 +51,7 @@ def prepare(
     pairs = tuple(headers.items())
     try:
         prepared_headers = _prepared_headers(pairs).copy()
-    except (
-        TypeError
-    ):  # A value that cannot be hashed: requests says what is wrong with it.
+    except TypeError:  # A value that cannot be hashed: requests says what is wrong with it.
         prepared_headers = _prepared_headers.__wrapped__(pairs)
     if body is not None:
         prepared_headers["Content-Length"] = str(len(body))

@@ -65,11 +65,7 @@ class _Bar:
         # Without the thread that tqdm starts to watch its bars: a batch leaves none behind.
         bar = type(tqdm.__name__, (tqdm,), {"monitor_interval": 0})
         self._bar = bar(
-            desc=description or None,
-            total=total,
-            unit=" requests",
-            miniters=1,
-            file=sys.stderr,
+            desc=description or None, total=total, unit=" requests", miniters=1, file=sys.stderr
         )
 
     def show(self, progress: Progress) -> None:

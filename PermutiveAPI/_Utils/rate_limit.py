@@ -220,9 +220,7 @@ class RateLimiter:
             if max(self._last_tick, self._next_free) > self._tick:
                 self._raise()  # A rate that holds nobody back is not tried out.
 
-    def on_throttled(
-        self, sent_at: float, now: float, retry_after: float | None
-    ) -> None:
+    def on_throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
         """Take note of a refusal.
 
         Parameters
@@ -275,9 +273,7 @@ class RateLimiter:
             rate += min(1 / self._growth_seconds, rate / _SMALLEST_SAMPLE)
         else:
             seconds = max(
-                _RECOVERY_SECONDS,
-                _SMALLEST_SAMPLE / self._limit,
-                _SMALLEST_SAMPLE * self._block,
+                _RECOVERY_SECONDS, _SMALLEST_SAMPLE / self._limit, _SMALLEST_SAMPLE * self._block
             )
             self._climbed += 1 / rate / seconds
             # Slowly past the limit, and then ever faster: a limit that has risen is soon found.

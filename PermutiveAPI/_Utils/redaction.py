@@ -162,9 +162,7 @@ def hide_user_ids(message: str) -> str:
 def path_for_logs(url: str) -> str:
     """Return a URL's path alone, without users' ids; also of what is no URL."""
     path = re.match(_BEFORE_PATH, str(url))
-    return hide_user_ids(
-        str(url)[path.end() if path else 0 :].split("?")[0].split("#")[0]
-    )
+    return hide_user_ids(str(url)[path.end() if path else 0 :].split("?")[0].split("#")[0])
 
 
 def redact_secret(message: str, secret: str) -> str:
@@ -276,8 +274,7 @@ def secrets_of(response: Any) -> list[str]:
         secrets += [
             _text_of(value)
             for name, value in cast("Mapping[Any, Any]", headers).items()
-            if _text_of(name).lower() in _HEADER_NAMES
-            and isinstance(value, (str, bytes))
+            if _text_of(name).lower() in _HEADER_NAMES and isinstance(value, (str, bytes))
         ]
     return [secret for secret in dict.fromkeys(secrets) if secret]
 

@@ -156,10 +156,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     @classmethod
     def _batch(
-        cls,
-        items: Iterable[Item],
-        call_of: Callable[[Item], Call],
-        options: BatchOptions,
+        cls, items: Iterable[Item], call_of: Callable[[Item], Call], options: BatchOptions
     ) -> Responses:
         """Make one call for each object. All are checked before the first one is sent."""
         calls = built_from(cls._plural, items, cls, call_of)
@@ -187,9 +184,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
         given = listed("ids", ids)
         for position, each in enumerate(given):
             if not isinstance(each, Hashable):  # As objects of the models are.
-                raise TypeError(
-                    f"ids[{position}] must be an id, got {type(each).__name__}."
-                )
+                raise TypeError(f"ids[{position}] must be an id, got {type(each).__name__}.")
         wanted: list[str] = [*dict.fromkeys(given)]
         read = partial(read_answer, cls._from_answer, without_answer=without_answer)
         batch = [

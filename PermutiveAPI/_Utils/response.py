@@ -51,18 +51,12 @@ class CompactResponse(requests.Response):
         self.history = []
         self._received = _shared(answer.headers)
         self._sent_url = request.url or ""
-        self._sent = (
-            request.method,
-            _shared(tuple(request.headers.items())),
-            request.body,
-        )
+        self._sent = (request.method, _shared(tuple(request.headers.items())), request.body)
 
     # Of the base class's attributes, these are made late; what is set later stands instead.
     url: Any = cached_property(lambda self: self._take_url())
     headers: Any = cached_property(lambda self: _headers(self._received))
-    encoding: Any = cached_property(
-        lambda self: get_encoding_from_headers(self.headers)
-    )
+    encoding: Any = cached_property(lambda self: get_encoding_from_headers(self.headers))
     cookies: Any = cached_property(lambda self: _cookies(self._received, self.request))
     request: Any = cached_property(lambda self: self._take_request())
 

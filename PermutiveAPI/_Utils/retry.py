@@ -106,9 +106,7 @@ class RetryConfig:
         If a value is out of its range, or a variable of the environment is.
     """
 
-    max_retries: int = field(
-        default_factory=lambda: _max_retries(settings.text(_VARIABLES[0]))
-    )
+    max_retries: int = field(default_factory=lambda: _max_retries(settings.text(_VARIABLES[0])))
     backoff_factor: float = field(
         default_factory=lambda: _backoff_factor(settings.text(_VARIABLES[1]))
     )
@@ -146,9 +144,7 @@ def default_policy() -> RetryConfig:
 @lru_cache(maxsize=16)
 def _policy_of(*given: Any) -> RetryConfig:
     most, factor, delay = given[len(_DEFAULT_NAMES) :]
-    return RetryConfig(
-        _max_retries(most), _backoff_factor(factor), _initial_delay(delay)
-    )
+    return RetryConfig(_max_retries(most), _backoff_factor(factor), _initial_delay(delay))
 
 
 def _max_retries(text: str | None) -> int:
@@ -304,9 +300,7 @@ def _http_date(value: Any) -> datetime | None:
 def outcome_of(error: Exception) -> Outcome:
     """Tell what a failure means; of an unknown kind, that the request may have been processed."""
     causes = tuple(_causes(error))
-    if isinstance(error, requests_errors.SSLError) and re.search(
-        _CERTIFICATE, str(error)
-    ):
+    if isinstance(error, requests_errors.SSLError) and re.search(_CERTIFICATE, str(error)):
         return Outcome.REFUSED
     if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
         return Outcome.REFUSED
@@ -318,9 +312,7 @@ def outcome_of(error: Exception) -> Outcome:
         return Outcome.NOT_SENT
     if isinstance(error, _UNWRITABLE_ERRORS):
         # requests says the same of a header that is invalid in the answer.
-        answered = any(
-            isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes
-        )
+        answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
         return Outcome.UNKNOWN if answered else Outcome.UNWRITABLE
     return Outcome.UNKNOWN
 
@@ -349,17 +341,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting.extend(cause for cause in behind if isinstance(cause, BaseException))
 
 
-def _require_number(
-    name: str, value: Any, *, at_least: float, whole: bool = False
-) -> None:
+def _require_number(name: str, value: Any, *, at_least: float, whole: bool = False) -> None:
     kinds = (int,) if whole else (int, float)
-    if (
-        isinstance(value, kinds)
-        and not isinstance(value, bool)
-        and at_least <= value < math.inf
-    ):
+    if isinstance(value, kinds) and not isinstance(value, bool) and at_least <= value < math.inf:
         return
     kind = "whole" if whole else "finite"
-    raise ValueError(
-        f"{name} must be a {kind} number of at least {at_least}, got {value!r}."
-    )
+    raise ValueError(f"{name} must be a {kind} number of at least {at_least}, got {value!r}.")

@@ -57,8 +57,7 @@ def texts(*names: str) -> tuple[str | None, ...]:
         filled_in = _dotenv().values
         if filled_in:
             values = [
-                value or (filled_in.get(name) or "").strip()
-                for name, value in zip(names, values)
+                value or (filled_in.get(name) or "").strip() for name, value in zip(names, values)
             ]
     return tuple(value or None for value in values)
 
@@ -73,9 +72,7 @@ def count(name: str) -> int | None:
     return parsed_count(name, text(name))
 
 
-def parsed_number(
-    name: str, value: str | None, default: float, *, at_least: float = 0.0
-) -> float:
+def parsed_number(name: str, value: str | None, default: float, *, at_least: float = 0.0) -> float:
     """Return a variable's text as a positive finite number, None as `default`.
 
     Raises
@@ -108,9 +105,7 @@ def key_in_header() -> bool:
     value = (text(API_KEY_LOCATION) or "query").lower()
     if value not in _KEY_LOCATIONS:
         # The value is not shown: a wrong one may be the key itself.
-        raise ValueError(
-            f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}."
-        )
+        raise ValueError(f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}.")
     return value == "header"
 
 

@@ -50,9 +50,7 @@ class Stream(Generator[Value, None, None]):
         Its way to be stopped.
     """
 
-    def __init__(
-        self, results: Generator[Value, None, None], batch: Cancellation
-    ) -> None:
+    def __init__(self, results: Generator[Value, None, None], batch: Cancellation) -> None:
         self._results = results
         self._batch = batch
         # The thread that was the last one in the generator.

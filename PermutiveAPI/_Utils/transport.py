@@ -43,11 +43,7 @@ _ORIGINS = 32
 
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_VARIABLES = (
-    *_PROXY_VARIABLES,
-    *(name.upper() for name in _PROXY_VARIABLES),
-    *_CA_VARIABLES,
-)
+_VARIABLES = (*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES), *_CA_VARIABLES)
 
 
 def actual_url(url: str) -> str:
@@ -76,8 +72,7 @@ _REPLACEABLE: tuple[tuple[Any, Any], ...] = (
 def requests_is_replaced() -> bool:
     """Tell whether one of these functions is replaced. A wrapper, which only watches, does not count."""
     return any(
-        owner.request is not own
-        and getattr(owner.request, "__wrapped__", None) is not own
+        owner.request is not own and getattr(owner.request, "__wrapped__", None) is not own
         for owner, own in _REPLACEABLE
     )
 
@@ -131,20 +126,13 @@ def send(
     body = None if json is None else _encoded(json)
     request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
     environment = _environment_of(pool, request.url or url)
-    params = headers = (
-        None  # They hold the key, and error trackers show the variables of a frame.
-    )
+    params = headers = None  # They hold the key, and error trackers show the variables of a frame.
     choose_classes()
     bounds.begin(timeout)
     _hide_key_from_spans()
     with log_redaction.active():
         return pool.session.send(
-            request,
-            timeout=timeout,
-            allow_redirects=False,
-            stream=False,
-            cert=None,
-            **environment,
+            request, timeout=timeout, allow_redirects=False, stream=False, cert=None, **environment
         )
 
 

@@ -38,14 +38,11 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
-def build_app(
-    state: State, behaviour: Behaviour, journal: Journal, faults: FaultQueue
-) -> ASGIApp:
+def build_app(state: State, behaviour: Behaviour, journal: Journal, faults: FaultQueue) -> ASGIApp:
     """Return the service over this state."""
     app = Starlette(
         routes=[
-            Route(path, _Operations(verbs, state, behaviour))
-            for path, verbs in _ROUTES.items()
+            Route(path, _Operations(verbs, state, behaviour)) for path, verbs in _ROUTES.items()
         ],
         middleware=[
             Middleware(_Stoppable),
@@ -56,11 +53,7 @@ def build_app(
             Middleware(Gate, check=key_gate(state)),
             Middleware(Gate, check=size_gate()),
         ],
-        exception_handlers={
-            Refused: _refused,
-            HTTPException: _unroutable,
-            Exception: _broken,
-        },
+        exception_handlers={Refused: _refused, HTTPException: _unroutable, Exception: _broken},
     )
     app.router.redirect_slashes = False
     return app
@@ -69,9 +62,7 @@ def build_app(
 class _Operations:
     """ASGI endpoint of one path: a handler for each verb."""
 
-    def __init__(
-        self, verbs: Mapping[str, Handler], state: State, behaviour: Behaviour
-    ) -> None:
+    def __init__(self, verbs: Mapping[str, Handler], state: State, behaviour: Behaviour) -> None:
         self._verbs = verbs
         self._state = state
         self._behaviour = behaviour

@@ -38,9 +38,7 @@ class BackgroundServer:
         )
         self._listener = listener
         self._server = _Server(config)
-        self._thread = threading.Thread(
-            target=self._run, name=_THREAD_NAME, daemon=True
-        )
+        self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         """Start the thread and wait until the server answers."""
@@ -69,16 +67,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
         raise OSError(error.errno, _refusal(host, port, error)) from None
     # asyncio sets TCP_NODELAY only where the protocol is named. Without it each answer
     # waits some 40 ms for the client's delayed acknowledgement.
-    return socket.socket(
-        family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=plain.detach()
-    )
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=plain.detach())
 
 
 def _refusal(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"Port {port} on {host} is already in use. Choose another port; 0 takes a "
-            "free one."
+            f"Port {port} on {host} is already in use. Choose another port; 0 takes a " "free one."
         )
     return f"Cannot listen on {host}, port {port}: {error.strerror}"
 

@@ -69,9 +69,7 @@ def is_uuid(value: str) -> bool:
 
 
 def _decoded(content: bytes) -> Any:
-    value = json.loads(
-        content, parse_constant=_refuse_constant, parse_float=_finite_number
-    )
+    value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_number)
     if _has_more_levels(value, _MOST_LEVELS):
         raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
     if b"\\u" in content:

@@ -102,6 +102,4 @@ def _names(value: Any) -> Iterator[str]:
 def _is_of_grammar(name: str) -> bool:
     name = name.lower()
     known = _CLAUSES + _INSIDE_CLAUSES
-    return name in _JOINERS or bool(
-        get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS)
-    )
+    return name in _JOINERS or bool(get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS))

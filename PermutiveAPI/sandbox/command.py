@@ -51,10 +51,7 @@ def _stop_signal() -> Generator[threading.Event, None, None]:
     def hear(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    before = {
-        number: signal.signal(number, hear)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

@@ -93,9 +93,7 @@ def _passes(operation: Operation, value: Any) -> bool:
             "less_than_or_equal_to", value, end
         )
     several = operation.value
-    wanted = (
-        cast("tuple[Any, ...]", several) if isinstance(several, tuple) else (several,)
-    )
+    wanted = cast("tuple[Any, ...]", several) if isinstance(several, tuple) else (several,)
     return any(_TESTS[name](value, each) for each in wanted)
 
 

@@ -27,9 +27,7 @@ _CLIENT = Shape(
         "title": string,
     }
 )
-_PAGE = Shape(
-    required={"url": text, "page_properties": Shape(optional={"client": _CLIENT})}
-)
+_PAGE = Shape(required={"url": text, "page_properties": Shape(optional={"client": _CLIENT})})
 
 
 def segment_page(call: Call) -> Response:
@@ -61,6 +59,4 @@ def segment_page(call: Call) -> Response:
     )
 
 
-ROUTES: Mapping[str, Mapping[str, Handler]] = {
-    "/ctx/v1/segment": {"POST": segment_page}
-}
+ROUTES: Mapping[str, Mapping[str, Handler]] = {"/ctx/v1/segment": {"POST": segment_page}}

@@ -70,13 +70,11 @@ _DOCUMENTED: dict[int, tuple[int, str]] = {
     2000: (401, "The API key provided is invalid."),
     2001: (
         403,
-        "The API key provided does not provide access to the request operation "
-        "or resource.",
+        "The API key provided does not provide access to the request operation " "or resource.",
     ),
     2004: (
         401,
-        "The resource requires authentication, which was not supplied with the "
-        "request.",
+        "The resource requires authentication, which was not supplied with the " "request.",
     ),
     2005: (401, "The supplied authentication is invalid."),
     3000: (404, "The requested resource does not exist."),
@@ -135,10 +133,7 @@ def refusal(error: Refused, path: str) -> Response:
 
 
 def status_answer(
-    status: int,
-    path: str,
-    headers: dict[str, str] | None = None,
-    cause: str | None = None,
+    status: int, path: str, headers: dict[str, str] | None = None, cause: str | None = None
 ) -> Response:
     """Return the envelope for a status that no particular refusal explains."""
     code = _CODE_OF_STATUS.get(status, status * 10)

@@ -54,9 +54,7 @@ class Fault:
         headers = retry_header(self.retry_after)
         if self.body is None and self.status >= 400:
             return status_answer(self.status, path, headers)
-        return Response(
-            self.body, self.status, headers=headers, media_type=self.content_type
-        )
+        return Response(self.body, self.status, headers=headers, media_type=self.content_type)
 
 
 class FaultQueue:
@@ -83,8 +81,6 @@ class FaultQueue:
         with self._lock:
             for place, (fault, times) in enumerate(self._waiting):
                 if fault.meets(method, path):
-                    self._waiting[place : place + 1] = [(fault, times - 1)] * (
-                        times > 1
-                    )
+                    self._waiting[place : place + 1] = [(fault, times - 1)] * (times > 1)
                     return fault
         return None

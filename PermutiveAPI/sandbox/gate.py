@@ -67,9 +67,7 @@ def rate_gate(behaviour: Behaviour) -> Check:
         if len(passed) < limit:
             passed.append(now)
             return None
-        return status_answer(
-            429, request.scope["path"], retry_header(behaviour.retry_after)
-        )
+        return status_answer(429, request.scope["path"], retry_header(behaviour.retry_after))
 
     return count
 

@@ -136,13 +136,8 @@ class Recorder:
 
 
 def _recorded(scope: Scope, content: bytes, secrets: frozenset[str]) -> RecordedRequest:
-    query = dict(
-        parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-    )
-    headers = {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in scope["headers"]
-    }
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     given = {
         value
         for name, value in (*query.items(), *headers.items())

@@ -103,10 +103,7 @@ def seeded_state() -> State:
                 _uuid("key/group/read-only"),
             ),
             Workspace(
-                "Meridian Regional News",
-                group_id,
-                _uuid("workspace/brand"),
-                _uuid("key/brand"),
+                "Meridian Regional News", group_id, _uuid("workspace/brand"), _uuid("key/brand")
             ),
         ),
         codes=count(_FIRST_CODE),
@@ -115,10 +112,7 @@ def seeded_state() -> State:
         for row in table.strip().splitlines():
             cohort = _cohort(row, next(state.codes), workspace.workspace_id)
             state.cohorts[cohort["id"]] = cohort
-    for facts, segments in (
-        (_SUBSCRIBERS, _subscriber_segments()),
-        (_MARKETS, _market_segments()),
-    ):
+    for facts, segments in ((_SUBSCRIBERS, _subscriber_segments()), (_MARKETS, _market_segments())):
         found = Import(dict(facts), workspace_id=group_id)
         state.imports[facts["id"]] = found
         for number, segment in enumerate(segments):
@@ -153,10 +147,7 @@ def _cohort(row: str, code: int, workspace_id: str) -> JSONObject:
         cohort["query"] = {
             "event": event,
             "frequency": {"greater_than_or_equal_to": _EVENT_COUNTS[event]},
-            "where": {
-                "property": "properties.client.url",
-                "condition": {"contains": part},
-            },
+            "where": {"property": "properties.client.url", "condition": {"contains": part}},
             "during": {"the_last": {"value": 30, "unit": "days"}},
         }
     return cohort

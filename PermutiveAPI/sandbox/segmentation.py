@@ -67,8 +67,7 @@ _STATE = Shape(
 )
 _NO_STATE: JSONObject = {"internal_state": {}, "external_state": {}}
 _STATELESS = Shape(
-    required=_SEGMENTATION.required,
-    optional={**_SEGMENTATION.optional, "state": _STATE},
+    required=_SEGMENTATION.required, optional={**_SEGMENTATION.optional, "state": _STATE}
 )
 
 
@@ -114,9 +113,7 @@ def _body(call: Call, shape: Shape) -> JSONObject:
     return body
 
 
-def _cohorts(
-    call: Call, user_id: str, events: Sequence[JSONObject]
-) -> list[JSONObject]:
+def _cohorts(call: Call, user_id: str, events: Sequence[JSONObject]) -> list[JSONObject]:
     cohorts = [
         cohort
         for cohort in call.state.cohorts_seen_by(call.workspace)

@@ -125,12 +125,8 @@ class State:
     codes: Iterator[int]
     cohorts: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
     imports: dict[str, Import] = field(default_factory=dict[str, Import])
-    aliases: dict[tuple[str, str], str] = field(
-        default_factory=dict[tuple[str, str], str]
-    )
-    events: dict[str, list[JSONObject]] = field(
-        default_factory=dict[str, list[JSONObject]]
-    )
+    aliases: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    events: dict[str, list[JSONObject]] = field(default_factory=dict[str, list[JSONObject]])
     clock: Clock = field(default_factory=Clock)
 
     def workspace_of_key(self, key: str) -> Workspace | None:

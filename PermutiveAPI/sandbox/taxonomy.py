@@ -45,9 +45,7 @@ _BATCH = Shape(required={"operations": many(_OPERATION, least=1)})
 
 def list_imports(call: Call) -> Response:
     """Answer the imports that the key's workspace sees."""
-    return JSONResponse(
-        {"items": [_as_seen(call, found) for found in call.state.imports.values()]}
-    )
+    return JSONResponse({"items": [_as_seen(call, found) for found in call.state.imports.values()]})
 
 
 def get_import(call: Call) -> Response:
@@ -192,11 +190,7 @@ _ONE_SEGMENT: Mapping[str, Handler] = {
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
     _IMPORTS: {"GET": list_imports},
     f"{_IMPORTS}/{{importId}}": {"GET": get_import},
-    _SEGMENTS: {
-        "GET": list_segments,
-        "POST": create_segment,
-        "PATCH": change_segments,
-    },
+    _SEGMENTS: {"GET": list_segments, "POST": create_segment, "PATCH": change_segments},
     f"{_SEGMENTS}/{{segmentId}}": _ONE_SEGMENT,
     f"{_SEGMENTS}/code/{{segmentCode}}": _ONE_SEGMENT,
 }

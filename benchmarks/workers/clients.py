@@ -38,9 +38,7 @@ def _users(count: int) -> list[dict[str, Any]]:
     return [
         {
             "user_id": f"user-{number}",
-            "aliases": [
-                {"id": f"{number}@example.com", "tag": "email", "priority": 1},
-            ],
+            "aliases": [{"id": f"{number}@example.com", "tag": "email", "priority": 1}],
         }
         for number in range(count)
     ]
@@ -159,13 +157,9 @@ class HttpClient(_Threads):
     def _post(self, user: dict[str, Any]) -> int:
         connection = getattr(self._of_thread, "connection", None)
         if connection is None:
-            connection = http.client.HTTPSConnection(
-                IDENTIFY_HOST, context=self._context
-            )
+            connection = http.client.HTTPSConnection(IDENTIFY_HOST, context=self._context)
             self._of_thread.connection = connection
-        connection.request(
-            "POST", self._target, json.dumps(user).encode(), self._headers
-        )
+        connection.request("POST", self._target, json.dumps(user).encode(), self._headers)
         answer = connection.getresponse()
         answer.read()
         return answer.status

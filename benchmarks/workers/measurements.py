@@ -137,9 +137,7 @@ def stream(subject: str, count: int, workers: int) -> Figures:
     if not hasattr(api, "stream_batch"):
         raise NotPossible("it has no stream_batch")
     requests = (
-        api.BatchRequest(
-            "POST", IDENTIFY_URL, json={"user_id": f"user-{n}", "aliases": []}
-        )
+        api.BatchRequest("POST", IDENTIFY_URL, json={"user_id": f"user-{n}", "aliases": []})
         for n in range(count)
     )
     idle = held()
@@ -164,9 +162,7 @@ def details(subject: str) -> Figures:
     return {"seconds": seconds}
 
 
-def interrupt(
-    subject: str, requests: int, workers: int, limit_seconds: float
-) -> Figures:
+def interrupt(subject: str, requests: int, workers: int, limit_seconds: float) -> Figures:
     """Press Ctrl-C half a second after a batch began; give up when it has not ended by the limit."""
     client = client_of(subject)
     prepared = client.prepare(requests)

@@ -27,10 +27,7 @@ def _cohort(number: int, random: Random) -> dict[str, Any]:
                 {
                     "event": "Pageview",
                     "frequency": {"greater_than_or_equal_to": random.randint(1, 9)},
-                    "where": {
-                        "property": "properties.client.url",
-                        "condition": {"contains": tag},
-                    },
+                    "where": {"property": "properties.client.url", "condition": {"contains": tag}},
                     "during": {"the_last": {"value": 30, "unit": "days"}},
                 },
                 {"not": {"in_segment": {"id": number}}},

@@ -63,8 +63,7 @@ def dead_links(document: Path) -> List[str]:
     return [
         f"{file}#{section}"
         for file, section in targets
-        if not (document.parent / file).exists()
-        or (not file and section not in anchors)
+        if not (document.parent / file).exists() or (not file and section not in anchors)
     ]
 
 

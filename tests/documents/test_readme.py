@@ -53,9 +53,7 @@ def test_every_python_block_runs_in_order(
     assert sandbox.api_key not in printed
 
 
-def test_the_pytest_block_passes_in_a_suite_of_its_own(
-    pytester: pytest.Pytester,
-) -> None:
+def test_the_pytest_block_passes_in_a_suite_of_its_own(pytester: pytest.Pytester) -> None:
     """The block about the plugin is a working conftest and test."""
     python = blocks(README, "python")
     (plugins,) = [each for each in python if "pytest_plugins" in each]

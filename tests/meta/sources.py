@@ -50,9 +50,7 @@ def imports_of(name: str) -> List[Imported]:
         if isinstance(node, ast.Import):
             found += [Imported(alias.name, top) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = (
-                ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            )
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             source = ".".join(filter(None, [base, node.module]))
             found += [Imported(f"{source}.{alias.name}", top) for alias in node.names]
     return found
@@ -62,9 +60,7 @@ def _walk(node: ast.AST, top: bool) -> Iterator["tuple[ast.AST, bool]"]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
             continue
-        inner = top and not isinstance(
-            child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-        )
+        inner = top and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
         yield child, inner
         yield from _walk(child, inner)
 
@@ -83,11 +79,7 @@ def own_imports_of(name: str) -> "set[str]":
 
 def foreign_imports_of(name: str) -> "set[str]":
     """Return the other packages' names that a module imports."""
-    return {
-        target
-        for target, _ in imports_of(name)
-        if not target.startswith("PermutiveAPI")
-    }
+    return {target for target, _ in imports_of(name) if not target.startswith("PermutiveAPI")}
 
 
 def calls_in(name: str) -> "set[str]":

@@ -150,11 +150,7 @@ def test_above(name: str) -> None:
 
 def test_testing() -> None:
     """What helps users' tests knows no resource."""
-    assert own_imports_of("testing") <= {
-        "_Utils",
-        "_Utils.credentials",
-        "_Utils.redaction",
-    }
+    assert own_imports_of("testing") <= {"_Utils", "_Utils.credentials", "_Utils.redaction"}
 
 
 def test_no_circles() -> None:
@@ -199,9 +195,7 @@ PURE = ["retry", "encoding", "decoding", "paths", "redaction"]
 def test_pure_modules(name: str) -> None:
     """retry, encoding, decoding, paths and redaction do no I/O, read no clock and log nothing."""
     foreign = {each.split(".")[0] for each in foreign_imports_of(f"_Utils.{name}")}
-    if (
-        name == "retry"
-    ):  # It tells errors apart by their classes, and may read settings.
+    if name == "retry":  # It tells errors apart by their classes, and may read settings.
         kinds = {each for each in foreign_imports_of("_Utils.retry") if "." in each}
         assert {each for each in kinds if each.startswith(("requests", "urllib3"))} <= {
             "requests.exceptions",
@@ -236,11 +230,7 @@ def test_only_transport_touches_connections(name: str) -> None:
             )
         )
     }
-    used = {
-        each
-        for each in calls_in(name)
-        if each in ("requests.Session", "requests.session")
-    }
+    used = {each for each in calls_in(name) if each in ("requests.Session", "requests.session")}
     allowed = {
         "_Utils.transport": used | {"http.cookiejar.DefaultCookiePolicy"},
         "_Utils.connections": connections,
@@ -279,10 +269,7 @@ def test_only_collection_imports_pandas(name: str) -> None:
         for each in imports_of(name)
         if each.target.split(".")[0] in ("pandas", "numpy", "dotenv")
     }
-    allowed = {
-        "_Utils.collection": {("pandas", False)},
-        "_Utils.settings": {("dotenv", False)},
-    }
+    allowed = {"_Utils.collection": {("pandas", False)}, "_Utils.settings": {("dotenv", False)}}
     assert found <= allowed.get(name, set())
 
 
@@ -312,6 +299,4 @@ def test_sandbox_stands_alone(name: str) -> None:
 def test_library_does_not_need_the_sandbox() -> None:
     """No module of the library imports the sandbox."""
     for name in LIBRARY:
-        assert not [
-            each for each in own_imports_of(name) if each.split(".")[0] == "sandbox"
-        ], name
+        assert not [each for each in own_imports_of(name) if each.split(".")[0] == "sandbox"], name

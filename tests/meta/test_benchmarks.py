@@ -40,6 +40,4 @@ def test_the_command_needs_the_standard_library_alone() -> None:
     command = [sys.executable, "-S", "-m", "benchmarks", "--list"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [
-        line.name for line in LINES
-    ]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [line.name for line in LINES]

@@ -23,9 +23,7 @@ PUBLIC = [
     if isinstance(each, type)
 ]
 MODELS: List[Any] = [
-    each
-    for each in PUBLIC
-    if issubclass(each, JSONSerializable) and not issubclass(each, list)
+    each for each in PUBLIC if issubclass(each, JSONSerializable) and not issubclass(each, list)
 ]
 LISTS: List[Any] = [each for each in PUBLIC if issubclass(each, ResourceList)]
 RESOURCES: List[Any] = [each for each in MODELS if issubclass(each, Resource)]
@@ -120,14 +118,7 @@ def test_lists_are_declarations(cls: Any) -> None:
         if isinstance(value, Index):
             assert name.endswith("_dictionary")
             assert value._attribute in fields
-    inherited = {
-        "append",
-        "extend",
-        "from_json",
-        "to_json",
-        "to_pd_dataframe",
-        "__getitem__",
-    }
+    inherited = {"append", "extend", "from_json", "to_json", "to_pd_dataframe", "__getitem__"}
     assert not inherited & set(vars(cls))
     assert issubclass(cls, TabularList) is (cls.__name__ != "WorkspaceList")
 
@@ -159,12 +150,6 @@ def test_resources_know_no_verbs_of_http() -> None:
     """No resource opens connections, retries, sleeps or reads a status by itself."""
     for model in MODELS:
         source = inspect.getsource(inspect.getmodule(model))  # type: ignore[arg-type]
-        for word in (
-            "status_code",
-            "sleep(",
-            "requests.get",
-            "requests.post",
-            "Thread",
-        ):
+        for word in ("status_code", "sleep(", "requests.get", "requests.post", "Thread"):
             assert word not in source, (model, word)
     assert len(modules()) > 20

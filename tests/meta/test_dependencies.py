@@ -15,9 +15,7 @@ DISTRIBUTIONS = {"dotenv": "python-dotenv"}  # Where the names differ.
 def test_every_import_is_declared_and_every_dependency_is_imported() -> None:
     """The package and its extras depend on what its modules import, and on nothing else."""
     imported = {
-        target.partition(".")[0]
-        for name in modules()
-        for target in foreign_imports_of(name)
+        target.partition(".")[0] for name in modules() for target in foreign_imports_of(name)
     }
     foreign = imported - {"", "PermutiveAPI", "pytest", *sys.stdlib_module_names}
     declared = {

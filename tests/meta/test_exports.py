@@ -56,12 +56,7 @@ PATHS = {
     "PermutiveAPI": OF_5_4_4 + NEW,
     "PermutiveAPI.Cohort": ["Cohort", "CohortList", "_API_ENDPOINT", "_API_PAYLOAD"],
     "PermutiveAPI.Workspace": ["Workspace", "WorkspaceList"],
-    "PermutiveAPI.Segmentation": [
-        "Event",
-        "Segmentation",
-        "_API_ENDPOINT",
-        "_API_PAYLOAD",
-    ],
+    "PermutiveAPI.Segmentation": ["Event", "Segmentation", "_API_ENDPOINT", "_API_PAYLOAD"],
     "PermutiveAPI.Audience": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Audience.Import": ["Import", "ImportList"],
     "PermutiveAPI.Audience.Segment": ["Segment", "SegmentList", "_API_PAYLOAD"],
@@ -117,12 +112,7 @@ PATHS = {
         "to_payload",
         "load_json_list",
     ],
-    "PermutiveAPI._Utils.list": [
-        "chunk_list",
-        "convert_list",
-        "compare_list",
-        "merge_list",
-    ],
+    "PermutiveAPI._Utils.list": ["chunk_list", "convert_list", "compare_list", "merge_list"],
     "PermutiveAPI._Utils.file": ["check_filepath", "split_filepath"],
 }
 
@@ -142,8 +132,7 @@ def test_star_import_gives_what_all_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"),
-    [(module, name) for module, names in PATHS.items() for name in names],
+    ("module", "name"), [(module, name) for module, names in PATHS.items() for name in names]
 )
 def test_import_paths(module: str, name: str) -> None:
     """Everything can be imported from where the contract says."""
@@ -157,9 +146,7 @@ def test_one_class_everywhere(module: str) -> None:
     """A class that is public at the top level is the same one in its own module."""
     for name in PATHS[module]:
         if name in PermutiveAPI.__all__:
-            assert getattr(importlib.import_module(module), name) is getattr(
-                PermutiveAPI, name
-            )
+            assert getattr(importlib.import_module(module), name) is getattr(PermutiveAPI, name)
 
 
 def test_dotted_path_of_identity_is_the_module() -> None:

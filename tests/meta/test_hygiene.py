@@ -17,19 +17,14 @@ import PermutiveAPI
 from tests.meta.sources import COMMANDS, ROOT, modules, tree_of
 
 LIBRARY = sorted(
-    name
-    for name in modules()
-    if name.split(".")[0] != "sandbox" and name not in COMMANDS
+    name for name in modules() if name.split(".")[0] != "sandbox" and name not in COMMANDS
 )
 
 
 def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Run code in a fresh interpreter, with warnings as errors."""
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        cwd=folder,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True
     )
 
 
@@ -61,9 +56,7 @@ def test_import_says_nothing_and_does_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(modules()))
 def test_no_assert_statements(name: str) -> None:
     """The package holds no assert: python -O must change nothing."""
-    assert not [
-        node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Assert)
-    ]
+    assert not [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Assert)]
 
 
 @pytest.mark.parametrize("name", sorted(modules()))
@@ -75,9 +68,7 @@ def test_no_star_imports_and_no_leftovers(name: str) -> None:
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, node.lineno
     text = modules()[name].read_text(encoding="utf-8")
-    assert not [
-        word for word in ("TODO", "FIXME", "XXX", "breakpoint(") if word in text
-    ]
+    assert not [word for word in ("TODO", "FIXME", "XXX", "breakpoint(") if word in text]
 
 
 LEVELS = ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
@@ -116,10 +107,7 @@ def public() -> Iterator[Tuple[str, Any]]:
         module = importlib.import_module(f"PermutiveAPI.{name}".rstrip("."))
         yield module.__name__, module
         for attribute, value in vars(module).items():
-            if (
-                attribute.startswith("_")
-                or getattr(value, "__module__", None) != module.__name__
-            ):
+            if attribute.startswith("_") or getattr(value, "__module__", None) != module.__name__:
                 continue
             if inspect.isclass(value) or inspect.isfunction(value):
                 yield f"{module.__name__}.{attribute}", value
@@ -191,9 +179,7 @@ def described_parameters(docstring: str) -> Set[str]:
         if not line or line[0] == "-":
             break
         if line[0] != " ":
-            described += [
-                each.strip().lstrip("*") for each in line.split(":")[0].split(",")
-            ]
+            described += [each.strip().lstrip("*") for each in line.split(":")[0].split(",")]
     return set(described)
 
 

@@ -74,9 +74,7 @@ CALLS: Dict[str, Callable[[Objects], Any]] = {
     "Import.get_by_id": lambda o: Import.get_by_id(o.import_id, o.key),
     "Segment.list": lambda o: Segment.list(o.import_id, o.key),
     "Segment.create": lambda o: Segment("new", "New", o.import_id).create(o.key),
-    "Segment.bulk": lambda o: Segment.bulk(
-        o.import_id, deletes=[o.code], api_key=o.key
-    ),
+    "Segment.bulk": lambda o: Segment.bulk(o.import_id, deletes=[o.code], api_key=o.key),
     "Segment.get_by_id": lambda o: Segment.get_by_id(o.import_id, o.segment_id, o.key),
     "Segment.update": lambda o: o.segment.update(o.key),
     "Segment.delete": lambda o: o.segment.delete(o.key),
@@ -87,9 +85,7 @@ CALLS: Dict[str, Callable[[Objects], Any]] = {
     "Identity.resolve": lambda o: IDENTITY.resolve(o.key),
     "Identity.list_aliases": lambda o: Identity.list_aliases("u-1", o.key),
     "Segmentation.send": lambda o: Segmentation([EVENT], "u-1").send(o.key),
-    "Segmentation.send_stateless": lambda o: Segmentation(
-        [EVENT], "u-1"
-    ).send_stateless(o.key),
+    "Segmentation.send_stateless": lambda o: Segmentation([EVENT], "u-1").send_stateless(o.key),
     "TrackedEvent.track": lambda o: TrackedEvent("Pageview", "u-1").track(o.key),
     "ContextSegment.send": lambda o: ContextSegment("https://h.example/a").send(o.key),
 }
@@ -105,10 +101,7 @@ def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
     CALLS[row.call](objects)
     seen = sandbox.requests[-1]
     template = re.sub(r"\{\w+\}", "[^/]+", row.path)
-    assert (seen.method, bool(re.fullmatch(f"{template}/?", seen.path))) == (
-        row.method,
-        True,
-    )
+    assert (seen.method, bool(re.fullmatch(f"{template}/?", seen.path))) == (row.method, True)
     assert seen.status in (200, 201)
 
 

@@ -25,11 +25,7 @@ CALLS: Dict[str, Tuple[Callable[[str], Any], Any, str]] = {
         "activations segments",
     ),
     "send_stateless": (QUESTION.send_stateless, answers.StatelessAnswer, ""),
-    "track": (
-        EVENT.track,
-        answers.TrackedEventAnswer,
-        "name properties view_id session_id",
-    ),
+    "track": (EVENT.track, answers.TrackedEventAnswer, "name properties view_id session_id"),
     "track with codes": (
         IN_COHORTS.track,
         answers.TrackedEventAnswer,
@@ -64,9 +60,7 @@ def assert_is(value: Any, annotation: Any, place: str) -> None:
 
 
 @pytest.mark.parametrize(("call", "kind", "optional"), CALLS.values(), ids=list(CALLS))
-def test_keys(
-    sandbox: Sandbox, call: Callable[[str], Any], kind: Any, optional: str
-) -> None:
+def test_keys(sandbox: Sandbox, call: Callable[[str], Any], kind: Any, optional: str) -> None:
     """An answer has the keys of its type: those that are always there, and the optional ones."""
     answer = call(sandbox.api_key)
     assert_is(answer, kind, kind.__name__)
@@ -86,9 +80,6 @@ def test_every_type_is_seen() -> None:
     assert {kind.__name__ for kind in seen} == set(answers.__all__)
     for kind in seen:
         named = {
-            name
-            for _, each, names in CALLS.values()
-            if each is kind
-            for name in names.split()
+            name for _, each, names in CALLS.values() if each is kind for name in names.split()
         }
         assert named == kind.__optional_keys__, kind

@@ -34,11 +34,7 @@ def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:
     copy.query["in_segment"] = 2
     copy.create(KEY)
     sent = server.seen[-1]
-    assert (sent.method, sent.json["name"], sent.json["tags"]) == (
-        "POST",
-        "Copy",
-        ["a", "b", "c"],
-    )
+    assert (sent.method, sent.json["name"], sent.json["tags"]) == ("POST", "Copy", ["a", "b", "c"])
     assert "id" not in sent.json
     assert (copy.id, copy.code, original.to_json()) == ("c-2", 2, before)
 

@@ -69,22 +69,10 @@ REFUSALS: List[Any] = [
     (lambda: _cohort().delete("k"), DELETE_COHORT),
     (lambda: _segment().update("k"), UPDATE_SEGMENT),
     (lambda: _segment().delete("k"), DELETE_SEGMENT),
-    (
-        lambda: Cohort.batch_update([_cohort(id="1"), _cohort()], api_key="k"),
-        UPDATE_COHORT,
-    ),
-    (
-        lambda: Cohort.batch_delete([_cohort(id="1"), _cohort()], api_key="k"),
-        DELETE_COHORT,
-    ),
-    (
-        lambda: Segment.batch_update([_segment(id="1"), _segment()], api_key="k"),
-        UPDATE_SEGMENT,
-    ),
-    (
-        lambda: Segment.batch_delete([_segment(id="1"), _segment()], api_key="k"),
-        DELETE_SEGMENT,
-    ),
+    (lambda: Cohort.batch_update([_cohort(id="1"), _cohort()], api_key="k"), UPDATE_COHORT),
+    (lambda: Cohort.batch_delete([_cohort(id="1"), _cohort()], api_key="k"), DELETE_COHORT),
+    (lambda: Segment.batch_update([_segment(id="1"), _segment()], api_key="k"), UPDATE_SEGMENT),
+    (lambda: Segment.batch_delete([_segment(id="1"), _segment()], api_key="k"), DELETE_SEGMENT),
 ]
 
 
@@ -117,10 +105,7 @@ IDENTIFIERS: List[Any] = [
     (lambda bad: Segment("c", "n", bad).create("k"), "import_id"),
     (lambda bad: Segment("c", "n", bad, "1").update("k"), "import_id"),
     (lambda bad: Segment("c", "n", bad, "1").delete("k"), "import_id"),
-    (
-        lambda bad: Segment.batch_create([Segment("c", "n", bad)], api_key="k"),
-        "import_id",
-    ),
+    (lambda bad: Segment.batch_create([Segment("c", "n", bad)], api_key="k"), "import_id"),
     (lambda bad: Import.get_by_id(bad, "k"), "id"),
     (lambda bad: Import.batch_get_by_id(["1", bad], api_key="k"), "id"),
 ]
@@ -170,8 +155,7 @@ def test_helper_that_answers_none(
 ) -> None:
     """A helper that answers None is a ValueError with the documented text."""
     nothing: Dict[str, Any] = {
-        verb: lambda *args, **kwargs: None
-        for verb in ("get", "post", "patch", "delete")
+        verb: lambda *args, **kwargs: None for verb in ("get", "post", "patch", "delete")
     }
     monkeypatch.setattr(model, "_request_helper", SimpleNamespace(**nothing))
     with pytest.raises(ValueError) as caught:
@@ -223,9 +207,7 @@ SIGNATURES: Dict[Any, str] = {
 
 
 @pytest.mark.parametrize(
-    ("function", "expected"),
-    SIGNATURES.items(),
-    ids=lambda each: getattr(each, "__name__", ""),
+    ("function", "expected"), SIGNATURES.items(), ids=lambda each: getattr(each, "__name__", "")
 )
 def test_signatures(function: Callable[..., Any], expected: str) -> None:
     """Arguments have the documented names and places."""
@@ -244,8 +226,7 @@ def test_signatures(function: Callable[..., Any], expected: str) -> None:
     [
         each
         for each in SIGNATURES
-        if "api_key" in inspect.signature(each).parameters
-        and each.__module__ != http.__name__
+        if "api_key" in inspect.signature(each).parameters and each.__module__ != http.__name__
     ],
     ids=lambda each: each.__qualname__,
 )

@@ -131,9 +131,7 @@ def test_order(model: Any) -> None:
     assert names == list(FIELDS[model])
     parameters = inspect.signature(model).parameters.values()
     assert [each.name for each in parameters] == names
-    assert {each.kind for each in parameters} == {
-        inspect.Parameter.POSITIONAL_OR_KEYWORD
-    }
+    assert {each.kind for each in parameters} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
 @pytest.mark.parametrize("model", FIELDS)
@@ -148,9 +146,7 @@ def test_positions(model: Any) -> None:
 @pytest.mark.parametrize("model", FIELDS)
 def test_defaults(model: Any) -> None:
     """What is left out has the documented default, a fresh one for each object."""
-    required = {
-        name: name for name, default in FIELDS[model].items() if default is REQUIRED
-    }
+    required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}
     one, other = model(**required), model(**required)
     for name, default in FIELDS[model].items():
         value = getattr(one, name)
@@ -174,9 +170,7 @@ def test_required_fields(model: Any) -> None:
 @pytest.mark.parametrize("model", FIELDS)
 def test_unknown_arguments(model: Any) -> None:
     """An argument that is no field is a TypeError that names it."""
-    required = {
-        name: name for name, default in FIELDS[model].items() if default is REQUIRED
-    }
+    required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}
     with pytest.raises(TypeError, match="unheard_of"):
         model(**required, unheard_of=1)
 
@@ -186,10 +180,7 @@ def test_equality_is_by_fields() -> None:
     pairs: List[Any] = [
         (Alias("a", "t", 1), Alias("a", "t", 1)),
         (Workspace("n", "o", "w", "k"), Workspace("n", "o", "w", "k")),
-        (
-            Segment("c", "n", "i", created_at=MOMENT),
-            Segment("c", "n", "i", created_at=MOMENT),
-        ),
+        (Segment("c", "n", "i", created_at=MOMENT), Segment("c", "n", "i", created_at=MOMENT)),
     ]
     for one, other in pairs:
         assert one == other

@@ -35,10 +35,7 @@ def test_code_may_be_left_out() -> None:
         ({"code": "c"}, "Segment() missing required argument: 'name' and 'import_id'"),
         ({"name": "n"}, "Segment() missing required argument: 'import_id'"),
         ({"import_id": "i"}, "Segment() missing required argument: 'name'"),
-        (
-            {"code": "c", "import_id": "i"},
-            "Segment() missing required argument: 'name'",
-        ),
+        ({"code": "c", "import_id": "i"}, "Segment() missing required argument: 'name'"),
     ],
     ids=repr,
 )
@@ -87,22 +84,16 @@ def _with_price(price: Any) -> Segment:
 PRICES: List[Any] = [
     pytest.param(lambda: Segment(**FACTS), {}, id="left out"),
     pytest.param(lambda: Segment.from_json(FACTS), {}, id="absent in JSON"),
-    pytest.param(
-        lambda: Segment.from_json({**FACTS, "cpm": 0.0}), {}, id="0.0 in JSON"
-    ),
+    pytest.param(lambda: Segment.from_json({**FACTS, "cpm": 0.0}), {}, id="0.0 in JSON"),
     pytest.param(lambda: replace(Segment(**FACTS), name="n"), {}, id="replaced"),
     pytest.param(lambda: copy.deepcopy(Segment(**FACTS)), {}, id="copied"),
-    pytest.param(
-        lambda: pickle.loads(pickle.dumps(Segment(**FACTS))), {}, id="pickled"
-    ),
+    pytest.param(lambda: pickle.loads(pickle.dumps(Segment(**FACTS))), {}, id="pickled"),
     pytest.param(lambda: Segment(**FACTS, cpm=None), {}, id="None given"),
     pytest.param(lambda: Segment(**FACTS, cpm=0.0), {"cpm": 0.0}, id="0.0 given"),
     pytest.param(lambda: Segment(**FACTS, cpm=0), {"cpm": 0}, id="0 given"),
     pytest.param(lambda: _with_price(0.0), {"cpm": 0.0}, id="0.0 set"),
     pytest.param(lambda: Segment(**FACTS, cpm=2.0), {"cpm": 2.0}, id="2.0 given"),
-    pytest.param(
-        lambda: Segment.from_json({**FACTS, "cpm": 2.0}), {"cpm": 2.0}, id="2.0 in JSON"
-    ),
+    pytest.param(lambda: Segment.from_json({**FACTS, "cpm": 2.0}), {"cpm": 2.0}, id="2.0 in JSON"),
 ]
 
 
@@ -122,9 +113,7 @@ def test_a_price_is_sent_where_somebody_gave_it(
     assert created["operations"][0]["data"] == {"name": "n", "code": "c", **price}
 
 
-@pytest.mark.parametrize(
-    "told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr
-)
+@pytest.mark.parametrize("told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr)
 def test_a_price_that_the_service_told_is_sent(
     server: ScriptedServer, told: Dict[str, Any]
 ) -> None:

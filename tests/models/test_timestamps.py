@@ -37,9 +37,7 @@ MODELS = [
 
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
-def test_one_missing_is_copied(
-    make: Callable[..., Any], names: Tuple[str, str]
-) -> None:
+def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """One that is missing, or None, is copied from the other."""
     for present, missing in (names, names[::-1]):
         for times in ({present: EARLIER}, {present: EARLIER, missing: None}):
@@ -72,9 +70,7 @@ def test_from_json(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     for name in names:
         data.pop(name)
     read = type(make()).from_json
-    assert (
-        getattr(read({**data, names[0]: "2020-01-01T00:00:00Z"}), names[1]) == EARLIER
-    )
+    assert getattr(read({**data, names[0]: "2020-01-01T00:00:00Z"}), names[1]) == EARLIER
     with_null = read({**data, names[1]: "2020-01-01", names[0]: None})
     assert [getattr(with_null, name) for name in names] == [None, EARLIER]
     with_nulls = read(dict.fromkeys(names) | data)
@@ -93,15 +89,10 @@ def _without_times(data: Dict[str, Any]) -> Dict[str, Any]:
 # How an object is fetched, alone and in a list, and what the answers hold it in.
 FETCHED = [
     pytest.param(lambda: Cohort.get_by_id("1", KEY), COHORT, dict, id="cohort"),
-    pytest.param(
-        lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each], id="cohorts"
-    ),
+    pytest.param(lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each], id="cohorts"),
     pytest.param(lambda: Segment.get_by_id("i", "s", KEY), SEGMENT, dict, id="segment"),
     pytest.param(
-        lambda: Segment.list("i", KEY)[0],
-        SEGMENT,
-        lambda each: {"elements": [each]},
-        id="segments",
+        lambda: Segment.list("i", KEY)[0], SEGMENT, lambda each: {"elements": [each]}, id="segments"
     ),
     pytest.param(
         lambda: Segment.bulk("i", deletes=["c"], api_key=KEY)[0][0],
@@ -110,12 +101,7 @@ FETCHED = [
         id="bulk",
     ),
     pytest.param(lambda: Import.get_by_id("i", KEY), IMPORT, dict, id="import"),
-    pytest.param(
-        lambda: Import.list(KEY)[0],
-        IMPORT,
-        lambda each: {"items": [each]},
-        id="imports",
-    ),
+    pytest.param(lambda: Import.list(KEY)[0], IMPORT, lambda each: {"items": [each]}, id="imports"),
     pytest.param(
         # An import's segments are optional; this answer has some.
         lambda: Import.get_by_id("i", KEY).segments[0],  # type: ignore[index]
@@ -140,10 +126,7 @@ FETCHED = [
 
 @pytest.mark.parametrize(("fetch", "data", "held"), FETCHED)
 def test_an_answer_gives_only_the_timestamps_that_it_tells(
-    server: ScriptedServer,
-    fetch: Callable[[], Any],
-    data: Any,
-    held: Callable[..., Any],
+    server: ScriptedServer, fetch: Callable[[], Any], data: Any, held: Callable[..., Any]
 ) -> None:
     """What is fetched has the service's timestamps and no others, so that two fetches are equal."""
     facts = _without_times(data)
@@ -162,9 +145,7 @@ def test_an_answer_gives_only_the_timestamps_that_it_tells(
 
 
 @pytest.fixture(params=["EST5", "JST-9"], ids=["new-york", "tokyo"])
-def elsewhere(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have the machine in another time zone."""
     if not hasattr(time, "tzset"):
         pytest.skip("the zone of a process cannot be changed there")

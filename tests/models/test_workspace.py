@@ -46,17 +46,7 @@ CHILD = Workspace("Child", "org", "child", SECRET)
         [WorkspaceList([MAIN])],
         WorkspaceList([MAIN]).id_dictionary,
     ],
-    ids=[
-        "one",
-        "list",
-        "slice",
-        "plain",
-        "tuple",
-        "dict",
-        "in dict",
-        "nested",
-        "index",
-    ],
+    ids=["one", "list", "slice", "plain", "tuple", "dict", "in dict", "nested", "index"],
 )
 def test_key_is_never_shown(shown: Any) -> None:
     """No way to show a workspace, or what holds it, shows the key."""
@@ -177,20 +167,13 @@ def test_other_models_keep_the_usual_mode(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "organisation",
-    ["organisation_id", "organization_id", "organisationID", "organizationID"],
+    "organisation", ["organisation_id", "organization_id", "organisationID", "organizationID"]
 )
 @pytest.mark.parametrize("workspace", ["workspace_id", "workspaceID"])
 @pytest.mark.parametrize("key", ["api_key", "apiKey", "privateKey"])
 def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) -> None:
     """from_json takes every spelling of credentials files, and leaves its argument untouched."""
-    data = {
-        "name": "Main",
-        organisation: "org",
-        workspace: "org",
-        key: SECRET,
-        "more": 1,
-    }
+    data = {"name": "Main", organisation: "org", workspace: "org", key: SECRET, "more": 1}
     before = dict(data)
     assert Workspace.from_json(data) == MAIN
     assert data == before
@@ -201,9 +184,7 @@ def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) 
     assert WorkspaceList.from_json(json.dumps([data])) == [MAIN]
 
 
-@pytest.mark.parametrize(
-    "missing", ["name", "organisation_id", "workspace_id", "api_key"]
-)
+@pytest.mark.parametrize("missing", ["name", "organisation_id", "workspace_id", "api_key"])
 def test_missing_fields(missing: str) -> None:
     """A missing field is a TypeError that names it and does not show the key."""
     data = {name: value for name, value in MAIN.to_json().items() if name != missing}
@@ -229,10 +210,7 @@ def test_is_top_level() -> None:
 
 def test_master_workspace() -> None:
     """The list names its top-level workspace, the first one of several."""
-    assert (
-        WorkspaceList([CHILD, MAIN, Workspace("x", "o", "o", "k")]).master_workspace
-        is MAIN
-    )
+    assert WorkspaceList([CHILD, MAIN, Workspace("x", "o", "o", "k")]).master_workspace is MAIN
 
 
 @pytest.mark.parametrize("items", [[], [CHILD]])
@@ -339,16 +317,10 @@ def test_positional_arguments(calls: List[Any]) -> None:
     workspace.cohorts(True, True)
     workspace.imports(True, True)
     workspace.segments("i", True)
-    assert [kwargs.get("include_details") for _, _, kwargs in calls] == [
-        True,
-        True,
-        None,
-    ]
+    assert [kwargs.get("include_details") for _, _, kwargs in calls] == [True, True, None]
 
 
-@pytest.mark.parametrize(
-    "again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
-)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_copies(again: Any) -> None:
     """A deep copy and a pickle equal the workspace, key included."""
     assert again(MAIN) == MAIN
@@ -368,10 +340,7 @@ def test_every_cohort_once(monkeypatch: pytest.MonkeyPatch, reverse: bool) -> No
     def listed(api_key: str, **arguments: Any) -> CohortList:
         ids = {"main": PARENT_COHORTS, "child": CHILD_COHORTS}[api_key]
         return CohortList(
-            [
-                Cohort(f"{id} by {api_key}", id=id, workspace_id=owner)
-                for id, owner in ids
-            ]
+            [Cohort(f"{id} by {api_key}", id=id, workspace_id=owner) for id, owner in ids]
         )
 
     monkeypatch.setattr(Cohort, "list", listed)
@@ -419,10 +388,7 @@ def test_every_import_once(monkeypatch: pytest.MonkeyPatch) -> None:
     main = Workspace("Main", "org", "org", "main")
     child = Workspace("Child", "org", "child", "child")
     found = WorkspaceList([child, main]).imports()
-    assert [(owner.name, each.id) for owner, each in found] == [
-        ("Main", "own"),
-        ("Child", "other"),
-    ]
+    assert [(owner.name, each.id) for owner, each in found] == [("Main", "own"), ("Child", "other")]
     assert found[0][1].inheritance is None
 
 
@@ -438,8 +404,4 @@ def test_every_cohort_is_asked_for_as_by_the_workspaces(calls: List[Any]) -> Non
     workspaces.cohorts()
     workspaces.cohorts(include_details=True)
     workspaces.cohorts(force_refresh=True)
-    assert [arguments["include_details"] for _, _, arguments in calls] == [
-        False,
-        True,
-        False,
-    ]
+    assert [arguments["include_details"] for _, _, arguments in calls] == [False, True, False]

@@ -43,9 +43,7 @@ scalars = (
     | st.integers()
     | numbers
     | texts
-    | st.decimals(
-        allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9
-    )
+    | st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9)
     | st.uuids()
     | moments
     | st.dates()
@@ -57,14 +55,7 @@ scalars = (
     | st.booleans().map(numpy.bool_)
     | aliases
 )
-hashable = (
-    st.integers()
-    | texts
-    | st.uuids()
-    | st.sampled_from(Colour)
-    | st.none()
-    | st.booleans()
-)
+hashable = st.integers() | texts | st.uuids() | st.sampled_from(Colour) | st.none() | st.booleans()
 nested: "st.SearchStrategy[Any]" = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=3)
@@ -108,10 +99,7 @@ def test_json_inside_dictionaries_stays(value: Any) -> None:
 
 
 @given(
-    nested,
-    st.sampled_from(
-        [math.nan, math.inf, -math.inf, Decimal("NaN"), numpy.float64("nan")]
-    ),
+    nested, st.sampled_from([math.nan, math.inf, -math.inf, Decimal("NaN"), numpy.float64("nan")])
 )
 def test_one_bad_number_anywhere(value: Any, bad: Any) -> None:
     """A number that JSON cannot hold is refused wherever it stands, and its place is said."""
@@ -135,9 +123,7 @@ def test_writing_shares_no_container(value: Dict[str, Any]) -> None:
 def containers(value: Any) -> List[int]:
     """Return the identities of all dictionaries and lists in a value."""
     if isinstance(value, dict):
-        return [id(value)] + [
-            each for item in value.values() for each in containers(item)
-        ]
+        return [id(value)] + [each for item in value.values() for each in containers(item)]
     if isinstance(value, (list, tuple)):
         own = [id(value)] if isinstance(value, list) else []
         return own + [each for item in value for each in containers(item)]

@@ -56,10 +56,7 @@ UNIQUE: Dict[Any, Dict[str, Keys]] = {
         "name_dictionary": one("name"),
         "code_dictionary": one("code"),
     },
-    WorkspaceList: {
-        "id_dictionary": one("workspace_id"),
-        "name_dictionary": one("name"),
-    },
+    WorkspaceList: {"id_dictionary": one("workspace_id"), "name_dictionary": one("name")},
 }
 GROUPED: Dict[Any, Dict[str, Keys]] = {
     CohortList: {
@@ -86,13 +83,7 @@ ITEMS: Dict[Any, "st.SearchStrategy[Any]"] = {
     ),
     SegmentList: st.builds(Segment, maybe, few, few, maybe),
     ImportList: st.builds(
-        Import,
-        few,
-        few,
-        few,
-        few,
-        st.lists(few, max_size=3),
-        st.just(Source("s", {}, "t")),
+        Import, few, few, few, few, st.lists(few, max_size=3), st.just(Source("s", {}, "t"))
     ),
     WorkspaceList: st.builds(Workspace, few, few, few, few),
 }
@@ -103,10 +94,7 @@ slices = st.builds(slice, st.none() | positions, st.none() | positions)
 class Lists(RuleBasedStateMachine):
     """A list of this library beside a plain one to which the same happens."""
 
-    @initialize(
-        kind=st.sampled_from(sorted(ITEMS, key=lambda each: each.__name__)),
-        data=st.data(),
-    )
+    @initialize(kind=st.sampled_from(sorted(ITEMS, key=lambda each: each.__name__)), data=st.data())
     def start(self, kind: Any, data: st.DataObject) -> None:
         """Begin with a list of any kind."""
         self.kind = kind
@@ -200,9 +188,7 @@ class Lists(RuleBasedStateMachine):
     @rule(backwards=st.booleans())
     def sort(self, backwards: bool) -> None:
         """Sort by name."""
-        self.both(
-            lambda items: items.sort(key=lambda item: item.name, reverse=backwards)
-        )
+        self.both(lambda items: items.sort(key=lambda item: item.name, reverse=backwards))
 
     @rule()
     def reverse(self) -> None:
@@ -226,11 +212,7 @@ class Lists(RuleBasedStateMachine):
         before, self.plain, self.ours = self.ours, list(self.plain), way(self.ours)
         before.clear()
 
-    @rule(
-        way=st.sampled_from(
-            [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
-        )
-    )
+    @rule(way=st.sampled_from([copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]))
     def copied_deeply(self, way: Callable[[Any], Any]) -> None:
         """Go on with a deep copy."""
         self.ours = way(self.ours)
@@ -240,9 +222,7 @@ class Lists(RuleBasedStateMachine):
     @rule(data=st.data())
     def forget(self, data: st.DataObject) -> None:
         """Empty a cache attribute, as older code does."""
-        name = data.draw(
-            st.sampled_from(sorted({**UNIQUE[self.kind], **GROUPED[self.kind]}))
-        )
+        name = data.draw(st.sampled_from(sorted({**UNIQUE[self.kind], **GROUPED[self.kind]})))
         setattr(self.ours, f"_{name}_cache", {})
 
     @rule(data=st.data())
@@ -256,9 +236,7 @@ class Lists(RuleBasedStateMachine):
     @rule(data=st.data())
     def look_up(self, data: st.DataObject) -> None:
         """Build one dictionary now, so that later changes must be seen."""
-        name = data.draw(
-            st.sampled_from(sorted({**UNIQUE[self.kind], **GROUPED[self.kind]}))
-        )
+        name = data.draw(st.sampled_from(sorted({**UNIQUE[self.kind], **GROUPED[self.kind]})))
         getattr(self.ours, name)
 
     @invariant()

@@ -15,11 +15,7 @@ from hypothesis import strategies as st
 from PermutiveAPI import Cohort, RetryConfig
 from PermutiveAPI._Utils.decoding import parse_timestamp
 from PermutiveAPI._Utils.paths import resource_url
-from PermutiveAPI._Utils.retry import (
-    backoff_seconds,
-    parse_retry_after,
-    wait_after_answer,
-)
+from PermutiveAPI._Utils.retry import backoff_seconds, parse_retry_after, wait_after_answer
 from PermutiveAPI._Utils.transport import actual_url
 from tests.properties.strategies import moments
 
@@ -49,9 +45,7 @@ def test_retry_after_never_raises(value: Any) -> None:
 def test_retry_after_seconds(whole: int, thousandths: int) -> None:
     """Whole and fractional seconds are read."""
     assert parse_retry_after(str(whole), NOW) == whole
-    assert parse_retry_after(f"{whole}.{thousandths:03}", NOW) == float(
-        f"{whole}.{thousandths:03}"
-    )
+    assert parse_retry_after(f"{whole}.{thousandths:03}", NOW) == float(f"{whole}.{thousandths:03}")
 
 
 @given(st.integers(-(10**9), 10**9))
@@ -62,9 +56,7 @@ def test_retry_after_dates(seconds: int) -> None:
 
 
 @given(policies, st.integers(0, 10**4), st.floats(0, 1))
-def test_waits_are_within_bounds(
-    policy: RetryConfig, retries: int, jitter: float
-) -> None:
+def test_waits_are_within_bounds(policy: RetryConfig, retries: int, jitter: float) -> None:
     """A wait is from 0 to 120 s, at least the policy's own and at most a quarter more."""
     wait = backoff_seconds(policy, retries, jitter)
     assert 0 <= wait <= 120
@@ -82,12 +74,7 @@ def test_waits_never_shrink(policy: RetryConfig, jitter: float) -> None:
     assert waits == sorted(waits)
 
 
-@given(
-    policies,
-    st.integers(0, 50),
-    st.sampled_from([429, 500, 502, 503]),
-    st.text(max_size=10),
-)
+@given(policies, st.integers(0, 50), st.sampled_from([429, 500, 502, 503]), st.text(max_size=10))
 def test_waits_after_any_answer(
     policy: RetryConfig, retries: int, status: int, header: str
 ) -> None:
@@ -111,12 +98,7 @@ def test_identifiers_come_back_from_the_url(one: str, other: str) -> None:
     """Any identifier is one part of the path, from which it comes back as it was."""
     url = resource_url("https://host/imports/", "{a}/segments/{b}", a=one, b=other)
     parts = urlsplit(url)
-    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == (
-        "https",
-        "host",
-        "",
-        "",
-    )
+    assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("https", "host", "", "")
     assert [unquote(part) for part in parts.path.split("/")] == [
         "",
         "imports",
@@ -154,19 +136,14 @@ def test_timestamps_come_back(moment: datetime) -> None:
     read = parse_timestamp(moment.isoformat())
     assert read == moment
     assert read is not None and read.utcoffset() == moment.utcoffset()
-    assert (
-        Cohort.from_json({"name": "c", "created_at": moment.isoformat()}).created_at
-        == moment
-    )
+    assert Cohort.from_json({"name": "c", "created_at": moment.isoformat()}).created_at == moment
 
 
 @given(moments, st.integers(0, 999))
 def test_nanoseconds_are_cut(moment: datetime, nanoseconds: int) -> None:
     """Digits after the microseconds are cut, not rounded."""
     moment = moment.astimezone(timezone.utc)
-    text = (
-        moment.strftime("%m-%dT%H:%M:%S") + f".{moment.microsecond:06}{nanoseconds:03}Z"
-    )
+    text = moment.strftime("%m-%dT%H:%M:%S") + f".{moment.microsecond:06}{nanoseconds:03}Z"
     assert parse_timestamp(f"{moment.year:04}-{text}") == moment
 
 

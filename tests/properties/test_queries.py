@@ -67,9 +67,9 @@ conditions = st.recursive(
 @st.composite
 def event_clauses(draw: Any) -> Query:
     """Any number of any event, at any time, with any condition."""
-    clause = getattr(
-        event(draw(st.sampled_from(NAMES))), draw(st.sampled_from(COMPARISONS))
-    )(draw(small))
+    clause = getattr(event(draw(st.sampled_from(NAMES))), draw(st.sampled_from(COMPARISONS)))(
+        draw(small)
+    )
     if draw(st.booleans()):
         clause = clause.where(draw(conditions))
     window = draw(st.sampled_from(["", "days", "hours", "session"]))
@@ -79,9 +79,7 @@ def event_clauses(draw: Any) -> Query:
 
 
 transitions = st.builds(
-    lambda make, segment, days: (
-        make(segment).in_the_last(days=days) if days else make(segment)
-    ),
+    lambda make, segment, days: (make(segment).in_the_last(days=days) if days else make(segment)),
     st.sampled_from([has_entered, has_exited]),
     st.integers(1, 3),
     st.integers(0, 2),
@@ -133,9 +131,7 @@ events = st.builds(
     ),
 )
 users = st.builds(
-    lambda history, segments: User(
-        history, NOW, "a", lambda code: int(code) in segments
-    ),
+    lambda history, segments: User(history, NOW, "a", lambda code: int(code) in segments),
     st.lists(events, max_size=8),
     st.sets(st.integers(1, 3)),
 )

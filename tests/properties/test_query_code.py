@@ -100,9 +100,7 @@ windows = st.just("this_session") | members(
 transitions = members(segment=segments, during_=windows)
 second_party = members(provider=texts, segment=texts)
 third_party = members(segment=segments, provider_=texts)
-connections = members(provider=texts) | members(
-    field_name=texts, value=st.just("") | texts
-)
+connections = members(provider=texts) | members(field_name=texts, value=st.just("") | texts)
 optional = {"where_": wheres, "during_": windows}
 queries = st.recursive(
     members(event=texts, frequency=comparisons, **optional)
@@ -148,9 +146,7 @@ conditions: "st.SearchStrategy[Condition]" = st.recursive(
     simple_conditions,
     lambda inner: joined_by_users(inner)
     | st.builds(
-        lambda each, of, condition, value: each.any(of)
-        .where(condition)
-        .equal_to(value),
+        lambda each, of, condition, value: each.any(of).where(condition).equal_to(value),
         properties,
         texts,
         inner,
@@ -166,9 +162,7 @@ clauses = st.one_of(
     st.builds(lambda segment: ~Queries.has_entered(segment), segments),
     st.builds(lambda segment: ~Queries.has_exited(segment).in_this_session(), segments),
 )
-written: "st.SearchStrategy[Query]" = st.recursive(
-    clauses, joined_by_users, max_leaves=8
-)
+written: "st.SearchStrategy[Query]" = st.recursive(clauses, joined_by_users, max_leaves=8)
 
 
 def evaluated(code: str) -> Any:

@@ -19,17 +19,14 @@ from PermutiveAPI._Utils.redaction import (
     redact_url,
 )
 
-names = st.sampled_from(
-    ["k", "api_key", "token", "access_token", "key", "K", "Api_Key", "apiKey"]
-)
+names = st.sampled_from(["k", "api_key", "token", "access_token", "key", "K", "Api_Key", "apiKey"])
 # What keys are made of, and what may stand in one that is quoted or encoded.
 plain_secrets = st.text(
     string.ascii_letters + string.digits + "-_.~:/+=!*", min_size=1, max_size=40
 )
 any_secrets = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 words = st.lists(
-    st.sampled_from(["the", "task=42", "monkey:", "risk", "x", "GET", "/path", "{1}"]),
-    max_size=3,
+    st.sampled_from(["the", "task=42", "monkey:", "risk", "x", "GET", "/path", "{1}"]), max_size=3
 )
 surroundings = words.map(" ".join)
 
@@ -50,9 +47,7 @@ PLAIN_FORMS = [
 
 @pytest.mark.parametrize("form", PLAIN_FORMS)
 @given(name=names, secret=plain_secrets, before=surroundings, after=surroundings)
-def test_plain_secrets(
-    form: str, name: str, secret: str, before: str, after: str
-) -> None:
+def test_plain_secrets(form: str, name: str, secret: str, before: str, after: str) -> None:
     """A secret made of what keys are made of is replaced, and all around it stays."""
     message = f"{before} {form.format(name=name, secret=secret)}\n{after}"
     expected = f"{before} {form.format(name=name, secret='[REDACTED]')}\n{after}"
@@ -78,9 +73,7 @@ def test_any_secret_as_a_json_member(name: str, before: str, after: str) -> None
 def test_any_secret_as_a_python_member(name: str, before: str, after: str) -> None:
     """Nor does it survive in the repr of a dictionary."""
     shown = repr({"x": 1, name: before + MARK + after, "y": "z"})
-    assert redact_message(shown).replace('"', "'") == repr(
-        {"x": 1, name: "[REDACTED]", "y": "z"}
-    )
+    assert redact_message(shown).replace('"', "'") == repr({"x": 1, name: "[REDACTED]", "y": "z"})
 
 
 @given(name=names, before=any_secrets, after=any_secrets)
@@ -123,10 +116,7 @@ def test_secret_of_the_request(secret: str) -> None:
     assert MARK not in redact_sensitive_data(said, response)
 
 
-@given(
-    st.text(max_size=60)
-    | st.text(alphabet="k=&?\"'\\:%3D token[REDACTED]{}", max_size=60)
-)
+@given(st.text(max_size=60) | st.text(alphabet="k=&?\"'\\:%3D token[REDACTED]{}", max_size=60))
 def test_any_text(text: str) -> None:
     """Any text can be redacted, and doing so twice changes nothing."""
     for redact in (redact_message, redact_url):
@@ -134,9 +124,7 @@ def test_any_text(text: str) -> None:
         assert redact(once) == once
 
 
-@given(
-    st.text(alphabet=string.ascii_letters + string.digits + " .,;:/?&-_()", max_size=80)
-)
+@given(st.text(alphabet=string.ascii_letters + string.digits + " .,;:/?&-_()", max_size=80))
 def test_text_without_assignments(text: str) -> None:
     """A text in which nothing is assigned stays as it is."""
     assert redact_message(text) == text

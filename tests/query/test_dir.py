@@ -34,46 +34,25 @@ SHOWN: Dict[str, Any] = {
         f"{QUERY} {WINDOWS} name condition where "
         "frequency at_least at_most exactly fewer_than more_than",
     ),
-    "engaged_time": (
-        engaged_time(at_least(1)),
-        f"{QUERY} {WINDOWS} seconds condition where",
-    ),
-    "engaged_completion": (
-        engaged_completion(at_least(1)),
-        f"{QUERY} completion condition where",
-    ),
+    "engaged_time": (engaged_time(at_least(1)), f"{QUERY} {WINDOWS} seconds condition where"),
+    "engaged_completion": (engaged_completion(at_least(1)), f"{QUERY} completion condition where"),
     "engaged_views": (
         engaged_views(at_least(1)),
         f"{QUERY} {WINDOWS} measure amount times condition where",
     ),
     "has_entered": (has_entered(1), f"{QUERY} {WINDOWS} segment way negative"),
     "in_segment": (in_segment(1), f"{QUERY} segment"),
-    "in_third_party_segment": (
-        in_third_party_segment(1),
-        f"{QUERY} party fields negative",
-    ),
+    "in_third_party_segment": (in_third_party_segment(1), f"{QUERY} party fields negative"),
     "joined queries": (in_segment(1) & in_segment(2), QUERY),
     "test": (prop("a").contains("x"), f"{CONDITION} name operation"),
     "emptiness": (prop("a").is_empty(), f"{CONDITION} name operator"),
-    "test of an aggregate": (
-        prop("a").sum("b").equal_to(1),
-        f"{CONDITION} aggregate operation",
-    ),
+    "test of an aggregate": (prop("a").sum("b").equal_to(1), f"{CONDITION} aggregate operation"),
     "joined conditions": (prop("a").is_empty() | prop("b").is_empty(), CONDITION),
-    "property": (
-        prop("a"),
-        f"{TESTS} name is_empty is_not_empty any all sum product count mean",
-    ),
+    "property": (prop("a"), f"{TESTS} name is_empty is_not_empty any all sum product count mean"),
     "aggregate": (prop("a").sum("b"), f"{TESTS} name function of filter where"),
     "comparison": (at_least(1), f"{CONDITION} operator number"),
-    "window": (
-        event("a").in_the_last(days=1).during,
-        f"{CONDITION} length unit",
-    ),
-    "operation": (
-        getattr(prop("a").contains("x"), "operation"),
-        f"{CONDITION} operator value",
-    ),
+    "window": (event("a").in_the_last(days=1).during, f"{CONDITION} length unit"),
+    "operation": (getattr(prop("a").contains("x"), "operation"), f"{CONDITION} operator value"),
 }
 
 

@@ -39,12 +39,7 @@ from PermutiveAPI.Query.logic import joined
 from tests.support.scripted import ScriptedServer
 
 URL = "properties.client.url"
-FOOTBALL = (
-    event("Pageview")
-    .where(prop(URL).contains("football"))
-    .at_least(2)
-    .in_the_last(days=30)
-)
+FOOTBALL = event("Pageview").where(prop(URL).contains("football")).at_least(2).in_the_last(days=30)
 FOOTBALL_JSON = {
     "event": "Pageview",
     "frequency": {"greater_than_or_equal_to": 2},
@@ -62,8 +57,7 @@ CLAUSES: List[Written] = [
     (
         FOOTBALL,
         FOOTBALL_JSON,
-        'had at least 2 "Pageview" events in the last 30 days where '
-        f'{URL} contains "football"',
+        'had at least 2 "Pageview" events in the last 30 days where ' f'{URL} contains "football"',
     ),
     (CLICK, CLICK_JSON, 'had at least 1 "LinkClick" event'),
     (event("LinkClick"), CLICK_JSON, 'had at least 1 "LinkClick" event'),
@@ -162,27 +156,13 @@ CLAUSES: List[Written] = [
     ),
     (
         has_entered("12").in_the_last(days=7),
-        {
-            "has_entered": {
-                "segment": "12",
-                "during": {"the_last": {"value": 7, "unit": "days"}},
-            }
-        },
+        {"has_entered": {"segment": "12", "during": {"the_last": {"value": 7, "unit": "days"}}}},
         "have entered segment 12 in the last 7 days",
     ),
-    (
-        ~has_entered(12),
-        {"has_not_entered": {"segment": 12}},
-        "have not entered segment 12",
-    ),
+    (~has_entered(12), {"has_not_entered": {"segment": 12}}, "have not entered segment 12"),
     (
         ~has_entered(12).in_the_last(days=7),
-        {
-            "has_not_entered": {
-                "segment": 12,
-                "during": {"the_last": {"value": 7, "unit": "days"}},
-            }
-        },
+        {"has_not_entered": {"segment": 12, "during": {"the_last": {"value": 7, "unit": "days"}}}},
         "have not entered segment 12 in the last 7 days",
     ),
     (
@@ -191,11 +171,7 @@ CLAUSES: List[Written] = [
         "have not left segment 12 in this session",
     ),
     (has_exited(12), {"has_exited": {"segment": 12}}, "have left segment 12"),
-    (
-        ~has_exited(12),
-        {"has_not_exited": {"segment": 12}},
-        "have not left segment 12",
-    ),
+    (~has_exited(12), {"has_not_exited": {"segment": 12}}, "have not left segment 12"),
     (MEMBER, MEMBER_JSON, "are in segment 12345"),
     (
         in_second_party_segment("brand", "s1"),
@@ -232,12 +208,7 @@ CLAUSES: List[Written] = [
 JOINED: List[Written] = [
     (
         FOOTBALL & MEMBER | CLICK,
-        {
-            "and": [
-                {"or": [FOOTBALL_JSON, CLICK_JSON]},
-                {"or": [MEMBER_JSON, CLICK_JSON]},
-            ]
-        },
+        {"and": [{"or": [FOOTBALL_JSON, CLICK_JSON]}, {"or": [MEMBER_JSON, CLICK_JSON]}]},
         f"({CLAUSES[0][2]} and are in segment 12345) or {CLAUSES[1][2]}",
     ),
     (
@@ -290,34 +261,14 @@ CONDITIONS: List[Tuple[Condition, Any, str]] = [
     (prop("a").not_equal_to(True), {"not_equal_to": True}, "is not true"),
     (prop("a").contains("x"), {"contains": "x"}, 'contains "x"'),
     (prop("a").contains(("x", "y")), {"contains": ["x", "y"]}, 'contains "x" or "y"'),
-    (
-        prop("a").does_not_contain("x"),
-        {"does_not_contain": "x"},
-        'does not contain "x"',
-    ),
+    (prop("a").does_not_contain("x"), {"does_not_contain": "x"}, 'does not contain "x"'),
     (prop("a").list_contains("x"), {"list_contains": "x"}, 'lists "x"'),
-    (
-        prop("a").list_does_not_contain("x"),
-        {"list_does_not_contain": "x"},
-        'does not list "x"',
-    ),
-    (
-        prop("a").list_contains_integer(5),
-        {"list_contains_integer": 5},
-        "lists the number 5",
-    ),
+    (prop("a").list_does_not_contain("x"), {"list_does_not_contain": "x"}, 'does not list "x"'),
+    (prop("a").list_contains_integer(5), {"list_contains_integer": 5}, "lists the number 5"),
     (prop("a").greater_than(5), {"greater_than": 5}, "is more than 5"),
-    (
-        prop("a").greater_than_or_equal_to(5.5),
-        {"greater_than_or_equal_to": 5.5},
-        "is at least 5.5",
-    ),
+    (prop("a").greater_than_or_equal_to(5.5), {"greater_than_or_equal_to": 5.5}, "is at least 5.5"),
     (prop("a").less_than(5), {"less_than": 5}, "is less than 5"),
-    (
-        prop("a").less_than_or_equal_to(5),
-        {"less_than_or_equal_to": 5},
-        "is at most 5",
-    ),
+    (prop("a").less_than_or_equal_to(5), {"less_than_or_equal_to": 5}, "is at most 5"),
     (prop("a").boolean_equal_to(False), {"boolean_equal_to": False}, "is false"),
     (prop("a").float_equal_to(0.5), {"float_equal_to": 0.5}, "is 0.5"),
     (
@@ -335,16 +286,8 @@ CONDITIONS: List[Tuple[Condition, Any, str]] = [
         {"date_between": {"start": "2025-01-01", "end": "2025-02-01"}},
         'is between the dates "2025-01-01" and "2025-02-01"',
     ),
-    (
-        prop("a").between(1, 9),
-        {"between": {"start": 1, "end": 9}},
-        "is between 1 and 9",
-    ),
-    (
-        prop("a").between(3, 3),
-        {"between": {"start": 3, "end": 3}},
-        "is between 3 and 3",
-    ),
+    (prop("a").between(1, 9), {"between": {"start": 1, "end": 9}}, "is between 1 and 9"),
+    (prop("a").between(3, 3), {"between": {"start": 3, "end": 3}}, "is between 3 and 3"),
     (
         prop("a").float_between(0.5, 0.5),
         {"float_between": {"start": 0.5, "end": 0.5}},
@@ -422,9 +365,7 @@ def test_emptiness_with_a_value() -> None:
 def test_conditions_are_joined() -> None:
     """By & and |, nested as they are written; a second where() is added to the first."""
     a, b, c = (prop(name).equal_to(1) for name in "abc")
-    assert (a & b | c).to_json() == {
-        "or": [{"and": [a.to_json(), b.to_json()]}, c.to_json()]
-    }
+    assert (a & b | c).to_json() == {"or": [{"and": [a.to_json(), b.to_json()]}, c.to_json()]}
     assert CLICK.where(a).where(b) == CLICK.where(a & b)
     assert (~(a & prop("b").contains("x"))).to_json() == {
         "or": [
@@ -485,11 +426,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         QueryError,
         "are in segment 12345",
     ),
-    "no negative condition": (
-        lambda: ~prop("a").greater_than(1),
-        QueryError,
-        "a is more than 1",
-    ),
+    "no negative condition": (lambda: ~prop("a").greater_than(1), QueryError, "a is more than 1"),
     "and": (lambda: FOOTBALL and MEMBER, TypeError, "Write & for and"),
     "or": (lambda: FOOTBALL or MEMBER, TypeError, "Write & for and"),
     "not": (lambda: not FOOTBALL, TypeError, "Write & for and"),
@@ -508,11 +445,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         TypeError,
         "unsupported operand",
     ),
-    "two numbers": (
-        lambda: event("A").at_least(2).at_most(4),
-        QueryError,
-        "it has: at least 2",
-    ),
+    "two numbers": (lambda: event("A").at_least(2).at_most(4), QueryError, "it has: at least 2"),
     "two windows": (
         lambda: event("A").in_the_last(days=2).in_this_session(),
         QueryError,
@@ -524,11 +457,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
         "day",
     ),
     "no unit": (lambda: event("A").in_the_last(), QueryError, "minutes, hours, days"),
-    "two units": (
-        lambda: event("A").in_the_last(days=1, weeks=1),
-        QueryError,
-        "days and weeks",
-    ),
+    "two units": (lambda: event("A").in_the_last(days=1, weeks=1), QueryError, "days and weeks"),
     "no days": (
         lambda: event("A").in_the_last(days=0),
         QueryError,
@@ -562,11 +491,7 @@ MISTAKES: Dict[str, Tuple[Callable[[], Any], type, str]] = {
     "a negative number": (lambda: event("A").at_least(-1), QueryError, "of 0 or more"),
     "not a number": (lambda: at_least(float("nan")), QueryError, "finite"),
     "true for a number": (lambda: at_most(True), QueryError, "a number"),
-    "no values": (
-        lambda: prop("a").equal_to([]),
-        QueryError,
-        "equal_to: a value or a list",
-    ),
+    "no values": (lambda: prop("a").equal_to([]), QueryError, "equal_to: a value or a list"),
     "a number for a boolean": (
         lambda: prop("a").boolean_equal_to(1),  # type: ignore[arg-type]
         QueryError,
@@ -662,19 +587,10 @@ ARGUMENTS: Dict[str, Tuple[Callable[[Any], Any], str]] = {
     "entered": (has_entered, "segment"),
     "exited": (has_exited, "segment"),
     "in segment": (in_segment, "segment"),
-    "second party's provider": (
-        lambda bad: in_second_party_segment(bad, "s"),
-        "provider",
-    ),
-    "second party's segment": (
-        lambda bad: in_second_party_segment("p", bad),
-        "segment",
-    ),
+    "second party's provider": (lambda bad: in_second_party_segment(bad, "s"), "provider"),
+    "second party's segment": (lambda bad: in_second_party_segment("p", bad), "segment"),
     "third party's segment": (in_third_party_segment, "segment"),
-    "third party's provider": (
-        lambda bad: in_third_party_segment(1, provider=bad),
-        "provider",
-    ),
+    "third party's provider": (lambda bad: in_third_party_segment(1, provider=bad), "provider"),
     "connection's provider": (in_connections_import_segment, "provider"),
     "connection's field": (
         lambda bad: in_connections_import_segment(field_name=bad, value="v"),
@@ -698,9 +614,7 @@ def test_mistakes_are_named(make: Callable[[Any], Any], name: str) -> None:
         make([1])
 
 
-@pytest.mark.parametrize(
-    ("mistake", "error", "words"), MISTAKES.values(), ids=list(MISTAKES)
-)
+@pytest.mark.parametrize(("mistake", "error", "words"), MISTAKES.values(), ids=list(MISTAKES))
 def test_mistakes(mistake: Callable[[], Any], error: type, words: str) -> None:
     """A mistake is an error where it is written, and says what may stand there."""
     with pytest.raises(error, match=words):
@@ -736,10 +650,7 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
         {"colour": 1, "size": 2},
         "query: an object with one clause is expected, got {'colour': 1, 'size': 2}",
     ),
-    "two clauses": (
-        {**MEMBER_JSON, **CLICK_JSON},
-        "query: an object with one clause is expected",
-    ),
+    "two clauses": ({**MEMBER_JSON, **CLICK_JSON}, "query: an object with one clause is expected"),
     "an empty and": ({"and": []}, "query.and: a list that is not empty"),
     "and beside a clause": (
         {"and": [MEMBER_JSON], "in_segment": 1},
@@ -775,18 +686,12 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
         {**CLICK_JSON, "during": {"the_last": {"value": 0, "unit": "days"}}},
         "query.during.the_last.value: a whole number of 1 or more",
     ),
-    "a clause in capitals": (
-        {"AND": [CLICK_JSON]},
-        'query: .*did you mean "and"',
-    ),
+    "a clause in capitals": ({"AND": [CLICK_JSON]}, 'query: .*did you mean "and"'),
     "a misspelt clause with other members": (
         {"evnt": "A", "frequency": {"equal_to": 1}},
         "query: the grammar has no clause 'evnt' here; did you mean \"event\"",
     ),
-    "another window": (
-        {**CLICK_JSON, "during": "today"},
-        "query.during: .*it has this_session",
-    ),
+    "another window": ({**CLICK_JSON, "during": "today"}, "query.during: .*it has this_session"),
     "a misspelt operator": (
         _with({"property": "a", "condition": {"contain": "x"}}),
         'query.where.condition: .*did you mean "contains"',
@@ -815,11 +720,7 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
         _with(
             {
                 "property": "a",
-                "condition": {
-                    "function": "summ",
-                    "property": "b",
-                    "condition": {"equal_to": 1},
-                },
+                "condition": {"function": "summ", "property": "b", "condition": {"equal_to": 1}},
             }
         ),
         'query.where.condition.function: .*did you mean "sum"',
@@ -844,10 +745,7 @@ FOREIGN: Dict[str, Tuple[Any, str]] = {
         {"engaged_views": {"complete": {"equal_to": 1}, "times": {"equal_to": 1}}},
         'query.engaged_views: .*did you mean "completion"',
     ),
-    "no party": (
-        {"in_second_party_segment": {"provider": "p"}},
-        '"segment" is missing',
-    ),
+    "no party": ({"in_second_party_segment": {"provider": "p"}}, '"segment" is missing'),
 }
 
 
@@ -947,9 +845,7 @@ def test_numbers_that_no_float_holds() -> None:
 
 def test_a_query_that_cannot_be_sent() -> None:
     """It is equal to itself, has a hash, and is refused at once, however long it is."""
-    long = [
-        joined("and", [in_segment(2 * n + side) for n in range(400)]) for side in (0, 1)
-    ]
+    long = [joined("and", [in_segment(2 * n + side) for n in range(400)]) for side in (0, 1)]
     query = long[0] | long[1]
     assert query == query and len({query, query}) == 1
     assert query != {} and query != (long[1] | long[0])

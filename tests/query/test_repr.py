@@ -51,10 +51,7 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
         engaged_time(more_than(30)).where(EMPTY).in_the_last(weeks=2),
         'engaged_time(more_than(30)).where(prop("a").is_empty()).in_the_last(weeks=2)',
     ),
-    "engaged completion": (
-        engaged_completion(at_most(0.5)),
-        "engaged_completion(at_most(0.5))",
-    ),
+    "engaged completion": (engaged_completion(at_most(0.5)), "engaged_completion(at_most(0.5))"),
     "views by seconds": (
         engaged_views(at_least(30), exactly(2)).in_the_last(hours=1),
         "engaged_views(at_least(30), times=exactly(2)).in_the_last(hours=1)",
@@ -65,10 +62,7 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
     ),
     "no event": (event("A").at_most(0), 'event("A").at_most(0)'),
     "entered": (has_entered("12"), 'has_entered("12")'),
-    "not entered": (
-        ~has_entered(5).in_the_last(days=7),
-        "~has_entered(5).in_the_last(days=7)",
-    ),
+    "not entered": (~has_entered(5).in_the_last(days=7), "~has_entered(5).in_the_last(days=7)"),
     "not exited": (~has_exited(5), "~has_exited(5)"),
     "second party": (
         in_second_party_segment("brand", "s1"),
@@ -99,22 +93,14 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
         event("A").where(EMPTY).where(FULL),
         'event("A").where(prop("a").is_empty() & prop("a").is_not_empty())',
     ),
-    "a negative condition": (
-        ~prop("a").contains(["x"]),
-        'prop("a").does_not_contain(["x"])',
-    ),
-    "values": (
-        prop("a").equal_to(("x", 1, 1.0, True)),
-        'prop("a").equal_to(["x", 1, 1.0, True])',
-    ),
+    "a negative condition": (~prop("a").contains(["x"]), 'prop("a").does_not_contain(["x"])'),
+    "values": (prop("a").equal_to(("x", 1, 1.0, True)), 'prop("a").equal_to(["x", 1, 1.0, True])'),
     "values of NumPy": (
         prop("a").equal_to([np.str_("x"), np.int64(1), np.float32(0.5)]),
         'prop("a").equal_to(["x", 1, 0.5])',
     ),
     "dates": (
-        prop("a").date_between(
-            date(2025, 1, 1), datetime(2025, 2, 1, tzinfo=timezone.utc)
-        ),
+        prop("a").date_between(date(2025, 1, 1), datetime(2025, 2, 1, tzinfo=timezone.utc)),
         'prop("a").date_between("2025-01-01", "2025-02-01T00:00:00+00:00")',
     ),
     "an aggregate and its test": (

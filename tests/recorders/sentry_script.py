@@ -41,12 +41,7 @@ def time_is_up(*_: Any) -> None:
 
 def report_broken_credentials(path: Path) -> None:
     """Report what a file without a default, one without a name, and JSON in its place end in."""
-    child = {
-        "name": "Child",
-        "organisation_id": "o",
-        "workspace_id": "w",
-        "api_key": KEY,
-    }
+    child = {"name": "Child", "organisation_id": "o", "workspace_id": "w", "api_key": KEY}
     contents: List[Any] = [[child, child], [{**child, "name": ""}]]
     for content in contents:
         path.write_text(json.dumps(content))
@@ -72,10 +67,7 @@ def main() -> None:
     """Do the work, report its errors, and print everything."""
     kept = Printing()
     sentry_sdk.init(
-        dsn="http://public@127.0.0.1/1",
-        transport=kept,
-        traces_sample_rate=1.0,
-        enable_logs=True,
+        dsn="http://public@127.0.0.1/1", transport=kept, traces_sample_rate=1.0, enable_logs=True
     )
     signal.signal(signal.SIGALRM, time_is_up)
     with sentry_sdk.start_transaction(name="nightly job"):

@@ -55,11 +55,7 @@ def spans(request: pytest.FixtureRequest) -> Iterator[Spans]:
 @pytest.mark.parametrize("location", ["query", "header"])
 @pytest.mark.parametrize("name", WORK)
 def test_no_span_shows_the_key(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    spans: Spans,
-    location: str,
-    name: str,
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, spans: Spans, location: str, name: str
 ) -> None:
     """Spans of successes and failures, of any kind of call, hold URLs and no key."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
@@ -70,9 +66,7 @@ def test_no_span_shows_the_key(
     assert "/v2" in text and KEY not in text
     sent = {"query": "k", "header": "x-api-key"}[location]
     for seen in server.seen:  # The service got it all the same.
-        assert KEY in (
-            seen.query.get("k", []) if location == "query" else seen.headers[sent]
-        )
+        assert KEY in (seen.query.get("k", []) if location == "query" else seen.headers[sent])
 
 
 @pytest.mark.parametrize(
@@ -93,15 +87,11 @@ def test_spans_of_a_batch_have_their_parent(
     *children, job = spans.finished()
     assert job.name == "nightly job" and len(children) >= 3
     assert job.context is not None
-    assert {child.parent and child.parent.span_id for child in children} == {
-        job.context.span_id
-    }
+    assert {child.parent and child.parent.span_id for child in children} == {job.context.span_id}
 
 
 @pytest.mark.parametrize("location", ["query", "header"])
-def test_no_event_of_sentry_shows_the_key(
-    server: ScriptedServer, location: str
-) -> None:
+def test_no_event_of_sentry_shows_the_key(server: ScriptedServer, location: str) -> None:
     """Breadcrumbs, spans, and the frames of errors with their local variables hold no key."""
     server.default = step
     done = subprocess.run(
@@ -132,9 +122,7 @@ def test_no_event_of_sentry_shows_the_key(
     ]
     for error in errors:
         frames = error["exception"]["values"][-1]["stacktrace"]["frames"]
-        assert any(
-            "PermutiveAPI" in frame["module"] and frame["vars"] for frame in frames
-        )
+        assert any("PermutiveAPI" in frame["module"] and frame["vars"] for frame in frames)
     crumbs = [crumb for event in errors for crumb in event["breadcrumbs"]["values"]]
     assert any("/cohorts-api/v2/cohorts/refused" in str(crumb) for crumb in crumbs)
     assert [event["spans"] for event in events if event.get("type") == "transaction"]

@@ -60,9 +60,7 @@ def test_nothing_goes_past_a_cassette(
     recorded = len(server.seen)
     assert recorded >= 1 + 1 + 60 + 2
     for _ in range(3):
-        with recorder.use_cassette(
-            "calls.yaml", record_mode="none", allow_playback_repeats=True
-        ):
+        with recorder.use_cassette("calls.yaml", record_mode="none", allow_playback_repeats=True):
             work()
     assert len(server.seen) == recorded
     Cohort.get_by_id("after", KEY)
@@ -80,9 +78,7 @@ def test_what_was_not_recorded_fails_and_is_not_sent(
     server.default = answer(200, COHORT)
     Cohort.get_by_id("before", KEY)
     with recorder.use_cassette("empty.yaml", record_mode="none"):
-        with pytest.raises(
-            vcr.errors.CannotOverwriteExistingCassetteException
-        ) as raised:
+        with pytest.raises(vcr.errors.CannotOverwriteExistingCassetteException) as raised:
             Cohort.get_by_id("1", KEY)
         found, failures = Cohort.batch_get_by_id(IDS, api_key=KEY)
     assert (len(found), len(failures), len(server.seen)) == (0, 60, 1)
@@ -98,15 +94,11 @@ def test_no_cassette_holds_the_key(
     with recorder.use_cassette("calls.yaml"):
         WORK[name]()
     path = tmp_path / "calls.yaml"
-    cassette = (
-        path.read_text() if path.exists() else ""
-    )  # After a reset there is nothing to write.
+    cassette = path.read_text() if path.exists() else ""  # After a reset there is nothing to write.
     assert KEY not in cassette and ("uri: http" in cassette or name == "reset")
 
 
-def test_ids_of_aliases_are_hashed(
-    server: ScriptedServer, recorder: Any, tmp_path: Path
-) -> None:
+def test_ids_of_aliases_are_hashed(server: ScriptedServer, recorder: Any, tmp_path: Path) -> None:
     """A cassette holds a digest of each alias, the caller gets what the service answered."""
     alias = {"id": "jo@example.com", "tag": "email", "permutive_id": "u"}
     server.script = [answer(200, {"user_id": "u"})]
@@ -128,12 +120,7 @@ def named(seen: Seen) -> Any:
     """Answer a cohort or a user that is named as what was sent."""
     sent = seen.json
     name = sent.get("name") or sent["user_id"]
-    return {
-        **COHORT,
-        "id": f"id of {name}",
-        "name": name,
-        "user_id": f"resolved {name}",
-    }
+    return {**COHORT, "id": f"id of {name}", "name": name, "user_id": f"resolved {name}"}
 
 
 def test_each_item_of_a_batch_gets_its_own_answer_back(
@@ -177,9 +164,7 @@ def test_an_import_inside_a_cassette_changes_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_bodies_without_aliases_stay(
-    server: ScriptedServer, recorder: Any, tmp_path: Path
-) -> None:
+def test_bodies_without_aliases_stay(server: ScriptedServer, recorder: Any, tmp_path: Path) -> None:
     """Other bodies are recorded as they are, also what is no JSON."""
     server.script = [answer(200, b"<html>", content_type="text/html")]
     with recorder.use_cassette("page.yaml"):
@@ -211,9 +196,7 @@ def test_pytest_recording(
     server.default = answer(200, COHORT)
     pytester.makepyfile(SUITE.replace("{key}", KEY))
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
-    pytester.runpytest_subprocess(*options, "--record-mode=once").assert_outcomes(
-        passed=1
-    )
+    pytester.runpytest_subprocess(*options, "--record-mode=once").assert_outcomes(passed=1)
     assert len(server.seen) == 1
     pytester.runpytest_subprocess(*options, "--block-network").assert_outcomes(passed=1)
     assert len(server.seen) == 1

@@ -48,8 +48,6 @@ WORK: Dict[str, Callable[[], Any]] = {
     "down": failing(lambda: Cohort.get_by_id("down", KEY)),
     "reset": failing(lambda: Cohort.get_by_id("reset", KEY)),
     "details": lambda: Cohort.list(KEY, include_details=True),
-    "batch": lambda: Cohort.batch_get_by_id(
-        ["1", "2", "refused", "down", "reset"], api_key=KEY
-    ),
+    "batch": lambda: Cohort.batch_get_by_id(["1", "2", "refused", "down", "reset"], api_key=KEY),
     "stream": lambda: list(Identity.stream_identify([identity()] * 3, api_key=KEY)),
 }

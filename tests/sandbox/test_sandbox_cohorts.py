@@ -7,9 +7,7 @@ import pytest
 
 COHORTS = "/cohorts-api/v2/cohorts/"
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
-UUID4 = re.compile(
-    "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
-)
+UUID4 = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 def test_list_is_the_keys_workspace(call, child, sandbox):
@@ -119,12 +117,7 @@ def test_inherited_cohorts_hold_users(call, child, path):
     """Users and pages of a child workspace fall into inherited cohorts as well as its own."""
     above = {str(each["code"]) for each in call("GET", COHORTS).json()}
     below = {str(each["code"]) for each in child("GET", COHORTS).json()} - above
-    body = {
-        "user_id": "u",
-        "events": [],
-        "url": "https://h/sport",
-        "page_properties": {},
-    }
+    body = {"user_id": "u", "events": [], "url": "https://h/sport", "page_properties": {}}
     found = set(child("POST", path, json=body).json()["cohorts"])
     assert found & above and found & below
     assert not set(call("POST", path, json=body).json()["cohorts"]) & below
@@ -141,9 +134,7 @@ def test_lookalike_cohorts_stay(call, method, body):
     answer = call(method, COHORTS + found["id"], json=body)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, 1000)
-    assert error["cause"] == (
-        "A lookalike cohort can be neither updated nor deleted here."
-    )
+    assert error["cause"] == ("A lookalike cohort can be neither updated nor deleted here.")
     assert call("GET", COHORTS + found["id"]).json() == before
 
 
@@ -170,9 +161,7 @@ def test_malformed_create(call, body):
     assert len(call("GET", COHORTS).json()) == count
 
 
-@pytest.mark.parametrize(
-    "kind, status", [("real_time", 201), ("offline", 201), ("lookalike", 400)]
-)
+@pytest.mark.parametrize("kind, status", [("real_time", 201), ("offline", 201), ("lookalike", 400)])
 def test_segment_types(call, kind, status):
     """A cohort is of one of the two documented types."""
     body = {"name": "n", "query": {}, "segment_type": kind}
@@ -199,10 +188,7 @@ def test_malformed_state(call):
 
 
 CLAUSE = {"event": "Pageview", "frequency": {"equal_to": 1}}
-CORRECT = [
-    CLAUSE,
-    {"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]},
-]
+CORRECT = [CLAUSE, {"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]}]
 # What users of other clients wrote as queries: none of it is in the grammar.
 FOREIGN = [
     {},

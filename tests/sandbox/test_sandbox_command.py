@@ -25,10 +25,7 @@ def served():
     """Start the command in a process of its own; give it and what it printed."""
     arguments = ["--port", "0", "--latency-ms", "1", "--rate-limit", "3"]
     with subprocess.Popen(
-        RUN + arguments,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        RUN + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             yield process, "".join(process.stdout.readline() for _ in range(LINES))
@@ -59,13 +56,10 @@ def test_serves_and_stops(served, number):
 def test_port_in_use(sandbox):
     """A port in use is one line on stderr and status 1."""
     port = sandbox.base_url.rsplit(":", 1)[1]
-    done = subprocess.run(
-        [*RUN, "--port", port], capture_output=True, text=True, timeout=10
-    )
+    done = subprocess.run([*RUN, "--port", port], capture_output=True, text=True, timeout=10)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"Port {port} on 127.0.0.1 is already in use. "
-        "Choose another port; 0 takes a free one.\n"
+        f"Port {port} on 127.0.0.1 is already in use. " "Choose another port; 0 takes a free one.\n"
     )
 
 
@@ -91,8 +85,7 @@ def test_in_process(sandbox, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options, check",
-    [([], None), (["--check-queries"], True), (["--no-check-queries"], False)],
+    "options, check", [([], None), (["--check-queries"], True), (["--no-check-queries"], False)]
 )
 def test_check_queries(monkeypatch, options, check):
     """The switch has three positions, of which the default is the sandbox's own."""

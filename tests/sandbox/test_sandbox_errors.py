@@ -84,10 +84,7 @@ def test_errors_in_one_word(call, sandbox, path, status, word):
     """Events and Identity write a status without spaces, and no type."""
     sandbox.fail_next(status=status)
     error = call("POST", path).json()["error"]
-    assert (error["status"], error["docs"]) == (
-        word,
-        "https://docs.permutive.com/api/errors",
-    )
+    assert (error["status"], error["docs"]) == (word, "https://docs.permutive.com/api/errors")
     assert set(error) == {"status", "code", "message", "docs"}
 
 
@@ -154,14 +151,11 @@ def test_read_only_key(call, sandbox, method, path, by_header):
     key = sandbox.read_only_api_key
     given = {"headers": {"X-API-Key": key}} if by_header else {"params": {"k": key}}
     body = {"name": "n", "code": "n", "query": {}}
-    answer = requests.request(
-        method, sandbox.base_url + path, json=body, timeout=5, **given
-    )
+    answer = requests.request(method, sandbox.base_url + path, json=body, timeout=5, **given)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (403, 2001)
     assert error["message"] == (
-        "The API key provided does not provide access to the request operation or "
-        "resource."
+        "The API key provided does not provide access to the request operation or " "resource."
     )
     assert key not in repr(sandbox.requests)
     if method != "POST" and UNKNOWN_ID not in path:
@@ -256,16 +250,8 @@ BODIES = [
     ("POST", "/v2.0/identify", '{"user_id": "u", "aliases": ' + ALIASES + "}"),
     ("POST", "/v2.0/events", '{"name": "A", "user_id": "u", "properties": {"n": %s}}'),
     ("POST", "/ccs/v1/segmentation", '{"user_id": "u", "events": [' + EVENT + "]}"),
-    (
-        "POST",
-        "/ccs/v1/segmentation/stateless",
-        '{"user_id": "u", "events": [' + EVENT + "]}",
-    ),
-    (
-        "POST",
-        "/ctx/v1/segment",
-        '{"url": "https://h/", "page_properties": {"n": %s}}',
-    ),
+    ("POST", "/ccs/v1/segmentation/stateless", '{"user_id": "u", "events": [' + EVENT + "]}"),
+    ("POST", "/ctx/v1/segment", '{"url": "https://h/", "page_properties": {"n": %s}}'),
 ]
 
 
@@ -282,8 +268,7 @@ def test_numbers_that_are_not_finite(call, method, path, body, number):
 
 
 @pytest.mark.parametrize(
-    "number, cause",
-    [("NaN", "NaN is not JSON"), ("1e400", "the number 1e400 is too large")],
+    "number, cause", [("NaN", "NaN is not JSON"), ("1e400", "the number 1e400 is too large")]
 )
 def test_cause_names_the_number(call, number, cause):
     """The cause says which number cannot be, and why."""

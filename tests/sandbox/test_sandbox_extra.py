@@ -29,9 +29,7 @@ def test_missing_package(fresh, monkeypatch, missing):
         if name.split(".")[0] == missing:
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(
-        ImportError, match=r'pip install "PermutiveAPI\[sandbox\]"'
-    ) as e:
+    with pytest.raises(ImportError, match=r'pip install "PermutiveAPI\[sandbox\]"') as e:
         importlib.import_module("PermutiveAPI.sandbox")
     assert e.value.name.split(".")[0] == missing
 

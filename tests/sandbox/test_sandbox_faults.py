@@ -77,11 +77,7 @@ def test_fault_envelope(call, sandbox, status, code, retry_after):
     "fault, text, kind",
     [
         ({"status": 502, "body": "<p>Bad"}, "<p>Bad", "text/plain; charset=utf-8"),
-        (
-            {"status": 200, "body": "[", "content_type": "application/json"},
-            "[",
-            "application/json",
-        ),
+        ({"status": 200, "body": "[", "content_type": "application/json"}, "[", "application/json"),
         ({"status": 204}, "", None),
         ({"status": 200}, "", "text/plain; charset=utf-8"),
     ],
@@ -108,10 +104,7 @@ def test_impossible_faults(options, text):
     "options, text",
     [
         ({"latency_seconds": -1}, "latency_seconds must not be negative."),
-        (
-            {"rate_limit_per_second": 0},
-            "rate_limit_per_second must be at least 1, or None.",
-        ),
+        ({"rate_limit_per_second": 0}, "rate_limit_per_second must be at least 1, or None."),
         ({"page_size": 0}, "page_size must be at least 1."),
     ],
 )
@@ -123,8 +116,7 @@ def test_impossible_behaviour(options, text):
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"latency_seconds": "1"}, {"rate_limit_per_second": "x"}, {"page_size": True}],
+    "options", [{"latency_seconds": "1"}, {"rate_limit_per_second": "x"}, {"page_size": True}]
 )
 def test_behaviour_of_a_wrong_kind(options):
     """A text where a number is expected is refused by name."""

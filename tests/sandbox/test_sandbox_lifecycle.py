@@ -77,10 +77,7 @@ def test_credentials(sandbox):
     assert set(top) == set(child) == fields
     assert top["organisation_id"] == top["workspace_id"] == child["organisation_id"]
     assert child["workspace_id"] != top["workspace_id"]
-    assert [sandbox.api_key, sandbox.child_api_key] == [
-        top["api_key"],
-        child["api_key"],
-    ]
+    assert [sandbox.api_key, sandbox.child_api_key] == [top["api_key"], child["api_key"]]
 
 
 def test_same_data():
@@ -91,9 +88,7 @@ def test_same_data():
         before = requests.get(other.base_url + path, params=key, timeout=5).json()
         assert requests.get(one.base_url + path, params=key, timeout=5).json() == before
         for cohort in before:
-            requests.delete(
-                f"{one.base_url}{path}{cohort['id']}", params=key, timeout=5
-            )
+            requests.delete(f"{one.base_url}{path}{cohort['id']}", params=key, timeout=5)
         left = requests.get(one.base_url + path, params=key, timeout=5).json()
         assert left and all("Lookalike" in cohort["name"] for cohort in left)
         after = requests.get(other.base_url + path, params=key, timeout=5).json()

@@ -90,9 +90,7 @@ def test_tracking(sandbox: Sandbox) -> None:
         (TrackedEvent("A", "u", {"x": float("nan")}), "properties.x"),
     ],
 )
-def test_events_that_cannot_be(
-    sandbox: Sandbox, event: TrackedEvent, words: str
-) -> None:
+def test_events_that_cannot_be(sandbox: Sandbox, event: TrackedEvent, words: str) -> None:
     """They are refused before anything is sent, alone and in batches."""
     with pytest.raises((TypeError, ValueError), match=words):
         event.track(sandbox.api_key)
@@ -113,9 +111,7 @@ def test_events_that_cannot_be(
         (TrackedEvent("A", "u", aliases=[]), {"user_id": "u"}),
     ],
 )
-def test_users_of_events(
-    sandbox: Sandbox, event: TrackedEvent, sent: dict[str, Any]
-) -> None:
+def test_users_of_events(sandbox: Sandbox, event: TrackedEvent, sent: dict[str, Any]) -> None:
     """A user id, aliases or both are sent as given; an empty list beside a user id is left out."""
     assert event.track(sandbox.api_key)["user_id"]
     bodies, failures = TrackedEvent.batch_track([event], api_key=sandbox.api_key)
@@ -184,9 +180,7 @@ def test_properties_that_are_too_large(sandbox: Sandbox) -> None:
 
 def test_pages(sandbox: Sandbox) -> None:
     """A page falls into cohorts; its words are keywords."""
-    page = ContextSegment(
-        "https://h.example/sport/football", {"client": {"title": "x"}}
-    )
+    page = ContextSegment("https://h.example/sport/football", {"client": {"title": "x"}})
     answer = page.send(sandbox.api_key)
     assert answer["cohorts"] and answer["activations"]["target_dfp"]
     keywords = answer["contextual_data"]["classifications"]["keywords"]
@@ -257,10 +251,7 @@ def test_states_that_are_no_objects(sandbox: Sandbox, state: Any) -> None:
 
 USERS: Any = [
     ({"alias": EMAIL}, {"alias": {"id": "a@b.c", "tag": "email"}}),
-    (
-        {"aliases": [EMAIL, CRM]},
-        {"aliases": [EMAIL.to_json(), CRM.to_json()]},
-    ),
+    ({"aliases": [EMAIL, CRM]}, {"aliases": [EMAIL.to_json(), CRM.to_json()]}),
     ({"user_id": "u-1"}, {"user_id": "u-1"}),
 ]
 

@@ -7,14 +7,7 @@ from typing import Any, Iterator, List, Set, Tuple
 
 import pytest
 
-from PermutiveAPI import (
-    Alias,
-    Cohort,
-    Event,
-    PermutiveBadRequestError,
-    Segmentation,
-    TrackedEvent,
-)
+from PermutiveAPI import Alias, Cohort, Event, PermutiveBadRequestError, Segmentation, TrackedEvent
 from PermutiveAPI.Query import (
     Condition,
     Query,
@@ -29,12 +22,7 @@ from PermutiveAPI.Query import (
 from PermutiveAPI.sandbox import Sandbox
 
 URL = "properties.client.url"
-FOOTBALL = (
-    event("Pageview")
-    .where(prop(URL).contains("football"))
-    .at_least(2)
-    .in_the_last(days=30)
-)
+FOOTBALL = event("Pageview").where(prop(URL).contains("football")).at_least(2).in_the_last(days=30)
 
 
 @pytest.fixture
@@ -121,9 +109,7 @@ def test_long_chains_of_cohorts(checking: Sandbox) -> None:
     """Cohorts that name others twice each are evaluated once each, and not once a way to reach them."""
     clicked = last = cohort_of(checking, event("Click"))
     for _ in range(40):
-        left, right = (
-            cohort_of(checking, in_segment(last) & event(name)) for name in "LR"
-        )
+        left, right = (cohort_of(checking, in_segment(last) & event(name)) for name in "LR")
         last = cohort_of(checking, in_segment(left) | in_segment(right))
     now = datetime.now(timezone.utc).isoformat()
     assert last not in cohorts(checking, "u", [Event("Click", now), Event("X", now)])

@@ -24,8 +24,7 @@ def test_cohorts(call, user):
     assert body["user_id"] == user
     assert 0 < len(body["cohorts"]) < len(listed)
     assert body["segments"] == [
-        {"id": listed[code]["id"], "name": listed[code]["name"]}
-        for code in body["cohorts"]
+        {"id": listed[code]["id"], "name": listed[code]["name"]} for code in body["cohorts"]
     ]
     assert "activations" not in body
 
@@ -95,8 +94,7 @@ def test_malformed(call, body, code):
 
 
 @pytest.mark.parametrize(
-    "named, number",
-    [({}, "one"), ({"user_id": "u", "alias": {"tag": "t", "id": "i"}}, "only one")],
+    "named, number", [({}, "one"), ({"user_id": "u", "alias": {"tag": "t", "id": "i"}}, "only one")]
 )
 def test_users_named_otherwise(call, named, number):
     """The cause says whether no user is named, or more than one."""
@@ -147,10 +145,7 @@ def test_states_of_the_service(call):
     fresh = stateless(call).json()["state"]
     assert state["cohorts"] == fresh["cohorts"]
     assert state["external_state"] == FOREIGN["external_state"]
-    assert state["internal_state"] == {
-        **FOREIGN["internal_state"],
-        **fresh["internal_state"],
-    }
+    assert state["internal_state"] == {**FOREIGN["internal_state"], **fresh["internal_state"]}
     assert stateless(call, state=None).json()["state"] == fresh
 
 

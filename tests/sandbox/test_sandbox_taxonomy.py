@@ -55,9 +55,7 @@ def test_sources(call):
     for source in (uploaded, live_ramp):
         assert uuid.UUID(source["id"]).version == 4
         assert source["state"] == {"type": "active"}
-        assert (
-            "errors" not in source
-        )  # Documented as not empty, and for failures alone.
+        assert "errors" not in source  # Documented as not empty, and for failures alone.
 
 
 def test_prices(call):
@@ -162,9 +160,7 @@ def test_duplicate_code(call):
     add(call, call.segments_path(1), **body)
 
 
-@pytest.mark.parametrize(
-    "name, code", [("Frequent Flyers", "FrequentFlyers"), ("é ü", "segment")]
-)
+@pytest.mark.parametrize("name, code", [("Frequent Flyers", "FrequentFlyers"), ("é ü", "segment")])
 def test_missing_code(call, sandbox, name, code):
     """A segment without a code gets one from its name, or 400 when told so."""
     path = call.segments_path()

@@ -116,9 +116,7 @@ class DoneExecutor:
     def __exit__(self, *exception: Any) -> None:
         return None
 
-    def submit(
-        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> "Future[Any]":
+    def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
         """Call the function here and now."""
         future: "Future[Any]" = Future()
         try:

@@ -63,9 +63,7 @@ def test_look_ups_use_the_replaced_list(
 
 
 @pytest.mark.parametrize("look_up", ["get_by_name", "get_by_code"])
-def test_look_ups_without_a_match(
-    look_up: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_look_ups_without_a_match(look_up: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look-up without a match is None and fetches nothing."""
     get = MagicMock()
     monkeypatch.setattr(Cohort, "list", MagicMock(return_value=_cohorts()))
@@ -123,9 +121,7 @@ def test_one_failing_detail_raises(monkeypatch: pytest.MonkeyPatch) -> None:
         return Cohort(id)
 
     helper = MagicMock()
-    helper.get.return_value = OnlyJson(
-        [{**COHORT, "id": f"c-{n}"} for n in range(3)],
-    )
+    helper.get.return_value = OnlyJson([{**COHORT, "id": f"c-{n}"} for n in range(3)])
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     monkeypatch.setattr(Cohort, "get_by_id", staticmethod(fake_get))
     with pytest.raises(RuntimeError, match="boom"):
@@ -173,9 +169,7 @@ def test_import_details_use_the_replaced_segment_list(
 # --- Workspace -------------------------------------------------------------------------------------
 
 
-def test_workspace_cohorts(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workspace_cohorts(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """``cohorts`` calls ``Cohort.list`` with exactly three keywords, once an argument."""
     calls: List[bool] = []
 
@@ -198,9 +192,7 @@ def test_workspace_cohorts(
     assert calls == [False, True, False]
 
 
-def test_workspace_imports(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workspace_imports(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """``imports`` calls ``Import.list`` with exactly two keywords, once an argument."""
     calls: List[bool] = []
 
@@ -217,9 +209,7 @@ def test_workspace_imports(
     assert calls == [False, True, False]
 
 
-def test_workspace_segments(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workspace_segments(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """``segments`` calls ``Segment.list`` with exactly two keywords, once an import."""
     calls: List[str] = []
 
@@ -249,11 +239,7 @@ def test_a_failing_list_is_not_remembered(
 
 @pytest.mark.parametrize(
     "name, method, argument",
-    [
-        ("Cohort", "cohorts", None),
-        ("Import", "imports", None),
-        ("Segment", "segments", "i-1"),
-    ],
+    [("Cohort", "cohorts", None), ("Import", "imports", None), ("Segment", "segments", "i-1")],
 )
 def test_classes_replaced_in_the_workspace_module(
     name: str, method: str, argument: Optional[str], workspace: Workspace

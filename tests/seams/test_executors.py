@@ -37,12 +37,8 @@ BATCHES: Dict[str, Callable[..., Any]] = {
     "Cohort.batch_create": lambda **o: Cohort.batch_create(
         [Cohort("n", query={"q": 1})], api_key=KEY, **o
     ),
-    "Cohort.batch_update": lambda **o: Cohort.batch_update(
-        [Cohort("n", id="1")], api_key=KEY, **o
-    ),
-    "Cohort.batch_delete": lambda **o: Cohort.batch_delete(
-        [Cohort("n", id="1")], api_key=KEY, **o
-    ),
+    "Cohort.batch_update": lambda **o: Cohort.batch_update([Cohort("n", id="1")], api_key=KEY, **o),
+    "Cohort.batch_delete": lambda **o: Cohort.batch_delete([Cohort("n", id="1")], api_key=KEY, **o),
     "Segment.batch_create": lambda **o: Segment.batch_create(
         [Segment("c", "n", "i")], api_key=KEY, **o
     ),
@@ -52,9 +48,7 @@ BATCHES: Dict[str, Callable[..., Any]] = {
     "Segment.batch_delete": lambda **o: Segment.batch_delete(
         [Segment("c", "n", "i", "s")], api_key=KEY, **o
     ),
-    "Import.batch_get_by_id": lambda **o: Import.batch_get_by_id(
-        ["i"], api_key=KEY, **o
-    ),
+    "Import.batch_get_by_id": lambda **o: Import.batch_get_by_id(["i"], api_key=KEY, **o),
 }
 
 
@@ -79,10 +73,7 @@ def test_max_workers_as_given(
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_max_workers_of_the_environment(
-    name: str,
-    executors: List[Any],
-    request_stub: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, executors: List[Any], request_stub: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A left-out max_workers is PERMUTIVE_BATCH_MAX_WORKERS."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", " 7 ")
@@ -93,9 +84,7 @@ def test_max_workers_of_the_environment(
     assert executors == [7]
 
 
-def test_only_the_one_argument(
-    monkeypatch: pytest.MonkeyPatch, request_stub: Recorder
-) -> None:
+def test_only_the_one_argument(monkeypatch: pytest.MonkeyPatch, request_stub: Recorder) -> None:
     """The executor gets max_workers by keyword and no other argument."""
     made: List[Any] = []
 
@@ -110,9 +99,7 @@ def test_only_the_one_argument(
 
 def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
     """``mock.patch`` by dotted path wraps the executor."""
-    with patch(
-        "PermutiveAPI._Utils.http.ThreadPoolExecutor", wraps=ThreadPoolExecutor
-    ) as executor:
+    with patch("PermutiveAPI._Utils.http.ThreadPoolExecutor", wraps=ThreadPoolExecutor) as executor:
         BATCHES["Identity.batch_identify"](max_workers=2)
     executor.assert_called_once_with(max_workers=2)
 
@@ -139,9 +126,7 @@ def test_everything_runs_in_the_stand_in(
         events.append(("error_callback", str(error)))
 
     requests_ = [
-        BatchRequest(
-            "GET", f"https://host/{n}", callback=succeeded, error_callback=failed
-        )
+        BatchRequest("GET", f"https://host/{n}", callback=succeeded, error_callback=failed)
         for n in range(5)
     ]
 
@@ -154,9 +139,7 @@ def test_everything_runs_in_the_stand_in(
         requests_, api_key=KEY, max_workers=1, progress_callback=progressed
     )
     assert [each[-1] for each in responses] == list("0124")
-    assert [(request, str(error)) for request, error in errors] == [
-        (requests_[3], "boom")
-    ]
+    assert [(request, str(error)) for request, error in errors] == [(requests_[3], "boom")]
     assert set(threads) == {threading.current_thread()}
     assert events == [
         ("callback", "0"),
@@ -190,9 +173,7 @@ def test_many_requests_on_done_futures(
     assert len(request_stub.calls) == count
 
 
-def test_one_thread_at_a_time(
-    monkeypatch: pytest.MonkeyPatch, request_stub: Recorder
-) -> None:
+def test_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch, request_stub: Recorder) -> None:
     """An executor that completes in its own thread and its own order will do."""
 
     class Backwards:
@@ -206,9 +187,7 @@ def test_one_thread_at_a_time(
         def __exit__(self, *exception: Any) -> None:
             self.inner.__exit__(None, None, None)
 
-        def submit(
-            self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
-        ) -> "Future[Any]":
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
             return self.inner.submit(fn, *args, **kwargs)
 
     monkeypatch.setattr(http, "ThreadPoolExecutor", Backwards)
@@ -272,9 +251,7 @@ def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
     def note(value: Any) -> None:
         threads.append(threading.current_thread())
 
-    requests_ = [
-        BatchRequest("GET", f"https://host/{n}", callback=note) for n in range(8)
-    ]
+    requests_ = [BatchRequest("GET", f"https://host/{n}", callback=note) for n in range(8)]
     http.process_batch(requests_, api_key=KEY, max_workers=4, progress_callback=note)
     assert len(threads) == 16
     assert set(threads) == {threading.current_thread()}
@@ -288,9 +265,7 @@ def test_a_raising_callback_does_not_sink_the_batch(
     def broken(value: Any) -> None:
         raise RuntimeError("broken callback")
 
-    requests_ = [
-        BatchRequest("GET", f"https://host/{n}", callback=broken) for n in range(3)
-    ]
+    requests_ = [BatchRequest("GET", f"https://host/{n}", callback=broken) for n in range(3)]
     responses, errors = http.process_batch(
         requests_, api_key=KEY, max_workers=1, progress_callback=broken
     )

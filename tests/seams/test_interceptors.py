@@ -93,45 +93,15 @@ CASES: List[Case] = [
         SEGMENT,
     ),
     ("Segment.create", lambda: _segment().create(KEY), "POST", SEGMENTS, SEGMENT),
-    (
-        "Segment.update",
-        lambda: _segment().update(KEY),
-        "PATCH",
-        f"{SEGMENTS}/s-1",
-        SEGMENT,
-    ),
-    (
-        "Segment.delete",
-        lambda: _segment().delete(KEY),
-        "DELETE",
-        f"{SEGMENTS}/s-1",
-        SEGMENT,
-    ),
+    ("Segment.update", lambda: _segment().update(KEY), "PATCH", f"{SEGMENTS}/s-1", SEGMENT),
+    ("Segment.delete", lambda: _segment().delete(KEY), "DELETE", f"{SEGMENTS}/s-1", SEGMENT),
     ("Import.list", lambda: Import.list(KEY), "GET", IMPORTS, {"items": [IMPORT]}),
-    (
-        "Import.get_by_id",
-        lambda: Import.get_by_id("i-1", KEY),
-        "GET",
-        f"{IMPORTS}/i-1",
-        IMPORT,
-    ),
+    ("Import.get_by_id", lambda: Import.get_by_id("i-1", KEY), "GET", f"{IMPORTS}/i-1", IMPORT),
     ("Identity.identify", lambda: _identity().identify(KEY), "POST", IDENTIFY, {}),
-    (
-        "Segmentation.send",
-        lambda: _segmentation().send(KEY),
-        "POST",
-        SEGMENTATION,
-        ANSWER,
-    ),
+    ("Segmentation.send", lambda: _segmentation().send(KEY), "POST", SEGMENTATION, ANSWER),
     ("Workspace.cohorts", lambda: _workspace().cohorts(), "GET", COHORTS, [COHORT]),
     ("Workspace.imports", lambda: _workspace().imports(), "GET", IMPORTS, [IMPORT]),
-    (
-        "Workspace.segments",
-        lambda: _workspace().segments("i-1"),
-        "GET",
-        SEGMENTS,
-        PAGE,
-    ),
+    ("Workspace.segments", lambda: _workspace().segments("i-1"), "GET", SEGMENTS, PAGE),
 ]
 BATCHES: List[Case] = [
     (
@@ -256,10 +226,7 @@ ERRORS: Dict[int, Any] = {
 @pytest.mark.parametrize("status", ERRORS)
 @pytest.mark.parametrize("case", CASES, ids=_ids(CASES))
 def test_responses_errors(
-    case: Case,
-    status: int,
-    mocked: responses_package.RequestsMock,
-    waits: List[float],
+    case: Case, status: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
     """An intercepted error keeps the key in what was sent, and out of the error."""
     _, run, verb, url, _ = case
@@ -273,9 +240,7 @@ def test_responses_errors(
     assert KEY not in f"{found} {found!r} {found.url} {found.response.url}"
     assert KEY not in str(found.response.request.url)
     assert "[REDACTED]" in found.url
-    repeated = status in (429, 503) or (
-        status == 500 and is_repeatable(verb, _url(url))
-    )
+    repeated = status in (429, 503) or (status == 500 and is_repeatable(verb, _url(url)))
     assert len(mocked.calls) == (3 if repeated else 1)
     for sent in mocked.calls:
         assert f"k={KEY}" in sent.request.url
@@ -284,10 +249,7 @@ def test_responses_errors(
 @pytest.mark.parametrize("status", [400, 404, 500])
 @pytest.mark.parametrize("case", BATCHES, ids=_ids(BATCHES))
 def test_responses_errors_in_batches(
-    case: Case,
-    status: int,
-    mocked: responses_package.RequestsMock,
-    waits: List[float],
+    case: Case, status: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
     """An intercepted error of a batch stands in the failures, and what was sent keeps the key."""
     _, run, verb, url, _ = case
@@ -300,9 +262,7 @@ def test_responses_errors_in_batches(
     assert KEY not in repr(request) + repr(error)
 
 
-def test_responses_in_turn(
-    mocked: responses_package.RequestsMock, waits: List[float]
-) -> None:
+def test_responses_in_turn(mocked: responses_package.RequestsMock, waits: List[float]) -> None:
     """Answers registered in turn are given to the attempts in turn."""
     mocked.add("GET", COHORTS, status=500)
     mocked.add("GET", COHORTS, status=429, headers={"Retry-After": "3"})
@@ -313,10 +273,7 @@ def test_responses_in_turn(
 
 @pytest.mark.parametrize("verb, attempts", [("GET", 3), ("POST", 1)])
 def test_responses_raising(
-    verb: str,
-    attempts: int,
-    mocked: responses_package.RequestsMock,
-    waits: List[float],
+    verb: str, attempts: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
     """An exception registered as a body is a failure: reads are repeated, a create is not."""
     mocked.add(verb, COHORTS, body=requests.ConnectionError("boom"))
@@ -343,11 +300,7 @@ def test_responses_matchers(mocked: responses_package.RequestsMock) -> None:
                 {
                     "user_id": "u",
                     "events": [
-                        {
-                            "name": "Pageview",
-                            "time": "2025-07-01T15:39:11.594Z",
-                            "properties": {},
-                        }
+                        {"name": "Pageview", "time": "2025-07-01T15:39:11.594Z", "properties": {}}
                     ],
                 }
             ),
@@ -481,9 +434,7 @@ def test_removing_requests_mock(server: ScriptedServer) -> None:
     [each for each in CASES if each[4] is not None and each[0] != "Identity.identify"],
     ids=lambda case: case[0],
 )
-def test_success_without_json(
-    case: Case, word: str, request: pytest.FixtureRequest
-) -> None:
+def test_success_without_json(case: Case, word: str, request: pytest.FixtureRequest) -> None:
     """A 2xx answer that is not JSON where JSON is documented is a PermutiveAPIError."""
     name, run, verb, url, _ = case
     with requests_mock_package.Mocker() as mocked:

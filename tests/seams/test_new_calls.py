@@ -18,12 +18,7 @@ from PermutiveAPI import (
     TrackedEvent,
 )
 from tests.seams.stand_ins import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
-from tests.seams.test_stub_helpers import (
-    IdentityHelper,
-    OneHelper,
-    RequestHelper,
-    StubHelper,
-)
+from tests.seams.test_stub_helpers import IdentityHelper, OneHelper, RequestHelper, StubHelper
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 BY_CODE = f"{SEGMENTS}/code/abc"
@@ -69,14 +64,7 @@ CHANGES: Dict[str, Tuple[Any, Callable[[], Any], Any, List[Any]]] = {
         {"items": []},
         lambda: Segment.bulk("i-1", deletes=["abc"], api_key=KEY),
         Segment,
-        [
-            (
-                "patch",
-                KEY,
-                SEGMENTS,
-                {"operations": [{"operation": "Delete", "code": "abc"}]},
-            )
-        ],
+        [("patch", KEY, SEGMENTS, {"operations": [{"operation": "Delete", "code": "abc"}]})],
     ),
     "create a user": (
         {"id": "u-1"},
@@ -87,9 +75,7 @@ CHANGES: Dict[str, Tuple[Any, Callable[[], Any], Any, List[Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("body", "call", "model", "calls"), CHANGES.values(), ids=list(CHANGES)
-)
+@pytest.mark.parametrize(("body", "call", "model", "calls"), CHANGES.values(), ids=list(CHANGES))
 def test_changes_with_a_stub(
     monkeypatch: pytest.MonkeyPatch,
     body: Any,
@@ -140,10 +126,7 @@ REQUESTS: Dict[str, Tuple[Any, Callable[[], Any], Any]] = {
             KEY,
             "https://api.permutive.app/ccs/v1/segmentation/stateless",
             {"activations": "false", "synchronous-validation": "false"},
-            {
-                "events": [{"name": "A", "time": "t", "properties": {}}],
-                "user_id": "u-1",
-            },
+            {"events": [{"name": "A", "time": "t", "properties": {}}], "user_id": "u-1"},
             3,
         ),
     ),
@@ -174,9 +157,7 @@ REQUESTS: Dict[str, Tuple[Any, Callable[[], Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("model", "call", "seen"), REQUESTS.values(), ids=list(REQUESTS)
-)
+@pytest.mark.parametrize(("model", "call", "seen"), REQUESTS.values(), ids=list(REQUESTS))
 def test_requests_with_a_stub(
     monkeypatch: pytest.MonkeyPatch, model: Any, call: Callable[[], Any], seen: Any
 ) -> None:

@@ -227,19 +227,13 @@ except PermutiveAPIError as e:
 """
 
 BLOCKS: Dict[str, Any] = {
-    "workspace": (
-        WORKSPACE,
-        ["Found 1 cohorts.", "Found 1 imports.", "Found 1 segments."],
-    ),
+    "workspace": (WORKSPACE, ["Found 1 cohorts.", "Found 1 imports.", "Found 1 segments."]),
     "cohort": (
         COHORT_BLOCK,
         ["Found 1 cohorts.", "Retrieved cohort: Readers", "Created cohort with ID: c-"],
     ),
     "segment": (SEGMENT_BLOCK, ["Found 1 segments in", "Retrieved segment: Flyers"]),
-    "import": (
-        IMPORT_BLOCK,
-        ["Import ID: i-1, Code: partner, Source Type: live_ramp_3p"],
-    ),
+    "import": (IMPORT_BLOCK, ["Import ID: i-1, Code: partner, Source Type: live_ramp_3p"]),
     "user": (USER_BLOCK, ["Successfully identified user."]),
     "segmentation": (SEGMENTATION_BLOCK, ["Segment Name"]),
     "table": (TABLE_BLOCK, ["C1", "C2"]),
@@ -304,9 +298,7 @@ def test_bad_request_block(capsys: pytest.CaptureFixture[str]) -> None:
         ("PERMUTIVE_API_BASE_URL", "not a url"),
     ],
 )
-def test_invalid_settings(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_settings(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An invalid setting is a ValueError that names the variable, before anything is sent."""
     from PermutiveAPI import Cohort
     from PermutiveAPI._Utils import http

@@ -62,9 +62,7 @@ def test_raise_for_status_takes_mocks(make: Type[Mock], spec: Any, status: int) 
 
 @pytest.mark.parametrize("spec", [None, requests.Response])
 @pytest.mark.parametrize("make", [Mock, MagicMock])
-def test_with_retry_takes_mocks(
-    make: Type[Mock], spec: Any, waits: List[float]
-) -> None:
+def test_with_retry_takes_mocks(make: Type[Mock], spec: Any, waits: List[float]) -> None:
     """Mocks with a status code are retried and mapped like any other answer."""
     answers = [make(spec=spec, status_code=status) for status in (500, 429, 400)]
     with pytest.raises(PermutiveBadRequestError):
@@ -283,9 +281,7 @@ def test_members_in_escaped_json(depth: int, quote: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["http://host?", "http://host#", "http://host\\x"])
-def test_origins_with_an_empty_query(
-    value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_origins_with_an_empty_query(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An origin with a query or fragment, were it empty, is a ValueError that names the variable."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", value)
     with pytest.raises(ValueError, match="PERMUTIVE_API_BASE_URL"):
@@ -300,9 +296,7 @@ def test_origins_with_an_empty_query(
         " https://api.permutive.com/x",
     ],
 )
-def test_every_spelling_of_the_hosts(
-    address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_spelling_of_the_hosts(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every request meant for Permutive's hosts goes to PERMUTIVE_API_BASE_URL, however it is written."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://127.0.0.1:8080")
     with requests_mock_package.Mocker() as service:
@@ -311,9 +305,7 @@ def test_every_spelling_of_the_hosts(
     assert service.call_count == 1
 
 
-def test_bottomless_credentials(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_bottomless_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A credentials file that nests too deeply is a ValueError that names variable and path."""
     path = tmp_path / "workspace.json"
     path.write_text("[" * 100_000, encoding="utf-8")

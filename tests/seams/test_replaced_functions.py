@@ -79,9 +79,7 @@ def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_request_uses_the_replaced_verb(
-    verb: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``request`` calls the replaced function of its verb with all that it was given."""
     stand_in = Recorder(bare(200))
     monkeypatch.setattr(http.requests, verb, stand_in)
@@ -117,9 +115,7 @@ def test_own_headers_win(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_removing_a_replaced_verb_restores_the_pool(
-    verb: str, server: ScriptedServer
-) -> None:
+def test_removing_a_replaced_verb_restores_the_pool(verb: str, server: ScriptedServer) -> None:
     """When the stand-in is gone, calls go over one pooled connection again."""
     _call(verb)
     before = server.connections
@@ -167,9 +163,7 @@ def test_bare_answers_with_a_failing_status(
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 418, 429, 500])
-def test_answers_whose_request_has_only_a_url(
-    verb: str, status: int, waits: List[float]
-) -> None:
+def test_answers_whose_request_has_only_a_url(verb: str, status: int, waits: List[float]) -> None:
     """An answer whose ``request`` has a url and nothing else is mapped, its key redacted."""
     response: Any = with_body(status, b'{"error": {"cause": "no"}}')
     response.request = UrlOnly(f"{URL}?k={KEY}")
@@ -243,11 +237,7 @@ def test_removing_session_send_restores_the_pool(server: ScriptedServer) -> None
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "requests.Session.request",
-        "requests.api.request",
-        "requests.sessions.Session.request",
-    ],
+    ["requests.Session.request", "requests.api.request", "requests.sessions.Session.request"],
 )
 def test_replaced_ways_to_requests_are_not_bypassed(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
@@ -266,10 +256,7 @@ def test_replaced_ways_to_requests_are_not_bypassed(
     Cohort("n", id="c-1").delete(KEY)
     Cohort.batch_delete([Cohort("n", id="c-2")], api_key=KEY)
     url = f"{server.url}/cohorts-api/v2/cohorts"
-    assert calls == [
-        ("delete", f"{url}/c-1", {"k": KEY}),
-        ("delete", f"{url}/c-2", {"k": KEY}),
-    ]
+    assert calls == [("delete", f"{url}/c-1", {"k": KEY}), ("delete", f"{url}/c-2", {"k": KEY})]
     assert server.connections == 0
 
 
@@ -362,11 +349,7 @@ WRITES: List[Tuple[str, Callable[[], Any], str, Any]] = [
 
 @pytest.mark.parametrize("verb, write, url, body", WRITES)
 @pytest.mark.parametrize(
-    "module",
-    [
-        "PermutiveAPI._Utils.http",
-        "PermutiveAPI.Identify.Identity.http",
-    ],
+    "module", ["PermutiveAPI._Utils.http", "PermutiveAPI.Identify.Identity.http"]
 )
 def test_replaced_verb_takes_every_write(
     module: str, verb: str, write: Callable[[], Any], url: str, body: Any
@@ -413,11 +396,7 @@ def test_replaced_request_serves_send(monkeypatch: pytest.MonkeyPatch) -> None:
                 "params": {"activations": "true", "synchronous-validation": "false"},
                 "json": {
                     "events": [
-                        {
-                            "name": "Pageview",
-                            "time": "2025-07-01T15:39:11.594Z",
-                            "properties": {},
-                        }
+                        {"name": "Pageview", "time": "2025-07-01T15:39:11.594Z", "properties": {}}
                     ],
                     "user_id": "u",
                 },
@@ -428,9 +407,7 @@ def test_replaced_request_serves_send(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BATCHES: Dict[str, Callable[[], Any]] = {
-    "Identity.batch_identify": lambda: Identity.batch_identify(
-        [Identity("u", [])], api_key=KEY
-    ),
+    "Identity.batch_identify": lambda: Identity.batch_identify([Identity("u", [])], api_key=KEY),
     "Segmentation.batch_send": lambda: Segmentation.batch_send(
         [Segmentation([], "u")], api_key=KEY
     ),
@@ -445,9 +422,7 @@ BATCHES: Dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_replaced_request_serves_every_batch(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_replaced_request_serves_every_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replaced ``http.request`` serves every batch: three positionals, five keywords."""
     stand_in = Recorder(OnlyJson({**IMPORT, **SEGMENT, **COHORT}))
     monkeypatch.setattr(http, "request", stand_in)
@@ -461,9 +436,7 @@ def test_replaced_request_serves_every_batch(
 
 
 @pytest.mark.parametrize("name", BATCHES)
-def test_failing_request_lands_in_failures(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failing_request_lands_in_failures(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a replaced ``http.request`` raises stands in the failures, the very exception."""
     boom = RuntimeError("boom")
     monkeypatch.setattr(http, "request", Recorder(boom))
@@ -474,9 +447,7 @@ def test_failing_request_lands_in_failures(
     assert error is boom
 
 
-def test_process_batch_reads_nothing_from_answers(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_process_batch_reads_nothing_from_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """``process_batch`` hands any object through that a replaced ``http.request`` returns."""
     answers = [OnlyJson(n) for n in range(4)]
 
@@ -602,9 +573,7 @@ def test_sleep_gets_what_the_service_asks(
     assert waits == [wait]
 
 
-def test_sleep_when_removed_waits_for_real(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_sleep_when_removed_waits_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
     """When ``time.sleep`` is restored, waits take the time that they say."""
     import time
 
@@ -654,22 +623,16 @@ def test_verbs_stay_plain_functions() -> None:
 
 
 @pytest.mark.parametrize("name", ["request", "_with_retry"])
-def test_removing_a_replaced_function_of_a_batch(
-    name: str, server: ScriptedServer
-) -> None:
+def test_removing_a_replaced_function_of_a_batch(name: str, server: ScriptedServer) -> None:
     """When ``http.request`` or ``http._with_retry`` is restored, batches reach the service again."""
     identities = [Identity(f"u{n}", []) for n in range(6)]
     with patch.object(http, name, Recorder(OnlyJson({}))):
         Identity.batch_identify(identities, api_key=KEY, max_workers=2)
     assert server.seen == []
     server.default = answer(200, {"user_id": "u"})
-    responses, failures = Identity.batch_identify(
-        identities, api_key=KEY, max_workers=2
-    )
+    responses, failures = Identity.batch_identify(identities, api_key=KEY, max_workers=2)
     assert (len(responses), failures) == (6, [])
-    assert sorted(seen.json["user_id"] for seen in server.seen) == [
-        f"u{n}" for n in range(6)
-    ]
+    assert sorted(seen.json["user_id"] for seen in server.seen) == [f"u{n}" for n in range(6)]
     assert server.connections <= 2
 
 
@@ -686,10 +649,7 @@ class Fixed(Exception):
 @pytest.mark.parametrize(
     ("raised", "text"),
     [
-        (
-            RuntimeError(f"no call of ?k={KEY} was expected", 5),
-            "no call of ?k=[REDACTED]",
-        ),
+        (RuntimeError(f"no call of ?k={KEY} was expected", 5), "no call of ?k=[REDACTED]"),
         (Fixed(), ""),
     ],
     ids=["text", "fixed"],

@@ -50,10 +50,7 @@ CALLS: List[Tuple[Any, str]] = [
         "method, api_key, url, *, params=None, json=None, headers=None, timeout=10.0, retry=None",
     ),
     (http._with_retry, "method, url, api_key, *, headers=None, retry=None, **kwargs"),
-    (
-        http.process_batch,
-        "requests, *, api_key=?, max_workers=?, progress_callback=None",
-    ),
+    (http.process_batch, "requests, *, api_key=?, max_workers=?, progress_callback=None"),
     (http.to_payload, "dataclass_obj, api_payload=None"),
     (http.raise_for_status, "e, response"),
     (http._extract_error_message, "response"),
@@ -73,10 +70,7 @@ CALLS: List[Tuple[Any, str]] = [
     (Cohort.get_by_id, "id, api_key=?"),
     (Cohort.get_by_name, "name, api_key=?"),
     (Cohort.get_by_code, "code, api_key=?"),
-    (
-        Cohort.list,
-        "api_key=?, include_child_workspaces=False, include_details=False",
-    ),
+    (Cohort.list, "api_key=?, include_child_workspaces=False, include_details=False"),
     (Cohort.batch_create, f"cohorts, {_BATCH}"),
     (Cohort.batch_update, f"cohorts, {_BATCH}"),
     (Cohort.batch_delete, f"cohorts, {_BATCH}"),
@@ -112,10 +106,7 @@ CALLS: List[Tuple[Any, str]] = [
     (list_tools.merge_list, "lst1, lst2=None"),
     (file.check_filepath, "filepath"),
     (file.split_filepath, "fullfilepath"),
-    *[
-        (each, "items_list=None")
-        for each in (CohortList, SegmentList, ImportList, WorkspaceList)
-    ],
+    *[(each, "items_list=None") for each in (CohortList, SegmentList, ImportList, WorkspaceList)],
 ]
 
 
@@ -148,9 +139,7 @@ def _actual(function: Any) -> Shape:
     ]
 
 
-@pytest.mark.parametrize(
-    "function, text", CALLS, ids=[each[0].__qualname__ for each in CALLS]
-)
+@pytest.mark.parametrize("function, text", CALLS, ids=[each[0].__qualname__ for each in CALLS])
 def test_signature(function: Any, text: str) -> None:
     """A public callable takes the arguments of 5.4.4, under their names, places and defaults; new ones are keywords that may be left out."""
     wanted, actual = _wanted(text), _actual(function)
@@ -165,19 +154,13 @@ FIELDS: List[Tuple[type, str]] = [
     (Alias, "id tag priority"),
     (Identity, "user_id aliases"),
     (Event, "name time properties session_id view_id"),
-    (
-        Segmentation,
-        "events user_id activations synchronous_validation alias aliases",
-    ),
+    (Segmentation, "events user_id activations synchronous_validation alias aliases"),
     (
         Cohort,
         "name id code query tags description subject_entity_level state segment_type"
         " live_audience_size created_at last_updated_at workspace_id request_id error",
     ),
-    (
-        Segment,
-        "code name import_id id description cpm categories created_at updated_at query",
-    ),
+    (Segment, "code name import_id id description cpm categories created_at updated_at query"),
     (
         Source,
         "id state type schema_id cohorts bucket permissions phase errors advertiser_name"
@@ -190,14 +173,8 @@ FIELDS: List[Tuple[type, str]] = [
     ),
     (Workspace, "name organisation_id workspace_id api_key"),
     (RetryConfig, "max_retries backoff_factor initial_delay"),
-    (
-        BatchRequest,
-        "method url params json headers timeout retry callback error_callback",
-    ),
-    (
-        Progress,
-        "completed total errors batch_request elapsed_seconds average_per_thousand_seconds",
-    ),
+    (BatchRequest, "method url params json headers timeout retry callback error_callback"),
+    (Progress, "completed total errors batch_request elapsed_seconds average_per_thousand_seconds"),
 ]
 
 
@@ -222,10 +199,7 @@ DEFAULTS: List[Tuple[Any, Dict[str, Any]]] = [
         },
     ),
     (Segment("c", "n", "i"), {"code": "c", "name": "n", "import_id": "i", "cpm": 0.0}),
-    (
-        Segment("c", "n", "i"),
-        dict.fromkeys(("id", "description", "categories", "query")),
-    ),
+    (Segment("c", "n", "i"), dict.fromkeys(("id", "description", "categories", "query"))),
     (Event("n", "t"), {"properties": {}, "session_id": None, "view_id": None}),
     (Segmentation([], "u"), {"activations": False, "synchronous_validation": False}),
     (
@@ -243,9 +217,7 @@ DEFAULTS: List[Tuple[Any, Dict[str, Any]]] = [
         BatchRequest("GET", "https://host"),
         {
             "timeout": 10.0,
-            **dict.fromkeys(
-                "params json headers retry callback error_callback".split()
-            ),
+            **dict.fromkeys("params json headers retry callback error_callback".split()),
         },
     ),
 ]
@@ -324,7 +296,7 @@ ENDPOINTS = {
 PAYLOADS = {
     "PermutiveAPI.Cohort": {"id", "name", "query", "description", "tags"},
     "PermutiveAPI.Audience.Segment": {
-        *("name", "code", "description", "cpm", "categories", "query"),
+        *("name", "code", "description", "cpm", "categories", "query")
     },
     "PermutiveAPI.Identify.Identity": {"user_id", "aliases"},
     "PermutiveAPI.Segmentation": {"events", "user_id"},

@@ -103,14 +103,7 @@ class RequestHelper:
         self._body = body
 
     def request(
-        self,
-        *,
-        method: str,
-        api_key: str,
-        url: str,
-        params: Any,
-        json: Any,
-        timeout: Any,
+        self, *, method: str, api_key: str, url: str, params: Any, json: Any, timeout: Any
     ) -> Any:
         """Record a request."""
         self.calls.append((method, api_key, url, params, json, timeout))
@@ -192,11 +185,7 @@ ONE: List[Tuple[Any, Callable[[], Any], str, Any]] = [
 
 @pytest.mark.parametrize("model, read, url, body", ONE)
 def test_single_reads_with_a_stub(
-    model: Any,
-    read: Callable[[], Any],
-    url: str,
-    body: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    model: Any, read: Callable[[], Any], url: str, body: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One object and the import list are read with ``get(api_key=..., url=...)`` alone."""
     helper = OneHelper(body)
@@ -356,11 +345,7 @@ def _segment() -> Segment:
 
 
 NOTHING: List[Tuple[str, Any, Callable[[], Any]]] = [
-    (
-        "Response is None",
-        Cohort,
-        lambda: Cohort("n", query={"q": 1}).create(KEY),
-    ),
+    ("Response is None", Cohort, lambda: Cohort("n", query={"q": 1}).create(KEY)),
     ("Response is None", Cohort, lambda: Cohort("n", id="c").update(KEY)),
     ("Response is None", Cohort, lambda: Cohort.get_by_id("c", KEY)),
     ("Response is None", Cohort, lambda: Cohort.list(KEY)),
@@ -426,14 +411,8 @@ TEXTS: List[Tuple[str, Callable[[], Any]]] = [
         "Cohort ID must be specified for deletion.",
         lambda: Cohort.batch_delete([Cohort("a", id="1"), Cohort("b")], api_key=KEY),
     ),
-    (
-        "Segment ID must be specified for update.",
-        lambda: Segment("c", "n", "i").update(KEY),
-    ),
-    (
-        "Segment ID must be specified for deletion.",
-        lambda: Segment("c", "n", "i").delete(KEY),
-    ),
+    ("Segment ID must be specified for update.", lambda: Segment("c", "n", "i").update(KEY)),
+    ("Segment ID must be specified for deletion.", lambda: Segment("c", "n", "i").delete(KEY)),
     (
         "Segment ID must be specified for update.",
         lambda: Segment.batch_update([_segment(), Segment("c", "n", "i")], api_key=KEY),
@@ -489,25 +468,23 @@ def test_the_warning_about_an_id(
     """Creating a cohort that has an id logs the warning "id is specified"."""
     monkeypatch.setattr(Cohort, "_request_helper", StubHelper(COHORT))
     Cohort("n", id="x", query={"q": 1}).create(KEY)
-    assert [(each.name, each.levelname, each.getMessage()) for each in caplog.records][
-        0
-    ] == ("PermutiveAPI", "WARNING", "id is specified")
+    assert [(each.name, each.levelname, each.getMessage()) for each in caplog.records][0] == (
+        "PermutiveAPI",
+        "WARNING",
+        "id is specified",
+    )
 
 
 def test_import_list_without_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import list without items is both ValueError and PermutiveAPIError, with 5.4.4's text."""
     monkeypatch.setattr(Import, "_request_helper", OneHelper({"imports": []}))
-    with pytest.raises(
-        ValueError, match="Response JSON missing 'items' collection"
-    ) as caught:
+    with pytest.raises(ValueError, match="Response JSON missing 'items' collection") as caught:
         Import.list(KEY)
     assert isinstance(caught.value, PermutiveAPIError)
 
 
 @pytest.mark.parametrize("items", [None, 5, "x", {"a": 1}, [1], ["x"], [None], [[]]])
-def test_import_list_with_wrong_items(
-    items: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_import_list_with_wrong_items(items: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Items of a wrong kind are both ValueError and PermutiveAPIError."""
     monkeypatch.setattr(Import, "_request_helper", OneHelper({"items": items}))
     with pytest.raises(ValueError) as caught:

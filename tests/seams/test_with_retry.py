@@ -25,9 +25,7 @@ from tests.seams.stand_ins import KEY, URL, Recorder, UrlOnly, bare, with_body
 def test_what_a_method_is_called_with() -> None:
     """A method gets the url, headers, params with the key, and the keywords given: nothing else."""
     method = Recorder(bare(200))
-    response = http._with_retry(
-        method, URL, KEY, params={"p": "1"}, json={"b": 2}, timeout=4
-    )
+    response = http._with_retry(method, URL, KEY, params={"p": "1"}, json={"b": 2}, timeout=4)
     assert response is method.answers[0]
     assert method.calls == [
         (
@@ -84,9 +82,7 @@ def test_no_second_attempt(status: int, waits: List[float]) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 501, 502, 503, 504, 599])
 @pytest.mark.parametrize("attempts", [1, 2, 5])
-def test_attempts_count_the_first(
-    status: int, attempts: int, waits: List[float]
-) -> None:
+def test_attempts_count_the_first(status: int, attempts: int, waits: List[float]) -> None:
     """``max_retries`` counts attempts; there is a wait between two and none after the last."""
     method = Recorder(bare(status))
     expected = PermutiveRateLimitError if status == 429 else PermutiveServerError
@@ -132,9 +128,7 @@ def test_a_failure_then_an_answer(waits: List[float]) -> None:
     assert len(waits) == 2
 
 
-@pytest.mark.parametrize(
-    "failure", [requests.ReadTimeout("slow"), requests.ConnectTimeout("slow")]
-)
+@pytest.mark.parametrize("failure", [requests.ReadTimeout("slow"), requests.ConnectTimeout("slow")])
 def test_timeouts_have_their_own_error(failure: Any, waits: List[float]) -> None:
     """A failure for want of time is a PermutiveTimeoutError with the failure's own text."""
     with pytest.raises(PermutiveTimeoutError, match="after 3 attempts: slow$"):
@@ -150,9 +144,7 @@ def test_one_error_record(waits: List[float], caplog: pytest.LogCaptureFixture) 
     errors = [each for each in caplog.records if each.levelno >= logging.ERROR]
     assert [each.getMessage() for each in errors] == [str(caught.value)]
     assert errors[0].name == "PermutiveAPI"
-    assert str(caught.value) == (
-        f"Request failed after 3 attempts: no route to {URL}?k=[REDACTED]"
-    )
+    assert str(caught.value) == (f"Request failed after 3 attempts: no route to {URL}?k=[REDACTED]")
     assert KEY not in caplog.text
 
 

@@ -57,10 +57,8 @@ class Soak:
             "a request was reported that nobody sent": set(outcome) <= expected,
             "some requests were lost": unsaid <= set(self.carried_out)
             and len(unsaid) <= on_their_way,
-            "a reported success was never carried out": successes
-            <= set(self.carried_out),
-            "the journal differs from the successes": self.journal_lines
-            == len(successes | unsaid),
+            "a reported success was never carried out": successes <= set(self.carried_out),
+            "the journal differs from the successes": self.journal_lines == len(successes | unsaid),
             f"{len(twice)} cohorts were made twice": len(twice) <= on_their_way
             and max(made.values()) <= 1 + self.kills,
             f"memory grew by {growth:.1f} MB": growth < _MOST_GROWTH_MEGABYTES,
@@ -83,9 +81,7 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
     """Run the job until it is done, killed so many times on the way."""
     journal, results = folder / "journal", folder / "results"
     chance = random.Random(seed)
-    ends = sorted(
-        int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills)
-    )
+    ends = sorted(int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills))
     service = _started("tests.soak.service", str(seed))
     try:
         assert service.stdout is not None
@@ -111,19 +107,13 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
         service.terminate()
         service.communicate()
     lines = _lines_in(journal) - 1  # Its head.
-    return Soak(
-        count, kills, list(told(results)), carried_out, lines, at_first, at_last
-    )
+    return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last)
 
 
-def _started(
-    module: str, *arguments: str, **environment: str
-) -> "subprocess.Popen[str]":
+def _started(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", module, *arguments]
     variables = {**os.environ, **environment}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=variables, cwd=_ROOT
-    )
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables, cwd=_ROOT)
 
 
 _ROOT = Path(__file__).parents[2]

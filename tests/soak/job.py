@@ -63,9 +63,7 @@ def run(count: int, journal: Path, results: Path) -> None:
     failed: Set[str] = {name for name, outcome in told(results) if outcome != "success"}
     left = (request_of(n) for n in range(count) if name_of(n) not in failed)
     lines = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    stream = stream_batch(
-        left, api_key="soak-key", max_workers=WORKERS, journal=journal
-    )
+    stream = stream_batch(left, api_key="soak-key", max_workers=WORKERS, journal=journal)
     at_first = 0.0
     for sent, result in enumerate(stream):
         os.write(lines, f"{line_of(result)}\n".encode())

@@ -45,9 +45,7 @@ def _message(status: str, body: bytes = b"{}", header: str = "") -> bytes:
 _SUCCESS = _message("200 OK", b'{"id": "c", "user_id": "u"}')
 _ANSWERS: Dict[str, Optional[bytes]] = {
     "429": _message("429 Too Many Requests"),
-    "429 with Retry-After": _message(
-        "429 Too Many Requests", header="Retry-After: 0.02\r\n"
-    ),
+    "429 with Retry-After": _message("429 Too Many Requests", header="Retry-After: 0.02\r\n"),
     "503 with Retry-After": _message("503 Unavailable", header="Retry-After: 0.02\r\n"),
     "400": _message("400 Bad Request"),
     "500": _message("500 Internal Server Error"),

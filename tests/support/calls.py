@@ -141,9 +141,7 @@ class WireCall:
 
 def cohort(**fields: Any) -> Cohort:
     """Return a cohort as a user makes it."""
-    return Cohort(
-        **{"name": "Readers", "query": QUERY, "description": "Who reads", **fields}
-    )
+    return Cohort(**{"name": "Readers", "query": QUERY, "description": "Who reads", **fields})
 
 
 def segment(**fields: Any) -> Segment:
@@ -187,10 +185,7 @@ def _bulk(**key: Any) -> Any:
 _COHORT_BODY = {"name": "Readers", "query": QUERY, "description": "Who reads"}
 _SEGMENT_BODY = {"name": "Buyers", "code": "1234", "cpm": 0.0}
 _SEGMENT_CHANGE = {"name": "Buyers", "description": "Who buys"}
-_IDENTITY_BODY = {
-    "user_id": "u-1",
-    "aliases": [{"id": "a@b.c", "tag": "email", "priority": 1}],
-}
+_IDENTITY_BODY = {"user_id": "u-1", "aliases": [{"id": "a@b.c", "tag": "email", "priority": 1}]}
 _SEGMENTATION_BODY = {"events": [EVENT_JSON], "user_id": "u-1"}
 _STATE = {
     "internal_state": {"12345": {"0c8b70cdb7": ["p", None, 1.5]}, "1": {}},
@@ -251,13 +246,7 @@ COHORT_CALLS: List[WireCall] = [
         query=CHILDREN,
         answer=[COHORT],
     ),
-    WireCall(
-        "Cohort.list",
-        lambda **key: Cohort.list(**key),
-        "GET",
-        COHORTS,
-        answer=[COHORT],
-    ),
+    WireCall("Cohort.list", lambda **key: Cohort.list(**key), "GET", COHORTS, answer=[COHORT]),
     WireCall(
         "Cohort.list of child workspaces",
         lambda **key: Cohort.list(include_child_workspaces=True, **key),
@@ -430,9 +419,7 @@ SEGMENT_CALLS: List[WireCall] = [
     ),
     WireCall(
         "Segment.batch_update",
-        lambda **key: Segment.batch_update(
-            [segment(id="s-1", description="Who buys")], **key
-        ),
+        lambda **key: Segment.batch_update([segment(id="s-1", description="Who buys")], **key),
         "PATCH",
         f"{SEGMENTS}/s-1",
         _SEGMENT_CHANGE,
@@ -459,11 +446,7 @@ IMPORT_CALLS: List[WireCall] = [
         answer=IMPORT,
     ),
     WireCall(
-        "Import.list",
-        lambda **key: Import.list(**key),
-        "GET",
-        IMPORTS,
-        answer={"items": [IMPORT]},
+        "Import.list", lambda **key: Import.list(**key), "GET", IMPORTS, answer={"items": [IMPORT]}
     ),
     WireCall(
         "Import.list with details",
@@ -548,9 +531,7 @@ USER_CALLS: List[WireCall] = [
     ),
     WireCall(
         "TrackedEvent.batch_track",
-        lambda **key: TrackedEvent.batch_track(
-            [tracked()], timeout=_timeout_seconds(), **key
-        ),
+        lambda **key: TrackedEvent.batch_track([tracked()], timeout=_timeout_seconds(), **key),
         "POST",
         EVENTS,
         _TRACKED_BODY,
@@ -572,9 +553,7 @@ USER_CALLS: List[WireCall] = [
     ),
     WireCall(
         "ContextSegment.batch_send",
-        lambda **key: ContextSegment.batch_send(
-            [page()], timeout=_timeout_seconds(), **key
-        ),
+        lambda **key: ContextSegment.batch_send([page()], timeout=_timeout_seconds(), **key),
         "POST",
         CONTEXT,
         _PAGE_BODY,
@@ -608,9 +587,7 @@ USER_CALLS: List[WireCall] = [
     ),
     WireCall(
         "Segmentation.batch_send",
-        lambda **key: Segmentation.batch_send(
-            [segmentation()], timeout=_timeout_seconds(), **key
-        ),
+        lambda **key: Segmentation.batch_send([segmentation()], timeout=_timeout_seconds(), **key),
         "POST",
         SEGMENTATION,
         _SEGMENTATION_BODY,
@@ -684,22 +661,11 @@ def _batch_of(method: str, **arguments: Any) -> Callable[..., Any]:
 
 HTTP_CALLS: List[WireCall] = [
     _http_call(
-        "http.get",
-        lambda api_key: http.get(api_key, _URL, {"a": "b"}),
-        "GET",
-        query={"a": "b"},
+        "http.get", lambda api_key: http.get(api_key, _URL, {"a": "b"}), "GET", query={"a": "b"}
     ),
+    _http_call("http.post", lambda api_key: http.post(api_key, _URL, {"a": 1}), "POST", {"a": 1}),
     _http_call(
-        "http.post",
-        lambda api_key: http.post(api_key, _URL, {"a": 1}),
-        "POST",
-        {"a": 1},
-    ),
-    _http_call(
-        "http.patch",
-        lambda api_key: http.patch(api_key, _URL, {"a": 1}),
-        "PATCH",
-        {"a": 1},
+        "http.patch", lambda api_key: http.patch(api_key, _URL, {"a": 1}), "PATCH", {"a": 1}
     ),
     _http_call("http.delete", lambda api_key: http.delete(api_key, _URL), "DELETE"),
     _http_call("http.request get", _request("get"), "GET", takes_timeout=True),
@@ -711,13 +677,7 @@ HTTP_CALLS: List[WireCall] = [
         query={"a": "b"},
         takes_timeout=True,
     ),
-    _http_call(
-        "http.request Patch",
-        _request("Patch", json={}),
-        "PATCH",
-        {},
-        takes_timeout=True,
-    ),
+    _http_call("http.request Patch", _request("Patch", json={}), "PATCH", {}, takes_timeout=True),
     _http_call("http.request DELETE", _request("DELETE"), "DELETE", takes_timeout=True),
     _http_call(
         "http.process_batch POST",

@@ -16,11 +16,7 @@ def assert_no_secret(
     """Assert that neither an error nor a log record shows a secret, as it is or encoded."""
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     places = [*_of_error(error), *_of_records(records)]
-    leaks = [
-        f"{place}: {text}"
-        for place, text in places
-        if any(form in text for form in forms)
-    ]
+    leaks = [f"{place}: {text}" for place, text in places if any(form in text for form in forms)]
     assert not leaks, "\n".join(leaks)
 
 
@@ -35,14 +31,8 @@ def _of_error(error: BaseException) -> Iterator[Tuple[str, str]]:
         yield f"{where} args", repr(link.args)
         yield f"{where} attributes", repr(vars(link))
         response: Any = getattr(link, "response", None)
-        request: Any = getattr(response, "request", None) or getattr(
-            link, "request", None
-        )
-        for name, holder in (
-            ("error", link),
-            ("response", response),
-            ("request", request),
-        ):
+        request: Any = getattr(response, "request", None) or getattr(link, "request", None)
+        for name, holder in (("error", link), ("response", response), ("request", request)):
             yield f"{where} {name}.url", str(getattr(holder, "url", ""))
             yield f"{where} {name}.headers", str(getattr(holder, "headers", ""))
         yield f"{where} request.path_url", str(getattr(request, "path_url", ""))

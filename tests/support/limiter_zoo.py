@@ -125,16 +125,7 @@ def _unusual_refusals() -> Iterator[Cell]:
                 if _binds(workers, latency, rate):
                     name, requests = f"{rate}/s, burst {burst}", burst + 20 * rate
                     make = _bucket(rate, burst)
-                    yield Cell(
-                        group,
-                        name,
-                        make,
-                        requests,
-                        workers,
-                        latency,
-                        retry_after,
-                        status,
-                    )
+                    yield Cell(group, name, make, requests, workers, latency, retry_after, status)
 
 
 def _fixed(most: int, seconds: float) -> Callable[[int], Service]:
@@ -181,9 +172,7 @@ def _others() -> Iterator[Cell]:
         where = (workers, latency)
         for retry_after in ("none", "right"):
             if _binds(workers, latency, 100):
-                yield Cell(
-                    "changing", "100, 20, 200/s", _changing, 3200, *where, retry_after
-                )
+                yield Cell("changing", "100, 20, 200/s", _changing, 3200, *where, retry_after)
             if _binds(workers, latency, 25) and latency in (0.02, 0.1):
                 yield Cell(
                     "two processes",

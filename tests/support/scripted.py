@@ -206,9 +206,7 @@ def chunked(body: bytes, status: int = 200, size: int = 2**16) -> Step:
     """Answer in chunks of a size, so that nothing tells before the end how long the body is."""
 
     def step(connection: Connection) -> bool:
-        connection.send(
-            f"HTTP/1.1 {status} Status\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-        )
+        connection.send(f"HTTP/1.1 {status} Status\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
         for start in range(0, len(body), size):
             chunk = body[start : start + size]
             connection.send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
@@ -237,9 +235,7 @@ class ScriptedServer:
     sends the beginning of a TLS record byte by byte, so far apart, in place of a handshake.
     """
 
-    def __init__(
-        self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0
-    ) -> None:
+    def __init__(self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0) -> None:
         self.script: List[Step] = []
         self.default: Step = answer(200, {})
         self.seen: List[Seen] = []
@@ -317,9 +313,7 @@ class ScriptedServer:
                 _reset_when_closed(sock)
                 return
             if self.drips_on_accept is not None:
-                _drip(b"\x16\x03\x03\x40\x00", self.drips_on_accept)(
-                    Connection(sock, self)
-                )
+                _drip(b"\x16\x03\x03\x40\x00", self.drips_on_accept)(Connection(sock, self))
                 return
             if self._ssl_context:
                 sock = self._ssl_context.wrap_socket(sock, server_side=True)
@@ -350,9 +344,7 @@ def _reset_when_closed(sock: socket.socket) -> None:
 _REASONS = {200: "OK", 201: "Created", 302: "Found", 404: "Not Found"}
 
 
-def _message(
-    status: int, body: Any, content_type: str, headers: Optional[Dict[str, str]]
-) -> bytes:
+def _message(status: int, body: Any, content_type: str, headers: Optional[Dict[str, str]]) -> bytes:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}",

@@ -85,9 +85,7 @@ def written_names() -> Set[str]:
 def test_every_public_name_is_used() -> None:
     """The users' code uses every name that users can import, and every dictionary of the lists."""
     dictionaries = {
-        name.split(".")[1]
-        for name, member in public_members()
-        if isinstance(member, Index)
+        name.split(".")[1] for name, member in public_members() if isinstance(member, Index)
     }
     assert (public_names() | dictionaries) - written_names() == set()
 

@@ -60,12 +60,7 @@ from PermutiveAPI._Utils.json import (
     json_default,
     load_json_list,
 )
-from PermutiveAPI._Utils.list import (
-    chunk_list,
-    compare_list,
-    convert_list,
-    merge_list,
-)
+from PermutiveAPI._Utils.list import chunk_list, compare_list, convert_list, merge_list
 from PermutiveAPI.answers import (
     Classifications,
     ClassifiedCategory,
@@ -239,8 +234,7 @@ def conditions() -> list[Condition]:
         number.less_than(9) & number.less_than_or_equal_to(8) & number.between(1, 9),
         number.float_equal_to(0.5) | number.float_between(0.1, 0.9),
         number.boolean_equal_to(True),
-        day.date_equal_to("2025-07-01")
-        | day.date_between(date(2025, 1, 1), "2025-02-01"),
+        day.date_equal_to("2025-07-01") | day.date_between(date(2025, 1, 1), "2025-02-01"),
         items.list_contains("a") & items.list_does_not_contain("b"),
         items.list_contains_integer(1),
         items.any("price").greater_than(1) & items.all("price").greater_than(1),
@@ -284,10 +278,7 @@ def edit_segments(api_key: str, import_id: str, names: dict[str, str]) -> Segmen
     by_id = Segment.get_by_id(import_id, by_code.id or "", api_key)
     by_id.delete(api_key)
     known = Segment.list(import_id, api_key=api_key)
-    wanted = [
-        Segment(code=code, name=name, import_id=import_id)
-        for code, name in names.items()
-    ]
+    wanted = [Segment(code=code, name=name, import_id=import_id) for code, name in names.items()]
     segments, bulk_failures = Segment.bulk(
         import_id,
         creates=[each for each in wanted if each.code not in known.code_dictionary],

@@ -92,7 +92,9 @@ def test_plain_http_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Plain http to another machine is told once for each origin, however many threads ask."""
-    text = "PERMUTIVE_API_BASE_URL is plain http: keys and data travel to {} unencrypted. Use https."
+    text = (
+        "PERMUTIVE_API_BASE_URL is plain http: keys and data travel to {} unencrypted. Use https."
+    )
     monkeypatch.setenv(API_BASE_URL, "http://one.example")
     start = threading.Barrier(8)
 
@@ -142,11 +144,7 @@ else:
     os.wait()
 """
     done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0
     told = [line.split(" to ")[1] for line in done.stderr.splitlines()]

@@ -20,9 +20,7 @@ def test_fields() -> None:
     """The fields stand in the documented order, all but the first two optional."""
     request = BatchRequest("GET", "https://h")
     assert dataclasses.is_dataclass(BatchRequest)
-    assert {
-        each.name: getattr(request, each.name) for each in dataclasses.fields(request)
-    } == {
+    assert {each.name: getattr(request, each.name) for each in dataclasses.fields(request)} == {
         "method": "GET",
         "url": "https://h",
         "params": None,
@@ -36,23 +34,15 @@ def test_fields() -> None:
     }
     with pytest.raises(TypeError, match="item"):
         BatchRequest("GET", "https://h", item=5)  # type: ignore[call-arg]
-    assert list(inspect.signature(BatchRequest).parameters)[:3] == [
-        "method",
-        "url",
-        "params",
-    ]
+    assert list(inspect.signature(BatchRequest).parameters)[:3] == ["method", "url", "params"]
     retry = RetryConfig(1, 1, 0)
-    full = BatchRequest(
-        "POST", "u", {"a": 1}, {"b": 2}, {"c": "d"}, None, retry, print, repr
-    )
+    full = BatchRequest("POST", "u", {"a": 1}, {"b": 2}, {"c": "d"}, None, retry, print, repr)
     assert (full.params, full.json, full.headers) == ({"a": 1}, {"b": 2}, {"c": "d"})
     assert (full.timeout, full.retry) == (None, retry)
     assert (full.callback, full.error_callback) == (print, repr)
 
 
-def test_timeout_is_read_when_the_object_is_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_timeout_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """The default timeout comes from the environment when the object is made."""
     before = BatchRequest("GET", "u")
     monkeypatch.setenv(TIMEOUT, "2.5")
@@ -144,9 +134,7 @@ def test_what_a_dashboard_needs(
     remaining: Optional[float],
 ) -> None:
     """Rate and remaining time follow from the pace; None where it, or the total, is unknown."""
-    progress = Progress(
-        completed, total, 0, BatchRequest("GET", "https://h"), 10.0, per_thousand
-    )
+    progress = Progress(completed, total, 0, BatchRequest("GET", "https://h"), 10.0, per_thousand)
     assert progress.skipped == (completed if per_thousand is None else completed - 50)
     assert progress.requests_per_second == rate
     assert progress.remaining_seconds == remaining

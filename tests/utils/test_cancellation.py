@@ -63,11 +63,7 @@ def test_other_connections_are_left_alone() -> None:
         batch.stop()
         theirs.sendall(b"x")
         assert ours.recv(1) == b"x"
-    for connection in (
-        SimpleNamespace(sock=None),
-        SimpleNamespace(),
-        SimpleNamespace(sock=ours),
-    ):
+    for connection in (SimpleNamespace(sock=None), SimpleNamespace(), SimpleNamespace(sock=ours)):
         batch = Cancellation()
         batch.track(connection)
         batch.stop()

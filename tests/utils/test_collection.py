@@ -43,13 +43,7 @@ def segment(code: str, **fields: Any) -> Segment:
 def audience(id: str, identifiers: List[str]) -> Import:
     """Make an import that equals another one with the same arguments."""
     return Import(
-        id,
-        f"name {id}",
-        f"code {id}",
-        "r",
-        identifiers,
-        Source("s", {}, "t"),
-        created_at=MOMENT,
+        id, f"name {id}", f"code {id}", "r", identifiers, Source("s", {}, "t"), created_at=MOMENT
     )
 
 
@@ -74,12 +68,7 @@ DICTIONARIES = {
         "workspace_dictionary",
     ],
     SegmentList: ["id_dictionary", "name_dictionary", "code_dictionary"],
-    ImportList: [
-        "id_dictionary",
-        "name_dictionary",
-        "code_dictionary",
-        "identifier_dictionary",
-    ],
+    ImportList: ["id_dictionary", "name_dictionary", "code_dictionary", "identifier_dictionary"],
     WorkspaceList: ["id_dictionary", "name_dictionary"],
 }
 EACH_DICTIONARY = [(cls, name) for cls, names in DICTIONARIES.items() for name in names]
@@ -136,9 +125,7 @@ def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
 
 
 @pytest.mark.parametrize(("cls", "items"), LISTS)
-@pytest.mark.parametrize(
-    "again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]
-)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 @pytest.mark.parametrize("warm", [False, True])
 def test_deep_copies_and_pickles(
     cls: Any, items: List[Any], again: Callable[[Any], Any], warm: bool
@@ -204,35 +191,18 @@ def test_on_the_class_itself(cls: Any, name: str) -> None:
     [
         (CohortList, COHORTS, "id_dictionary", {"1": 0, "2": 1, "3": 2}),
         (CohortList, COHORTS, "code_dictionary", {"11": 0, "12": 1}),
-        (
-            CohortList,
-            COHORTS,
-            "name_dictionary",
-            {"name 1": 0, "name 2": 1, "name 3": 2},
-        ),
+        (CohortList, COHORTS, "name_dictionary", {"name 1": 0, "name 2": 1, "name 3": 2}),
         (SegmentList, SEGMENTS, "id_dictionary", {"id a": 0, "id b": 1}),
         (SegmentList, SEGMENTS, "name_dictionary", {"name a": 0, "name b": 1}),
         (SegmentList, SEGMENTS, "code_dictionary", {"a": 0, "b": 1}),
         (ImportList, IMPORTS, "id_dictionary", {"1": 0, "2": 1, "3": 2}),
-        (
-            ImportList,
-            IMPORTS,
-            "name_dictionary",
-            {"name 1": 0, "name 2": 1, "name 3": 2},
-        ),
-        (
-            ImportList,
-            IMPORTS,
-            "code_dictionary",
-            {"code 1": 0, "code 2": 1, "code 3": 2},
-        ),
+        (ImportList, IMPORTS, "name_dictionary", {"name 1": 0, "name 2": 1, "name 3": 2}),
+        (ImportList, IMPORTS, "code_dictionary", {"code 1": 0, "code 2": 1, "code 3": 2}),
         (WorkspaceList, WORKSPACES, "id_dictionary", {"o": 0, "w": 1}),
         (WorkspaceList, WORKSPACES, "name_dictionary", {"main": 0, "child": 1}),
     ],
 )
-def test_one_object_a_key(
-    cls: Any, items: List[Any], name: str, expected: Dict[str, int]
-) -> None:
+def test_one_object_a_key(cls: Any, items: List[Any], name: str, expected: Dict[str, int]) -> None:
     """Each of these dictionaries gives one object a key; objects without the key are left out."""
     found = getattr(cls(items), name)
     assert list(found) == list(expected)
@@ -262,8 +232,7 @@ def test_several_objects_a_key(
     """Each of these dictionaries gives lists of the same type, in list order."""
     found = getattr(cls(items), name)
     assert found == {
-        key: [items[position] for position in positions]
-        for key, positions in expected.items()
+        key: [items[position] for position in positions] for key, positions in expected.items()
     }
     assert {type(group) for group in found.values()} == {cls}
     assert found["y" if "y" in found else next(iter(found))].id_dictionary
@@ -301,11 +270,7 @@ def test_last_of_several_with_one_key_stands() -> None:
     """Of several objects with one key the last one stands."""
     one, other = cohort("1", name="same", code=5), cohort("1", name="same", code="5")
     cohorts = CohortList([one, other])
-    for dictionary in (
-        cohorts.id_dictionary,
-        cohorts.name_dictionary,
-        cohorts.code_dictionary,
-    ):
+    for dictionary in (cohorts.id_dictionary, cohorts.name_dictionary, cohorts.code_dictionary):
         assert len(dictionary) == 1
         assert next(iter(dictionary.values())) is other
 
@@ -505,9 +470,7 @@ LARGE_JOBS: Dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
 @pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
-def test_collector_rests(
-    collector: List[bool], job: Callable[[], Any], on: bool
-) -> None:
+def test_collector_rests(collector: List[bool], job: Callable[[], Any], on: bool) -> None:
     """While a list is read or written the collector rests; afterwards it is on or off as before."""
     if not on:
         gc.disable()
@@ -528,9 +491,7 @@ def test_collector_after_an_error(collector: List[bool], text: str) -> None:
 
 
 @pytest.mark.parametrize("first_to_end", [0, 1])
-def test_collector_and_overlapping_threads(
-    collector: List[bool], first_to_end: int
-) -> None:
+def test_collector_and_overlapping_threads(collector: List[bool], first_to_end: int) -> None:
     """Whichever of two threads that read lists ends first, the collector is on in the end."""
     begun = [threading.Event(), threading.Event()]
     may_end = [threading.Event(), threading.Event()]

@@ -81,9 +81,7 @@ SPELLINGS = list(
 
 
 @pytest.mark.parametrize(("organisation", "workspace", "key"), SPELLINGS)
-def test_spellings(
-    credentials: Writer, organisation: str, workspace: str, key: str
-) -> None:
+def test_spellings(credentials: Writer, organisation: str, workspace: str, key: str) -> None:
     """A workspace is read in any of the spellings in use."""
     credentials({"name": "Main", organisation: "o", workspace: "w", key: SECRET})
     assert Workspace.from_env() == Workspace("Main", "o", "w", SECRET)
@@ -143,9 +141,7 @@ def test_several_without_a_top_level_one(credentials: Writer) -> None:
     ],
     ids=["cut", "empty", "number"],
 )
-def test_what_is_wrong_with_a_file(
-    credentials: Writer, content: Any, problem: str
-) -> None:
+def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: str) -> None:
     """The error about a file is the variable, the path, and what is wrong."""
     path = credentials(content)
     with pytest.raises(PermutiveCredentialsError) as caught:
@@ -161,9 +157,7 @@ def test_empty_key_is_not_the_default_one(credentials: Writer, empty: Any) -> No
         resolve_api_key(empty)
 
 
-def test_key_of_the_environment_wins(
-    credentials: Writer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_key_of_the_environment_wins(credentials: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """PERMUTIVE_API_KEY wins over the workspace file, and spaces around it do not count."""
     credentials(GOOD)
     monkeypatch.setenv("PERMUTIVE_API_KEY", "  of-the-environment ")
@@ -173,9 +167,7 @@ def test_key_of_the_environment_wins(
 
 
 @pytest.mark.parametrize(
-    "copied",
-    [copy.copy, copy.deepcopy, pickle_and_back],
-    ids=["copy", "deepcopy", "pickle"],
+    "copied", [copy.copy, copy.deepcopy, pickle_and_back], ids=["copy", "deepcopy", "pickle"]
 )
 def test_left_out_key_stays_one_object(copied: Callable[[Any], Any]) -> None:
     """The default of api_key is found by name when it is copied or pickled, and is an empty text."""
@@ -219,9 +211,7 @@ def test_file_is_read_each_time(credentials: Writer) -> None:
     assert resolve_api_key(DEFAULT_API_KEY) == "rotated"
 
 
-def test_values_are_trimmed_and_mark_is_skipped(
-    credentials: Writer, tmp_path: Path
-) -> None:
+def test_values_are_trimmed_and_mark_is_skipped(credentials: Writer, tmp_path: Path) -> None:
     """Spaces around a value and a byte order mark do not count."""
     credentials("\ufeff" + json.dumps({**GOOD, "api_key": f" {SECRET}\n"}))
     assert Workspace.from_env() == Workspace(**GOOD)
@@ -241,9 +231,7 @@ def test_home_directory(
 @pytest.mark.parametrize(
     "name", ["missing.json", "~no-such-user-here/missing.json", "folder", "x" * 5000]
 )
-def test_missing_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
-) -> None:
+def test_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """A file that cannot be read is a ValueError that names the variable and the path."""
     (tmp_path / "folder").mkdir()
     monkeypatch.setenv(VARIABLE, name)
@@ -318,9 +306,7 @@ def test_json_is_no_path(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     monkeypatch.setenv(VARIABLE, content)
     with pytest.raises(ValueError) as caught:
         WorkspaceList.from_env()
-    assert str(caught.value) == (
-        f"{VARIABLE} must be the path of a JSON file, not JSON itself."
-    )
+    assert str(caught.value) == (f"{VARIABLE} must be the path of a JSON file, not JSON itself.")
 
 
 def test_a_path_may_begin_with_any_letter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,9 +328,7 @@ def test_no_path() -> None:
     )
 
 
-def test_nothing_is_logged(
-    credentials: Writer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_is_logged(credentials: Writer, caplog: pytest.LogCaptureFixture) -> None:
     """Reading the file logs no key at any level."""
     caplog.set_level(logging.DEBUG)
     credentials(GOOD)

@@ -9,15 +9,7 @@ from typing import Any, Dict, List, Optional
 import pandas
 import pytest
 
-from PermutiveAPI import (
-    Cohort,
-    CohortList,
-    Import,
-    ImportList,
-    Segment,
-    SegmentList,
-    Source,
-)
+from PermutiveAPI import Cohort, CohortList, Import, ImportList, Segment, SegmentList, Source
 from PermutiveAPI._Utils.collection import TabularList
 from PermutiveAPI._Utils.json import JSONSerializable
 
@@ -26,31 +18,15 @@ SOURCE = Source("s", {}, "t")
 FULL: List[Any] = [
     CohortList(
         [
-            Cohort(
-                "c",
-                "1",
-                5,
-                {"a": [None]},
-                ["t"],
-                live_audience_size=7,
-                created_at=MOMENT,
-            ),
+            Cohort("c", "1", 5, {"a": [None]}, ["t"], live_audience_size=7, created_at=MOMENT),
             Cohort("d", created_at=MOMENT),
         ]
     ),
-    SegmentList(
-        [Segment("c", "n", "i", cpm=1.5, created_at=MOMENT), Segment("d", "n", "i")]
-    ),
+    SegmentList([Segment("c", "n", "i", cpm=1.5, created_at=MOMENT), Segment("d", "n", "i")]),
     ImportList(
         [
             Import(
-                "i",
-                "n",
-                "c",
-                "r",
-                ["x"],
-                SOURCE,
-                segments=SegmentList([Segment("c", "n", "i")]),
+                "i", "n", "c", "r", ["x"], SOURCE, segments=SegmentList([Segment("c", "n", "i")])
             ),
             Import("j", "n", "c", "r", [], SOURCE, inheritance={"a": 1}),
         ]
@@ -71,9 +47,7 @@ def test_rows_and_columns(items: Any) -> None:
     frame = items.to_pd_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == len(items)
-    assert list(frame.columns) == [
-        each.name for each in dataclasses.fields(items._item_type)
-    ]
+    assert list(frame.columns) == [each.name for each in dataclasses.fields(items._item_type)]
     assert list(frame.index) == list(range(len(items)))
 
 
@@ -89,9 +63,7 @@ def test_timestamps(items: Any) -> None:
         ]
 
 
-@pytest.mark.parametrize(
-    "cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]], ids=len
-)
+@pytest.mark.parametrize("cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]], ids=len)
 def test_whole_numbers(cohorts: Any) -> None:
     """Whole numbers are nullable integers, also where some or all are missing."""
     frame = cohorts.to_pd_dataframe()
@@ -102,18 +74,13 @@ def test_whole_numbers(cohorts: Any) -> None:
 def test_missing_whole_numbers() -> None:
     """A missing number is missing, and the others stay whole."""
     frame = CohortList(
-        [
-            Cohort("c", live_audience_size=None),
-            Cohort("d", live_audience_size=2**60 + 1),
-        ]
+        [Cohort("c", live_audience_size=None), Cohort("d", live_audience_size=2**60 + 1)]
     ).to_pd_dataframe()
     assert frame["live_audience_size"].isna().tolist() == [True, False]
     assert frame["live_audience_size"][1] == 2**60 + 1
 
 
-@pytest.mark.parametrize(
-    "codes", [["a", "b"], [1, "b"], ["a", None], [1, "b", None]], ids=repr
-)
+@pytest.mark.parametrize("codes", [["a", "b"], [1, "b"], ["a", None], [1, "b", None]], ids=repr)
 def test_codes_that_are_texts(codes: List[Any]) -> None:
     """Codes may be texts, or both texts and numbers."""
     frame = CohortList([Cohort("c", code=code) for code in codes]).to_pd_dataframe()
@@ -129,9 +96,7 @@ def test_states_are_texts(texts: List[Any]) -> None:
     """The state, of which two texts are known, has the column of any text."""
     cohorts = [Cohort("c", state=text, segment_type=text) for text in texts]
     frame = CohortList(cohorts).to_pd_dataframe()
-    pandas.testing.assert_series_equal(
-        frame["state"], frame["segment_type"], check_names=False
-    )
+    pandas.testing.assert_series_equal(frame["state"], frame["segment_type"], check_names=False)
 
 
 @dataclasses.dataclass
@@ -202,9 +167,7 @@ def test_nested_values() -> None:
     assert cohorts["tags"].tolist() == [["t"], None]
 
 
-@pytest.mark.parametrize(
-    "junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}], ids=repr
-)
+@pytest.mark.parametrize("junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}], ids=repr)
 def test_unreadable_timestamps(junk: Any) -> None:
     """A timestamp that could not be read is shown as it came: nobody guesses at it, and no warning."""
     cohorts = CohortList([Cohort("c", created_at=junk), Cohort("d", created_at=MOMENT)])
@@ -223,15 +186,8 @@ def test_nothing_but_unreadable_timestamps(junk: Any) -> None:
 def test_timestamps_that_are_texts_or_have_no_zone() -> None:
     """A text that can be read, and a time without a zone, count as UTC; other zones are converted."""
     ahead = MOMENT.astimezone(timezone(timedelta(hours=2)))
-    given: List[Any] = [
-        "2025-07-01T12:00:00Z",
-        MOMENT.replace(tzinfo=None),
-        ahead,
-        MOMENT,
-    ]
-    frame = CohortList(
-        [Cohort("c", created_at=each) for each in given]
-    ).to_pd_dataframe()
+    given: List[Any] = ["2025-07-01T12:00:00Z", MOMENT.replace(tzinfo=None), ahead, MOMENT]
+    frame = CohortList([Cohort("c", created_at=each) for each in given]).to_pd_dataframe()
     assert isinstance(frame["created_at"].dtype, pandas.DatetimeTZDtype)
     assert [each.to_pydatetime() for each in frame["created_at"]] == [MOMENT] * 4
 

@@ -43,10 +43,7 @@ TIMESTAMPS = [
     ("2022-09-22T15:44:29+02:00", at(2022, 9, 22, 15, 44, 29, offset=2)),
     ("2022-09-22T15:44:29-0530", at(2022, 9, 22, 15, 44, 29, offset=-5.5)),
     ("2022-09-22T15:44:29+02", at(2022, 9, 22, 15, 44, 29, offset=2)),
-    (
-        "2022-09-22T15:44:29.1234567+05:45",
-        at(2022, 9, 22, 15, 44, 29, 123456, offset=5.75),
-    ),
+    ("2022-09-22T15:44:29.1234567+05:45", at(2022, 9, 22, 15, 44, 29, 123456, offset=5.75)),
     (
         "1900-01-01T00:00:00+00:17:30.25",
         datetime(1900, 1, 1, tzinfo=timezone(timedelta(minutes=17, seconds=30.25))),
@@ -72,9 +69,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"), TIMESTAMPS, ids=lambda each: str(each)[:40]
-)
+@pytest.mark.parametrize(("text", "expected"), TIMESTAMPS, ids=lambda each: str(each)[:40])
 def test_timestamps(text: str, expected: datetime) -> None:
     """ISO 8601 timestamps become aware datetimes, with nanoseconds cut to microseconds."""
     found = parse_timestamp(text)
@@ -87,9 +82,7 @@ def test_timestamps(text: str, expected: datetime) -> None:
 def test_unreadable_timestamps(text: str) -> None:
     """A timestamp that cannot be read stays as it came."""
     assert parse_timestamp(text) is None
-    cohort = Cohort.from_json(
-        {"name": "c", "created_at": text, "last_updated_at": None}
-    )
+    cohort = Cohort.from_json({"name": "c", "created_at": text, "last_updated_at": None})
     assert cohort.created_at == text
 
 
@@ -152,13 +145,7 @@ def test_local_class_with_an_unresolvable_annotation() -> None:
         when: Optional[datetime] = None
 
     read = Half.from_json(
-        {
-            "many": [ALIAS],
-            "maybe": ALIAS,
-            "unknown": {"a": 1},
-            "broken": 2,
-            "when": "2025-07-01",
-        }
+        {"many": [ALIAS], "maybe": ALIAS, "unknown": {"a": 1}, "broken": 2, "when": "2025-07-01"}
     )
     assert read == Half([READ], READ, {"a": 1}, 2, at(2025, 7, 1))
 
@@ -251,12 +238,8 @@ def test_class_that_is_no_dataclass() -> None:
         (ALIAS, "1 / 0", ALIAS),
     ],
 )
-@pytest.mark.parametrize(
-    "module", [PermutiveAPI, "PermutiveAPI"], ids=["module", "name"]
-)
-def test_unserialize_value(
-    value: Any, annotation: Any, expected: Any, module: Any
-) -> None:
+@pytest.mark.parametrize("module", [PermutiveAPI, "PermutiveAPI"], ids=["module", "name"])
+def test_unserialize_value(value: Any, annotation: Any, expected: Any, module: Any) -> None:
     """One value is read as its annotation says; names are looked up in the module given."""
     found = JSONSerializable.unserialize_value(value, annotation, module)
     assert found == expected
@@ -267,10 +250,7 @@ def test_unserialize_value_without_a_module() -> None:
     """Without a module an annotation that is no text is still followed."""
     assert JSONSerializable.unserialize_value(ALIAS, Alias) == READ
     assert JSONSerializable.unserialize_value(ALIAS, "Alias") == ALIAS
-    assert (
-        JSONSerializable.unserialize_value(ALIAS, Alias, module="no.such.module")
-        == READ
-    )
+    assert JSONSerializable.unserialize_value(ALIAS, Alias, module="no.such.module") == READ
 
 
 # --- The library's own models ------------------------------------------------------------------------

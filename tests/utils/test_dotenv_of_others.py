@@ -44,9 +44,7 @@ def write_dotenv(path: Path, origin: str, mode: int = 0o600) -> Path:
     [(0o602, 0o700), (0o666, 0o700), (0o644, 0o707), (0o600, 0o777), (0o600, 0o1777)],
     ids=["file", "file-for-all", "folder", "folder-for-all", "sticky-folder"],
 )
-def test_hostile_dotenv_above(
-    work: Path, tmp_path: Path, file_mode: int, folder_mode: int
-) -> None:
+def test_hostile_dotenv_above(work: Path, tmp_path: Path, file_mode: int, folder_mode: int) -> None:
     """A base URL from a .env that others may write, or put there, is refused by name before any request."""
     hostile = write_dotenv(tmp_path / ".env", ELSEWHERE, file_mode)
     tmp_path.chmod(folder_mode)
@@ -74,9 +72,7 @@ def test_link_to_a_dotenv(work: Path, tmp_path: Path, folder: str) -> None:
     assert base_url() == ELSEWHERE
     place = {"where-it-is": tmp_path, "where-it-leads": kept}[folder]
     place.chmod(0o777)
-    with pytest.raises(
-        ValueError, match=f"comes from {tmp_path / '.env'}, .* {place}, "
-    ):
+    with pytest.raises(ValueError, match=f"comes from {tmp_path / '.env'}, .* {place}, "):
         base_url()
 
 
@@ -121,9 +117,7 @@ def test_group_may_write(
             base_url()
 
 
-def test_group_that_only_reads(
-    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_group_that_only_reads(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A group that may read, and not write, does no harm, whoever its members are."""
     staff = SimpleNamespace(gr_name="staff", gr_gid=7, gr_mem=["you"])
     monkeypatch.setattr(grp, "getgrgid", lambda number: staff)
@@ -157,9 +151,7 @@ def test_loopback_from_any_dotenv(
         ("http://192.168.0.1", False),
     ],
 )
-def test_what_is_loopback(
-    work: Path, tmp_path: Path, origin: str, is_loopback: bool
-) -> None:
+def test_what_is_loopback(work: Path, tmp_path: Path, origin: str, is_loopback: bool) -> None:
     """127.*, ::1 and localhost are loopback, and names that only look so are not."""
     write_dotenv(tmp_path / ".env", origin, 0o666)
     if is_loopback:

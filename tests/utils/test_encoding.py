@@ -21,12 +21,7 @@ import pytest
 
 from PermutiveAPI import Alias, Cohort, CohortList, Event, Segmentation, Source
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.encoding import (
-    SelfEncoding,
-    encoded,
-    encoded_object,
-    to_payload,
-)
+from PermutiveAPI._Utils.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from PermutiveAPI._Utils.json import JSONSerializable, json_default
 from PermutiveAPI._Utils.json import to_payload as to_payload_of_json
 
@@ -127,9 +122,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), VALUES, ids=lambda each: type(each).__name__
-)
+@pytest.mark.parametrize(("value", "expected"), VALUES, ids=lambda each: type(each).__name__)
 def test_table(value: Any, expected: Any) -> None:
     """Each kind of value has its JSON form, alone and inside a dictionary."""
     found = JSONSerializable.serialize_value(value)
@@ -160,9 +153,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__
-)
+@pytest.mark.parametrize(("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__)
 def test_numpy_and_pandas(value: Any, expected: Any) -> None:
     """NumPy and pandas scalars become numbers, arrays lists, and nothing is silently dropped."""
     found = encoded(value)
@@ -378,13 +369,7 @@ def test_absent_ids_of_events_are_left_out() -> None:
     assert seg.to_json() == {
         "events": [
             {"name": "e", "time": "now", "properties": {}},
-            {
-                "name": "e",
-                "time": "now",
-                "properties": {},
-                "session_id": "s",
-                "view_id": "v",
-            },
+            {"name": "e", "time": "now", "properties": {}, "session_id": "s", "view_id": "v"},
         ],
         "user_id": "u",
     }
@@ -444,10 +429,7 @@ def test_to_payload() -> None:
 
 def test_to_payload_of_a_one_shot_iterable() -> None:
     """The names may come from an iterable that can be read once."""
-    assert to_payload(Alias("a", "t", 1), iter(["tag", "id"])) == {
-        "id": "a",
-        "tag": "t",
-    }
+    assert to_payload(Alias("a", "t", 1), iter(["tag", "id"])) == {"id": "a", "tag": "t"}
 
 
 def test_kept_names() -> None:

@@ -26,9 +26,7 @@ class AtOnce:
     def __exit__(self, *exception: Any) -> None:
         return None
 
-    def submit(
-        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
-    ) -> "Future[Any]":
+    def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
         """Make the call now."""
         self.submitted.append(args)
         future: "Future[Any]" = Future()
@@ -44,9 +42,7 @@ def batch(count: int) -> List[BatchRequest]:
     return [BatchRequest("GET", f"https://h/{number}") for number in range(count)]
 
 
-def run(
-    requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any
-) -> Any:
+def run(requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any) -> Any:
     """Run a batch on the stand-in."""
     checked = checked_requests(requests)
     results = stream(
@@ -67,19 +63,13 @@ def test_run_concurrently_keeps_the_order() -> None:
         executors.append(AtOnce(max_workers))
         return executors[-1]
 
-    assert run_concurrently(str, [3, 1, 2], new_executor=new_executor) == [
-        "3",
-        "1",
-        "2",
-    ]
+    assert run_concurrently(str, [3, 1, 2], new_executor=new_executor) == ["3", "1", "2"]
     assert executors[0].max_workers == 3
     assert run_concurrently(str, list(range(99)), new_executor=new_executor)[98] == "98"
     assert executors[1].max_workers == 16
 
 
-def test_run_concurrently_follows_the_environment(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_run_concurrently_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """PERMUTIVE_BATCH_MAX_WORKERS says how many at a time."""
     seen: List[Any] = []
 
@@ -119,9 +109,7 @@ def test_responses_errors_and_callbacks() -> None:
     requests = batch(3)
     for number, each in enumerate(requests):
         each.callback = lambda response, n=number: heard.append(("done", n, response))
-        each.error_callback = lambda error, n=number: heard.append(
-            ("failed", n, str(error))
-        )
+        each.error_callback = lambda error, n=number: heard.append(("failed", n, str(error)))
 
     def send(method: str, api_key: str, url: str, **options: Any) -> Any:
         assert (method, api_key) == ("GET", "key")
@@ -138,9 +126,7 @@ def test_responses_errors_and_callbacks() -> None:
 
     responses, errors = run(requests, send, progress_callback=on_progress)
     assert responses == ["https://h/0", "https://h/2"]
-    assert [(request, str(error)) for request, error in errors] == [
-        (requests[1], "lost")
-    ]
+    assert [(request, str(error)) for request, error in errors] == [(requests[1], "lost")]
     assert heard == [
         ("done", 0, "https://h/0"),
         "progress",
@@ -161,9 +147,7 @@ def test_responses_errors_and_callbacks() -> None:
         )
 
 
-def test_raising_callbacks_do_not_sink_the_batch(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_raising_callbacks_do_not_sink_the_batch(caplog: pytest.LogCaptureFixture) -> None:
     """A raising callback is logged, without the key, and the batch goes on."""
 
     def bad(value: Any) -> None:
@@ -199,9 +183,7 @@ def test_workers_of_a_wrong_kind(workers: Any) -> None:
 
 def test_requests_of_a_wrong_kind() -> None:
     """Something else than a BatchRequest is a TypeError that names its place."""
-    with pytest.raises(
-        TypeError, match=r"requests\[1\] must be of type BatchRequest, got dict"
-    ):
+    with pytest.raises(TypeError, match=r"requests\[1\] must be of type BatchRequest, got dict"):
         run([*batch(1), {}], print)
 
 
@@ -253,15 +235,10 @@ def test_answer_that_cannot_be_read_is_a_failure() -> None:
         if response == "bad":
             raise ValueError("unreadable")
 
-    requests = [
-        ReadingRequest("GET", url, item=url, read=read)
-        for url in ("good", "bad", "fine")
-    ]
+    requests = [ReadingRequest("GET", url, item=url, read=read) for url in ("good", "bad", "fine")]
     responses, errors = run(requests, lambda method, api_key, url, **options: url)
     assert responses == ["good", "fine"]
-    assert [(request, str(error)) for request, error in errors] == [
-        (requests[1], "unreadable")
-    ]
+    assert [(request, str(error)) for request, error in errors] == [(requests[1], "unreadable")]
 
 
 def test_responses_come_in_input_order() -> None:

@@ -44,9 +44,7 @@ def answer(status: int, body: Any = b"", *, url: str = URL) -> requests.Response
     response = requests.Response()
     response.status_code = status
     response.url = url
-    response.request = requests.Request(
-        "GET", url, headers={"X-API-Key": SECRET}
-    ).prepare()
+    response.request = requests.Request("GET", url, headers={"X-API-Key": SECRET}).prepare()
     response._content = body if isinstance(body, bytes) else json.dumps(body).encode()
     response.encoding = "utf-8"
     return response
@@ -84,16 +82,8 @@ def test_tree(child: type, parent: type) -> None:
 
 STATUSES = [
     (400, PermutiveBadRequestError, f"400 Bad Request: Why it happened [URL: {SHOWN}]"),
-    (
-        401,
-        PermutiveAuthenticationError,
-        "401: Invalid API key or insufficient permissions.",
-    ),
-    (
-        403,
-        PermutiveAuthenticationError,
-        "403: Invalid API key or insufficient permissions.",
-    ),
+    (401, PermutiveAuthenticationError, "401: Invalid API key or insufficient permissions."),
+    (403, PermutiveAuthenticationError, "403: Invalid API key or insufficient permissions."),
     (404, PermutiveResourceNotFoundError, "Resource not found."),
     (405, PermutiveAPIError, "An unexpected error occurred: why"),
     (409, PermutiveConflictError, "409"),
@@ -296,9 +286,7 @@ HALF_MADE_REQUESTS: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    "request_", HALF_MADE_REQUESTS.values(), ids=HALF_MADE_REQUESTS
-)
+@pytest.mark.parametrize("request_", HALF_MADE_REQUESTS.values(), ids=HALF_MADE_REQUESTS)
 @pytest.mark.parametrize(
     "make",
     [error_of, lambda response: PermutiveAPIError("message", response=response)],
@@ -314,13 +302,7 @@ def test_half_made_requests(make: Callable[[Any], Any], request_: Any) -> None:
     assert error.response is response
     shown = response.request
     assert type(shown) is requests.PreparedRequest
-    carried = [
-        str(error),
-        error.url,
-        response.url,
-        str(vars(shown)),
-        pickle.dumps(error),
-    ]
+    carried = [str(error), error.url, response.url, str(vars(shown)), pickle.dumps(error)]
     assert SECRET not in "".join(map(str, carried))
     assert vars(request_) == before
 
@@ -353,16 +335,12 @@ HALF_MADE_RESPONSES: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    "response", HALF_MADE_RESPONSES.values(), ids=HALF_MADE_RESPONSES
-)
+@pytest.mark.parametrize("response", HALF_MADE_RESPONSES.values(), ids=HALF_MADE_RESPONSES)
 def test_half_made_responses(response: Any) -> None:
     """Whatever stands in the place of an answer, the error is that of its status, where it has one."""
     known = getattr(response, "status_code", None) == 404
     error = error_of(response)
-    assert type(error) is (
-        PermutiveResourceNotFoundError if known else PermutiveAPIError
-    )
+    assert type(error) is (PermutiveResourceNotFoundError if known else PermutiveAPIError)
     assert error.status == (404 if known else None)
     text = "Resource not found." if known else "An unexpected error occurred: why"
     assert str(error).startswith(text)
@@ -371,15 +349,11 @@ def test_half_made_responses(response: Any) -> None:
     assert PermutiveAPIError("message", response=response).response is response
 
 
-ERRORS = sorted(
-    {child for child, _ in TREE} | {PermutiveAPIError}, key=lambda each: each.__name__
-)
+ERRORS = sorted({child for child, _ in TREE} | {PermutiveAPIError}, key=lambda each: each.__name__)
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-@pytest.mark.parametrize(
-    "again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy]
-)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
 def test_errors_survive_pickling(kind: Any, again: Any) -> None:
     """An error keeps its kind and all it carries."""
     error = kind("message", status=418, url=URL, response=answer(418, ENVELOPE))
@@ -387,12 +361,7 @@ def test_errors_survive_pickling(kind: Any, again: Any) -> None:
     same = again(error)
     assert type(same) is kind
     assert (str(same), same.args, same.message) == ("message", ("message",), "message")
-    assert (same.status, same.url, same.request_id, same.code) == (
-        418,
-        SHOWN,
-        "req-1",
-        7,
-    )
+    assert (same.status, same.url, same.request_id, same.code) == (418, SHOWN, "req-1", 7)
     assert same.response.json() == ENVELOPE
 
 
@@ -413,12 +382,7 @@ def test_stand_in_for_an_answer_does_not_hinder_pickling() -> None:
 def test_constructor() -> None:
     """Status, url and response may be left out, and are keywords."""
     error = PermutiveAPIError("message")
-    assert (error.message, error.status, error.url, error.response) == (
-        "message",
-        None,
-        None,
-        None,
-    )
+    assert (error.message, error.status, error.url, error.response) == ("message", None, None, None)
     positional: Any = PermutiveAPIError
     with pytest.raises(TypeError):
         positional("message", 400)

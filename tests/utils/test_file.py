@@ -38,9 +38,7 @@ def test_check_filepath_without_a_folder(tmp_path: Path) -> None:
         ("a/.hidden", ("a", ".hidden", "")),
     ],
 )
-def test_split_filepath(
-    kind: Callable[[str], Any], path: str, parts: Tuple[str, str, str]
-) -> None:
+def test_split_filepath(kind: Callable[[str], Any], path: str, parts: Tuple[str, str, str]) -> None:
     """A path is split into folder, name, and extension with its dot, all of them texts."""
     found = split_filepath(kind(path))
     assert found == parts

@@ -52,9 +52,7 @@ MODELS: List[Any] = [
 LISTS: List[Any] = [
     CohortList([Cohort("c", created_at=MOMENT)]),
     SegmentList([Segment("c", "n", "i", created_at=MOMENT)]),
-    ImportList(
-        [Import("i", "n", "c", "r", [], Source("s", {}, "t"), created_at=MOMENT)]
-    ),
+    ImportList([Import("i", "n", "c", "r", [], Source("s", {}, "t"), created_at=MOMENT)]),
     WorkspaceList([Workspace("n", "o", "w", "key")]),
     CohortList(),
     WorkspaceList(),
@@ -118,8 +116,7 @@ def test_wrong_kinds(model: Any, data: Any) -> None:
     with pytest.raises(TypeError) as caught:
         type(model).from_json(data)
     assert str(caught.value) == (
-        "`from_json()` expected a dict, JSON string, or Path, but got "
-        f"{type(data).__name__}"
+        "`from_json()` expected a dict, JSON string, or Path, but got " f"{type(data).__name__}"
     )
 
 
@@ -134,18 +131,14 @@ def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
             Alias.from_json(data)
 
 
-@pytest.mark.parametrize(
-    "cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed]
-)
+@pytest.mark.parametrize("cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed])
 @pytest.mark.parametrize("text", ["{", "not json", "", "{'a': 1}", "[1,]"])
 def test_broken_text(cls: Any, text: str, tmp_path: Path) -> None:
     """Text that is no JSON is a TypeError that says so, and drags no document along."""
     path = tmp_path / "file.json"
     path.write_text(text)
     for data in (text, path):
-        with pytest.raises(
-            TypeError, match="^Failed to parse JSON from input: "
-        ) as caught:
+        with pytest.raises(TypeError, match="^Failed to parse JSON from input: ") as caught:
             cls.from_json(data)
         assert caught.value.__cause__ is None and caught.value.__context__ is None
 
@@ -168,15 +161,11 @@ def test_list_from_a_dictionary(cls: Any) -> None:
     """A dictionary is no list, and the error says what to use."""
     with pytest.raises(TypeError) as caught:
         cls.from_json({"name": "c"})
-    assert str(caught.value).startswith(
-        f"Cannot create a {cls.__name__} from a dictionary. "
-    )
+    assert str(caught.value).startswith(f"Cannot create a {cls.__name__} from a dictionary. ")
     assert cls._item_type.__name__ in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "cls", [CohortList, SegmentList, ImportList, WorkspaceList, Listed]
-)
+@pytest.mark.parametrize("cls", [CohortList, SegmentList, ImportList, WorkspaceList, Listed])
 @pytest.mark.parametrize("data", [5, None, (1,), 1.5, b"[]", {1}], ids=repr)
 def test_list_from_a_wrong_kind(cls: Any, data: Any) -> None:
     """What is no list, text or path is a TypeError that says what came."""
@@ -197,9 +186,7 @@ def test_list_from_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
         with pytest.raises(TypeError) as caught:
             CohortList.from_json(data)
         name = type(data).__name__
-        assert (
-            str(caught.value) == f"JSON content from {name} did not decode to a list."
-        )
+        assert str(caught.value) == f"JSON content from {name} did not decode to a list."
 
 
 @pytest.mark.parametrize("item", [5, None, ["x"]], ids=repr)
@@ -290,9 +277,7 @@ def test_custom_encoder_and_default_agree_with_the_models() -> None:
     stream = io.StringIO()
     json.dump(VALUES, stream, cls=customJSONEncoder)
     texts.append(stream.getvalue())
-    assert [json.loads(text) for text in texts] == [
-        JSONSerializable.serialize_value(VALUES)
-    ] * 5
+    assert [json.loads(text) for text in texts] == [JSONSerializable.serialize_value(VALUES)] * 5
     assert json.loads(texts[0])["list"] == [None, 1]
     assert json.loads(texts[0])["flag"] is True
 
@@ -322,11 +307,7 @@ def test_custom_encoder_refuses_what_json_cannot_hold(value: Any) -> None:
 def test_default_of_the_custom_encoder() -> None:
     """Its method default can be called on its own."""
     assert customJSONEncoder().default({1}) == [1]
-    assert customJSONEncoder().default(Alias("a", "t", 1)) == {
-        "id": "a",
-        "tag": "t",
-        "priority": 1,
-    }
+    assert customJSONEncoder().default(Alias("a", "t", 1)) == {"id": "a", "tag": "t", "priority": 1}
 
 
 def test_subclass_of_the_custom_encoder() -> None:

@@ -24,10 +24,7 @@ MISSES: Dict[str, Tuple[float, float]] = {
 def sample(group: str) -> List[Figures]:
     """Simulate some cells of a group."""
     members = [cell for cell in cells() if cell.group == group]
-    return [
-        measured(cell, seed=101)
-        for cell in members[:: STRIDE if len(members) > 20 else 2]
-    ]
+    return [measured(cell, seed=101) for cell in members[:: STRIDE if len(members) > 20 else 2]]
 
 
 @pytest.mark.parametrize("group", TARGETS)

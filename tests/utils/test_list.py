@@ -54,18 +54,7 @@ def test_convert_list_keeps_the_list() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [
-        "1",
-        "(1, 2)",
-        "{'a': 1}",
-        "not a list",
-        "",
-        "[1",
-        "__import__('os')",
-        None,
-        5,
-        (1, 2),
-    ],
+    ["1", "(1, 2)", "{'a': 1}", "not a list", "", "[1", "__import__('os')", None, 5, (1, 2)],
 )
 def test_convert_list_refuses(value: Any) -> None:
     """Anything else is a ValueError."""

@@ -30,9 +30,7 @@ def installed(caplog: pytest.LogCaptureFixture) -> None:
         "urllib3.util.ssl_",
     ],
 )
-def test_records_of_this_library_show_no_key(
-    caplog: pytest.LogCaptureFixture, name: str
-) -> None:
+def test_records_of_this_library_show_no_key(caplog: pytest.LogCaptureFixture, name: str) -> None:
     """What any logger of urllib3 logs while this library sends is redacted, arguments included."""
     with log_redaction.active():
         logging.getLogger(name).debug('"%s %s" %d', "GET", "/x?k=secret&page=2", 200)

@@ -9,9 +9,7 @@ import pytest
 from PermutiveAPI._Utils.paths import resource_url
 
 
-@pytest.mark.parametrize(
-    "endpoint", ["https://host/v1/imports", "https://host/v1/imports/"]
-)
+@pytest.mark.parametrize("endpoint", ["https://host/v1/imports", "https://host/v1/imports/"])
 @pytest.mark.parametrize(
     ("identifier", "quoted"),
     [
@@ -28,9 +26,7 @@ from PermutiveAPI._Utils.paths import resource_url
         (0, "0"),
     ],
 )
-def test_identifiers_are_percent_encoded(
-    endpoint: str, identifier: Any, quoted: str
-) -> None:
+def test_identifiers_are_percent_encoded(endpoint: str, identifier: Any, quoted: str) -> None:
     """An identifier is percent-encoded as a whole, whether or not the endpoint ends in a slash."""
     url = resource_url(endpoint, "{id}", id=identifier)
     assert url == f"https://host/v1/imports/{quoted}"
@@ -46,12 +42,7 @@ def test_several_identifiers() -> None:
 def test_empty_identifiers_are_refused(identifier: Any) -> None:
     """An empty identifier or None is a ValueError that names the argument."""
     with pytest.raises(ValueError, match="segment_id must not be empty"):
-        resource_url(
-            "https://h",
-            "{import_id}/{segment_id}",
-            import_id="i",
-            segment_id=identifier,
-        )
+        resource_url("https://h", "{import_id}/{segment_id}", import_id="i", segment_id=identifier)
 
 
 @pytest.mark.parametrize("identifier", [".", ".."])
@@ -67,9 +58,7 @@ def test_text_that_has_no_encoding() -> None:
         resource_url("https://h", "{id}", id="\ud800")
 
 
-@pytest.mark.parametrize(
-    "identifier", [b"raw", True, 1.5, ["a"], ("a",), {"a": 1}], ids=repr
-)
+@pytest.mark.parametrize("identifier", [b"raw", True, 1.5, ["a"], ("a",), {"a": 1}], ids=repr)
 def test_identifiers_of_a_wrong_kind(identifier: Any) -> None:
     """What is no identifier at all is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="import_id must be a text"):

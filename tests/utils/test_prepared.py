@@ -21,18 +21,12 @@ def by_requests(
     verb: str, url: str, headers: Mapping[str, Any], params: Any, body: Any
 ) -> requests.PreparedRequest:
     """Prepare a request as requests does."""
-    request = requests.Request(
-        verb, url, headers=dict(headers), params=params, data=body
-    )
+    request = requests.Request(verb, url, headers=dict(headers), params=params, data=body)
     return request.prepare()
 
 
 def assert_same(
-    verb: str,
-    url: str,
-    headers: Mapping[str, Any],
-    params: Optional[Dict[str, Any]],
-    body: Any,
+    verb: str, url: str, headers: Mapping[str, Any], params: Optional[Dict[str, Any]], body: Any
 ) -> None:
     """Assert that both ways lead to the same request, or to the same kind of error."""
     try:
@@ -144,9 +138,7 @@ def test_headers_of_one_request_are_not_those_of_the_next() -> None:
     assert "X-Own" not in second.headers
 
 
-paths = st.text(
-    alphabet=string.ascii_letters + string.digits + "/._~-%ü ?#&=", max_size=30
-)
+paths = st.text(alphabet=string.ascii_letters + string.digits + "/._~-%ü ?#&=", max_size=30)
 texts = st.text(max_size=12)
 
 

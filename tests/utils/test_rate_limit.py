@@ -14,13 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PermutiveAPI._Utils import rate_limit
-from PermutiveAPI._Utils.rate_limit import (
-    LimitKey,
-    RateLimiter,
-    Slot,
-    api_of,
-    limit_key_of,
-)
+from PermutiveAPI._Utils.rate_limit import LimitKey, RateLimiter, Slot, api_of, limit_key_of
 
 NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
@@ -302,16 +296,9 @@ def test_limits_are_separate() -> None:
 
 @pytest.mark.parametrize(
     ("retry_after", "now", "kept"),
-    [
-        (None, 59.0, True),
-        (None, 61.0, False),
-        (90.0, 149.0, True),
-        (90.0, 151.0, False),
-    ],
+    [(None, 59.0, True), (None, 61.0, False), (90.0, 149.0, True), (90.0, 151.0, False)],
 )
-def test_quiet_limit_is_forgotten(
-    retry_after: Optional[float], now: float, kept: bool
-) -> None:
+def test_quiet_limit_is_forgotten(retry_after: Optional[float], now: float, kept: bool) -> None:
     """A minute without a refusal after the last one, or after its Retry-After, frees the way."""
     lowered(retry_after=retry_after)
     rate_limit.on_success(NAME, now - 0.1, now)
@@ -418,9 +405,7 @@ events = st.tuples(
 
 @searching
 @given(st.lists(events, max_size=200))
-def test_any_order_of_events(
-    sequence: List[Tuple[str, float, float, Optional[float]]],
-) -> None:
+def test_any_order_of_events(sequence: List[Tuple[str, float, float, Optional[float]]]) -> None:
     """Whatever happens in whatever order, waits are finite, slots in order, rates within bounds."""
     limiter, now = RateLimiter(0.0), 0.0
     slots: List[Slot] = []

@@ -53,9 +53,7 @@ def test_what_is_at_hand_needs_no_thread(items: Any) -> None:
     assert isinstance(source_of(items), AtHand)
 
 
-@pytest.mark.parametrize(
-    "items", [iter([1]), range(1), {1}, made_from(iter([1])), made_from({1})]
-)
+@pytest.mark.parametrize("items", [iter([1]), range(1), {1}, made_from(iter([1])), made_from({1})])
 def test_what_may_take_long_has_a_thread(items: Any) -> None:
     """Any other iterable, and what is made from one, may block: a thread of its own reads it."""
     assert isinstance(source_of(items), Reader)

@@ -222,9 +222,7 @@ def test_answers_that_know_no_secret(response: Any) -> None:
     assert redact_sensitive_data("k=abc, 42", response) == "k=[REDACTED], 42"
 
 
-@pytest.mark.parametrize(
-    ("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")]
-)
+@pytest.mark.parametrize(("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")])
 def test_only_what_is_cut_says_so(length: int, end: str) -> None:
     """A text of just the greatest length is whole; dots stand for what is left out of a longer one."""
     shown = redact_and_shorten("x" * length, ())

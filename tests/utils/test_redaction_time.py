@@ -116,9 +116,7 @@ def seconds(function: Callable[[str], Any], text: str) -> float:
     return best
 
 
-def assert_linear(
-    function: Callable[[str], Any], made: Callable[[int], str], length: int
-) -> None:
+def assert_linear(function: Callable[[str], Any], made: Callable[[int], str], length: int) -> None:
     """Assert that a text that is four times as long takes about four times as long."""
     took = seconds(function, made(length))
     # Below a millisecond the clock says little; nothing that short grows dangerously.

@@ -47,9 +47,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_environment_is_read_when_the_object_is_made(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_environment_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Defaults come from the environment at the time the object is made."""
     before = RetryConfig()
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "7")
@@ -80,18 +78,9 @@ def test_bad_variable_counts_when_it_is_used(
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *(
-            ("max_retries", bad)
-            for bad in (0, -1, 1.5, math.inf, math.nan, "3", None, True)
-        ),
-        *(
-            ("backoff_factor", bad)
-            for bad in (0, 0.5, -1, math.inf, math.nan, "2", None)
-        ),
-        *(
-            ("initial_delay", bad)
-            for bad in (-0.1, math.inf, math.nan, "1", None, False)
-        ),
+        *(("max_retries", bad) for bad in (0, -1, 1.5, math.inf, math.nan, "3", None, True)),
+        *(("backoff_factor", bad) for bad in (0, 0.5, -1, math.inf, math.nan, "2", None)),
+        *(("initial_delay", bad) for bad in (-0.1, math.inf, math.nan, "1", None, False)),
     ],
 )
 def test_constructor_refuses(field: str, value: Any) -> None:
@@ -139,22 +128,10 @@ def test_checked_when_changed_and_picklable() -> None:
         ("POST", "https://api.permutive.com/v2.0/identify/other", False),
         ("POST", "https://api.permutive.com/ctx/v1/segment", True),
         ("PUT", "https://api.permutive.com/v2.0/identify", False),
-        (
-            "PATCH",
-            "https://api.permutive.app/audience-api/v1/imports/1/segments",
-            False,
-        ),
+        ("PATCH", "https://api.permutive.app/audience-api/v1/imports/1/segments", False),
         ("PATCH", "http://127.0.0.1/audience-api/v1/imports/1/segments/?k=1", False),
-        (
-            "PATCH",
-            "https://api.permutive.app/audience-api/v1/imports/1/segments/2",
-            True,
-        ),
-        (
-            "DELETE",
-            "https://api.permutive.app/audience-api/v1/imports/1/segments",
-            True,
-        ),
+        ("PATCH", "https://api.permutive.app/audience-api/v1/imports/1/segments/2", True),
+        ("DELETE", "https://api.permutive.app/audience-api/v1/imports/1/segments", True),
         ("GET", "https://[::1/v2.0/identify", False),
     ],
 )
@@ -168,8 +145,7 @@ def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None
     [(429, True, True), (503, True, True)]
     + [(status, False, True) for status in (500, 501, 502, 504, 511, 520, 524, 599)]
     + [
-        (status, False, False)
-        for status in (200, 301, 400, 401, 403, 404, 408, 409, 422, 499, 600)
+        (status, False, False) for status in (200, 301, 400, 401, 403, 404, 408, 409, 422, 499, 600)
     ],
 )
 def test_statuses_worth_repeating(status: int, whatever: bool, harmless: bool) -> None:
@@ -201,9 +177,7 @@ FAILURES = [
     (_wrapped(REFUSED), Outcome.NOT_SENT, False),
     (_wrapped(CONNECT_TIMEOUT), Outcome.NOT_SENT, True),
     (
-        _wrapped(
-            urllib3_errors.ProxyError("down", OSError()), requests.exceptions.ProxyError
-        ),
+        _wrapped(urllib3_errors.ProxyError("down", OSError()), requests.exceptions.ProxyError),
         Outcome.UNKNOWN,
         False,
     ),
@@ -216,9 +190,7 @@ FAILURES = [
         False,
     ),
     (
-        _wrapped(
-            urllib3_errors.ProxyError("down", REFUSED), requests.exceptions.ProxyError
-        ),
+        _wrapped(urllib3_errors.ProxyError("down", REFUSED), requests.exceptions.ProxyError),
         Outcome.NOT_SENT,
         False,
     ),
@@ -240,16 +212,12 @@ FAILURES = [
     (ConnectionRefusedError("no"), Outcome.NOT_SENT, False),
     (OSError("no route"), Outcome.UNKNOWN, False),
     (
-        requests.ConnectionError(
-            urllib3_errors.ReadTimeoutError(_POOL, "/x", "Read timed out.")
-        ),
+        requests.ConnectionError(urllib3_errors.ReadTimeoutError(_POOL, "/x", "Read timed out.")),
         Outcome.UNKNOWN,
         True,
     ),
     (
-        requests.ConnectionError(
-            urllib3_errors.ProtocolError("cut", ConnectionResetError())
-        ),
+        requests.ConnectionError(urllib3_errors.ProtocolError("cut", ConnectionResetError())),
         Outcome.UNKNOWN,
         False,
     ),
@@ -392,9 +360,7 @@ def test_policy_says_how_long(answer: Any) -> None:
         (POLICY, 30, 0.0, 120.0),
     ],
 )
-def test_backoff(
-    policy: RetryConfig, retries: int, jitter: float, seconds: float
-) -> None:
+def test_backoff(policy: RetryConfig, retries: int, jitter: float, seconds: float) -> None:
     """The wait is initial_delay * backoff_factor^n with jitter, and at most 120 s."""
     assert backoff_seconds(policy, retries, jitter) == seconds
 
@@ -416,9 +382,7 @@ def test_date_without_zone_is_utc() -> None:
         (200, None, False),
     ],
 )
-def test_refusals_of_a_limit(
-    status: int, asked: Optional[float], throttled: bool
-) -> None:
+def test_refusals_of_a_limit(status: int, asked: Optional[float], throttled: bool) -> None:
     """A limit answers 429, or 503 and says how long to wait."""
     assert is_throttled(status, asked) is throttled
 

@@ -61,9 +61,7 @@ def test_surrounding_spaces_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize(
-    "value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"]
-)
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"])
 def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """What is no positive finite number is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
@@ -72,9 +70,7 @@ def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> 
 
 
 @pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize(
-    "value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"]
-)
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"])
 def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """What is no whole number of at least 1 is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
@@ -83,9 +79,7 @@ def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> N
 
 
 @pytest.mark.parametrize("value", ["0.5", "0.999", "0", "-2", "nan"])
-def test_backoff_factor_is_at_least_one(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_backoff_factor_is_at_least_one(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A backoff factor below 1 is a ValueError that names the variable."""
     monkeypatch.setenv(settings.RETRY_BACKOFF_FACTOR, value)
     with pytest.raises(ValueError, match=settings.RETRY_BACKOFF_FACTOR):
@@ -105,9 +99,7 @@ def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- .env ------------------------------------------------------------------------------------
 
 
-def test_dotenv_is_found_upwards(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_dotenv_is_found_upwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """.env is found from the working directory upwards."""
     (tmp_path / ".env").write_text('PERMUTIVE_TIMEOUT_SECONDS="7.5"\n')
     below = tmp_path / "a" / "b"
@@ -127,9 +119,7 @@ def test_nearest_dotenv_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert settings.text(settings.TIMEOUT_SECONDS) == "2"
 
 
-def test_process_environment_wins(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_process_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """.env does not override the process environment."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
     monkeypatch.setenv(settings.TIMEOUT_SECONDS, "2")
@@ -138,9 +128,7 @@ def test_process_environment_wins(
 
 def test_process_environment_is_not_altered(tmp_path: Path) -> None:
     """Reading .env leaves the process environment as it was."""
-    (tmp_path / ".env").write_text(
-        "PERMUTIVE_TIMEOUT_SECONDS=1\nSOMETHING_ELSE=2\nPATH=nowhere\n"
-    )
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=1\nSOMETHING_ELSE=2\nPATH=nowhere\n")
     before = dict(os.environ)
     assert settings.text(settings.TIMEOUT_SECONDS) == "1"
     assert dict(os.environ) == before
@@ -153,9 +141,7 @@ def test_bad_value_in_dotenv(tmp_path: Path) -> None:
         settings.number(settings.TIMEOUT_SECONDS, 10.0)
 
 
-@pytest.mark.parametrize(
-    "line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="]
-)
+@pytest.mark.parametrize("line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="])
 def test_dotenv_without_a_value(tmp_path: Path, line: str) -> None:
     """A variable without a value in .env is unset."""
     (tmp_path / ".env").write_text(line + "\n")
@@ -176,16 +162,12 @@ def test_dotenv_made_changed_and_removed(tmp_path: Path) -> None:
 
 def test_dotenv_with_a_byte_order_mark(tmp_path: Path) -> None:
     """The mark that some editors put before the first line does not matter."""
-    (tmp_path / ".env").write_text(
-        "PERMUTIVE_TIMEOUT_SECONDS=3\n", encoding="utf-8-sig"
-    )
+    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=3\n", encoding="utf-8-sig")
     assert settings.text(settings.TIMEOUT_SECONDS) == "3"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the directory is in use there")
-def test_deleted_working_directory(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_deleted_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Without a working directory there is no .env, and no crash."""
     gone = tmp_path / "gone"
     gone.mkdir()
@@ -199,11 +181,7 @@ def test_dotenv_is_not_read_at_import(tmp_path: Path) -> None:
     """A .env that would be refused does no harm until a value of it is needed."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
     done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import PermutiveAPI, sys; print('dotenv' in sys.modules)",
-        ],
+        [sys.executable, "-c", "import PermutiveAPI, sys; print('dotenv' in sys.modules)"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -149,9 +149,7 @@ def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
 def test_a_callback_closes_its_stream() -> None:
     """close() in a callback returns at once; the result is handed over, and then the stream has ended."""
     holder: List[Any] = []
-    holder.append(
-        begun(send_first, progress_callback=lambda progress: holder[0].close())
-    )
+    holder.append(begun(send_first, progress_callback=lambda progress: holder[0].close()))
     first = next(holder[0])
     assert first.index == 0
     assert workers_left() == []
@@ -246,9 +244,7 @@ def test_a_stream_that_ends_in_its_own_worker(
         holder[0].itself = holder[0]
     resting.set()
     assert wait_until(lambda: len(done) == 2 and not workers_left())
-    assert wait_until(
-        lambda: not [one for one in threading.enumerate() if "ending" in one.name]
-    )
+    assert wait_until(lambda: not [one for one in threading.enumerate() if "ending" in one.name])
     assert wait_until(lambda: len(journal.read_text().splitlines()) == 1 + 2)
     assert unraisable == []
 

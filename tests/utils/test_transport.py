@@ -22,22 +22,14 @@ ORIGIN = "http://127.0.0.1:8080"
         ("http://api.permutive.com/a", f"{ORIGIN}/a"),
         ("https://apixpermutive.app/a", "https://apixpermutive.app/a"),
         ("https://api.permutive.app/a%2Fb", f"{ORIGIN}/a%2Fb"),
-        (
-            "https://example.com/api.permutive.app/a",
-            "https://example.com/api.permutive.app/a",
-        ),
-        (
-            "https://api.permutive.app.evil.com/a",
-            "https://api.permutive.app.evil.com/a",
-        ),
+        ("https://example.com/api.permutive.app/a", "https://example.com/api.permutive.app/a"),
+        ("https://api.permutive.app.evil.com/a", "https://api.permutive.app.evil.com/a"),
         ("ftp://api.permutive.app/a", "ftp://api.permutive.app/a"),
         ("api.permutive.app/a", "api.permutive.app/a"),
         ("", ""),
     ],
 )
-def test_another_origin(
-    monkeypatch: pytest.MonkeyPatch, url: str, expected: str
-) -> None:
+def test_another_origin(monkeypatch: pytest.MonkeyPatch, url: str, expected: str) -> None:
     """Every URL of Permutive's two hosts goes to the origin, path and query unchanged; no other does."""
     assert actual_url(url) == url
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f" {ORIGIN}/ ")

@@ -40,9 +40,7 @@ def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
     position, item, future = next(loop)
     assert (position, item, future.result()) == (0, 0, 0)
     assert len(taken) <= 8
-    assert sorted(done.result() for _, _, done in loop) == [
-        n * 2 for n in range(1, 100)
-    ]
+    assert sorted(done.result() for _, _, done in loop) == [n * 2 for n in range(1, 100)]
 
 
 def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
@@ -101,9 +99,7 @@ class Keeping:
 
 
 @pytest.mark.parametrize("how", ["close", "abandon", "interrupt"])
-def test_leaving_cancels_what_an_executor_of_the_callers_has_not_begun(
-    how: str,
-) -> None:
+def test_leaving_cancels_what_an_executor_of_the_callers_has_not_begun(how: str) -> None:
     """Each call that waits on an executor that was lent is cancelled; it would be made after the end."""
     keeping = Keeping()
     loop: Any = run_on_workers(double, AtHand(range(50)), 3, borrowed_executor(keeping))
@@ -203,9 +199,7 @@ def test_nothing_is_begun_after_a_stop() -> None:
         batch.stop()
         yield 2
 
-    loop = run_on_workers(
-        double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch
-    )
+    loop = run_on_workers(double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch)
     with pytest.raises(cancellation.Stopped):
         next(loop)
     assert [item for item, _ in keeping.calls] == [0, 1]
@@ -215,9 +209,7 @@ def test_an_executor_of_the_callers_outlives_the_loop() -> None:
     """An executor that was lent is not shut down, neither at the end nor when the loop is left."""
     with ThreadPoolExecutor(2) as executor:
         for _ in range(2):
-            loop = run_on_workers(
-                double, AtHand(range(9)), 2, borrowed_executor(executor)
-            )
+            loop = run_on_workers(double, AtHand(range(9)), 2, borrowed_executor(executor))
             next(loop)
             loop.close()
         assert executor.submit(double, 4).result() == 8
@@ -238,11 +230,7 @@ def test_an_iterable_that_raises_ends_the_loop() -> None:
 
     before = threading.active_count()
     with pytest.raises(LookupError, match="the database is gone"):
-        list(
-            run_on_workers(
-                double, AtHand(items()), 2, own_executor(ThreadPoolExecutor, 2)
-            )
-        )
+        list(run_on_workers(double, AtHand(items()), 2, own_executor(ThreadPoolExecutor, 2)))
     assert threading.active_count() == before
 
 
@@ -286,9 +274,7 @@ def test_workers_take_other_items_while_one_is_put_off() -> None:
         called.append(item)
         return CallLater(time.monotonic() + 0.2, -1) if item == 0 else item
 
-    loop = run_on_workers(
-        call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1)
-    )
+    loop = run_on_workers(call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1))
     results = sorted((position, future.result()) for position, _, future in loop)
     assert results == [(0, -1), *((number, number) for number in range(1, 40))]
     assert sorted(called) == list(range(-1, 40))
@@ -364,11 +350,7 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
         return item if item == 0 else CallLater(0.0, "again")
 
     loop: Any = run_on_workers(
-        call,
-        AtHand(range(3)),
-        3,
-        own_executor(AtOnce, 3),
-        late=lambda *told: late.append(told),
+        call, AtHand(range(3)), 3, own_executor(AtOnce, 3), late=lambda *told: late.append(told)
     )
     next(loop)
     loop.close()
@@ -382,9 +364,7 @@ def test_a_failure_of_the_iterable_waits_for_what_was_put_off() -> None:
         yield 1
         raise LookupError("the database is gone")
 
-    loop = run_on_workers(
-        Refusing(1, 0.01), AtHand(items()), 1, own_executor(AtOnce, 1)
-    )
+    loop = run_on_workers(Refusing(1, 0.01), AtHand(items()), 1, own_executor(AtOnce, 1))
     assert next(loop)[2].result() == 1
     with pytest.raises(LookupError):
         next(loop)

@@ -61,9 +61,7 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def bundle(
-    authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> str:
+def bundle(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The path of the authority's certificate."""
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -79,9 +77,7 @@ def contexts(authority: trustme.CA) -> Dict[str, ssl.SSLContext]:
     return {
         "valid": context_for(authority.issue_cert("127.0.0.1")),
         "expired": context_for(
-            authority.issue_cert(
-                "127.0.0.1", not_before=past, not_after=past + timedelta(days=1)
-            )
+            authority.issue_cert("127.0.0.1", not_before=past, not_after=past + timedelta(days=1))
         ),
         "another host's": context_for(authority.issue_cert("service.example")),
     }

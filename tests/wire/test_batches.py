@@ -39,14 +39,7 @@ from tests.support.calls import (
     segmentation,
 )
 from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
-    Connection,
-    ScriptedServer,
-    Seen,
-    answer,
-    hang_up,
-    respond,
-)
+from tests.support.scripted import Connection, ScriptedServer, Seen, answer, hang_up, respond
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -95,23 +88,13 @@ def batch_helpers() -> Dict[str, Any]:
         "Cohort.batch_update": (Cohort.batch_update, lambda: cohort(id="c"), COHORT),
         "Cohort.batch_delete": (Cohort.batch_delete, lambda: cohort(id="c"), b""),
         "Segment.batch_create": (Segment.batch_create, segment, SEGMENT),
-        "Segment.batch_update": (
-            Segment.batch_update,
-            lambda: segment(id="s"),
-            SEGMENT,
-        ),
-        "Segment.batch_delete": (
-            Segment.batch_delete,
-            lambda: segment(id="s"),
-            SEGMENT,
-        ),
+        "Segment.batch_update": (Segment.batch_update, lambda: segment(id="s"), SEGMENT),
+        "Segment.batch_delete": (Segment.batch_delete, lambda: segment(id="s"), SEGMENT),
         "Import.batch_get_by_id": (Import.batch_get_by_id, None, IMPORT),
         "Identity.batch_identify": (Identity.batch_identify, identity, {}),
         "Segmentation.batch_send": (Segmentation.batch_send, segmentation, SEGMENTED),
         "http.process_batch": (
-            lambda items, **options: http.process_batch(
-                items, **{"max_workers": None, **options}
-            ),
+            lambda items, **options: http.process_batch(items, **{"max_workers": None, **options}),
             lambda: BatchRequest("GET", URL),
             {},
         ),
@@ -159,9 +142,7 @@ def test_what_failed_is_left_out_of_the_responses(server: ScriptedServer) -> Non
     assert [request.json for request in batch] == [{"number": n} for n in range(10)]
 
 
-def test_callbacks_run_once_each_in_the_thread_of_the_caller(
-    server: ScriptedServer,
-) -> None:
+def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: ScriptedServer) -> None:
     """For each request its own callback is called once, then progress, all in the caller's thread."""
     server.default = lambda connection: (
         answer(404) if number_of(connection) == 2 else respond(echo)
@@ -177,19 +158,14 @@ def test_callbacks_run_once_each_in_the_thread_of_the_caller(
         return noted
 
     batch = things(5, callback=note("success"), error_callback=note("error"))
-    http.process_batch(
-        batch, api_key=KEY, max_workers=3, progress_callback=note("progress")
-    )
+    http.process_batch(batch, api_key=KEY, max_workers=3, progress_callback=note("progress"))
     assert threads == {threading.get_ident()}
     assert len(heard) == 10
     for (kind, value), (then, progress) in zip(heard[::2], heard[1::2]):
         assert then == "progress"
         number = progress.batch_request.json["number"]
         if number == 2:
-            assert (kind, type(value).__name__) == (
-                "error",
-                "PermutiveResourceNotFoundError",
-            )
+            assert (kind, type(value).__name__) == ("error", "PermutiveResourceNotFoundError")
         else:
             assert (kind, value.json()["path"][-1]) == ("success", str(number))
     numbers = [progress.batch_request.json["number"] for _, progress in heard[1::2]]
@@ -234,9 +210,7 @@ def test_models_are_updated_before_progress_is_told(server: ScriptedServer) -> N
         cohorts,
         api_key=KEY,
         max_workers=1,
-        progress_callback=lambda progress: with_id.append(
-            sum(one.id == "c-1" for one in cohorts)
-        ),
+        progress_callback=lambda progress: with_id.append(sum(one.id == "c-1" for one in cohorts)),
     )
     assert with_id == sorted(with_id)
     assert all(count >= number for number, count in enumerate(with_id, start=1))
@@ -288,9 +262,7 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
         assert isinstance(error, PermutiveAPIError)
 
 
-def test_an_unreadable_answer_leaves_the_model_as_it_was(
-    server: ScriptedServer,
-) -> None:
+def test_an_unreadable_answer_leaves_the_model_as_it_was(server: ScriptedServer) -> None:
     """A cohort whose answer cannot be read keeps its fields; its neighbours are updated."""
     server.script = [answer(201, b"{")]
     server.default = answer(201, COHORT)
@@ -308,9 +280,7 @@ def test_every_failure_is_told_as_it_failed(server: ScriptedServer) -> None:
     def step(connection: Connection) -> bool:
         assert connection.request is not None
         name = connection.request.json["name"]
-        return {"lost": hang_up(), "down": answer(503)}.get(name, answer(201, COHORT))(
-            connection
-        )
+        return {"lost": hang_up(), "down": answer(503)}.get(name, answer(201, COHORT))(connection)
 
     server.default = step
     cohorts = [cohort(name=name) for name in ("lost", "fine", "down")]
@@ -363,9 +333,7 @@ def test_an_empty_batch_starts_no_thread(
     """Nothing to send means two empty results, no executor and no progress."""
     monkeypatch.setattr(http, "ThreadPoolExecutor", NoThreads)
     heard: List[Progress] = []
-    results, failures = batch_helpers()[name][0](
-        [], api_key=KEY, progress_callback=heard.append
-    )
+    results, failures = batch_helpers()[name][0]([], api_key=KEY, progress_callback=heard.append)
     assert (len(results), failures, heard) == (0, [], [])
     assert server.connections == 0
 
@@ -378,9 +346,7 @@ def test_a_wrong_number_of_workers_is_refused(
     """max_workers below 1, or no whole number, is an error that names it, for an empty batch too; nothing is sent."""
     for count in (0, 1):
         with pytest.raises((ValueError, TypeError), match="max_workers") as raised:
-            batch_helpers()[name][0](
-                items_of(name, count), api_key=KEY, max_workers=workers
-            )
+            batch_helpers()[name][0](items_of(name, count), api_key=KEY, max_workers=workers)
         if workers in (0, -1):
             assert isinstance(raised.value, ValueError)
     assert server.connections == 0
@@ -421,9 +387,7 @@ def test_so_many_workers_as_asked_for(
     """max_workers, or PERMUTIVE_BATCH_MAX_WORKERS where it is left out, is how many requests are under way at once."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", "9" if given else " 3 ")
     server.default = crowd = Crowd(3)
-    responses, _ = http.process_batch(
-        things(9), api_key=KEY, max_workers=3 if given else None
-    )
+    responses, _ = http.process_batch(things(9), api_key=KEY, max_workers=3 if given else None)
     assert (len(responses), crowd.most, server.connections) == (9, 3, 3)
 
 
@@ -463,9 +427,7 @@ def test_details_are_fetched_several_at_a_time(server: ScriptedServer) -> None:
         if connection.request.path == COHORTS:
             return answer(200, ids)(connection)
         crowd.barrier.wait(5)
-        return answer(200, {**ids[int(connection.request.path[-1])], "tags": ["t"]})(
-            connection
-        )
+        return answer(200, {**ids[int(connection.request.path[-1])], "tags": ["t"]})(connection)
 
     server.default = step
     listed = Cohort.list(KEY, include_details=True)

@@ -103,9 +103,7 @@ def by_single_call() -> PermutiveAPIError:
 
 def by_batch() -> PermutiveAPIError:
     """Return the error of the one request of a batch."""
-    responses, [(_, error)] = http.process_batch(
-        [BatchRequest("GET", URL)], api_key=KEY
-    )
+    responses, [(_, error)] = http.process_batch([BatchRequest("GET", URL)], api_key=KEY)
     assert responses == [] and isinstance(error, PermutiveAPIError)
     return error
 
@@ -186,19 +184,13 @@ def test_whole_headers_at_the_end_of_the_stream(server: ScriptedServer) -> None:
 
 # --- The time of an attempt ------------------------------------------------------------------------
 
-SLOW: Dict[str, Step] = {
-    "headers": drip_headers(DRIP_SECONDS),
-    "body": drip_body(DRIP_SECONDS),
-}
+SLOW: Dict[str, Step] = {"headers": drip_headers(DRIP_SECONDS), "body": drip_body(DRIP_SECONDS)}
 
 
 @every_way
 @pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
 def test_byte_by_byte(
-    any_server: ScriptedServer,
-    short: None,
-    fault: Step,
-    way: Callable[[], PermutiveAPIError],
+    any_server: ScriptedServer, short: None, fault: Step, way: Callable[[], PermutiveAPIError]
 ) -> None:
     """Bytes that keep coming do not keep an attempt alive: it ends as by a time-out, and says why."""
     any_server.default = fault
@@ -217,10 +209,7 @@ def test_byte_by_byte(
 # The timeout of the others, 10 s, gives an attempt that time.
 @every([call for call in ALL_CALLS if not (call.harmless or call.takes_timeout)])
 def test_outcome_of_a_slow_answer(
-    server: ScriptedServer,
-    short: None,
-    monkeypatch: pytest.MonkeyPatch,
-    call: WireCall,
+    server: ScriptedServer, short: None, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
     """What must not be repeated is not, and its outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
@@ -230,9 +219,7 @@ def test_outcome_of_a_slow_answer(
     assert len(server.seen) == 1
 
 
-def test_byte_by_byte_in_the_handshake(
-    short: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A TLS handshake of single bytes ends, too."""
     with ScriptedServer() as server:
         server.drips_on_accept = DRIP_SECONDS
@@ -249,11 +236,7 @@ def test_byte_by_byte_in_the_handshake(
     ids=["byte by byte", "no answer", "no answer, and a long read timeout"],
 )
 def test_slow_proxy(
-    server: ScriptedServer,
-    short: None,
-    monkeypatch: pytest.MonkeyPatch,
-    fault: Step,
-    timeout: Any,
+    server: ScriptedServer, short: None, monkeypatch: pytest.MonkeyPatch, fault: Step, timeout: Any
 ) -> None:
     """A proxy that is slow to open a tunnel ends the attempt, too, if not sooner by the connect timeout."""
     monkeypatch.setenv("https_proxy", server.url)
@@ -481,9 +464,7 @@ def test_error_answer_that_is_too_large(
     server: ScriptedServer, one_megabyte: None, status: int
 ) -> None:
     """The status of an error answer counts, however large the answer is; its beginning is kept."""
-    server.default = answer(
-        status, b"see here " + b"x " * MEGABYTE, content_type="text/plain"
-    )
+    server.default = answer(status, b"see here " + b"x " * MEGABYTE, content_type="text/plain")
     error = by_single_call()
     assert error.status == status
     assert not isinstance(error, PermutiveInvalidResponseError)
@@ -501,9 +482,7 @@ def test_error_answer_that_is_too_large_is_repeated(
     assert http.get(KEY, URL).json() == {"id": 1}
 
 
-def test_batch_keeps_its_bounds(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batch_keeps_its_bounds(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds of a batch are those of its beginning."""
 
     def requests() -> Iterator[BatchRequest]:
@@ -516,9 +495,7 @@ def test_batch_keeps_its_bounds(
     assert [result.error for result in results] == [None, None]
 
 
-@pytest.mark.parametrize(
-    "variable", ["PERMUTIVE_ATTEMPT_SECONDS", "PERMUTIVE_MAX_RESPONSE_MB"]
-)
+@pytest.mark.parametrize("variable", ["PERMUTIVE_ATTEMPT_SECONDS", "PERMUTIVE_MAX_RESPONSE_MB"])
 @pytest.mark.parametrize("value", ["abc", "0", "inf"])
 def test_a_wrong_bound(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str

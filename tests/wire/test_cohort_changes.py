@@ -35,9 +35,7 @@ CHANGES: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "sent"), CHANGES.values(), ids=list(CHANGES)
-)
+@pytest.mark.parametrize(("field", "value", "sent"), CHANGES.values(), ids=list(CHANGES))
 def test_what_was_changed_is_sent(
     server: ScriptedServer, fetched: Cohort, field: str, value: Any, sent: Any
 ) -> None:
@@ -59,9 +57,7 @@ def test_a_change_in_place_is_seen(server: ScriptedServer, fetched: Cohort) -> N
     assert set(body) == {"id", "tags", "query"}
 
 
-def test_a_second_update_sends_what_is_new(
-    server: ScriptedServer, fetched: Cohort
-) -> None:
+def test_a_second_update_sends_what_is_new(server: ScriptedServer, fetched: Cohort) -> None:
     """What an update has sent is known to the service: the next one leaves it alone."""
     fetched.name = "Fans"
     fetched.update(KEY)
@@ -131,9 +127,7 @@ def test_cohorts_made_by_hand(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "read",
-    [Cohort.from_json, lambda data: CohortList.from_json([data])[0]],
-    ids=["one", "a list"],
+    "read", [Cohort.from_json, lambda data: CohortList.from_json([data])[0]], ids=["one", "a list"]
 )
 def test_saved_cohorts(server: ScriptedServer, read: Callable[[Any], Cohort]) -> None:
     """A cohort from a file sends all but its state, which others may have changed; unless it was."""
@@ -147,9 +141,7 @@ def test_saved_cohorts(server: ScriptedServer, read: Callable[[Any], Cohort]) ->
     assert server.seen[-1].json["state"] == "Disabled"
 
 
-def test_enable_and_disable_touch_nothing_else(
-    server: ScriptedServer, fetched: Cohort
-) -> None:
+def test_enable_and_disable_touch_nothing_else(server: ScriptedServer, fetched: Cohort) -> None:
     """They send the state alone, take it over, and leave other changes to the next update."""
     fetched.name = "Fans"
     server.default = answer(200, {**COHORT, "state": "Disabled"})
@@ -228,9 +220,7 @@ def test_many_at_once(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("state", ["disabled", "Paused", ""])
-def test_a_state_that_is_none(
-    server: ScriptedServer, fetched: Cohort, state: str
-) -> None:
+def test_a_state_that_is_none(server: ScriptedServer, fetched: Cohort, state: str) -> None:
     """It is refused before anything is sent, with the ones there are."""
     fetched.state = state
     with pytest.raises(ValueError, match="state must be one of Enabled, Disabled, got"):
@@ -291,9 +281,7 @@ def test_a_change_while_others_are_sent(server: ScriptedServer) -> None:
     def rename(progress: Progress) -> None:
         other.name = "Second"
 
-    Cohort.batch_update(
-        [one, other], api_key=KEY, max_workers=1, progress_callback=rename
-    )
+    Cohort.batch_update([one, other], api_key=KEY, max_workers=1, progress_callback=rename)
     other.update(KEY)
     assert server.seen[-1].json["name"] == "Second"
 

@@ -82,9 +82,7 @@ def create_text() -> str:
         "too-long-a-wait",
     ],
 )
-def test_what_an_answer_means(
-    server: ScriptedServer, step: Step, text: str, count: int
-) -> None:
+def test_what_an_answer_means(server: ScriptedServer, step: Step, text: str, count: int) -> None:
     """An error tells the number of attempts where there may be several, each of the service's words once, and why not."""
     server.default = step
     found = list_text()

@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 
-from PermutiveAPI import (
-    PermutiveAuthenticationError,
-    PermutiveCredentialsError,
-    __version__,
-)
+from PermutiveAPI import PermutiveAuthenticationError, PermutiveCredentialsError, __version__
 from tests.support.calls import ALL_CALLS, KEY, MODEL_CALLS, WireCall, every
 from tests.support.scripted import ScriptedServer, answer
 
@@ -21,18 +17,13 @@ AWKWARD_KEY = "pä ss/wörd+&k=%41#?"
 
 
 @every()
-def test_one_request_arrives_as_documented(
-    server: ScriptedServer, call: WireCall
-) -> None:
+def test_one_request_arrives_as_documented(server: ScriptedServer, call: WireCall) -> None:
     """A call sends one request: its verb, path, parameters, key, headers and body are the documented ones."""
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
     [seen] = server.seen
     assert (seen.method, seen.path) == (call.method, call.path)
-    assert seen.query == {
-        "k": [KEY],
-        **{name: [value] for name, value in call.query.items()},
-    }
+    assert seen.query == {"k": [KEY], **{name: [value] for name, value in call.query.items()}}
     if call.body is None:
         assert seen.body == b""
     else:
@@ -74,20 +65,12 @@ CHILD = {
     "workspace_id": "w-2",
     "api_key": "child-key-0002",
 }
-TOP = {
-    "name": "Top",
-    "organizationID": "w-1",
-    "workspaceID": "w-1",
-    "privateKey": "top-key-0001",
-}
+TOP = {"name": "Top", "organizationID": "w-1", "workspaceID": "w-1", "privateKey": "top-key-0001"}
 
 
 @every([call for call in ALL_CALLS if takes_the_default_key(call)])
 def test_a_key_that_is_left_out_is_the_default_one(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    call: WireCall,
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: WireCall
 ) -> None:
     """A key that is left out is PERMUTIVE_API_KEY, else the credentials file's top-level workspace's."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
@@ -96,10 +79,7 @@ def test_a_key_that_is_left_out_is_the_default_one(
     call()
     monkeypatch.setenv("PERMUTIVE_API_KEY", " a-key-0003 ")
     call()
-    assert [seen.query["k"] for seen in server.seen] == [
-        ["top-key-0001"],
-        ["a-key-0003"],
-    ]
+    assert [seen.query["k"] for seen in server.seen] == [["top-key-0001"], ["a-key-0003"]]
 
 
 def test_an_empty_key_never_stands_for_the_default_one(
@@ -136,9 +116,7 @@ def test_a_key_that_cannot_be_printed_is_refused(
 def test_without_any_key_nothing_is_sent(server: ScriptedServer) -> None:
     """Where nothing gives a key, every call is an error that says what to set, and sends nothing."""
     for call in filter(takes_the_default_key, ALL_CALLS):
-        with pytest.raises(
-            PermutiveCredentialsError, match="PERMUTIVE_API_KEY"
-        ) as raised:
+        with pytest.raises(PermutiveCredentialsError, match="PERMUTIVE_API_KEY") as raised:
             call.make()
         assert "PERMUTIVE_APPLICATION_CREDENTIALS" in str(raised.value), call
     assert server.connections == 0
@@ -153,9 +131,7 @@ def test_a_key_that_is_no_text_is_refused(server: ScriptedServer, key: Any) -> N
     assert server.connections == 0
 
 
-def test_the_key_comes_from_a_dotenv_file_too(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
+def test_the_key_comes_from_a_dotenv_file_too(server: ScriptedServer, tmp_path: Path) -> None:
     """The credentials file may be named by .env, which is found from the working directory upwards."""
     path = _write_credentials(tmp_path, CHILD)
     dotenv = tmp_path / ".env"

@@ -37,14 +37,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity
 from tests.support.calls import segmentation
-from tests.support.scripted import (
-    Connection,
-    ScriptedServer,
-    Seen,
-    answer,
-    respond,
-    stall,
-)
+from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
 
 URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
@@ -66,10 +59,7 @@ def dask_cluster(workers: int) -> Generator[Executor, None, None]:
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=2,
-            processes=True,
-            dashboard_address=":0",
+            n_workers=workers, threads_per_worker=2, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
@@ -158,9 +148,7 @@ def test_models(server: ScriptedServer, executor: Executor) -> None:
     results = list(Identity.stream_identify(users, api_key=KEY, executor=executor))
     assert all(result.value is users[result.index] for result in results)
     server.default = answer(200, SEGMENTED)
-    [result] = Segmentation.stream_send(
-        [segmentation()], api_key=KEY, executor=executor
-    )
+    [result] = Segmentation.stream_send([segmentation()], api_key=KEY, executor=executor)
     assert result.value == SEGMENTED
 
 
@@ -180,24 +168,18 @@ def test_failures_arrive_whole(
     assert KEY not in caplog.text
 
 
-def test_a_body_that_cannot_travel_fails_alone(
-    server: ScriptedServer, executor: Executor
-) -> None:
+def test_a_body_that_cannot_travel_fails_alone(server: ScriptedServer, executor: Executor) -> None:
     """What can neither be sent nor pickled is a failure of its request; the others go on."""
     batch = things(3)
     batch[1] = BatchRequest("POST", f"{URL}/1", json={"lock": threading.Lock()})
-    responses, [(request, error)] = http.process_batch(
-        batch, api_key=KEY, executor=executor
-    )
+    responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=executor)
     assert len(responses) == 2
     assert request is batch[1]
     assert isinstance(error, Exception)
     assert KEY not in repr(error) + str(error)
 
 
-def test_equal_requests_are_each_sent(
-    server: ScriptedServer, executor: Executor
-) -> None:
+def test_equal_requests_are_each_sent(server: ScriptedServer, executor: Executor) -> None:
     """Clusters that remember results of equal calls do not swallow any."""
     requests = things(1) * 5
     assert len(list(stream_batch(requests, api_key=KEY, executor=executor))) == 5
@@ -310,24 +292,17 @@ def test_what_completes_while_a_stream_is_left(
 # --- What goes wrong -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("kind", "words"), [("processes", "terminated"), ("Dask", "died")]
-)
+@pytest.mark.parametrize(("kind", "words"), [("processes", "terminated"), ("Dask", "died")])
 def test_a_process_that_dies(server: ScriptedServer, kind: str, words: str) -> None:
     """When a process dies, what it was sending fails; the batch ends and tells it."""
     server.script = [stall(), stall()]
     with KINDS[kind](1) as pool:
         victim = pool.submit(os.getpid).result()
         killer = threading.Thread(
-            target=lambda: (
-                server.wait_for(lambda: server.seen),
-                os.kill(victim, signal.SIGKILL),
-            )
+            target=lambda: (server.wait_for(lambda: server.seen), os.kill(victim, signal.SIGKILL))
         )
         killer.start()
-        results = list(
-            stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool)
-        )
+        results = list(stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool))
         killer.join()
     failed = [result for result in results if result.error is not None]
     assert len(results) == 2 and failed
@@ -348,11 +323,7 @@ def test_a_pool_that_breaks_in_the_midst(server: ScriptedServer) -> None:
                 os.kill(victim, signal.SIGKILL)
 
         responses, errors = http.process_batch(
-            things(50),
-            api_key=KEY,
-            max_workers=1,
-            executor=pool,
-            progress_callback=kill,
+            things(50), api_key=KEY, max_workers=1, executor=pool, progress_callback=kill
         )
     assert (len(responses), len(errors)) == (10, 40)
     assert {type(error).__name__ for _, error in errors} == {"BrokenProcessPool"}
@@ -364,10 +335,7 @@ def test_a_pool_that_breaks_under_an_endless_stream(server: ScriptedServer) -> N
     with process_pool(1) as pool:
         victim = pool.submit(os.getpid).result()
         killer = threading.Thread(
-            target=lambda: (
-                server.wait_for(lambda: server.seen),
-                os.kill(victim, signal.SIGKILL),
-            )
+            target=lambda: (server.wait_for(lambda: server.seen), os.kill(victim, signal.SIGKILL))
         )
         killer.start()
         endless = (things(1)[0] for _ in itertools.count())

@@ -109,14 +109,7 @@ def throttled(name: str, status: int, headers: Dict[str, str]) -> Fault:
     """Return the fault of a service that refuses a few requests, and then answers."""
     error = PermutiveRateLimitError if status == 429 else PermutiveServerError
     refusal = answer(status, {"error": {}}, headers=headers)
-    return Fault(
-        name,
-        few_times(refusal),
-        error,
-        Repeats.ALWAYS,
-        status,
-        passes_in_batches=True,
-    )
+    return Fault(name, few_times(refusal), error, Repeats.ALWAYS, status, passes_in_batches=True)
 
 
 def few_times(refusal: Step) -> Step:
@@ -135,10 +128,7 @@ def few_times(refusal: Step) -> Step:
 
 
 def silent(
-    name: str,
-    step: Step,
-    error: Type[PermutiveAPIError] = PermutiveConnectionError,
-    says: str = "",
+    name: str, step: Step, error: Type[PermutiveAPIError] = PermutiveConnectionError, says: str = ""
 ) -> Fault:
     """Return the fault of a far end that took the request, and gave no whole answer."""
     return Fault(name, step, error, Repeats.IF_HARMLESS, says=says)
@@ -192,10 +182,7 @@ FAULTS: List[Fault] = [
     throttled(
         "429, Retry-After as a date",
         429,
-        {
-            "Date": "Tue, 01 Jul 2031 10:00:00 GMT",
-            "Retry-After": "Tue, 01 Jul 2031 10:00:00 GMT",
-        },
+        {"Date": "Tue, 01 Jul 2031 10:00:00 GMT", "Retry-After": "Tue, 01 Jul 2031 10:00:00 GMT"},
     ),
     throttled("503, Retry-After of a fraction", 503, {"Retry-After": "0.01"}),
     silent("reset before the answer", reset()),
@@ -205,9 +192,7 @@ FAULTS: List[Fault] = [
     silent("stalled in the headers", stall_in_headers(), PermutiveTimeoutError),
     silent("stalled in the body", stall_in_body(), PermutiveTimeoutError),
     silent("cut inside the headers", cut_in_headers()),
-    silent(
-        "a byte at a time in the headers", drip_headers(0.01), PermutiveTimeoutError
-    ),
+    silent("a byte at a time in the headers", drip_headers(0.01), PermutiveTimeoutError),
     silent("a byte at a time in the body", drip_body(0.01), PermutiveTimeoutError),
     silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
     silent("no HTTP", raw(b"SSH-2.0-OpenSSH_9.6\r\n")),
@@ -284,9 +269,7 @@ def test_every_call_under_every_fault(
     arrived = Counter(map(key_of, server.seen))
     for key, call in CALLS_BY_KEY.items():
         error, requests = results[key], arrived[key]
-        if (fault.if_read and not call.reads) or (
-            fault.passes_in_batches and call.batch
-        ):
+        if (fault.if_read and not call.reads) or (fault.passes_in_batches and call.batch):
             assert error is None, (call, error)
             assert requests == (1 if fault.if_read else REFUSALS + 1), call
         else:

@@ -59,11 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def errors_logged(caplog: pytest.LogCaptureFixture) -> List[str]:
     """Return what was logged at ERROR or above, by anyone."""
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno >= logging.ERROR
-    ]
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 ONE_OF_EACH_KIND = [
@@ -117,12 +113,7 @@ class Refusal:
     @property
     def step(self) -> Step:
         """Return what the server does."""
-        return answer(
-            self.status,
-            self.body,
-            content_type=self.content_type,
-            headers=self.headers,
-        )
+        return answer(self.status, self.body, content_type=self.content_type, headers=self.headers)
 
 
 DENIED = "Invalid API key or insufficient permissions."
@@ -247,13 +238,7 @@ REFUSALS = [
         said="Bad Gateway",
         repeated=True,
     ),
-    Refusal(
-        "503",
-        503,
-        PermutiveServerError,
-        "503: API unavailable after retries.",
-        repeated=True,
-    ),
+    Refusal("503", 503, PermutiveServerError, "503: API unavailable after retries.", repeated=True),
     Refusal(
         "504",
         504,
@@ -300,10 +285,7 @@ def test_a_refusal(
 
 
 def check_refused(
-    server: ScriptedServer,
-    caplog: pytest.LogCaptureFixture,
-    call: WireCall,
-    refusal: Refusal,
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall, refusal: Refusal
 ) -> None:
     """Make a call that is refused, and look at everything."""
     error = call.error()
@@ -327,9 +309,7 @@ def check_refused(
     # A batch that is out of patience tries nothing again that a limit refuses.
     once = call.batch and refusal.status == 429
     assert len(server.seen) == (3 if refusal.repeated and certain and not once else 1)
-    assert {(seen.method, seen.path) for seen in server.seen} == {
-        (call.method, call.path)
-    }
+    assert {(seen.method, seen.path) for seen in server.seen} == {(call.method, call.path)}
     assert len({seen.body for seen in server.seen}) == 1
     assert errors_logged(caplog) == []
     assert_no_secret(error, caplog.records, KEY)
@@ -347,9 +327,7 @@ def check_refused(
 
 
 @every()
-def test_a_fault_that_passes_is_not_noticed(
-    server: ScriptedServer, call: WireCall
-) -> None:
+def test_a_fault_that_passes_is_not_noticed(server: ScriptedServer, call: WireCall) -> None:
     """A call succeeds when the fault passes, with the very same request sent again."""
     server.script = [answer(429), hang_up() if call.harmless else answer(503)]
     server.default = answer(call.status, call.answer)
@@ -381,9 +359,7 @@ SILENCES = {
     "truncated chunk": raw(CHUNKED + b"9\r\n{}"),
     "chunks that are none": raw(CHUNKED + b"zz\r\n{}\r\n"),
     "bytes that are no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
-    "a compressed body that is none": answer(
-        200, b"junk", headers={"Content-Encoding": "gzip"}
-    ),
+    "a compressed body that is none": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
 }
 STALLS = {
     "before the headers": stall(),
@@ -409,11 +385,7 @@ def assert_gave_up(
     assert error.url
     assert_no_secret(error, caplog.records, KEY)
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.url) == (
-        type(error),
-        str(error),
-        error.url,
-    )
+    assert (type(again), str(again), again.url) == (type(error), str(error), error.url)
 
 
 @pytest.mark.parametrize("silence", SILENCES)
@@ -429,9 +401,7 @@ def test_a_request_that_may_have_been_processed(
         expected = 3 if call.harmless else 1
         assert len(server.seen) == expected, call
         assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
-        assert_gave_up(
-            error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless
-        )
+        assert_gave_up(error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless)
 
 
 @pytest.mark.usefixtures("quick")
@@ -473,9 +443,7 @@ def test_a_reset_before_the_request_was_read(
     expected = 3 if call.harmless else 1
     assert server.wait_for(lambda: server.connections >= expected)
     assert server.connections == expected
-    assert_gave_up(
-        error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless
-    )
+    assert_gave_up(error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless)
 
 
 def closed_port() -> int:
@@ -492,10 +460,7 @@ def no_address(*arguments: Any) -> Any:
 @every(ONE_OF_EACH_KIND)
 @pytest.mark.parametrize("fault", ["refused", "no such host"])
 def test_a_service_that_cannot_be_reached(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    call: WireCall,
-    fault: str,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: WireCall, fault: str
 ) -> None:
     """A request that surely never reached the service is repeated whatever the verb, and no outcome is unknown."""
     host = "127.0.0.1" if fault == "refused" else "host.invalid"

@@ -161,9 +161,7 @@ def act():
 
 
 @pytest.mark.parametrize("child", IN_A_CALLBACK)
-def test_a_child_forked_in_a_callback(
-    server: ScriptedServer, tmp_path: Path, child: str
-) -> None:
+def test_a_child_forked_in_a_callback(server: ScriptedServer, tmp_path: Path, child: str) -> None:
     """One that unwinds through process_batch does no harm; one that goes on in it is told by a RuntimeError."""
     server.script = [answer(200, {})]
     server.default = slowly
@@ -190,9 +188,7 @@ assert len(lines) == len(set(lines)) == 1 + 12, lines
 print("whole", flush=True)
 """
     expected = "EXPECTED = [256, 2]\n" if child == "exception" else ""
-    assert run(script.replace("forked = False", expected + "forked = False")) == (
-        "whole\n"
-    )
+    assert run(script.replace("forked = False", expected + "forked = False")) == ("whole\n")
     assert numbers(server) == list(range(REQUESTS))
 
 

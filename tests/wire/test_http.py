@@ -21,13 +21,7 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.support.calls import (
-    ALL_CALLS,
-    COHORTS,
-    KEY,
-    SEGMENTED,
-    segmentation,
-)
+from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
     ScriptedServer,
@@ -61,9 +55,7 @@ def test_extra_headers_win(server: ScriptedServer) -> None:
     """Headers given to request() and to a batch are sent, and win over the default ones."""
     extra = {"Accept": "text/csv", "X-Trace": "1", "User-Agent": "mine"}
     http.request("GET", KEY, URL, headers=extra)
-    http.process_batch(
-        [BatchRequest("GET", URL, headers=extra)], api_key=KEY, max_workers=1
-    )
+    http.process_batch([BatchRequest("GET", URL, headers=extra)], api_key=KEY, max_workers=1)
     for seen in server.seen:
         assert seen.headers["accept"] == "text/csv"
         assert seen.headers["x-trace"] == "1"
@@ -179,9 +171,7 @@ def test_other_verbs_are_refused(server: ScriptedServer, method: Any) -> None:
     """A verb outside GET, POST, PATCH and DELETE is a ValueError, and nothing is sent."""
     with pytest.raises(ValueError, match="method"):
         http.request(method, KEY, URL)
-    _, failures = http.process_batch(
-        [BatchRequest(method, URL)], api_key=KEY, max_workers=1
-    )
+    _, failures = http.process_batch([BatchRequest(method, URL)], api_key=KEY, max_workers=1)
     assert isinstance(failures[0][1], ValueError)
     assert server.seen == []
 
@@ -218,10 +208,7 @@ def test_arguments_win_over_the_environment(
     for timeout in ({}, {"timeout": None}, {"timeout": 5}):
         _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **timeout)
         assert failures == []
-    batch = [
-        BatchRequest("GET", URL, timeout=None),
-        BatchRequest("GET", URL, timeout=5),
-    ]
+    batch = [BatchRequest("GET", URL, timeout=None), BatchRequest("GET", URL, timeout=5)]
     responses, _ = http.process_batch(batch, api_key=KEY, max_workers=2)
     assert len(responses) == 2
     assert len(server.seen) == 9
@@ -404,9 +391,7 @@ def test_the_proxies_are_looked_up_once(
     assert (len(proxied.seen), len(asked)) == (20, before + 1)
 
 
-def test_no_proxy_is_honoured(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_proxy_is_honoured(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host in no_proxy is called directly."""
     with ScriptedServer() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -418,9 +403,7 @@ def test_no_proxy_is_honoured(
 
 
 def test_a_proxy_that_refuses_the_tunnel(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A proxy that opens no tunnel hears no key; the request surely reached nobody, so a create is tried again."""
     caplog.set_level("DEBUG")
@@ -439,9 +422,7 @@ def test_a_proxy_that_refuses_the_tunnel(
 
 @pytest.mark.parametrize("step", [reset, hang_up])
 @pytest.mark.parametrize("name", ["Cohort.create", "TrackedEvent.track"])
-def test_a_request_lost_behind_a_proxy(
-    proxied: ScriptedServer, name: str, step: Any
-) -> None:
+def test_a_request_lost_behind_a_proxy(proxied: ScriptedServer, name: str, step: Any) -> None:
     """What a proxy has read may have been processed: it is not sent again."""
     proxied.default = step()
     [call] = [each for each in ALL_CALLS if each.name == name]

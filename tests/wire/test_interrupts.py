@@ -186,9 +186,7 @@ def test_ctrl_c_while_the_iterable_blocks(server: ScriptedServer, step: Step) ->
     assert len(server.seen) == 2
 
 
-def test_ctrl_c_over_tls(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int
-) -> None:
+def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
     """Ctrl-C ends a batch that waits for answers over TLS."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -211,9 +209,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_ctrl_c_in_the_handshake(
-    monkeypatch: pytest.MonkeyPatch, silent_port: int
-) -> None:
+def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
     """Ctrl-C ends a batch whose workers wait for a TLS handshake."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{silent_port}")
     with Child("batch") as child:
@@ -221,9 +217,7 @@ def test_ctrl_c_in_the_handshake(
         child.interrupt()
 
 
-def test_ctrl_c_while_connecting(
-    monkeypatch: pytest.MonkeyPatch, deaf_port: int
-) -> None:
+def test_ctrl_c_while_connecting(monkeypatch: pytest.MonkeyPatch, deaf_port: int) -> None:
     """Ctrl-C ends a batch whose workers wait for a connection."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
     with Child("batch") as child:
@@ -257,9 +251,7 @@ def when_all_are_at_work(step: Step) -> Step:
 
 @pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])
 @pytest.mark.parametrize("where", ["progress", "callback", "error_callback"])
-def test_an_interrupt_from_a_callback(
-    server: ScriptedServer, rest: Step, where: str
-) -> None:
+def test_an_interrupt_from_a_callback(server: ScriptedServer, rest: Step, where: str) -> None:
     """A KeyboardInterrupt raised in a callback is no mistake of a callback: it ends the batch."""
     refused = where == "error_callback"
     server.script = [when_all_are_at_work(answer(400 if refused else 200))]
@@ -289,9 +281,7 @@ def test_after_an_interrupt_everything_works(server: ScriptedServer) -> None:
     server.default = stall()
     batch = [BatchRequest("POST", URL, json={}) for _ in range(10)]
     with pytest.raises(KeyboardInterrupt):
-        http.process_batch(
-            batch, api_key=KEY, max_workers=3, progress_callback=pressing(server, 4)
-        )
+        http.process_batch(batch, api_key=KEY, max_workers=3, progress_callback=pressing(server, 4))
     server.default = answer(201, {"id": "c-1", "name": "Readers"})
     cohorts = [cohort() for _ in range(10)]
     responses, failures = Cohort.batch_create(cohorts, api_key=KEY, max_workers=3)
@@ -380,9 +370,7 @@ def run(script: str) -> None:
 
 
 @needs_fork
-def test_a_child_after_a_fork_has_connections_of_its_own(
-    server: ScriptedServer,
-) -> None:
+def test_a_child_after_a_fork_has_connections_of_its_own(server: ScriptedServer) -> None:
     """A forked child opens its own connection; the parent's goes on unharmed."""
     run(FORK)
     assert [(seen.path[-6:], seen.connection) for seen in server.seen] == [

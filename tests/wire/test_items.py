@@ -61,19 +61,11 @@ BATCHES: List[Any] = [
     pytest.param(TrackedEvent.batch_track, tracked, "Pageview"),
     pytest.param(ContextSegment.batch_send, page, "h.example/sport"),
 ]
-EVERYTHING: Dict[str, Any] = {
-    **COHORT,
-    **IMPORT,
-    **SEGMENTED,
-    "import_id": "i-1",
-    "cohorts": [],
-}
+EVERYTHING: Dict[str, Any] = {**COHORT, **IMPORT, **SEGMENTED, "import_id": "i-1", "cohorts": []}
 
 
 @pytest.mark.parametrize(
-    ("helper", "make", "shown"),
-    BATCHES,
-    ids=[each.values[0].__qualname__ for each in BATCHES],
+    ("helper", "make", "shown"), BATCHES, ids=[each.values[0].__qualname__ for each in BATCHES]
 )
 def test_failures_can_be_sent_again(
     server: ScriptedServer, helper: Any, make: Callable[[], Any], shown: str
@@ -88,9 +80,7 @@ def test_failures_can_be_sent_again(
     assert shown in repr(request) and KEY not in repr(request)
     _, failures = helper([request.item for request, error in failures], api_key=KEY)
     assert failures == []
-    assert [seen.body for seen in server.seen[:1]] == [
-        seen.body for seen in server.seen[1:]
-    ]
+    assert [seen.body for seen in server.seen[:1]] == [seen.body for seen in server.seen[1:]]
 
 
 STREAMS: List[Any] = [
@@ -187,12 +177,7 @@ def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
     server.default = answer(200, EVERYTHING)
     items = [make(), bad, make(), make()]
     results = {each.index: each for each in helper(iter(items), api_key=KEY)}
-    assert [results[index].error is None for index in range(4)] == [
-        True,
-        False,
-        True,
-        True,
-    ]
+    assert [results[index].error is None for index in range(4)] == [True, False, True, True]
     failed = results[1]
     assert failed.item is bad and failed.response is None and failed.value is None
     with pytest.raises((ValueError, TypeError), match=text):
@@ -216,28 +201,18 @@ class Odd(Dict[str, Any]):
         raise Unpicklable
 
 
-def test_an_item_that_cannot_be_sent_goes_to_no_other_process(
-    server: ScriptedServer,
-) -> None:
+def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: ScriptedServer) -> None:
     """It fails in the caller's process, with its own error, whatever that is."""
     server.default = answer(200, SEGMENTED)
     odd = Segmentation([Event("e", "now", Odd())], "u")
     executor = Recording()
-    results = Segmentation.stream_send(
-        [odd, segmentation(), odd], api_key=KEY, executor=executor
-    )
+    results = Segmentation.stream_send([odd, segmentation(), odd], api_key=KEY, executor=executor)
     found = {result.index: result.error for result in results}
-    assert [type(found[index]) for index in range(3)] == [
-        Unpicklable,
-        type(None),
-        Unpicklable,
-    ]
+    assert [type(found[index]) for index in range(3)] == [Unpicklable, type(None), Unpicklable]
     assert (len(executor.pickled), len(server.seen)) == (1, 1)
 
 
-def test_a_batch_refuses_an_item_before_anything_is_sent(
-    server: ScriptedServer,
-) -> None:
+def test_a_batch_refuses_an_item_before_anything_is_sent(server: ScriptedServer) -> None:
     """A batch, which holds all its items, still checks every one first."""
     too_many = Segmentation([EVENT] * 11, "u")
     with pytest.raises(PermutiveInvalidRequestError, match="at most 10"):
@@ -269,9 +244,7 @@ def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
         yield from (Identity(f"u-{number}", []) for number in range(6))
         yield "u-6"
 
-    with pytest.raises(
-        TypeError, match=r"^identities\[6\] must be of type Identity, got str"
-    ):
+    with pytest.raises(TypeError, match=r"^identities\[6\] must be of type Identity, got str"):
         for result in Identity.stream_identify(items(), api_key=KEY, journal=journal):
             assert result.error is None
             told.append(result.index)
@@ -349,17 +322,11 @@ def test_records_of_retries_name_the_request(
     cohort(id="c-1").update(KEY)
     Cohort.batch_disable([cohort(id="c-2")], api_key=KEY)
     single, batched = [
-        record.getMessage()
-        for record in caplog.records
-        if "attempt 1" in record.getMessage()
+        record.getMessage() for record in caplog.records if "attempt 1" in record.getMessage()
     ]
     path = "/cohorts-api/v2/cohorts/"
-    assert single.startswith(
-        f"PATCH {path}c-1: attempt 1 failed (status 503), next in 0.0"
-    )
-    assert batched.startswith(
-        f"PATCH {path}c-2 (item 0 of the batch): attempt 1 failed ("
-    )
+    assert single.startswith(f"PATCH {path}c-1: attempt 1 failed (status 503), next in 0.0")
+    assert batched.startswith(f"PATCH {path}c-2 (item 0 of the batch): attempt 1 failed (")
     assert KEY not in caplog.text
 
 
@@ -392,9 +359,7 @@ def test_users_in_addresses_are_not_logged(
     assert "u-secret" not in caplog.text
 
 
-def test_a_callable_without_a_verb_is_logged_as_a_request(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_callable_without_a_verb_is_logged_as_a_request(caplog: pytest.LogCaptureFixture) -> None:
     """A callable that stands for no verb is called a request in records."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     answers = [503, 200]

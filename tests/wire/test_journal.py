@@ -27,15 +27,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http, journal as module
-from tests.support.calls import (
-    ALL_CALLS,
-    KEY,
-    SEGMENTED,
-    WireCall,
-    every,
-    identity,
-    segmentation,
-)
+from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, answer, stall
 from tests.support.threads import workers_left
 
@@ -84,9 +76,7 @@ def refusing(*names: str) -> Callable[[Connection], bool]:
 
 
 @every([call for call in ALL_CALLS if call.batch])
-def test_every_batch_helper_resumes(
-    server: ScriptedServer, journal: Path, call: WireCall
-) -> None:
+def test_every_batch_helper_resumes(server: ScriptedServer, journal: Path, call: WireCall) -> None:
     """What failed is sent again; what succeeded is not, and is absent from the results."""
     server.script = [answer(400)]
     server.default = answer(call.status, call.answer)
@@ -125,9 +115,7 @@ def test_every_stream_helper_resumes(
     assert len(server.seen) == 2
 
 
-def test_an_answer_that_cannot_be_read_is_no_success(
-    server: ScriptedServer, journal: Path
-) -> None:
+def test_an_answer_that_cannot_be_read_is_no_success(server: ScriptedServer, journal: Path) -> None:
     """A segmentation whose answer made no sense is asked again."""
     server.script = [answer(200, b"<html>")]
     server.default = answer(200, SEGMENTED)
@@ -157,9 +145,7 @@ def test_the_rest_keeps_its_numbers_and_counts_as_completed(
     assert heard[-1].errors == 0
 
 
-def test_a_stream_keeps_the_numbers_of_the_job(
-    server: ScriptedServer, journal: Path
-) -> None:
+def test_a_stream_keeps_the_numbers_of_the_job(server: ScriptedServer, journal: Path) -> None:
     """A result's index is its position in the whole job, also when others are skipped."""
     server.default = refusing("1", "3")
     list(stream_batch(things(5), api_key=KEY, journal=journal))
@@ -168,9 +154,7 @@ def test_a_stream_keeps_the_numbers_of_the_job(
     assert sorted(result.index for result in results) == [1, 3]
 
 
-def test_equal_requests_count_by_occurrence(
-    server: ScriptedServer, journal: Path
-) -> None:
+def test_equal_requests_count_by_occurrence(server: ScriptedServer, journal: Path) -> None:
     """Of three equal requests of which two succeeded, one is left."""
     server.script = [answer(200), answer(400), answer(200)]
     equal = [things(1)[0]] * 3
@@ -220,17 +204,13 @@ def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
     run(things(3), journal)
     content = journal.read_text()
     head, *digests = content.splitlines()
-    assert not any(
-        secret in content for secret in (KEY, "reader", "user_id", "things", "POST")
-    )
+    assert not any(secret in content for secret in (KEY, "reader", "user_id", "things", "POST"))
     assert set(json.loads(head)) == {"journal", "helper", "origin", "key"}
     assert len(set(digests)) == 3
     assert all(len(line) == 32 and int(line, 16) >= 0 for line in digests)
 
 
-def test_digests_are_worth_nothing_without_the_key(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
+def test_digests_are_worth_nothing_without_the_key(server: ScriptedServer, tmp_path: Path) -> None:
     """Whoever guesses an id cannot look it up in a journal of another key."""
     run(things(1), tmp_path / "one", KEY)
     run(things(1), tmp_path / "other", "another-key-0001")
@@ -306,9 +286,7 @@ def test_a_job_that_was_ended_goes_on(
     assert {number for number, count in times.items() if count > 1}.isdisjoint(told)
 
 
-def test_leaving_early_records_what_had_completed(
-    server: ScriptedServer, journal: Path
-) -> None:
+def test_leaving_early_records_what_had_completed(server: ScriptedServer, journal: Path) -> None:
     """A stream that is left, and one whose iterable fails, resume where they were."""
     server.script = [stall(), answer(200), answer(200)]
     server.default = stall()
@@ -388,11 +366,7 @@ def test_all_that_completes_during_a_stop_is_written_down(
     opening.start()
     with pytest.raises(KeyboardInterrupt):
         http.process_batch(
-            things(20),
-            api_key=KEY,
-            journal=journal,
-            max_workers=4,
-            progress_callback=interrupt,
+            things(20), api_key=KEY, journal=journal, max_workers=4, progress_callback=interrupt
         )
     opening.join(10)
     assert len(set(lines(journal))) == 4
@@ -423,10 +397,7 @@ def test_a_job_reaches_the_disk_when_it_ends(
 
 
 def test_a_busy_job_reaches_the_disk(
-    server: ScriptedServer,
-    journal: Path,
-    syncs: List[int],
-    monkeypatch: pytest.MonkeyPatch,
+    server: ScriptedServer, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A success that comes when a sync is due brings one, also where the loop is never idle."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
@@ -435,10 +406,7 @@ def test_a_busy_job_reaches_the_disk(
 
 
 def test_a_job_reaches_the_disk_while_it_runs(
-    server: ScriptedServer,
-    journal: Path,
-    syncs: List[int],
-    monkeypatch: pytest.MonkeyPatch,
+    server: ScriptedServer, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written reaches the disk a while later, at the next success or while none comes."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.1)
@@ -485,9 +453,7 @@ def test_a_journal_is_its_owners(server: ScriptedServer, journal: Path) -> None:
 
 @needs_links
 @pytest.mark.parametrize("target", ["another journal", "nothing"])
-def test_a_journal_that_is_a_link(
-    server: ScriptedServer, journal: Path, target: str
-) -> None:
+def test_a_journal_that_is_a_link(server: ScriptedServer, journal: Path, target: str) -> None:
     """A link, which somebody may have put there, is refused and not followed; nothing is sent."""
     led_to = journal.with_name("led-to")
     if target == "another journal":
@@ -550,9 +516,7 @@ def assert_refused(
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
-def test_a_file_that_is_no_journal(
-    server: ScriptedServer, journal: Path, content: bytes
-) -> None:
+def test_a_file_that_is_no_journal(server: ScriptedServer, journal: Path, content: bytes) -> None:
     """Another file is not written to."""
     journal.write_bytes(content)
     assert_refused(server, journal, lambda: run(things(1), journal), "is not a journal")
@@ -574,9 +538,7 @@ def test_a_journal_of_another_job(
     run(things(1), journal)
     refused = assert_refused
     refused(server, journal, lambda: _identities(journal=journal).__next__(), "helper")
-    refused(
-        server, journal, lambda: run(things(1), journal, "another-key"), "another key"
-    )
+    refused(server, journal, lambda: run(things(1), journal, "another-key"), "another key")
     with ScriptedServer() as other:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
         refused(other, journal, lambda: run(things(1), journal), "another origin")

@@ -10,13 +10,7 @@ from typing import Any, Dict, List
 import pytest
 import requests
 
-from PermutiveAPI import (
-    BatchRequest,
-    Cohort,
-    Identity,
-    PermutiveConnectionError,
-    stream_batch,
-)
+from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionError, stream_batch
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, WireCall, every, identity
@@ -44,9 +38,7 @@ def test_every_call(server: ScriptedServer, call: WireCall) -> None:
     assert (first.method, first.path) == (call.method, call.path)
 
 
-def test_nothing_shows_it(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_nothing_shows_it(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
     """Neither answers nor errors nor logs show the header."""
     caplog.set_level(logging.DEBUG)
     response = http.get(KEY, URL)
@@ -75,9 +67,7 @@ def test_an_own_header_stays(
 
 
 @pytest.mark.parametrize("value", ["headers", "body", "k"])
-def test_a_wrong_value(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_a_wrong_value(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """It names the variable and what may stand there, before anything is sent."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", value)
     words = "PERMUTIVE_API_KEY_LOCATION must be one of query, header"
@@ -158,9 +148,7 @@ ODD_REQUESTS: List[Any] = [
 
 @pytest.mark.parametrize("location", ["query", "header"])
 @pytest.mark.parametrize("request_", ODD_REQUESTS, ids=str)
-@pytest.mark.parametrize(
-    "key", [KEY, "REDACTED", "a&k=REDACTED"], ids=["key", "word", "pair"]
-)
+@pytest.mark.parametrize("key", [KEY, "REDACTED", "a&k=REDACTED"], ids=["key", "word", "pair"])
 def test_the_key_stands_where_it_belongs_and_nowhere_else(
     server: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -197,17 +185,12 @@ def test_no_key_of_an_earlier_call_is_written(
     def own_way(self: Any, request: Any, **options: Any) -> Any:
         pool = self.get_connection_with_tls_context(request, True)
         raw = pool.urlopen(
-            method=request.method,
-            url=request.path_url,
-            headers=request.headers,
-            body=request.body,
+            method=request.method, url=request.path_url, headers=request.headers, body=request.body
         )
         return self.build_response(request, raw)
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", own_way)
     http.get(KEY, URL)
     [seen] = server.seen
-    assert [KEY] == (
-        seen.query["k"] if location == "query" else [seen.headers["x-api-key"]]
-    )
+    assert [KEY] == (seen.query["k"] if location == "query" else [seen.headers["x-api-key"]])
     assert "an-earlier-key" not in f"{seen.target} {seen.headers}"

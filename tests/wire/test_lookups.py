@@ -14,12 +14,7 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from PermutiveAPI import (
-    BatchRequest,
-    PermutiveConnectionError,
-    PermutiveTimeoutError,
-    stream_batch,
-)
+from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeoutError, stream_batch
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.scripted import ScriptedServer

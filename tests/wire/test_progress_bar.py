@@ -75,9 +75,7 @@ def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
         assert KEY not in terminal.getvalue()
 
 
-def test_a_bar_in_a_terminal_of_an_editor(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
+def test_a_bar_in_a_terminal_of_an_editor(server: ScriptedServer, tmp_path: Path) -> None:
     """A terminal that is imitated over a file cannot tell its width; it shows a bar all the same."""
 
     class Imitation(Terminal):
@@ -113,9 +111,7 @@ def test_a_bar_that_is_left(server: ScriptedServer) -> None:
     """Leaving a stream leaves the bar where it was, and no thread behind."""
     with redirect_stderr(Terminal()) as terminal:
         endless = (things(1)[0] for _ in itertools.count())
-        stream = stream_batch(
-            endless, api_key=KEY, progress_callback=progress_bar(), max_workers=2
-        )
+        stream = stream_batch(endless, api_key=KEY, progress_callback=progress_bar(), max_workers=2)
         for _ in range(5):
             next(stream)
         stream.close()
@@ -136,9 +132,7 @@ def test_lines_in_a_file(server: ScriptedServer) -> None:
         )
 
 
-def test_lines_without_tqdm(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lines_without_tqdm(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra there are lines in a terminal, too."""
     with redirect_stderr(Terminal()) as terminal:
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
@@ -153,14 +147,9 @@ def test_a_line_every_five_seconds() -> None:
         bar = progress_bar("Long")
         for completed in range(1, 121):
             bar(snapshot(completed, completed / 10))
-        assert [line.split()[1] for line in file.getvalue().splitlines()] == [
-            "50",
-            "100",
-        ]
+        assert [line.split()[1] for line in file.getvalue().splitlines()] == ["50", "100"]
         bar.close()
-        assert (
-            file.getvalue().splitlines()[2].startswith("Long: 120 requests, 0 errors")
-        )
+        assert file.getvalue().splitlines()[2].startswith("Long: 120 requests, 0 errors")
         bar.close()
         assert len(file.getvalue().splitlines()) == 3
 
@@ -177,9 +166,7 @@ def snapshot(completed: int, elapsed: float) -> Progress:
     )
 
 
-def test_what_was_done_before_is_no_pace(
-    server: ScriptedServer, tmp_path: Path
-) -> None:
+def test_what_was_done_before_is_no_pace(server: ScriptedServer, tmp_path: Path) -> None:
     """A resumed job shows what it skipped, and the rate of what it sends."""
     journal = tmp_path / "job.journal"
     things_done = [*stream_batch(things(500), api_key=KEY, journal=journal)]
@@ -226,10 +213,7 @@ def test_a_real_terminal(server: ScriptedServer, columns: int, shown: str) -> No
     fcntl.ioctl(writer, termios.TIOCSWINSZ, size)
     try:
         subprocess.run(
-            [sys.executable, "-W", "error", "-c", SCRIPT],
-            stderr=writer,
-            check=True,
-            timeout=20,
+            [sys.executable, "-W", "error", "-c", SCRIPT], stderr=writer, check=True, timeout=20
         )
         output = os.read(reader, 100_000).decode()
     finally:

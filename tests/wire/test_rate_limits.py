@@ -39,11 +39,7 @@ class Limited:
     """Answers so many requests a second, after a first burst, and refuses the others."""
 
     def __init__(
-        self,
-        rate: float,
-        burst: int,
-        status: int = 429,
-        retry_after: Optional[str] = None,
+        self, rate: float, burst: int, status: int = 429, retry_after: Optional[str] = None
     ) -> None:
         self.refused = 0
         self._rate = rate
@@ -79,9 +75,7 @@ def refusal(status: int = 429, retry_after: Optional[str] = None) -> Step:
 
 def things(count: int, retry: Optional[RetryConfig] = None) -> List[BatchRequest]:
     """Make numbered requests."""
-    return [
-        BatchRequest("GET", f"{URL}/{number}", retry=retry) for number in range(count)
-    ]
+    return [BatchRequest("GET", f"{URL}/{number}", retry=retry) for number in range(count)]
 
 
 def paths(server: ScriptedServer) -> List[str]:
@@ -107,15 +101,11 @@ def test_nothing_is_lost(
     assert len(server.seen) == 40 + service.refused
 
 
-def test_the_sandbox_limits_too(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch on a sandbox with a limit ends whole; the sandbox saw the refusals."""
     sandbox.rate_limit_per_second = 100
     questions = [segmentation() for _ in range(120)]
-    bodies, failures = Segmentation.batch_send(
-        questions, api_key=sandbox.api_key, max_workers=16
-    )
+    bodies, failures = Segmentation.batch_send(questions, api_key=sandbox.api_key, max_workers=16)
     assert (len(bodies), failures) == (120, [])
     assert len(sandbox.requests) > 120
 
@@ -123,9 +113,7 @@ def test_the_sandbox_limits_too(
 # --- What costs an attempt -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")]
-)
+@pytest.mark.parametrize(("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")])
 def test_a_refusal_in_a_stream_costs_no_attempt(
     server: ScriptedServer, status: int, retry_after: Optional[str]
 ) -> None:
@@ -185,10 +173,7 @@ def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
 
 @each_refusal
 def test_without_patience_a_batch_ends(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    status: int,
-    retry_after: Optional[str],
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int, retry_after: Optional[str]
 ) -> None:
     """Where nothing is accepted for too long, one refusal ends a request, and nobody queues any more."""
     monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
@@ -218,9 +203,7 @@ def test_without_patience_a_block_holds_nobody(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_batch_tells_what_the_service_said(
-    server: ScriptedServer, status: int
-) -> None:
+def test_a_batch_tells_what_the_service_said(server: ScriptedServer, status: int) -> None:
     """A request that was answered with a wait of more than two minutes fails with that answer, in a batch, too."""
     body = {"error": {"message": "Maintenance"}}
     server.default = answer(status, body, headers={"Retry-After": "600"})
@@ -265,9 +248,7 @@ def test_other_processes_hear_of_what_was_accepted(server: ScriptedServer) -> No
     server.default = slowly
     began = time.monotonic()
     with Pickling() as pool:
-        _, errors = http.process_batch(
-            things(10), api_key=KEY, max_workers=1, executor=pool
-        )
+        _, errors = http.process_batch(things(10), api_key=KEY, max_workers=1, executor=pool)
     assert errors == [] and len(pool.silent) == 10
     assert pool.silent[-1] < (time.monotonic() - began) / 3
 
@@ -369,9 +350,7 @@ def test_a_short_retry_after_holds_nobody_else(server: ScriptedServer) -> None:
     assert time.monotonic() - began < 0.9
 
 
-def test_others_do_not_wait(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_others_do_not_wait(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another key, another API and another service have nothing to do with it."""
     refuse_once(server, "100")
     http.get(OTHER_KEY, URL)
@@ -401,9 +380,7 @@ def test_waiting_for_a_turn_uses_up_no_attempt(server: ScriptedServer) -> None:
     """A request that waited has all its attempts left: two failures and a success."""
     refuse_once(server, "0.1")
     server.script = [answer(503), answer(503)]
-    [result] = stream_batch(
-        things(1, RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY
-    )
+    [result] = stream_batch(things(1, RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY)
     assert result.error is None
     assert len(server.seen) == 4
 
@@ -509,9 +486,7 @@ def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
     assert len(server.seen) == 6
 
 
-def test_a_replaced_sleep_is_held_by_nothing(
-    server: ScriptedServer, sleeps: List[float]
-) -> None:
+def test_a_replaced_sleep_is_held_by_nothing(server: ScriptedServer, sleeps: List[float]) -> None:
     """Nor does a call whose waits take no time fail for a block that another one has met."""
     server.script = [refusal(429, "300")] * 2
     for _ in range(2):

@@ -25,13 +25,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
 from PermutiveAPI._Utils.retry import Outcome, RetryConfig, outcome_of
-from tests.support.scripted import (
-    Connection,
-    ScriptedServer,
-    answer,
-    raw,
-    stall_in_body,
-)
+from tests.support.scripted import Connection, ScriptedServer, answer, raw, stall_in_body
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"
 
@@ -57,9 +51,7 @@ with mock.patch("requests.get") as get, mock.patch("time.sleep", sleeps.append):
 
 def test_a_replacement_before_the_first_import_takes_effect() -> None:
     """A name replaced before the library is imported is used too, and nothing reaches the network."""
-    done = subprocess.run(
-        [sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
 
@@ -73,21 +65,15 @@ def test_a_header_that_is_invalid_in_the_answer(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "none-such", "a\0b"])
-def test_an_error_in_an_encoding_that_is_none(
-    server: ScriptedServer, charset: str
-) -> None:
+def test_an_error_in_an_encoding_that_is_none(server: ScriptedServer, charset: str) -> None:
     """An error page in an unknown encoding is the documented error, with the service's words."""
-    server.default = answer(
-        400, b"bad \xff body", content_type=f"text/plain; charset={charset}"
-    )
+    server.default = answer(400, b"bad \xff body", content_type=f"text/plain; charset={charset}")
     with pytest.raises(PermutiveBadRequestError, match="bad . body"):
         http.get(KEY, f"{server.url}/x")
 
 
 @pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
-def test_a_status_that_comes_before_the_answer(
-    server: ScriptedServer, status: bytes
-) -> None:
+def test_a_status_that_comes_before_the_answer(server: ScriptedServer, status: bytes) -> None:
     """What a service says before its answer is passed over: no later call gets this one's answer."""
 
     def step(connection: Connection) -> bool:
@@ -104,13 +90,7 @@ def test_a_time_out_within_an_answer(server: ScriptedServer) -> None:
     """An answer that stops in its middle is told as such, with the host."""
     server.default = stall_in_body()
     with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
-        http.request(
-            "GET",
-            KEY,
-            f"{server.url}/x",
-            timeout=0.05,
-            retry=RetryConfig(max_retries=1),
-        )
+        http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))
 
 
 def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
@@ -166,14 +146,9 @@ def test_a_header_of_none_is_left_out(server: ScriptedServer) -> None:
 
 @pytest.mark.parametrize(
     ("url", "headers"),
-    [
-        ("https://api.permutive.app/x", {"X-Note": "\u20ac"}),
-        (f"http://{'a' * 64}.invalid/", None),
-    ],
+    [("https://api.permutive.app/x", {"X-Note": "\u20ac"}), (f"http://{'a' * 64}.invalid/", None)],
 )
-def test_what_cannot_be_put_on_the_wire(
-    server: ScriptedServer, url: str, headers: Any
-) -> None:
+def test_what_cannot_be_put_on_the_wire(server: ScriptedServer, url: str, headers: Any) -> None:
     """A header outside Latin-1 or an impossible host is an invalid request, alone and in a batch."""
     with pytest.raises(PermutiveInvalidRequestError, match="cannot be sent"):
         http.request("GET", KEY, url, headers=headers)

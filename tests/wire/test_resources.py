@@ -125,11 +125,7 @@ ADOPTED: List[Any] = [
         id="Segment.update",
     ),
     pytest.param(
-        lambda: segment(id="mine", name="Mine"),
-        "delete",
-        SEGMENT,
-        {},
-        id="Segment.delete",
+        lambda: segment(id="mine", name="Mine"), "delete", SEGMENT, {}, id="Segment.delete"
     ),
 ]
 
@@ -207,9 +203,7 @@ def test_what_lacks_something_is_refused_before_anything_is_sent(
 ) -> None:
     """A missing query or id is a ValueError in the documented words; a batch checks every object first."""
     server.default = answer(200, COHORT)
-    complete = (
-        cohort(id="c") if isinstance(make(), Cohort) else segment(id="s", code="c")
-    )
+    complete = cohort(id="c") if isinstance(make(), Cohort) else segment(id="s", code="c")
     with pytest.raises(ValueError) as alone:
         single(make(), verb)
     with pytest.raises(ValueError) as in_batch:
@@ -220,9 +214,7 @@ def test_what_lacks_something_is_refused_before_anything_is_sent(
 
 @both_ways
 def test_creating_a_cohort_that_has_an_id_is_logged(
-    server: ScriptedServer,
-    caplog: pytest.LogCaptureFixture,
-    act: Callable[..., Any],
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture, act: Callable[..., Any]
 ) -> None:
     """A cohort with an id is created all the same, with the warning "id is specified"."""
     server.default = answer(201, COHORT)
@@ -239,41 +231,24 @@ def test_creating_a_cohort_that_has_an_id_is_logged(
 @pytest.mark.parametrize(
     "model, verb, body",
     [
-        (
-            lambda: cohort(description=None),
-            "create",
-            {"name": "Readers", "query": QUERY},
-        ),
+        (lambda: cohort(description=None), "create", {"name": "Readers", "query": QUERY}),
         (
             lambda: Segment(name="n", import_id="i-1", query={"a": None}),
             "create",
             {"name": "n", "cpm": 0.0, "query": {"a": None}},
         ),
-        (
-            lambda: segment(id="s-1", cpm=2, query={"a": 1}),
-            "update",
-            {"name": "Buyers", "cpm": 2},
-        ),
+        (lambda: segment(id="s-1", cpm=2, query={"a": 1}), "update", {"name": "Buyers", "cpm": 2}),
         (lambda: segment(id="s-1", cpm=None), "update", {"name": "Buyers"}),
         (
             lambda: cohort(id="c-1", name="Fußball ⚽ \"'\\"),
             "update",
-            {
-                "id": "c-1",
-                "name": "Fußball ⚽ \"'\\",
-                "query": QUERY,
-                "description": "Who reads",
-            },
+            {"id": "c-1", "name": "Fußball ⚽ \"'\\", "query": QUERY, "description": "Who reads"},
         ),
     ],
 )
 @both_ways
 def test_bodies(
-    server: ScriptedServer,
-    act: Callable[..., Any],
-    model: Callable[[], Any],
-    verb: str,
-    body: Any,
+    server: ScriptedServer, act: Callable[..., Any], model: Callable[[], Any], verb: str, body: Any
 ) -> None:
     """A body holds the documented fields that are set, whatever is in them."""
     made = model()
@@ -312,23 +287,14 @@ WITH_ID: Dict[str, Any] = {
         lambda id: Import.batch_get_by_id([id], api_key=KEY),
         IMPORTS + "/{}",
     ),
-    "Segment.get_by_id": (
-        lambda id: Segment.get_by_id("i-1", id, KEY),
-        SEGMENTS + "/{}",
-    ),
+    "Segment.get_by_id": (lambda id: Segment.get_by_id("i-1", id, KEY), SEGMENTS + "/{}"),
     "Segment.get_by_id of import": (
         lambda id: Segment.get_by_id(id, "s", KEY),
         IMPORTS + "/{}/segments/s",
     ),
-    "Segment.get_by_code": (
-        lambda id: Segment.get_by_code("i-1", id, KEY),
-        SEGMENTS + "/code/{}",
-    ),
+    "Segment.get_by_code": (lambda id: Segment.get_by_code("i-1", id, KEY), SEGMENTS + "/code/{}"),
     "Segment.list": (lambda id: Segment.list(id, KEY), IMPORTS + "/{}/segments"),
-    "Segment.create": (
-        lambda id: segment(import_id=id).create(KEY),
-        IMPORTS + "/{}/segments",
-    ),
+    "Segment.create": (lambda id: segment(import_id=id).create(KEY), IMPORTS + "/{}/segments"),
     "Segment.batch_create": (
         lambda id: Segment.batch_create([segment(import_id=id)], api_key=KEY),
         IMPORTS + "/{}/segments",
@@ -359,9 +325,7 @@ def test_an_awkward_identifier_is_quoted(server: ScriptedServer, name: str) -> N
 
 @pytest.mark.parametrize("name", WITH_ID)
 @pytest.mark.parametrize("id", ["", None, "  ", ".", ".."], ids=repr)
-def test_an_identifier_that_is_none_is_refused(
-    server: ScriptedServer, name: str, id: Any
-) -> None:
+def test_an_identifier_that_is_none_is_refused(server: ScriptedServer, name: str, id: Any) -> None:
     """An empty identifier, None, or dots that a path would swallow are a ValueError, and nothing is sent."""
     call, _ = WITH_ID[name]
     with pytest.raises(ValueError):
@@ -378,21 +342,13 @@ def test_get_by_id_gives_the_whole_cohort(server: ScriptedServer) -> None:
     found = Cohort.get_by_id("c-1", KEY)
     assert isinstance(found, Cohort)
     assert found == Cohort(
-        **{
-            **COHORT,
-            "query": QUERY,
-            "created_at": CREATED,
-            "last_updated_at": CHANGED,
-        }
+        **{**COHORT, "query": QUERY, "created_at": CREATED, "last_updated_at": CHANGED}
     )
 
 
 def cohorts_of(seen: Seen) -> Any:
     """Answer the list of three cohorts without queries, or one of them with its query."""
-    three = [
-        {"id": f"c-{number}", "name": f"n-{number}", "code": number}
-        for number in (1, 2, 3)
-    ]
+    three = [{"id": f"c-{number}", "name": f"n-{number}", "code": number} for number in (1, 2, 3)]
     if seen.path == COHORTS:
         return three
     [found] = [one for one in three if seen.path == COHORTS + one["id"]]
@@ -408,9 +364,7 @@ def cohorts_of(seen: Seen) -> Any:
     ],
     ids=["name", "code", "code as text"],
 )
-def test_look_ups_list_and_then_fetch(
-    server: ScriptedServer, look_up: Callable[[], Any]
-) -> None:
+def test_look_ups_list_and_then_fetch(server: ScriptedServer, look_up: Callable[[], Any]) -> None:
     """By name or code, the list with child workspaces is fetched, then the one cohort, with its query."""
     server.default = respond(cohorts_of)
     found = look_up()
@@ -421,8 +375,7 @@ def test_look_ups_list_and_then_fetch(
 
 
 @pytest.mark.parametrize(
-    "look_up",
-    [lambda: Cohort.get_by_name("n", KEY), lambda: Cohort.get_by_code(0, KEY)],
+    "look_up", [lambda: Cohort.get_by_name("n", KEY), lambda: Cohort.get_by_code(0, KEY)]
 )
 def test_a_look_up_without_a_match_is_none(
     server: ScriptedServer, look_up: Callable[[], Any]
@@ -503,8 +456,7 @@ def test_segments_are_listed_page_after_page(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    [{}, {"elements": []}, {"elements": None, "pagination": None}, {"pagination": {}}],
+    "content", [{}, {"elements": []}, {"elements": None, "pagination": None}, {"pagination": {}}]
 )
 def test_a_page_without_elements_is_empty(server: ScriptedServer, content: Any) -> None:
     """Elements and pagination may be absent or null."""
@@ -537,12 +489,7 @@ def test_empty_pages_without_end_raise(server: ScriptedServer) -> None:
 
 def test_empty_pages_between_others(server: ScriptedServer) -> None:
     """Empty pages are passed over, however many there are between pages that are not empty."""
-    pages = [
-        *range(99),
-        {**SEGMENT, "id": "s-1"},
-        *range(99),
-        {**SEGMENT, "id": "s-2"},
-    ]
+    pages = [*range(99), {**SEGMENT, "id": "s-1"}, *range(99), {**SEGMENT, "id": "s-2"}]
     page = iter(enumerate(pages))
 
     def next_page(seen: Seen) -> Dict[str, Any]:
@@ -569,9 +516,7 @@ def test_empty_pages_between_others(server: ScriptedServer) -> None:
         ({"pagination": {"next_token": 7}}, ": next_token must be"),
     ],
 )
-def test_a_page_of_a_wrong_kind_raises(
-    server: ScriptedServer, content: Any, words: str
-) -> None:
+def test_a_page_of_a_wrong_kind_raises(server: ScriptedServer, content: Any, words: str) -> None:
     """A page whose parts are of wrong kinds is a PermutiveAPIError, which says what is wrong."""
     server.default = answer(200, content)
     with pytest.raises(PermutiveAPIError, match=words):
@@ -633,9 +578,7 @@ def test_the_list_of_imports(server: ScriptedServer, content: Any) -> None:
         ({"items": [{"id": "i-1"}]}, ""),
     ],
 )
-def test_a_list_of_imports_of_a_wrong_kind(
-    server: ScriptedServer, content: Any, text: str
-) -> None:
+def test_a_list_of_imports_of_a_wrong_kind(server: ScriptedServer, content: Any, text: str) -> None:
     """An answer without a list of imports is an error that is both ValueError and PermutiveAPIError."""
     server.default = answer(200, content)
     with pytest.raises(ValueError) as raised:
@@ -682,9 +625,7 @@ def test_identify_sends_an_empty_list_of_aliases(server: ScriptedServer) -> None
     """No aliases are sent as an empty list, alone and in a batch."""
     Identity("u-1", []).identify(KEY)
     Identity.batch_identify([Identity("u-1", [])], api_key=KEY)
-    assert [seen.json for seen in server.seen] == [
-        {"user_id": "u-1", "aliases": []}
-    ] * 2
+    assert [seen.json for seen in server.seen] == [{"user_id": "u-1", "aliases": []}] * 2
 
 
 def test_identify_reads_nothing_from_the_answer(server: ScriptedServer) -> None:
@@ -744,13 +685,7 @@ def test_absent_ids_of_an_event_are_left_out(server: ScriptedServer) -> None:
         "user_id": "u",
         "events": [
             {"name": "a", "time": "t", "properties": {}},
-            {
-                "name": "b",
-                "time": "t",
-                "properties": {"p": 1},
-                "session_id": "s",
-                "view_id": "v",
-            },
+            {"name": "b", "time": "t", "properties": {"p": 1}, "session_id": "s", "view_id": "v"},
         ],
     }
 
@@ -808,8 +743,7 @@ def test_a_workspace_remembers_per_argument(
     if first == f"GET {COHORTS}":
         lists = [seen for seen in server.seen if seen.path == COHORTS]
         assert all(
-            seen.query["include-child-workspaces"] == list(CHILDREN.values())
-            for seen in lists
+            seen.query["include-child-workspaces"] == list(CHILDREN.values()) for seen in lists
         )
 
 

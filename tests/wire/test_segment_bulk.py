@@ -16,21 +16,12 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
-from tests.support.scripted import (
-    Connection,
-    ScriptedServer,
-    Seen,
-    answer,
-    reset,
-    respond,
-)
+from tests.support.scripted import Connection, ScriptedServer, Seen, answer, reset, respond
 
 
 def items_of(seen: Seen) -> Any:
     """Answer a segment for each operation, in another order."""
-    codes = [
-        each.get("code") or each["data"]["code"] for each in seen.json["operations"]
-    ]
+    codes = [each.get("code") or each["data"]["code"] for each in seen.json["operations"]]
     items = [{**SEGMENT, "code": code, "id": f"id-{code}"} for code in codes]
     return {"items": items[::-1]}
 
@@ -51,10 +42,7 @@ def test_what_is_sent(server: ScriptedServer) -> None:
     assert (seen.method, seen.path) == ("PATCH", SEGMENTS)
     assert seen.json == {
         "operations": [
-            {
-                "operation": "Create",
-                "data": {"name": "Buyers", "code": "n1", "cpm": 2.0},
-            },
+            {"operation": "Create", "data": {"name": "Buyers", "code": "n1", "cpm": 2.0}},
             {
                 "operation": "Update",
                 "code": "u1",
@@ -125,11 +113,7 @@ MISTAKES: Dict[str, Any] = {
         ValueError,
         r"the code of creates\[0\] must not be empty",
     ),
-    "an empty code": (
-        lambda: {"deletes": [""]},
-        ValueError,
-        r"code of deletes\[0\] must",
-    ),
+    "an empty code": (lambda: {"deletes": [""]}, ValueError, r"code of deletes\[0\] must"),
     "a number for a code": (
         lambda: {"deletes": [5]},
         TypeError,
@@ -155,20 +139,12 @@ MISTAKES: Dict[str, Any] = {
         TypeError,
         r"creates\[0\] must be of type Segment",
     ),
-    "a text of codes": (
-        lambda: {"deletes": "abc"},
-        TypeError,
-        "deletes must be a list",
-    ),
+    "a text of codes": (lambda: {"deletes": "abc"}, TypeError, "deletes must be a list"),
 }
 
 
-@pytest.mark.parametrize(
-    ("make", "error", "words"), MISTAKES.values(), ids=list(MISTAKES)
-)
-def test_mistakes(
-    server: ScriptedServer, make: Callable[[], Any], error: Any, words: str
-) -> None:
+@pytest.mark.parametrize(("make", "error", "words"), MISTAKES.values(), ids=list(MISTAKES))
+def test_mistakes(server: ScriptedServer, make: Callable[[], Any], error: Any, words: str) -> None:
     """Mistakes are told before anything is sent."""
     with pytest.raises(error, match=words):
         Segment.bulk("i-1", api_key=KEY, **make())

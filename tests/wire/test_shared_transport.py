@@ -52,9 +52,7 @@ class Unreliable:
         return respond(echo)(connection)
 
 
-def test_thirty_two_threads_never_get_each_others_answers(
-    server: ScriptedServer,
-) -> None:
+def test_thirty_two_threads_never_get_each_others_answers(server: ScriptedServer) -> None:
     """Single calls and batches of 32 threads, over connections that break, each get their own answer."""
     server.default = Unreliable()
     wrong: List[Any] = []
@@ -76,14 +74,11 @@ def test_thirty_two_threads_never_get_each_others_answers(
                 check(
                     name,
                     verb,
-                    http.request(
-                        verb, KEY, url, params=params, json=body, retry=PATIENT
-                    ),
+                    http.request(verb, KEY, url, params=params, json=body, retry=PATIENT),
                 )
             names = [f"{thread}-batch-{number}" for number in range(10)]
             batch = [
-                BatchRequest("GET", f"{URL}/{name}", {"n": name}, retry=PATIENT)
-                for name in names
+                BatchRequest("GET", f"{URL}/{name}", {"n": name}, retry=PATIENT) for name in names
             ]
             responses, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
             wrong.extend(errors)

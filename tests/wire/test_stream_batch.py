@@ -25,14 +25,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY, TRACKED, SEGMENTED, identity, segmentation, tracked
-from tests.support.scripted import (
-    Connection,
-    ScriptedServer,
-    Seen,
-    answer,
-    respond,
-    stall,
-)
+from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -145,11 +138,7 @@ def test_what_completed_is_told_before_the_stream_ends(server: ScriptedServer) -
     server.default = stall()
     told: List[str] = []
     requests = [
-        BatchRequest(
-            "GET",
-            f"{URL}/{number}",
-            callback=lambda response: told.append(response.url),
-        )
+        BatchRequest("GET", f"{URL}/{number}", callback=lambda response: told.append(response.url))
         for number in range(9)
     ]
     stream = stream_batch(requests, api_key=KEY, max_workers=2)
@@ -165,9 +154,7 @@ def test_progress_of_a_stream(server: ScriptedServer) -> None:
     """The total is the number of requests where there is one, and None for a generator."""
     for requests, total in ((list(things(3)), 3), (things(3), None)):
         heard: List[Progress] = []
-        results = list(
-            stream_batch(requests, api_key=KEY, progress_callback=heard.append)
-        )
+        results = list(stream_batch(requests, api_key=KEY, progress_callback=heard.append))
         assert len(results) == 3
         assert [each.total for each in heard] == [total] * 3
         assert [each.completed for each in heard] == [1, 2, 3]
@@ -188,18 +175,14 @@ def test_progress_of_a_stream(server: ScriptedServer) -> None:
         ({"requests": 5}, TypeError, "requests"),
     ],
 )
-def test_bad_arguments(
-    server: ScriptedServer, arguments: Any, error: Any, names: str
-) -> None:
+def test_bad_arguments(server: ScriptedServer, arguments: Any, error: Any, names: str) -> None:
     """A wrong argument raises at the call, and names itself; nothing is taken or sent."""
     with pytest.raises(error, match=names):
         stream_batch(**{"requests": things(1), "api_key": KEY, **arguments})
     assert server.seen == []
 
 
-@pytest.mark.parametrize(
-    "variable", ["PERMUTIVE_API_BASE_URL", "PERMUTIVE_RETRY_MAX_RETRIES"]
-)
+@pytest.mark.parametrize("variable", ["PERMUTIVE_API_BASE_URL", "PERMUTIVE_RETRY_MAX_RETRIES"])
 def test_a_wrong_setting(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -253,9 +236,7 @@ def test_segmentations(server: ScriptedServer) -> None:
     server.script = [answer(200, b"[1]")]
     server.default = answer(200, SEGMENTED)
     first, second = Segmentation.stream_send(
-        iter([segmentation(), segmentation(activations=True)]),
-        api_key=KEY,
-        max_workers=1,
+        iter([segmentation(), segmentation(activations=True)]), api_key=KEY, max_workers=1
     )
     assert isinstance(first.error, ValueError) and first.value is None
     assert first.response is not None  # The service's answer, for a look at it.
@@ -282,9 +263,7 @@ STREAMS: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_what_is_done_comes_while_the_iterable_blocks(
-    server: ScriptedServer, kind: str
-) -> None:
+def test_what_is_done_comes_while_the_iterable_blocks(server: ScriptedServer, kind: str) -> None:
     """Results, and progress, come although next() of the iterable does not return."""
     server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
     stream, item = STREAMS[kind]
@@ -391,9 +370,7 @@ def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> 
 
 
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
-def test_what_an_iterable_raises_comes_last(
-    server: ScriptedServer, at_hand: bool
-) -> None:
+def test_what_an_iterable_raises_comes_last(server: ScriptedServer, at_hand: bool) -> None:
     """All that is on its way by then is handed back before it is raised, in the caller's thread."""
 
     def items() -> Iterator[BatchRequest]:

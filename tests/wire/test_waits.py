@@ -40,10 +40,7 @@ def date(seconds: float) -> str:
 
 def own_waits(waits: List[float], policy: RetryConfig = POLICY) -> bool:
     """Tell whether these are the policy's waits, up to jitter."""
-    bases = [
-        policy.initial_delay * policy.backoff_factor**number
-        for number in range(len(waits))
-    ]
+    bases = [policy.initial_delay * policy.backoff_factor**number for number in range(len(waits))]
     return all(base * 0.5 <= wait <= base * 1.5 for base, wait in zip(bases, waits))
 
 
@@ -61,11 +58,7 @@ ASKED: List[Any] = [
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header, seconds", ASKED)
 def test_seconds_are_waited(
-    server: ScriptedServer,
-    waits: List[float],
-    status: int,
-    header: str,
-    seconds: float,
+    server: ScriptedServer, waits: List[float], status: int, header: str, seconds: float
 ) -> None:
     """Whole and fractional seconds of Retry-After are waited, with 429 and 503."""
     server.default = answer(status, headers={"Retry-After": header})
@@ -112,9 +105,7 @@ def test_an_unreadable_date_of_an_answer_is_ignored(
     assert 25 < waits[0] <= 30
 
 
-@pytest.mark.parametrize(
-    "past", [lambda: date(-3600), lambda: "Wed, 21 Oct 2015 07:28:00 -0000"]
-)
+@pytest.mark.parametrize("past", [lambda: date(-3600), lambda: "Wed, 21 Oct 2015 07:28:00 -0000"])
 def test_a_past_date_asks_for_no_wait(
     server: ScriptedServer, waits: List[float], past: Callable[[], str]
 ) -> None:
@@ -208,9 +199,7 @@ def test_every_call_waits_as_asked(server: ScriptedServer, waits: List[float]) -
         assert (waits, len(server.seen)) == ([3.0], 2), call
 
 
-def test_no_call_waits_after_its_last_attempt(
-    server: ScriptedServer, waits: List[float]
-) -> None:
+def test_no_call_waits_after_its_last_attempt(server: ScriptedServer, waits: List[float]) -> None:
     """Exhausted means raise: with three attempts there are two waits, between them."""
     server.default = answer(429, headers={"Retry-After": "3"})
     for call in ALL_CALLS:
@@ -231,9 +220,7 @@ def test_waits_grow(server: ScriptedServer, waits: List[float], step: Any) -> No
     assert own_waits(waits, policy)
 
 
-def test_waits_differ_from_call_to_call(
-    server: ScriptedServer, waits: List[float]
-) -> None:
+def test_waits_differ_from_call_to_call(server: ScriptedServer, waits: List[float]) -> None:
     """Jitter keeps callers that failed together from coming back together."""
     server.default = answer(429)
     for _ in range(5):
@@ -254,10 +241,7 @@ def test_a_policy_of_one_attempt_repeats_nothing(
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_the_environment_sets_the_policy_of_every_call(
-    server: ScriptedServer,
-    waits: List[float],
-    monkeypatch: pytest.MonkeyPatch,
-    attempts: int,
+    server: ScriptedServer, waits: List[float], monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
     """PERMUTIVE_RETRY_MAX_RETRIES, _BACKOFF_FACTOR and _INITIAL_DELAY_SECONDS are read at each call."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", f" {attempts} ")
@@ -282,10 +266,7 @@ def test_the_environment_sets_the_policy_of_every_call(
     }.items(),
 )
 def test_a_wrong_setting_is_named_before_anything_is_sent(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    values: List[str],
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str, values: List[str]
 ) -> None:
     """A wrong value in the environment is a ValueError that names the variable, and nothing is sent."""
     for value in values:
