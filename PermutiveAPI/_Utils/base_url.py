@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from . import settings
+from . import cancellation, settings
 
 logger = logging.getLogger("PermutiveAPI")
+
+# Up to the path: with a port or without a path it is Permutive's all the same.
+_PERMUTIVE_ORIGIN = re.compile(
+    r"\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
+)
 
 
 class Origin(NamedTuple):
@@ -30,6 +36,27 @@ class Origin(NamedTuple):
     def is_cleartext(self) -> bool:
         """Whether keys and data travel to another machine without encryption."""
         return self.url.lower().startswith("http:") and not self.is_loopback
+
+
+def actual_url(url: str) -> str:
+    """Return where a request really goes: PERMUTIVE_API_BASE_URL stands in for Permutive's hosts.
+
+    Raises
+    ------
+    ValueError
+        As :func:`base_url` does.
+    """
+    origin = cancellation.once("base URL", base_url)
+    if origin is None:
+        return url
+    meant = _PERMUTIVE_ORIGIN.match(url)
+    return url if meant is None else origin + url[meant.end() :]
+
+
+def origin_of(url: str) -> str:
+    """Return a URL's scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def base_url() -> str | None:

@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from . import settings, transport
+from . import settings
 from .arguments import listed, require_iterable, require_kind
+from .base_url import actual_url, origin_of
 from .batch import (
     BatchOptions,
     BatchRequest,
     BatchResult,
-    RequestPostponed,
     Progress,
     ReadingRequest,
+    RequestPostponed,
     Results,
     attempts_spent,
     batch_position,
@@ -40,7 +41,7 @@ from .reader import AtHand, Nothing, Source, source_of
 from .redaction import redact_message, redact_secret
 from .retry import InheritedRetryConfig, default_policy
 from .stream import Stream
-from .workers import NewExecutor, CallLater, borrowed_executor, own_executor, run_on_workers
+from .workers import CallLater, NewExecutor, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -188,7 +189,7 @@ class _Outgoing:
         request = self.request
         stripped = BatchRequest(
             request.method,
-            transport.actual_url(request.url),
+            actual_url(request.url),
             request.params,
             request.json,
             request.headers,
@@ -321,12 +322,12 @@ class _Run:
     def _digest_of(self, request: BatchRequest) -> str | None:
         if self._options.journal is None:
             return None
-        url = transport.actual_url(request.url)
+        url = actual_url(request.url)
         if self._journal is None:
             # Seldom needed, and felt when everything is imported.
             from .journal import Journal
 
-            origin = transport.origin_of(url)
+            origin = origin_of(url)
             self._journal = Journal(
                 self._options.journal, self._options.helper, origin, self.api_key
             )
@@ -387,7 +388,7 @@ class _Outgoings:
         """Raise for a wrong setting once, before every request fails of it."""
         if self._checked:
             return
-        transport.actual_url(request.url)
+        actual_url(request.url)
         settings.key_in_header()
         settings.bounds()
         if request.retry is None:

@@ -25,6 +25,7 @@ from requests import Response
 
 from . import cancellation, engine, loop, settings, transport
 from .arguments import length_of, require_kind
+from .base_url import actual_url
 from .batch import (
     BatchOptions,
     BatchRequest,
@@ -35,7 +36,6 @@ from .batch import (
     Results,
     collected,
 )
-from .connections import keep_classes
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
     PermutiveAPIError,
@@ -277,7 +277,7 @@ def _with_retry(
         Called as ``method(url, headers=..., params=..., **kwargs)``. The four verbs of requests use
         pooled connections; any other function counts as harmless to repeat.
     url : str
-        The address; see ``transport.actual_url``.
+        The address; see :func:`~PermutiveAPI._Utils.base_url.actual_url`.
     api_key : str
         Travels as the query parameter ``k``, or as the header X-API-Key where
         PERMUTIVE_API_KEY_LOCATION is "header".
@@ -308,7 +308,7 @@ def _with_retry(
     require_kind("params", params, Mapping)
     require_kind("headers", headers, Mapping)
     api_key = checked_api_key(api_key)
-    url = transport.actual_url(url)
+    url = actual_url(url)
     verb, sender = _verb_and_sender(method)
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
@@ -463,5 +463,5 @@ def run_concurrently(function: Callable[[Item], Result], items: Sequence[Item]) 
 def _workers_context() -> Context:
     """Return what the workers of a batch run in: the caller's context, and one set of connections."""
     context = copy_context()
-    context.run(keep_classes)
+    context.run(transport.keep_classes)
     return context

@@ -37,8 +37,8 @@ from .retry import (
     SENDING_ERRORS,
     RetryConfig,
     backoff_seconds,
-    refusals_are_free,
     is_throttled,
+    refusals_are_free,
     wait_after_answer,
     wait_asked_for,
 )

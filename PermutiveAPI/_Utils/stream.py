@@ -7,14 +7,14 @@ threads. A forked child does not have them, so a stream cannot go on there.
 from __future__ import annotations
 
 import atexit
-import logging
-import sys
-import threading
-from collections.abc import Callable, Generator, Iterable
 
 # Imported first, so that its hook at the end of the interpreter is registered before the one here, and
 # runs after it.
 import concurrent.futures.thread  # pyright: ignore[reportUnusedImport]
+import logging
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from itertools import count

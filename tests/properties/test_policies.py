@@ -13,10 +13,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from PermutiveAPI import Cohort, RetryConfig
+from PermutiveAPI._Utils.base_url import actual_url
 from PermutiveAPI._Utils.decoding import parse_timestamp
 from PermutiveAPI._Utils.paths import resource_url
 from PermutiveAPI._Utils.retry import backoff_seconds, parse_retry_after, wait_after_answer
-from PermutiveAPI._Utils.transport import actual_url
 from tests.properties.strategies import moments
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from PermutiveAPI._Utils import log_redaction
+from PermutiveAPI._Utils.transport import log_redaction
 
 urllib3_logger = logging.getLogger("urllib3.connectionpool")
 

@@ -11,7 +11,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PermutiveAPI._Utils.prepared import prepare
+from PermutiveAPI._Utils.transport.prepare import prepare
 
 searching = settings(max_examples=150, deadline=None, database=None, derandomize=True)
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}

@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.prepared import prepare
-from PermutiveAPI._Utils.response import CompactResponse, WholeAnswer
+from PermutiveAPI._Utils.transport.prepare import prepare
+from PermutiveAPI._Utils.transport.response import CompactResponse, WholeAnswer
 from tests.support.scripted import ScriptedServer, answer
 
 HEADERS: Tuple[Tuple[str, str], ...] = (

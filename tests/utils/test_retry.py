@@ -20,12 +20,12 @@ from PermutiveAPI._Utils.retry import (
     Outcome,
     backoff_seconds,
     is_repeatable,
+    is_throttled,
     is_timeout,
     is_worth_repeating,
     outcome_of,
-    refusals_are_free,
-    is_throttled,
     parse_retry_after,
+    refusals_are_free,
     wait_after_answer,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from PermutiveAPI._Utils.transport import actual_url
+from PermutiveAPI._Utils.base_url import actual_url
 
 ORIGIN = "http://127.0.0.1:8080"
 

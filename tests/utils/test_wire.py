@@ -10,7 +10,7 @@ from typing import Any, List, Optional
 import pytest
 
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.wire import Wire
+from PermutiveAPI._Utils.transport.wire import Wire
 
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}'
 

@@ -15,8 +15,8 @@ from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
-from .prepared import Pairs, assemble
-from .redaction import redact_headers, redact_url
+from ..redaction import redact_headers, redact_url
+from .prepare import Pairs, assemble
 
 
 class WholeAnswer(NamedTuple):

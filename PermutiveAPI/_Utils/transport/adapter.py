@@ -12,11 +12,11 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter
 
+from ..errors import PermutiveInvalidResponseError
+from ..settings import MAX_RESPONSE_MB
 from .bounds import most_megabytes
 from .connections import POOL_CLASSES, without_key
-from .errors import PermutiveInvalidResponseError
 from .response import CompactResponse, WholeAnswer
-from .settings import MAX_RESPONSE_MB
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
-from . import cancellation, settings
+from .. import cancellation, settings
 
 MOST_INTERIM_ANSWERS = 20
 # A socket with a timeout of 0 does not wait at all.

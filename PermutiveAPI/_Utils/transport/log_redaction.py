@@ -12,7 +12,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from .redaction import redact_and_shorten
+from ..redaction import redact_and_shorten
 
 # A filter sees the records of its own logger only, not those of the loggers below it.
 _LOGGERS = (

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from time import monotonic
 from typing import Any
 
-from . import cancellation
+from .. import cancellation
 from .bounds import OutOfBounds
 
 # How long Ctrl-C and the stop of a batch may go unnoticed.

@@ -9,7 +9,6 @@ many threads, and in a child process after a fork, which gets a pool of its own.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 from collections.abc import Mapping
@@ -21,20 +20,15 @@ from urllib.parse import urlsplit
 import requests
 import requests.utils
 
-from . import bounds, cancellation, log_redaction, settings
+from .. import cancellation, settings
+from ..errors import PermutiveInvalidRequestError
+from ..version import package_version
+from . import bounds, log_redaction
 from .adapter import Adapter
-from .base_url import base_url
 from .connections import choose_classes
-from .errors import PermutiveInvalidRequestError
-from .prepared import prepare
-from .version import package_version
+from .prepare import prepare
 
 Timeout = float | tuple[float | None, float | None] | None
-
-# Up to the path: with a port or without a path it is Permutive's all the same.
-_PERMUTIVE_ORIGIN = re.compile(
-    r"\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
-)
 
 # A connection that finds no place in the pool is closed after use: there is a place for every
 # worker that a process could sensibly run. A place costs a pointer.
@@ -44,22 +38,6 @@ _ORIGINS = 32
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _VARIABLES = (*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES), *_CA_VARIABLES)
-
-
-def actual_url(url: str) -> str:
-    """Return where a request really goes: PERMUTIVE_API_BASE_URL stands in for Permutive's hosts.
-
-    Raises
-    ------
-    ValueError
-        If PERMUTIVE_API_BASE_URL is no origin, or may have been set by others; see
-        :func:`~PermutiveAPI._Utils.base_url.base_url`.
-    """
-    origin = cancellation.once("base URL", base_url)
-    if origin is None:
-        return url
-    meant = _PERMUTIVE_ORIGIN.match(url)
-    return url if meant is None else origin + url[meant.end() :]
 
 
 # Functions of requests that this module does not call, but that tests replace.
@@ -75,12 +53,6 @@ def requests_is_replaced() -> bool:
         owner.request is not own and getattr(owner.request, "__wrapped__", None) is not own
         for owner, own in _REPLACEABLE
     )
-
-
-def origin_of(url: str) -> str:
-    """Return a URL's scheme, host and port."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}".lower()
 
 
 def send(
@@ -99,7 +71,7 @@ def send(
     verb : str
         In capitals.
     url : str
-        The address; see :func:`actual_url`.
+        The address; see ``base_url.actual_url``.
     headers, params, json
         As in ``requests.request``.
     timeout : float or tuple or None

@@ -30,8 +30,9 @@ from urllib3.exceptions import (
 )
 from urllib3.util.connection import allowed_gai_family
 
-from . import bounds, cancellation
-from .credentials import KEY_HEADER
+from .. import cancellation
+from ..credentials import KEY_HEADER
+from . import bounds
 from .lookup import addresses_of
 from .response import WholeAnswer
 from .wire import Answer, read_body
