@@ -24,7 +24,7 @@ from ._Utils.errors import (
 )
 from ._Utils.http import stream_batch
 from ._Utils.progress import progress_bar
-from ._Utils.retry import RetryConfig
+from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
 from .Audience.Import import Import, ImportList
 from .Audience.Segment import Segment, SegmentList

@@ -8,7 +8,7 @@ from typing import Iterator
 
 import pytest
 
-from PermutiveAPI._Utils import rate_limit
+from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.scripted import ScriptedServer
 

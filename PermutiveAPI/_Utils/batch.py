@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
-from contextvars import ContextVar
 from dataclasses import dataclass, field, fields
 from os import PathLike
 from typing import Any, Generic, TypeVar
@@ -13,8 +12,8 @@ from typing import Any, Generic, TypeVar
 import requests
 
 from . import settings
-from .redaction import path_for_logs, redact_message
-from .retry import RetryConfig
+from .redaction import redact_message
+from .retry.policy import RetryConfig
 from .stream import Stream
 
 Value = TypeVar("Value")
@@ -163,43 +162,6 @@ class BatchResult(Generic[Value]):
     def item(self) -> Any:
         """What the helper made the request for: the model, or the id; None of a plain request."""
         return self.batch_request.item
-
-
-# The position of the request that is being sent, in the context of a batch's worker.
-batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
-# How many attempts it has used up; None where it cannot be postponed.
-attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
-
-
-class RequestPostponed(BaseException):
-    """Ends a worker's call that is to be made again later.
-
-    It is a BaseException, so that no ``except Exception`` catches it.
-
-    Parameters
-    ----------
-    due : float
-        When, in seconds of ``time.monotonic()``.
-    attempts : int
-        How many attempts are used up by then.
-    """
-
-    def __init__(self, due: float, attempts: int) -> None:
-        super().__init__(due, attempts)
-        self.due = due
-        self.attempts = attempts
-
-
-def request_for_logs(method: str, url: str, position: int | None) -> str:
-    """Return how log records name a request: no key, no parameters, no user id.
-
-    Examples
-    --------
-    >>> request_for_logs("PATCH", "https://api.permutive.app/cohorts-api/v2/cohorts/1?k=a", 7)
-    'PATCH /cohorts-api/v2/cohorts/1 (item 7 of the batch)'
-    """
-    item = "" if position is None else f" (item {position} of the batch)"
-    return f"{str(method).upper()} {path_for_logs(url)}{item}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -173,3 +174,30 @@ def _shut_down(connection: Any) -> None:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
             pass  # It was closed in the meantime, which is what was wanted.
+
+
+# --- The request that a worker sends -------------------------------------------------------------
+
+# The position of the request that is being sent, in the context of a batch's worker.
+batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
+# How many attempts it has used up; None where it cannot be postponed.
+attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
+
+
+class RequestPostponed(BaseException):
+    """Ends a worker's call that is to be made again later.
+
+    It is a BaseException, so that no ``except Exception`` catches it.
+
+    Parameters
+    ----------
+    due : float
+        When, in seconds of ``time.monotonic()``.
+    attempts : int
+        How many attempts are used up by then.
+    """
+
+    def __init__(self, due: float, attempts: int) -> None:
+        super().__init__(due, attempts)
+        self.due = due
+        self.attempts = attempts

@@ -22,24 +22,13 @@ import requests
 from . import settings
 from .arguments import listed, require_iterable, require_kind
 from .base_url import actual_url, origin_of
-from .batch import (
-    BatchOptions,
-    BatchRequest,
-    BatchResult,
-    Progress,
-    ReadingRequest,
-    RequestPostponed,
-    Results,
-    attempts_spent,
-    batch_position,
-    request_for_logs,
-)
-from .cancellation import Cancellation
+from .batch import BatchOptions, BatchRequest, BatchResult, Progress, ReadingRequest, Results
+from .cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
 from .credentials import KeyForHeader, resolve_api_key
 from .progress import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
-from .redaction import redact_message, redact_secret
-from .retry import InheritedRetryConfig, default_policy
+from .redaction import redact_message, redact_secret, request_for_logs
+from .retry.policy import InheritedRetryConfig, default_policy
 from .stream import Stream
 from .workers import CallLater, NewExecutor, borrowed_executor, own_executor, run_on_workers
 

@@ -23,7 +23,7 @@ import requests
 import requests.api
 from requests import Response
 
-from . import cancellation, engine, loop, settings, transport
+from . import cancellation, engine, settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url
 from .batch import (
@@ -56,7 +56,8 @@ from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
-from .retry import (
+from .retry import loop
+from .retry.policy import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
     MAX_RETRIES,

@@ -165,6 +165,18 @@ def path_for_logs(url: str) -> str:
     return hide_user_ids(str(url)[path.end() if path else 0 :].split("?")[0].split("#")[0])
 
 
+def request_for_logs(method: str, url: str, position: int | None) -> str:
+    """Return how log records name a request: no key, no parameters, no user id.
+
+    Examples
+    --------
+    >>> request_for_logs("PATCH", "https://api.permutive.app/cohorts-api/v2/cohorts/1?k=a", 7)
+    'PATCH /cohorts-api/v2/cohorts/1 (item 7 of the batch)'
+    """
+    item = "" if position is None else f" (item {position} of the batch)"
+    return f"{str(method).upper()} {path_for_logs(url)}{item}"
+
+
 def redact_secret(message: str, secret: str) -> str:
     """Replace a known secret wherever it stands, as it is, percent-encoded or JSON-escaped."""
     if not secret:

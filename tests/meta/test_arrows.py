@@ -51,23 +51,20 @@ BELOW = {
     "base_url": "cancellation settings",
     "changes": "encoding",
     "collector": "",
-    "rate_limit": "",
     "reader": "",
     "stream": "cancellation redaction",
     "calls": "cancellation",
     "workers": "calls cancellation reader",
     "errors": "redaction",
-    "retry": "settings",
-    "failure": "errors redaction retry",
+    "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file",
     "journal": "",
-    "batch": "settings redaction retry stream",
+    "batch": "settings redaction retry.policy stream",
     "progress": "arguments batch",
     "transport": "cancellation credentials errors redaction settings version",
-    "engine": "arguments base_url batch cancellation credentials journal progress reader redaction retry settings stream workers",
-    "loop": "batch cancellation credentials failure rate_limit redaction retry settings",
-    "http": "arguments base_url batch cancellation credentials engine errors json loop redaction retry settings transport",
+    "engine": "arguments base_url batch cancellation credentials journal progress reader redaction retry.policy settings stream workers",
+    "http": "arguments base_url batch cancellation credentials engine errors json redaction retry settings transport",
     "answers": "collector errors",
     "resource": "answers arguments http batch credentials encoding json",
     "collection": "collector json encoding decoding",
@@ -188,23 +185,36 @@ SOURCES_OF_EFFECTS = {
     "warnings",
 }
 EFFECTS = {"open", "print", "input", "datetime.now", "datetime.utcnow", "date.today"}
-PURE = ["retry", "encoding", "decoding", "paths", "redaction"]
+PURE = [
+    "retry.policy",
+    "retry.outcome",
+    "retry.rate_limit",
+    "encoding",
+    "decoding",
+    "paths",
+    "redaction",
+]
 
 
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules(name: str) -> None:
-    """retry, encoding, decoding, paths and redaction do no I/O, read no clock and log nothing."""
+    """They do no I/O, read no clock and log nothing; most import nothing that does."""
     foreign = {each.split(".")[0] for each in foreign_imports_of(f"_Utils.{name}")}
-    if name == "retry":  # It tells errors apart by their classes, and may read settings.
-        kinds = {each for each in foreign_imports_of("_Utils.retry") if "." in each}
+    kinds = {each for each in foreign_imports_of(f"_Utils.{name}") if "." in each}
+    if name == "retry.outcome":  # It tells errors apart by their classes.
         assert {each for each in kinds if each.startswith(("requests", "urllib3"))} <= {
             "requests.exceptions",
             "urllib3.exceptions",
         }
         foreign -= {"requests", "urllib3"}
-    else:
+    elif name == "retry.rate_limit":  # Its limiters have locks, and a forked child forgets them.
+        assert {
+            each for each in calls_in(f"_Utils.{name}") if each.startswith(("os.", "threading."))
+        } <= {"os.register_at_fork", "threading.Lock", "threading.get_ident"}
+        foreign -= {"os", "threading"}
+    elif name != "retry.policy":  # It may read settings.
         assert own_imports_of(f"_Utils.{name}") <= {"_Utils", "_Utils.arguments"}
-        assert "requests" not in foreign
+    assert "requests" not in foreign
     assert not foreign & SOURCES_OF_EFFECTS
     assert not calls_in(f"_Utils.{name}") & EFFECTS
 
@@ -245,7 +255,7 @@ def test_only_the_loop_sleeps(name: str) -> None:
     """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
     sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
     pools = {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
-    may_sleep = name in ("_Utils.loop", "_Utils.http")
+    may_sleep = name in ("_Utils.retry.loop", "_Utils.http")
     assert sleeps == ({"time.sleep"} if may_sleep else set())
     executor = {"concurrent.futures.ThreadPoolExecutor"}
     assert pools == (executor if name == "_Utils.http" else set())
@@ -273,7 +283,7 @@ def test_only_collection_imports_pandas(name: str) -> None:
 def test_errors_are_mapped_in_one_place() -> None:
     """Only errors tells statuses apart into exceptions, for failure; only transport and http send."""
     for name in LIBRARY:
-        if name not in ("_Utils.errors", "_Utils.failure"):
+        if name not in ("_Utils.errors", "_Utils.retry.outcome"):
             assert "error_from_response" not in calls_in(name), name
         if name not in ("_Utils.http", "_Utils.transport"):
             assert "transport.send" not in calls_in(name), name

@@ -11,7 +11,6 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 import PermutiveAPI
-
 from PermutiveAPI._Utils.collection import Index, ResourceList, TabularList
 from PermutiveAPI._Utils.json import JSONSerializable
 from PermutiveAPI._Utils.resource import Resource

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 import pytest
 
 from PermutiveAPI import Cohort, CohortList, Import, Segment, Source
-from PermutiveAPI._Utils.retry import parse_retry_after
+from PermutiveAPI._Utils.retry.policy import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
 from tests.support.scripted import ScriptedServer, answer
 

@@ -151,7 +151,7 @@ IMPORTING = """
 import urllib3.connection, vcr
 own = urllib3.connection.HTTPConnection
 with vcr.VCR().use_cassette({cassette!r}):
-    from PermutiveAPI._Utils import connections
+    from PermutiveAPI._Utils.transport import connections
 assert connections.classes_now() is connections._OWN_CLASSES
 assert issubclass(connections.HTTPConnection, own)
 """

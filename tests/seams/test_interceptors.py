@@ -30,7 +30,7 @@ from PermutiveAPI import (
     Workspace,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.retry import is_repeatable
+from PermutiveAPI._Utils.retry.policy import is_repeatable
 from tests.seams.stand_ins import (
     COHORT,
     COHORTS,

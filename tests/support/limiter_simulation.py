@@ -12,9 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Callable, Deque, Generator, List, Optional, Protocol, Tuple
 
-from PermutiveAPI._Utils import loop, rate_limit
-from PermutiveAPI._Utils.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
-from PermutiveAPI._Utils.retry import refusals_are_free, is_throttled
+from PermutiveAPI._Utils.retry import loop, rate_limit
+from PermutiveAPI._Utils.retry.policy import is_throttled, refusals_are_free
+from PermutiveAPI._Utils.retry.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
 
 ATTEMPTS = 3
 # What a request costs the client, one after the other.

@@ -14,11 +14,11 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from tests.support.limiter_simulation import (
     CLIENT_SECONDS,
-    ConcurrencyLimit,
-    RandomRefusals,
     Bucket,
     Cell,
+    ConcurrencyLimit,
     FixedWindow,
+    RandomRefusals,
     Service,
     SlidingWindow,
     shortest_seconds,

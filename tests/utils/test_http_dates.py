@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from PermutiveAPI._Utils.retry import parse_retry_after
+from PermutiveAPI._Utils.retry.policy import parse_retry_after
 
 NOW = datetime(2024, 1, 1, tzinfo=timezone.utc)
 

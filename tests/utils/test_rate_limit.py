@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PermutiveAPI._Utils import rate_limit
-from PermutiveAPI._Utils.rate_limit import LimitKey, RateLimiter, Slot, api_of, limit_key_of
+from PermutiveAPI._Utils.retry import rate_limit
+from PermutiveAPI._Utils.retry.rate_limit import LimitKey, RateLimiter, Slot, api_of, limit_key_of
 
 NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
@@ -344,7 +344,7 @@ def test_child_process_begins_without_limits() -> None:
     """After a fork, the child knows no limit and no held lock of its parent."""
     script = """
 import os
-from PermutiveAPI._Utils import rate_limit
+from PermutiveAPI._Utils.retry import rate_limit
 name = rate_limit.LimitKey("https://service", "key", "Cohorts")
 rate_limit.on_throttled(name, 0.0, 0.1, None)
 with rate_limit._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from PermutiveAPI._Utils.rate_limit import RateLimiter
+from PermutiveAPI._Utils.retry.rate_limit import RateLimiter
 
 
 def test_late_requests_make_up_for_one() -> None:

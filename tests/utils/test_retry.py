@@ -16,14 +16,12 @@ import urllib3.exceptions as urllib3_errors
 
 from PermutiveAPI import RetryConfig
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.retry import (
-    Outcome,
+from PermutiveAPI._Utils.retry.outcome import Outcome, is_timeout, outcome_of
+from PermutiveAPI._Utils.retry.policy import (
     backoff_seconds,
     is_repeatable,
     is_throttled,
-    is_timeout,
     is_worth_repeating,
-    outcome_of,
     parse_retry_after,
     refusals_are_free,
     wait_after_answer,
@@ -194,18 +192,18 @@ FAILURES = [
         Outcome.NOT_SENT,
         False,
     ),
-    (_wrapped(CERTIFICATE, requests.exceptions.SSLError), Outcome.REFUSED, False),
+    (_wrapped(CERTIFICATE, requests.exceptions.SSLError), Outcome.UNTRUSTED_CERTIFICATE, False),
     (requests.exceptions.SSLError("handshake"), Outcome.UNKNOWN, False),
     (
         requests.exceptions.SSLError("[SSL] certificate verify failed: self-signed"),
-        Outcome.REFUSED,
+        Outcome.UNTRUSTED_CERTIFICATE,
         False,
     ),
     (
         requests.exceptions.SSLError(
             "(Caused by SSLError(CertificateError(\"hostname 'h' doesn't match\")))"
         ),
-        Outcome.REFUSED,
+        Outcome.UNTRUSTED_CERTIFICATE,
         False,
     ),
     (requests.ConnectionError("Certificate verify failed"), Outcome.UNKNOWN, False),
@@ -221,15 +219,15 @@ FAILURES = [
         Outcome.UNKNOWN,
         False,
     ),
-    (requests.exceptions.InvalidURL("?"), Outcome.UNWRITABLE, False),
-    (requests.exceptions.MissingSchema("?"), Outcome.UNWRITABLE, False),
-    (requests.exceptions.InvalidSchema("?"), Outcome.UNWRITABLE, False),
-    (requests.exceptions.InvalidHeader("?"), Outcome.UNWRITABLE, False),
-    (requests.exceptions.InvalidJSONError("?"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.InvalidURL("?"), Outcome.INVALID_REQUEST, False),
+    (requests.exceptions.MissingSchema("?"), Outcome.INVALID_REQUEST, False),
+    (requests.exceptions.InvalidSchema("?"), Outcome.INVALID_REQUEST, False),
+    (requests.exceptions.InvalidHeader("?"), Outcome.INVALID_REQUEST, False),
+    (requests.exceptions.InvalidJSONError("?"), Outcome.INVALID_REQUEST, False),
     (requests.exceptions.TooManyRedirects("?"), Outcome.UNKNOWN, False),
-    (requests.exceptions.URLRequired("?"), Outcome.UNWRITABLE, False),
-    (urllib3_errors.LocationParseError("?"), Outcome.UNWRITABLE, False),
-    (UnicodeError("label too long"), Outcome.UNWRITABLE, False),
+    (requests.exceptions.URLRequired("?"), Outcome.INVALID_REQUEST, False),
+    (urllib3_errors.LocationParseError("?"), Outcome.INVALID_REQUEST, False),
+    (UnicodeError("label too long"), Outcome.INVALID_REQUEST, False),
     (
         requests.exceptions.InvalidHeader(urllib3_errors.InvalidHeader("2, 3")),
         Outcome.UNKNOWN,

@@ -35,8 +35,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity
-from tests.support.calls import segmentation
+from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
 
 URL = "https://api.permutive.app/v9/things"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import inspect
 import logging
 import socket
-import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
-from PermutiveAPI._Utils import rate_limit, retry
+from PermutiveAPI._Utils.retry import policy, rate_limit
 from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
 from tests.support.leaks import assert_no_secret
 from tests.support.scripted import (
@@ -276,7 +276,7 @@ def test_a_refusal(
     """
     server.default = refusal.step
     if refusal.status == 429:  # Else batches would go on for two minutes.
-        monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
+        monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
         rate_limit.forget_all()  # Each call for itself: after 429 the next one would wait.
         server.seen.clear()

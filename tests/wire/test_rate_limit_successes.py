@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from PermutiveAPI import PermutiveRateLimitError, RetryConfig
-from PermutiveAPI._Utils import http, rate_limit
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.retry import rate_limit
 from tests.support.calls import KEY
 from tests.support.scripted import ScriptedServer, answer
 

@@ -22,8 +22,9 @@ from PermutiveAPI import (
     Segmentation,
     stream_batch,
 )
-from PermutiveAPI._Utils import http, rate_limit, retry
+from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.cancellation import Cancellation
+from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI._Utils.workers import StoppableCall
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
@@ -176,7 +177,7 @@ def test_without_patience_a_batch_ends(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int, retry_after: Optional[str]
 ) -> None:
     """Where nothing is accepted for too long, one refusal ends a request, and nobody queues any more."""
-    monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
+    monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
     server.default = refusal(status, retry_after)
     began = time.monotonic()
     _, errors = http.process_batch(things(60), api_key=KEY, max_workers=2)
@@ -192,7 +193,7 @@ def test_without_patience_a_block_holds_nobody(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that accepts nothing for long, and asks for patience each time, ends a batch without more requests."""
-    monkeypatch.setattr(retry, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
+    monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     server.default = refusal(429, "60")
     began = time.monotonic()
     _, errors = http.process_batch(things(40), api_key=KEY, max_workers=2)

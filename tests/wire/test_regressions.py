@@ -24,7 +24,8 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
-from PermutiveAPI._Utils.retry import Outcome, RetryConfig, outcome_of
+from PermutiveAPI._Utils.retry.outcome import Outcome, outcome_of
+from PermutiveAPI._Utils.retry.policy import RetryConfig
 from tests.support.scripted import Connection, ScriptedServer, answer, raw, stall_in_body
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"

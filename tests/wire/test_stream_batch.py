@@ -24,7 +24,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from tests.support.calls import KEY, TRACKED, SEGMENTED, identity, segmentation, tracked
+from tests.support.calls import KEY, SEGMENTED, TRACKED, identity, segmentation, tracked
 from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
 from tests.support.threads import workers_left
 

@@ -12,7 +12,7 @@ from PermutiveAPI import PermutiveConnectionError
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.leaks import assert_no_secret
-from tests.support.scripted import ScriptedServer, answer, reset
+from tests.support.scripted import answer, reset
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

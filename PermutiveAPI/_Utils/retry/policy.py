@@ -1,16 +1,13 @@
 """The retry rules: a checked policy and pure functions, without socket, clock or sleep.
 
-Four questions are answered here, and acted on in ``http._with_retry`` alone: may this request be
-repeated, is this answer worth repeating it, what does this failure mean, and how long to wait.
+Three questions are answered here, and acted on in loop.py alone: may this request be repeated, is
+this response worth repeating it, and how long to wait. What a failure means stands in outcome.py.
 """
 
 from __future__ import annotations
 
-import enum
 import math
 import re
-import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -18,10 +15,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests.exceptions as requests_errors
-import urllib3.exceptions as urllib3_errors
-
-from . import settings
+from .. import settings
 
 MAX_RETRIES = 3
 BACKOFF_FACTOR = 2.0
@@ -50,33 +44,6 @@ _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
 
 # Segments of an import, on which one PATCH makes, changes and deletes many.
 _COLLECTION = "/audience-api/v1/imports/[^/]+/segments"
-
-_CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
-# The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
-_CERTIFICATE = r"(?i)certificate verify failed|CertificateError\("
-_NOT_SENT_ERRORS = (
-    requests_errors.ConnectTimeout,
-    urllib3_errors.NewConnectionError,  # DNS and refused connections
-    urllib3_errors.ConnectTimeoutError,
-    ConnectionRefusedError,
-)
-# What http.client says of a proxy that refuses to connect further. Not every ProxyError is of that
-# kind: urllib3 gives the name also to connections lost after a request was sent through the proxy.
-_NO_TUNNEL = "Tunnel connection failed"
-_UNWRITABLE_ERRORS = (
-    requests_errors.InvalidURL,
-    requests_errors.MissingSchema,
-    requests_errors.InvalidSchema,
-    requests_errors.InvalidHeader,
-    requests_errors.InvalidJSONError,
-    requests_errors.URLRequired,
-    # A header outside Latin-1, or a host's name that is too long.
-    UnicodeError,
-    urllib3_errors.LocationParseError,
-)
-# What sending a request may raise.
-SENDING_ERRORS = (requests_errors.RequestException, *_UNWRITABLE_ERRORS)
-_TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
 @dataclass
@@ -160,15 +127,6 @@ def _initial_delay(text: str | None) -> float:
     return settings.parsed_number(_VARIABLES[2], text, _defaults["INITIAL_DELAY"])
 
 
-class Outcome(enum.Enum):
-    """What a failure without an answer tells about the request."""
-
-    NOT_SENT = "it surely never reached the service"
-    UNKNOWN = "it may have been processed"
-    REFUSED = "the service's certificate is not valid, so it was not sent"
-    UNWRITABLE = "it could not be written at all"
-
-
 def is_repeatable(verb: str, url: str) -> bool:
     """Tell whether repeating a request that may have been processed is harmless."""
     try:
@@ -187,6 +145,13 @@ def is_worth_repeating(status: int, harmless: bool) -> bool:
     429 and 503 say that the request was not carried out. A gateway's 502 or 504 may come after it was.
     """
     return status in (429, 503) or (harmless and 500 <= status <= 599)
+
+
+def may_wait(response: Any, wait: float, harmless: bool) -> bool:
+    """Tell whether to try again after an answer, when that takes a wait of so many seconds."""
+    if wait > LONGEST_WAIT_SECONDS:
+        return False
+    return is_worth_repeating(response.status_code, harmless)
 
 
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
@@ -295,50 +260,6 @@ def _http_date(value: Any) -> datetime | None:
         return date
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):
         return None
-
-
-def outcome_of(error: Exception) -> Outcome:
-    """Tell what a failure means; of an unknown kind, that the request may have been processed."""
-    causes = tuple(_causes(error))
-    if isinstance(error, requests_errors.SSLError) and re.search(_CERTIFICATE, str(error)):
-        return Outcome.REFUSED
-    if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
-        return Outcome.REFUSED
-    if any(
-        isinstance(cause, _NOT_SENT_ERRORS)
-        or (isinstance(cause, OSError) and str(cause).startswith(_NO_TUNNEL))
-        for cause in causes
-    ):
-        return Outcome.NOT_SENT
-    if isinstance(error, _UNWRITABLE_ERRORS):
-        # requests says the same of a header that is invalid in the answer.
-        answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
-        return Outcome.UNKNOWN if answered else Outcome.UNWRITABLE
-    return Outcome.UNKNOWN
-
-
-def is_timeout(error: Exception) -> bool:
-    """Tell whether a failure came from a time limit."""
-    # A refused connection is none, although urllib3 derives its error from a timeout's.
-    return any(
-        isinstance(cause, _TIMEOUT_ERRORS)
-        and not isinstance(cause, urllib3_errors.NewConnectionError)
-        for cause in _causes(error)
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error to what is behind it: requests and urllib3 wrap one in the other."""
-    waiting = [error]
-    seen = set[int]()
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        behind = (getattr(current, "reason", None), *current.args)
-        waiting.extend(cause for cause in behind if isinstance(cause, BaseException))
 
 
 def _require_number(name: str, value: Any, *, at_least: float, whole: bool = False) -> None:

@@ -1,6 +1,7 @@
 """The body of the one retry loop: attempts, the waits between them, and slots where a limit is seen.
 
-The rules stand in retry.py, and how all slow down together in rate_limit.py. Here they are acted on.
+The rules stand in policy.py and outcome.py, and how all slow down together in rate_limit.py. Here they
+are acted on.
 """
 
 from __future__ import annotations
@@ -16,32 +17,33 @@ from typing import Any
 
 import requests
 
-from . import cancellation, rate_limit, settings
-from .batch import RequestPostponed, attempts_spent, batch_position, request_for_logs
-from .cancellation import Cancellation
-from .credentials import with_key
-from .failure import (
+from .. import cancellation, settings
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
+from ..credentials import with_key
+from ..errors import PermutiveAPIError, PermutiveConnectionError
+from ..redaction import hide_user_ids, request_for_logs
+from . import rate_limit
+from .outcome import (
+    SENDING_ERRORS,
     Failure,
+    error_of_block,
+    error_of_failure,
+    error_of_response,
     failure_of,
     hide_key_in,
     may_repeat,
-    may_wait,
-    raise_blocked,
-    raise_failure,
-    raise_refusal,
 )
-from .rate_limit import RateLimiter
-from .redaction import hide_user_ids
-from .retry import (
+from .policy import (
     LONGEST_WAIT_SECONDS,
-    SENDING_ERRORS,
     RetryConfig,
     backoff_seconds,
     is_throttled,
+    may_wait,
     refusals_are_free,
     wait_after_answer,
     wait_asked_for,
 )
+from .rate_limit import RateLimiter
 
 # Look again this often: the rate may rise while a call waits for its slot.
 _POLL_SECONDS = 0.1
@@ -149,7 +151,7 @@ def _wait_or_raise(
     exhausted, jitter = attempts >= call.policy.max_retries, random.random()
     if isinstance(answer, Failure):
         if exhausted or not may_repeat(answer, call.harmless):
-            raise_failure(answer, attempts, call.url, call.harmless)
+            raise _logged(error_of_failure(answer, attempts, call.url, call.harmless))
         return backoff_seconds(call.policy, attempts - 1, jitter)
     if batch is not None and not call.own_policy:
         exhausted = exhausted or is_throttled(answer.status_code, asked)
@@ -158,8 +160,15 @@ def _wait_or_raise(
         call.policy, attempts - 1, answer, now, jitter, together=batch is not None
     )
     if exhausted or not may_wait(answer, wait, call.repeats):
-        raise_refusal(answer, attempts, wait, call.url, call.repeats)
+        raise error_of_response(answer, attempts, wait, call.url, call.repeats)
     return wait
+
+
+def _logged(error: PermutiveAPIError) -> PermutiveAPIError:
+    """Log the one ERROR record of a call that got no response."""
+    if isinstance(error, PermutiveConnectionError):
+        logger.error("%s", hide_user_ids(error.message))
+    return error
 
 
 def _named(call: Call) -> str:
@@ -184,7 +193,7 @@ def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: boo
         blocked = limiter.blocked_seconds(now)
         hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
         if blocked > LONGEST_WAIT_SECONDS or hopeless:
-            raise_blocked(limiter.asked, blocked, call.url)
+            raise error_of_block(limiter.asked, blocked, call.url)
         _pause(min(wait, max(blocked, _POLL_SECONDS)))
 
 

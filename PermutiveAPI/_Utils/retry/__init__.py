@@ -1,0 +1,1 @@
+"""The one retry loop: its rules, what an attempt came to, its waits, and the limits all keep to."""

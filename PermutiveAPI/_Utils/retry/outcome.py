@@ -1,0 +1,201 @@
+"""What became of an attempt: what a failure means, whether to try again, and the error of giving up.
+
+Pure functions, without socket, clock or log. The errors are raised in loop.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import NamedTuple
+
+import requests
+import requests.exceptions as requests_errors
+import urllib3.exceptions as urllib3_errors
+
+from ..errors import (
+    PermutiveAPIError,
+    PermutiveConnectionError,
+    PermutiveInvalidRequestError,
+    PermutiveRateLimitError,
+    PermutiveTimeoutError,
+    error_from_response,
+)
+from ..redaction import redact_and_shorten, redact_secret
+from .policy import LONGEST_WAIT_SECONDS, UNCOUNTED_REFUSALS_SECONDS, is_worth_repeating
+
+_UNKNOWN_OUTCOME = (
+    "The outcome is unknown: the service may have processed the request. "
+    "Look before sending it again."
+)
+
+_CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
+# The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
+_CERTIFICATE = r"(?i)certificate verify failed|CertificateError\("
+_NOT_SENT_ERRORS = (
+    requests_errors.ConnectTimeout,
+    urllib3_errors.NewConnectionError,  # DNS and refused connections
+    urllib3_errors.ConnectTimeoutError,
+    ConnectionRefusedError,
+)
+# What http.client says of a proxy that refuses to connect further. Not every ProxyError is of that
+# kind: urllib3 gives the name also to connections lost after a request was sent through the proxy.
+_NO_TUNNEL = "Tunnel connection failed"
+_INVALID_REQUEST_ERRORS = (
+    requests_errors.InvalidURL,
+    requests_errors.MissingSchema,
+    requests_errors.InvalidSchema,
+    requests_errors.InvalidHeader,
+    requests_errors.InvalidJSONError,
+    requests_errors.URLRequired,
+    # A header outside Latin-1, or a host's name that is too long.
+    UnicodeError,
+    urllib3_errors.LocationParseError,
+)
+# What sending a request may raise.
+SENDING_ERRORS = (requests_errors.RequestException, *_INVALID_REQUEST_ERRORS)
+_TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
+
+
+class Outcome(enum.Enum):
+    """What a failure without an answer tells about the request."""
+
+    NOT_SENT = "it surely never reached the service"
+    UNKNOWN = "it may have been processed"
+    UNTRUSTED_CERTIFICATE = "the service's certificate is not valid, so it was not sent"
+    INVALID_REQUEST = "it could not be written at all"
+
+
+def outcome_of(error: Exception) -> Outcome:
+    """Tell what a failure means; of an unknown kind, that the request may have been processed."""
+    causes = tuple(_causes(error))
+    if isinstance(error, requests_errors.SSLError) and re.search(_CERTIFICATE, str(error)):
+        return Outcome.UNTRUSTED_CERTIFICATE
+    if any(isinstance(cause, _CERTIFICATE_ERRORS) for cause in causes):
+        return Outcome.UNTRUSTED_CERTIFICATE
+    if any(
+        isinstance(cause, _NOT_SENT_ERRORS)
+        or (isinstance(cause, OSError) and str(cause).startswith(_NO_TUNNEL))
+        for cause in causes
+    ):
+        return Outcome.NOT_SENT
+    if isinstance(error, _INVALID_REQUEST_ERRORS):
+        # requests says the same of a header that is invalid in the answer.
+        answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
+        return Outcome.UNKNOWN if answered else Outcome.INVALID_REQUEST
+    return Outcome.UNKNOWN
+
+
+def is_timeout(error: Exception) -> bool:
+    """Tell whether a failure came from a time limit."""
+    # A refused connection is none, although urllib3 derives its error from a timeout's.
+    return any(
+        isinstance(cause, _TIMEOUT_ERRORS)
+        and not isinstance(cause, urllib3_errors.NewConnectionError)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an error to what is behind it: requests and urllib3 wrap one in the other."""
+    waiting = [error]
+    seen = set[int]()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        behind = (getattr(current, "reason", None), *current.args)
+        waiting.extend(cause for cause in behind if isinstance(cause, BaseException))
+
+
+# --- Attempts that failed --------------------------------------------------------------------------
+
+
+class Failure(NamedTuple):
+    """An attempt that brought no answer. Its text shows no secret."""
+
+    outcome: Outcome
+    text: str
+    timed_out: bool
+
+
+def failure_of(error: Exception, api_key: str) -> Failure:
+    """Return what an exception of an attempt means; `api_key` is left out of its text."""
+    text = redact_and_shorten(str(error) or type(error).__name__, [api_key])
+    return Failure(outcome_of(error), text, is_timeout(error))
+
+
+def hide_key_in(error: Exception, api_key: str) -> None:
+    """Leave the key out of the texts that an exception of somebody else's was made with."""
+    with suppress(AttributeError):  # Where they cannot be set.
+        error.args = tuple(
+            redact_secret(each, api_key) if isinstance(each, str) else each for each in error.args
+        )
+
+
+def may_repeat(failure: Failure, harmless: bool) -> bool:
+    """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
+    return failure.outcome is Outcome.NOT_SENT or (failure.outcome is Outcome.UNKNOWN and harmless)
+
+
+# --- Giving up ---------------------------------------------------------------------------------------
+
+
+def error_of_failure(
+    failure: Failure, attempts: int, url: str, harmless: bool
+) -> PermutiveAPIError:
+    """Return the error with which to give up without a response."""
+    if failure.outcome is Outcome.INVALID_REQUEST:
+        return PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
+    message = f"Request failed after {attempts} attempts: {failure.text}"
+    if failure.outcome is Outcome.UNKNOWN and not harmless:
+        message += f". {_UNKNOWN_OUTCOME}"
+    error_class = PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
+    return error_class(message, url=url)
+
+
+def error_of_response(
+    response: requests.Response, attempts: int, wait: float, url: str, harmless: bool
+) -> PermutiveAPIError:
+    """Return the error with which to give up after a response: that of its status."""
+    reason, note = f"HTTP {response.status_code}", ""
+    if 300 <= response.status_code <= 399:
+        reason += " (redirects are not followed, since they would carry the key elsewhere)"
+    elif is_worth_repeating(response.status_code, harmless):
+        note = f"Attempts: {attempts}."
+        if wait > LONGEST_WAIT_SECONDS:
+            note += (
+                f" The service asks for a wait of {wait:g} s; a call waits for "
+                f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
+            )
+    elif 500 <= response.status_code <= 599:
+        note = _UNKNOWN_OUTCOME
+    return error_from_response(response, reason, url, note=note)
+
+
+def error_of_block(asked: float, left: float, url: str) -> PermutiveAPIError:
+    """Return the error of a request that is not sent: the service has asked for a long wait.
+
+    Parameters
+    ----------
+    asked, left : float
+        The seconds that it asked for, and those that are left.
+    url : str
+        Where the request was to go.
+    """
+    reason = (
+        f"a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most"
+        if left > LONGEST_WAIT_SECONDS
+        else f"it has accepted nothing for {UNCOUNTED_REFUSALS_SECONDS:.0f} s"
+    )
+    return PermutiveRateLimitError(
+        f"Retry limit exceeded. The request was not sent: the service asked for a wait of {asked:g} s, "
+        f"of which {left:.0f} s are left; {reason}.",
+        status=429,
+        url=url,
+    )
