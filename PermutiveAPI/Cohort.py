@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ._Utils import http
 from ._Utils.answers import read_answer
 from ._Utils.arguments import listed, require_filled
-from ._Utils.batch import BatchOptions, Failures, ProgressCallback, Responses
+from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.changes import differing
 from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key

@@ -15,7 +15,7 @@ from typing import Any
 from ._Utils import http, settings
 from ._Utils.answers import read_object
 from ._Utils.arguments import require_filled
-from ._Utils.batch import BatchOptions, Failures, ProgressCallback, ReadingRequest, collected
+from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest, collected
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resource import Resource, built_from

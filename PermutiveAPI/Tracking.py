@@ -17,7 +17,7 @@ from typing import Any
 from ._Utils import http, settings
 from ._Utils.answers import read_object
 from ._Utils.arguments import length_of, require_kind
-from ._Utils.batch import (
+from ._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
     BatchResult,

@@ -7,7 +7,8 @@ read by one thread, and in the process that began it; any thread may close it.
 import logging
 from typing import TYPE_CHECKING
 
-from ._Utils.batch import BatchRequest, BatchResult, Progress
+from ._Utils.batch.progress_bar import progress_bar
+from ._Utils.batch.types import BatchRequest, BatchResult, Progress
 from ._Utils.errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -23,7 +24,6 @@ from ._Utils.errors import (
     PermutiveTimeoutError,
 )
 from ._Utils.http import stream_batch
-from ._Utils.progress import progress_bar
 from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
 from .Audience.Import import Import, ImportList

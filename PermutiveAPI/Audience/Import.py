@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from .._Utils import http
 from .._Utils.answers import read_answer
-from .._Utils.batch import BatchOptions, Failures, ProgressCallback
+from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
 from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN

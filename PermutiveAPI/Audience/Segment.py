@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .._Utils import bulk
 from .._Utils.answers import read_answer
 from .._Utils.arguments import listed, require_kind
-from .._Utils.batch import BatchOptions, ProgressCallback, Responses
+from .._Utils.batch.types import BatchOptions, ProgressCallback, Responses
 from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN

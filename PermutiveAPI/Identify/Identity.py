@@ -18,7 +18,7 @@ from requests import Response
 from .._Utils import http
 from .._Utils.answers import read_answer
 from .._Utils.arguments import length_of, require_filled, require_kind
-from .._Utils.batch import (
+from .._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
     BatchResult,

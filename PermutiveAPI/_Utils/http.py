@@ -23,10 +23,11 @@ import requests
 import requests.api
 from requests import Response
 
-from . import cancellation, engine, settings, transport
+from . import cancellation, settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url
-from .batch import (
+from .batch import runner
+from .batch.types import (
     BatchOptions,
     BatchRequest,
     BatchResult,
@@ -438,13 +439,13 @@ def stream_batch(
 
 def run_batch(requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
     """Run :func:`process_batch` for a helper."""
-    batch = engine.checked_requests(requests)
+    batch = runner.checked_requests(requests)
     return collected(stream(batch, options, len(batch)), attrgetter("response"))
 
 
 def stream(requests: Iterable[BatchRequest], options: BatchOptions, total: int | None) -> Results:
-    """Run :func:`stream_batch` for a helper; see ``engine.stream``."""
-    return engine.stream(
+    """Run :func:`stream_batch` for a helper; see ``runner.stream``."""
+    return runner.stream(
         requests,
         options,
         total=total,
@@ -455,8 +456,8 @@ def stream(requests: Iterable[BatchRequest], options: BatchOptions, total: int |
 
 
 def run_concurrently(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Call a function for every item on worker threads; see ``engine.run_concurrently``."""
-    return engine.run_concurrently(
+    """Call a function for every item on worker threads; see ``runner.run_concurrently``."""
+    return runner.run_concurrently(
         function, items, new_executor=ThreadPoolExecutor, context=_workers_context()
     )
 

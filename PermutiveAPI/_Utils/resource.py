@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from . import http
 from .answers import read_answer
 from .arguments import iterated, listed, require_iterable, require_kind
-from .batch import (
+from .batch.types import (
     BatchOptions,
     BatchRequest,
     Failures,

@@ -51,20 +51,13 @@ BELOW = {
     "base_url": "cancellation settings",
     "changes": "encoding",
     "collector": "",
-    "reader": "",
-    "stream": "cancellation redaction",
-    "calls": "cancellation",
-    "workers": "calls cancellation reader",
     "errors": "redaction",
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file",
-    "journal": "",
-    "batch": "settings redaction retry.policy stream",
-    "progress": "arguments batch",
     "transport": "cancellation credentials errors redaction settings version",
-    "engine": "arguments base_url batch cancellation credentials journal progress reader redaction retry.policy settings stream workers",
-    "http": "arguments base_url batch cancellation credentials engine errors json redaction retry settings transport",
+    "batch": "arguments base_url cancellation credentials redaction retry.policy settings",
+    "http": "arguments base_url batch cancellation credentials errors json redaction retry settings transport",
     "answers": "collector errors",
     "resource": "answers arguments http batch credentials encoding json",
     "collection": "collector json encoding decoding",
@@ -265,7 +258,11 @@ def test_only_the_loop_sleeps(name: str) -> None:
 def test_only_batches_start_threads(name: str) -> None:
     """Threads beside those of executors read a source, look a name up, or end what the garbage collector met in a worker."""
     started = {each for each in calls_in(name) if each.endswith("threading.Thread")}
-    assert not started or name in ("_Utils.transport.lookup", "_Utils.reader", "_Utils.workers")
+    assert not started or name in (
+        "_Utils.transport.lookup",
+        "_Utils.batch.reader",
+        "_Utils.batch.workers",
+    )
 
 
 @pytest.mark.parametrize("name", LIBRARY)

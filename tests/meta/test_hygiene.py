@@ -216,10 +216,10 @@ def test_modules_are_short() -> None:
         "_Utils.errors",
         "_Utils.collection",
         "_Utils.encoding",
-        "_Utils.engine",
+        "_Utils.batch.runner",
         "_Utils.retry.rate_limit",
         "_Utils.retry.policy",
-        "_Utils.workers",
+        "_Utils.batch.workers",
         "Audience.Segment",
         "Identify.Identity",
     }

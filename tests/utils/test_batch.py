@@ -11,7 +11,7 @@ import pytest
 import PermutiveAPI
 from PermutiveAPI import BatchRequest, Progress, RetryConfig
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.batch import ReadingRequest
+from PermutiveAPI._Utils.batch.types import ReadingRequest
 
 TIMEOUT = "PERMUTIVE_BATCH_TIMEOUT_SECONDS"
 

@@ -11,8 +11,8 @@ from typing import Any, Iterator, List
 import pytest
 
 from PermutiveAPI import BatchRequest
-from PermutiveAPI._Utils.batch import MadeRequests
-from PermutiveAPI._Utils.reader import AtHand, Nothing, Reader, source_of
+from PermutiveAPI._Utils.batch.reader import AtHand, Nothing, Reader, source_of
+from PermutiveAPI._Utils.batch.types import MadeRequests
 
 variable: "ContextVar[str]" = ContextVar("variable", default="unset")
 

@@ -15,10 +15,10 @@ import pytest
 
 from PermutiveAPI import BatchRequest
 from PermutiveAPI._Utils import cancellation
-from PermutiveAPI._Utils.batch import BatchOptions
-from PermutiveAPI._Utils.engine import stream
+from PermutiveAPI._Utils.batch.runner import stream
+from PermutiveAPI._Utils.batch.types import BatchOptions
 from tests.support.threads import workers_left
-from tests.utils.test_engine import batch
+from tests.utils.test_runner import batch
 
 
 def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any:

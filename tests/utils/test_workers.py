@@ -10,16 +10,17 @@ from typing import Any, List, Tuple
 
 import pytest
 
-from PermutiveAPI._Utils import calls, cancellation
-from PermutiveAPI._Utils.reader import AtHand
-from PermutiveAPI._Utils.workers import (
+from PermutiveAPI._Utils import cancellation
+from PermutiveAPI._Utils.batch import calls
+from PermutiveAPI._Utils.batch.reader import AtHand
+from PermutiveAPI._Utils.batch.workers import (
     CallLater,
     StoppableCall,
     borrowed_executor,
     own_executor,
     run_on_workers,
 )
-from tests.utils.test_engine import AtOnce
+from tests.utils.test_runner import AtOnce
 
 
 def double(item: int) -> int:

@@ -27,7 +27,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils import journal as module
+from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, answer, stall
 from tests.support.threads import workers_left

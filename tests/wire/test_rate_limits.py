@@ -23,9 +23,9 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch.workers import StoppableCall
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
-from PermutiveAPI._Utils.workers import StoppableCall
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
 from tests.support.scripted import Connection, ScriptedServer, Step, answer

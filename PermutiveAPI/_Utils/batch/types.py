@@ -1,4 +1,4 @@
-"""What a batch is made of: requests, results, options, and how far it has come. engine.py runs it."""
+"""What a batch is made of: requests, results, options, and how far it has come. runner.py runs it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 
 import requests
 
-from . import settings
-from .redaction import redact_message
-from .retry.policy import RetryConfig
+from .. import settings
+from ..redaction import redact_message
+from ..retry.policy import RetryConfig
 from .stream import Stream
 
 Value = TypeVar("Value")
@@ -121,7 +121,7 @@ class MadeRequests:
     Attributes
     ----------
     made_from : iterable
-        The items. The engine looks whether they are at hand.
+        The items. The runner looks whether they are at hand.
     """
 
     def __init__(self, requests: Iterator[BatchRequest], made_from: Iterable[Any]) -> None:

@@ -22,8 +22,8 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import ref
 
-from .cancellation import Cancellation, Stopped
-from .redaction import redact_message
+from ..cancellation import Cancellation, Stopped
+from ..redaction import redact_message
 
 Value = TypeVar("Value")
 

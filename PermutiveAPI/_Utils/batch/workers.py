@@ -14,8 +14,8 @@ from contextvars import Context, copy_context
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+from ..cancellation import Cancellation
 from .calls import AnyExecutor, CallLater, Calls, Done
-from .cancellation import Cancellation
 from .reader import Nothing, Source
 
 Item = TypeVar("Item")

@@ -1,4 +1,4 @@
-"""The engine of batches: requests sent by workers, their results read, recorded and told.
+"""Runs batches: requests are sent by workers, their results read, recorded and told.
 
 It sends through a function it is given, on executors of a class it is given. How calls run on workers
 stands in workers.py.
@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import requests
 
-from . import settings
-from .arguments import listed, require_iterable, require_kind
-from .base_url import actual_url, origin_of
-from .batch import BatchOptions, BatchRequest, BatchResult, Progress, ReadingRequest, Results
-from .cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
-from .credentials import KeyForHeader, resolve_api_key
-from .progress import ProgressBar, progress_bar
+from .. import settings
+from ..arguments import listed, require_iterable, require_kind
+from ..base_url import actual_url, origin_of
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
+from ..credentials import KeyForHeader, resolve_api_key
+from ..redaction import redact_message, redact_secret, request_for_logs
+from ..retry.policy import InheritedRetryConfig, default_policy
+from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
-from .redaction import redact_message, redact_secret, request_for_logs
-from .retry.policy import InheritedRetryConfig, default_policy
 from .stream import Stream
+from .types import BatchOptions, BatchRequest, BatchResult, Progress, ReadingRequest, Results
 from .workers import CallLater, NewExecutor, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:

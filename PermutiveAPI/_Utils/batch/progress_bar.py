@@ -6,8 +6,8 @@ import os
 import sys
 from typing import Any
 
-from .arguments import require_kind
-from .batch import Progress
+from ..arguments import require_kind
+from .types import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -52,7 +52,7 @@ class ProgressBar:
         self._display.show(progress)
 
     def close(self) -> None:
-        """Leave what was shown last; the engine calls this at the end of a batch."""
+        """Leave what was shown last; the runner calls this at the end of a batch."""
         if self._display is not None:
             self._display.close()
             self._display = None

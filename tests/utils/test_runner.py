@@ -9,8 +9,8 @@ from typing import Any, Callable, List, Optional
 import pytest
 
 from PermutiveAPI import BatchRequest, Progress
-from PermutiveAPI._Utils.batch import BatchOptions, ReadingRequest, collected
-from PermutiveAPI._Utils.engine import checked_requests, run_concurrently, stream
+from PermutiveAPI._Utils.batch.runner import checked_requests, run_concurrently, stream
+from PermutiveAPI._Utils.batch.types import BatchOptions, ReadingRequest, collected
 
 
 class AtOnce:

@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from .cancellation import Cancellation
+from ..cancellation import Cancellation
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
