@@ -16,16 +16,16 @@ from os import PathLike
 from typing import Any, Literal
 
 from ._Utils import http
-from ._Utils.answers import read_answer
 from ._Utils.arguments import listed, require_filled
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
-from ._Utils.changes import differing
-from ._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
-from ._Utils.paths import resource_url
-from ._Utils.resource import Call, Resource
+from ._Utils.resources.answers import read_answer
+from ._Utils.resources.base import Call, Resource
+from ._Utils.resources.changes import differing
+from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from ._Utils.resources.urls import resource_url
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"

@@ -13,12 +13,12 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
-from ._Utils.answers import read_object
 from ._Utils.arguments import require_filled
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest, collected
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.resource import Resource, built_from
+from ._Utils.resources.answers import read_object
+from ._Utils.resources.base import Resource, built_from
 from .answers import ContextAnswer
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"

@@ -14,7 +14,6 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
-from ._Utils.answers import read_object
 from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch.types import (
     BatchOptions,
@@ -30,7 +29,8 @@ from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
-from ._Utils.resource import Resource, built_from, streamed_from
+from ._Utils.resources.answers import read_object
+from ._Utils.resources.base import Resource, built_from, streamed_from
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
 

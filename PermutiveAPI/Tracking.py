@@ -15,7 +15,6 @@ from os import PathLike
 from typing import Any
 
 from ._Utils import http, settings
-from ._Utils.answers import read_object
 from ._Utils.arguments import length_of, require_kind
 from ._Utils.batch.types import (
     BatchOptions,
@@ -29,7 +28,8 @@ from ._Utils.batch.types import (
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
-from ._Utils.resource import Resource, built_from, streamed_from
+from ._Utils.resources.answers import read_object
+from ._Utils.resources.base import Resource, built_from, streamed_from
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from ._Utils.collection import ResourceList, UniqueIndex
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, parsed
 from ._Utils.redaction import REDACTED
+from ._Utils.resources.lists import ResourceList, UniqueIndex
 from .Audience.Import import Import, ImportList
 from .Audience.Segment import Segment, SegmentList
 from .Cohort import Cohort, CohortList

@@ -14,14 +14,14 @@ from os import PathLike
 from typing import Any, cast
 
 from .._Utils import http
-from .._Utils.answers import read_answer
 from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
-from .._Utils.collection import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
-from .._Utils.paths import resource_url
-from .._Utils.resource import Resource
+from .._Utils.resources.answers import read_answer
+from .._Utils.resources.base import Resource
+from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Segment import Segment, SegmentList
 from .Source import Source

@@ -13,18 +13,18 @@ from datetime import datetime
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from .._Utils import bulk
-from .._Utils.answers import read_answer
 from .._Utils.arguments import listed, require_kind
 from .._Utils.batch.types import BatchOptions, ProgressCallback, Responses
-from .._Utils.collection import TabularList, UniqueIndex
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
-from .._Utils.paths import resource_url
-from .._Utils.resource import Call, Resource, built_from
+from .._Utils.resources.answers import read_answer
+from .._Utils.resources.base import Call, Resource, built_from
+from .._Utils.resources.lists import TabularList, UniqueIndex
+from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
+from . import bulk
 
 # The service ignores `query`; it is sent for code that was written as if it did not.
 _API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]

@@ -16,7 +16,6 @@ from typing import Any
 from requests import Response
 
 from .._Utils import http
-from .._Utils.answers import read_answer
 from .._Utils.arguments import length_of, require_filled, require_kind
 from .._Utils.batch.types import (
     BatchOptions,
@@ -30,8 +29,9 @@ from .._Utils.batch.types import (
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
-from .._Utils.paths import resource_url
-from .._Utils.resource import Resource, built_from, streamed_from
+from .._Utils.resources.answers import read_answer
+from .._Utils.resources.base import Resource, built_from, streamed_from
+from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Alias import Alias, KnownAlias
 

@@ -29,6 +29,7 @@ RESOURCES = [
     "Audience.Import",
     "Audience.Segment",
     "Audience.Source",
+    "Audience.bulk",
     "Identify",
     "Identify.Identity",
     "Identify.Alias",
@@ -40,17 +41,14 @@ BELOW = {
     "arguments": "",
     "version": "",
     "redaction": "",
-    "paths": "arguments",
-    "bulk": "arguments list",
     "encoding": "",
     "decoding": "",
     "list": "",
     "file": "",
     "settings": "",
+    "gc_pause": "",
     "cancellation": "",
     "base_url": "cancellation settings",
-    "changes": "encoding",
-    "collector": "",
     "errors": "redaction",
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
@@ -58,9 +56,7 @@ BELOW = {
     "transport": "cancellation credentials errors redaction settings version",
     "batch": "arguments base_url cancellation credentials redaction retry.policy settings",
     "http": "arguments base_url batch cancellation credentials errors json redaction retry settings transport",
-    "answers": "collector errors",
-    "resource": "answers arguments http batch credentials encoding json",
-    "collection": "collector json encoding decoding",
+    "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
 }
 
 # A resource, and which other resources it may know.
@@ -73,7 +69,8 @@ ABOVE = {
     "Context": "answers",
     "Audience": "",
     "Audience.Import": "Audience Audience.Segment Audience.Source",
-    "Audience.Segment": "Audience",
+    "Audience.Segment": "Audience Audience.bulk",
+    "Audience.bulk": "",
     "Audience.Source": "",
     "Identify": "",
     "Identify.Identity": "Identify Identify.Alias",
@@ -184,7 +181,7 @@ PURE = [
     "retry.rate_limit",
     "encoding",
     "decoding",
-    "paths",
+    "resources.urls",
     "redaction",
 ]
 
@@ -266,14 +263,14 @@ def test_only_batches_start_threads(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_only_collection_imports_pandas(name: str) -> None:
-    """Only collection imports pandas, only settings dotenv, both inside functions; none numpy."""
+def test_only_lists_imports_pandas(name: str) -> None:
+    """Only lists imports pandas, only settings dotenv, both inside functions; none numpy."""
     found = {
         (each.target.split(".")[0], each.at_module_level)
         for each in imports_of(name)
         if each.target.split(".")[0] in ("pandas", "numpy", "dotenv")
     }
-    allowed = {"_Utils.collection": {("pandas", False)}, "_Utils.settings": {("dotenv", False)}}
+    allowed = {"_Utils.resources.lists": {("pandas", False)}, "_Utils.settings": {("dotenv", False)}}
     assert found <= allowed.get(name, set())
 
 
@@ -287,7 +284,7 @@ def test_errors_are_mapped_in_one_place() -> None:
 
 
 def test_identifiers_become_urls_in_one_place() -> None:
-    """Only paths quotes identifiers; no resource puts a URL together by itself."""
+    """Only urls quotes identifiers; no resource puts a URL together by itself."""
     for name in RESOURCES:
         assert "quote" not in {each.split(".")[-1] for each in calls_in(name)}, name
 

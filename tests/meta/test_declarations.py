@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict, List
 import pytest
 
 import PermutiveAPI
-from PermutiveAPI._Utils.collection import Index, ResourceList, TabularList
 from PermutiveAPI._Utils.json import JSONSerializable
-from PermutiveAPI._Utils.resource import Resource
+from PermutiveAPI._Utils.resources.base import Resource
+from PermutiveAPI._Utils.resources.lists import Index, ResourceList, TabularList
 from tests.meta.sources import modules, tree_of
 
 PUBLIC = [

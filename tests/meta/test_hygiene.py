@@ -214,7 +214,7 @@ def test_modules_are_short() -> None:
         "Segmentation",
         "_Utils.http",
         "_Utils.errors",
-        "_Utils.collection",
+        "_Utils.resources.lists",
         "_Utils.encoding",
         "_Utils.batch.runner",
         "_Utils.retry.rate_limit",

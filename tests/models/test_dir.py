@@ -19,7 +19,7 @@ from PermutiveAPI import (
     Source,
     progress_bar,
 )
-from PermutiveAPI._Utils.resource import Resource
+from PermutiveAPI._Utils.resources.base import Resource
 from tests.support.calls import KEY
 from tests.support.scripted import ScriptedServer, answer
 

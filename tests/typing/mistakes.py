@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import PermutiveAPI
+from PermutiveAPI import Kohort  # mistake
 from PermutiveAPI import (
     Alias,
     BatchRequest,
@@ -36,6 +37,8 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI.answers import SegmentationAnswers  # mistake
+from PermutiveAPI.Query import property  # mistake
 from PermutiveAPI.Query import (
     Condition,
     at_least,
@@ -44,7 +47,7 @@ from PermutiveAPI.Query import (
     event,
     in_segment,
     in_third_party_segment,
-    prop,  # mistake
+    prop,
 )
 from PermutiveAPI.sandbox import Sandbox
 

@@ -16,7 +16,7 @@ import pytest
 
 import PermutiveAPI
 from PermutiveAPI import Query, answers, sandbox, testing
-from PermutiveAPI._Utils.collection import Index
+from PermutiveAPI._Utils.resources.lists import Index
 from PermutiveAPI.Query import event, in_segment, prop
 from tests.meta.test_exports import PATHS
 from tests.typing import users_code

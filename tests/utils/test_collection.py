@@ -25,7 +25,7 @@ from PermutiveAPI import (
     Workspace,
     WorkspaceList,
 )
-from PermutiveAPI._Utils.collection import ResourceList, UniqueIndex
+from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
 

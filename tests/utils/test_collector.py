@@ -10,7 +10,7 @@ from typing import Iterator
 
 import pytest
 
-from PermutiveAPI._Utils.collector import collector_paused
+from PermutiveAPI._Utils.gc_pause import collector_paused
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def test_off_inside_on_after() -> None:
 
 FORK = """
 import gc, os
-from PermutiveAPI._Utils.collector import collector_paused
+from PermutiveAPI._Utils.gc_pause import collector_paused
 
 with collector_paused():
     child = os.fork()

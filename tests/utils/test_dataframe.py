@@ -10,8 +10,8 @@ import pandas
 import pytest
 
 from PermutiveAPI import Cohort, CohortList, Import, ImportList, Segment, SegmentList, Source
-from PermutiveAPI._Utils.collection import TabularList
 from PermutiveAPI._Utils.json import JSONSerializable
+from PermutiveAPI._Utils.resources.lists import TabularList
 
 MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 SOURCE = Source("s", {}, "t")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from PermutiveAPI._Utils.paths import resource_url
+from PermutiveAPI._Utils.resources.urls import resource_url
 
 
 @pytest.mark.parametrize("endpoint", ["https://host/v1/imports", "https://host/v1/imports/"])

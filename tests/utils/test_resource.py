@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from PermutiveAPI import Cohort, Identity, PermutiveInvalidResponseError, Segment
-from PermutiveAPI._Utils.answers import read_answer
-from PermutiveAPI._Utils.resource import built_from, require_kind
+from PermutiveAPI._Utils.resources.answers import read_answer
+from PermutiveAPI._Utils.resources.base import built_from, require_kind
 
 
 def _answer(body: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .collector import collector_paused
-from .errors import PermutiveInvalidResponseError
+from ..errors import PermutiveInvalidResponseError
+from ..gc_pause import collector_paused
 
 Value = TypeVar("Value")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .encoding import canonical
+from ..encoding import canonical
 
 
 def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

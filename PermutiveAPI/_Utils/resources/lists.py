@@ -20,10 +20,10 @@ from typing import (
     overload,
 )
 
-from .collector import collector_paused
-from .decoding import hints_of, parse_timestamp
-from .encoding import encoded, writing_plan
-from .json import JSONSerializable, load_json_list
+from ..decoding import hints_of, parse_timestamp
+from ..encoding import encoded, writing_plan
+from ..gc_pause import collector_paused
+from ..json import JSONSerializable, load_json_list
 
 if TYPE_CHECKING:
     import pandas

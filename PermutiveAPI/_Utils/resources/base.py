@@ -10,10 +10,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
-from . import http
-from .answers import read_answer
-from .arguments import iterated, listed, require_iterable, require_kind
-from .batch.types import (
+from .. import http
+from ..arguments import iterated, listed, require_iterable, require_kind
+from ..batch.types import (
     BatchOptions,
     BatchRequest,
     Failures,
@@ -22,9 +21,10 @@ from .batch.types import (
     Responses,
     collected,
 )
-from .credentials import resolve_api_key
-from .encoding import NotJSONError
-from .json import JSONSerializable, parsed
+from ..credentials import resolve_api_key
+from ..encoding import NotJSONError
+from ..json import JSONSerializable, parsed
+from .answers import read_answer
 
 R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")

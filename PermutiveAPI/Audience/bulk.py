@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from .arguments import require_filled, require_kind
-from .list import chunk_list
+from .._Utils.arguments import require_filled, require_kind
+from .._Utils.list import chunk_list
 
 Answer = TypeVar("Answer")
 Operation = dict[str, Any]

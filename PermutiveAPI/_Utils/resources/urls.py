@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from .arguments import require_filled
+from ..arguments import require_filled
 
 # Their texts would name something that does not exist; a float stands for a table's missing value.
 _NO_IDENTIFIERS = (bytes, bytearray, bool, float, list, tuple, dict, set, frozenset)
