@@ -10,13 +10,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any, TypeVar
-
-Value = TypeVar("Value")
+from typing import Any
 
 
 class Stopped(BaseException):
@@ -24,7 +21,7 @@ class Stopped(BaseException):
 
 
 class Cancellation:
-    """What the workers of one batch share: its end, its settings, what was accepted. Safe to use from any thread.
+    """What the workers of one batch share: its end, and what was accepted. Safe to use from any thread.
 
     Parameters
     ----------
@@ -36,7 +33,6 @@ class Cancellation:
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[int, Any] = {}
-        self._found: dict[Any, Any] = {}
         self._began = monotonic()
         self._accepted = 0
         # When the service last accepted something, or else when the batch began.
@@ -78,12 +74,6 @@ class Cancellation:
         """Wait, but not beyond the stop of the batch."""
         self._stopped.wait(seconds)
         self.check()
-
-    def once(self, name: Any, find: Callable[[], Value]) -> Value:
-        """Return what a function returns, for all of the batch what it returned at first."""
-        if name not in self._found:
-            self._found[name] = find()
-        return self._found[name]
 
     def note_accepted(self, now: float) -> None:
         """Take note that the service accepted a request. Without a lock: a lost count does no harm."""
@@ -134,15 +124,6 @@ _here = threading.local()
 def current() -> Cancellation | None:
     """Return the batch that the calling thread works for, or None."""
     return getattr(_here, "cancellation", None)
-
-
-def once(name: Any, find: Callable[[], Value]) -> Value:
-    """Return what a function returns; a batch, which is one call, looks at its settings only once.
-
-    Each look at a file costs a worker more than the look: the interpreter goes to another thread.
-    """
-    batch = current()
-    return find() if batch is None else batch.once(name, find)
 
 
 def check() -> None:

@@ -217,9 +217,8 @@ def test_modules_are_short() -> None:
         "_Utils.resources.lists",
         "_Utils.encoding",
         "_Utils.batch.runner",
+        "_Utils.retry.loop",
         "_Utils.retry.rate_limit",
-        "_Utils.retry.policy",
-        "_Utils.batch.workers",
         "Audience.Segment",
         "Identify.Identity",
     }

@@ -247,7 +247,7 @@ def test_defaults(function: Callable[..., Any]) -> None:
     for name, each in inspect.signature(function).parameters.items():
         if name in defaults:
             assert each.default is defaults[name] or each.default == defaults[name]
-            assert type(each.default) is type(defaults[name])
+            assert isinstance(each.default, type(defaults[name]))
         else:
             assert each.default is inspect.Parameter.empty
 

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import PermutiveAPI
 from PermutiveAPI import (
     Alias,
+    AttemptRecord,
     BatchRequest,
     BatchResult,
     Cohort,
@@ -49,6 +50,7 @@ from PermutiveAPI import (
     TrackedEvent,
     Workspace,
     WorkspaceList,
+    options,
     progress_bar,
     stream_batch,
 )
@@ -430,6 +432,19 @@ def change_many(api_key: str, journal: Path) -> list[Cohort]:
     return again + [request.item for request, _ in failures]
 
 
+def slowest(api_key: str, cohorts: list[Cohort]) -> float:
+    """Create cohorts with settings of their own, and return how long the slowest attempt took."""
+    records: list[AttemptRecord] = []
+    with options(api_key=api_key, timeout=(3.05, 30), key_location="header"):
+        with options(retry=RetryConfig(max_retries=5), on_response=records.append):
+            Cohort.batch_create(cohorts, max_workers=2)
+        for cohort in cohorts:
+            cohort.delete()
+    refused = [each for each in records if each.status in (None, 429, 503)]
+    assert all(each.wait_seconds is not None for each in refused), refused
+    return max(each.seconds for each in records)
+
+
 def identities(count: int) -> Iterator[Identity]:
     """Make identities one by one, as from a file."""
     for number in range(count):
@@ -624,6 +639,8 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%s", state["cohorts"] if state is not None else [])
     logger.info("%s %s", track(api_key), segment_pages(api_key, ["https://a.b/c"]))
     logger.info("%s", change_many(api_key, folder / "journal"))
+    more = [Cohort(f"Topic {n}", query={"in_segment": n}) for n in range(3)]
+    logger.info("%.3f s", slowest(api_key, more))
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
     logger.info("%s %s", use_helpers(folder), try_offline())

@@ -15,12 +15,20 @@ from PermutiveAPI._Utils.batch import calls
 from PermutiveAPI._Utils.batch.reader import AtHand
 from PermutiveAPI._Utils.batch.workers import (
     CallLater,
+    Listener,
     StoppableCall,
     borrowed_executor,
     own_executor,
     run_on_workers,
 )
 from tests.utils.test_runner import AtOnce
+
+
+def listening(**functions: Any) -> "Listener[Any]":
+    """Make a listener with these functions for methods."""
+    listener: "Listener[Any]" = Listener()
+    vars(listener).update(functions)
+    return listener
 
 
 def double(item: int) -> int:
@@ -129,7 +137,7 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
         AtHand(range(50)),
         2,
         borrowed_executor(keeping),
-        late=lambda item, future: late.append((item, future.result())),
+        listener=listening(late=lambda item, future: late.append((item, future.result()))),
     )
     threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
     next(loop)
@@ -158,7 +166,11 @@ def test_what_completed_too_late_is_told() -> None:
         late.append((item, future.exception()))
 
     loop: Any = run_on_workers(
-        call, AtHand(range(3)), 3, own_executor(ThreadPoolExecutor, 3), late=note
+        call,
+        AtHand(range(3)),
+        3,
+        own_executor(ThreadPoolExecutor, 3),
+        listener=listening(late=note),
     )
     assert next(loop)[0] == 0
     gate.wait(10)
@@ -179,8 +191,10 @@ def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
         AtHand(range(5)),
         2,
         own_executor(AtOnce, 2),
-        late=lambda item, future: late.append(threading.get_ident()),
-        ended=lambda: ended.append(threading.get_ident()),
+        listener=listening(
+            late=lambda item, future: late.append(threading.get_ident()),
+            ended=lambda: ended.append(threading.get_ident()),
+        ),
     )
     for _ in range(taken):
         next(loop)
@@ -334,7 +348,7 @@ def test_leaving_early_calls_nothing_that_was_put_off() -> None:
         AtHand(range(2)),
         1,
         own_executor(ThreadPoolExecutor, 1),
-        late=lambda *told: late.append(told),
+        listener=listening(late=lambda *told: late.append(told)),
     )
     assert next(loop)[0] == 0
     loop.close()
@@ -351,7 +365,11 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
         return item if item == 0 else CallLater(0.0, "again")
 
     loop: Any = run_on_workers(
-        call, AtHand(range(3)), 3, own_executor(AtOnce, 3), late=lambda *told: late.append(told)
+        call,
+        AtHand(range(3)),
+        3,
+        own_executor(AtOnce, 3),
+        listener=listening(late=lambda *told: late.append(told)),
     )
     next(loop)
     loop.close()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import requests
 
 from .. import settings
 from ..redaction import redact_message
 from ..retry.policy import RetryConfig
+from ..settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout
 from .stream import Stream
 
 Value = TypeVar("Value")
@@ -21,6 +23,36 @@ ProgressCallback = Callable[["Progress"], Any]
 Failures = list[tuple["BatchRequest", Exception]]
 Responses = tuple[list[requests.Response], Failures]
 Results = Generator["BatchResult[Any]", None, None]
+
+
+class _BatchTimeout:
+    """The field for a request's timeout: one that nobody gave is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
+
+    The process environment is read when the request is made. ``.env``, which is a file, is looked at
+    only when the timeout is read: a batch of many requests would look at it for each.
+    """
+
+    def __get__(self, request: BatchRequest | None, owner: Any = None) -> float | None:
+        if request is None:
+            return DEFAULT_TIMEOUT_SECONDS
+        timeout: float | None = request.__dict__["timeout"]
+        if timeout is DEFAULT_TIMEOUT_SECONDS:
+            return _default_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
+        return timeout
+
+    def __set__(self, request: BatchRequest, timeout: float | None) -> None:
+        if timeout is DEFAULT_TIMEOUT_SECONDS:
+            timeout = _default_timeout(os.environ.get(settings.BATCH_TIMEOUT_SECONDS))
+        request.__dict__["timeout"] = timeout
+
+
+def _default_timeout(text: str | None) -> DefaultTimeout:
+    if text is None or not text.strip():
+        return DEFAULT_TIMEOUT_SECONDS
+    seconds = settings.parsed_number(
+        settings.BATCH_TIMEOUT_SECONDS, text.strip(), DEFAULT_TIMEOUT_SECONDS
+    )
+    return DefaultTimeout(seconds)
 
 
 @dataclass(repr=False)
@@ -40,7 +72,8 @@ class BatchRequest:
     headers : mapping, optional
         Headers that win over the default ones.
     timeout : float or None
-        Seconds; 10.0 or PERMUTIVE_BATCH_TIMEOUT_SECONDS when it is left out, no limit when None.
+        Seconds; None waits without limit. Left out, that of ``options()``, else
+        PERMUTIVE_BATCH_TIMEOUT_SECONDS, else 10.
     retry : RetryConfig, optional
         The retry policy.
     callback : callable, optional
@@ -64,11 +97,7 @@ class BatchRequest:
     params: Mapping[str, Any] | None = None
     json: Any = None
     headers: Mapping[str, str] | None = None
-    timeout: float | None = field(
-        default_factory=lambda: settings.number(
-            settings.BATCH_TIMEOUT_SECONDS, settings.DEFAULT_TIMEOUT_SECONDS
-        )
-    )
+    timeout: float | None = cast("Any", _BatchTimeout())
     retry: RetryConfig | None = None
     callback: Callable[[requests.Response], Any] | None = None
     error_callback: Callable[[Exception], Any] | None = None

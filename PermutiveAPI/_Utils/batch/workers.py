@@ -38,18 +38,36 @@ def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
     return lambda: nullcontext(executor)
 
 
+class Listener(Generic[Item]):
+    """What a run of calls tells, beside the calls that it hands back.
+
+    Attributes
+    ----------
+    total : int or None
+        How many items there are. With a number, an executor that breaks in the midst of them, for
+        instance because a process died, is a failure of each of the rest; else it is raised.
+    """
+
+    total: int | None = None
+
+    def late(self, item: Item, future: Future[Any]) -> None:
+        """Hear of what had completed, but could not be handed back any more."""
+
+    def idle(self) -> None:
+        """Be called again and again, at least twice a second, while nothing completes."""
+
+    def ended(self) -> None:
+        """Hear that all is over."""
+
+
 def run_on_workers(
     function: Callable[[Item], Result | CallLater],
     items: Source[Item],
     workers: int | None,
     new_executor: NewExecutor,
-    *,
-    late: Callable[[Item, Future[Result]], object] | None = None,
-    idle: Callable[[], object] | None = None,
-    ended: Callable[[], object] | None = None,
     batch: Cancellation | None = None,
     context: Context | None = None,
-    finite: bool = False,
+    listener: Listener[Item] | None = None,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
@@ -71,19 +89,12 @@ def run_on_workers(
     new_executor : callable
         Returns a context manager that gives the executor. It is called for the first
         item, so that an empty batch starts no threads.
-    late : callable, optional
-        Called with what had completed, but could not be handed back any more.
-    idle : callable, optional
-        Called again and again, at least twice a second, while nothing completes.
-    ended : callable, optional
-        Called when all is over.
     batch : Cancellation, optional
         Its stop, by another thread, ends the loop with ``Stopped``.
     context : contextvars.Context, optional
         Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
-    finite : bool
-        Whether the items come to an end. Then an executor that breaks in the midst of them, for
-        instance because a process died, is a failure of each of the rest; else it is raised.
+    listener : Listener, optional
+        Told of the rest.
 
     Yields
     ------
@@ -93,19 +104,20 @@ def run_on_workers(
     batch = batch or Cancellation()
     # What is to be done in the end, the last one first.
     ending = ExitStack()
-    ending.callback(ended or _do_nothing)
+    listener = listener or Listener()
+    ending.callback(listener.ended)
     calls: Calls[Item, Result] = Calls(
         StoppableCall(function, batch, context),
         batch,
         workers,
-        finite,
+        listener.total is not None,
         start=lambda: ending.enter_context(new_executor()),
     )
-    ending.callback(calls.tell_late, late or _do_nothing)
+    ending.callback(calls.tell_late, listener.late)
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
     ending.callback(items.close)
     try:
-        yield from _completed(calls, items, idle or _do_nothing)
+        yield from _completed(calls, items, listener.idle)
     except BaseException:
         ending.callback(batch.stop)
         ending.callback(calls.cancel)
@@ -152,10 +164,6 @@ def _completed(
             idle()
         else:
             yield done
-
-
-def _do_nothing(*arguments: Any) -> None:
-    """Do nothing."""
 
 
 class StoppableCall(Generic[Item, Result]):

@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import requests
@@ -58,6 +59,42 @@ _INVALID_REQUEST_ERRORS = (
 # What sending a request may raise.
 SENDING_ERRORS = (requests_errors.RequestException, *_INVALID_REQUEST_ERRORS)
 _TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
+
+
+@dataclass(frozen=True)
+class AttemptRecord:
+    """What ``on_response`` is told of one attempt. It holds no key, no body and no user id.
+
+    Attributes
+    ----------
+    method : str
+        GET, POST, PATCH or DELETE.
+    path : str
+        The URL's path, without the query; a user's id in it is replaced.
+    status : int or None
+        The HTTP status; None when no response came.
+    seconds : float
+        How long the attempt took.
+    attempt : int
+        Its number, from 1. A refusal that uses up no attempt has the number of the next one.
+    request_id : str or None
+        The service's id of the request, where a JSON body of at most 64 KB names it.
+    wait_seconds : float or None
+        How long the call waits before it tries again; None when it does not.
+
+    Examples
+    --------
+    >>> AttemptRecord("GET", "/cohorts-api/v2/cohorts/", 200, 0.25, 1).wait_seconds is None
+    True
+    """
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    attempt: int
+    request_id: str | None = None
+    wait_seconds: float | None = None
 
 
 class Outcome(enum.Enum):
