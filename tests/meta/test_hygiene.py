@@ -8,6 +8,7 @@ import inspect
 import logging
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Iterator, List, Set, Tuple
 
@@ -155,7 +156,7 @@ def test_numpy_sections() -> None:
     """Sections are NumPy's, each heading underlined with as many dashes; none lists methods."""
     for name, each in EVERYTHING.items():
         lines = (inspect.getdoc(each) or "").splitlines()
-        for heading, line in zip(lines, lines[1:]):
+        for heading, line in pairwise(lines):
             if line and set(line) == {"-"}:
                 assert heading in HEADINGS, (name, heading)
                 assert len(line) == len(heading), (name, heading)

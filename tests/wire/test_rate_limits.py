@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -467,11 +467,11 @@ def test_without_a_limit_there_is_no_pace(server: ScriptedServer) -> None:
 
 
 @pytest.fixture
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[float]]:
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     """The seconds that a replaced time.sleep was called with."""
     heard: List[float] = []
     monkeypatch.setattr(time, "sleep", heard.append)
-    yield heard
+    return heard
 
 
 def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
