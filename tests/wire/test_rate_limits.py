@@ -445,9 +445,9 @@ def test_a_batch_that_is_sent_away_for_long_fails_at_once(
 def test_every_call_under_a_long_block_fails_at_once(server: ScriptedServer) -> None:
     """Single calls and policies of their own are no exception, but other APIs are free."""
     refuse_once(server, "121.5")
-    for policy in (None, RetryConfig(max_retries=9)):
+    for own in (None, RetryConfig(max_retries=9)):
         with pytest.raises(PermutiveRateLimitError, match="of 121.5 s") as raised:
-            http.request("GET", KEY, f"{URL}?key=secret", retry=policy)
+            http.request("GET", KEY, f"{URL}?key=secret", retry=own)
         error = raised.value
         assert (error.status, error.response) == (429, None)
         assert str(error).startswith("Retry limit exceeded.")
