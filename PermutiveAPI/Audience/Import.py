@@ -118,7 +118,7 @@ class Import(Resource):
             details = http.batch_runner().map(
                 lambda id: Segment.list(api_key=api_key, import_id=id), ids
             )
-            for each, segments in zip(imports, details):
+            for each, segments in zip(imports, details, strict=True):
                 each.segments = segments
         return imports
 

@@ -142,7 +142,8 @@ def texts(*names: str) -> tuple[str | None, ...]:
         filled_in = _dotenv().values
         if filled_in:
             values = [
-                value or (filled_in.get(name) or "").strip() for name, value in zip(names, values)
+                value or (filled_in.get(name) or "").strip()
+                for name, value in zip(names, values, strict=True)
             ]
     return tuple(value or None for value in values)
 

@@ -11,13 +11,15 @@ from coverage import Coverage
 ROOT = Path(__file__).parents[2]
 GATE = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 STEPS = re.findall(r'^step "(.*)"$', GATE, re.MULTILINE)
-CHECKS = [step for step in STEPS if re.match("pydocstyle|black|pyright|mypy", step)]
+CHECKS = [step for step in STEPS if re.match("pydocstyle|black|ruff|pyright|mypy", step)]
 MEASURED = "pytest -n 2 --cov"
 
 
 def test_the_gate_runs_every_check() -> None:
     """The search for the gate's checks finds them, so that the tests below can fail."""
-    assert {"pydocstyle PermutiveAPI", "black --check .", "pyright PermutiveAPI"} <= {*CHECKS}
+    assert {"pydocstyle PermutiveAPI", "black --check .", "ruff check", "pyright PermutiveAPI"} <= {
+        *CHECKS
+    }
     assert {"$demo", "$tests", "python .ci/published_suite"} <= {*STEPS}
 
 

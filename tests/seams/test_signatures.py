@@ -145,7 +145,7 @@ def test_signature(function: Any, text: str) -> None:
     wanted, actual = _wanted(text), _actual(function)
     assert [each[:2] for each in actual[: len(wanted)]] == [each[:2] for each in wanted]
     assert {each[1:] for each in actual[len(wanted) :]} <= {("keyword", None)}
-    for (name, _, default), (_, _, found) in zip(wanted, actual):
+    for (name, _, default), (_, _, found) in zip(wanted, actual, strict=False):
         if default is not ANY:
             assert found == default, name
 

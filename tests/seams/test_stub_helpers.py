@@ -468,7 +468,8 @@ def test_the_warning_about_an_id(
     """Creating a cohort that has an id logs the warning "id is specified"."""
     monkeypatch.setattr(Cohort, "_request_helper", StubHelper(COHORT))
     Cohort("n", id="x", query={"q": 1}).create(KEY)
-    assert [(each.name, each.levelname, each.getMessage()) for each in caplog.records][0] == (
+    first = caplog.records[0]
+    assert (first.name, first.levelname, first.getMessage()) == (
         "PermutiveAPI",
         "WARNING",
         "id is specified",

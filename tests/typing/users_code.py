@@ -44,8 +44,8 @@ from PermutiveAPI import (
     Progress,
     RetryConfig,
     Segment,
-    SegmentList,
     Segmentation,
+    SegmentList,
     Source,
     TrackedEvent,
     Workspace,
@@ -383,7 +383,7 @@ def segment_pages(api_key: str, urls: Iterable[str]) -> dict[str, list[str]]:
     one: ContextAnswer = pages[0].send(api_key, timeout=None)
     logger.info("%s", subject_of(one["contextual_data"]))
     answers, _ = ContextSegment.batch_send(pages, api_key=api_key)
-    return {page.url: each["cohorts"] for page, each in zip(pages, answers)}
+    return {page.url: each["cohorts"] for page, each in zip(pages, answers, strict=True)}
 
 
 # --- Batches and streams -------------------------------------------------------------------------

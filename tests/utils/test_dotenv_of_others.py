@@ -15,12 +15,6 @@ from PermutiveAPI._Utils.base_url import base_url
 from PermutiveAPI._Utils.settings import API_BASE_URL
 from tests.support.scripted import ScriptedServer, answer
 
-
-def origin_now() -> Optional[str]:
-    """Read the variable as a call does."""
-    return base_url(settings.text(API_BASE_URL))
-
-
 if sys.platform == "win32":
     pytest.skip("modes do not tell there who may write", allow_module_level=True)
 
@@ -28,6 +22,11 @@ import grp
 import pwd
 
 ELSEWHERE = "https://collector.example"
+
+
+def origin_now() -> Optional[str]:
+    """Read the variable as a call does."""
+    return base_url(settings.text(API_BASE_URL))
 
 
 @pytest.fixture

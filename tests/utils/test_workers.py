@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, List, Tuple
 
 import pytest
@@ -277,7 +278,7 @@ def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
     assert (position, item, future.result()) == (0, 7, 7)
     assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
     moments = [moment for _, moment in function.calls]
-    for before, after in zip(moments, moments[1:]):
+    for before, after in pairwise(moments):
         assert 0.03 <= after - before < 0.3
 
 

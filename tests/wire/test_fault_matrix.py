@@ -247,7 +247,7 @@ def outcomes() -> Dict[str, Optional[BaseException]]:
         return None
 
     with ThreadPoolExecutor(len(CALLS_BY_KEY)) as executor:
-        return dict(zip(CALLS_BY_KEY, executor.map(outcome, CALLS_BY_KEY)))
+        return dict(zip(CALLS_BY_KEY, executor.map(outcome, CALLS_BY_KEY), strict=True))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -445,9 +445,9 @@ def test_a_batch_that_is_sent_away_for_long_fails_at_once(
 def test_every_call_under_a_long_block_fails_at_once(server: ScriptedServer) -> None:
     """Single calls and policies of their own are no exception, but other APIs are free."""
     refuse_once(server, "121.5")
-    for policy in (None, RetryConfig(max_retries=9)):
+    for own in (None, RetryConfig(max_retries=9)):
         with pytest.raises(PermutiveRateLimitError, match="of 121.5 s") as raised:
-            http.request("GET", KEY, f"{URL}?key=secret", retry=policy)
+            http.request("GET", KEY, f"{URL}?key=secret", retry=own)
         error = raised.value
         assert (error.status, error.response) == (429, None)
         assert str(error).startswith("Retry limit exceeded.")
@@ -467,11 +467,11 @@ def test_without_a_limit_there_is_no_pace(server: ScriptedServer) -> None:
 
 
 @pytest.fixture
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[float]]:
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     """The seconds that a replaced time.sleep was called with."""
     heard: List[float] = []
     monkeypatch.setattr(time, "sleep", heard.append)
-    yield heard
+    return heard
 
 
 def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(

@@ -10,7 +10,7 @@ import atexit
 
 # Imported first, so that its hook at the end of the interpreter is registered before the one here, and
 # runs after it.
-import concurrent.futures.thread  # noqa: F401  # pyright: ignore[reportUnusedImport]
+import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
 import logging
 import sys
 import threading
