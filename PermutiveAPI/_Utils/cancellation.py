@@ -2,7 +2,7 @@
 
 A worker thread runs inside a :class:`Cancellation` with :meth:`Cancellation.joined`. Whoever calls
 :meth:`Cancellation.stop` ends its waits at once and shuts its connections down, so that a worker
-that waits for an answer wakes up. Outside any batch nothing is tracked.
+that waits for a response wakes up. Outside any batch nothing is tracked.
 """
 
 from __future__ import annotations

@@ -138,12 +138,12 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
     PermutiveAPIError
-        Its child for the answer's status, or PermutiveConnectionError when no answer came within
+        Its child for the response's status, or PermutiveConnectionError when no response came within
         PERMUTIVE_TIMEOUT_SECONDS (10 unless set) and the attempts of ``RetryConfig()``.
     PermutiveCredentialsError
         If the key is empty.
@@ -209,7 +209,7 @@ def request(
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
@@ -292,7 +292,7 @@ def _with_retry(
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
@@ -321,7 +321,7 @@ def _with_retry(
         policy=policy,
         own_policy=retry is not None,
         harmless=harmless,
-        repeats=harmless or sender is method,  # A stand-in's answers, as in 5.4.4.
+        repeats=harmless or sender is method,  # A stand-in's responses, as in 5.4.4.
         # A stand-in contacts no service, and where time.sleep is one no time passes.
         rate_limited=sender is not method and loop.takes_time(time.sleep),
     )
@@ -383,7 +383,7 @@ def process_batch(
     executor: Executor | None = None,
     journal: str | PathLike[str] | None = None,
 ) -> Responses:
-    """Send many requests from a pool of workers, and collect the answers.
+    """Send many requests from a pool of workers, and collect the responses.
 
     Callbacks run in the caller's thread, once a request: its own one first, then the progress
     callback. One that raises is logged and does not stop the batch. Ctrl-C does, within a second:
@@ -412,7 +412,7 @@ def process_batch(
     Returns
     -------
     responses : list of requests.Response
-        The answers of those that succeeded, in the order of the requests.
+        The responses of those that succeeded, in the order of the requests.
     errors : list of (BatchRequest, Exception)
         Those that failed, as they failed.
 

@@ -90,7 +90,7 @@ def test_a_status_that_comes_before_the_answer(server: ScriptedServer, status: b
 def test_a_time_out_within_an_answer(server: ScriptedServer) -> None:
     """An answer that stops in its middle is told as such, with the host."""
     server.default = stall_in_body()
-    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
+    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its response"):
         http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))
 
 

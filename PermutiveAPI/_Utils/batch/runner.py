@@ -258,7 +258,7 @@ class _Run(Listener[WorkItem]):
         return WorkItem(index, request, digest, refusal)
 
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
-        """Read an answer, write down that it came, and call the callbacks."""
+        """Read a response, write down that it came, and call the callbacks."""
         request = item.request
         response, error = self._outcome_of(future)
         value: Any = response if error is None else None

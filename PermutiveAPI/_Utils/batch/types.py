@@ -25,6 +25,16 @@ Responses = tuple[list[requests.Response], Failures]
 Results = Generator["BatchResult[Any]", None, None]
 
 
+class _UnreadTimeout(DefaultTimeout):
+    """A timeout that nobody gave, before ``.env`` is looked at."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _UnreadTimeout, (float(self),)
+
+
+_UNREAD = _UnreadTimeout(DEFAULT_TIMEOUT_SECONDS)
+
+
 class _BatchTimeout:
     """The field for a request's timeout: one that nobody gave is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
 
@@ -34,25 +44,25 @@ class _BatchTimeout:
 
     def __get__(self, request: BatchRequest | None, owner: Any = None) -> float | None:
         if request is None:
-            return DEFAULT_TIMEOUT_SECONDS
+            return _UNREAD
         timeout: float | None = request.__dict__["timeout"]
-        if timeout is DEFAULT_TIMEOUT_SECONDS:
-            return _default_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
+        if isinstance(timeout, _UnreadTimeout):
+            return _parsed_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
         return timeout
 
     def __set__(self, request: BatchRequest, timeout: float | None) -> None:
-        if timeout is DEFAULT_TIMEOUT_SECONDS:
-            timeout = _default_timeout(os.environ.get(settings.BATCH_TIMEOUT_SECONDS))
+        if timeout is _UNREAD:
+            timeout = _parsed_timeout(os.environ.get(settings.BATCH_TIMEOUT_SECONDS), _UNREAD)
         request.__dict__["timeout"] = timeout
 
 
-def _default_timeout(text: str | None) -> DefaultTimeout:
+def _parsed_timeout(
+    text: str | None, default: DefaultTimeout = DEFAULT_TIMEOUT_SECONDS
+) -> DefaultTimeout:
     if text is None or not text.strip():
-        return DEFAULT_TIMEOUT_SECONDS
-    seconds = settings.parsed_number(
-        settings.BATCH_TIMEOUT_SECONDS, text.strip(), DEFAULT_TIMEOUT_SECONDS
-    )
-    return DefaultTimeout(seconds)
+        return default
+    name = settings.BATCH_TIMEOUT_SECONDS
+    return DefaultTimeout(settings.parsed_number(name, text.strip(), default))
 
 
 @dataclass(repr=False)
@@ -116,14 +126,14 @@ class BatchRequest:
 
 
 class ReadingRequest(BatchRequest):
-    """A helper's request, whose answer must also be read: where that fails, the request has failed.
+    """A helper's request, whose response must also be read: where that fails, the request has failed.
 
     Parameters
     ----------
     item : object
         What it was made for.
     read : callable
-        Returns the value of an answer.
+        Returns the value of a response.
     refusal : Exception or None
         Why it cannot be sent. Then it fails with it, and the rest of its stream goes on.
     """
@@ -173,9 +183,9 @@ class BatchResult(Generic[Value]):
     batch_request : BatchRequest
         The request.
     response : requests.Response or None
-        The service's answer; None for a failure without one.
+        The service's response; None for a failure without one.
     value : object or None
-        What the answer was read as, for instance a decoded body; of ``stream_batch`` the response.
+        What the response was read as, for instance a decoded body; of ``stream_batch`` the response.
         None for a failure.
     error : Exception or None
         What it failed with; None for a success.

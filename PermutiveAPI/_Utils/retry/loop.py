@@ -42,7 +42,7 @@ from .policy import (
     is_throttled,
     may_wait,
     refusals_are_free,
-    wait_after_answer,
+    wait_after_response,
     wait_asked_for,
 )
 from .rate_limit import RateLimiter
@@ -70,7 +70,7 @@ class Call:
     harmless : bool
         Whether the request may be repeated though it may have been processed.
     repeats : bool
-        The same for its answers.
+        The same for its responses.
     rate_limited : bool
         Whether the call obeys rate limits: it contacts a service, and its waits take time.
     """
@@ -200,7 +200,7 @@ def _wait_or_raise(
             exhausted = exhausted or is_throttled(response.status_code, attempt.asked)
         now = datetime.now(timezone.utc)
         together = batch is not None
-        wait = wait_after_answer(
+        wait = wait_after_response(
             policy, attempt.number - 1, response, now, jitter, together=together
         )
         if not exhausted and may_wait(response, wait, call.repeats):
@@ -276,7 +276,7 @@ def _learn(
     Returns
     -------
     RateLimiter or None
-        The limiter, if the answer is the refusal of a limit.
+        The limiter, if the response is the refusal of a limit.
     """
     now, asked, sent_at = time.monotonic(), attempt.asked, attempt.sent_at
     if is_throttled(response.status_code, asked):

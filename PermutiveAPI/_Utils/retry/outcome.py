@@ -98,7 +98,7 @@ class AttemptRecord:
 
 
 class Outcome(enum.Enum):
-    """What a failure without an answer tells about the request."""
+    """What a failure without a response tells about the request."""
 
     NOT_SENT = "it surely never reached the service"
     UNKNOWN = "it may have been processed"
@@ -120,7 +120,7 @@ def outcome_of(error: Exception) -> Outcome:
     ):
         return Outcome.NOT_SENT
     if isinstance(error, _INVALID_REQUEST_ERRORS):
-        # requests says the same of a header that is invalid in the answer.
+        # requests says the same of a header that is invalid in the response.
         answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
         return Outcome.UNKNOWN if answered else Outcome.INVALID_REQUEST
     return Outcome.UNKNOWN
@@ -154,7 +154,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class Failure(NamedTuple):
-    """An attempt that brought no answer. Its text shows no secret."""
+    """An attempt that brought no response. Its text shows no secret."""
 
     outcome: Outcome
     text: str

@@ -63,7 +63,7 @@ class RetryConfig:
     max_retries : int
         The number of attempts, the first one included; at least 1.
     backoff_factor : float
-        By how much each wait is longer than the one before; at least 1.
+        Each wait is so many times as long as the one before; at least 1.
     initial_delay : float
         The first wait in seconds, before jitter; at least 0.
 
@@ -143,7 +143,7 @@ def is_repeatable(verb: str, url: str) -> bool:
 
 
 def is_worth_repeating(status: int, harmless: bool) -> bool:
-    """Tell whether to repeat a request after an answer; `harmless`: repeating changes nothing more.
+    """Tell whether to repeat a request after a response; `harmless`: repeating changes nothing more.
 
     429 and 503 say that the request was not carried out. A gateway's 502 or 504 may come after it was.
     """
@@ -151,7 +151,7 @@ def is_worth_repeating(status: int, harmless: bool) -> bool:
 
 
 def may_wait(response: Any, wait: float, harmless: bool) -> bool:
-    """Tell whether to try again after an answer, when that takes a wait of so many seconds."""
+    """Tell whether to try again after a response, when that takes a wait of so many seconds."""
     if wait > LONGEST_WAIT_SECONDS:
         return False
     return is_worth_repeating(response.status_code, harmless)
@@ -184,7 +184,7 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
     return min(delay * (1 + _JITTER * jitter), LONGEST_WAIT_SECONDS)
 
 
-def wait_after_answer(
+def wait_after_response(
     retry: RetryConfig,
     retries: int,
     response: Any,
@@ -210,7 +210,7 @@ def wait_after_answer(
 def wait_asked_for(response: Any, now: datetime) -> float | None:
     """Return the seconds that the service asks for with 429 or 503, or None.
 
-    A date is read against the answer's own Date, or else `now`: the two machines' clocks may differ.
+    A date is read against the response's own Date, or else `now`: the two machines' clocks may differ.
     """
     if response.status_code not in (429, 503):
         return None
@@ -220,7 +220,7 @@ def wait_asked_for(response: Any, now: datetime) -> float | None:
 
 
 def is_throttled(status: int, asked: float | None) -> bool:
-    """Tell whether an answer is the refusal of a limit: 429, or 503 that says how long to wait."""
+    """Tell whether a response is the refusal of a limit: 429, or 503 that says how long to wait."""
     return status == 429 or (status == 503 and asked is not None)
 
 

@@ -1,6 +1,6 @@
-"""The bounds of one attempt: how long it lasts, how often the answer is announced, how large it is.
+"""The bounds of one attempt: how long it lasts, how often the response is announced, how large it is.
 
-An attempt lasts from connecting to the last byte of the answer. No second thread watches the clock:
+An attempt lasts from connecting to the last byte of the response. No second thread watches the clock:
 whoever waits looks at it, and waits no longer than the attempt has left.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from ..settings import ATTEMPT_SECONDS, Settings
 
-MOST_INTERIM_ANSWERS = 20
+MOST_INTERIM_RESPONSES = 20
 # A socket with a timeout of 0 does not wait at all.
 SHORTEST_WAIT_SECONDS = 0.001
 
@@ -62,7 +62,7 @@ def current() -> Attempt:
 
 
 def most_megabytes() -> float:
-    """Return how large an answer of this attempt may be."""
+    """Return how large a response of this attempt may be."""
     return _attempt.get().most_bytes / 2**20
 
 

@@ -63,7 +63,7 @@ def send(
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     settings: Settings,
 ) -> requests.Response:
-    """Send one request over a pooled connection and read the whole answer.
+    """Send one request over a pooled connection and read the whole response.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def send(
     Raises
     ------
     requests.RequestException
-        When no whole answer came.
+        When no whole response came.
     UnicodeError, urllib3.exceptions.LocationParseError
         If a header or the host's name cannot be put on the wire.
     PermutiveInvalidRequestError
