@@ -148,9 +148,8 @@ class ReadingRequest(BatchRequest):
     ) -> None:
         super().__init__(*arguments, **options)
         self.item = item
-        self._read = (
-            read  # Private: users see this request in `failures`, and dir() must not show it.
-        )
+        # Private: users see this request in `failures`, and dir() must not show it.
+        self._read = read
         self._refusal = refusal
 
 
