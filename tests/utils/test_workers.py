@@ -16,8 +16,8 @@ from PermutiveAPI._Utils.batch import calls
 from PermutiveAPI._Utils.batch.reader import AtHand
 from PermutiveAPI._Utils.batch.workers import (
     CallLater,
+    CancellableCall,
     Listener,
-    StoppableCall,
     borrowed_executor,
     own_executor,
     run_on_workers,
@@ -179,7 +179,7 @@ def test_what_completed_too_late_is_told() -> None:
     loop.close()
     assert [item for item, _ in late] == [1, 2]
     assert late[0][1] is None
-    assert isinstance(late[1][1], cancellation.Stopped)
+    assert isinstance(late[1][1], cancellation.Cancelled)
 
 
 @pytest.mark.parametrize("taken", [1, 5], ids=["left early", "to the end"])
@@ -212,11 +212,11 @@ def test_nothing_is_begun_after_a_stop() -> None:
     def items() -> Any:
         yield 0
         yield 1
-        batch.stop()
+        batch.cancel()
         yield 2
 
     loop = run_on_workers(double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch)
-    with pytest.raises(cancellation.Stopped):
+    with pytest.raises(cancellation.Cancelled):
         next(loop)
     assert [item for item, _ in keeping.calls] == [0, 1]
 
@@ -233,7 +233,7 @@ def test_an_executor_of_the_callers_outlives_the_loop() -> None:
 
 def test_a_call_travels_without_what_stops_it() -> None:
     """In another process a call is the function alone."""
-    call: Any = pickle.loads(pickle.dumps(StoppableCall(double)))
+    call: Any = pickle.loads(pickle.dumps(CancellableCall(double)))
     assert call(4) == 8
 
 

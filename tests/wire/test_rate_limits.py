@@ -23,7 +23,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.batch.workers import StoppableCall
+from PermutiveAPI._Utils.batch.workers import CancellableCall
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
@@ -256,7 +256,7 @@ def test_other_processes_hear_of_what_was_accepted(server: ScriptedServer) -> No
 
 def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
     """How long the service has accepted nothing goes along to other processes."""
-    call = StoppableCall(str, Cancellation(100.0))
+    call = CancellableCall(str, Cancellation(100.0))
     batch = pickle.loads(pickle.dumps(call))._batch
     assert 100 <= batch.silent_seconds(time.monotonic()) < 101
 

@@ -249,7 +249,7 @@ def test_stopping_cuts_no_connection_that_went_back() -> None:
             waited.append(worker.is_alive())
 
     batch.track(Connection())
-    batch.stop()
+    batch.cancel()
     assert waited == [True]
 
 

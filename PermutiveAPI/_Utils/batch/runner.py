@@ -286,7 +286,7 @@ class _Run(Listener[WorkItem]):
         return BatchResult(item.index, request, response, value, error)
 
     def late(self, item: WorkItem, future: Future[Any]) -> None:
-        """Complete a request that was done while the batch was being stopped. What was stopped is not told."""
+        """Complete a request that was done while the batch was being cancelled. What was cancelled is not told."""
         if isinstance(future.exception(), (Exception, type(None))):
             self.complete(item, future)
 

@@ -1,4 +1,4 @@
-"""Calls on a pool of workers, handed back as they complete, stopped at once.
+"""Calls on a pool of workers, handed back as they complete, cancelled at once.
 
 Knows no requests. The workers are threads of an executor made for one batch, or whatever an executor
 of the caller's runs calls on.
@@ -24,7 +24,7 @@ NewExecutor = Callable[[], AbstractContextManager[Any]]
 
 # How long new items are taken while results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
-# How long a stop waits for calls on an executor of the caller's, which may run in other processes.
+# How long a cancelled batch waits for calls on an executor of the caller's, which may run in other processes.
 _GRACE_SECONDS = 0.5
 
 
@@ -72,7 +72,7 @@ def run_on_workers(
     """Call a function for every item, and hand each call back as it completes.
 
     When the caller leaves early, or is interrupted, calls that have not begun are cancelled, and those
-    that have begun in this process are stopped. In a process that was forked meanwhile nothing is done:
+    that have begun in this process are ended. In a process that was forked meanwhile nothing is done:
     all of it is the parent's.
 
     Parameters
@@ -90,7 +90,7 @@ def run_on_workers(
         Returns a context manager that gives the executor. It is called for the first
         item, so that an empty batch starts no threads.
     batch : Cancellation, optional
-        Its stop, by another thread, ends the loop with ``Stopped``.
+        Cancelled by another thread, it ends the loop with ``Cancelled``.
     context : contextvars.Context, optional
         Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
     listener : Listener, optional
@@ -107,7 +107,7 @@ def run_on_workers(
     listener = listener or Listener()
     ending.callback(listener.ended)
     calls: Calls[Item, Result] = Calls(
-        StoppableCall(function, batch, context),
+        CancellableCall(function, batch, context),
         batch,
         workers,
         listener.total is not None,
@@ -119,7 +119,7 @@ def run_on_workers(
     try:
         yield from _completed(calls, items, listener.idle)
     except BaseException:
-        ending.callback(batch.stop)
+        ending.callback(batch.cancel)
         ending.callback(calls.cancel)
         if not batch.belongs_here():
             ending.pop_all()
@@ -166,10 +166,10 @@ def _completed(
             yield done
 
 
-class StoppableCall(Generic[Item, Result]):
-    """A function whose calls end when their batch is stopped.
+class CancellableCall(Generic[Item, Result]):
+    """A function whose calls end when their batch is cancelled.
 
-    In another process it is the function alone: what stops it stays behind.
+    In another process it is the function alone: what cancels it stays behind.
     """
 
     def __init__(
@@ -199,4 +199,4 @@ class StoppableCall(Generic[Item, Result]):
 
     def __repr__(self) -> str:
         """Show the function, which a cluster shows to others."""
-        return f"StoppableCall({self._function!r})"
+        return f"CancellableCall({self._function!r})"
