@@ -95,7 +95,8 @@ class Settings:
     retry : RetryConfig or None
         The policy of requests that have none; None where it is not needed.
     network : tuple of (str or None)
-        The variables that name proxies and certificates; see ``transport.network_variables``.
+        The variables that name proxies and certificates; see ``transport.network_variables``. Empty
+        in another process, which reads its own.
     """
 
     options: Options

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 import multiprocessing
+import os
 import pickle
 import threading
 import time
@@ -572,6 +573,22 @@ def test_other_processes_without_a_hook(server: ScriptedServer) -> None:
             [result] = stream_batch(things(1), api_key=KEY, executor=pool)
     assert result.error is None
     assert len(server.seen) == 5
+
+
+def test_other_processes_have_proxies_of_their_own(server: ScriptedServer) -> None:
+    """What the environment there says of proxies holds, also when it has changed between two batches."""
+    spawn = multiprocessing.get_context("spawn")
+    batch = [BatchRequest("GET", f"{server.url}/own")]
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        for _ in range(2):
+            [result] = stream_batch(batch, api_key=KEY, executor=pool)
+            assert result.error is None
+            pool.submit(_set_proxy, server.url).result()
+    assert [seen.target.startswith("http://") for seen in server.seen] == [False, True]
+
+
+def _set_proxy(url: str) -> None:
+    os.environ["http_proxy"] = url
 
 
 def test_events_keep_their_timeout(server: ScriptedServer) -> None:

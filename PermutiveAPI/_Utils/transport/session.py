@@ -98,7 +98,8 @@ def send(
     pool = _current_pool()
     body = None if json is None else _encoded(json)
     request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
-    environment = _environment_of(pool, request.url or url, settings.network)
+    variables = settings.network or network_variables()
+    environment = _environment_of(pool, request.url or url, variables)
     params = headers = None  # They hold the key, and error trackers show the variables of a frame.
     choose_classes()
     bounds.begin(timeout, settings)
