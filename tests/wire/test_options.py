@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
+import dataclasses
 import logging
 import multiprocessing
 import os
@@ -11,7 +13,7 @@ import pickle
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
@@ -449,7 +451,7 @@ def test_records(server: ScriptedServer) -> None:
     assert [each.wait_seconds for each in told][::2] == [0.01, None]
     assert 0.001 <= (told[1].wait_seconds or 0) < 0.1
     assert all(0 < each.seconds < 5 for each in told)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(dataclasses.FrozenInstanceError):
         told[0].status = 200  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(told[0])) == told[0]
 
@@ -602,3 +604,52 @@ def test_events_keep_their_timeout(server: ScriptedServer) -> None:
     with options(timeout=20):
         _, failures = Segmentation.batch_send(asked, api_key=KEY, timeout=0.05)
         assert [type(error) for _, error in failures] == [PermutiveTimeoutError]
+
+
+# --- A timeout that nobody gave ------------------------------------------------------------------
+
+COPIES: dict[str, Callable[[BatchRequest], BatchRequest]] = {
+    "itself": lambda request: request,
+    "copied": copy.copy,
+    "copied deeply": copy.deepcopy,
+    "pickled": lambda request: pickle.loads(pickle.dumps(request)),
+    "replaced": lambda request: dataclasses.replace(request, method="get"),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_of_a_request_has_no_timeout_either(
+    server: ScriptedServer, copied: Callable[[BatchRequest], BatchRequest]
+) -> None:
+    """The options' timeout holds for it; that of a request which was given one does not give way."""
+    server.default = stall()
+    with options(timeout=0.05, retry=ONCE):
+        [(_, error)] = http.process_batch([copied(things(1)[0])], api_key=KEY)[1]
+        assert isinstance(error, PermutiveTimeoutError)
+    server.default = late(0.1)
+    with options(timeout=0.05, retry=ONCE):
+        given = copied(things(1, timeout=10.0)[0])
+        assert http.process_batch([given], api_key=KEY)[1] == []
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_timeout_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: Callable[[BatchRequest], BatchRequest]
+) -> None:
+    """``.env`` fills in what the environment did not say when the request was made."""
+    before = things(1)[0]
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "2.5")
+    (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=7.5")
+    given = things(1)[0]
+    monkeypatch.delenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS")
+    assert [copied(each).timeout for each in (before, given)] == [7.5, 2.5]
+
+
+def test_a_timeout_of_a_batch_of_models_is_not_that_of_requests(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is left out, it is 10 seconds, whatever the variable for requests says."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
+    server.default = late(0.08)
+    asked = [Segmentation([Event("Pageview", "2025-07-01T00:00:00Z")], "u")]
+    assert Segmentation.batch_send(asked, api_key=KEY)[1] == []
