@@ -31,7 +31,11 @@ toc_object_entries_show_parents = "hide"
 
 nitpicky = True
 # Types of the standard library, of requests and pandas, and words such as "optional" have no page here.
-nitpick_ignore_regex = [("py:(class|data|exc|obj|func|attr)", r"(?!PermutiveAPI).*")]
+nitpick_ignore_regex = [
+    ("py:(class|data|exc|obj|func|attr)", r"(?!PermutiveAPI).*"),
+    ("py:class", r"PermutiveAPI\..*\.([A-Z]|Value)"),  # Type variables.
+    ("py:meth", r"JSONSerializable\.to_json"),
+]
 
 html_theme = "furo"
 html_title = f"PermutiveAPI {release}"
