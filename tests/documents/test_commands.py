@@ -58,12 +58,20 @@ def test_coverage_has_its_bounds(pytestconfig: pytest.Config) -> None:
     }
 
 
+def test_the_gate_builds_the_pages_as_the_document_says() -> None:
+    """The command that builds the pages, with warnings as errors, is that of CONTRIBUTING.md."""
+    (build,) = [step for step in STEPS if step.startswith("sphinx-build ")]
+    assert "-W" in build.split()
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.search(rf"^{re.escape(build)}$", contributing, re.MULTILINE)
+
+
 def test_the_environment_template_names_every_variable() -> None:
-    """_env and the README name every variable that the library reads."""
+    """_env and the guide to settings name every variable that the library reads."""
     settings = (ROOT / "PermutiveAPI" / "_Utils" / "settings.py").read_text()
     variables = set(re.findall(r'"(PERMUTIVE_\w+)"', settings))
     assert len(variables) == 12
-    for document in ("_env", "README.md"):
+    for document in ("_env", "docs/guides/settings.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         assert variables <= set(re.findall(r"PERMUTIVE_\w+", text))
 
