@@ -5,6 +5,7 @@ It needs no network. A warning is an error, and so is a link to a class or metho
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -46,18 +47,26 @@ html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
-_DEFAULT_KEY = "the default workspace's key"
+# Defaults that are no code: the words for the default key, and what stands for "made anew" or "required".
+_NO_CODE = re.compile(r"the default workspace's key|<\w+>")
 
 
-def _with_default_key_as_dots(
+def _readable(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Write the default of `api_key`, which is words, as dots, so that Sphinx can read the signature."""
-    if not signature:
-        return None
-    return signature.replace(_DEFAULT_KEY, "..."), returned
+    """Write defaults that are no code as dots, so that Sphinx can read the signature."""
+    return (_NO_CODE.sub("...", signature), returned) if signature else None
+
+
+def _without_a_type(
+    app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Keep napoleon from reading the words before a colon as the type of a property."""
+    if what == "property":
+        lines[:0] = ["..", ""]  # An empty comment.
 
 
 def setup(app: Any) -> None:
     """Connect what Sphinx calls."""
-    app.connect("autodoc-process-signature", _with_default_key_as_dots)
+    app.connect("autodoc-process-signature", _readable)
+    app.connect("autodoc-process-docstring", _without_a_type, priority=400)

@@ -26,7 +26,7 @@ from PermutiveAPI.sandbox.app import _ROUTES
 from tests.support.calls import MODEL_CALLS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \| (.*) \| (yes|no) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \| (yes|no) \| (.*) \|$", re.MULTILINE)
 
 IDENTITY = Identity("u-1", [Alias("a@b.c", "email", 0)])
 EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
@@ -59,7 +59,7 @@ def _rows() -> List[Row]:
             method, path, call, tuple(re.findall(r"`([\w.]+)`", others)), repeated == "yes", heading
         )
         for heading, section in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
-        for method, path, call, others, repeated in ROW.findall(section)
+        for method, path, call, repeated, others in ROW.findall(section)
     ]
 
 
