@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
-import PermutiveAPI
 from PermutiveAPI import Cohort, Import, Segment
 from PermutiveAPI.sandbox import Sandbox
 
@@ -19,8 +18,7 @@ DOCS = ROOT / "docs"
 
 # A block, and the block of text below it, which is what it prints.
 _PYTHON = re.compile(
-    r"^(?:<!-- needs (?P<needs>\w+) -->\n)?```python\n(?P<code>.*?)^```\n"
-    r"(?:\n```text\n(?P<printed>.*?)^```\n)?",
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?",
     re.DOTALL | re.MULTILINE,
 )
 
@@ -52,12 +50,11 @@ def blocks(document: Path, language: str) -> List[str]:
 
 
 def examples(document: Path) -> Iterator[Example]:
-    """Yield a document's blocks of Python, without those that need a name that is not there yet."""
+    """Yield a document's blocks of Python."""
     text = document.read_text(encoding="utf-8")
     for match in _PYTHON.finditer(text):
-        if not match["needs"] or match["needs"] in PermutiveAPI.__all__:
-            line = text.count("\n", 0, match.start("code")) + 1
-            yield Example(match["code"], line, match["printed"])
+        line = text.count("\n", 0, match.start("code")) + 1
+        yield Example(match["code"], line, match["printed"])
 
 
 def run_python_blocks(document: Path, sandbox: Sandbox) -> Dict[str, Any]:
