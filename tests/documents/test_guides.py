@@ -10,8 +10,15 @@ import pytest
 import PermutiveAPI
 import PermutiveAPI.Query
 from PermutiveAPI.sandbox import Sandbox
-from tests.documents.markdown import DOCS, ROOT, blocks, dead_links, name_of, pages
-from tests.documents.markdown import run_python_blocks
+from tests.documents.markdown import (
+    DOCS,
+    ROOT,
+    blocks,
+    dead_links,
+    name_of,
+    pages,
+    run_python_blocks,
+)
 
 PAGES = pages()
 RUNNING = [page for page in PAGES if blocks(page, "python")]
