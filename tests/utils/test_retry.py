@@ -126,7 +126,6 @@ def test_checked_when_changed_and_picklable() -> None:
         ("POST", "https://api.permutive.com/v2.0/identify/other", False),
         ("POST", "https://api.permutive.com/ctx/v1/segment", True),
         ("POST", "https://api.permutive.app/ccs/v1/segmentation/stateless", True),
-        ("POST", "https://api.permutive.app/ccs/v1/segmentation", False),
         ("PUT", "https://api.permutive.com/v2.0/identify", False),
         ("PATCH", "https://api.permutive.app/audience-api/v1/imports/1/segments", False),
         ("PATCH", "http://127.0.0.1/audience-api/v1/imports/1/segments/?k=1", False),
