@@ -24,6 +24,7 @@ from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_answer
 from ._Utils.resources.base import Call, Resource
 from ._Utils.resources.changes import differing
+from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
 from ._Utils.resources.urls import resource_url
 
@@ -342,72 +343,24 @@ class Cohort(Resource):
         cls._require_queries(cohorts)
         return cls._batch(cohorts, Cohort._creation, options)
 
-    @classmethod
-    def batch_update(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_update(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
         """Update many cohorts as by :meth:`update`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_update", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(cohorts, Cohort._change, options)
 
-    @classmethod
-    def batch_delete(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_delete(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
         """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_delete", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(cohorts, Cohort._deletion, options)
 
-    @classmethod
-    def batch_enable(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_enable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
         """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_enable", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(cohorts, lambda each: each._switch("Enabled"), options)
 
-    @classmethod
-    def batch_disable(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_disable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
         """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_disable", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(cohorts, lambda each: each._switch("Disabled"), options)
 
     @classmethod

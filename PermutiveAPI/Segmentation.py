@@ -29,6 +29,7 @@ from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.resources.helpers import like
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -221,17 +222,9 @@ class Segmentation(Resource):
         batch = [each for _, each in built_from("requests", requests, Segmentation, build)]
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_send)
     def stream_send(
-        cls,
-        requests: Iterable[Segmentation],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, requests: Iterable[Segmentation], options: BatchOptions, timeout: float | None
     ) -> Generator[BatchResult[SegmentationAnswer], None, None]:
         """Ask for users as they come from any iterable, in constant memory.
 
@@ -243,9 +236,6 @@ class Segmentation(Resource):
         BatchResult
             In the order of completion. Its `value` is the decoded answer.
         """
-        options = BatchOptions(
-            "Segmentation.stream_send", api_key, max_workers, progress_callback, executor, journal
-        )
         build = partial(Segmentation._request, timeout=timeout)
         batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
         return http.batch_runner().stream(batch, options, length_of(requests))

@@ -28,6 +28,7 @@ from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.resources.helpers import like
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -154,19 +155,14 @@ class TrackedEvent(Resource):
         batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_track)
     def stream_track(
         cls,
         events: Iterable[TrackedEvent],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        enrich: bool = True,
-        sdkp: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        options: BatchOptions,
+        enrich: bool,
+        sdkp: bool,
+        timeout: float | None,
     ) -> Generator[BatchResult[TrackedEventAnswer], None, None]:
         """Track events as they come from any iterable, in constant memory and in no order.
 
@@ -178,9 +174,6 @@ class TrackedEvent(Resource):
         BatchResult
             In the order of completion. Its `value` is the decoded answer.
         """
-        options = BatchOptions(
-            "TrackedEvent.stream_track", api_key, max_workers, progress_callback, executor, journal
-        )
         build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
         return http.batch_runner().stream(batch, options, length_of(events))

@@ -21,6 +21,7 @@ from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
 from .._Utils.resources.answers import read_answer
 from .._Utils.resources.base import Call, Resource, built_from
+from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
@@ -353,38 +354,14 @@ class Segment(Resource):
         )
         return cls._batch(segments, Segment._creation, options)
 
-    @classmethod
-    def batch_update(
-        cls,
-        segments: Iterable[Segment],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_update(cls, segments: Iterable[Segment], options: BatchOptions) -> Responses:
         """Update many segments as by :meth:`update`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Segment.batch_update", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(segments, Segment._change, options)
 
-    @classmethod
-    def batch_delete(
-        cls,
-        segments: Iterable[Segment],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    @like(batch_create)
+    def batch_delete(cls, segments: Iterable[Segment], options: BatchOptions) -> Responses:
         """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Segment.batch_delete", api_key, max_workers, progress_callback, executor, journal
-        )
         return cls._batch(segments, Segment._deletion, options)
 
     def _creation(self) -> Call:

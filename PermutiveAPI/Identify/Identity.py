@@ -29,6 +29,7 @@ from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
 from .._Utils.resources.answers import read_answer
 from .._Utils.resources.base import Resource, built_from, streamed_from
+from .._Utils.resources.helpers import like
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Alias import Alias, KnownAlias
@@ -149,16 +150,9 @@ class Identity(Resource):
         )
         return http.batch_runner().collect(_requests(identities, _sent), options)
 
-    @classmethod
+    @like(batch_identify)
     def stream_identify(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> Generator[BatchResult[Identity], None, None]:
         """Send identities as they come from any iterable, in constant memory.
 
@@ -170,22 +164,12 @@ class Identity(Resource):
         BatchResult
             In the order of completion. Its `value` is the identity that was sent.
         """
-        options = BatchOptions(
-            "Identity.stream_identify", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _stream(identities, _sent)
         return http.batch_runner().stream(batch, options, length_of(identities))
 
-    @classmethod
+    @like(batch_identify)
     def batch_resolve(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> tuple[list[tuple[Identity, str]], Failures]:
         """Resolve many identities as by :meth:`resolve`, one request each.
 
@@ -198,22 +182,12 @@ class Identity(Resource):
         failures : list of (BatchRequest, Exception)
             Those that failed.
         """
-        options = BatchOptions(
-            "Identity.batch_resolve", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _requests(identities, _resolved)
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_identify)
     def stream_resolve(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> Generator[BatchResult[tuple[Identity, str]], None, None]:
         """Resolve identities as they come from any iterable; see :meth:`stream_identify`.
 
@@ -222,9 +196,6 @@ class Identity(Resource):
         BatchResult
             In the order of completion. Its `value` is the identity and the user's id.
         """
-        options = BatchOptions(
-            "Identity.stream_resolve", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _stream(identities, _resolved)
         return http.batch_runner().stream(batch, options, length_of(identities))
 
