@@ -21,18 +21,18 @@ from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Respon
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
-from ._Utils.resources.answers import read_answer
-from ._Utils.resources.base import Call, Resource
+from ._Utils.resources.answers import read_response
+from ._Utils.resources.base import Operation, Resource
 from ._Utils.resources.changes import differing
 from ._Utils.resources.helpers import like
-from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from ._Utils.resources.urls import resource_url
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
 
-_ADOPTED_ON_CREATE = (
+_FIELDS_FROM_CREATE = (
     "id",
     "code",
     "state",
@@ -42,7 +42,7 @@ _ADOPTED_ON_CREATE = (
     "workspace_id",
     "request_id",
 )
-_ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
+_FIELDS_FROM_UPDATE = ("last_updated_at", "request_id")
 
 # What makes a cohort what it is; the rest is the service's.
 _DEFINITION = ("name", "query", "tags", "description", "segment_type")
@@ -283,7 +283,7 @@ class Cohort(Resource):
         api_key = resolve_api_key(api_key)
         params = {"include-child-workspaces": "true"} if include_child_workspaces else {}
         response = Cohort._request_helper.get(api_key, _API_ENDPOINT, params=params)
-        cohorts = read_answer(Cohort._listed, response)
+        cohorts = read_response(Cohort._listed, response)
         if not include_details:
             return cohorts
         ids = [cohort.id or "" for cohort in cohorts]
@@ -404,16 +404,16 @@ class Cohort(Resource):
     def _has_query(self) -> bool:
         return self.query is not None and self.query != {}
 
-    def _creation(self) -> Call:
+    def _creation(self) -> Operation:
         if not self._has_query():
             raise ValueError("query must be specified")
         self._check_query()
         if self.id:
             logger.warning("id is specified")
         data = to_payload(self, _SENT_ON_CREATE)
-        return Call("post", _API_ENDPOINT, data, adopts=_ADOPTED_ON_CREATE)
+        return Operation("post", _API_ENDPOINT, data, fields_from_response=_FIELDS_FROM_CREATE)
 
-    def _change(self) -> Call:
+    def _change(self) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
@@ -424,7 +424,7 @@ class Cohort(Resource):
         if data.get("state", "Enabled") not in _STATES:
             raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
         data["id"] = self.id
-        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _check_query(self) -> None:
         """Refuse what is easily taken for a query: ``event`` without its call, or a condition alone."""
@@ -432,37 +432,37 @@ class Cohort(Resource):
         if callable(query) or not getattr(query, "_stands_alone", True):
             raise TypeError(f'query must be a query, such as event("Pageview"), got {query!r}.')
 
-    def _switch(self, state: str) -> Call:
+    def _switch(self, state: str) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified to enable or disable it.")
         data = {"state": state}
-        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
-    def _deletion(self) -> Call:
+    def _deletion(self) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified for deletion.")
-        return Call("delete", _url_of(self.id))
+        return Operation("delete", _url_of(self.id))
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Cohort:
-        cohort = super()._from_answer(data)
+    def _from_response(cls, data: Any) -> Cohort:
+        cohort = super()._from_response(data)
         cohort._remember()
         return cohort
 
     @staticmethod
     def _listed(data: Any) -> CohortList:
-        return list_from_answer(CohortList, data)
+        return list_from_response(CohortList, data)
 
-    def _adopt(self, names: Iterable[str], data: Any) -> Cohort:
-        answer = super()._adopt(names, data)
+    def _take_over(self, names: Iterable[str], data: Any) -> Cohort:
+        answer = super()._take_over(names, data)
         if "id" in names:  # It was created.
             self._known = answer._known
         return answer
 
-    def _finish(self, call: Call, response: Any) -> None:
-        super()._finish(call, response)
-        if call.verb == "patch" and call.data:
-            self._note_sent(call.data)
+    def _finish(self, operation: Operation, response: Any) -> None:
+        super()._finish(operation, response)
+        if operation.method == "patch" and operation.data:
+            self._note_sent(operation.data)
 
     def _note_sent(self, sent: dict[str, Any]) -> None:
         """Note what the service has by now: of a cohort made by hand the state, once it is known."""

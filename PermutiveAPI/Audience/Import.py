@@ -18,9 +18,9 @@ from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
-from .._Utils.resources.answers import read_answer
+from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource
-from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Segment import Segment, SegmentList
@@ -71,10 +71,10 @@ class Import(Resource):
     _timestamps = ("created_at", "updated_at")
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Import:
-        found = super()._from_answer(data)
+    def _from_response(cls, data: Any) -> Import:
+        found = super()._from_response(data)
         if found.segments is not None:
-            found.segments = list_from_answer(SegmentList, data["segments"])
+            found.segments = list_from_response(SegmentList, data["segments"])
         return found
 
     @staticmethod
@@ -112,7 +112,7 @@ class Import(Resource):
         """
         api_key = resolve_api_key(api_key)
         response = Import._request_helper.get(api_key=api_key, url=_API_ENDPOINT)
-        imports = read_answer(_items, response)
+        imports = read_response(_items, response)
         if include_details:
             ids = [each.id for each in imports]
             details = http.batch_runner().map(
@@ -160,7 +160,7 @@ def _items(data: Any) -> ImportList:
         if "items" not in data:
             raise PermutiveInvalidResponseError("Response JSON missing 'items' collection")
         data = cast("dict[str, Any]", data)["items"]
-    return list_from_answer(ImportList, data)
+    return list_from_response(ImportList, data)
 
 
 class ImportList(TabularList[Import]):

@@ -19,8 +19,8 @@ from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
-from .._Utils.resources.answers import read_answer
-from .._Utils.resources.base import Call, Resource, built_from
+from .._Utils.resources.answers import read_response
+from .._Utils.resources.base import Operation, Resource, built_from
 from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
 from .._Utils.resources.urls import resource_url
@@ -31,8 +31,8 @@ from . import bulk
 _API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]
 _CHANGEABLE = ["name", "description", "cpm", "categories"]
 
-_ADOPTED_ON_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
-_ADOPTED_ON_CREATE = ("id", "code", *_ADOPTED_ON_UPDATE, "created_at")
+_FIELDS_FROM_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
+_FIELDS_FROM_CREATE = ("id", "code", *_FIELDS_FROM_UPDATE, "created_at")
 
 # A page may be empty where the service filters after it has cut the pages, but not a hundred in a row.
 _MOST_EMPTY_PAGES = 100
@@ -160,7 +160,9 @@ class Segment(Resource):
             As for :meth:`create`.
         """
         url = _url_of_code(self.import_id, self.code)
-        self._perform(self._change_at(url, adopts=("id", *_ADOPTED_ON_UPDATE)), api_key)
+        self._perform(
+            self._change_at(url, fields_from_response=("id", *_FIELDS_FROM_UPDATE)), api_key
+        )
 
     def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Like :meth:`delete`, but find the segment by its code; no id is needed.
@@ -173,7 +175,7 @@ class Segment(Resource):
             As for :meth:`create`.
         """
         url = _url_of_code(self.import_id, self.code)
-        call = Call("delete", url, without_answer="Response is None")
+        call = Operation("delete", url, without_response="Response is None")
         self._perform(call, api_key)
 
     def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
@@ -239,7 +241,7 @@ class Segment(Resource):
         params: dict[str, Any] = {}
         while True:
             response = Segment._request_helper.get(api_key, url, params=params)
-            page, token = read_answer(Segment._page, response)
+            page, token = read_response(Segment._page, response)
             segments.extend(page)
             if not token:
                 return segments
@@ -317,18 +319,18 @@ class Segment(Resource):
         )
         _check_import(import_id, creates=new, updates=changed)
 
-        adopting = {each.code: (each, _ADOPTED_ON_CREATE) for each in new}
-        adopting.update({each.code: (each, _ADOPTED_ON_UPDATE) for each in changed})
+        changing = {each.code: (each, _FIELDS_FROM_CREATE) for each in new}
+        changing.update({each.code: (each, _FIELDS_FROM_UPDATE) for each in changed})
 
-        def send(part: builtins.list[bulk.Operation]) -> builtins.list[Segment]:
+        def send(part: builtins.list[bulk.BulkOperation]) -> builtins.list[Segment]:
             response = Segment._request_helper.patch(
                 api_key=api_key, url=url, data={"operations": part}
             )
-            answered = read_answer(Segment._items, response)
+            answered = read_response(Segment._items, response)
             for item, data in answered:
-                if item.code in adopting:
-                    segment, names = adopting[item.code]
-                    segment._adopt(names, data)
+                if item.code in changing:
+                    segment, names = changing[item.code]
+                    segment._take_over(names, data)
             return [item for item, _ in answered]
 
         answers, failures = bulk.send_in_parts(operations, send)
@@ -364,28 +366,28 @@ class Segment(Resource):
         """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
         return cls._batch(segments, Segment._deletion, options)
 
-    def _creation(self) -> Call:
-        return Call(
+    def _creation(self) -> Operation:
+        return Operation(
             "post",
             _collection_url(self.import_id),
             to_payload(self, _API_PAYLOAD),
-            adopts=_ADOPTED_ON_CREATE,
-            without_answer="Unable to create_segment",
+            fields_from_response=_FIELDS_FROM_CREATE,
+            without_response="Unable to create_segment",
         )
 
-    def _change(self) -> Call:
+    def _change(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for update.")
         url = _url_of(self.import_id, self.id)
-        return self._change_at(url, adopts=_ADOPTED_ON_UPDATE)
+        return self._change_at(url, fields_from_response=_FIELDS_FROM_UPDATE)
 
-    def _change_at(self, url: str, adopts: tuple[str, ...]) -> Call:
-        return Call(
+    def _change_at(self, url: str, fields_from_response: tuple[str, ...]) -> Operation:
+        return Operation(
             "patch",
             url,
             self._payload_without_default_cpm(_CHANGEABLE),
-            adopts=adopts,
-            without_answer="Unable to update_segment",
+            fields_from_response=fields_from_response,
+            without_response="Unable to update_segment",
         )
 
     def _payload_without_default_cpm(self, names: Iterable[str]) -> dict[str, Any]:
@@ -395,11 +397,11 @@ class Segment(Resource):
             del data["cpm"]
         return data
 
-    def _deletion(self) -> Call:
+    def _deletion(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for deletion.")
         url = _url_of(self.import_id, self.id)
-        return Call("delete", url, without_answer="Response is None")
+        return Operation("delete", url, without_response="Response is None")
 
     @staticmethod
     def _page(data: dict[str, Any]) -> tuple[builtins.list[Segment], str | None]:
@@ -411,7 +413,7 @@ class Segment(Resource):
         token = pagination.get("next_token")
         if token is not None:
             require_kind("next_token", token, str)
-        segments = [Segment._from_answer(element) for element in elements]
+        segments = [Segment._from_response(element) for element in elements]
         return segments, token
 
     @staticmethod
@@ -422,7 +424,7 @@ class Segment(Resource):
         if items is None:
             return []
         require_kind("items", items, list)
-        return [(Segment._from_answer(item), item) for item in items]
+        return [(Segment._from_response(item), item) for item in items]
 
     @classmethod
     def from_json(cls, data: Any) -> Segment:
@@ -441,9 +443,9 @@ class Segment(Resource):
         return segment
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Segment:
+    def _from_response(cls, data: Any) -> Segment:
         require_kind("the segment", data, dict)
-        segment = super()._from_answer(data)
+        segment = super()._from_response(data)
         if data.get("cpm") is not None:
             segment.cpm = data["cpm"]
         return segment
@@ -464,8 +466,8 @@ def _url_of(import_id: Any, segment_id: Any) -> str:
 
 
 def _operations(
-    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.Operation]
-) -> Iterator[bulk.Operation]:
+    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.BulkOperation]
+) -> Iterator[bulk.BulkOperation]:
     """Make an operation of each segment of an argument, which an error names."""
     built = built_from(name, segments, Segment, operation_of)
     return (operation for _, operation in built)

@@ -9,24 +9,24 @@ from .._Utils.arguments import require_filled, require_kind
 from .._Utils.list import chunk_list
 
 Answer = TypeVar("Answer")
-Operation = dict[str, Any]
-BulkFailures = list[tuple[list[Operation], Exception]]
+BulkOperation = dict[str, Any]
+BulkFailures = list[tuple[list[BulkOperation], Exception]]
 
 # The service takes no more in one request.
 _MOST_OPERATIONS = 5000
 
 
-def creation(data: dict[str, Any]) -> Operation:
+def creation(data: dict[str, Any]) -> BulkOperation:
     """Return the operation that creates something."""
     return {"operation": "Create", "data": data}
 
 
-def change(code: Any, data: dict[str, Any]) -> Operation:
+def change(code: Any, data: dict[str, Any]) -> BulkOperation:
     """Return the operation that changes what a code names."""
     return {"operation": "Update", "code": code, "data": data}
 
 
-def deletion(code: Any) -> Operation:
+def deletion(code: Any) -> BulkOperation:
     """Return the operation that deletes what a code names."""
     return {"operation": "Delete", "code": code}
 
@@ -61,7 +61,7 @@ def check_codes(**codes: Sequence[Any]) -> None:
 
 
 def send_in_parts(
-    operations: list[Operation], send: Callable[[list[Operation]], Answer]
+    operations: list[BulkOperation], send: Callable[[list[BulkOperation]], Answer]
 ) -> tuple[list[Answer], BulkFailures]:
     """Send operations, as many in a request as the service takes, one request after the other.
 

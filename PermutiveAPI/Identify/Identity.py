@@ -27,7 +27,7 @@ from .._Utils.batch.types import (
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
-from .._Utils.resources.answers import read_answer
+from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource, built_from, streamed_from
 from .._Utils.resources.helpers import like
 from .._Utils.resources.urls import resource_url
@@ -105,7 +105,7 @@ class Identity(Resource):
         """
         api_key = resolve_api_key(api_key)
         response = Identity._request_helper.post(api_key=api_key, url=_USERS_ENDPOINT, data=None)
-        return read_answer(partial(_member, "id"), response)
+        return read_response(partial(_member, "id"), response)
 
     @staticmethod
     def list_aliases(user_id: str, api_key: str = DEFAULT_API_KEY) -> list[KnownAlias]:
@@ -121,7 +121,7 @@ class Identity(Resource):
         url = resource_url(_USERS_ENDPOINT, "{user_id}/aliases", user_id=user_id)
         api_key = resolve_api_key(api_key)
         response = Identity._request_helper.get(api_key=api_key, url=url)
-        return read_answer(_aliases, response)
+        return read_response(_aliases, response)
 
     def _post(self, api_key: str) -> Any:
         return self._request_helper.post(
@@ -234,7 +234,7 @@ def _resolved(identity: Identity, response: Response) -> tuple[Identity, str]:
 
 
 def _user_of(response: Any) -> str:
-    return read_answer(partial(_member, "user_id"), response)
+    return read_response(partial(_member, "user_id"), response)
 
 
 def _member(name: str, data: Any) -> str:

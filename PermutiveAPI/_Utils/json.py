@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .file import check_filepath, write_private_text
+from .gc_pause import gc_paused, items_in
 
 __all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]
 
@@ -185,7 +186,9 @@ def parsed(source: str | Path) -> Any:
     try:
         if isinstance(source, Path):
             text = source.read_text(encoding="utf-8-sig")
-        return json.loads(cast(str, text))
+        text = cast(str, text)
+        with gc_paused(items_in(text)):
+            return json.loads(text)
     except ValueError as error:
         problem = str(error)
     # Raised out here: a decoding error in the chain would carry the whole text, perhaps a key.
