@@ -314,8 +314,8 @@ class TabularList(ResourceList[T]):
         Examples
         --------
         >>> table = Cohort.list().to_pd_dataframe()
-        >>> table.loc[0, ["code", "name", "tags"]].tolist()
-        [12345, 'Football Fans', ['sport', 'editorial']]
+        >>> table.loc[0, ["name", "state", "tags"]].tolist()
+        ['Football Fans', 'Enabled', ['sport', 'editorial']]
         """
         import pandas
 
