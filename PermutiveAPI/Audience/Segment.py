@@ -362,8 +362,8 @@ class Segment(Resource):
     ) -> Responses:
         """Create many segments, one request each; every segment changes as by :meth:`create`.
 
-        Arguments and results have the same meaning as for ``Cohort.batch_create``. For more than some
-        hundred segments, :meth:`bulk` is faster.
+        Arguments and results have the same meaning as for ``Cohort.batch_create``. :meth:`bulk` sends
+        up to 5,000 segments in one request.
 
         Examples
         --------

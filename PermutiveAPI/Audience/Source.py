@@ -33,7 +33,7 @@ class Source(JSONSerializable[dict[str, Any]]):
     phase : str, optional
         The phase of its set-up.
     errors : list, optional
-        The errors of its last runs.
+        Its errors.
     advertiser_name, organization_id : str, optional
         Its owner.
     version : str or int, optional
