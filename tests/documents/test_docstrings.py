@@ -40,7 +40,7 @@ WITHOUT_EXAMPLE = {
         "Classifications ClassifiedCategory ClassifiedKeyword ContextualData NamedCohort"
         " SegmentationState".split(),
         "part of another dictionary, whose example shows it",
-    ),
+    )
 }
 
 
@@ -73,34 +73,36 @@ def test_there_are_examples() -> None:
     assert sum(len(examples_of(name)) for name in MODULES) >= 100
 
 
-def public_callables() -> Iterator[Tuple[str, Any]]:
-    """Give every public class and function of the public modules, and the classes' public methods."""
+def public_callables() -> Iterator[Tuple[str, List[Any]]]:
+    """Give every public class, function and method, a method with those that it overrides."""
     for module in PUBLIC:
         for name in module.__all__:
             found = getattr(module, name)
             if inspect.isclass(found):
-                yield name, found
+                yield name, [found]
                 yield from ((f"{name}.{each}", method) for each, method in methods_of(found))
             elif inspect.isroutine(found):
-                yield name, found
+                yield name, [found]
     for function in (Query.event, Query.prop, Query.engaged_time, Query.has_entered):
         made: Any = inspect.get_annotations(function, eval_str=True)["return"]
         yield from ((f"{made.__name__}.{each}", method) for each, method in methods_of(made))
 
 
-def methods_of(cls: Any) -> Iterator[Tuple[str, Any]]:
+def methods_of(cls: Any) -> Iterator[Tuple[str, List[Any]]]:
     """Give the public methods of a class that this package defines."""
     for name in dir(cls):
         method = inspect.getattr_static(cls, name)
         function = getattr(method, "__func__", method)
-        ours = str(getattr(function, "__module__", "")).startswith("PermutiveAPI")
+        code = getattr(inspect.unwrap(function), "__code__", None) if callable(function) else None
+        ours = "PermutiveAPI" in getattr(code, "co_filename", "")
         if not name.startswith("_") and inspect.isfunction(function) and ours:
-            yield name, function
+            yield name, [vars(each)[name] for each in cls.__mro__ if name in vars(each)]
 
 
-def has_example(found: Any) -> bool:
-    """Tell whether the docstring of a class or function holds an example."""
-    return bool(doctest.DocTestParser().get_examples(found.__doc__ or ""))
+def has_example(found: List[Any]) -> bool:
+    """Tell whether one of the docstrings holds an example."""
+    parser = doctest.DocTestParser()
+    return any(parser.get_examples(each.__doc__ or "") for each in found)
 
 
 def test_every_public_name_has_an_example() -> None:

@@ -220,8 +220,9 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 
         Examples
         --------
-        >>> SegmentList([Segment("a1", "Runners", "i-1", created_at=None)]).to_json()[0]["code"]
-        'a1'
+        >>> cohorts = Cohort.list()
+        >>> cohorts.to_json()[0]["name"]
+        'Football Fans'
         """
         with gc_paused(len(self)):
             return cast("list[Any]", encoded(list(self)))
