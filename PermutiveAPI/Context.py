@@ -63,7 +63,8 @@ class ContextSegment(Resource):
         api_key : str, optional
             The key.
         timeout : float or None
-            The time limit in seconds; None for no limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------

@@ -153,7 +153,8 @@ class Segmentation(Resource):
         api_key : str, optional
             The key.
         timeout : float or None
-            The time limit in seconds; None for no limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
         activations, synchronous_validation : bool, optional
             For this call, these win over the attributes of the object.
 
@@ -201,7 +202,8 @@ class Segmentation(Resource):
         state : mapping, optional
             The ``state`` of the user's last response, unchanged; None for a user's first call.
         timeout : float or None
-            The time limit in seconds; None for no limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------

@@ -111,7 +111,8 @@ class TrackedEvent(Resource):
         sdkp : bool
             Permutive's own SDKs send true, direct callers send false.
         timeout : float or None
-            The time limit in seconds; None for no limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------

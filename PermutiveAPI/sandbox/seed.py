@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import count, product
 
 from .shapes import JSONObject
-from .state import StoredImport, State, Workspace, timestamp
+from .state import State, StoredImport, Workspace, timestamp
 
 _FIRST_MOMENT = 1_663_861_469_513_211_710
 _STEP_NANOSECONDS = 86_411_000_002_960

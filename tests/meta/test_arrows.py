@@ -53,6 +53,7 @@ BELOW = {
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file gc_pause",
+    "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json redaction retry settings transport",
     "options": "arguments base_url credentials retry settings",

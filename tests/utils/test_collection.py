@@ -484,7 +484,9 @@ def test_collector_pauses(collector: List[bool], job: Callable[[], Any], on: boo
     assert gc.isenabled() is on
 
 
-@pytest.mark.parametrize("length, on", [(3_000_000, True), (3_000_300, False)], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "length, on", [(3_000_000, True), (3_000_300, False)], ids=["short", "long"]
+)
 def test_collector_and_responses(length: int, on: bool) -> None:
     """A response is decoded and read with the collector off if its body is that of more than 10,000 segments."""
     response = requests.Response()

@@ -55,9 +55,14 @@ def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_further_arguments_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arguments that are no options of a batch reach the function under their names."""
+    """Arguments that are not options of a batch reach the function under their names."""
     sent: List[Any] = []
-    monkeypatch.setattr(http, "stream", lambda batch, options, total: sent.extend(batch))
+
+    class Runner:
+        def stream(self, batch: Any, options: BatchOptions, total: int) -> None:
+            sent.extend(batch)
+
+    monkeypatch.setattr(http, "batch_runner", Runner)
     TrackedEvent.stream_track([TrackedEvent("Pageview", "u")], enrich=False, timeout=3)
     [request] = sent
     assert (request.params, request.timeout) == ({"enrich": "false", "sdkp": "false"}, 3)
