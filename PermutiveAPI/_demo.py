@@ -30,7 +30,7 @@ def run_demo() -> int:
         sandbox = stack.enter_context(Sandbox(page_size=20))
         folder = stack.enter_context(TemporaryDirectory())
         stack.enter_context(_configuration(Path(folder), sandbox))
-        print(f"A local Permutive service answers at {sandbox.base_url}.")
+        print(f"A local Permutive service runs at {sandbox.base_url}.")
         workspace = Workspace.from_env()
         print(f"Workspace {workspace.name!r}, read from a credentials file.")
         _list_cohorts(workspace)

@@ -43,7 +43,7 @@ from .redaction import (
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
 _MOST_BYTES_TO_GUESS_FROM = 2**20
-# A request id is looked for in no longer body: it would have to be decoded twice.
+# A longer body is not searched for a request id, since it would have to be decoded twice.
 _LONGEST_BODY_WITH_ID = 2**16
 _NOT_JSON = object()
 
@@ -280,18 +280,18 @@ def raise_unchained(error: BaseException) -> NoReturn:
 
 
 def tell(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
-    """Call a function of the user's, and log what it raises: the work must go on.
+    """Call a function of the user. An exception that it raises is logged, so that the work goes on.
 
     Parameters
     ----------
     name : str
-        What it is called, for the log.
+        The name of the function in the log record.
     function : callable
         Called with `value`.
     value : object
-        What there is to tell.
+        The argument.
     api_key : str
-        Left out of the log.
+        The key, which is removed from the log record.
     """
     try:
         function(value)
@@ -372,7 +372,7 @@ def error_from_response(
 
 
 def request_id_of(response: Any) -> str | None:
-    """Return the id that a JSON body gives its request; None where a body is long or has none."""
+    """Return the request id in a JSON body; None if the body is long or has none."""
     content: Any = getattr(response, "content", None)
     if not isinstance(content, bytes) or len(content) > _LONGEST_BODY_WITH_ID:
         return None
