@@ -21,17 +21,18 @@ from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Respon
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
-from ._Utils.resources.answers import read_answer
-from ._Utils.resources.base import Call, Resource
+from ._Utils.resources.answers import read_response
+from ._Utils.resources.base import Operation, Resource
 from ._Utils.resources.changes import differing
-from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from ._Utils.resources.helpers import like
+from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from ._Utils.resources.urls import resource_url
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
 
-_ADOPTED_ON_CREATE = (
+_FIELDS_FROM_CREATE = (
     "id",
     "code",
     "state",
@@ -41,9 +42,9 @@ _ADOPTED_ON_CREATE = (
     "workspace_id",
     "request_id",
 )
-_ADOPTED_ON_UPDATE = ("last_updated_at", "request_id")
+_FIELDS_FROM_UPDATE = ("last_updated_at", "request_id")
 
-# What makes a cohort what it is; the rest is the service's.
+# The fields that users define; the service sets the others.
 _DEFINITION = ("name", "query", "tags", "description", "segment_type")
 
 _STATES = ("Enabled", "Disabled")
@@ -56,38 +57,48 @@ logger = logging.getLogger("PermutiveAPI")
 
 @dataclass(repr=False)
 class Cohort(Resource):
-    """A cohort.
+    """A cohort: an audience that a query defines.
 
-    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
-    the key of ``Workspace.from_env()``.
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key, and
+    PermutiveAPIError if the service refuses the request or no response comes.
 
     Parameters
     ----------
     name : str
         Its name.
     id : str, optional
-        Its id, a UUID; the service gives it.
+        Its id, a UUID. The service sets it.
     code : int or str, optional
-        Its number, which also names it in segmentation answers; the service gives it.
+        Its number, which names it in queries and segmentations. The service sets it.
     query : dict or Query, optional
-        Its definition, as the service writes it or made with ``PermutiveAPI.Query``. Lists of cohorts
-        come without it, lookalike cohorts have none.
+        Its definition: a dictionary in the service's form, or a query of ``PermutiveAPI.Query``. Listed
+        cohorts come without their queries; lookalike cohorts have none.
     tags : list of str, optional
         Labels to group cohorts by.
     description : str, optional
-        What it is for.
-    subject_entity_level, segment_type : str, optional
-        As the service says.
+        A description for people.
+    subject_entity_level : str, optional
+        The service sets it. Permutive does not document its values.
     state : "Enabled" or "Disabled", optional
-        Whether users fall into it. A fetched cohort keeps any other state that the service may tell.
+        Users belong only to enabled cohorts. A new cohort is enabled. If the service returns another
+        value, a fetched cohort keeps it.
+    segment_type : str, optional
+        "real_time", or the type of cohorts that are computed offline. Only :meth:`create` sends it.
     live_audience_size : int, optional
-        The number of users in it, as last counted by the service.
+        How many users are in the cohort. The service counts them.
     created_at, last_updated_at : datetime, optional
-        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
-        sets both to the current time. A cohort that was fetched has only those that the service
-        returned.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are missing,
+        it sets both to the current time. A fetched cohort has only those that the service returned.
     workspace_id, request_id, error : str, optional
-        As the service says.
+        The service sets them.
+
+    Examples
+    --------
+    >>> cohort = Cohort(name="Runners", query={"in_segment": 12345}, tags=["sport"])
+    >>> cohort.create()
+    >>> cohort.state, cohort.segment_type
+    ('Enabled', 'real_time')
     """
 
     name: str
@@ -108,99 +119,113 @@ class Cohort(Resource):
 
     _timestamps = ("created_at", "last_updated_at")
     _plural = "cohorts"
-    # What the service has, as JSON, as far as it told: an update sends what differs from it.
+    # The values that the service is known to have, as JSON: an update sends what differs from them.
     _known = dict[str, Any]()
 
     @classmethod
     def from_json(cls, data: Any) -> Cohort:
-        """Make a cohort from JSON data, JSON text or a file.
+        """Make a cohort from JSON data, JSON text or a file; see :meth:`JSONSerializable.from_json`.
 
-        Its state is taken as the service's: a later update sends it only when it has been changed.
+        Its state counts as the service's. So a later update sends the state only if it has changed.
 
-        Raises
-        ------
-        TypeError
-            If `data` is of another kind, is not valid JSON, or lacks the name.
+        Examples
+        --------
+        >>> Cohort.from_json('{"name": "Runners", "query": {"in_segment": 12345}}').query
+        {'in_segment': 12345}
         """
         cohort = super().from_json(data)
         cohort._known = {"state": cohort.state}
         return cohort
 
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Create the cohort, and take over what the service gives it: id, code, state, timestamps.
+        """Create the cohort, and set the fields that the service returns: id, code, state, timestamps.
 
         Raises
         ------
         ValueError
             If it has no query.
         TypeError
-            If its `query` is not a query.
-        PermutiveAPIError
-            If the service refuses it, or no answer came.
+            If `query` is neither a dictionary nor a query.
+
+        Examples
+        --------
+        >>> cohort = Cohort(name="Runners", query={"in_segment": 12345})
+        >>> cohort.create()
+        >>> cohort.code
+        12387
         """
         self._perform(self._creation(), api_key)
 
     def update(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Send what is to change.
+        """Send the changes.
 
-        Of a cohort that was fetched or created, that is what differs from the service's answer: what
-        others changed meanwhile stays. A description is cleared by None, tags are by an empty list.
-        Of a cohort that was only made by hand it is the name, query, description, tags and state
-        that are not None.
+        For a cohort that was fetched or created, these are the fields that differ from the service's
+        response. So changes that others have made in other fields stay. Set the description to None, or
+        the tags to an empty list, to clear them. For a cohort that was made by the constructor with an
+        id, these are the name, query, description, tags and state that are not None.
 
         Raises
         ------
         ValueError
             If it has no id, or its state is neither "Enabled" nor "Disabled".
         TypeError
-            If its `query` is not a query.
-        PermutiveAPIError
-            As for :meth:`create`.
+            If `query` is neither a dictionary nor a query.
+
+        Examples
+        --------
+        >>> cohort = Cohort.get_by_name("Football Fans")
+        >>> cohort.tags = ["sport", "football"]
+        >>> cohort.update()
         """
         self._perform(self._change(), api_key)
 
     def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Delete the cohort.
+        """Delete the cohort; ValueError if it has no id.
 
-        Raises
-        ------
-        ValueError
-            If it has no id.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> Cohort.get_by_name("Football Fans").delete()
+        >>> print(Cohort.get_by_name("Football Fans"))
+        None
         """
         self._perform(self._deletion(), api_key)
 
     def enable(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Let users fall into the cohort; nothing else is changed.
+        """Set the state to "Enabled", and change nothing else; ValueError if it has no id.
 
-        Raises
-        ------
-        ValueError
-            If it has no id.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> cohort = Cohort.get_by_name("Football Fans")
+        >>> cohort.enable()
         """
         self._perform(self._switch("Enabled"), api_key)
 
     def disable(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Let no more users fall into the cohort; nothing else is changed. See :meth:`enable`."""
+        """Set the state to "Disabled", and change nothing else; ValueError if it has no id.
+
+        Examples
+        --------
+        >>> cohort = Cohort.get_by_name("Football Fans")
+        >>> cohort.disable()
+        >>> cohort.state
+        'Disabled'
+        """
         self._perform(self._switch("Disabled"), api_key)
 
     def copy(self, **changes: Any) -> Cohort:
-        """Return a new cohort with the same definition, which can be created beside this one.
+        """Return a new cohort with the same name, query, tags, description and segment type.
 
-        It has this one's name, query, tags, description and segment type, and nothing of the service's.
+        It has no id, code or other field that the service sets. So it can be created beside this one.
 
         Parameters
         ----------
         **changes
-            Fields that are different in the copy.
+            Fields with other values in the copy.
 
         Raises
         ------
         TypeError
-            If a name is not a field of a cohort.
+            If a name is not a field.
 
         Examples
         --------
@@ -216,36 +241,40 @@ class Cohort(Resource):
 
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY) -> Cohort:
-        """Fetch a cohort with its query.
+        """Fetch the cohort with an id, including its query; PermutiveResourceNotFoundError if none has it.
 
-        Raises
-        ------
-        ValueError
-            If the id is empty, or no key is found.
-        PermutiveAPIError
-            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
+        Examples
+        --------
+        >>> listed = Cohort.list()[0]
+        >>> Cohort.get_by_id(listed.id).query["event"]
+        'Pageview'
         """
         return Cohort._fetch(_url_of(id), api_key, "Response is None")
 
     @staticmethod
     def get_by_name(name: str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
-        """Fetch the cohort with a name, child workspaces included; None when there is none.
+        """Fetch the cohort with a name, including its query; None if there is none.
 
-        Of several with the same name it is the last one listed.
+        It lists all cohorts, also those of child workspaces; the last duplicate wins. To look up many
+        names, use ``Cohort.list().name_dictionary``.
 
-        Raises
-        ------
-        ValueError
-            If the name is empty, or no key is found.
-        PermutiveAPIError
-            If the list or the cohort cannot be fetched.
+        Examples
+        --------
+        >>> Cohort.get_by_name("Football Fans").code
+        12345
         """
         require_filled("name", name)
         return _find("name_dictionary", name, api_key)
 
     @staticmethod
     def get_by_code(code: int | str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
-        """Fetch the cohort with a code; see :meth:`get_by_name`."""
+        """Fetch the cohort with a code, including its query; see :meth:`get_by_name`.
+
+        Examples
+        --------
+        >>> Cohort.get_by_code(12345).name
+        'Football Fans'
+        """
         require_filled("code", code)
         return _find("code_dictionary", str(code), api_key)
 
@@ -262,27 +291,26 @@ class Cohort(Resource):
         api_key : str, optional
             The key.
         include_child_workspaces : bool
-            Whether those of the workspaces below it are listed too.
+            Whether the cohorts of the workspaces below it are listed, too.
         include_details : bool
-            Whether each cohort is fetched by id, several at a time, since the service lists them
-            without their queries. One that cannot be fetched raises.
+            Whether each cohort is then fetched by its id, several at a time, since listed cohorts have
+            no queries. If one of them cannot be fetched, the call raises.
 
         Returns
         -------
         CohortList
-            In the service's order.
+            The cohorts in the service's order.
 
-        Raises
-        ------
-        ValueError
-            If no key is found.
-        PermutiveAPIError
-            If the list, or with details a cohort of it, cannot be fetched.
+        Examples
+        --------
+        >>> cohorts = Cohort.list(include_child_workspaces=True)
+        >>> len(cohorts), cohorts[0].name
+        (42, 'Football Fans')
         """
         api_key = resolve_api_key(api_key)
         params = {"include-child-workspaces": "true"} if include_child_workspaces else {}
         response = Cohort._request_helper.get(api_key, _API_ENDPOINT, params=params)
-        cohorts = read_answer(Cohort._listed, response)
+        cohorts = read_response(Cohort._listed, response)
         if not include_details:
             return cohorts
         ids = [cohort.id or "" for cohort in cohorts]
@@ -300,40 +328,47 @@ class Cohort(Resource):
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> Responses:
-        """Create many cohorts, one request each; each is updated as by :meth:`create`.
+        """Create many cohorts, one request each; every cohort changes as by :meth:`create`.
 
-        All are checked before the first one is sent. One that fails does not stop the others.
+        All cohorts are checked before the first request. A request that fails does not stop the others.
 
         Parameters
         ----------
         cohorts : iterable of Cohort
-            What to create.
+            The cohorts to create.
         api_key : str, optional
             The key.
         max_workers : int, optional
-            How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
-            Python's own number.
+            How many requests run at a time. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else
+            Python's own default.
         progress_callback : callable, optional
             Called with a ``Progress`` after each request, in the caller's thread.
         executor : concurrent.futures.Executor, optional
-            Where the requests run, for instance other processes; threads when it is left out.
+            Where the requests run, for instance in other processes. If it is left out: in threads.
         journal : str or Path, optional
-            A file that keeps what is done, so that the same job, started again, sends only the rest;
-            see ``http.process_batch``. A cohort that is done takes nothing over.
+            A file that records which cohorts are done, so that the same job, started again, sends only
+            the rest; see ``http.process_batch``. A cohort that is skipped does not change.
 
         Returns
         -------
         responses : list of requests.Response
-            The answers of those that succeeded, in the order of the cohorts.
+            The responses of the requests that succeeded, in the order of the cohorts.
         failures : list of (BatchRequest, Exception)
-            Those that failed, as they failed.
+            The requests that failed, in the order in which they failed. ``request.item`` is the cohort.
 
         Raises
         ------
         ValueError
             If a cohort has no query, or `max_workers` is below 1.
         TypeError
-            If one is no cohort.
+            If an item is not a cohort.
+
+        Examples
+        --------
+        >>> cohorts = [Cohort(name=name, query={"in_segment": 1}) for name in ("Runners", "Cyclists")]
+        >>> responses, failures = Cohort.batch_create(cohorts, max_workers=2)
+        >>> len(responses), failures
+        (2, [])
         """
         options = BatchOptions(
             "Cohort.batch_create", api_key, max_workers, progress_callback, executor, journal
@@ -342,72 +377,47 @@ class Cohort(Resource):
         cls._require_queries(cohorts)
         return cls._batch(cohorts, Cohort._creation, options)
 
-    @classmethod
-    def batch_update(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Update many cohorts as by :meth:`update`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_update", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_update(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+        """Update many cohorts as by :meth:`update`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> cohorts = Cohort.list().tag_dictionary["travel"]
+        >>> for cohort in cohorts:
+        ...     cohort.description = "Checked in July"
+        >>> responses, failures = Cohort.batch_update(cohorts)
+        """
         return cls._batch(cohorts, Cohort._change, options)
 
-    @classmethod
-    def batch_delete(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_delete", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_delete(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+        """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> responses, failures = Cohort.batch_delete(Cohort.list().tag_dictionary["travel"])
+        """
         return cls._batch(cohorts, Cohort._deletion, options)
 
-    @classmethod
-    def batch_enable(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_enable", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_enable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+        """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> responses, failures = Cohort.batch_enable(Cohort.list().tag_dictionary["travel"])
+        """
         return cls._batch(cohorts, lambda each: each._switch("Enabled"), options)
 
-    @classmethod
-    def batch_disable(
-        cls,
-        cohorts: Iterable[Cohort],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Cohort.batch_disable", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_disable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+        """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> responses, failures = Cohort.batch_disable(Cohort.list().tag_dictionary["travel"])
+        """
         return cls._batch(cohorts, lambda each: each._switch("Disabled"), options)
 
     @classmethod
@@ -430,7 +440,14 @@ class Cohort(Resource):
         cohorts : dict
             The cohorts that were found, by id, in the order of `ids`.
         failures : list of (BatchRequest, Exception)
-            Those that were not.
+            The requests that failed. ``request.item`` is the id.
+
+        Examples
+        --------
+        >>> ids = [cohort.id for cohort in Cohort.list()[:2]]
+        >>> cohorts, failures = Cohort.batch_get_by_id(ids)
+        >>> [cohort.name for cohort in cohorts.values()]
+        ['Football Fans', 'Premier League Followers']
         """
         options = BatchOptions(
             "Cohort.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
@@ -439,7 +456,7 @@ class Cohort(Resource):
 
     @staticmethod
     def _require_queries(cohorts: Iterable[Any]) -> None:
-        """Refuse a batch in which a cohort has no query, and say which one."""
+        """Raise ValueError if a cohort of a batch has no query, and say which one."""
         for position, cohort in enumerate(cohorts):
             if isinstance(cohort, Cohort) and not cohort._has_query():
                 raise ValueError(
@@ -451,16 +468,16 @@ class Cohort(Resource):
     def _has_query(self) -> bool:
         return self.query is not None and self.query != {}
 
-    def _creation(self) -> Call:
+    def _creation(self) -> Operation:
         if not self._has_query():
             raise ValueError("query must be specified")
         self._check_query()
         if self.id:
             logger.warning("id is specified")
         data = to_payload(self, _SENT_ON_CREATE)
-        return Call("post", _API_ENDPOINT, data, adopts=_ADOPTED_ON_CREATE)
+        return Operation("post", _API_ENDPOINT, data, fields_from_response=_FIELDS_FROM_CREATE)
 
-    def _change(self) -> Call:
+    def _change(self) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
@@ -471,48 +488,48 @@ class Cohort(Resource):
         if data.get("state", "Enabled") not in _STATES:
             raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
         data["id"] = self.id
-        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _check_query(self) -> None:
-        """Refuse what is easily taken for a query: ``event`` without its call, or a condition alone."""
+        """Raise TypeError for ``event`` without parentheses, and for a condition without an event."""
         query = self.query
         if callable(query) or not getattr(query, "_stands_alone", True):
             raise TypeError(f'query must be a query, such as event("Pageview"), got {query!r}.')
 
-    def _switch(self, state: str) -> Call:
+    def _switch(self, state: str) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified to enable or disable it.")
         data = {"state": state}
-        return Call("patch", _url_of(self.id), data, adopts=_ADOPTED_ON_UPDATE)
+        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
-    def _deletion(self) -> Call:
+    def _deletion(self) -> Operation:
         if not self.id:
             raise ValueError("Cohort ID must be specified for deletion.")
-        return Call("delete", _url_of(self.id))
+        return Operation("delete", _url_of(self.id))
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Cohort:
-        cohort = super()._from_answer(data)
+    def _from_response(cls, data: Any) -> Cohort:
+        cohort = super()._from_response(data)
         cohort._remember()
         return cohort
 
     @staticmethod
     def _listed(data: Any) -> CohortList:
-        return list_from_answer(CohortList, data)
+        return list_from_response(CohortList, data)
 
-    def _adopt(self, names: Iterable[str], data: Any) -> Cohort:
-        answer = super()._adopt(names, data)
+    def _take_over(self, names: Iterable[str], data: Any) -> Cohort:
+        described = super()._take_over(names, data)
         if "id" in names:  # It was created.
-            self._known = answer._known
-        return answer
+            self._known = described._known
+        return described
 
-    def _finish(self, call: Call, response: Any) -> None:
-        super()._finish(call, response)
-        if call.verb == "patch" and call.data:
-            self._note_sent(call.data)
+    def _finish(self, operation: Operation, response: Any) -> None:
+        super()._finish(operation, response)
+        if operation.method == "patch" and operation.data:
+            self._note_sent(operation.data)
 
     def _note_sent(self, sent: dict[str, Any]) -> None:
-        """Note what the service has by now: of a cohort made by hand the state, once it is known."""
+        """Note what the service has now. For a cohort made by the constructor, that is at most its state."""
         known = self._known_of_service()
         if "id" not in sent:  # It was enabled or disabled.
             self.state = sent["state"]
@@ -522,12 +539,12 @@ class Cohort(Resource):
         self._known = {**known, **now}
 
     def _known_of_service(self) -> dict[str, Any]:
-        """Return what the service is known to have, unless that is another cohort's."""
+        """Return the values that the service is known to have, unless the id has changed since."""
         known = self._known
         return known if known.get("id", self.id) == self.id else {}
 
     def _remember(self) -> None:
-        """Note what the service has."""
+        """Note that the service has the present values."""
         self._known = to_payload(self, _SENT_ON_UPDATE)
 
 
@@ -536,7 +553,7 @@ def _url_of(id: Any) -> str:
 
 
 def _find(index: str, key: str, api_key: str) -> Cohort | None:
-    """Look a cohort up in the list, and fetch it: the list has no queries."""
+    """Find a cohort in the list, and fetch it, since listed cohorts have no queries."""
     api_key = resolve_api_key(api_key)
     cohorts = Cohort.list(include_child_workspaces=True, api_key=api_key)
     found = getattr(cohorts, index).get(key)
@@ -544,7 +561,19 @@ def _find(index: str, key: str, api_key: str) -> Cohort | None:
 
 
 class CohortList(TabularList[Cohort]):
-    """A list of cohorts, with dictionaries to look them up."""
+    """A list of cohorts, with look-up dictionaries.
+
+    ``id_dictionary``, ``code_dictionary`` and ``name_dictionary`` give one cohort; ``tag_dictionary``,
+    ``segment_type_dictionary`` and ``workspace_dictionary`` give a CohortList. Codes are texts there.
+
+    Examples
+    --------
+    >>> cohorts = Cohort.list()
+    >>> cohorts.code_dictionary["12345"].name
+    'Football Fans'
+    >>> [cohort.code for cohort in cohorts.tag_dictionary["motoring"]]
+    [12347, 12353, 12354]
+    """
 
     _item_type = Cohort
 

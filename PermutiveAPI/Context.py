@@ -1,4 +1,4 @@
-"""Context: the cohorts that fit a page, whoever reads it.
+"""Contextual targeting: the cohorts that fit a page, without a user.
 
 Source of the facts: Permutive's Contextual API v1.
 """
@@ -27,15 +27,27 @@ _API_PAYLOAD = ["url", "page_properties"]
 
 @dataclass
 class ContextSegment(Resource):
-    """A question to the service: which cohorts fit this page.
+    """A page whose cohorts the service is asked for.
+
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value
+    cannot be written as JSON, and PermutiveAPIError if the service refuses the request or no response
+    comes.
 
     Parameters
     ----------
     url : str
-        The page's address.
+        The URL of the page.
     page_properties : dict
-        What is known of the page, kept and sent as it is. Permutive documents ``client`` with
-        ``url``, ``domain``, ``referrer``, ``type``, ``user_agent`` and ``title``.
+        The properties of the page, sent unchanged. Permutive documents ``client`` with ``url``,
+        ``domain``, ``referrer``, ``type`` (web, ios or android), ``user_agent`` and ``title``; others
+        are allowed.
+
+    Examples
+    --------
+    >>> page = ContextSegment("https://example.com/sport/", {"client": {"title": "Sport"}})
+    >>> page.send()["cohorts"][:2]
+    ['12345', '12346']
     """
 
     url: str
@@ -44,27 +56,32 @@ class ContextSegment(Resource):
     def send(
         self, api_key: str = DEFAULT_API_KEY, timeout: float | None = DEFAULT_TIMEOUT_SECONDS
     ) -> ContextAnswer:
-        """Ask the service.
+        """Ask the service for the cohorts that fit the page.
 
         Parameters
         ----------
         api_key : str, optional
-            The key; the default key if it is left out.
+            The key.
         timeout : float or None
-            Seconds; None waits without limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------
         ContextAnswer
-            The service's answer as it is: ``cohorts`` (codes as texts), ``activations`` and
+            The decoded body, unchanged: ``cohorts`` (codes as texts), ``activations`` and
             ``contextual_data``.
 
         Raises
         ------
         ValueError
-            If the address is empty, a value cannot be written as JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it, or no answer came.
+            If the URL is empty.
+
+        Examples
+        --------
+        >>> found = ContextSegment("https://example.com/sport/").send()
+        >>> found["contextual_data"]["classifications"]["keywords"][0]["value"]
+        'sport'
         """
         response = self._request_helper.request(
             method="POST",
@@ -88,16 +105,23 @@ class ContextSegment(Resource):
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[ContextAnswer], Failures]:
-        """Ask for many pages, one request each.
+        """Ask for the cohorts of many pages, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
 
         Returns
         -------
         bodies : list of ContextAnswer
-            The decoded answers of those that succeeded, in the order of the pages.
+            The decoded bodies of the requests that succeeded, in the order of the pages.
         failures : list of (BatchRequest, Exception)
-            Those that failed.
+            The requests that failed. ``request.item`` is the page.
+
+        Examples
+        --------
+        >>> pages = [ContextSegment(f"https://example.com/{name}/") for name in ("sport", "food")]
+        >>> bodies, failures = ContextSegment.batch_send(pages)
+        >>> len(bodies), failures
+        (2, [])
         """
         options = BatchOptions(
             "ContextSegment.batch_send", api_key, max_workers, progress_callback, executor, journal

@@ -1,4 +1,4 @@
-"""Segmentation: the cohorts that a user falls into, from events of the user.
+"""Segmentation: the cohorts that a user belongs to, given events of the user.
 
 Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 """
@@ -29,6 +29,7 @@ from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.resources.helpers import like
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -39,7 +40,7 @@ _API_PAYLOAD = ["events", "user_id"]
 _SENT = [*_API_PAYLOAD, "alias", "aliases"]
 _STATELESS_ENDPOINT = f"{_API_ENDPOINT}/stateless"
 
-# The service takes no more events in one call.
+# The service accepts no more events in one call.
 _MOST_EVENTS = 10
 
 
@@ -52,11 +53,16 @@ class Event(JSONSerializable[dict[str, Any]]):
     name : str
         The event's name, for instance "Pageview".
     time : str
-        When, in ISO 8601, for instance "2025-07-01T15:39:11.594Z".
+        The time in ISO 8601, for instance "2025-07-01T15:39:11.594Z".
     properties : dict
-        What the event's schema asks for; kept and sent as it is.
+        The properties that the event's schema asks for, sent unchanged.
     session_id, view_id : str, optional
-        Tie events together across sessions or page views.
+        The session and the page view that the event belongs to.
+
+    Examples
+    --------
+    >>> page = {"client": {"url": "https://example.com/sport/"}}
+    >>> event = Event("Pageview", "2025-07-01T15:39:11.594Z", properties=page)
     """
 
     name: str
@@ -68,22 +74,34 @@ class Event(JSONSerializable[dict[str, Any]]):
 
 @dataclass
 class Segmentation(Resource):
-    """A question to the service: which cohorts these events put a user into.
+    """Events of a user whose cohorts the service is asked for.
+
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value
+    cannot be written as JSON, and PermutiveAPIError if the service refuses the request or no response
+    comes.
 
     Parameters
     ----------
     events : list of Event
-        What the user did: at most 10 in one call, see :meth:`split`.
+        The events. The service accepts at most 10 in one call; see :meth:`split`.
     user_id : str, optional
-        The user. Exactly one of `user_id`, `alias` and `aliases` is given.
+        The user's id. Give exactly one of `user_id`, `alias` and `aliases`.
     activations : bool
-        Whether the answer lists the activated cohorts.
+        Whether the response lists the activated cohorts.
     synchronous_validation : bool
-        Whether the events are checked against their schemas first; slower.
+        Whether the service first checks the events against their schemas, which takes longer.
     alias : Alias, optional
-        A name of the user; its priority is not sent.
+        An alias of the user. Its priority is not sent.
     aliases : list of Alias, optional
-        Several names of the user, of which the one with the lowest priority number decides.
+        Several aliases of the user. The alias with the lowest priority number decides.
+
+    Examples
+    --------
+    >>> event = Event("Pageview", "2025-07-01T15:39:11.594Z")
+    >>> response = Segmentation([event], user_id="user-1").send()
+    >>> response["cohorts"][:2]
+    ['12346', '12349']
     """
 
     events: list[Event]
@@ -94,11 +112,25 @@ class Segmentation(Resource):
     aliases: list[Alias] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the events and the user: ``user_id``, ``alias`` or ``aliases``."""
+        """Return what is sent: the events, and ``user_id``, ``alias`` or ``aliases``.
+
+        Examples
+        --------
+        >>> Segmentation([], user_id="user-1").to_json()
+        {'events': [], 'user_id': 'user-1'}
+        """
         return to_payload(self, _SENT)
 
     def split(self) -> list[Segmentation]:
-        """Return calls of at most 10 events in the list's order, to be sent one after the other."""
+        """Return parts of at most 10 events each. Send them one after the other, in this order.
+
+        Examples
+        --------
+        >>> events = [Event("Pageview", "2025-07-01T15:39:11.594Z")] * 25
+        >>> parts = Segmentation(events, user_id="user-1").split()
+        >>> [len(part.events) for part in parts]
+        [10, 10, 5]
+        """
         require_several("events", self.events)
         parts = chunk_list(self.events, _MOST_EVENTS) or [[]]
         return [replace(self, events=part) for part in parts]
@@ -111,33 +143,38 @@ class Segmentation(Resource):
         activations: bool | None = None,
         synchronous_validation: bool | None = None,
     ) -> SegmentationAnswer:
-        """Ask the service.
+        """Ask the service for the user's cohorts.
+
+        After a failure without a response the request is not repeated, since the service may have
+        recorded the events already.
 
         Parameters
         ----------
         api_key : str, optional
-            The key; the default key if it is left out.
+            The key.
         timeout : float or None
-            Seconds; None waits without limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
         activations, synchronous_validation : bool, optional
-            Override the object's own for this call.
+            For this call, these win over the attributes of the object.
 
         Returns
         -------
         SegmentationAnswer
-            The service's answer as it is: ``user_id``, ``cohorts`` (codes as texts) and, when asked
-            for, ``activations``.
+            The decoded body, unchanged: ``user_id``, ``cohorts`` (codes as texts) and, on request,
+            ``activations``.
 
         Raises
         ------
         PermutiveInvalidRequestError
-            If there are more than 10 events, or the user is not named in exactly one way; also a
-            ValueError.
-        ValueError
-            If a value cannot be written as JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it, or no answer came. It is not sent again after a failure that
-            may have come after it was processed.
+            If there are more than 10 events, or not exactly one of `user_id`, `alias` and `aliases` is
+            given. It is also a ValueError.
+
+        Examples
+        --------
+        >>> response = Segmentation([], user_id="user-1").send(activations=True)
+        >>> response["activations"]["gam"] == response["cohorts"]
+        True
         """
         response = self._request_helper.request(
             method="POST",
@@ -156,26 +193,35 @@ class Segmentation(Resource):
         state: Mapping[str, Any] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> StatelessAnswer:
-        """Let the service work on a state that you keep, instead of one that it keeps itself.
+        """Ask for the user's cohorts with a state that you store, instead of one that the service stores.
 
         Parameters
         ----------
         api_key : str, optional
-            The key; the default key if it is left out.
+            The key.
         state : mapping, optional
-            The ``state`` of the user's last answer as it came; None for a user's first call.
+            The ``state`` of the user's last response, unchanged; None for a user's first call.
         timeout : float or None
-            Seconds; None waits without limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------
         StatelessAnswer
-            The service's answer as it is: ``user_id`` and the new ``state``, opaque but for its ``cohorts``.
+            The decoded body, unchanged: ``user_id`` and the new ``state``. Read only its ``cohorts``.
 
         Raises
         ------
-        TypeError, ValueError, PermutiveAPIError
-            As for :meth:`send`; TypeError also if `state` is not a mapping.
+        PermutiveInvalidRequestError
+            As :meth:`send` does.
+        TypeError
+            If `state` is not a mapping.
+
+        Examples
+        --------
+        >>> user = Segmentation([Event("Pageview", "2025-07-01T15:39:11.594Z")], user_id="user-1")
+        >>> first = user.send_stateless()
+        >>> second = user.send_stateless(state=first["state"])
         """
         body = self._body()
         if state is not None:
@@ -203,16 +249,23 @@ class Segmentation(Resource):
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[SegmentationAnswer], Failures]:
-        """Ask for many users, one request each.
+        """Ask for the cohorts of many users, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
 
         Returns
         -------
         bodies : list of SegmentationAnswer
-            The decoded answers of those that succeeded, in the order of the requests.
+            The decoded bodies of the requests that succeeded, in the order of `requests`.
         failures : list of (BatchRequest, Exception)
-            Those that failed.
+            The requests that failed. ``request.item`` is the Segmentation.
+
+        Examples
+        --------
+        >>> users = [Segmentation([], user_id=f"user-{number}") for number in range(3)]
+        >>> bodies, failures = Segmentation.batch_send(users)
+        >>> [body["user_id"] for body in bodies]
+        ['user-0', 'user-1', 'user-2']
         """
         options = BatchOptions(
             "Segmentation.batch_send", api_key, max_workers, progress_callback, executor, journal
@@ -221,31 +274,26 @@ class Segmentation(Resource):
         batch = [each for _, each in built_from("requests", requests, Segmentation, build)]
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_send)
     def stream_send(
-        cls,
-        requests: Iterable[Segmentation],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, requests: Iterable[Segmentation], options: BatchOptions, timeout: float | None
     ) -> Generator[BatchResult[SegmentationAnswer], None, None]:
-        """Ask for users as they come from any iterable, in constant memory.
+        """Ask for the cohorts of the users of any iterable, one request each, in constant memory.
 
-        Arguments have the same meaning as for :meth:`batch_send`; how the stream is stopped, and what
-        it raises, stands at ``stream_batch``.
+        Arguments have the same meaning as for :meth:`batch_send`. ``stream_batch`` says how to stop the
+        stream, and what it raises.
 
         Yields
         ------
         BatchResult
-            In the order of completion. Its `value` is the decoded answer.
+            The results in the order of completion. `value` is the decoded body.
+
+        Examples
+        --------
+        >>> users = (Segmentation([], user_id=f"user-{number}") for number in range(3))
+        >>> sorted(result.value["user_id"] for result in Segmentation.stream_send(users))
+        ['user-0', 'user-1', 'user-2']
         """
-        options = BatchOptions(
-            "Segmentation.stream_send", api_key, max_workers, progress_callback, executor, journal
-        )
         build = partial(Segmentation._request, timeout=timeout)
         batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
         return http.batch_runner().stream(batch, options, length_of(requests))
@@ -260,13 +308,13 @@ class Segmentation(Resource):
         require_one_user(user_id=self.user_id, alias=self.alias, aliases=self.aliases)
         data = self.to_json()
         if "alias" in data:
-            data["alias"].pop("priority", None)  # The service knows it of several only.
+            data["alias"].pop("priority", None)  # The service takes a priority only in `aliases`.
         return data
 
     def _params(
         self, activations: bool | None = None, synchronous_validation: bool | None = None
     ) -> dict[str, str]:
-        """Return the query parameters, a call's own arguments before the object's."""
+        """Return the query parameters; the arguments of the call win over the attributes."""
         if activations is None:
             activations = self.activations
         if synchronous_validation is None:

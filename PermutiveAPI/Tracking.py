@@ -1,4 +1,4 @@
-"""Tracking: events that users had, told to the service one by one.
+"""Tracking: events of users, sent to the service one by one.
 
 Source of the facts: Permutive's Events API v2.0.
 """
@@ -28,6 +28,7 @@ from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.resources.helpers import like
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -47,25 +48,36 @@ _API_PAYLOAD = [
 
 @dataclass
 class TrackedEvent(Resource):
-    """An event to be tracked. It has no time: the service sets it.
+    """An event of a user, to be sent when it happens. The service sets its time.
+
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value
+    cannot be written as JSON, and PermutiveAPIError if the service refuses the request or no response
+    comes.
 
     Parameters
     ----------
     name : str
         The event's name, for instance "Pageview": letters, digits and underscores.
     user_id : str, optional
-        The user. At least one of `user_id` and `aliases` is given.
+        The user's id. Give `user_id`, `aliases` or both.
     properties : dict
-        What the event's schema asks for, at most 950 KB; kept and sent as it is.
+        The properties that the event's schema asks for, at most 950 KB, sent unchanged.
     aliases : list of Alias, optional
-        Names of the user. The service ignores them where there is a `user_id`; an empty list beside
-        one is not sent.
+        Aliases of the user. The service ignores them if there is a `user_id`. An empty list is then not
+        sent.
     session_id, view_id : str, optional
-        Tie events together across sessions or page views.
+        The session and the page view that the event belongs to.
     segments : list of int, optional
         The codes of segments that the user is in.
     cohorts : list of str, optional
         The codes of cohorts that the user is in.
+
+    Examples
+    --------
+    >>> event = TrackedEvent("Pageview", user_id="user-1", properties={"title": "Sport"})
+    >>> event.track()["user_id"]
+    'user-1'
     """
 
     name: str
@@ -85,32 +97,37 @@ class TrackedEvent(Resource):
         sdkp: bool = False,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> TrackedEventAnswer:
-        """Tell the service that the user had the event just now.
+        """Tell the service that the event happens now.
+
+        After a failure without a response the request is not repeated, since the service may have
+        recorded the event already.
 
         Parameters
         ----------
         api_key : str, optional
-            The key; the default key if it is left out.
+            The key.
         enrich : bool
-            Whether the service adds what it knows, and answers the whole event.
+            Whether the service adds properties that it knows, and returns the whole event.
         sdkp : bool
-            What Permutive's own SDKs send as true, and direct callers as false.
+            Permutive's own SDKs send true, direct callers send false.
         timeout : float or None
-            Seconds; None waits without limit.
+            The time limit in seconds; None for no limit. If it is left out, that of ``options()``, or
+            else 10.
 
         Returns
         -------
         TrackedEventAnswer
-            The service's answer as it is: the event with its ``time``, or ``user_id`` and ``time``.
+            The decoded body, unchanged: the event with its ``time``, or only ``user_id`` and ``time``.
 
         Raises
         ------
         ValueError
-            If the name has other characters, the user is not named, a value cannot be written as
-            JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it, or no answer came. It is never sent again after a failure that
-            may have come after it was processed.
+            If the name has other characters, or no user is named.
+
+        Examples
+        --------
+        >>> sorted(TrackedEvent("Pageview", user_id="user-1").track(enrich=False))
+        ['time', 'user_id']
         """
         response = self._request_helper.request(
             method="POST",
@@ -136,16 +153,23 @@ class TrackedEvent(Resource):
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[TrackedEventAnswer], Failures]:
-        """Track many events, one request each, in no order.
+        """Track many events, one request each. They are sent in any order.
 
         Arguments have the same meaning as for ``Cohort.batch_create`` and :meth:`track`.
 
         Returns
         -------
         bodies : list of TrackedEventAnswer
-            The decoded answers of those that succeeded, in the order of the events.
+            The decoded bodies of the requests that succeeded, in the order of the events.
         failures : list of (BatchRequest, Exception)
-            Those that failed.
+            The requests that failed. ``request.item`` is the event.
+
+        Examples
+        --------
+        >>> events = [TrackedEvent("Pageview", user_id=f"user-{number}") for number in range(3)]
+        >>> bodies, failures = TrackedEvent.batch_track(events)
+        >>> [body["user_id"] for body in bodies]
+        ['user-0', 'user-1', 'user-2']
         """
         options = BatchOptions(
             "TrackedEvent.batch_track", api_key, max_workers, progress_callback, executor, journal
@@ -154,39 +178,37 @@ class TrackedEvent(Resource):
         batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_track)
     def stream_track(
         cls,
         events: Iterable[TrackedEvent],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        enrich: bool = True,
-        sdkp: bool = False,
-        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        options: BatchOptions,
+        enrich: bool,
+        sdkp: bool,
+        timeout: float | None,
     ) -> Generator[BatchResult[TrackedEventAnswer], None, None]:
-        """Track events as they come from any iterable, in constant memory and in no order.
+        """Track the events of any iterable, one request each, in any order and in constant memory.
 
-        Arguments have the same meaning as for :meth:`batch_track`; how the stream is stopped, and
-        what it raises, stands at ``stream_batch``.
+        Arguments have the same meaning as for :meth:`batch_track`. ``stream_batch`` says how to stop the
+        stream, and what it raises.
 
         Yields
         ------
         BatchResult
-            In the order of completion. Its `value` is the decoded answer.
+            The results in the order of completion. `value` is the decoded body.
+
+        Examples
+        --------
+        >>> events = (TrackedEvent("Pageview", user_id=f"user-{number}") for number in range(3))
+        >>> sorted(result.value["user_id"] for result in TrackedEvent.stream_track(events))
+        ['user-0', 'user-1', 'user-2']
         """
-        options = BatchOptions(
-            "TrackedEvent.stream_track", api_key, max_workers, progress_callback, executor, journal
-        )
         build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
         return http.batch_runner().stream(batch, options, length_of(events))
 
     def _body(self) -> dict[str, Any]:
-        """Return what is sent, checked."""
+        """Check the event, and return what is sent."""
         require_kind("name", self.name, str)
         if not re.fullmatch("[A-Za-z0-9_]+", self.name):
             raise ValueError(
@@ -194,7 +216,7 @@ class TrackedEvent(Resource):
             )
         self._require_user()
         body = to_payload(self, _API_PAYLOAD)
-        if body.get("aliases") == []:  # It says nothing, but the service refuses it.
+        if body.get("aliases") == []:  # The service refuses an empty list.
             del body["aliases"]
         return body
 

@@ -1,4 +1,4 @@
-"""Workspaces: the doorway to cohorts, imports and segments."""
+"""Workspaces: a name, two ids and the key that opens their cohorts, imports and segments."""
 
 from __future__ import annotations
 
@@ -22,19 +22,25 @@ Listed = TypeVar("Listed", Cohort, Import)
 class Workspace(JSONSerializable[dict[str, Any]]):
     """A workspace and its key.
 
-    What it lists is remembered, per argument, until ``force_refresh`` asks anew. The key is shown
-    neither by ``repr()`` nor by ``str()``; ``to_json()`` has it.
+    It caches the lists that it fetches, one for each combination of arguments. ``force_refresh=True``
+    fetches a list again. ``repr()`` and ``str()`` do not show the key; ``to_json()`` contains it.
 
     Parameters
     ----------
     name : str
         Its name.
     organisation_id : str
-        The organisation's id; that of the top-level workspace.
+        The id of the organisation, which is the id of its top-level workspace.
     workspace_id : str
         Its own id.
     api_key : str
         Its private key.
+
+    Examples
+    --------
+    >>> workspace = Workspace.from_env()
+    >>> workspace.name, workspace.is_top_level
+    ('Meridian Media Group', True)
     """
 
     name: str
@@ -45,18 +51,31 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     _is_secret = True
 
     def __post_init__(self) -> None:
-        """Start with nothing remembered."""
+        """Start with empty caches."""
         self._cohorts: dict[bool, CohortList] = {}
         self._imports: dict[bool, ImportList] = {}
         self._segments: dict[str, SegmentList] = {}
 
     @property
     def is_top_level(self) -> bool:
-        """Whether this is the organisation's own workspace, above all others."""
+        """Whether this is the organisation's top-level workspace."""
         return self.organisation_id == self.workspace_id
 
     def cohorts(self, include_details: bool = False, force_refresh: bool = False) -> CohortList:
-        """List the cohorts, those of child workspaces too; see ``Cohort.list``."""
+        """List the cohorts, also those of child workspaces; see ``Cohort.list``.
+
+        Parameters
+        ----------
+        include_details : bool
+            Whether each cohort is fetched with its query.
+        force_refresh : bool
+            Whether the list is fetched again.
+
+        Examples
+        --------
+        >>> len(Workspace.from_env().cohorts())
+        42
+        """
         if force_refresh or include_details not in self._cohorts:
             self._cohorts[include_details] = Cohort.list(
                 include_child_workspaces=True, include_details=include_details, api_key=self.api_key
@@ -64,7 +83,13 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         return self._cohorts[include_details]
 
     def imports(self, include_details: bool = False, force_refresh: bool = False) -> ImportList:
-        """List the imports; see ``Import.list``."""
+        """List the imports; see ``Import.list``. Arguments have the same meaning as for :meth:`cohorts`.
+
+        Examples
+        --------
+        >>> [found.name for found in Workspace.from_env().imports()]
+        ['Subscriber CRM', 'In-Market Shoppers']
+        """
         if force_refresh or include_details not in self._imports:
             self._imports[include_details] = Import.list(
                 api_key=self.api_key, include_details=include_details
@@ -72,7 +97,14 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         return self._imports[include_details]
 
     def segments(self, import_id: str, force_refresh: bool = False) -> SegmentList:
-        """List the segments of an import; see ``Segment.list``."""
+        """List the segments of an import; see ``Segment.list``.
+
+        Examples
+        --------
+        >>> workspace = Workspace.from_env()
+        >>> len(workspace.segments(workspace.imports()[0].id))
+        25
+        """
         if force_refresh or import_id not in self._segments:
             self._segments[import_id] = Segment.list(import_id=import_id, api_key=self.api_key)
         return self._segments[import_id]
@@ -81,29 +113,41 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     def from_env(cls) -> Workspace:
         """Return the default workspace of the file that PERMUTIVE_APPLICATION_CREDENTIALS names.
 
-        Of several workspaces it is the top-level one.
+        If the file has several workspaces, it is the top-level one.
 
         Raises
         ------
         ValueError
-            If the variable is not set, the file is missing or broken, a field is missing, or none
-            of several workspaces is top-level.
+            If the variable is not set, the file is missing or broken, a field is missing, or the file
+            has several workspaces and none of them is top-level.
+
+        Examples
+        --------
+        >>> Workspace.from_env().name
+        'Meridian Media Group'
         """
         return cls(**_plain(default_workspace()))
 
     @classmethod
     def from_json(cls, data: Any) -> Workspace:
-        """Make a workspace from its JSON form, in any of the spellings of credentials files.
+        """Make a workspace from its JSON form, with any spelling that credentials files use.
 
         Parameters
         ----------
         data : dict or str or Path
-            JSON data, JSON text, or the path of a JSON file.
+            JSON data, JSON text, or the path of a JSON file. The key, for instance, is a member
+            "api_key", "apiKey" or "privateKey".
 
         Raises
         ------
         TypeError
             If `data` is of another kind, is not valid JSON, or lacks a field.
+
+        Examples
+        --------
+        >>> data = {"name": "News", "organizationID": "o-1", "workspaceID": "w-1", "apiKey": "secret"}
+        >>> Workspace.from_json(data)
+        Workspace(name='News', organisation_id='o-1', workspace_id='w-1')
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         if isinstance(content, Mapping):
@@ -115,7 +159,16 @@ class Workspace(JSONSerializable[dict[str, Any]]):
 
 
 class WorkspaceList(ResourceList[Workspace]):
-    """A list of workspaces, with dictionaries to look them up."""
+    """A list of workspaces, with look-up dictionaries by id and name.
+
+    Examples
+    --------
+    >>> workspaces = WorkspaceList.from_env()
+    >>> workspaces.master_workspace.name
+    'Meridian Media Group'
+    >>> list(workspaces.name_dictionary)
+    ['Meridian Media Group', 'Meridian Regional News']
+    """
 
     _item_type = Workspace
     _is_secret = True
@@ -127,13 +180,7 @@ class WorkspaceList(ResourceList[Workspace]):
 
     @property
     def master_workspace(self) -> Workspace:
-        """The top-level workspace.
-
-        Raises
-        ------
-        ValueError
-            If there is none.
-        """
+        """The top-level workspace; ValueError if there is none."""
         for workspace in self:
             if workspace.is_top_level:
                 return workspace
@@ -144,24 +191,26 @@ class WorkspaceList(ResourceList[Workspace]):
     ) -> list[tuple[Workspace, Cohort]]:
         """List every cohort once, with the workspace that it belongs to.
 
-        Each workspace lists its own cohorts, those of its child workspaces and those that it inherits,
-        so that a loop over workspaces meets many of them several times.
+        Each workspace lists its own cohorts, those of its child workspaces and those that it inherits.
+        So a loop over workspaces would find many cohorts several times.
 
         Parameters
         ----------
         include_details, force_refresh : bool
-            As for :meth:`Workspace.cohorts`.
+            The same as for :meth:`Workspace.cohorts`.
 
         Returns
         -------
         list of (Workspace, Cohort)
-            In the order of the workspaces. A cohort of a workspace that is not in this list comes with
-            the first workspace that lists it.
+            The pairs in the order of the workspaces. If the workspace of a cohort is not in this list,
+            the first workspace that lists the cohort takes its place.
 
-        Raises
-        ------
-        PermutiveAPIError
-            If a workspace's cohorts cannot be listed.
+        Examples
+        --------
+        >>> pairs = WorkspaceList.from_env().cohorts()
+        >>> workspace, cohort = pairs[-1]
+        >>> workspace.name, cohort.name
+        ('Meridian Regional News', 'Subscribers Lookalike')
         """
 
         def listed(workspace: Workspace) -> CohortList:
@@ -172,7 +221,13 @@ class WorkspaceList(ResourceList[Workspace]):
     def imports(
         self, include_details: bool = False, force_refresh: bool = False
     ) -> list[tuple[Workspace, Import]]:
-        """List every import once, with the workspace that it belongs to; see :meth:`cohorts`."""
+        """List every import once, with the workspace that it belongs to; see :meth:`cohorts`.
+
+        Examples
+        --------
+        >>> [found.code for workspace, found in WorkspaceList.from_env().imports()]
+        ['subscribercrm', 'inmarket']
+        """
 
         def listed(workspace: Workspace) -> ImportList:
             return workspace.imports(include_details, force_refresh)
@@ -188,8 +243,8 @@ class WorkspaceList(ResourceList[Workspace]):
         for workspace in self:
             for each in list_of(workspace):
                 owner = self.id_dictionary.get(owner_id(each) or workspace.workspace_id)
-                key = each.id or object()  # Without an id, none is the same as another.
-                # What the owner's own key has listed is the better source.
+                key = each.id or object()  # Without ids, all are different.
+                # The list of the owner itself is the better source.
                 if key not in found or owner is workspace:
                     found[key] = (owner or workspace, each)
         return [*found.values()]
@@ -201,12 +256,17 @@ class WorkspaceList(ResourceList[Workspace]):
         Raises
         ------
         ValueError
-            As for :meth:`Workspace.from_env`.
+            If the variable is not set, the file is missing or broken, or a field is missing.
+
+        Examples
+        --------
+        >>> [workspace.name for workspace in WorkspaceList.from_env()]
+        ['Meridian Media Group', 'Meridian Regional News']
         """
         records: list[dict[str, str]] = load_workspaces()
         return cls([Workspace(**_plain(record)) for record in records])
 
 
 def _plain(record: Mapping[str, str]) -> dict[str, str]:
-    """Return a workspace's fields as plain texts; that of the key hides itself until then."""
+    """Return the fields of a workspace as plain texts; until then, the key hides itself in ``repr()``."""
     return {name: str(value) for name, value in record.items()}

@@ -1,7 +1,16 @@
 """A Python client for the Permutive API.
 
-Everything here may be used from many threads, and in child processes after a fork. Only a stream is
-read by one thread, and in the process that began it; any thread may close it.
+Everything here may be used from many threads, and in child processes after a fork. The exception is a
+stream: only one thread may read it, in the process that began it. Any thread may close it.
+
+The examples in the docstrings run against the sandbox, a local service, with its key as the default key:
+
+>>> from PermutiveAPI import Cohort
+>>> from PermutiveAPI.sandbox import Sandbox
+>>> with Sandbox() as sandbox:
+...     cohorts = Cohort.list(api_key=sandbox.api_key)
+>>> cohorts[0].name
+'Football Fans'
 """
 
 import logging
@@ -87,14 +96,14 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __dir__() -> list[str]:
-    """List what users use: the public names, and the modules that are imported."""
+    """List the public names, and the public modules that are imported."""
     return sorted((*__all__, *(_SUBMODULES & globals().keys())))
 
 
-if not TYPE_CHECKING:  # To a type checker every other name is a mistake.
+if not TYPE_CHECKING:  # For a type checker, every other name is a mistake.
 
     def __getattr__(name):
-        """Look the version up when it is first asked for."""
+        """Read the version when it is first used."""
         if name == "__version__":
             return package_version()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(arguments)
     except ImportError as error:
-        # The extra is missing; anything wrong in this package itself stays loud.
+        # The extra is missing. An error inside this package is raised.
         if (error.name or "PermutiveAPI").startswith("PermutiveAPI"):
             raise
         print(error, file=sys.stderr)
@@ -53,13 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         type=_at_least(0.0, float),
         default=0.0,
         metavar="MS",
-        help="wait before each answer, in milliseconds (default: %(default)g)",
+        help="delay before each response, in milliseconds (default: %(default)g)",
     )
     add(
         "--rate-limit",
         type=_at_least(1, int),
         metavar="N",
-        help="calls a second above which the answer is 429 (default: no limit)",
+        help="requests accepted a second; the response to more is 429 (default: no limit)",
     )
     add(
         "--page-size",
@@ -106,7 +106,7 @@ def _at_least(least: _Number, convert: Callable[[str], _Number]) -> Callable[[st
         except ValueError:
             value = None
         if value is None or not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is no number from {least:g} up")
+            raise argparse.ArgumentTypeError(f"{text} is not a number of {least:g} or more")
         return value
 
     return number
@@ -115,7 +115,7 @@ def _at_least(least: _Number, convert: Callable[[str], _Number]) -> Callable[[st
 def _port(text: str) -> int:
     port = int(text) if text.isdecimal() else -1
     if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port, 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is not a port, 0 to 65535")
     return port
 
 

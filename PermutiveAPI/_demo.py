@@ -18,19 +18,19 @@ _SHOWN_EVERY = 40
 
 
 def run_demo() -> int:
-    """Do the day's work, saying in a line each what was done.
+    """Do the day's work, and print a line about each task.
 
     Returns
     -------
     int
-        The exit status: 0 when everything was done and nothing was lost.
+        The exit status: 0 if everything was done and nothing was lost.
     """
     began = monotonic()
     with ExitStack() as stack:
         sandbox = stack.enter_context(Sandbox(page_size=20))
         folder = stack.enter_context(TemporaryDirectory())
         stack.enter_context(_configuration(Path(folder), sandbox))
-        print(f"A local Permutive service answers at {sandbox.base_url}.")
+        print(f"A local Permutive service runs at {sandbox.base_url}.")
         workspace = Workspace.from_env()
         print(f"Workspace {workspace.name!r}, read from a credentials file.")
         _list_cohorts(workspace)
@@ -50,7 +50,7 @@ def _list_cohorts(workspace: Workspace) -> None:
 
 
 def _create_cohorts(sandbox: Sandbox) -> int:
-    """Create many cohorts through a rate limit and faults; return how many were lost."""
+    """Create many cohorts despite a rate limit and faults; return how many were lost."""
     sandbox.rate_limit_per_second = _REQUESTS_PER_SECOND
     sandbox.fail_next(status=503, times=3, method="POST", path="/cohorts-api/")
     cohorts = [
@@ -117,10 +117,10 @@ def _identify_and_segment(sandbox: Sandbox) -> None:
         time="2025-07-01T15:39:11.594Z",
         properties={"client": {"url": "https://example.com/section-7/"}},
     )
-    answer = Segmentation(user_id=user, events=[event]).send(activations=True)
+    response = Segmentation(user_id=user, events=[event]).send(activations=True)
     print(
-        f"The segmentation of their pageview names {len(answer['cohorts'])} cohorts, "
-        f"and the activations for {', '.join(answer.get('activations', {}))}."
+        f"The segmentation of their pageview names {len(response['cohorts'])} cohorts, "
+        f"and the activations for {', '.join(response.get('activations', {}))}."
     )
 
 

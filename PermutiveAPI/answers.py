@@ -1,11 +1,11 @@
-"""The decoded answers of the service, key by key: names for annotations in users' own code.
+"""The decoded bodies of the service's responses: types for annotations in users' own code.
 
 >>> from PermutiveAPI.answers import SegmentationAnswer
 >>> def codes(answer: SegmentationAnswer) -> set[int]:
 ...     return {int(code) for code in answer["cohorts"]}
 
-The calls return plain dictionaries, as the service wrote them; nothing is checked or left out. A key that may be
-absent is read with ``get``. Permutive documents every key but ``segments`` of :class:`SegmentationAnswer`.
+The calls return plain dictionaries, exactly as the service wrote them. Nothing is checked or left out. Read a key that
+may be absent with ``get``. Permutive documents every key except ``segments`` of :class:`SegmentationAnswer`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class NamedCohort(TypedDict):
-    """A cohort by its id and its name."""
+    """The id and the name of a cohort."""
 
     id: str
     name: str
@@ -39,19 +39,27 @@ class _SegmentationAlways(TypedDict):
 
 
 class SegmentationAnswer(_SegmentationAlways, total=False):
-    """The answer to ``Segmentation.send``: the cohorts that a user falls into.
+    """The response to ``Segmentation.send``: the cohorts that a user belongs to.
 
     Attributes
     ----------
     user_id : str
-        The user.
+        The user's id.
     cohorts : list of str
         The codes of the cohorts.
     activations : dict of list of str
-        Where it was asked for, the codes of the activated cohorts by platform, for instance "gam".
+        Only on request: the codes of the activated cohorts by platform, for instance "gam".
     segments : list of NamedCohort
-        The same cohorts by id and name. Permutive does not document this key, and it may be absent;
-        the sandbox answers it.
+        The same cohorts with id and name. Permutive does not document this key, and it may be absent.
+        The sandbox returns it.
+
+    Examples
+    --------
+    >>> response: SegmentationAnswer = Segmentation([], user_id="user-1").send()
+    >>> response["cohorts"][0], response.get("activations")
+    ('12346', None)
+    >>> response.get("segments", [])[0]["name"]
+    'Premier League Followers'
     """
 
     activations: dict[str, list[str]]
@@ -59,14 +67,14 @@ class SegmentationAnswer(_SegmentationAlways, total=False):
 
 
 class SegmentationState(TypedDict):
-    """What is known of a user, to be sent back as it came; only `cohorts` is meant to be read.
+    """What the service knows about a user. Send it back unchanged, and read only `cohorts`.
 
     Attributes
     ----------
     internal_state, external_state : dict
-        The service's own.
+        Data of the service.
     cohorts : list of str
-        The codes of the cohorts that the user falls into.
+        The codes of the cohorts that the user belongs to.
     """
 
     internal_state: dict[str, Any]
@@ -75,7 +83,14 @@ class SegmentationState(TypedDict):
 
 
 class StatelessAnswer(TypedDict):
-    """The answer to ``Segmentation.send_stateless``."""
+    """The response to ``Segmentation.send_stateless``.
+
+    Examples
+    --------
+    >>> response: StatelessAnswer = Segmentation([], user_id="user-1").send_stateless()
+    >>> response["state"]["cohorts"][0]
+    '12346'
+    """
 
     user_id: str
     state: SegmentationState
@@ -87,7 +102,14 @@ class _TrackedEventAlways(TypedDict):
 
 
 class TrackedEventAnswer(_TrackedEventAlways, total=False):
-    """The answer to ``TrackedEvent.track``: the user and the time, and the whole event where it was enriched."""
+    """The response to ``TrackedEvent.track``: the user and the time, and the whole event if it was enriched.
+
+    Examples
+    --------
+    >>> response: TrackedEventAnswer = TrackedEvent("Pageview", user_id="user-1").track()
+    >>> response["user_id"], response.get("name")
+    ('user-1', 'Pageview')
+    """
 
     name: str
     properties: dict[str, Any]
@@ -121,13 +143,13 @@ class Classifications(TypedDict):
 
 
 class ContextualData(TypedDict):
-    """What the service found out about a page."""
+    """What the service knows about a page."""
 
     classifications: Classifications
 
 
 class ContextAnswer(TypedDict):
-    """The answer to ``ContextSegment.send``: the cohorts that fit a page.
+    """The response to ``ContextSegment.send``: the cohorts that fit a page.
 
     Attributes
     ----------
@@ -136,7 +158,15 @@ class ContextAnswer(TypedDict):
     activations : dict of list of str
         The codes by platform, for instance "target_dfp".
     contextual_data : ContextualData
-        What the service found out about the page.
+        What the service knows about the page.
+
+    Examples
+    --------
+    >>> response: ContextAnswer = ContextSegment("https://example.com/sport/").send()
+    >>> response["cohorts"][0]
+    '12345'
+    >>> response["contextual_data"]["classifications"]["categories"][0]["value"]
+    'sport'
     """
 
     cohorts: list[str]

@@ -1,4 +1,4 @@
-"""For users' own tests: what keeps keys and aliases out of recorded calls."""
+"""For users' own tests: settings that keep keys and aliases out of recorded calls."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _DIGEST = _DIGEST_PREFIX + "[0-9a-f]{16}"
 def vcr_config() -> dict[str, Any]:
     """Return settings for vcrpy and pytest-recording that keep keys and aliases out of cassettes.
 
-    The key is replaced in the query (``k``) and in the header X-API-Key. The id of each alias, in what is
-    sent and in what is answered, becomes a digest: the same for the same id, so that calls still match.
-    Other texts, such as an e-mail address in an event's properties, are recorded as they are. Calls are
-    matched by their bodies, too.
-    A digest hides an id from readers of the cassette, but not from someone who guesses the id.
+    The key is replaced in the query (``k``) and in the header X-API-Key. In requests and responses, the
+    id of each alias is replaced by a digest. The same id has the same digest, so that calls still match.
+    A digest hides an id from readers of the cassette, but not from someone who guesses the id. Other
+    texts, such as an e-mail address in the properties of an event, are recorded unchanged. The body of
+    a request counts when calls are matched.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def vcr_config() -> dict[str, Any]:
     ['before_record_request', 'before_record_response', 'decode_compressed_response', 'filter_headers', 'filter_query_parameters', 'match_on']
     """
     return {
-        # All creates of a batch have the same address: only their bodies tell them apart.
+        # All creates of a batch have the same URL. Only their bodies differ.
         "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
         "filter_query_parameters": [("k", REDACTED)],
         "filter_headers": [(KEY_HEADER, REDACTED)],
@@ -48,21 +48,21 @@ def vcr_config() -> dict[str, Any]:
 
 
 def _scrubbed_request(request: Any) -> Any:
-    """Replace the ids of aliases in a copy of vcrpy's request, which it may give here again."""
+    """Replace the ids of aliases in a copy of a request, since vcrpy may pass the same request again."""
     scrubbed = copy(request)
     scrubbed.body = _scrubbed(request.body)
     return scrubbed
 
 
 def _scrubbed_response(response: dict[str, Any]) -> dict[str, Any]:
-    """Replace the ids of aliases in a response as vcrpy keeps it, without changing the one in use."""
+    """Replace the ids of aliases in a copy of a response, since the caller still uses the response."""
     body: dict[str, Any] = response.get("body") or {}
     scrubbed = _scrubbed(body.get("string"))
     return {**response, "body": {**body, "string": scrubbed}} if body else response
 
 
 def _scrubbed(body: Any) -> Any:
-    """Return a JSON body with digests for the ids of aliases; any other body as it is."""
+    """Return a JSON body with digests for the ids of aliases; return any other body unchanged."""
     try:
         data = json.loads(body)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Imports: audiences that come from elsewhere. They can only be read.
+"""Imports: audiences from other sources. The service lets clients only read them.
 
 Source of the facts: Permutive's Taxonomy API v1.
 """
@@ -18,9 +18,9 @@ from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
-from .._Utils.resources.answers import read_answer
+from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource
-from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_answer
+from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Segment import Segment, SegmentList
@@ -29,31 +29,37 @@ from .Source import Source
 
 @dataclass(repr=False)
 class Import(Resource):
-    """An import.
+    """An import: a set of segments from another source, such as a data provider.
 
-    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
-    the key of ``Workspace.from_env()``.
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or an id is
+    empty, and PermutiveAPIError if the service refuses the request or no response comes.
 
     Parameters
     ----------
     id, name, code : str
         Its id (a UUID), name and code.
     relation : str
-        Whose data it is, for instance "3rd".
+        Whose data it is, for instance "3rd" for third-party data.
     identifiers : list of str
         The kinds of user ids in it, for instance "appnexus".
     source : Source
-        Where it comes from.
+        The source of its data.
     description : str, optional
-        What it is for.
+        A description for people.
     inheritance : dict, optional
-        The workspace that it is inherited from, and how.
+        The id of the workspace that it is inherited from, and the relation of that workspace.
     segments : SegmentList, optional
-        Its segments, where details were asked for.
+        Its segments, if ``include_details`` was true.
     created_at, updated_at : datetime, optional
-        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
-        sets both to the current time. An import that was fetched has only those that the service
-        returned.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are missing,
+        it sets both to the current time. A fetched import has only those that the service returned.
+
+    Examples
+    --------
+    >>> found = Import.list()[1]
+    >>> found.name, found.relation, found.source.type
+    ('In-Market Shoppers', '3rd', 'live_ramp_3p')
     """
 
     id: str
@@ -71,22 +77,30 @@ class Import(Resource):
     _timestamps = ("created_at", "updated_at")
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Import:
-        found = super()._from_answer(data)
+    def _from_response(cls, data: Any) -> Import:
+        found = super()._from_response(data)
         if found.segments is not None:
-            found.segments = list_from_answer(SegmentList, data["segments"])
+            found.segments = list_from_response(SegmentList, data["segments"])
         return found
 
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> Import:
-        """Fetch an import, and with details its segments.
+        """Fetch the import with an id; PermutiveResourceNotFoundError if there is none.
 
-        Raises
-        ------
-        ValueError
-            If an identifier is empty, or no key is found.
-        PermutiveAPIError
-            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
+        Parameters
+        ----------
+        id : str
+            The id.
+        api_key : str, optional
+            The key.
+        include_details : bool
+            Whether its segments are fetched, too.
+
+        Examples
+        --------
+        >>> listed = Import.list()[0]
+        >>> len(Import.get_by_id(listed.id, include_details=True).segments)
+        25
         """
         url = _url_of(id)
         api_key = resolve_api_key(api_key)
@@ -97,22 +111,33 @@ class Import(Resource):
 
     @staticmethod
     def list(api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> ImportList:
-        """List the imports that the key may see, and with details their segments.
+        """List the imports that the key may read.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key.
+        include_details : bool
+            Whether the segments of each import are fetched, too, several imports at a time.
 
         Returns
         -------
         ImportList
-            In the service's order.
+            The imports in the service's order.
 
         Raises
         ------
-        PermutiveAPIError
-            If they cannot be fetched; PermutiveInvalidResponseError, which is also a ValueError, if
-            the answer holds no list of imports.
+        PermutiveInvalidResponseError
+            If the response holds no list of imports. It is also a ValueError.
+
+        Examples
+        --------
+        >>> [found.name for found in Import.list()]
+        ['Subscriber CRM', 'In-Market Shoppers']
         """
         api_key = resolve_api_key(api_key)
         response = Import._request_helper.get(api_key=api_key, url=_API_ENDPOINT)
-        imports = read_answer(_items, response)
+        imports = read_response(_items, response)
         if include_details:
             ids = [each.id for each in imports]
             details = http.batch_runner().map(
@@ -142,7 +167,14 @@ class Import(Resource):
         imports : dict
             The imports that were found, by id, in the order of `ids`.
         failures : list of (BatchRequest, Exception)
-            Those that were not.
+            The requests that failed. ``request.item`` is the id.
+
+        Examples
+        --------
+        >>> ids = [found.id for found in Import.list()]
+        >>> imports, failures = Import.batch_get_by_id(ids)
+        >>> len(imports), failures
+        (2, [])
         """
         options = BatchOptions(
             "Import.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
@@ -155,16 +187,28 @@ def _url_of(id: Any) -> str:
 
 
 def _items(data: Any) -> ImportList:
-    """Read the list of imports, which the service wraps in an object."""
+    """Read the list of imports, which the service puts into an object."""
     if isinstance(data, dict):
         if "items" not in data:
             raise PermutiveInvalidResponseError("Response JSON missing 'items' collection")
         data = cast("dict[str, Any]", data)["items"]
-    return list_from_answer(ImportList, data)
+    return list_from_response(ImportList, data)
 
 
 class ImportList(TabularList[Import]):
-    """A list of imports, with dictionaries to look them up."""
+    """A list of imports, with look-up dictionaries.
+
+    ``id_dictionary``, ``name_dictionary`` and ``code_dictionary`` give one import;
+    ``identifier_dictionary`` gives an ImportList.
+
+    Examples
+    --------
+    >>> imports = Import.list()
+    >>> imports.code_dictionary["inmarket"].name
+    'In-Market Shoppers'
+    >>> [found.code for found in imports.identifier_dictionary["appnexus"]]
+    ['inmarket']
+    """
 
     _item_type = Import
 

@@ -1,4 +1,4 @@
-"""Segments: the audiences that an import holds.
+"""Segments: the audiences of an import.
 
 Source of the facts: Permutive's Taxonomy API v1.
 """
@@ -19,26 +19,27 @@ from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
-from .._Utils.resources.answers import read_answer
-from .._Utils.resources.base import Call, Resource, built_from
+from .._Utils.resources.answers import read_response
+from .._Utils.resources.base import Operation, Resource, built_from
+from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
 from . import bulk
 
-# The service ignores `query`; it is sent for code that was written as if it did not.
+# The service ignores `query`. It is sent, since release 5.4.4 sends it.
 _API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]
 _CHANGEABLE = ["name", "description", "cpm", "categories"]
 
-_ADOPTED_ON_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
-_ADOPTED_ON_CREATE = ("id", "code", *_ADOPTED_ON_UPDATE, "created_at")
+_FIELDS_FROM_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
+_FIELDS_FROM_CREATE = ("id", "code", *_FIELDS_FROM_UPDATE, "created_at")
 
-# A page may be empty where the service filters after it has cut the pages, but not a hundred in a row.
+# A page may be empty if the service filters the items of a page, but not a hundred pages in a row.
 _MOST_EMPTY_PAGES = 100
 
 
 class _Required:
-    """The default of a field that has none, where an optional field stands before it."""
+    """The default of a required field that comes after an optional one."""
 
     def __repr__(self) -> str:
         return "<required>"
@@ -48,10 +49,10 @@ _REQUIRED: Any = _Required()
 
 
 class _NoPrice(float):
-    """The default price, told apart from a price of 0.0 that somebody gave."""
+    """The default price: 0.0, but not the same object as a 0.0 that somebody gave."""
 
     def __reduce__(self) -> str:
-        return "_NO_PRICE"  # Pickled by name, so that a copy is this same object.
+        return "_NO_PRICE"  # Pickled by name, so that a copy is the same object.
 
 
 _NO_PRICE: float = _NoPrice()
@@ -61,38 +62,45 @@ _NO_PRICE: float = _NoPrice()
 class Segment(Resource):
     """A segment of an import.
 
-    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, else
-    the key of ``Workspace.from_env()``.
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or an id or
+    code is empty, and PermutiveAPIError if the service refuses the request or no response comes.
 
     Parameters
     ----------
     code : str, optional
-        Its code, unique within the import: letters, digits and underscores. It can never change.
+        Its code: letters, digits and underscores, unique within the import. It can never change.
     name : str
-        Its name. Required, though an optional field stands before it.
+        Its name. Required, although an optional field comes before it.
     import_id : str
-        The import that it belongs to. Required.
+        The id of the import that it belongs to. Required.
     id : str, optional
-        Its id, a UUID; the service gives it.
+        Its id, a UUID. The service sets it.
     description : str, optional
-        What it is for.
+        A description for people.
     cpm : float, optional
-        Its price per thousand impressions. If it is left out, it is 0.0 but is not sent by
-        :meth:`update` and :meth:`bulk`. The same holds for a 0.0 that ``from_json`` reads; set
-        ``segment.cpm = 0.0`` to send it.
+        Its price per thousand impressions; Permutive names no currency. If it is left out, it is 0.0,
+        and :meth:`update` and :meth:`bulk` do not send it. The same is true for a 0.0 that ``from_json``
+        reads. To send it, set ``segment.cpm = 0.0``.
     categories : list of str, optional
         Its categories.
     created_at, updated_at : datetime, optional
-        Times with a time zone. If one is missing, the constructor copies the other; if both are, it
-        sets both to the current time. A segment that was fetched has only those that the service
-        returned: the second one.
+        Times with a time zone. If one is missing, the constructor copies the other; if both are missing,
+        it sets both to the current time. A fetched segment has only those that the service returned,
+        which is `updated_at`.
     query : dict, optional
-        Sent when the segment is created; the service ignores it.
+        Sent by :meth:`create`. The service ignores it.
 
     Raises
     ------
     TypeError
-        If name or import_id is missing.
+        If `name` or `import_id` is missing.
+
+    Examples
+    --------
+    >>> import_id = Import.list()[0].id
+    >>> segment = Segment(code="runners", name="Runners", import_id=import_id, cpm=1.5)
+    >>> segment.create()
     """
 
     code: str | None = None
@@ -122,113 +130,113 @@ class Segment(Resource):
         super().__post_init__()
 
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Create the segment, and take over what the service answers.
+        """Create the segment, and set the fields that the service returns.
 
         Raises
         ------
-        ValueError
-            If import_id is empty, a value cannot be written as JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it (PermutiveConflictError when the import has the code
-            already), or no answer came.
+        PermutiveConflictError
+            If the import already has a segment with this code.
+
+        Examples
+        --------
+        >>> segment = Segment(code="runners", name="Runners", import_id=Import.list()[0].id)
+        >>> segment.create()
+        >>> segment.id == Segment.get_by_code(segment.import_id, "runners").id
+        True
         """
         self._perform(self._creation(), api_key)
 
     def update(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Send name, description, cpm and categories; those that are None stay as they are.
+        """Send name, description, cpm and categories; ValueError if it has no id.
 
-        So does a price that was left out; see `cpm`.
+        A field that is None, or a price that was left out, is not sent and does not change.
 
-        Raises
-        ------
-        ValueError
-            If it has no id.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> segment = Segment.list(Import.list()[1].id)[0]
+        >>> segment.cpm = 2.5
+        >>> segment.update()
         """
         self._perform(self._change(), api_key)
 
     def update_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Like :meth:`update`, but find the segment by its code; no id is needed.
+        """Do the same as :meth:`update`, but find the segment by its code instead of its id.
 
-        Raises
-        ------
-        ValueError
-            If it has no code.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> segment = Segment(code="DigitalNorth", name="Digital, North", import_id=Import.list()[0].id)
+        >>> segment.update_by_code()
         """
         url = _url_of_code(self.import_id, self.code)
-        self._perform(self._change_at(url, adopts=("id", *_ADOPTED_ON_UPDATE)), api_key)
+        self._perform(
+            self._change_at(url, fields_from_response=("id", *_FIELDS_FROM_UPDATE)), api_key
+        )
 
     def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Like :meth:`delete`, but find the segment by its code; no id is needed.
+        """Do the same as :meth:`delete`, but find the segment by its code instead of its id.
 
-        Raises
-        ------
-        ValueError
-            If it has no code.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> segment = Segment(code="DigitalNorth", name="Digital, North", import_id=Import.list()[0].id)
+        >>> segment.delete_by_code()
         """
         url = _url_of_code(self.import_id, self.code)
-        call = Call("delete", url, without_answer="Response is None")
-        self._perform(call, api_key)
+        self._perform(Operation("delete", url, without_response="Response is None"), api_key)
 
     def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
-        """Delete the segment.
+        """Delete the segment; ValueError if it has no id.
 
-        Raises
-        ------
-        ValueError
-            If it has no id.
-        PermutiveAPIError
-            As for :meth:`create`.
+        Examples
+        --------
+        >>> segment = Segment.list(Import.list()[0].id)[0]
+        >>> segment.delete()
         """
         self._perform(self._deletion(), api_key)
 
     @staticmethod
     def get_by_code(import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY) -> Segment:
-        """Fetch the segment with a code.
+        """Fetch the segment with a code; PermutiveResourceNotFoundError if there is none.
 
-        Raises
-        ------
-        ValueError
-            If an identifier is empty, or no key is found.
-        PermutiveAPIError
-            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
+        Examples
+        --------
+        >>> Segment.get_by_code(Import.list()[0].id, "DigitalNorth").name
+        'Digital subscribers, North'
         """
         url = _url_of_code(import_id, segment_code, "segment_code")
         return Segment._fetch(url, api_key, "Unable to get_segment")
 
     @staticmethod
     def get_by_id(import_id: str, segment_id: str, api_key: str = DEFAULT_API_KEY) -> Segment:
-        """Fetch the segment with an id.
+        """Fetch the segment with an id; PermutiveResourceNotFoundError if there is none.
 
-        Raises
-        ------
-        ValueError
-            If an identifier is empty, or no key is found.
-        PermutiveAPIError
-            If it cannot be fetched; PermutiveResourceNotFoundError if there is none.
+        Examples
+        --------
+        >>> listed = Segment.list(Import.list()[0].id)[0]
+        >>> Segment.get_by_id(listed.import_id, listed.id) == listed
+        True
         """
         url = _url_of(import_id, segment_id)
         return Segment._fetch(url, api_key, "Unable to get_by_id")
 
     @staticmethod
     def list(import_id: str, api_key: str = DEFAULT_API_KEY) -> SegmentList:
-        """List the segments of an import, page after page.
+        """List the segments of an import: fetch all pages, one after the other.
 
         Returns
         -------
         SegmentList
-            All of them, in the service's order.
+            The segments in the service's order.
 
         Raises
         ------
-        PermutiveAPIError
-            If a page cannot be fetched, or the pages do not end: the service names the same page
-            twice, or too many empty ones in a row.
+        PermutiveInvalidResponseError
+            If the pages do not end: the service names a page twice, or sends 100 empty pages in a row.
+
+        Examples
+        --------
+        >>> segments = Segment.list(Import.list()[1].id)
+        >>> len(segments), segments[0].name
+        (60, 'Car Buyers 18-24')
         """
         url = _collection_url(import_id)
         api_key = resolve_api_key(api_key)
@@ -238,7 +246,7 @@ class Segment(Resource):
         params: dict[str, Any] = {}
         while True:
             response = Segment._request_helper.get(api_key, url, params=params)
-            page, token = read_answer(Segment._page, response)
+            page, token = read_response(Segment._page, response)
             segments.extend(page)
             if not token:
                 return segments
@@ -259,38 +267,46 @@ class Segment(Resource):
         deletes: Iterable[Segment | str] = (),
         api_key: str = DEFAULT_API_KEY,
     ) -> tuple[SegmentList, bulk.BulkFailures]:
-        """Create, update and delete many segments of an import, 5,000 in one request.
+        """Create, update and delete many segments of an import, up to 5,000 in one request.
 
-        More of them take several requests, one after the other; one that fails does not stop the
-        others. Segments are named by their codes. Those that were created or updated take over what
-        the service answered.
+        More than 5,000 take several requests, one after the other. A request that fails does not stop
+        the others. The service finds segments by their codes. The segments that were created or updated
+        change as by :meth:`create` and :meth:`update`.
 
         Parameters
         ----------
         import_id : str
-            The import.
+            The id of the import.
         creates, updates : iterable of Segment
-            What to create, and what to change as :meth:`update` does: None leaves a field as it is, an
-            empty text or list empties it, and a price that was left out is not sent.
+            The segments to create, and those to update. An update leaves a field that is None as it is,
+            an empty text or list clears it, and a price that was left out is not sent.
         deletes : iterable of Segment or str
-            What to delete: segments or codes.
+            The segments to delete, or their codes.
         api_key : str, optional
-            The key; the default key if it is left out.
+            The key.
 
         Returns
         -------
         segments : SegmentList
-            What the service answered; it promises no order.
+            The segments that the service returned. The service promises no order.
         failures : list of (list of dict, Exception)
-            Of each request that failed, its operations as they were sent, and the error. The service
-            does not say which operation was at fault, nor whether the others were carried out. Where
-            the error says that the outcome is unknown, look before sending them again.
+            For each request that failed, its operations as they were sent, and the error. The service
+            does not say which operation was wrong, or whether it carried out the others. If the error
+            says that the outcome is unknown, list the segments before you send them again.
 
         Raises
         ------
         ValueError
-            If a code is missing or given twice (the service promises no order), a segment belongs to
-            another import, or no key is found; before anything is sent.
+            If a code is missing or occurs twice, or a segment belongs to another import. Then nothing
+            is sent.
+
+        Examples
+        --------
+        >>> import_id = Import.list()[0].id
+        >>> new = [Segment(code=code, name=code, import_id=import_id) for code in ("a1", "a2")]
+        >>> segments, failures = Segment.bulk(import_id, creates=new, deletes=["DigitalNorth"])
+        >>> sorted(segment.code for segment in segments), failures
+        (['DigitalNorth', 'a1', 'a2'], [])
         """
         url = _collection_url(import_id)
         api_key = resolve_api_key(api_key)
@@ -316,22 +332,22 @@ class Segment(Resource):
         )
         _check_import(import_id, creates=new, updates=changed)
 
-        adopting = {each.code: (each, _ADOPTED_ON_CREATE) for each in new}
-        adopting.update({each.code: (each, _ADOPTED_ON_UPDATE) for each in changed})
+        changing = {each.code: (each, _FIELDS_FROM_CREATE) for each in new}
+        changing.update({each.code: (each, _FIELDS_FROM_UPDATE) for each in changed})
 
-        def send(part: builtins.list[bulk.Operation]) -> builtins.list[Segment]:
+        def send(part: builtins.list[bulk.BulkOperation]) -> builtins.list[Segment]:
             response = Segment._request_helper.patch(
                 api_key=api_key, url=url, data={"operations": part}
             )
-            answered = read_answer(Segment._items, response)
-            for item, data in answered:
-                if item.code in adopting:
-                    segment, names = adopting[item.code]
-                    segment._adopt(names, data)
-            return [item for item, _ in answered]
+            items = read_response(Segment._items, response)
+            for item, data in items:
+                if item.code in changing:
+                    segment, names = changing[item.code]
+                    segment._take_over(names, data)
+            return [item for item, _ in items]
 
-        answers, failures = bulk.send_in_parts(operations, send)
-        return SegmentList([each for page in answers for each in page]), failures
+        parts, failures = bulk.send_in_parts(operations, send)
+        return SegmentList([each for part in parts for each in part]), failures
 
     @classmethod
     def batch_create(
@@ -344,85 +360,82 @@ class Segment(Resource):
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> Responses:
-        """Create many segments, one request each; each is updated as by :meth:`create`.
+        """Create many segments, one request each; every segment changes as by :meth:`create`.
 
-        Arguments and results have the same meaning as for ``Cohort.batch_create``.
+        Arguments and results have the same meaning as for ``Cohort.batch_create``. :meth:`bulk` sends
+        up to 5,000 segments in one request.
+
+        Examples
+        --------
+        >>> import_id = Import.list()[0].id
+        >>> new = [Segment(code=code, name=code, import_id=import_id) for code in ("a1", "a2")]
+        >>> responses, failures = Segment.batch_create(new)
         """
         options = BatchOptions(
             "Segment.batch_create", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch(segments, Segment._creation, options)
 
-    @classmethod
-    def batch_update(
-        cls,
-        segments: Iterable[Segment],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Update many segments as by :meth:`update`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Segment.batch_update", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_update(cls, segments: Iterable[Segment], options: BatchOptions) -> Responses:
+        """Update many segments as by :meth:`update`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> segments = Segment.list(Import.list()[1].id)[:3]
+        >>> for segment in segments:
+        ...     segment.cpm = 2.5
+        >>> responses, failures = Segment.batch_update(segments)
+        """
         return cls._batch(segments, Segment._change, options)
 
-    @classmethod
-    def batch_delete(
-        cls,
-        segments: Iterable[Segment],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
-    ) -> Responses:
-        """Delete many segments as by :meth:`delete`; see :meth:`batch_create`."""
-        options = BatchOptions(
-            "Segment.batch_delete", api_key, max_workers, progress_callback, executor, journal
-        )
+    @like(batch_create)
+    def batch_delete(cls, segments: Iterable[Segment], options: BatchOptions) -> Responses:
+        """Delete many segments as by :meth:`delete`; see :meth:`batch_create`.
+
+        Examples
+        --------
+        >>> segments = Segment.list(Import.list()[1].id)[:3]
+        >>> responses, failures = Segment.batch_delete(segments)
+        """
         return cls._batch(segments, Segment._deletion, options)
 
-    def _creation(self) -> Call:
-        return Call(
+    def _creation(self) -> Operation:
+        return Operation(
             "post",
             _collection_url(self.import_id),
             to_payload(self, _API_PAYLOAD),
-            adopts=_ADOPTED_ON_CREATE,
-            without_answer="Unable to create_segment",
+            fields_from_response=_FIELDS_FROM_CREATE,
+            without_response="Unable to create_segment",
         )
 
-    def _change(self) -> Call:
+    def _change(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for update.")
         url = _url_of(self.import_id, self.id)
-        return self._change_at(url, adopts=_ADOPTED_ON_UPDATE)
+        return self._change_at(url, fields_from_response=_FIELDS_FROM_UPDATE)
 
-    def _change_at(self, url: str, adopts: tuple[str, ...]) -> Call:
-        return Call(
+    def _change_at(self, url: str, fields_from_response: tuple[str, ...]) -> Operation:
+        return Operation(
             "patch",
             url,
             self._payload_without_default_cpm(_CHANGEABLE),
-            adopts=adopts,
-            without_answer="Unable to update_segment",
+            fields_from_response=fields_from_response,
+            without_response="Unable to update_segment",
         )
 
     def _payload_without_default_cpm(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return what is sent, without a price that was left out."""
+        """Return the fields to send, without a price that was left out."""
         data = to_payload(self, names)
         if self.cpm is _NO_PRICE:
             del data["cpm"]
         return data
 
-    def _deletion(self) -> Call:
+    def _deletion(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for deletion.")
         url = _url_of(self.import_id, self.id)
-        return Call("delete", url, without_answer="Response is None")
+        return Operation("delete", url, without_response="Response is None")
 
     @staticmethod
     def _page(data: dict[str, Any]) -> tuple[builtins.list[Segment], str | None]:
@@ -434,29 +447,29 @@ class Segment(Resource):
         token = pagination.get("next_token")
         if token is not None:
             require_kind("next_token", token, str)
-        segments = [Segment._from_answer(element) for element in elements]
+        segments = [Segment._from_response(element) for element in elements]
         return segments, token
 
     @staticmethod
     def _items(data: dict[str, Any]) -> builtins.list[tuple[Segment, Any]]:
-        """Return the segments that a bulk answer holds, and what it says of each."""
+        """Return the segments of a bulk response, each with its JSON data."""
         require_kind("the answer", data, dict)
         items: Any = data.get("items")
         if items is None:
             return []
         require_kind("items", items, list)
-        return [(Segment._from_answer(item), item) for item in items]
+        return [(Segment._from_response(item), item) for item in items]
 
     @classmethod
     def from_json(cls, data: Any) -> Segment:
-        """Make a segment from JSON data, JSON text or a file.
+        """Make a segment from JSON data, JSON text or a file; see :meth:`JSONSerializable.from_json`.
 
         A price of 0.0 counts as left out; see `cpm`.
 
-        Raises
-        ------
-        TypeError
-            If `data` is of another kind, is not valid JSON, or lacks name or import_id.
+        Examples
+        --------
+        >>> Segment.from_json({"code": "runners", "name": "Runners", "import_id": "i-1"}).code
+        'runners'
         """
         segment = super().from_json(data)
         if segment.cpm == 0:
@@ -464,9 +477,9 @@ class Segment(Resource):
         return segment
 
     @classmethod
-    def _from_answer(cls, data: Any) -> Segment:
+    def _from_response(cls, data: Any) -> Segment:
         require_kind("the segment", data, dict)
-        segment = super()._from_answer(data)
+        segment = super()._from_response(data)
         if data.get("cpm") is not None:
             segment.cpm = data["cpm"]
         return segment
@@ -487,9 +500,9 @@ def _url_of(import_id: Any, segment_id: Any) -> str:
 
 
 def _operations(
-    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.Operation]
-) -> Iterator[bulk.Operation]:
-    """Make an operation of each segment of an argument, which an error names."""
+    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.BulkOperation]
+) -> Iterator[bulk.BulkOperation]:
+    """Make an operation from each segment of an argument. An error names the argument."""
     built = built_from(name, segments, Segment, operation_of)
     return (operation for _, operation in built)
 
@@ -502,7 +515,7 @@ def _check_import(import_id: str, **segments: Iterable[Segment]) -> None:
 
 
 def _codes(name: str, segments: Iterable[Segment | str]) -> Iterator[str | None]:
-    """Take the codes of an argument's segments, some of which are codes themselves."""
+    """Return the codes of an argument's items, which are segments or codes."""
     for position, segment in enumerate(listed(name, segments)):
         if not isinstance(segment, Segment):
             require_kind(f"{name}[{position}]", segment, str)
@@ -516,7 +529,14 @@ def _url_of_code(import_id: Any, code: Any, name: str = "code") -> str:
 
 
 class SegmentList(TabularList[Segment]):
-    """A list of segments, with dictionaries to look them up."""
+    """A list of segments, with look-up dictionaries by id, name and code.
+
+    Examples
+    --------
+    >>> segments = Segment.list(Import.list()[0].id)
+    >>> segments.code_dictionary["DigitalNorth"].name
+    'Digital subscribers, North'
+    """
 
     _item_type = Segment
 

@@ -1,4 +1,4 @@
-"""Sources: where an import's data comes from."""
+"""Sources: where the data of an import comes from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from .._Utils.json import JSONSerializable
 
 @dataclass
 class Source(JSONSerializable[dict[str, Any]]):
-    """The source of an import; every value is the service's.
+    """The source of an import. The service sets every field.
+
+    Source of the facts: responses of Permutive's Taxonomy API v1, which it does not document in full.
 
     Parameters
     ----------
@@ -19,23 +21,29 @@ class Source(JSONSerializable[dict[str, Any]]):
     state : dict
         For instance ``{"type": "active"}``.
     type : str
-        The kind of source, for instance "live_ramp_3p".
+        The type of source, for instance "live_ramp_3p".
     schema_id : str, optional
         The schema of its events.
     cohorts : list, optional
-        The cohorts that it feeds.
+        The cohorts that use its data.
     bucket : dict, optional
-        Where its files are put.
+        The place of its files.
     permissions : dict, optional
-        Who may read and write there.
+        Who may read and write its files.
     phase : str, optional
-        How far its set-up has come.
+        The phase of its set-up.
     errors : list, optional
-        What went wrong there.
+        Its errors.
     advertiser_name, organization_id : str, optional
-        Whose it is.
+        Its owner.
     version : str or int, optional
         Its version.
+
+    Examples
+    --------
+    >>> source = Import.list()[1].source
+    >>> source.type, source.state
+    ('live_ramp_3p', {'type': 'active'})
     """
 
     id: str

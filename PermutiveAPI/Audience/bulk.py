@@ -1,4 +1,4 @@
-"""Many operations on a collection in one request, and several such requests where one is too small."""
+"""Bulk operations on a collection: many in one request, and several requests if there are too many."""
 
 from __future__ import annotations
 
@@ -8,43 +8,43 @@ from typing import Any, TypeVar
 from .._Utils.arguments import require_filled, require_kind
 from .._Utils.list import chunk_list
 
-Answer = TypeVar("Answer")
-Operation = dict[str, Any]
-BulkFailures = list[tuple[list[Operation], Exception]]
+Returned = TypeVar("Returned")
+BulkOperation = dict[str, Any]
+BulkFailures = list[tuple[list[BulkOperation], Exception]]
 
-# The service takes no more in one request.
+# The service accepts no more in one request.
 _MOST_OPERATIONS = 5000
 
 
-def creation(data: dict[str, Any]) -> Operation:
-    """Return the operation that creates something."""
+def creation(data: dict[str, Any]) -> BulkOperation:
+    """Return the operation that creates an object."""
     return {"operation": "Create", "data": data}
 
 
-def change(code: Any, data: dict[str, Any]) -> Operation:
-    """Return the operation that changes what a code names."""
+def change(code: Any, data: dict[str, Any]) -> BulkOperation:
+    """Return the operation that changes the object with a code."""
     return {"operation": "Update", "code": code, "data": data}
 
 
-def deletion(code: Any) -> Operation:
-    """Return the operation that deletes what a code names."""
+def deletion(code: Any) -> BulkOperation:
+    """Return the operation that deletes the object with a code."""
     return {"operation": "Delete", "code": code}
 
 
 def check_codes(**codes: Sequence[Any]) -> None:
-    """Raise unless every operation has a code of its own.
+    """Raise unless every operation has a code, and each code occurs once.
 
     Parameters
     ----------
     **codes : list of str
-        The codes of the operations that an argument asks for.
+        The codes of an argument, under the name of the argument.
 
     Raises
     ------
     ValueError
-        If a code is missing or given twice.
+        If a code is missing or occurs twice.
     TypeError
-        If it is no text.
+        If a code is not a text.
     """
     seen: dict[str, str] = {}
     for name, given in codes.items():
@@ -61,29 +61,29 @@ def check_codes(**codes: Sequence[Any]) -> None:
 
 
 def send_in_parts(
-    operations: list[Operation], send: Callable[[list[Operation]], Answer]
-) -> tuple[list[Answer], BulkFailures]:
-    """Send operations, as many in a request as the service takes, one request after the other.
+    operations: list[BulkOperation], send: Callable[[list[BulkOperation]], Returned]
+) -> tuple[list[Returned], BulkFailures]:
+    """Send operations in requests of at most 5,000, one request after the other.
 
     Parameters
     ----------
     operations : list of dict
-        All of them.
+        All operations.
     send : callable
-        Sends some of them, and returns what was answered.
+        Sends a part of them, and returns a result.
 
     Returns
     -------
-    answers : list
-        What was answered to the requests that succeeded, in order.
+    results : list
+        The results of the requests that succeeded, in order.
     failures : list of (list of dict, Exception)
-        The operations of those that failed, and why.
+        The operations of each request that failed, and the error.
     """
-    answers: list[Answer] = []
+    results: list[Returned] = []
     failures = BulkFailures()
     for part in chunk_list(operations, _MOST_OPERATIONS):
         try:
-            answers.append(send(part))
+            results.append(send(part))
         except Exception as error:
             failures.append((part, error))
-    return answers, failures
+    return results, failures

@@ -1,4 +1,4 @@
-"""Aliases: the names that a user is known by elsewhere."""
+"""Aliases: the ids of a user in other systems."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from .._Utils.json import JSONSerializable
 
 @dataclass
 class Alias(JSONSerializable[dict[str, Any]]):
-    """A name that a user is known by elsewhere.
+    """An id of a user in another system.
 
     Parameters
     ----------
     id : str
-        The name itself, for instance a hashed email address.
+        The id, for instance a hashed email address.
     tag : str
-        The kind of name, for instance "email". The service ignores kinds that the workspace does
-        not allow.
+        The kind of id, for instance "email". The service ignores kinds that the workspace does not
+        allow.
     priority : int
-        Where two aliases belong to different users, the one with the lowest number decides.
+        If aliases belong to different users, the alias with the lowest number decides.
+
+    Examples
+    --------
+    >>> Alias(id="8c8e1f0a", tag="email_sha256", priority=0)
+    Alias(id='8c8e1f0a', tag='email_sha256', priority=0)
     """
 
     id: str
@@ -32,16 +37,22 @@ class Alias(JSONSerializable[dict[str, Any]]):
 
 @dataclass
 class KnownAlias(JSONSerializable[dict[str, Any]]):
-    """An alias as the service knows it.
+    """An alias that the service has stored; ``Identity.list_aliases`` returns them.
 
     Parameters
     ----------
     id : str
-        The name itself.
+        The id in the other system.
     tag : str
-        The kind of name.
+        The kind of id.
     permutive_id : str
-        The user whom it names.
+        The id of the user in Permutive.
+
+    Examples
+    --------
+    >>> Identity("user-1", [Alias("ada@example.com", "email", 0)]).identify()
+    >>> Identity.list_aliases("user-1")
+    [KnownAlias(id='ada@example.com', tag='email', permutive_id='user-1')]
     """
 
     id: str
@@ -50,15 +61,15 @@ class KnownAlias(JSONSerializable[dict[str, Any]]):
 
 
 def require_one_user(**names: Any) -> None:
-    """Raise unless a user is named in exactly one way: by `user_id`, by an alias or by several.
+    """Raise unless exactly one of `user_id`, `alias` and `aliases` names a user.
 
     Raises
     ------
     PermutiveInvalidRequestError
-        If none or several of the arguments are given, or the one that is given holds nothing; also a
-        ValueError. The service would refuse it with 400.
+        If none or several of the arguments are given, or the given one is empty. The service would
+        respond with 400. It is also a ValueError.
     TypeError
-        If an alias is of another kind.
+        If an alias is not an :class:`Alias`.
     """
     try:
         name = require_one(**names)

@@ -27,8 +27,9 @@ from .._Utils.batch.types import (
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
-from .._Utils.resources.answers import read_answer
+from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource, built_from, streamed_from
+from .._Utils.resources.helpers import like
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
 from .Alias import Alias, KnownAlias
@@ -41,12 +42,22 @@ _USERS_ENDPOINT = "https://api.permutive.com/v2.0/users"
 class Identity(Resource):
     """A user and the user's aliases.
 
+    Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
+    the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value
+    cannot be written as JSON, and PermutiveAPIError if the service refuses the request or no response
+    comes.
+
     Parameters
     ----------
     user_id : str
         The user's id.
     aliases : list of Alias
-        The names that the user is known by elsewhere; an empty list is sent as it is.
+        The user's ids in other systems. An empty list is sent, too.
+
+    Examples
+    --------
+    >>> identity = Identity("user-1", [Alias("ada@example.com", "email", 0)])
+    >>> identity.identify()
     """
 
     user_id: str
@@ -55,72 +66,60 @@ class Identity(Resource):
     def identify(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Tell the service that the aliases belong to the user.
 
-        The service may resolve them to another user, one that it knew before.
+        If the service knows one of the aliases already, it may map them to another user: see
+        :meth:`resolve`.
 
-        Parameters
-        ----------
-        api_key : str, optional
-            The key; the default key if it is left out.
-
-        Raises
-        ------
-        ValueError
-            If a value cannot be written as JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it, or no answer came.
+        Examples
+        --------
+        >>> Identity("user-1", [Alias("ada@example.com", "email", 0)]).identify()
         """
         self._post(api_key)
 
     def resolve(self, api_key: str = DEFAULT_API_KEY) -> str:
-        """Do as :meth:`identify` does, and return the user whom the aliases name now.
+        """Do the same as :meth:`identify`, and return the id of the user that the aliases now belong to.
 
-        That may be another one than the one that was sent: store it.
+        This id may differ from the one that was sent. Store it, and use it from then on.
 
-        Returns
-        -------
-        str
-            The user's id.
-
-        Raises
-        ------
-        ValueError
-            If a value cannot be written as JSON, or no key is found.
-        PermutiveAPIError
-            If the service refuses it, no answer came, or the answer names no user.
+        Examples
+        --------
+        >>> Identity("user-1", [Alias("ada@example.com", "email", 0)]).resolve()
+        'user-1'
+        >>> Identity("user-2", [Alias("ada@example.com", "email", 0)]).resolve()
+        'user-1'
         """
         return _user_of(self._post(api_key))
 
     @staticmethod
     def create_user(api_key: str = DEFAULT_API_KEY) -> str:
-        """Let the service make a new user, and return the id.
+        """Let the service create a user, and return its id.
 
-        Raises
-        ------
-        ValueError
-            If no key is found.
-        PermutiveAPIError
-            As for :meth:`resolve`. It is not sent again after a failure that may have come after it
-            was processed.
+        After a failure without a response the request is not repeated, since the service may have
+        created a user already.
+
+        Examples
+        --------
+        >>> user_id = Identity.create_user()
+        >>> len(user_id)
+        36
         """
         api_key = resolve_api_key(api_key)
         response = Identity._request_helper.post(api_key=api_key, url=_USERS_ENDPOINT, data=None)
-        return read_answer(partial(_member, "id"), response)
+        return read_response(partial(_member, "id"), response)
 
     @staticmethod
     def list_aliases(user_id: str, api_key: str = DEFAULT_API_KEY) -> list[KnownAlias]:
-        """Fetch the aliases that name a user; it takes a private key.
+        """Fetch the aliases of a user. This call needs a private key.
 
-        Raises
-        ------
-        ValueError
-            If the id is empty, or no key is found.
-        PermutiveAPIError
-            If they cannot be fetched.
+        Examples
+        --------
+        >>> Identity("user-1", [Alias("ada@example.com", "email", 0)]).identify()
+        >>> [alias.id for alias in Identity.list_aliases("user-1")]
+        ['ada@example.com']
         """
         url = resource_url(_USERS_ENDPOINT, "{user_id}/aliases", user_id=user_id)
         api_key = resolve_api_key(api_key)
         response = Identity._request_helper.get(api_key=api_key, url=url)
-        return read_answer(_aliases, response)
+        return read_response(_aliases, response)
 
     def _post(self, api_key: str) -> Any:
         return self._request_helper.post(
@@ -143,49 +142,46 @@ class Identity(Resource):
         """Send many identities, one request each.
 
         Arguments and results have the same meaning as for ``Cohort.batch_create``.
+
+        Examples
+        --------
+        >>> users = {"user-1": "ada@example.com", "user-2": "bob@example.com"}
+        >>> identities = [Identity(id, [Alias(mail, "email", 0)]) for id, mail in users.items()]
+        >>> responses, failures = Identity.batch_identify(identities)
+        >>> len(responses), failures
+        (2, [])
         """
         options = BatchOptions(
             "Identity.batch_identify", api_key, max_workers, progress_callback, executor, journal
         )
         return http.batch_runner().collect(_requests(identities, _sent), options)
 
-    @classmethod
+    @like(batch_identify)
     def stream_identify(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> Generator[BatchResult[Identity], None, None]:
-        """Send identities as they come from any iterable, in constant memory.
+        """Send the identities of any iterable, one request each, in constant memory.
 
-        Arguments have the same meaning as for ``Cohort.batch_create``; how the stream is stopped, and
-        what it raises, stands at ``stream_batch``.
+        Arguments have the same meaning as for ``Cohort.batch_create``. ``stream_batch`` says how to stop
+        the stream, and what it raises.
 
         Yields
         ------
         BatchResult
-            In the order of completion. Its `value` is the identity that was sent.
+            The results in the order of completion. `value` is the identity that was sent.
+
+        Examples
+        --------
+        >>> identities = (Identity(f"user-{number}", []) for number in range(3))
+        >>> for result in Identity.stream_identify(identities):
+        ...     assert result.error is None
         """
-        options = BatchOptions(
-            "Identity.stream_identify", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _stream(identities, _sent)
         return http.batch_runner().stream(batch, options, length_of(identities))
 
-    @classmethod
+    @like(batch_identify)
     def batch_resolve(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> tuple[list[tuple[Identity, str]], Failures]:
         """Resolve many identities as by :meth:`resolve`, one request each.
 
@@ -194,37 +190,37 @@ class Identity(Resource):
         Returns
         -------
         resolved : list of (Identity, str)
-            Those that succeeded with their users' ids, in the order of the identities.
+            The identities that succeeded, each with the id of its user, in the order of the identities.
         failures : list of (BatchRequest, Exception)
-            Those that failed.
+            The requests that failed. ``request.item`` is the identity.
+
+        Examples
+        --------
+        >>> identity = Identity("user-1", [Alias("ada@example.com", "email", 0)])
+        >>> resolved, failures = Identity.batch_resolve([identity])
+        >>> [user_id for identity, user_id in resolved]
+        ['user-1']
         """
-        options = BatchOptions(
-            "Identity.batch_resolve", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _requests(identities, _resolved)
         return http.batch_runner().collect_values(batch, options)
 
-    @classmethod
+    @like(batch_identify)
     def stream_resolve(
-        cls,
-        identities: Iterable[Identity],
-        *,
-        api_key: str = DEFAULT_API_KEY,
-        max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
-        journal: str | PathLike[str] | None = None,
+        cls, identities: Iterable[Identity], options: BatchOptions
     ) -> Generator[BatchResult[tuple[Identity, str]], None, None]:
-        """Resolve identities as they come from any iterable; see :meth:`stream_identify`.
+        """Resolve the identities of any iterable; see :meth:`stream_identify`.
 
         Yields
         ------
         BatchResult
-            In the order of completion. Its `value` is the identity and the user's id.
+            The results in the order of completion. `value` is the identity and the id of its user.
+
+        Examples
+        --------
+        >>> identity = Identity("user-1", [Alias("ada@example.com", "email", 0)])
+        >>> [result.value[1] for result in Identity.stream_resolve([identity])]
+        ['user-1']
         """
-        options = BatchOptions(
-            "Identity.stream_resolve", api_key, max_workers, progress_callback, executor, journal
-        )
         batch = _stream(identities, _resolved)
         return http.batch_runner().stream(batch, options, length_of(identities))
 
@@ -254,7 +250,7 @@ def _stream(
 
 
 def _sent(identity: Identity, response: Response) -> Identity:
-    """Return the identity; nothing is read from the answer."""
+    """Return the identity. Nothing is read from the response."""
     return identity
 
 
@@ -263,7 +259,7 @@ def _resolved(identity: Identity, response: Response) -> tuple[Identity, str]:
 
 
 def _user_of(response: Any) -> str:
-    return read_answer(partial(_member, "user_id"), response)
+    return read_response(partial(_member, "user_id"), response)
 
 
 def _member(name: str, data: Any) -> str:

@@ -1,4 +1,4 @@
-"""Users and the aliases they are known by.
+"""Users and their aliases.
 
 The classes are not named here: ``PermutiveAPI.Identify.Identity`` is the module.
 """

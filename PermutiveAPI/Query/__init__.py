@@ -1,4 +1,4 @@
-"""Typed queries for cohorts, which cannot be misspelt.
+"""Typed queries for cohorts: a misspelt one fails before it is sent.
 
 >>> from PermutiveAPI.Query import event, in_segment, prop
 >>> football = event("Pageview").where(prop("properties.client.url").contains("football"))
@@ -6,9 +6,9 @@
 >>> print(query.describe())
 Users who had at least 2 "Pageview" events in the last 30 days where properties.client.url contains "football" and are in segment 12345
 
-The functions below make clauses, and the methods of a clause refine it. ``&`` and ``|`` join queries, ``~`` negates
-one; as always in Python, ``&`` binds before ``|``. Use a query as ``Cohort(query=...)``, or send ``query.to_json()``.
-``describe()`` says what a query means, ``repr()`` shows the code that makes it.
+The functions below make clauses, and the methods of a clause refine it. ``&`` and ``|`` join queries, and ``~``
+negates one. As always in Python, ``&`` binds before ``|``. Use a query as ``Cohort(query=...)``, or send
+``query.to_json()``. ``describe()`` says what a query means, and ``repr()`` shows the code that makes it.
 """
 
 from .conditions import Condition

@@ -1,4 +1,4 @@
-"""What clauses share: a condition on the events that count, and a time window."""
+"""What clauses share: a condition that selects events, and a time window."""
 
 from __future__ import annotations
 
@@ -19,27 +19,31 @@ T = TypeVar("T", bound="Timed")
 
 
 class Filtered(Clause):
-    """A clause about events; ``where`` leaves out some of them."""
+    """A clause about events; ``where`` selects those that count."""
 
     condition: Condition | None
 
     def where(self: F, condition: Condition) -> F:
-        """Count only the events that fulfil a condition; after a second call they must fulfil both."""
+        """Count only events that fulfil a condition; after a second call, they must fulfil both.
+
+        >>> print(event("Pageview").where(prop("title").contains("Sport")))
+        Users who had at least 1 "Pageview" event where title contains "Sport"
+        """
         return replace(cast("Any", self), condition=both(self.condition, condition))
 
     @abstractmethod
     def _to_code(self) -> str:
-        """Return the calls of functions and methods that make it."""
+        """Return the code that makes the clause."""
 
     def __repr__(self) -> str:
-        """Show the code that makes it; a clause that only from_json() can make is shown as JSON."""
+        """Show the code that makes the clause; one that only from_json() can make is shown as JSON."""
         if _is_only_read(self):
             return f"from_json({literal(self.to_json())})"
         return self._to_code()
 
 
 def _is_only_read(part: Any) -> bool:
-    """Tell whether from_json() reads a part that users cannot write, such as a number below 0."""
+    """Tell whether only from_json() can make a part, such as a number below 0."""
     if isinstance(part, Comparison):
         return part.number < 0
     if isinstance(part, Operation):
@@ -63,12 +67,20 @@ class Timed(Clause):
         weeks: int | None = None,
         months: int | None = None,
     ) -> T:
-        """Look back for a time; give exactly one of the units."""
+        """Look at the time up to now. Give exactly one of the units.
+
+        >>> print(event("Pageview").in_the_last(days=30))
+        Users who had at least 1 "Pageview" event in the last 30 days
+        """
         units = {"minutes": minutes, "hours": hours, "days": days, "weeks": weeks, "months": months}
         return self._looking_back(window(units))
 
     def in_this_session(self: T) -> T:
-        """Look at the current session only."""
+        """Look only at the current session.
+
+        >>> print(event("Pageview").in_this_session())
+        Users who had at least 1 "Pageview" event in this session
+        """
         return self._looking_back(IN_THIS_SESSION)
 
     def _looking_back(self: T, during: Window) -> T:
@@ -78,7 +90,7 @@ class Timed(Clause):
 
 
 def optional_members(condition: Condition | None, during: Window | None) -> dict[str, Any]:
-    """Return the members ``where`` and ``during`` as the grammar writes them."""
+    """Return the members ``where`` and ``during`` in the form of the grammar."""
     members: dict[str, Any] = {}
     if condition is not None:
         members["where"] = condition.to_json()

@@ -9,13 +9,24 @@ from .reading import QueryError
 
 
 class Condition(Logical):
-    """A condition on the properties of an event. :func:`prop` makes one; ``&`` and ``|`` join several."""
+    """A condition on the properties of an event. :func:`prop` makes one; ``&`` and ``|`` join several.
 
-    # A cohort refuses it as its query, since it names no event.
+    Examples
+    --------
+    >>> condition = prop("title").contains("Sport") & ~prop("author").equal_to("Ada")
+    >>> print(condition)
+    title contains "Sport" and author is not "Ada"
+    """
+
+    # It names no event, so a cohort refuses it as its query.
     _stands_alone = False
 
     def describe(self) -> str:
-        """Say it in plain words."""
+        """Return the condition in plain words.
+
+        >>> prop("title").contains("Sport").describe()
+        'title contains "Sport"'
+        """
         return self._to_phrase()
 
     def __and__(self, other: Condition) -> Condition:
@@ -37,24 +48,24 @@ class JointCondition(Joint, Condition):
     """Conditions joined by "and" or "or"."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return them as the grammar writes them, nested as they were written."""
+        """Return the conditions in the form of the grammar, nested as they were written."""
         return {self._joiner: [part.to_json() for part in self._parts]}
 
 
 def filtered(condition: Condition | None) -> str:
-    """Return the end of a phrase that says which events or objects count."""
+    """Return the end of a phrase: which events or objects count."""
     if condition is None:
         return ""
     return f" where {nested(condition, condition.describe())}"
 
 
 def both(one: Condition | None, other: Any) -> Condition:
-    """Join the condition that a clause has, if it has one, and another by "and".
+    """Join two conditions by "and"; the first may be None.
 
     Raises
     ------
     QueryError
-        If the other one is not a condition.
+        If `other` is not a condition.
     """
     if not isinstance(other, Condition):
         raise QueryError(

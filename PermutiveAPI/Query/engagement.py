@@ -1,8 +1,8 @@
 """Engagement clauses: for how long a user was engaged, and how much of a page or video the user saw.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive has not confirmed it. Permutive
-documents that ``engaged_views`` counts views by engaged time or by completion, but not how the second is written: the
-member ``completion`` is an assumption, by analogy with ``engaged_completion``.
+Source: the cohort grammar of clients that use the live service; Permutive has not confirmed all of it. Permutive
+documents that ``engaged_views`` counts views by engaged time or by completion, but not how the second is written. The
+member ``completion`` is an assumption, after the model of ``engaged_completion``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,20 @@ from .writing import refined
 
 
 def engaged_time(seconds: Comparison) -> EngagedTime:
-    """Require a number of engaged seconds: ``engaged_time(at_least(30))``."""
+    """Require a number of engaged seconds.
+
+    >>> print(engaged_time(at_least(30)))
+    Users who were engaged for at least 30 seconds
+    """
     return EngagedTime(_comparison("seconds", seconds))
 
 
 def engaged_completion(completion: Comparison) -> EngagedCompletion:
-    """Require how much of a page or video a user saw: ``engaged_completion(at_least(0.5))``."""
+    """Require that a user saw a part of a page or video.
+
+    >>> print(engaged_completion(at_least(0.5)))
+    Users who reached a completion of at least 0.5
+    """
     return EngagedCompletion(_comparison("completion", completion))
 
 
@@ -47,8 +55,8 @@ def engaged_views(
     times : Comparison, optional
         The number of such views; at least 1 by default.
     completion : Comparison, optional
-        The completion of each view that counts, instead of `seconds`. How the service expects it is
-        not confirmed.
+        The completion of each view that counts, instead of `seconds`. Permutive has not confirmed how
+        the service expects it.
 
     Raises
     ------
@@ -82,7 +90,7 @@ class EngagedTime(Filtered, Timed):
     during: Window | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         optional = optional_members(self.condition, self.during)
         return {"engaged_time": {"seconds": self.seconds.to_json(), **optional}}
 
@@ -105,13 +113,13 @@ def read_engaged_time(node: Node) -> EngagedTime:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EngagedCompletion(Filtered):
-    """Which completion a user reached; see :func:`engaged_completion`."""
+    """How much of a page or video a user saw; see :func:`engaged_completion`."""
 
     completion: Comparison
     condition: Condition | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         optional = optional_members(self.condition, None)
         return {"engaged_completion": {"completion": self.completion.to_json(), **optional}}
 
@@ -132,7 +140,7 @@ def read_engaged_completion(node: Node) -> EngagedCompletion:
     return EngagedCompletion(read_comparison(members["completion"]), **read_optional(members))
 
 
-# What decides which views count, as the grammar names it, and its phrase.
+# The measures that select views, as the grammar names them, and their phrases.
 _MEASURES = {"engaged_time": "of {} engaged seconds", "completion": "with a completion of {}"}
 
 
@@ -143,7 +151,7 @@ class EngagedViews(Filtered, Timed):
     Parameters
     ----------
     measure : str
-        What decides which views count: "engaged_time" or "completion".
+        Which views count: "engaged_time" or "completion".
     amount : Comparison
         The seconds or the completion of each view that counts.
     times : Comparison
@@ -157,7 +165,7 @@ class EngagedViews(Filtered, Timed):
     during: Window | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         inner = {
             self.measure: self.amount.to_json(),
             "times": self.times.to_json(),

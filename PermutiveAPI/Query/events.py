@@ -26,7 +26,7 @@ from .writing import literal, refined
 
 
 def event(name: str) -> EventClause:
-    """Require that a user had an event: at least once, or as often as the methods of the clause say.
+    """Require that a user had an event: at least once, unless a method of the clause says otherwise.
 
     Parameters
     ----------
@@ -56,23 +56,43 @@ class EventClause(Filtered, Timed):
     during: Window | None = None
 
     def at_least(self, times: float) -> EventClause:
-        """Require `times` events or more."""
+        """Require `times` events or more.
+
+        >>> print(event("Pageview").at_least(2))
+        Users who had at least 2 "Pageview" events
+        """
         return self._as_often_as(at_least(times))
 
     def more_than(self, times: float) -> EventClause:
-        """Require more than `times` events."""
+        """Require more than `times` events.
+
+        >>> print(event("Pageview").more_than(2))
+        Users who had more than 2 "Pageview" events
+        """
         return self._as_often_as(more_than(times))
 
     def exactly(self, times: float) -> EventClause:
-        """Require exactly `times` events."""
+        """Require exactly `times` events.
+
+        >>> print(event("Pageview").exactly(2))
+        Users who had exactly 2 "Pageview" events
+        """
         return self._as_often_as(exactly(times))
 
     def at_most(self, times: float) -> EventClause:
-        """Require `times` events or fewer. Permutive does not say whether users without any belong to it."""
+        """Require `times` events or fewer. Permutive does not say whether users without any event count.
+
+        >>> print(event("Pageview").at_most(2))
+        Users who had at most 2 "Pageview" events
+        """
         return self._as_often_as(at_most(times))
 
     def fewer_than(self, times: float) -> EventClause:
-        """Require fewer than `times` events. Permutive does not say whether users without any belong to it."""
+        """Require fewer than `times` events. Permutive does not say whether users without any event count.
+
+        >>> print(event("Pageview").fewer_than(2))
+        Users who had fewer than 2 "Pageview" events
+        """
         return self._as_often_as(fewer_than(times))
 
     def _as_often_as(self, frequency: Comparison) -> EventClause:
@@ -83,7 +103,7 @@ class EventClause(Filtered, Timed):
         return replace(self, frequency=frequency)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         frequency = self.frequency or at_least(1)
         return {
             "event": self.name,

@@ -21,18 +21,22 @@ _OPPOSITE = {"and": "or", "or": "and"}
 
 
 class Logical(SelfEncoding):
-    """Something that is true or false. It never changes, and equals what is sent as the same JSON."""
+    """A query or a condition. It never changes, and it equals everything that is sent as the same JSON."""
 
     @abstractmethod
     def to_json(self) -> Any:
-        """Return it as the grammar writes it."""
+        """Return it in the form of the grammar.
+
+        >>> prop("title").contains("Sport").to_json()
+        {'property': 'title', 'condition': {'contains': 'Sport'}}
+        """
 
     @abstractmethod
     def describe(self) -> str:
-        """Say it in plain words."""
+        """Return it in plain words."""
 
     def __str__(self) -> str:
-        """Say it in plain words; ``repr()`` shows the code that makes it."""
+        """Return it in plain words; ``repr()`` shows the code that makes it."""
         return self.describe()
 
     @abstractmethod
@@ -40,7 +44,7 @@ class Logical(SelfEncoding):
         """Return it as a part of a sentence."""
 
     def _parts_of(self, joiner: str) -> tuple[Any, ...]:
-        """Return its parts if this word joins them; otherwise it is one part itself."""
+        """Return its parts if this word joins them; otherwise return it as the only part."""
         return (self,)
 
     def __invert__(self: L) -> L:
@@ -48,7 +52,7 @@ class Logical(SelfEncoding):
         raise QueryError(f"The grammar has no negative form of this part: {self._to_phrase()}")
 
     def __bool__(self) -> bool:
-        """Refuse ``and``, ``or``, ``not`` and ``if``: they would silently drop a part."""
+        """Raise TypeError for ``and``, ``or``, ``not`` and ``if``, which would silently drop a part."""
         raise TypeError(
             "Write & for and, | for or, ~ for not, and put parentheses around each part."
         )
@@ -63,11 +67,11 @@ class Logical(SelfEncoding):
             if isinstance(other, Logical):
                 other = other.to_json()
             return canonical(self.to_json()) == canonical(other)
-        except (TypeError, ValueError):  # One of them cannot be sent, or is not JSON.
+        except (TypeError, ValueError):  # One side cannot be sent, or is not JSON.
             return False
 
     def __hash__(self) -> int:
-        """Hash the JSON that is sent; a query that cannot be sent equals only itself."""
+        """Hash the JSON that is sent. A query that cannot be sent equals only itself."""
         try:
             return hash(canonical(self.to_json()))
         except QueryError:
@@ -76,9 +80,9 @@ class Logical(SelfEncoding):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Joint(Logical):
-    """Two or more parts, joined by "and" or "or"; no part is joined by the same word itself.
+    """Two or more parts, joined by "and" or "or". No part is itself joined by the same word.
 
-    To take one apart, match a pattern such as ``JointQuery(joiner, parts)``.
+    To read the parts, match a pattern such as ``JointQuery(joiner, parts)``.
     """
 
     _joiner: str
@@ -96,7 +100,7 @@ class Joint(Logical):
         return f" {self._joiner} ".join(phrases)
 
     def __repr__(self) -> str:
-        """Show the code that makes it; an "or" inside of an "and" needs parentheses."""
+        """Show the code that makes it. An "or" inside an "and" gets parentheses."""
         if self._joiner == "or":
             return " | ".join(map(repr, self._parts))
         return " & ".join(nested(part, repr(part)) for part in self._parts)

@@ -1,7 +1,7 @@
 """Clauses about segments: who entered or left one, and who is in one.
 
-A code names a segment or a cohort. Source: the fuller cohort grammar of clients that use the live
-service; Permutive has not confirmed it.
+Segments and cohorts are named by their codes. Source: the cohort grammar of clients that use the live
+service; Permutive has not confirmed all of it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,20 @@ from .writing import literal, refined
 
 
 def has_entered(segment: str | int) -> Transition:
-    """Require that a user has entered the segment with this code; ``~`` makes "has not entered"."""
+    """Require that a user has entered the segment with this code; ``~`` makes "has not entered".
+
+    >>> print(~has_entered(12345).in_the_last(days=7))
+    Users who have not entered segment 12345 in the last 7 days
+    """
     return Transition("entered", Node(segment, "segment").name())
 
 
 def has_exited(segment: str | int) -> Transition:
-    """Require that a user has left the segment with this code; ``~`` makes "has not left"."""
+    """Require that a user has left the segment with this code; ``~`` makes "has not left".
+
+    >>> print(has_exited(12345))
+    Users who have left segment 12345
+    """
     return Transition("exited", Node(segment, "segment").name())
 
 
@@ -40,7 +48,7 @@ class Transition(Timed):
         return replace(self, negative=not self.negative)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         name = f"has_not_{self.way}" if self.negative else f"has_{self.way}"
         return {name: {"segment": self.segment, **optional_members(None, self.during)}}
 
@@ -50,7 +58,7 @@ class Transition(Timed):
         return f"{has} {way} segment {self.segment}{tail_of(None, self.during)}"
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the clause."""
         sign = "~" if self.negative else ""
         start = f"{sign}has_{self.way}({literal(self.segment)})"
         return refined(start, None, self.during)
@@ -73,7 +81,11 @@ def read_transition(node: Node) -> Transition:
 
 
 def in_segment(segment: str | int) -> InSegment:
-    """Require that a user is in the segment or cohort with this code. It has no negative form."""
+    """Require that a user is in the segment or cohort with this code. This clause has no negative form.
+
+    >>> print(in_segment(12345))
+    Users who are in segment 12345
+    """
     return InSegment(Node(segment, "segment").name())
 
 
@@ -86,6 +98,11 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
         The code of the import.
     segment : str
         The code of the segment.
+
+    Examples
+    --------
+    >>> print(in_second_party_segment("subscribercrm", "DigitalNorth"))
+    Users who are in a second party segment with provider subscribercrm and segment DigitalNorth
     """
     return Membership(
         "second_party",
@@ -97,7 +114,20 @@ def in_second_party_segment(provider: str, segment: str) -> Membership:
 
 
 def in_third_party_segment(segment: str | int, *, provider: str | None = None) -> Membership:
-    """Require that a user is in a segment of a third party, and of this provider if it is given."""
+    """Require that a user is in a segment of a third party.
+
+    Parameters
+    ----------
+    segment : str or int
+        The code of the segment.
+    provider : str, optional
+        The code of the import that the segment belongs to.
+
+    Examples
+    --------
+    >>> print(~in_third_party_segment(700100, provider="inmarket"))
+    Users who are not in a third party segment with segment 700100 and provider inmarket
+    """
     fields = [("segment", Node(segment, "segment").name())]
     if provider is not None:
         fields.append(("provider", Node(provider, "provider").text()))
@@ -107,7 +137,15 @@ def in_third_party_segment(segment: str | int, *, provider: str | None = None) -
 def in_connections_import_segment(
     provider: str | None = None, *, field_name: str | None = None, value: str | None = None
 ) -> Membership:
-    """Require that a user is in a segment of a connection: give a provider, or a field and its value."""
+    """Require that a user is in a segment of a connection. Give a provider, or a field and its value.
+
+    Permutive publishes the names of these members, but not what they mean.
+
+    Examples
+    --------
+    >>> print(in_connections_import_segment(field_name="plan", value="premium"))
+    Users who are in a connections import segment with field_name plan and value premium
+    """
     if provider is not None and field_name is None and value is None:
         return Membership("connections_import", (("provider", Node(provider, "provider").text()),))
     if provider is not None or field_name is None or value is None:
@@ -126,14 +164,14 @@ class InSegment(Clause):
     segment: str | int
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         return {"in_segment": self.segment}
 
     def _to_phrase(self) -> str:
         return f"are in segment {self.segment}"
 
     def __repr__(self) -> str:
-        """Show the call that makes it."""
+        """Show the code that makes the clause."""
         return f"in_segment({literal(self.segment)})"
 
 
@@ -165,7 +203,7 @@ class Membership(Clause):
         return replace(self, negative=not self.negative)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the clause in the form of the grammar."""
         prefix = "not_" if self.negative else ""
         return {f"{prefix}in_{self.party}_segment": dict(self.fields)}
 
@@ -175,7 +213,7 @@ class Membership(Clause):
         return f"{are} in a {self.party.replace('_', ' ')} segment with {which}"
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the clause."""
         sign = "~" if self.negative else ""
         values = (f"{name}={literal(value)}" for name, value in self.fields)
         return f"{sign}in_{self.party}_segment({', '.join(values)})"

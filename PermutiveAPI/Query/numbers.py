@@ -7,7 +7,7 @@ from typing import Any
 
 from .reading import Node, QueryError
 
-# What each comparison is called in a sentence.
+# The phrase of each comparison.
 _PHRASES = {
     "greater_than_or_equal_to": "at least",
     "greater_than": "more than",
@@ -27,40 +27,60 @@ class Comparison:
     number: float
 
     def to_json(self) -> dict[str, float]:
-        """Return it as the grammar writes it."""
+        """Return the comparison in the form of the grammar."""
         return {self.operator: self.number}
 
     def describe(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         return f"{_PHRASES[self.operator]} {self.number}"
 
     def __repr__(self) -> str:
-        """Show the call that makes it."""
+        """Show the code that makes the comparison."""
         return f"{_PHRASES[self.operator].replace(' ', '_')}({self.number})"
 
 
 def at_least(number: float) -> Comparison:
-    """Require `number` or more."""
+    """Require `number` or more.
+
+    >>> print(engaged_time(at_least(30)))
+    Users who were engaged for at least 30 seconds
+    """
     return Comparison("greater_than_or_equal_to", _checked(number))
 
 
 def more_than(number: float) -> Comparison:
-    """Require more than `number`."""
+    """Require more than `number`.
+
+    >>> print(engaged_time(more_than(30)))
+    Users who were engaged for more than 30 seconds
+    """
     return Comparison("greater_than", _checked(number))
 
 
 def exactly(number: float) -> Comparison:
-    """Require exactly `number`."""
+    """Require exactly `number`.
+
+    >>> print(engaged_time(exactly(30)))
+    Users who were engaged for exactly 30 seconds
+    """
     return Comparison("equal_to", _checked(number))
 
 
 def at_most(number: float) -> Comparison:
-    """Require `number` or less."""
+    """Require `number` or less.
+
+    >>> print(engaged_time(at_most(30)))
+    Users who were engaged for at most 30 seconds
+    """
     return Comparison("less_than_or_equal_to", _checked(number))
 
 
 def fewer_than(number: float) -> Comparison:
-    """Require less than `number`."""
+    """Require less than `number`.
+
+    >>> print(engaged_time(fewer_than(30)))
+    Users who were engaged for fewer than 30 seconds
+    """
     return Comparison("less_than", _checked(number))
 
 
@@ -84,7 +104,7 @@ class Window:
     Parameters
     ----------
     length : int
-        How many units; 0 for the current session.
+        The number of units; 0 for the current session.
     unit : str
         A unit of time, or "this_session".
     """
@@ -93,13 +113,13 @@ class Window:
     unit: str
 
     def to_json(self) -> Any:
-        """Return it as the grammar writes it."""
+        """Return the window in the form of the grammar."""
         if self.unit == THIS_SESSION:
             return THIS_SESSION
         return {"the_last": {"unit": self.unit, "value": self.length}}
 
     def describe(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         if self.unit == THIS_SESSION:
             return "in this session"
         if self.length == 1:
@@ -107,7 +127,7 @@ class Window:
         return f"in the last {self.length} {self.unit}"
 
     def __repr__(self) -> str:
-        """Show the call of a clause's method that makes it."""
+        """Show the method call of a clause that makes the window."""
         if self.unit == THIS_SESSION:
             return "in_this_session()"
         return f"in_the_last({self.unit}={self.length})"
@@ -117,7 +137,7 @@ IN_THIS_SESSION = Window(0, THIS_SESSION)
 
 
 def window(units: dict[str, int | None]) -> Window:
-    """Make a window from the lengths of all units, of which exactly one is not None.
+    """Make a window from the lengths of all units; exactly one of them is not None.
 
     Raises
     ------

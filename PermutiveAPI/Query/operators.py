@@ -1,6 +1,6 @@
 """The operators of conditions: the values that each one takes, its phrase, and its opposite.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
+Source: the cohort grammar of clients that use the live service. Permutive itself documents only
 ``contains``.
 """
 
@@ -25,12 +25,12 @@ def _scalar(node: Node) -> Any:
 
 
 def _anything(node: Node) -> Any:
-    """Read the value of an operator that needs none; Permutive has not published what it means."""
+    """Read a value of ``is_empty`` or ``is_not_empty``; Permutive has not published what it means."""
     return None if node.data is None else _scalar(node)
 
 
 def _time(node: Node) -> str:
-    """Read a date or a time, which is a text in JSON."""
+    """Read a date or a time. In JSON, it is a text."""
     if node.data != node.data:  # NaT, pandas' missing time.
         raise node.refusal("a time is expected")
     return node.data.isoformat() if isinstance(node.data, date) else node.text()
@@ -49,11 +49,11 @@ class _Operator:
     Attributes
     ----------
     phrase : str
-        Its words in a sentence.
+        How it is written in a sentence.
     check : callable
         Reads a value, or raises QueryError.
     ranges : bool
-        Whether it takes a start and an end; otherwise it takes a value or a list of values.
+        Whether it takes a start and an end. Otherwise it takes a value or a list of values.
     negative : str, optional
         The operator that says the opposite.
     """
@@ -107,7 +107,7 @@ class Operation:
     value: Any
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the operation in the form of the grammar."""
         value = self.value
         if _OPERATORS[self.operator].ranges:
             value = {"start": value[0], "end": value[1]}
@@ -116,7 +116,7 @@ class Operation:
         return {self.operator: value}
 
     def describe(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         operator = _OPERATORS[self.operator]
         if operator.ranges:
             start, end = self.value
@@ -127,7 +127,7 @@ class Operation:
         return f"{operator.phrase} {several}{' or '.join(map(_shown, values))}"
 
     def __repr__(self) -> str:
-        """Show the call of a property's method that makes it."""
+        """Show the method call of a property that makes the operation."""
         values = self.value if _OPERATORS[self.operator].ranges else (self.value,)
         return f"{self.operator}({', '.join(map(literal, values))})"
 
@@ -138,7 +138,7 @@ def make_operation(operator: str, value: Any) -> Operation:
     Raises
     ------
     QueryError
-        If the operator takes no such value; the text names the operator.
+        If the operator does not take this value; the text names the operator.
     """
     listed = list(cast("Any", value)) if isinstance(value, tuple) else value
     return read_operation(Node({operator: listed}, ""))
@@ -157,7 +157,7 @@ def opposite_of(operation: Operation) -> Operation | None:
 
 
 def is_written(operation: Operation) -> bool:
-    """Tell whether users can write it; some operations are only read by from_json()."""
+    """Tell whether a method makes this operation; only from_json() makes some others."""
     if operation.operator in ("is_empty", "is_not_empty"):
         return False
     return not _OPERATORS[operation.operator].ranges or _is_span(*operation.value)
@@ -169,12 +169,12 @@ def _is_span(start: Any, end: Any) -> bool:
 
 
 def span(start: Any, end: Any) -> dict[str, Any]:
-    """Return a range as the grammar writes it.
+    """Return a range in the form of the grammar.
 
     Raises
     ------
     QueryError
-        If nothing can be in it.
+        If no value can be in the range.
     """
     if not _is_span(start, end):
         raise QueryError(

@@ -1,6 +1,6 @@
 """Properties of events, and the conditions that test them.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
+Source: the cohort grammar of clients that use the live service. Permutive itself documents only
 ``contains`` on a property.
 """
 
@@ -21,7 +21,7 @@ _FUNCTIONS = ("any", "all", "sum", "product", "count", "mean")
 
 
 def prop(name: str) -> Property:
-    """Name a property of an event; its methods make conditions: ``prop("...").contains("...")``.
+    """Name a property of an event. Its methods make conditions.
 
     Parameters
     ----------
@@ -32,6 +32,12 @@ def prop(name: str) -> Property:
     ------
     QueryError
         If the name is blank.
+
+    Examples
+    --------
+    >>> condition = prop("properties.client.url").contains("/sport/")
+    >>> condition.to_json()
+    {'property': 'properties.client.url', 'condition': {'contains': '/sport/'}}
     """
     return Property(_name(name))
 
@@ -43,42 +49,74 @@ class Property(Testable):
     name: str
 
     def is_empty(self) -> Condition:
-        """Test: there is nothing in it."""
+        """Require that the property is empty.
+
+        >>> print(prop("author").is_empty())
+        author is empty
+        """
         return Emptiness(self.name, "is_empty")
 
     def is_not_empty(self) -> Condition:
-        """Test: there is something in it."""
+        """Require that the property is not empty.
+
+        >>> print(prop("author").is_not_empty())
+        author is not empty
+        """
         return Emptiness(self.name, "is_not_empty")
 
     def any(self, name: str) -> Aggregate:
-        """Test the property `name` of the objects in this list; at least one must pass."""
+        """Test the property `name` of the objects in this list. At least one object must pass.
+
+        >>> print(prop("items").any("price").greater_than(10))
+        any of price in items is more than 10
+        """
         return Aggregate(self.name, "any", _name(name))
 
     def all(self, name: str) -> Aggregate:
-        """Test the property `name` of the objects in this list; all of them must pass."""
+        """Test the property `name` of the objects in this list. All objects must pass.
+
+        >>> print(prop("items").all("price").greater_than(10))
+        all of price in items is more than 10
+        """
         return Aggregate(self.name, "all", _name(name))
 
     def sum(self, name: str) -> Aggregate:
-        """Test the sum of the property `name` of the objects in this list."""
+        """Test the sum of the property `name` of the objects in this list.
+
+        >>> print(prop("items").sum("price").greater_than(10))
+        sum of price in items is more than 10
+        """
         return Aggregate(self.name, "sum", _name(name))
 
     def product(self, name: str) -> Aggregate:
-        """Test the product of the property `name` of the objects in this list."""
+        """Test the product of the property `name` of the objects in this list.
+
+        >>> print(prop("items").product("price").greater_than(10))
+        product of price in items is more than 10
+        """
         return Aggregate(self.name, "product", _name(name))
 
     def count(self, name: str) -> Aggregate:
-        """Test the number of objects in this list that have the property `name`."""
+        """Test the number of objects in this list that have the property `name`.
+
+        >>> print(prop("items").count("price").greater_than(10))
+        count of price in items is more than 10
+        """
         return Aggregate(self.name, "count", _name(name))
 
     def mean(self, name: str) -> Aggregate:
-        """Test the mean of the property `name` of the objects in this list."""
+        """Test the mean of the property `name` of the objects in this list.
+
+        >>> print(prop("items").mean("price").greater_than(10))
+        mean of price in items is more than 10
+        """
         return Aggregate(self.name, "mean", _name(name))
 
     def _tested(self, operation: Operation) -> Condition:
         return PropertyTest(self.name, operation)
 
     def __repr__(self) -> str:
-        """Show the call that makes it."""
+        """Show the code that makes the property."""
         return f"prop({literal(self.name)})"
 
 
@@ -86,7 +124,7 @@ class Property(Testable):
 class Aggregate(Testable):
     """The result of a function over the objects in a list; see :class:`Property`.
 
-    Permutive has not published how its functions treat objects without the property.
+    Permutive has not published what its functions do with objects that lack the property.
     """
 
     name: str
@@ -95,14 +133,19 @@ class Aggregate(Testable):
     filter: Condition | None = None
 
     def where(self, condition: Condition) -> Aggregate:
-        """Count only the objects that fulfil a condition; after a second call they must fulfil both."""
+        """Count only objects that fulfil a condition; after a second call, they must fulfil both.
+
+        >>> acme = prop("brand").equal_to("Acme")
+        >>> print(prop("items").sum("price").where(acme).greater_than(10))
+        sum of price in items where brand is "Acme" is more than 10
+        """
         return replace(self, filter=both(self.filter, condition))
 
     def _tested(self, operation: Operation) -> Condition:
         return AggregateTest(self, operation)
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the condition."""
         start = f"{Property(self.name)!r}.{self.function}({literal(self.of)})"
         return refined(start, self.filter)
 
@@ -115,7 +158,7 @@ class PropertyTest(Condition):
     operation: Operation
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the condition in the form of the grammar."""
         return {"property": self.name, "condition": self.operation.to_json()}
 
     def __invert__(self) -> PropertyTest:
@@ -129,19 +172,19 @@ class PropertyTest(Condition):
         return f"{self.name} {self.operation.describe()}"
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the condition."""
         return f"{Property(self.name)!r}.{self.operation!r}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Emptiness(Condition):
-    """Whether a property is empty, written as a word; the grammar also has it as an operator."""
+    """Whether a property is empty, written as a word. The grammar also has an operator for it."""
 
     name: str
     operator: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the condition in the form of the grammar."""
         return {"property": self.name, "condition": self.operator}
 
     def __invert__(self) -> Emptiness:
@@ -153,7 +196,7 @@ class Emptiness(Condition):
         return f"{self.name} {_EMPTINESS[self.operator]}"
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the condition."""
         return f"{Property(self.name)!r}.{self.operator}()"
 
 
@@ -165,7 +208,7 @@ class AggregateTest(Condition):
     operation: Operation
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the grammar writes it."""
+        """Return the condition in the form of the grammar."""
         aggregate = self.aggregate
         condition: dict[str, Any] = {
             "function": aggregate.function,
@@ -182,7 +225,7 @@ class AggregateTest(Condition):
         return f"{what}{filtered(aggregate.filter)} {self.operation.describe()}"
 
     def __repr__(self) -> str:
-        """Show the code that makes it."""
+        """Show the code that makes the condition."""
         return f"{self.aggregate!r}.{self.operation!r}"
 
 
@@ -191,7 +234,7 @@ def _name(name: str) -> str:
 
 
 def read_condition(node: Node) -> Condition:
-    """Read a condition from JSON data, as ``where`` has it."""
+    """Read a condition, the value of ``where``, from JSON data."""
     if {"and", "or"} & set(node.names):
         joiner, parts = node.only_member(["and", "or"])
         return joined(joiner, map(read_condition, parts.items()))

@@ -1,4 +1,4 @@
-"""Queries: how clauses are joined, written in the form that the service takes, and read."""
+"""Queries: how clauses are joined, written in the service's form, and read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,20 @@ _MOST_PARTS = 1000
 class Query(Logical):
     """Who belongs to a cohort: a clause, or clauses joined by ``&`` and ``|``.
 
-    A query never changes. Two queries are equal if the same JSON is sent for them; a query also equals
-    that JSON itself.
+    A query never changes. Two queries are equal if the same JSON is sent for them. A query also equals
+    that JSON.
+
+    Examples
+    --------
+    >>> query = event("Pageview").at_least(2) & in_segment(12345)
+    >>> isinstance(query, Query)
+    True
+    >>> cohort = Cohort(name="Loyal readers", query=query)
+    >>> cohort.create()
     """
 
     def describe(self) -> str:
-        """Say it in a plain sentence.
+        """Return the query as a plain sentence.
 
         Examples
         --------
@@ -39,17 +47,22 @@ class Query(Logical):
 
     @abstractmethod
     def to_json(self) -> dict[str, Any]:
-        """Return it as the service takes it: a clause, an OR of clauses, or an AND of these.
+        """Return the query in the service's form: a clause, an OR of clauses, or an AND of both.
 
         Raises
         ------
         QueryError
-            If it becomes an AND of more than 1,000 parts.
+            If the result is an AND of more than 1,000 parts.
+
+        Examples
+        --------
+        >>> (in_segment(1) | in_segment(2)).to_json()
+        {'or': [{'in_segment': 1}, {'in_segment': 2}]}
         """
 
     @staticmethod
     def from_json(data: Any) -> Query:
-        """Read a query of the grammar.
+        """Read a query from JSON data.
 
         Parameters
         ----------
@@ -59,7 +72,7 @@ class Query(Logical):
         Raises
         ------
         QueryError
-            If it does not follow the grammar; the text says where.
+            If it does not follow the grammar. The text says where.
 
         Examples
         --------
@@ -82,7 +95,7 @@ class Query(Logical):
 
     @abstractmethod
     def _normal_form(self) -> list[_Either]:
-        """Return it as an AND of ORs of clauses."""
+        """Return the query as an AND of ORs of clauses."""
 
     def __and__(self, other: Query) -> Query:
         """Require both."""
@@ -100,7 +113,7 @@ class Query(Logical):
 
 
 class Clause(Query):
-    """A query that is not made of others."""
+    """A query that is not joined from others."""
 
     def _normal_form(self) -> list[_Either]:
         return [{canonical(self.to_json()): self}]
@@ -110,18 +123,18 @@ class JointQuery(Joint, Query):
     """Queries joined by "and" or "or"."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the normal form as the grammar writes it."""
+        """Return the normal form in the form of the grammar."""
         parts = [_joined("or", [*either.values()]) for either in self._normal_form()]
         return parts[0] if len(parts) == 1 else {"and": parts}
 
     def _normal_form(self) -> list[_Either]:
-        """Put the normal forms of the parts together; an OR of ANDs is multiplied out."""
+        """Combine the normal forms of the parts; an OR of ANDs is multiplied out."""
         forms = [part._normal_form() for part in self._parts]
         if self._joiner == "and":
             return _without_implied([either for form in forms for either in form])
         result: list[_Either] = [{}]
         for form in forms:
-            # With so many pairs, even the comparing would be slow, and too many would be left.
+            # With so many pairs, the comparison would be slow, and too many would remain.
             if len(result) * len(form) > 4 * _MOST_PARTS:
                 raise self._too_long()
             pairs = product(result, form)
@@ -143,7 +156,7 @@ def _joined(joiner: str, parts: list[Clause]) -> dict[str, Any]:
 
 
 def _without_implied(eithers: list[_Either]) -> list[_Either]:
-    """Leave out each OR that follows from another one: "A or B" follows from "A", and from itself."""
+    """Leave out duplicates and each OR that follows from another one, as "A or B" follows from "A"."""
     distinct: dict[frozenset[str], _Either] = {}
     for either in eithers:
         distinct.setdefault(frozenset(either), either)
@@ -159,12 +172,12 @@ def _without_implied(eithers: list[_Either]) -> list[_Either]:
 
 Reader = TypeVar("Reader", bound=Callable[[Node], Clause])
 
-# The function that reads a clause, by each member that tells the clause apart.
+# The function that reads a clause, for each member that only this clause has.
 _READERS: dict[str, Callable[[Node], Clause]] = {}
 
 
 def reads(*members: str) -> Callable[[Reader], Reader]:
-    """Register a function that reads the clauses with one of these members."""
+    """Register a function that reads clauses with one of these members."""
 
     def decorate(reader: Reader) -> Reader:
         _READERS.update(dict.fromkeys(members, reader))

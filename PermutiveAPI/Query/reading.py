@@ -1,4 +1,4 @@
-"""How JSON data is read: each node knows its place, so that an error can name it."""
+"""Read JSON data: each node knows its place, so that an error can name it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from typing import Any, cast
 class QueryError(ValueError):
     """A query does not follow the grammar.
 
-    The text names the part that is wrong, and says what is allowed there.
+    The text names the wrong part, and says what is allowed there.
+
+    Examples
+    --------
+    >>> try:
+    ...     Query.from_json({"in_segmnt": 12345})
+    ... except QueryError as error:
+    ...     print(error)
+    query: the grammar has no clause 'in_segmnt' here; did you mean "in_segment"?
     """
 
 
@@ -21,7 +29,8 @@ class QueryError(ValueError):
 class Node:
     """A node of a query's JSON data, and its place.
 
-    Every method that reads returns the value, or raises QueryError with the place and what is expected.
+    Every method that reads returns the value, or raises QueryError that names the place and what is
+    expected there.
     """
 
     data: Any
@@ -38,7 +47,7 @@ class Node:
         return QueryError(f"{self.place}: {reason}, got {_shortened(self.data)}")
 
     def members(self, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, Node]:
-        """Read an object with all required members, any of the optional ones, and no others."""
+        """Read an object with all required members, any optional ones, and no others."""
         given = self._object()
         known = [*required, *optional]
         for name in given:
@@ -50,7 +59,7 @@ class Node:
         return {name: self._below(name, given[name]) for name in given}
 
     def only_member(self, names: Iterable[str]) -> tuple[str, Node]:
-        """Read an object with one member, whose name is one of these."""
+        """Read an object with one member that has one of these names."""
         given = self._object()
         if len(given) != 1:
             raise self.refusal("an object with one member is expected")
@@ -94,7 +103,7 @@ class Node:
         return self.data
 
     def number(self) -> float:
-        """Read a finite number; a number of NumPy becomes one of Python."""
+        """Read a finite number; a NumPy number becomes a Python number."""
         if isinstance(self.data, bool) or not isinstance(self.data, Real):
             raise self.refusal("a number is expected")
         if isinstance(self.data, Integral):

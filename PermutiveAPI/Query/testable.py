@@ -1,6 +1,6 @@
 """The methods that make a condition of a property: one for each operator of the grammar.
 
-Source: the fuller cohort grammar of clients that use the live service; Permutive itself documents only
+Source: the cohort grammar of clients that use the live service. Permutive itself documents only
 ``contains`` on a property.
 """
 
@@ -18,13 +18,13 @@ OneOrMore: TypeAlias = Value | Sequence[Value]
 
 
 class Testable:
-    """Something that a condition can test, with one method for each operator of the grammar.
+    """A value that a condition can test, with one method for each operator of the grammar.
 
-    A list in the place of a value means any of its values; for a negative operator it means none of
-    them, which Permutive has not confirmed.
+    Instead of one value, most methods take a list, which means any of its values. For a negative
+    operator it means none of them; Permutive has not confirmed this.
     """
 
-    # A cohort refuses it as its query, since it names no event.
+    # It names no event, so a cohort refuses it as its query.
     _stands_alone = False
 
     def _tested(self, operation: Operation) -> Condition:
@@ -34,69 +34,137 @@ class Testable:
         return self._tested(make_operation(operator, value))
 
     def equal_to(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: it is this value."""
+        """Require that the property is this value.
+
+        >>> print(prop("type").equal_to("article"))
+        type is "article"
+        """
         return self._test("equal_to", value)
 
     def not_equal_to(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: it is another value."""
+        """Require that the property is another value.
+
+        >>> print(prop("type").not_equal_to("article"))
+        type is not "article"
+        """
         return self._test("not_equal_to", value)
 
     def contains(self, text: OneOrMore[str]) -> Condition:
-        """Test: the text holds this text."""
+        """Require that the text contains this text.
+
+        >>> print(prop("title").contains(["Sport", "Football"]))
+        title contains "Sport" or "Football"
+        """
         return self._test("contains", text)
 
     def does_not_contain(self, text: OneOrMore[str]) -> Condition:
-        """Test: the text does not hold this text."""
+        """Require that the text does not contain this text.
+
+        >>> print(prop("title").does_not_contain("Sport"))
+        title does not contain "Sport"
+        """
         return self._test("does_not_contain", text)
 
     def list_contains(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: the list holds this value."""
+        """Require that the list contains this value.
+
+        >>> print(prop("tags").list_contains("sport"))
+        tags lists "sport"
+        """
         return self._test("list_contains", value)
 
     def list_does_not_contain(self, value: OneOrMore[str | float | bool]) -> Condition:
-        """Test: the list does not hold this value."""
+        """Require that the list does not contain this value.
+
+        >>> print(prop("tags").list_does_not_contain("sport"))
+        tags does not list "sport"
+        """
         return self._test("list_does_not_contain", value)
 
     def list_contains_integer(self, number: OneOrMore[int]) -> Condition:
-        """Test: the list holds this whole number."""
+        """Require that the list contains this whole number.
+
+        >>> print(prop("codes").list_contains_integer(7))
+        codes lists the number 7
+        """
         return self._test("list_contains_integer", number)
 
     def greater_than(self, value: float | str | date) -> Condition:
-        """Test: it is above this number or after this time."""
+        """Require that the property is above this number or after this time.
+
+        >>> print(prop("price").greater_than(10))
+        price is more than 10
+        """
         return self._test("greater_than", value)
 
     def greater_than_or_equal_to(self, value: float | str | date) -> Condition:
-        """Test: it is this number or time, or above."""
+        """Require that the property is this number or time, or above it.
+
+        >>> print(prop("price").greater_than_or_equal_to(10))
+        price is at least 10
+        """
         return self._test("greater_than_or_equal_to", value)
 
     def less_than(self, value: float | str | date) -> Condition:
-        """Test: it is below this number or before this time."""
+        """Require that the property is below this number or before this time.
+
+        >>> print(prop("price").less_than(10))
+        price is less than 10
+        """
         return self._test("less_than", value)
 
     def less_than_or_equal_to(self, value: float | str | date) -> Condition:
-        """Test: it is this number or time, or below."""
+        """Require that the property is this number or time, or below it.
+
+        >>> print(prop("price").less_than_or_equal_to(10))
+        price is at most 10
+        """
         return self._test("less_than_or_equal_to", value)
 
     def boolean_equal_to(self, value: bool) -> Condition:
-        """Test: it is true, or it is false."""
+        """Require that the property is true, or that it is false.
+
+        >>> print(prop("subscribed").boolean_equal_to(True))
+        subscribed is true
+        """
         return self._test("boolean_equal_to", value)
 
     def float_equal_to(self, number: OneOrMore[float]) -> Condition:
-        """Test: the floating-point number equals this one."""
+        """Require that the floating-point number is this one.
+
+        >>> print(prop("price").float_equal_to(9.5))
+        price is 9.5
+        """
         return self._test("float_equal_to", number)
 
     def float_between(self, start: float, end: float) -> Condition:
-        """Test: the floating-point number is between these, both included."""
+        """Require that the floating-point number is between these two, both included.
+
+        >>> print(prop("price").float_between(9.5, 10))
+        price is between 9.5 and 10
+        """
         return self._test("float_between", span(start, end))
 
     def date_equal_to(self, day: OneOrMore[str | date]) -> Condition:
-        """Test: the date is this one."""
+        """Require that the date is this one.
+
+        >>> print(prop("published").date_equal_to("2025-07-01"))
+        published is the date "2025-07-01"
+        """
         return self._test("date_equal_to", day)
 
     def date_between(self, start: str | date, end: str | date) -> Condition:
-        """Test: the date is between these, both included."""
+        """Require that the date is between these two, both included.
+
+        >>> print(prop("published").date_between("2025-07-01", "2025-07-31"))
+        published is between the dates "2025-07-01" and "2025-07-31"
+        """
         return self._test("date_between", span(start, end))
 
     def between(self, start: float | str | date, end: float | str | date) -> Condition:
-        """Test: it is between these, both included."""
+        """Require that the property is between these two, both included.
+
+        >>> print(prop("price").between(9, 10))
+        price is between 9 and 10
+        """
         return self._test("between", span(start, end))

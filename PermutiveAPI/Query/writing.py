@@ -1,4 +1,4 @@
-"""How ``repr()`` writes the Python code that makes a query."""
+"""Write the Python code that makes a query, for ``repr()``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def literal(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    code = str.__repr__(text)  # A subclass such as NumPy's has another repr().
+    code = str.__repr__(text)  # A subclass, such as NumPy's, has a different repr().
     if code[0] == '"' or text.count('"') > text.count("'"):
         return code
     inner = code[1:-1].replace("\\'", "'").replace('"', '\\"')
@@ -27,7 +27,7 @@ def _quoted(text: str) -> str:
 
 
 def refined(start: str, condition: object = None, *refinements: object) -> str:
-    """Write a call and the methods called on its result, without those that are None."""
+    """Write a call and the method calls on its result, except those that are None."""
     calls = [start] if condition is None else [start, f"where({condition!r})"]
     calls += [repr(each) for each in refinements if each is not None]
     return ".".join(calls)

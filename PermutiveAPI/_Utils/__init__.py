@@ -1,1 +1,1 @@
-"""The mechanisms below the resources: each written once, none knows a resource."""
+"""What the resource files use: HTTP, retries, batches, JSON, settings. Nothing here knows a resource."""

@@ -1,4 +1,4 @@
-"""Checks of arguments: each error names the argument."""
+"""Validation of arguments: each error names the argument."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any, cast
 
 
 def require_kind(name: str, value: Any, kind: type) -> None:
-    """Raise TypeError, naming the argument, unless `value` is of a kind."""
+    """Raise TypeError that names the argument, unless `value` is an instance of `kind`."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be of type {kind.__name__}, got {type(value).__name__}.")
 
 
 def require_filled(name: str, value: object) -> None:
-    """Raise ValueError, naming the argument, if `value` is None or blank."""
+    """Raise ValueError that names the argument, if `value` is None or blank."""
     if value is None or not str(value).strip():
         raise ValueError(f"{name} must not be empty, got {value!r}.")
 
 
 def require_several(name: str, value: Any) -> None:
-    """Raise TypeError, naming the argument, unless `value` holds several, as a list does."""
+    """Raise TypeError that names the argument, unless `value` is a list or another sized container."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sized):
         raise TypeError(f"{name} must be a list, got {type(value).__name__}.")
 
 
 def require_iterable(name: str, items: Any) -> None:
-    """Raise TypeError, naming the argument, for a text and for what cannot be iterated over."""
+    """Raise TypeError that names the argument, if `items` is a text or not iterable."""
     if isinstance(items, (str, bytes)) or not isinstance(items, Iterable):
         raise TypeError(f"{name} must be a list or another iterable, got {type(items).__name__}.")
 
@@ -42,7 +42,7 @@ def listed(name: str, items: Any) -> list[Any]:
 
 
 def length_of(items: Any) -> int | None:
-    """Return how many items an argument holds; None where it cannot tell without being read."""
+    """Return the number of items; None if it is unknown until they have been read."""
     return len(items) if isinstance(items, Sized) else None
 
 
@@ -52,7 +52,7 @@ def require_one(**values: Any) -> str:
     Raises
     ------
     ValueError
-        If none or several are given; the message names them.
+        If not exactly one is given; the message names those that are.
     """
     given = [name for name, value in values.items() if value is not None]
     if len(given) != 1:

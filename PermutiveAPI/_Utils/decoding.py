@@ -1,7 +1,7 @@
-"""JSON data to annotated Python: a reading plan made once a class.
+"""JSON data to annotated Python objects: one reading plan per class.
 
-Pure. A plan holds a converter for each field whose annotation asks for one: timestamps, nested models,
-lists and dictionaries of models. Every other value is kept as it came.
+Pure. A plan holds a converter for each field with such an annotation: timestamps, nested models, lists
+and dictionaries of models. Every other value stays as it is.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from functools import lru_cache
 from typing import Any, TypeVar, Union, cast
 
 T = TypeVar("T")
-# A dict is told apart at once; asking an abstract class takes several times as long.
+# A check for dict is fast; a check for an abstract class takes several times as long.
 _MAPPINGS = (dict, Mapping)
 Converter = Callable[[Any], Any]
-# The members that are read, and the converters of those that are not kept as they came.
+# The members that are read, and the converters of those that are converted.
 Plan = tuple[tuple[str, ...], tuple[tuple[str, Converter], ...]]
 
-# Not compiled at import, which would be felt there: the service's own form is read without it.
+# Not compiled at import, which would take long. The service's own form is read without it.
 _TIMESTAMP = (
     r"(?ai)(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?"
@@ -39,16 +39,21 @@ def parse_timestamp(text: str) -> datetime | None:
     Parameters
     ----------
     text : str
-        For instance "2022-09-22T15:44:29.513211710Z". Without an offset it is taken as UTC;
-        nanoseconds are cut to microseconds.
+        For instance "2022-09-22T15:44:29.513211710Z". Without an offset it is in UTC. Nanoseconds are
+        cut to microseconds.
 
     Returns
     -------
     datetime or None
-        An aware time; None for what cannot be read.
+        The time with its time zone; None if the text cannot be read.
+
+    Examples
+    --------
+    >>> parse_timestamp("2022-09-22T15:44:29.513211710Z").isoformat()
+    '2022-09-22T15:44:29.513211+00:00'
     """
     if _SERVICE_TIMESTAMP.fullmatch(text):
-        # What the service sends, read by the C code of every Python version.
+        # The service's form, which the C code of every Python version reads.
         try:
             return datetime.fromisoformat(text[:26] + "+00:00")
         except ValueError:
@@ -74,7 +79,7 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     cls : type
         A dataclass, or a class whose constructor takes the members of `data`.
     data : mapping
-        Members that the class does not know are ignored.
+        JSON data. Unknown members are ignored.
 
     Returns
     -------
@@ -84,7 +89,7 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     Raises
     ------
     TypeError
-        If a member is missing, or of another kind than annotated; the message names it.
+        If a member is missing, or has another type than its annotation; the message names it.
     """
     names, converters = reading_plan(cls)
     arguments = {name: data[name] for name in names if name in data}
@@ -99,21 +104,21 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
 
 
 def convert_value(value: Any, annotation: Any, module: Any = None) -> Any:
-    """Read one value as its annotation says.
+    """Convert one value as its annotation says.
 
     Parameters
     ----------
     value : object
         JSON data.
     annotation : object
-        A type, a typing construct, or the text of one.
+        A type, a typing construct, or its text.
     module : module or str, optional
-        Where the names in a text are looked up.
+        The module whose names the text uses.
 
     Returns
     -------
     object
-        The value, converted where the annotation asks for it.
+        The converted value; the value itself if its annotation needs no conversion.
     """
     names = _namespace(module)
     convert = converter_of(_resolved(annotation, names))
@@ -122,7 +127,7 @@ def convert_value(value: Any, annotation: Any, module: Any = None) -> Any:
 
 @lru_cache(maxsize=None)
 def reading_plan(cls: Any) -> Plan:
-    """Work out once a class which members are read, and how."""
+    """Return which members of a class are read, and how."""
     if dataclasses.is_dataclass(cls):
         names = [each.name for each in dataclasses.fields(cls) if each.init]
     else:
@@ -134,12 +139,12 @@ def reading_plan(cls: Any) -> Plan:
 
 
 def converter_of(annotation: Any) -> Converter | None:
-    """Return what turns JSON data into the annotated type; None where it is kept as it came."""
+    """Return the converter of JSON data to the annotated type; None if the data stays as it is."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is Union or origin is types.UnionType:
         members = [each for each in arguments if each is not type(None)]
         return converter_of(members[0]) if len(members) == 1 else None
-    # The arguments of a bare list, List, dict or Dict are none.
+    # A bare list, List, dict or Dict has no arguments.
     if origin is list or annotation is list:
         return _list_converter(converter_of(arguments[0]) if arguments else None)
     if origin is dict or annotation is dict:
@@ -154,7 +159,7 @@ def converter_of(annotation: Any) -> Converter | None:
 
 
 def _convert_timestamp(value: Any) -> Any:
-    """Return a timestamp as a datetime, and what cannot be read as it came."""
+    """Return a timestamp as a datetime; return the value itself if it cannot be read."""
     if isinstance(value, str):
         return parse_timestamp(value) or value
     return value
@@ -189,7 +194,7 @@ def _model_converter(model: Any) -> Converter:
     def convert_model(value: Any) -> Any:
         if isinstance(value, model):
             return value
-        # Not everything that from_json takes: a text here is a wrong kind, not JSON text.
+        # from_json would also take a text, but here a text is an error, not JSON text.
         _require(value, kind, description)
         if hasattr(model, "from_json"):
             return model.from_json(value)
@@ -215,7 +220,7 @@ def _zone(offset: str | None) -> timezone:
 
 
 def hints_of(cls: type) -> dict[str, Any]:
-    """Resolve a class's annotations; one that cannot be resolved counts as Any."""
+    """Resolve the annotations of a class; one that cannot be resolved counts as Any."""
     try:
         return typing.get_type_hints(cls)
     except (NameError, TypeError, AttributeError, SyntaxError):

@@ -1,8 +1,8 @@
-"""Python to JSON data: one ordered table of types, and a writing plan made once a class.
+"""Python values to JSON data: one ordered table of types, and one writing plan per class.
 
-Pure. :func:`encoded` turns a value into what ``json.dumps`` can write: text, numbers, booleans, None,
-lists and dictionaries. Nothing is sent or kept that JSON cannot hold: a number that is not finite is a
-ValueError that says where it stands.
+Pure. :func:`encoded` turns a value into data that ``json.dumps`` can write: texts, numbers, booleans,
+None, lists and dictionaries. A value that JSON cannot hold, such as NaN, is a ValueError that names its
+place.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from decimal import Decimal
 
-# In a field's metadata: the field is written even when it is empty. The service requires it, or the
-# constructor would fill it in.
+# In a field's metadata: the field is written even if it is empty, since the service requires it, or
+# since the constructor would fill it in.
 ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
 
 _NO_DEFAULT = object()
@@ -28,7 +28,7 @@ _type_of: Callable[[Any], Any] = type  # Without pyright's "partially unknown".
 
 
 class SelfEncoding:
-    """A type that says itself how it is written, in ``to_json()``."""
+    """A type whose ``to_json()`` says how it is written."""
 
     def to_json(self) -> Any:
         """Return the value as JSON data."""
@@ -36,7 +36,7 @@ class SelfEncoding:
 
 
 class NotJSONError(ValueError):
-    """A value that JSON cannot hold, and where it stands."""
+    """A value that JSON cannot hold, and its place."""
 
     def __init__(self, reason: str, path: str = "") -> None:
         super().__init__(f"{path.lstrip('.')}: {reason}" if path else reason)
@@ -44,7 +44,7 @@ class NotJSONError(ValueError):
         self._path = path
 
     def below(self, key: object) -> NotJSONError:
-        """Return the same error, seen from the container that has the value at `key`."""
+        """Return the same error, with `key` put before the place."""
         step = f"[{key}]" if isinstance(key, int) else f".{key}"
         return NotJSONError(self._reason, step + self._path)
 
@@ -57,8 +57,8 @@ def encoded(value: Any, *, keep_none: bool = False) -> Any:
     value : object
         The value.
     keep_none : bool
-        Whether lists keep their None items. Inside dictionaries they always do: what users put
-        into a query or into properties is theirs.
+        Whether lists keep their None items. Lists inside dictionaries always do, since users fill
+        queries and properties as they like.
 
     Returns
     -------
@@ -68,18 +68,18 @@ def encoded(value: Any, *, keep_none: bool = False) -> Any:
     Raises
     ------
     ValueError
-        For NaN, infinities and NaT; the message says where.
+        For NaN, infinities and NaT; the message names the place.
     """
     return _encoder_of(_type_of(value))(value, keep_none)
 
 
 def encoded_object(value: Any) -> Any:
-    """Write an object by its fields or attributes; a dict or list subclass as a dict or list.
+    """Write the fields or attributes of an object; write a dict or list subclass as a dict or list.
 
     Raises
     ------
     TypeError
-        If it has neither.
+        If it has no attributes.
     ValueError
         As :func:`encoded` does.
     """
@@ -94,13 +94,17 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
     dataclass_obj : object
         A dataclass instance.
     api_payload : iterable of str, optional
-        The names that the service takes; every field when it is left out.
+        The names of the fields to write. If it is left out: every field.
 
     Returns
     -------
     dict
-        The body of a request. Empty lists and dictionaries stay: they say that something is to be
-        empty.
+        The body of a request. It contains empty lists and dictionaries, since they clear a value.
+
+    Examples
+    --------
+    >>> to_payload(Cohort("Runners", tags=[]), ["name", "description", "tags"])
+    {'name': 'Runners', 'tags': []}
     """
     names = [each.name for each in dataclasses.fields(dataclass_obj)]
     if api_payload is not None:
@@ -111,20 +115,20 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
 
 
 def canonical(data: Any) -> str:
-    """Return a text that is the same for equal JSON data; unlike in Python, 1 and true differ."""
+    """Return a text that is the same for equal JSON data. Unlike in Python, 1 and true differ."""
     return json.dumps(data, sort_keys=True)
 
 
 # --- A dataclass ---------------------------------------------------------------------------------
 
-# A field's name, and the empty value (None, [] or {}) that is left out because reading the object
-# back without the field gives that same value. _NO_DEFAULT: the field is always written.
+# A field's name, and the empty value (None, [] or {}) that is left out, since from_json gives the field
+# the same value again. _NO_DEFAULT: the field is always written.
 Plan = tuple[tuple[str, Any], ...]
 
 
 @lru_cache(maxsize=None)
 def writing_plan(cls: type) -> Plan:
-    """Work out once a class which fields are written and when they may be left out."""
+    """Return which fields of a class are written, and when each may be left out."""
     return tuple(
         (each.name, _omissible_value(each))
         for each in dataclasses.fields(cls)
@@ -186,14 +190,14 @@ def _encode_what_has_attributes(value: Any) -> dict[str, Any]:
 Encoder = Callable[[Any, bool], Any]
 
 
-# Large lists spend their time in these two functions, which therefore know the commonest types
-# themselves and ask the table only for the others. Their calls name every argument: CPython 3.13.0
-# counts no recursion of calls that leave one out, and a payload may hold itself.
+# Large lists spend their time in these two functions. So they handle the most common types themselves
+# and use the table only for the others. Every call passes all arguments: CPython 3.13.0 does not count
+# the recursion of calls that leave one out, and a payload may contain itself.
 def _encode_dict(value: dict[Any, Any], keep_none: bool) -> dict[Any, Any]:
     result: dict[Any, Any] = {}
     key: Any = None
     try:
-        for key in value:  # items() would make a tuple for each.
+        for key in value:  # items() would make a tuple for each member.
             item = value[key]
             kind = _type_of(item)
             if type(key) is not str:
@@ -257,7 +261,7 @@ def _encode_float(value: float, keep_none: bool) -> float:
 
 def _encode_decimal(value: Decimal, keep_none: bool) -> float:
     if not value.is_finite():
-        # float() would refuse a signaling NaN without saying where it stands.
+        # float() would refuse a signaling NaN without naming its place.
         raise NotJSONError(f"{value!r} is not a number that JSON can hold")
     return _encode_float(float(value), keep_none)
 
@@ -279,16 +283,16 @@ def _encode_attributes(value: Any, keep_none: bool) -> dict[str, Any]:
 
 
 def _encode_foreign(value: Any, keep_none: bool) -> Any:
-    """Write what is in no row of the table: NumPy and pandas values, objects, anything else as text."""
+    """Write a value of a type outside the table: NumPy and pandas values, objects, anything else as text."""
     if type(value).__module__.split(".")[0] in ("numpy", "pandas"):
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")
         if not hasattr(value, "tolist"):
-            return str(value)  # Its attributes, if any, are not what it holds.
-        native = value.tolist()  # Of an array or a Series a list, of a scalar a number.
+            return str(value)  # Its attributes, if any, are not its value.
+        native = value.tolist()  # A list for an array or a Series, a number for a scalar.
         if native is None:
             raise NotJSONError(f"{value} is not a value that JSON can hold")
-        if type(native) is type(value):  # Wider than any number of Python's.
+        if type(native) is type(value):  # A number that is wider than Python's.
             return _encode_float(float(value), keep_none)
         return encoded(native, keep_none=keep_none)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -298,10 +302,10 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
     return str(value)
 
 
-# The first row that fits decides. Enum stands first, since its members may be texts or numbers too;
-# bool stands before int, which it is a subclass of; datetime before date for the same reason; a
-# type that encodes itself before the dict or list that it may be. Two classes stand there by name:
-# importing their modules takes long, and who has a value of theirs has imported them.
+# The first row that fits decides. Enum comes first, since its members may be texts or numbers, too.
+# bool comes before int, and datetime before date, since they are subclasses. A type that encodes itself
+# comes before dict and list, since it may be a subclass of them. Two classes are given by name, since
+# importing their modules takes long; whoever has such a value has imported the module.
 _TABLE: Sequence[tuple[tuple[type, ...] | str, Encoder]] = (
     ((Enum,), lambda value, keep_none: encoded(value.value, keep_none=keep_none)),
     ((type(None), bool), lambda value, keep_none: value),

@@ -1,4 +1,4 @@
-"""The exceptions, and the one table from statuses to them.
+"""The exceptions, and the table that says which one a status raises.
 
 ::
 
@@ -10,13 +10,13 @@
     ├── PermutiveConflictError              409
     ├── PermutiveRateLimitError             429
     ├── PermutiveServerError                5xx
-    ├── PermutiveConnectionError            no answer came
-    │   └── PermutiveTimeoutError           ... in time
+    ├── PermutiveConnectionError            no response
+    │   └── PermutiveTimeoutError           no response in time
     ├── PermutiveInvalidRequestError        a request that was not sent; also a ValueError
-    └── PermutiveInvalidResponseError       an answer that cannot be read; also a ValueError
+    └── PermutiveInvalidResponseError       a response that cannot be read; also a ValueError
 
-No message, URL or response that an error carries shows a key, and no error drags another one along
-that does: errors are raised outside the handler of the one that caused them.
+No message, URL or response of an error shows a key. Nor does the cause or context of an error: errors
+are raised outside the handler of the error that caused them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .redaction import (
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
 _MOST_BYTES_TO_GUESS_FROM = 2**20
-# A request id is looked for in no longer body: it would have to be decoded twice.
+# A longer body is not searched for a request id, since it would have to be decoded twice.
 _LONGEST_BODY_WITH_ID = 2**16
 _NOT_JSON = object()
 
@@ -55,28 +55,36 @@ logger = logging.getLogger("PermutiveAPI")
 
 
 class PermutiveAPIError(Exception):
-    """Base class of every error that this library raises about a request.
+    """Base class of the errors that this library raises about requests.
 
     Parameters
     ----------
     message : str
         What happened.
     status : int, optional
-        The HTTP status of the answer; None when there was no answer.
+        The HTTP status of the response; None if there was no response.
     url : str, optional
-        The URL that was called; secrets in it are replaced by ``[REDACTED]``.
+        The URL of the request. Secrets in it are replaced by ``[REDACTED]``.
     response : requests.Response, optional
-        The answer; status and URL are taken from it where they are left out. Its URL and request
-        are replaced by copies that show no key.
+        The response. It gives the status and the URL if they are left out. Its URL and request are
+        replaced by copies without the key.
 
     Attributes
     ----------
     message : str
-        What happened, the service's own words included.
+        What happened, including the service's own words.
     request_id : str or None
-        The service's name for the request, to quote to Permutive's support.
+        The service's id of the request; Permutive's support may ask for it.
     code : int or None
-        The service's own error code, for instance 2000 for an unknown key.
+        The service's error code, for instance 2000 for an unknown key.
+
+    Examples
+    --------
+    >>> try:
+    ...     Cohort("Runners", query={"in_segmnt": 1}).create()
+    ... except PermutiveAPIError as error:
+    ...     print(error.status, error.code, type(error).__name__)
+    400 1000 PermutiveBadRequestError
     """
 
     def __init__(
@@ -102,7 +110,7 @@ class PermutiveAPIError(Exception):
         self.code: int | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle every attribute; a stand-in for a response stays behind, since it may not pickle."""
+        """Pickle every attribute, except a stand-in for a response, which may not be picklable."""
         state = dict(self.__dict__)
         if not issubclass(type(self.response), requests.Response):
             state["response"] = None
@@ -110,54 +118,160 @@ class PermutiveAPIError(Exception):
 
 
 class PermutiveBadRequestError(PermutiveAPIError):
-    """400: the service could not accept the request as it was."""
+    """400: the service did not accept the request.
+
+    Examples
+    --------
+    >>> try:
+    ...     Cohort("Runners", query={"in_segmnt": 1}).create()
+    ... except PermutiveBadRequestError as error:
+    ...     print(error.status)
+    400
+    """
 
 
 class PermutiveAuthenticationError(PermutiveAPIError):
-    """401 or 403: the key is missing, unknown, or may not do this."""
+    """401 or 403: the key is missing or unknown, or does not permit the request.
+
+    Examples
+    --------
+    >>> try:
+    ...     Cohort.list(api_key="ffffffff-0000-4000-8000-000000000000")
+    ... except PermutiveAuthenticationError as error:
+    ...     print(error)
+    401: Invalid API key or insufficient permissions. The API key provided is invalid. This key does not exist.
+    """
 
 
 class PermutiveCredentialsError(PermutiveAuthenticationError, ValueError):
-    """No key to send: `api_key` is empty, no key is configured, or the workspace JSON cannot be used."""
+    """No key to send: `api_key` is empty, no key is configured, or the workspace JSON cannot be used.
+
+    Examples
+    --------
+    >>> try:
+    ...     Cohort.list(api_key="")
+    ... except PermutiveCredentialsError as error:
+    ...     print(error.status)
+    None
+    """
 
 
 class PermutiveResourceNotFoundError(PermutiveAPIError):
-    """404: there is nothing at this address for this key."""
+    """404: with this key, there is nothing at this URL.
+
+    Examples
+    --------
+    >>> try:
+    ...     Cohort.get_by_id("38470a62-9837-4c86-bbf3-45dd6d52dd83")
+    ... except PermutiveResourceNotFoundError as error:
+    ...     print(error.status)
+    404
+    """
 
 
 class PermutiveConflictError(PermutiveAPIError):
-    """409: something with this identifier exists already."""
+    """409: an object with this identifier already exists.
+
+    Examples
+    --------
+    >>> segment = Segment(code="DigitalNorth", name="Digital, North", import_id=Import.list()[0].id)
+    >>> try:
+    ...     segment.create()
+    ... except PermutiveConflictError as error:
+    ...     print(error.status)
+    409
+    """
 
 
 class PermutiveRateLimitError(PermutiveAPIError):
-    """429: too many requests, even after the retries."""
+    """429: too many requests, even after the retries.
+
+    Examples
+    --------
+    >>> sandbox.fail_next(status=429, retry_after="0", times=3)
+    >>> try:
+    ...     Cohort.list()
+    ... except PermutiveRateLimitError as error:
+    ...     print(error)
+    Retry limit exceeded. Too Many Requests. Attempts: 3.
+    """
 
 
 class PermutiveServerError(PermutiveAPIError):
-    """5xx: the service failed. The message says so when the outcome of the request is unknown."""
+    """5xx: the service failed. If the outcome of the request is unknown, the message says so.
+
+    Examples
+    --------
+    >>> sandbox.fail_next(status=503, retry_after="0", times=3)
+    >>> try:
+    ...     Cohort.list()
+    ... except PermutiveServerError as error:
+    ...     print(error.status)
+    503
+    """
 
 
 class PermutiveConnectionError(PermutiveAPIError):
-    """No answer came. The message says so when the outcome of the request is unknown."""
+    """No response came. If the outcome of the request is unknown, the message says so.
+
+    Examples
+    --------
+    >>> import os
+    >>> os.environ["PERMUTIVE_API_BASE_URL"] = "http://127.0.0.1:1"
+    >>> try:
+    ...     Cohort.list()
+    ... except PermutiveConnectionError as error:
+    ...     print(error.status)
+    None
+    """
 
 
 class PermutiveTimeoutError(PermutiveConnectionError):
-    """No answer came in time."""
+    """No response came within the time limit.
+
+    Examples
+    --------
+    >>> sandbox.latency_seconds = 0.1
+    >>> try:
+    ...     TrackedEvent("Pageview", user_id="user-1").track(timeout=0.01)
+    ... except PermutiveTimeoutError as error:
+    ...     print(error.status)
+    None
+    """
 
 
 class PermutiveInvalidRequestError(PermutiveAPIError, ValueError):
-    """The request was not sent: an invalid URL or header, no JSON, more than 10 events, or no user."""
+    """The request was not sent: an invalid URL or header, a value that JSON cannot hold, more than 10 events, or no user.
+
+    Examples
+    --------
+    >>> try:
+    ...     Segmentation([]).send()
+    ... except PermutiveInvalidRequestError as error:
+    ...     print(error)
+    Give exactly one of user_id, alias, aliases; got none.
+    """
 
 
 class PermutiveInvalidResponseError(PermutiveAPIError, ValueError):
-    """The answer was a success, but its body is not what is documented."""
+    """The status is a success, but the body is not what Permutive documents.
+
+    Examples
+    --------
+    >>> sandbox.fail_next(status=200, body="<html>")
+    >>> try:
+    ...     Cohort.list()
+    ... except PermutiveInvalidResponseError as error:
+    ...     print(error.status)
+    200
+    """
 
 
 def raise_unchained(error: BaseException) -> NoReturn:
-    """Raise an error without the one that is being handled.
+    """Raise an error without the error that is being handled.
 
-    ``raise ... from None`` only hides the context; it still stands in ``__context__``, where a
-    requests error shows the whole URL.
+    ``raise ... from None`` only hides that error. It is still in ``__context__``, where an error of
+    requests shows the whole URL.
     """
     try:
         raise error
@@ -166,18 +280,18 @@ def raise_unchained(error: BaseException) -> NoReturn:
 
 
 def tell(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
-    """Call a function of the user's, and log what it raises: the work must go on.
+    """Call a function of the user. An exception that it raises is logged, so that the work goes on.
 
     Parameters
     ----------
     name : str
-        What it is called, for the log.
+        The name of the function in the log record.
     function : callable
         Called with `value`.
     value : object
-        What there is to tell.
+        The argument.
     api_key : str
-        Left out of the log.
+        The key, which is removed from the log record.
     """
     try:
         function(value)
@@ -187,20 +301,19 @@ def tell(name: str, function: Callable[[Any], object], value: Any, api_key: str)
 
 
 def raise_for_status(e: Exception, response: requests.Response | None) -> NoReturn:
-    """Raise the error that an answer stands for.
+    """Raise the error for the status of a response.
 
     Parameters
     ----------
     e : Exception
-        What went wrong, for answers that no documented status explains.
+        What went wrong, for a status without an error of its own.
     response : requests.Response or None
-        The answer.
+        The response.
 
     Raises
     ------
     PermutiveAPIError
-        Always: the child for the answer's status, with status, redacted URL, response, request id
-        and code.
+        Always: the class for the status, with status, redacted URL, response, request id and code.
     """
     if response is None:
         raise_unchained(PermutiveAPIError(_unexpected(redact_and_shorten(str(e), ()))))
@@ -210,23 +323,23 @@ def raise_for_status(e: Exception, response: requests.Response | None) -> NoRetu
 def error_from_response(
     response: requests.Response, reason: str, url: str | None = None, note: str = ""
 ) -> PermutiveAPIError:
-    """Build the error that an answer stands for.
+    """Build the error for the status of a response.
 
     Parameters
     ----------
     response : requests.Response
-        The answer.
+        The response.
     reason : str
-        What to say of a status that is not in the table.
+        The error text for a status that is not in the table.
     url : str, optional
-        The address, where the answer itself does not know it.
+        The URL, if the response does not have it.
     note : str
-        What to add about the answer.
+        A note at the end of the message.
 
     Returns
     -------
     PermutiveAPIError
-        Of the class for the status.
+        An error of the class for the status.
     """
     status = _status_of(response)
     found = _address_of(response) or url
@@ -259,7 +372,7 @@ def error_from_response(
 
 
 def request_id_of(response: Any) -> str | None:
-    """Return the id that a JSON body gives its request; None where a body is long or has none."""
+    """Return the request id in a JSON body; None if the body is long or has none."""
     content: Any = getattr(response, "content", None)
     if not isinstance(content, bytes) or len(content) > _LONGEST_BODY_WITH_ID:
         return None
@@ -281,19 +394,19 @@ _CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
 }
 
 
-# The message that Permutive documents for every 404; beside a cause it repeats the text above.
+# The message that Permutive documents for every 404. If there is a cause, it is left out as a repetition.
 _NOT_FOUND = "The requested resource does not exist."
 
 
 # --- What the service said -------------------------------------------------------------------
-# Users' tests answer with anything: bare responses, mocks. What cannot be read must not hide the error.
+# Users' tests use all kinds of responses, also mocks. A response that cannot be read must not hide the error.
 
 
 def extract_error_message(response: Any) -> str:
     """Return error.cause of a JSON body, else error.message.
 
-    "Unknown error" stands for a JSON body with neither, "Could not parse error message" for a body
-    that is not JSON.
+    Return "Unknown error" if a JSON body has neither, and "Could not parse error message" if the body
+    is not JSON.
     """
     return _cause_of(_decoded(response))
 
@@ -306,7 +419,7 @@ def _cause_of(body: Any) -> str:
 
 
 def _words_of(response: Any, body: Any) -> list[str]:
-    """Return the service's message and cause, or the beginning of a body that has neither."""
+    """Return the service's message and cause; the beginning of the body if it has neither."""
     error = _member(body, "error")
     words = [_member(error, name) for name in ("message", "cause")]
     if not any(words):
@@ -327,7 +440,7 @@ def _without_repeats(words: list[str], said: str) -> list[str]:
 
 
 def _quoted(word: Any, response: Any) -> str:
-    """Return what the service said without secrets, shortened."""
+    """Return a text of the service without secrets, shortened."""
     text = redact_and_shorten(str(word), secrets_of(response))
     if len(text) <= _LONGEST_QUOTATION:
         return text
@@ -340,7 +453,7 @@ def _status_of(response: Any) -> int | None:
 
 
 def _settle_encoding(response: Any) -> None:
-    """Take a huge body that names no encoding for UTF-8: requests would guess for a minute."""
+    """Treat a huge body without an encoding as UTF-8, since requests would need a minute to guess one."""
     # Not isinstance(), as above. A body may not be readable.
     if issubclass(type(response), requests.Response) and response.encoding is None:
         with suppress(Exception):
@@ -371,13 +484,13 @@ def _text_of(response: Any) -> str:
 
 
 def _without_markup(text: str) -> str:
-    """Leave the words of an HTML page, in one line."""
+    """Return the words of an HTML page in one line."""
     page = re.sub(r"(?is)<(style|script)\b.*?(?:</\1>|\Z)|<[^<>]+>", " ", text)
     return " ".join(page.split())
 
 
 def _beginning(text: str) -> str:
-    """Leave the rest of a huge page unread, without cutting a word, which may be a key, in two."""
+    """Return the beginning of a huge page. Cut it between two words, since a word may be a key."""
     if len(text) <= _LONGEST_PAGE:
         return text
     return text[:_LONGEST_PAGE].rpartition(" ")[0]
@@ -395,9 +508,9 @@ def _address_of(response: Any) -> str | None:
 
 
 def _hide_secrets(response: requests.Response) -> None:
-    """Show no key through ``error.response``, nor in its pickle."""
+    """Remove keys from ``error.response`` and its pickle."""
     url: Any = response.url
-    if url is not None:  # As it is in a bare Response().
+    if url is not None:  # None in a bare Response().
         response.url = redact_url(url)
     request: Any = getattr(response, "request", None)
     if request is not None:
@@ -405,10 +518,10 @@ def _hide_secrets(response: requests.Response) -> None:
 
 
 def _without_secrets(request: Any) -> requests.PreparedRequest:
-    """Return a copy of a request that shows no key; others may still look at the one that was sent.
+    """Return a copy of a request without keys. The request itself stays as it was sent.
 
-    Users' tests put anything in its place, and set little of it: the copy keeps the URL and the
-    headers where they are what they should be.
+    Users' tests use all kinds of objects as requests. So the copy keeps the URL and the headers only if
+    they have the usual types.
     """
     # Not isinstance(), as above.
     prepared = issubclass(type(request), requests.PreparedRequest)

@@ -1,6 +1,6 @@
-"""Files: helpers kept for code that was written against earlier releases, and writing private ones.
+"""Helpers for files: some kept for code that uses earlier releases, and one that writes a private file.
 
-Only ``JSONSerializable.to_json_file`` uses them inside.
+The library itself uses them only in ``JSONSerializable.to_json_file``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from pathlib import Path
 
 
 def check_filepath(filepath: str | Path) -> None:
-    """Make the missing parent folders of a file's path."""
+    """Make the missing parent folders of a file.
+
+    Examples
+    --------
+    >>> check_filepath("exports/july/cohorts.json")
+    >>> Path("exports/july").is_dir()
+    True
+    """
     Path(filepath).parent.mkdir(parents=True, exist_ok=True)
 
 
@@ -29,18 +36,18 @@ def split_filepath(fullfilepath: str | Path) -> tuple[str, str, str]:
 
 
 def write_private_text(filepath: str | Path, text: str) -> None:
-    """Write a file that its owner alone may read, where the system has modes (0600).
+    """Write a file that only its owner may read (mode 0600, if the system has modes).
 
-    An existing file is narrowed first: at no moment may others read the text.
+    The mode of an existing file is changed first, so that others can never read the text.
 
     Raises
     ------
     OSError
-        If the file cannot be written, or belongs to somebody else. An existing file is then left as it was.
+        If the file cannot be written or has another owner. Then an existing file does not change.
     """
     descriptor = os.open(filepath, os.O_WRONLY | os.O_CREAT, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        # A pipe or a terminal, such as /dev/stdout, is not ours to change.
+        # Not a pipe or a terminal, such as /dev/stdout: others use it, too.
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             _narrow(descriptor, filepath)
             file.truncate()

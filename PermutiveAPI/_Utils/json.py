@@ -1,6 +1,6 @@
-"""JSONSerializable, the mixin of every model, and the helpers that user code imports from here.
+"""JSONSerializable, the mixin of every model, and JSON helpers for user code.
 
-How values are written stands in encoding.py, how they are read in decoding.py.
+encoding.py writes values, decoding.py reads them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .file import check_filepath, write_private_text
+from .gc_pause import gc_paused, items_in
 
 __all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]
 
@@ -21,10 +22,10 @@ J = TypeVar("J", bound="JSONSerializable[Any]")
 
 
 class JSONSerializable(SelfEncoding, Generic[T]):
-    """Gives a class its JSON form.
+    """Mixin that reads and writes a class as JSON.
 
-    The type argument is what ``to_json`` returns. ``from_json(x.to_json()) == x`` holds for every
-    model of this library with values of the annotated types.
+    The type argument is the return type of ``to_json``. ``from_json(x.to_json()) == x`` is true for
+    every model of this library, if its values have the annotated types.
     """
 
     _is_secret = False  # Whether the JSON form holds a key.
@@ -32,15 +33,20 @@ class JSONSerializable(SelfEncoding, Generic[T]):
     def to_json(self) -> T:
         """Return the object as JSON data.
 
-        A dataclass leaves out a field only when it is None, [] or {} and reading it back without
-        the field gives that same value. Names with a leading underscore are left out.
+        A field is left out if it is None, [] or {} and ``from_json`` gives it the same value again.
+        Names with a leading underscore are left out.
 
         Raises
         ------
         ValueError
-            For NaN, infinities and NaT; the message says where they stand.
+            For NaN, infinities and NaT; the message names the place.
         TypeError
             If the object has no attributes.
+
+        Examples
+        --------
+        >>> Alias("ada@example.com", "email", 0).to_json()
+        {'id': 'ada@example.com', 'tag': 'email', 'priority': 0}
         """
         return cast(T, encoded_object(self))
 
@@ -51,13 +57,17 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         Parameters
         ----------
         data : dict or str or Path
-            JSON data, JSON text, or the path of a JSON file. Members that the class does not know
-            are ignored.
+            JSON data, JSON text, or the path of a JSON file. Unknown members are ignored.
 
         Raises
         ------
         TypeError
             If `data` is of another kind, is not valid JSON, or lacks a required member.
+
+        Examples
+        --------
+        >>> Alias.from_json('{"id": "ada@example.com", "tag": "email", "priority": 0}').tag
+        'email'
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         if issubclass(cls, list):
@@ -72,10 +82,21 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         return build(cls, cast("Mapping[str, Any]", content))
 
     def to_json_file(self, filepath: str | Path) -> None:
-        """Write the JSON form to a file, making its missing parent folders.
+        """Write the JSON form to a file. Missing parent folders are made.
 
-        A workspace's file holds its key, so its owner alone may read it (mode 0600, where the system
-        has modes); an existing file is narrowed first.
+        The file of a workspace holds its key. So only the owner of the file may read it (mode 0600, if
+        the system has modes); the mode of an existing file is changed first.
+
+        Parameters
+        ----------
+        filepath : str or Path
+            The path of the file. An existing file is overwritten.
+
+        Examples
+        --------
+        >>> Cohort.list().to_json_file("exports/cohorts.json")
+        >>> len(CohortList.from_json_file("exports/cohorts.json"))
+        28
         """
         text = json.dumps(self.to_json(), indent=4)
         check_filepath(filepath)
@@ -86,17 +107,38 @@ class JSONSerializable(SelfEncoding, Generic[T]):
 
     @classmethod
     def from_json_file(cls: type[J], filepath: str | Path) -> J:
-        """Make an object from a JSON file; see :meth:`from_json`."""
+        """Make an object from a JSON file; see :meth:`from_json`.
+
+        Examples
+        --------
+        >>> Alias("ada@example.com", "email", 0).to_json_file("alias.json")
+        >>> Alias.from_json_file("alias.json").id
+        'ada@example.com'
+        """
         return cls.from_json(Path(filepath))
 
     @staticmethod
     def serialize_value(value: Any) -> Any:
-        """Write any value as JSON data; see ``encoding.encoded``."""
+        """Return any value as JSON data; see ``encoding.encoded``.
+
+        Examples
+        --------
+        >>> from uuid import UUID
+        >>> Cohort.serialize_value([UUID(int=0), ("a", "b")])
+        ['00000000-0000-0000-0000-000000000000', ['a', 'b']]
+        """
         return encoded(value)
 
     @staticmethod
     def unserialize_value(value: Any, annotation: Any, module: Any = None) -> Any:
-        """Read one value as its annotation says; see ``decoding.convert_value``."""
+        """Return a value of JSON data as its annotation says; see ``decoding.convert_value``.
+
+        Examples
+        --------
+        >>> from datetime import datetime
+        >>> Cohort.unserialize_value("2025-07-01", datetime).isoformat()
+        '2025-07-01T00:00:00+00:00'
+        """
         return convert_value(value, annotation, module)
 
     def __str__(self) -> str:
@@ -104,28 +146,34 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         return json.dumps(self._shown_json(), indent=4)
 
     def _shown_json(self) -> Any:
-        """Return the JSON form as people may see it."""
+        """Return the JSON form without keys."""
         return self.to_json()
 
 
 class customJSONEncoder(json.JSONEncoder):
-    """An encoder for ``json.dumps(..., cls=customJSONEncoder)`` that writes what the models can."""
+    """An encoder for ``json.dumps(..., cls=customJSONEncoder)`` that writes models and their values.
+
+    Examples
+    --------
+    >>> json.dumps(Alias("ada@example.com", "email", 0), cls=customJSONEncoder)
+    '{"id": "ada@example.com", "tag": "email", "priority": 0}'
+    """
 
     def default(self, o: Any) -> Any:
-        """Return JSON data for a value that json does not know."""
+        """Return JSON data for a value that ``json`` cannot write."""
         return json_default(o)
 
     def iterencode(self, o: Any, _one_shot: bool = False) -> Iterator[str]:
-        """Write the value, refusing NaN and infinities with ValueError."""
+        """Write the value. Raise ValueError for NaN and infinities."""
         if getattr(self.default, "__func__", None) is customJSONEncoder.default:
             o = encoded(o, keep_none=True)
-        else:  # A subclass or the argument `default` says how some values are written.
+        else:  # A subclass or the argument `default` writes some values differently.
             self.allow_nan = False
         return super().iterencode(o, _one_shot)
 
 
 def json_default(value: Any) -> Any:
-    """Return JSON data for a value, as the argument ``default`` of ``json.dumps``.
+    """Return JSON data for a value. Use it as ``json.dumps(..., default=json_default)``.
 
     Examples
     --------
@@ -143,14 +191,19 @@ def load_json_list(data: Any, list_name: str, item_name: str | None = None) -> l
     data : list or str or Path
         JSON data, JSON text, or the path of a JSON file.
     list_name : str
-        The class that is being made, for error texts.
+        The name of the list's class, for error texts.
     item_name : str, optional
-        The class of its items, for error texts.
+        The name of the items' class, for error texts.
 
     Raises
     ------
     TypeError
         If `data` is of another kind, or does not hold a list.
+
+    Examples
+    --------
+    >>> load_json_list('[{"name": "Runners"}]', "CohortList", "Cohort")
+    [{'name': 'Runners'}]
     """
     if isinstance(data, dict):
         item = item_name or "the item's class"
@@ -185,8 +238,10 @@ def parsed(source: str | Path) -> Any:
     try:
         if isinstance(source, Path):
             text = source.read_text(encoding="utf-8-sig")
-        return json.loads(cast(str, text))
+        text = cast(str, text)
+        with gc_paused(items_in(text)):
+            return json.loads(text)
     except ValueError as error:
         problem = str(error)
-    # Raised out here: a decoding error in the chain would carry the whole text, perhaps a key.
+    # Raised here, outside the handler: a decoding error holds the whole text, perhaps with a key.
     raise TypeError(f"Failed to parse JSON from input: {problem}")

@@ -1,6 +1,6 @@
-"""Helpers for lists, kept for code that was written against earlier releases.
+"""Helpers for lists, kept for code that uses earlier releases.
 
-Inside, only ``chunk_list`` is used.
+The library itself uses only ``chunk_list``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def chunk_list(lst: list[T], n: int) -> list[list[T]]:
 
 
 def convert_list(val: str | list[Any]) -> list[Any]:
-    """Return a list as it is, or the list that a text is the Python literal of.
+    """Return a list as it is. Return the list whose Python literal a text is.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def convert_list(val: str | list[Any]) -> list[Any]:
 
 
 def compare_list(list1: Iterable[Any], list2: Iterable[Any]) -> bool:
-    """Tell whether two lists hold the same set of elements, whatever their order and number.
+    """Tell whether two lists hold the same set of elements, in any order and with any duplicates.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def compare_list(list1: Iterable[Any], list2: Iterable[Any]) -> bool:
 
 
 def merge_list(lst1: list[Any] | int | str, lst2: list[Any] | int | str | None = None) -> list[Any]:
-    """Return the sorted union of two lists without None; a lone int or str counts as one element.
+    """Return the sorted union of two lists, without None. A single int or str counts as one element.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""The only code that knows what a secret looks like.
+"""Replace secrets in texts. Only this code knows what a secret looks like.
 
-Pure functions from text to text. Two ways lead to a replaced secret: by the *name* it stands under
-(:func:`redact_message`, :func:`redact_url`), and by its *value* where the value is known
-(:func:`redact_secret`, :func:`redact_sensitive_data`).
+Pure functions from text to text. They find a secret by its *name* (:func:`redact_message`,
+:func:`redact_url`), or by its *value* if the value is known (:func:`redact_secret`,
+:func:`redact_sensitive_data`).
 """
 
 from __future__ import annotations
@@ -34,38 +34,38 @@ _SECRET_NAMES: frozenset[str] = frozenset(
 )
 _HEADER_NAMES = ("x-api-key", "authorization", "proxy-authorization")
 
-# Below this length a key is replaced only where it stands as a word of its own: a test's key "k"
-# must not turn "key" into "[REDACTED]ey".
+# A shorter key is replaced only if it is a separate word: the key "k" of a test must not turn "key"
+# into "[REDACTED]ey".
 _SHORTEST_DISTINCT_SECRET = 6
 
-# Of a longer text only the beginning is looked at; what is shown of it is much shorter.
+# Only the beginning of a longer text is searched; the part that is shown is much shorter.
 _LONGEST_TEXT = 20_000
 
-# A name starts where no name goes on: after anything but a name's character, or after an escape
-# sequence (%26, \u0026, \x26, \n) whose last character only looks like one.
+# A name starts after a character that cannot be part of a name, or after an escape sequence (%26,
+# \u0026, \x26, \n), whose last character only looks like part of a name.
 _NAME_STARTS = (
     r"(?:(?<![\w-])|(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=%2525[0-9a-f]{2})"
     r"|(?<=\\u[0-9a-f]{4})"
     r"|(?<=\\x[0-9a-f]{2})|(?<=\\[nrt])"
-    # The dashes of a command's option are no part of its name.
+    # The dashes of a command-line option are not part of its name.
     r"|(?<=\s-)|(?<=\s--)|(?<=^-)|(?<=^--))"
 )
 _NAMES = "(?:" + "|".join(sorted(map(re.escape, _SECRET_NAMES), reverse=True)) + ")"
-# A value that is not closed reaches to the end of the text, which may have been cut there; so no text
-# is looked through twice.
+# A value without a closing quote ends with the text, which may have been cut there. So no text is
+# searched twice.
 _QUOTED = r""""(?:\\.|[^"\\])*(?:"|\\?\Z)|'(?:\\.|[^'\\])*(?:'|\\?\Z)"""
 _ESCAPED_QUOTED = r"""(?P<eq>\\+["']).*?(?:(?<!\\)(?P=eq)|\Z)"""
 _BARE = r"[^\s&\"'<>,;)\]}#\\]+"
 _NOT_REDACTED = r"(?!\[REDACTED\])"
 
-# Pattern and flags: compiled, and kept by re, when something is first redacted.
+# Pattern and flags; ``re`` compiles and caches them when a text is first redacted.
 _ASSIGNMENT = (
     rf"(?P<head>{_NAME_STARTS}{_NAMES}[ \t]*=[ \t]*){_NOT_REDACTED}"
     rf"(?P<value>{_ESCAPED_QUOTED}|{_QUOTED}|{_BARE})",
     re.IGNORECASE | re.DOTALL,
 )
-# "%3D" for "=", and "%22:%22" for a JSON member, at any depth of encoding ("%253D"): the value ends
-# at a separator that is encoded just as deep.
+# "%3D" for "=", and "%22:%22" for a JSON member, encoded once or more ("%253D"). The value ends at a
+# separator that is encoded as often.
 _ENCODED_ASSIGNMENT = (
     rf"(?P<head>{_NAME_STARTS}{_NAMES}(?:%(?:25)*2[27])?(?:%(?:25)*20|\+)*"
     r"%(?P<depth>(?:25)*)3[DA](?:%(?:25)*20|\+)*(?:%(?:25)*2[27])?)"
@@ -89,7 +89,7 @@ _HEADER = (
     re.IGNORECASE,
 )
 _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
-# A user's name and password that were cut off before the "@" look like a host.
+# If a text was cut before the "@", a user name and password look like a host.
 _CUT_USER_INFO = r"://[^/?#@\s\"'<>]*\Z"
 _BEFORE_PATH = r"(?i)\s*[a-z][a-z0-9+.-]*://[^/?#]*"
 _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
@@ -99,13 +99,13 @@ def redact_message(message: str) -> str:
     """Replace the values of secret names in any text.
 
     The names are ``k``, ``api_key``, ``token``, ``access_token``, ``key`` and their spellings in
-    headers and credentials files. They are found as whole names only (``task=42`` stays), written
-    as ``name=value`` (quoted or not), as a JSON or Python member, percent-encoded, or as a header.
+    headers and credentials files. Only whole names are found (``task=42`` stays): as ``name=value``
+    (quoted or not), as a JSON or Python member, percent-encoded, or as a header.
 
     Parameters
     ----------
     message : str
-        The text. Anything else is turned into text first.
+        The text. Another value is converted to text first.
 
     Returns
     -------
@@ -124,12 +124,12 @@ def redact_message(message: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Replace the values of secret query parameters, and a user's name and password, in a URL.
+    """Replace the values of secret query parameters, and a user name and password, in a URL.
 
     Parameters
     ----------
     url : str
-        The URL; a value reaches up to the next ``&`` or ``#``.
+        The URL. A value ends at the next ``&`` or ``#``.
 
     Returns
     -------
@@ -148,25 +148,25 @@ def redact_url(url: str) -> str:
 
 
 def redact_headers(headers: MutableMapping[str, Any]) -> None:
-    """Replace the values of headers that carry a secret, in place."""
+    """Replace the values of headers that hold a secret, in place."""
     for name in list(headers):
         if _text_of(name).lower() in _HEADER_NAMES:
             headers[name] = REDACTED
 
 
 def hide_user_ids(message: str) -> str:
-    """Replace users' ids in addresses: no secrets, but no matter for logs above DEBUG either."""
+    """Replace user ids in URLs. They are not secrets, but must not be in log records above DEBUG."""
     return re.sub(_USER_ID, REDACTED, message)
 
 
 def path_for_logs(url: str) -> str:
-    """Return a URL's path alone, without users' ids; also of what is no URL."""
+    """Return only the path of a URL or another text, without user ids."""
     path = re.match(_BEFORE_PATH, str(url))
     return hide_user_ids(str(url)[path.end() if path else 0 :].split("?")[0].split("#")[0])
 
 
 def request_for_logs(method: str, url: str, position: int | None) -> str:
-    """Return how log records name a request: no key, no parameters, no user id.
+    """Return the text that names a request in log records, without key, parameters and user id.
 
     Examples
     --------
@@ -178,7 +178,7 @@ def request_for_logs(method: str, url: str, position: int | None) -> str:
 
 
 def redact_secret(message: str, secret: str) -> str:
-    """Replace a known secret wherever it stands, as it is, percent-encoded or JSON-escaped."""
+    """Replace a known secret everywhere: plain, percent-encoded or JSON-escaped."""
     if not secret:
         return message
     plain, plus = quote(secret, safe=""), quote_plus(secret)
@@ -186,20 +186,20 @@ def redact_secret(message: str, secret: str) -> str:
     forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     if len(secret) < _SHORTEST_DISTINCT_SECRET:
-        # Nor may it hide a name, as of "k=...": what the name says is found by it afterwards.
+        # It must not hide a name either, such as in "k=...": the value is later found by that name.
         pattern = rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9]|[\"']?\s*[=:])"
-    # Percent escapes are written in either case.
+    # Percent escapes may be upper or lower case.
     flags = re.IGNORECASE if "%" in plain else 0
     return re.sub(pattern, REDACTED, message, flags=flags)
 
 
 def redact_sensitive_data(message: str, response: Any) -> str:
-    """Redact by name, and remove the secret that `response`'s own request carried.
+    """Redact by name, and redact the key that the request of `response` had.
 
     Parameters
     ----------
     message : str
-        Any text, for instance what the service said.
+        Any text, for instance an error message of the service.
     response : requests.Response or stand-in or None
         May lack ``request``, ``url`` and ``headers``.
 
@@ -212,14 +212,14 @@ def redact_sensitive_data(message: str, response: Any) -> str:
 
 
 def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
-    """Redact a text. Of a huge text, keep only the beginning.
+    """Redact a text. Keep only the beginning of a huge text.
 
     Parameters
     ----------
     message : str
         Any text.
     secrets : iterable of str
-        Known secrets. They are replaced in the whole text first, so that none is cut in two.
+        Known secrets. They are replaced first, in the whole text, so that none is cut in two.
 
     Returns
     -------
@@ -240,7 +240,7 @@ def _without(secrets: Iterable[str], message: str) -> str:
 
 
 def _replace_value(match: re.Match[str]) -> str:
-    """Keep the name and the quotes, replace what stands between."""
+    """Replace the value, and keep the name and the quotes."""
     value = match["value"]
     opening = re.match(r"\\*[\"']", value)
     quotes = opening[0] if opening else ""
@@ -271,7 +271,7 @@ def _redact_pair(pair: str) -> str:
 
 
 def secrets_of(response: Any) -> list[str]:
-    """Return the keys that the response's request carried in its URL or headers."""
+    """Return the keys in the URL and headers of the request of a response."""
     request = getattr(response, "request", None)
     secrets: list[str] = []
     for url in (getattr(request, "url", None), getattr(response, "url", None)):
@@ -292,7 +292,7 @@ def secrets_of(response: Any) -> list[str]:
 
 
 def _text_of(name_or_value: Any) -> str:
-    """Return a part of a header as text: requests takes bytes, too."""
+    """Return a name or value of a header as text; requests also accepts bytes."""
     if isinstance(name_or_value, bytes):
         return name_or_value.decode("latin-1")
     return str(name_or_value)

@@ -1,4 +1,4 @@
-"""The installed version, looked up when it is first needed."""
+"""The installed version, read when it is first needed."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from functools import lru_cache
 
 @lru_cache(maxsize=None)
 def package_version() -> str:
-    """Return the version that the package's metadata states."""
+    """Return the version in the package's metadata."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
         return version("PermutiveAPI")
-    except PackageNotFoundError:  # Run from a source tree that was never installed.
+    except PackageNotFoundError:  # Run from a source tree that is not installed.
         return "0+unknown"

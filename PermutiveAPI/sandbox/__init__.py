@@ -1,7 +1,7 @@
 """A local Permutive service for development, demonstrations and tests.
 
-``Sandbox`` keeps state, starts with believable data and answers on loopback as
-Permutive documents it. It needs the extra ``sandbox``.
+``Sandbox`` stores what clients send, starts with realistic data, and responds on loopback as Permutive
+documents. It needs the extra ``sandbox``.
 """
 
 try:
@@ -9,7 +9,7 @@ try:
     from .recording import RecordedRequest
     from .server import Sandbox
 except ModuleNotFoundError as error:
-    # Only what another distribution should have brought is the extra's fault.
+    # An error inside this package is not a missing extra.
     missing = (error.name or "").partition(".")[0]
     if missing == "PermutiveAPI":
         raise

@@ -1,8 +1,8 @@
 """The service as one ASGI application: gates in front, operations behind.
 
-A request is recorded, waits, is counted against the rate limit, meets the faults asked
-for, shows its key, and only then reaches an operation. Assumptions: the key comes before
-path and body, and a body may have 10 MB.
+A request is recorded, is delayed, is counted against the rate limit, may get a fault that a
+test asked for, and is checked for its key. Only then does it reach an operation. Assumptions:
+the key is checked before path and body, and a body may have 10 MB.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import cohorts, context, events, identity, segmentation, taxonomy
 from .behaviour import Behaviour
-from .call import Call, Handler
-from .envelope import Refused, refusal, status_answer
+from .call import ApiCall, Handler
+from .envelope import Refused, refusal, status_response
 from .faults import FaultQueue
 from .gate import WORKSPACE, Gate, key_gate, latency_gate, rate_gate, size_gate
-from .recording import Journal, Recorder
+from .recording import Recorder, RequestLog
 from .state import State
 
 _ROUTES: Mapping[str, Mapping[str, Handler]] = {
@@ -38,15 +38,16 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
-def build_app(state: State, behaviour: Behaviour, journal: Journal, faults: FaultQueue) -> ASGIApp:
-    """Return the service over this state."""
+def build_app(state: State, behaviour: Behaviour, log: RequestLog, faults: FaultQueue) -> ASGIApp:
+    """Return the service as an ASGI application."""
     app = Starlette(
         routes=[
-            Route(path, _Operations(verbs, state, behaviour)) for path, verbs in _ROUTES.items()
+            Route(path, _Operations(handlers, state, behaviour))
+            for path, handlers in _ROUTES.items()
         ],
         middleware=[
             Middleware(_Stoppable),
-            Middleware(Recorder, journal=journal),
+            Middleware(Recorder, log=log),
             Middleware(Gate, check=latency_gate(behaviour)),
             Middleware(Gate, check=rate_gate(behaviour)),
             Middleware(Gate, check=faults.check),
@@ -60,19 +61,19 @@ def build_app(state: State, behaviour: Behaviour, journal: Journal, faults: Faul
 
 
 class _Operations:
-    """ASGI endpoint of one path: a handler for each verb."""
+    """ASGI endpoint of one path: a handler for each HTTP method."""
 
-    def __init__(self, verbs: Mapping[str, Handler], state: State, behaviour: Behaviour) -> None:
-        self._verbs = verbs
+    def __init__(self, handlers: Mapping[str, Handler], state: State, behaviour: Behaviour) -> None:
+        self._handlers = handlers
         self._state = state
         self._behaviour = behaviour
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        handler = self._verbs.get(request.method)
+        handler = self._handlers.get(request.method)
         if handler is None:
-            raise HTTPException(405, headers={"Allow": ", ".join(self._verbs)})
-        call = Call(
+            raise HTTPException(405, headers={"Allow": ", ".join(self._handlers)})
+        call = ApiCall(
             state=self._state,
             behaviour=self._behaviour,
             workspace=scope[WORKSPACE],
@@ -84,7 +85,7 @@ class _Operations:
 
 
 class _Stoppable:
-    """ASGI wrapper that ends a request quietly when the server is stopped under it."""
+    """ASGI wrapper that ends a request without an error when the server stops."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -93,7 +94,7 @@ class _Stoppable:
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            # The connection is gone and nobody is left to tell.
+            # The connection is closed, so no response can be sent.
             return
 
 
@@ -104,8 +105,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _unroutable(request: Request, error: Exception) -> Response:
     found = cast(HTTPException, error)
     headers = dict(found.headers or {})
-    return status_answer(found.status_code, request.scope["path"], headers)
+    return status_response(found.status_code, request.scope["path"], headers)
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    return status_answer(500, request.scope["path"])
+    return status_response(500, request.scope["path"])

@@ -1,4 +1,4 @@
-"""A uvicorn server on a thread of its own, quick to start and to stop."""
+"""A uvicorn server in its own thread that starts and stops quickly."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from starlette.types import ASGIApp
 _THREAD_NAME = "permutive-sandbox"
 _START_TIMEOUT_SECONDS = 10.0
 _TICK_SECONDS = 1.0
-# Longer than clients keep idle connections, so that none is closed under them.
+# Longer than clients keep idle connections, so that the server never closes one first.
 _KEEP_ALIVE_SECONDS = 75
 _BACKLOG = 2048
 
 
 class BackgroundServer:
-    """Serve an application on a listening socket until told to stop."""
+    """Serve an application on a listening socket until ``stop()`` is called."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
         config = uvicorn.Config(
@@ -41,13 +41,13 @@ class BackgroundServer:
         self._thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
 
     def start(self) -> None:
-        """Start the thread and wait until the server answers."""
+        """Start the thread, and wait until the server is ready."""
         logging.getLogger("uvicorn.error").addFilter(_no_chatter)
         self._thread.start()
         self._server.started_on.result(_START_TIMEOUT_SECONDS)
 
     def stop(self) -> None:
-        """Close every connection, also those in use, and wait for the thread."""
+        """Close every connection, even those in use, and wait for the thread to end."""
         self._server.stop()
         self._thread.join()
 
@@ -59,13 +59,13 @@ class BackgroundServer:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; OSError saying why when the address cannot be had."""
+    """Return a listening socket. Raise OSError that says why, if the address is not available."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         plain = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise OSError(error.errno, _refusal(host, port, error)) from None
-    # asyncio sets TCP_NODELAY only where the protocol is named. Without it each answer
+    # asyncio sets TCP_NODELAY only where the protocol is named. Without it each response
     # waits some 40 ms for the client's delayed acknowledgement.
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=plain.detach())
 
@@ -79,12 +79,12 @@ def _refusal(host: str, port: int, error: OSError) -> str:
 
 
 def _no_chatter(record: logging.LogRecord) -> bool:
-    # By thread: a uvicorn that the user runs in the same process keeps its voice.
+    # By thread, so that a uvicorn of the user in the same process still logs.
     return record.threadName != _THREAD_NAME or record.levelno >= logging.ERROR
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its polling: it wakes up when it is told to stop."""
+    """uvicorn's server without its polling: it wakes up when ``stop()`` is called."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             transport: asyncio.Transport = connection.transport
             transport.abort()
-        # One turn of the loop lets the connections learn that they are lost.
+        # In one turn of the loop the connections notice that they are closed.
         await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:

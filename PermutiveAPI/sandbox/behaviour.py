@@ -1,4 +1,4 @@
-"""What Permutive does not publish, each point as a switch."""
+"""Switches for what Permutive does not publish."""
 
 from __future__ import annotations
 
@@ -8,38 +8,46 @@ from dataclasses import dataclass
 
 @dataclass(kw_only=True)
 class Behaviour:
-    """How the sandbox acts where no documentation says how Permutive acts.
+    """How the sandbox behaves where Permutive does not document its own behaviour.
 
-    Every default is an assumption of the sandbox, never a fact about Permutive.
-    The values are read at each request, so they may be changed while it runs.
+    Every default is an assumption of the sandbox, not a fact about Permutive. The values are read
+    at each request, so they may be changed while the sandbox runs.
 
     Attributes
     ----------
     latency_seconds : float
-        Wait before each answer, in seconds.
+        The delay before each response, in seconds.
     rate_limit_per_second : int | None
-        Calls answered within any one second; those above get 429. None: no limit.
+        How many requests are accepted within any second; the response to more is 429. None: no
+        limit.
     retry_after : str | None
-        Text of the ``Retry-After`` header of such a 429. None: no header.
+        The ``Retry-After`` header of such a 429, in seconds. None: no header.
     page_size : int
-        Segments on one page.
+        How many segments are on a page.
     check_queries : bool | None
-        Which queries of cohorts are checked. None: those that use the grammar, which
-        are the objects with a member of it, at any depth, or with one spelt nearly like
-        it. So a misspelt query is refused, and ``{"type": "users"}`` passes. True: all;
-        each must be one of the grammar, and is evaluated when a user is segmented.
-        False: none; any JSON object passes.
+        Which queries of cohorts are checked. None: those that use the grammar. These are objects
+        that have, at any depth, a member of the grammar or one with nearly the same name. So a
+        misspelt query is refused, and ``{"type": "users"}`` is accepted. True: all queries; each
+        must follow the grammar, and decides which users belong to the cohort. False: none; any JSON
+        object is accepted.
     require_uuid_user_ids : bool
-        Whether a user id that is no UUID is refused with 400.
+        Whether a user id that is not a UUID is refused with 400.
     create_missing_segment_codes : bool
-        Whether a segment sent without a code gets one made from its name. False
-        answers 400, since the code is documented as required.
+        Whether a segment without a code gets one that is made from its name. If false, it is refused
+        with 400, since the code is documented as required.
     segments_key_in_segmentation : bool
-        Whether a segmentation answers ``segments`` (id and name of each cohort)
-        beside the documented keys.
+        Whether the response to a segmentation has the key ``segments``, with the id and name of each
+        cohort, beside the documented keys.
     alias_tags : Collection[str] | None
-        The allow-list of alias tags; other tags are ignored silently, as
-        documented. None allows every tag.
+        The alias tags that are allowed. Aliases with other tags are ignored without an error, as
+        documented. None: every tag.
+
+    Examples
+    --------
+    >>> sandbox = Sandbox(page_size=5)
+    >>> sandbox.rate_limit_per_second = 100
+    >>> isinstance(sandbox, Behaviour), sandbox.page_size
+    (True, 5)
     """
 
     latency_seconds: float = 0.0
@@ -53,7 +61,7 @@ class Behaviour:
     alias_tags: Collection[str] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse values that no service could follow."""
+        """Refuse impossible values."""
         for name in ("latency_seconds", "rate_limit_per_second", "page_size"):
             value = getattr(self, name)
             numbers = (int, float, type(None))

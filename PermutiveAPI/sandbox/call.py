@@ -1,6 +1,6 @@
-"""One authenticated call, as the operations see it.
+"""A call that has a valid key, as the operations see it.
 
-How deeply a body may be nested is an assumption.
+Assumption: how deeply a body may be nested.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from .envelope import Malformed
 from .shapes import JSONObject, Shape
 from .state import State, Workspace
 
-# Far below the depth that can be read but not written again.
+# JSON of a far greater depth can be read, but not be written again.
 _MOST_LEVELS = 200
 
 
 @dataclass(frozen=True)
-class Call:
+class ApiCall:
     """What a client sent, with the workspace of its key and the service's state."""
 
     state: State
@@ -35,7 +35,7 @@ class Call:
     content: bytes
 
     def body(self, shape: Shape) -> JSONObject:
-        """Return the fields of the JSON body; Malformed when it has another shape."""
+        """Return the fields of the JSON body. Raise Malformed if it has another shape."""
         if not self.content:
             raise Malformed("body", "The body is empty.", code=1003)
         try:
@@ -57,7 +57,7 @@ class Call:
         return self.path[name].lower()
 
 
-Handler: TypeAlias = Callable[[Call], Response]
+Handler: TypeAlias = Callable[[ApiCall], Response]
 
 
 def is_uuid(value: str) -> bool:
@@ -73,7 +73,7 @@ def _decoded(content: bytes) -> Any:
     if _has_more_levels(value, _MOST_LEVELS):
         raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
     if b"\\u" in content:
-        # A lone surrogate could be read, but never be written into an answer.
+        # A lone surrogate could be read, but not be written into a response.
         json.dumps(value, ensure_ascii=False).encode()
     return value
 

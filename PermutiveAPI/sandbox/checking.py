@@ -1,11 +1,11 @@
-"""Which queries of cohorts the sandbox takes.
+"""Which queries of cohorts the sandbox accepts.
 
-A query of the grammar is always taken. One that uses the grammar and departs from it is
-refused, so that a misspelt query does not pass in a user's test. One that does not use
-the grammar is taken, since Permutive publishes its grammar in part only.
+A query that follows the grammar is always accepted. A query that uses the grammar and does not follow
+it is refused, so that a misspelt query fails in a user's test. A query that does not use the grammar is
+accepted, since Permutive publishes only parts of its grammar.
 
-A query uses the grammar if one of its objects, at any depth, has a member with one of
-the names below, or with a name that is spelt nearly like one of them.
+A query uses the grammar if one of its objects, at any depth, has a member with one of the names below,
+or with nearly the same name.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ _INSIDE_CLAUSES = (
     "less_than_or_equal_to",
     "less_than",
 )
-# One wrong letter, one too many, one too few or two swapped: even in a name of five
-# letters this much is still alike. The joiners are too short for that.
+# A name of five letters with one letter wrong, added, missing or swapped with the next is still this
+# similar. The joiners are too short for that.
 _LEAST_LIKENESS = 0.8
 
 
 def query_fault(query: JSONObject, check: bool | None) -> str | None:
-    """Return why a query is refused, or None.
+    """Return why a query is refused; None if it is accepted.
 
     Parameters
     ----------
     query : dict
         The query.
     check : bool | None
-        Whether it must be one of the grammar; None: if it uses the grammar.
+        Whether it must follow the grammar; None: only if it uses the grammar.
     """
     hint = ""
     if check is None:
@@ -77,7 +77,7 @@ def query_fault(query: JSONObject, check: bool | None) -> str | None:
 
 
 def uses_grammar(query: Any) -> bool:
-    """Tell whether a query uses the grammar, be it correctly or not.
+    """Tell whether a query uses the grammar, correctly or not.
 
     Examples
     --------

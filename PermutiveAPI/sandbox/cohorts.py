@@ -1,14 +1,14 @@
 """The Cohorts API: ``/cohorts-api/v2/cohorts``.
 
-As documented: 201 for a created cohort, an empty body for a deleted one, no query in
-list elements, no audience size of a changed cohort, integer codes; a workspace also sees the cohorts that it inherits from
-those above it; a key changes the cohorts of its workspace and of those below it, but no
-lookalike cohorts, which have no query.
+As documented: the status for a created cohort is 201, the body for a deleted one is empty, lists have
+no queries, the response to a change has no audience size, and codes are integers. A workspace also
+sees the cohorts that it inherits from the workspaces above it. A key may change the cohorts of its
+workspace and of those below it, but no lookalike cohorts, which have no query.
 
-Assumptions: names need not be unique, a key also reads each cohort of the workspaces
-below its own, changing an inherited cohort is 403 and changing a lookalike cohort 400,
-how the second documented type, "offline", is written, and the values of ``segment_type``
-and ``subject_entity_level`` for a new cohort.
+Assumptions: names need not be unique; a key may also read each cohort of the workspaces below its own;
+the status for changing an inherited cohort is 403, and for a lookalike cohort 400; the second
+documented type is spelt "offline"; and the values of ``segment_type`` and ``subject_entity_level`` for
+a new cohort.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler
+from .call import ApiCall, Handler
 from .checking import query_fault
 from .envelope import Malformed, Refused
 from .shapes import JSONObject, Shape, many, mapping, one_of, string, text
@@ -43,14 +43,14 @@ _COHORT_CHANGES = Shape(
 )
 
 
-def list_cohorts(call: Call) -> Response:
-    """Answer the cohorts that the key's workspace sees, on request its children's too."""
+def list_cohorts(call: ApiCall) -> Response:
+    """Return the cohorts that the key's workspace sees; on request, also those of its children."""
     with_children = call.flag("include-child-workspaces")
     cohorts = call.state.cohorts_seen_by(call.workspace, with_children)
     return JSONResponse([_without(cohort, "query") for cohort in cohorts])
 
 
-def create_cohort(call: Call) -> Response:
+def create_cohort(call: ApiCall) -> Response:
     """Create an enabled cohort in the key's workspace."""
     fields = _checked(call, call.body(_NEW_COHORT))
     now = call.state.clock.now()
@@ -69,13 +69,13 @@ def create_cohort(call: Call) -> Response:
     return JSONResponse(cohort, status_code=201)
 
 
-def get_cohort(call: Call) -> Response:
-    """Answer one cohort with its query."""
+def get_cohort(call: ApiCall) -> Response:
+    """Return one cohort with its query."""
     return JSONResponse(_cohort(call))
 
 
-def update_cohort(call: Call) -> Response:
-    """Change the fields that were sent; a null description is cleared."""
+def update_cohort(call: ApiCall) -> Response:
+    """Change the fields that were sent; null clears the description."""
     cohort = _changeable_cohort(call)
     fields = _checked(call, call.body(_COHORT_CHANGES))
     cohort.update(fields, last_updated_at=call.state.clock.now())
@@ -84,13 +84,13 @@ def update_cohort(call: Call) -> Response:
     return JSONResponse(_without(cohort, "live_audience_size"))
 
 
-def delete_cohort(call: Call) -> Response:
-    """Delete a cohort; the answer is empty."""
+def delete_cohort(call: ApiCall) -> Response:
+    """Delete a cohort; the response is empty."""
     del call.state.cohorts[_changeable_cohort(call)["id"]]
     return Response()
 
 
-def _cohort(call: Call) -> JSONObject:
+def _cohort(call: ApiCall) -> JSONObject:
     name = call.path["cohortId"]
     cohort = call.state.cohorts.get(name.lower())
     state, workspace = call.state, call.workspace
@@ -100,7 +100,7 @@ def _cohort(call: Call) -> JSONObject:
     return cohort
 
 
-def _changeable_cohort(call: Call) -> JSONObject:
+def _changeable_cohort(call: ApiCall) -> JSONObject:
     cohort = _cohort(call)
     if cohort["workspace_id"] not in call.state.family(call.workspace):
         raise Refused(2001, "The cohort belongs to a workspace above this one.")
@@ -114,7 +114,7 @@ def _without(cohort: JSONObject, member: str) -> JSONObject:
     return {name: value for name, value in cohort.items() if name != member}
 
 
-def _checked(call: Call, fields: JSONObject) -> JSONObject:
+def _checked(call: ApiCall, fields: JSONObject) -> JSONObject:
     if "query" in fields:
         fault = query_fault(fields["query"], call.behaviour.check_queries)
         if fault:

@@ -23,8 +23,8 @@ _LOOK_SECONDS = 0.5
 def serve(sandbox: Sandbox) -> int:
     """Serve until Ctrl-C or SIGTERM and return the exit status.
 
-    A credentials file is written to a temporary folder, which goes when the command
-    ends, so that a client in another shell needs no more than the two lines printed.
+    A credentials file is written to a temporary folder, which is removed when the command ends. So a
+    client in another shell needs only the two lines that are printed.
     """
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_signal())
@@ -37,7 +37,7 @@ def serve(sandbox: Sandbox) -> int:
         credentials = Path(folder, "workspace.json")
         credentials.write_text(json.dumps(sandbox.credentials(), indent=2), "utf-8")
         print(_greeting(sandbox, credentials), flush=True)
-        # In short waits, since Windows hears no signal during a long one.
+        # In short waits, since Windows handles no signal during a long one.
         while not stop.wait(_LOOK_SECONDS):
             pass
     print("Stopped.")

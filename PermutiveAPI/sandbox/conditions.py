@@ -1,7 +1,7 @@
 """Whether an event fulfils a condition of a query.
 
-How Permutive treats a property that is missing is not published; here it fulfils the negative operators
-and ``is_empty`` alone.
+How Permutive treats a missing property is not published. Here, a missing property fulfils only the
+negative operators and ``is_empty``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MISSING = object()
 
 
 def fulfils(condition: Condition, thing: JSONObject) -> bool:
-    """Tell whether an event, or an object in a list of its, fulfils a condition."""
+    """Tell whether an event, or an object in one of its lists, fulfils a condition."""
     match condition:
         case JointCondition(joiner, parts):
             return JOIN[joiner](fulfils(part, thing) for part in parts)
@@ -116,7 +116,7 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 
 def _between_days(start: Any, value: Any, end: Any) -> bool:
-    """Compare the dates of times, whatever the hour."""
+    """Compare the dates of three times, without the time of day."""
     if not all(isinstance(each, str) for each in (start, value, end)):
         return False
     try:
@@ -167,12 +167,12 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def moment(text: str) -> datetime:
-    """Read a time as events have it; without an offset it is UTC.
+    """Read the time of an event; without an offset it is UTC.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not a time.
     """
     read = parse_timestamp(text)
     if read is None:

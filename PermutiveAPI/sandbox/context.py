@@ -1,8 +1,8 @@
 """The Contextual API: ``/ctx/v1/segment``.
 
-The shapes of the page and of the answer are documented. How a page is classified is not: here each word
-of the URL's path is a keyword, the first one a category, and a page falls into the
-enabled cohorts, own and inherited ones, that have one of these words as a tag.
+The form of the page and of the response is documented. How a page is classified is an assumption: each
+word of the URL's path is a keyword, the first one is a category, and the cohorts of a page are the
+enabled ones, own and inherited, that have one of these words as a tag.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler
+from .call import ApiCall, Handler
 from .envelope import Malformed
 from .shapes import Shape, one_of, string, text
 
@@ -30,8 +30,8 @@ _CLIENT = Shape(
 _PAGE = Shape(required={"url": text, "page_properties": Shape(optional={"client": _CLIENT})})
 
 
-def segment_page(call: Call) -> Response:
-    """Answer the cohorts that fit a page, and what the page is about."""
+def segment_page(call: ApiCall) -> Response:
+    """Return the cohorts that fit a page, and what the page is about."""
     page = call.body(_PAGE)
     try:
         path = urlsplit(str(page["url"])).path

@@ -1,8 +1,7 @@
-"""Refusals, and the documented bodies that carry them.
+"""Error responses in the form that Permutive documents.
 
-Codes, messages and the forms of each API are Permutive's own. Assumptions: a status
-without a published code gets ten times the status, and CCS points to the same ``docs``
-as Cohorts.
+Codes, messages and the form of each API are documented. Assumptions: the code of a status for which
+none is published is ten times the status, and ``docs`` is the same for CCS as for Cohorts.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ class _Form:
     Attributes
     ----------
     docs : str
-        Where ``docs`` points to.
+        The value of ``docs``.
     has_type : bool
-        Whether there are the members ``type`` and ``status_code``.
+        Whether the error has the members ``type`` and ``status_code``.
     spaced : bool
-        Whether ``status`` is "Bad Request" or "BadRequest".
+        Whether ``status`` is written with spaces: "Bad Request", not "BadRequest".
     """
 
     docs: str
@@ -44,7 +43,7 @@ _FORMS = {
 }
 _OTHER = _Form("https://developer.permutive.com/docs/errors/{status}/{code}")
 
-# Where RFCs define the statuses: the values of ``type``.
+# The values of ``type``: the sections of the RFCs that define the statuses.
 _RFC_7231 = "rfc7231#section-"
 _SECTIONS = {
     400: f"{_RFC_7231}6.5.1",
@@ -60,7 +59,7 @@ _SECTIONS = {
     503: f"{_RFC_7231}6.6.4",
     504: f"{_RFC_7231}6.6.5",
 }
-# Python's own name for it depends on the version.
+# Python's own phrase depends on its version.
 _NAMES = {413: "Payload Too Large"}
 
 _DOCUMENTED: dict[int, tuple[int, str]] = {
@@ -90,14 +89,14 @@ _CODE_OF_STATUS = {400: 1000, 401: 2000, 403: 2001, 404: 3000, 409: 4000, 500: 5
 
 
 class Refused(Exception):
-    """A call that is answered with an error.
+    """A call that gets an error response.
 
     Parameters
     ----------
     code : int
-        Permutive's error code; it decides status and message.
+        Permutive's error code, which decides status and message.
     cause : str | None
-        What was wrong in this call.
+        What was wrong with this call.
     """
 
     def __init__(self, code: int, cause: str | None = None) -> None:
@@ -107,16 +106,16 @@ class Refused(Exception):
 
 
 class Malformed(Refused):
-    """A part of the call that cannot be read; plain text from Taxonomy.
+    """A call with a part that cannot be read. Taxonomy says so in plain text.
 
     Parameters
     ----------
     part : str
-        The part in Taxonomy's words, such as ``path parameter importId``.
+        The part as Taxonomy names it, such as ``path parameter importId``.
     cause : str | None
         What was wrong with it.
     code : int
-        The code where the answer is the JSON envelope.
+        The error code in APIs other than Taxonomy.
     """
 
     def __init__(self, part: str, cause: str | None = None, code: int = 1000) -> None:
@@ -125,17 +124,17 @@ class Malformed(Refused):
 
 
 def refusal(error: Refused, path: str) -> Response:
-    """Return the answer that the API at ``path`` gives to ``error``."""
+    """Return the error response of the API at ``path``."""
     if isinstance(error, Malformed) and path.startswith(_TAXONOMY):
         return PlainTextResponse(f"Invalid value for: {error.part}", status_code=400)
     status, message = _DOCUMENTED[error.code]
     return _enveloped(status, error.code, message, error.cause, path)
 
 
-def status_answer(
+def status_response(
     status: int, path: str, headers: dict[str, str] | None = None, cause: str | None = None
 ) -> Response:
-    """Return the envelope for a status that no particular refusal explains."""
+    """Return an error response that has a status and no particular error."""
     code = _CODE_OF_STATUS.get(status, status * 10)
     if code in _DOCUMENTED:
         message = _DOCUMENTED[code][1]

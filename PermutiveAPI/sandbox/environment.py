@@ -1,4 +1,4 @@
-"""The variables by which clients in this process find a sandbox."""
+"""Environment variables that point clients in this process to a sandbox."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NO_PROXY = ("no_proxy", "NO_PROXY")
 
 @contextmanager
 def variables(values: Mapping[str, str]) -> Generator[None, None, None]:
-    """Set variables of the environment, and restore what was set before."""
+    """Set environment variables, and restore their old values afterwards."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -26,11 +26,11 @@ def variables(values: Mapping[str, str]) -> Generator[None, None, None]:
 
 
 def pointing_to(base_url: str, host: str) -> AbstractContextManager[None]:
-    """Point clients to ``base_url``, past any proxy, and restore what was set before."""
+    """Point clients to ``base_url`` without a proxy, and restore the old values afterwards."""
     values = {BASE_URL: base_url}
     exempt = next(filter(None, map(os.environ.get, _NO_PROXY)), None)
     if exempt != "*":
-        # Both spellings alike, since a client reads only the first that it finds.
+        # Both spellings, since a client reads only one of them.
         without_proxy = f"{exempt},{host}" if exempt else host
         values.update(dict.fromkeys(_NO_PROXY, without_proxy))
     return variables(values)

@@ -1,8 +1,8 @@
-"""Whether a user falls into a cohort: its query held against what the sandbox knows of the user.
+"""Whether a user belongs to a cohort: the query, evaluated with what the sandbox knows of the user.
 
-Event and membership clauses are evaluated for real. The sandbox measures no engagement and keeps no
-record of who entered or left a segment: for these clauses a user was engaged for no time, in no view, and
-has neither entered nor left anything. Segments of imports have no members.
+Event clauses and ``in_segment`` are evaluated. The sandbox measures no engagement, and does not record
+who entered or left a segment. So in these clauses a user was never engaged, had no view, and has
+neither entered nor left anything. Segments of imports have no members.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _SECONDS = {
 
 @dataclass(frozen=True)
 class User:
-    """What is known of a user when a query is evaluated.
+    """What is known about a user when a query is evaluated.
 
     Attributes
     ----------
     events : sequence of dict
-        The user's events as the service keeps them, with "name", "time" and "properties".
+        The user's stored events, with "name", "time" and "properties".
     now : datetime
-        The aware time from which windows reach back.
+        The end of time windows, with a time zone.
     session_id : str, optional
-        The current session; None where no event told one.
+        The current session; None if the last event has none.
     is_in : callable
         Tells whether the user is in the segment or cohort with a code.
     """
@@ -57,15 +57,15 @@ class User:
 def cohorts_of(
     cohorts: Sequence[JSONObject], events: Sequence[JSONObject], now: str
 ) -> list[JSONObject]:
-    """Return the cohorts into which a user falls.
+    """Return the cohorts that a user belongs to.
 
-    Those without a query, and those whose query is none of the grammar, have nobody in them; nor have
-    cohorts that only name each other in a circle.
+    Nobody belongs to a cohort without a query, to one whose query does not follow the grammar, or to
+    cohorts that only refer to each other in a circle.
 
     Parameters
     ----------
     cohorts : sequence of dict
-        The cohorts that may be answered; a query may name their codes.
+        The cohorts that may be returned; a query may refer to their codes.
     events : sequence of dict
         The user's events, the latest last.
     now : str
@@ -76,8 +76,8 @@ def cohorts_of(
     user = User(events, moment(now), session, found.__contains__)
     queries = {str(cohort["code"]): _query_of(cohort) for cohort in cohorts}
     waiting = {code: query for code, query in queries.items() if query is not None}
-    # To be in one cohort can only ever add others, since in_segment has no negative form: rounds that
-    # find nobody new have found all.
+    # Being in a cohort can only add further cohorts, since in_segment has no negative form. So a round
+    # that adds none is the last one.
     while joined := {code for code, query in waiting.items() if matches(query, user)}:
         found |= joined
         waiting = {code: waiting[code] for code in waiting.keys() - joined}
@@ -92,7 +92,7 @@ def _query_of(cohort: JSONObject) -> Query | None:
 
 
 def matches(query: Query, user: User) -> bool:
-    """Tell whether a query is true of a user."""
+    """Tell whether a query is true for a user."""
     match query:
         case JointQuery(joiner, parts):
             return JOIN[joiner](matches(part, user) for part in parts)

@@ -1,12 +1,12 @@
 """The Events API: ``/v2.0/events``.
 
-As documented: the server sets the time; 201 echoes the event where it was enriched,
-and else the user and the time; properties of more than 950 KB are refused. An event
-needs a user id or at least one alias. Beside a user id the aliases are ignored; where
-none of them is known, they get a new user.
+As documented: the server sets the time; the status is 201, and the body is the event if it was
+enriched, otherwise the user and the time; properties of more than 950 KB are refused. An event needs a
+user id or at least one alias. If it has a user id, its aliases are ignored. If none of its aliases is
+known, they get a new user.
 
-What enriching adds is not published: here nothing is added. ``sdkp`` is read and changes
-nothing. Every event type is taken to fit its schema.
+What enriching adds is not published; here nothing is added. ``sdkp`` has no effect. Every event is
+taken to fit its schema.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler
+from .call import ApiCall, Handler
 from .envelope import Malformed
 from .identity import ALIASES, named_user
 from .shapes import JSONObject, Shape, many, mapping, text, whole
@@ -46,8 +46,8 @@ _EVENT = Shape(
 )
 
 
-def track_event(call: Call) -> Response:
-    """Keep an event of a user, at the time at which it came."""
+def track_event(call: ApiCall) -> Response:
+    """Store an event of a user, with the time of its arrival."""
     enriched = call.flag("enrich", default=True)
     call.flag("sdkp", default=True)
     event = call.body(_EVENT)

@@ -1,4 +1,4 @@
-"""Failures that a test asks for."""
+"""Faults: error responses that a test asks for."""
 
 from __future__ import annotations
 
@@ -8,29 +8,28 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .envelope import status_answer
+from .envelope import status_response
 from .gate import retry_header
 
 
 @dataclass(frozen=True)
 class Fault:
-    """An answer to give instead of the real one, and the requests it meets.
+    """A response that is sent instead of the real one, and the requests that get it.
 
     Attributes
     ----------
     status : int
-        Status of the answer, 200 to 599.
+        The HTTP status, 200 to 599.
     retry_after : str | None
-        Text of its ``Retry-After`` header; None: no header.
+        The ``Retry-After`` header; None: no header.
     method : str | None
-        Verb it meets; None: any.
+        The HTTP method of the requests; None: any.
     path : str | None
-        Start of the paths it meets; None: any.
+        How the paths of the requests begin; None: any.
     body : str | None
-        Text of the answer; None: Permutive's error envelope for the status, nothing
-        for a status below 400.
+        The body; None: Permutive's error envelope for the status, nothing for a status below 400.
     content_type : str
-        Type of ``body``.
+        The content type of ``body``.
     """
 
     status: int
@@ -41,46 +40,46 @@ class Fault:
     content_type: str
 
     def __post_init__(self) -> None:
-        """Refuse a status that is no final answer."""
+        """Refuse a status that is not one of a final response."""
         if not 200 <= self.status <= 599:
             raise ValueError(f"status must be from 200 to 599, not {self.status}.")
 
-    def meets(self, method: str, path: str) -> bool:
-        """Tell whether this fault answers such a request."""
+    def fits(self, method: str, path: str) -> bool:
+        """Tell whether a request with this method and path gets this fault."""
         return self.method in (None, method) and path.startswith(self.path or "")
 
-    def answer(self, path: str) -> Response:
-        """Return the answer to a request for ``path``."""
+    def response(self, path: str) -> Response:
+        """Return the response to a request for ``path``."""
         headers = retry_header(self.retry_after)
         if self.body is None and self.status >= 400:
-            return status_answer(self.status, path, headers)
+            return status_response(self.status, path, headers)
         return Response(self.body, self.status, headers=headers, media_type=self.content_type)
 
 
 class FaultQueue:
-    """Faults in waiting; the first that meets a request answers it."""
+    """Faults that have been asked for. A request gets the first one that fits."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._waiting: list[tuple[Fault, int]] = []
 
     def add(self, fault: Fault, times: int) -> None:
-        """Put a fault last, for this many requests."""
+        """Add a fault at the end of the queue, for this many requests."""
         if times < 1:
             raise ValueError(f"times must be at least 1, not {times}.")
         with self._lock:
             self._waiting.append((fault, times))
 
     async def check(self, request: Request) -> Response | None:
-        """Answer a request with the first fault that meets it."""
+        """Return the response of the first fault that fits a request, if there is one."""
         path = request.scope["path"]
         fault = self._taken(request.method, path)
-        return fault.answer(path) if fault else None
+        return fault.response(path) if fault else None
 
     def _taken(self, method: str, path: str) -> Fault | None:
         with self._lock:
             for place, (fault, times) in enumerate(self._waiting):
-                if fault.meets(method, path):
+                if fault.fits(method, path):
                     self._waiting[place : place + 1] = [(fault, times - 1)] * (times > 1)
                     return fault
         return None

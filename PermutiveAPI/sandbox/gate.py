@@ -1,7 +1,7 @@
-"""What stands between the network and the operations.
+"""Gates: checks of every request before an operation sees it.
 
-A gate is asked about each request before the operations see it: None lets it pass, a
-response answers it. The gates are plain ASGI, since they stand on every request's way.
+A check returns None to let the request pass, or the response to send. The gates are plain ASGI for
+speed, since every request passes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .behaviour import Behaviour
-from .envelope import Refused, refusal, status_answer
+from .envelope import Refused, refusal, status_response
 from .recording import OVERSIZED
 from .state import State
 
@@ -25,26 +25,26 @@ Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 
 WORKSPACE = "permutive.workspace"
 _READING = ("GET", "HEAD", "OPTIONS")
-# Elsewhere every key may write: users and events belong to sites.
+# In other APIs every key may write, since sites send users and events with public keys.
 _APIS_FOR_ACCOUNTS = ("/cohorts-api/", "/audience-api/")
 _WINDOW_SECONDS = 1.0
 
 
 class Gate:
-    """ASGI wrapper that lets ``check`` answer instead of ``app``."""
+    """ASGI wrapper that sends the response of ``check``, if it returns one, instead of that of ``app``."""
 
     def __init__(self, app: ASGIApp, check: Check) -> None:
         self._app = app
         self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, unless the check answers it."""
-        answer = await self._check(Request(scope))
-        await (answer or self._app)(scope, receive, send)
+        """Pass the request on, unless the check returns a response."""
+        response = await self._check(Request(scope))
+        await (response or self._app)(scope, receive, send)
 
 
 def latency_gate(behaviour: Behaviour) -> Check:
-    """Return the check that makes every request wait."""
+    """Return the check that delays every request."""
 
     async def wait(request: Request) -> None:
         if behaviour.latency_seconds > 0:
@@ -54,7 +54,7 @@ def latency_gate(behaviour: Behaviour) -> Check:
 
 
 def rate_gate(behaviour: Behaviour) -> Check:
-    """Return the check that answers 429 to what exceeds the limit of any one second."""
+    """Return the check that responds with 429 to requests above the limit of any second."""
     passed: deque[float] = deque()
 
     async def count(request: Request) -> Response | None:
@@ -67,7 +67,7 @@ def rate_gate(behaviour: Behaviour) -> Check:
         if len(passed) < limit:
             passed.append(now)
             return None
-        return status_answer(429, request.scope["path"], retry_header(behaviour.retry_after))
+        return status_response(429, request.scope["path"], retry_header(behaviour.retry_after))
 
     return count
 
@@ -75,8 +75,8 @@ def rate_gate(behaviour: Behaviour) -> Check:
 def key_gate(state: State) -> Check:
     """Return the check that finds the workspace of a request's key.
 
-    It answers 401 where there is none, and 403 to changes of cohorts and segments with a
-    key that may only read.
+    It responds with 401 if there is none, and with 403 to changes of cohorts and segments with a key
+    that may only read.
     """
 
     async def identify(request: Request) -> Response | None:
@@ -101,17 +101,17 @@ def _is_change(request: Request) -> bool:
 
 
 def size_gate() -> Check:
-    """Return the check that answers 413 to a body that was too large to be kept."""
+    """Return the check that responds with 413 to a body of more than 10 MB."""
 
     async def measure(request: Request) -> Response | None:
         if not request.scope[OVERSIZED]:
             return None
         cause = "The body exceeds 10 MB."
-        return status_answer(413, request.scope["path"], cause=cause)
+        return status_response(413, request.scope["path"], cause=cause)
 
     return measure
 
 
 def retry_header(retry_after: str | None) -> dict[str, str]:
-    """Return the header ``Retry-After``, or none."""
+    """Return the header ``Retry-After``; no header for None."""
     return {} if retry_after is None else {"Retry-After": str(retry_after)}

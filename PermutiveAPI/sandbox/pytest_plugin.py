@@ -11,6 +11,6 @@ from . import Sandbox
 
 @pytest.fixture
 def permutive_sandbox() -> Iterator[Sandbox]:
-    """Give a test its own running sandbox, with fresh data."""
+    """Give a test its own running sandbox with fresh data."""
     with Sandbox() as sandbox:
         yield sandbox

@@ -1,4 +1,4 @@
-"""What arrived, kept for tests to read, without the keys."""
+"""The request log: every request that arrived, for tests to read, without the keys."""
 
 from __future__ import annotations
 
@@ -18,33 +18,42 @@ OVERSIZED = "permutive.oversized"
 _MOST_BYTES = 10_000_000
 _MASK = "[REDACTED]"
 _SECRET_NAMES = frozenset({"k", "x-api-key", "authorization"})
-# A shorter text given as a key would be found, and masked, in innocent words.
+# A shorter key is not masked in other texts, where it might be part of a word.
 _SHORTEST_SECRET = 16
 _MOST_KEPT = 100_000
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """A request as it arrived; keys are masked as ``[REDACTED]`` wherever they stand.
+    """A request as it arrived. Every key in it is replaced by ``[REDACTED]``.
 
     Attributes
     ----------
     method : str
-        The verb.
+        The HTTP method.
     path : str
         The path as sent, percent-encoding included.
     query : dict[str, str]
-        Decoded query parameters; of several with one name the last.
+        The decoded query parameters; the last duplicate wins.
     headers : dict[str, str]
-        Headers by lower-case name.
+        The headers by lower-case name.
     json : Any
-        The decoded JSON body; None when there is none or it is no JSON.
+        The decoded JSON body; None without a body, or if the body is not JSON.
     body : str
-        The body as text; empty where it exceeds 10 MB.
+        The body as text; empty if it exceeds 10 MB.
     connection : int
-        The client's port. Requests of one connection share it.
+        The client's port. All requests of one connection have the same.
     status : int | None
-        Status of the answer; None while it is not given.
+        The status of the response; None until it is sent.
+
+    Examples
+    --------
+    >>> Cohort("Runners", query={"in_segment": 12345}).create()
+    >>> request = sandbox.requests[-1]
+    >>> request.method, request.path, request.query, request.status
+    ('POST', '/cohorts-api/v2/cohorts/', {'k': '[REDACTED]'}, 201)
+    >>> request.json["name"]
+    'Runners'
     """
 
     method: str
@@ -57,8 +66,8 @@ class RecordedRequest:
     status: int | None = None
 
 
-class Journal:
-    """The newest 100,000 requests, in the order of arrival; safe for any thread."""
+class RequestLog:
+    """The newest 100,000 requests in order of arrival. Any thread may use it."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = frozenset(secrets)
@@ -67,17 +76,17 @@ class Journal:
         self._requests: dict[int, RecordedRequest] = {}
 
     def requests(self) -> list[RecordedRequest]:
-        """Return what arrived so far."""
+        """Return the requests that have arrived so far."""
         with self._lock:
             return list(self._requests.values())
 
     def clear(self) -> None:
-        """Forget what arrived so far."""
+        """Forget the requests that have arrived so far."""
         with self._lock:
             self._requests.clear()
 
     def arrived(self, scope: Scope, content: bytes) -> int:
-        """Keep a request and return its number."""
+        """Add a request, and return its number."""
         request = _recorded(scope, content, self._secrets)
         with self._lock:
             number = next(self._numbers)
@@ -87,7 +96,7 @@ class Journal:
         return number
 
     def answered(self, number: int, status: int) -> None:
-        """Note the status of a request's answer."""
+        """Set the status of a request, when its response is sent."""
         with self._lock:
             if number in self._requests:
                 request = replace(self._requests[number], status=status)
@@ -95,17 +104,17 @@ class Journal:
 
 
 class Recorder:
-    """ASGI wrapper that notes requests before, and statuses as, they are answered."""
+    """ASGI wrapper that adds each request to the log, and later the status of the response."""
 
-    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+    def __init__(self, app: ASGIApp, log: RequestLog) -> None:
         self._app = app
-        self._journal = journal
+        self._request_log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read the whole body, note the request and pass it on.
+        """Read the whole body, log the request, and pass it on.
 
-        A body above 10 MB is read to its end, since a client hears no answer while it
-        is still sending, but not kept.
+        A body above 10 MB is not kept. It is still read to its end, since a client reads no
+        response before it has sent its whole request.
         """
         content = bytearray()
         size = 0
@@ -121,15 +130,15 @@ class Recorder:
             more = message.get("more_body", False)
         scope[OVERSIZED] = size > _MOST_BYTES
         body = b"" if scope[OVERSIZED] else bytes(content)
-        number = self._journal.arrived(scope, body)
+        number = self._request_log.arrived(scope, body)
 
         async def replay() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def note(message: Message) -> None:
-            # Noted before it is sent: a client that has its answer finds the status.
+            # Before it is sent: a client that has its response finds the status in the log.
             if message["type"] == "http.response.start":
-                self._journal.answered(number, message["status"])
+                self._request_log.answered(number, message["status"])
             await send(message)
 
         await self._app(scope, replay, note)

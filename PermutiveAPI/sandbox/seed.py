@@ -1,9 +1,9 @@
-"""The data with which a sandbox starts: the same at every start.
+"""The first data of a sandbox: the same at every start.
 
-A publisher group with one brand below it, its cohorts, and two imports with segments.
-Names, tags and numbers are made up. Assumptions: the words for the type and the phase of
-a source with a bucket and for the types in its permissions, that a LiveRamp source has an
-advertiser, and that lookalike cohorts are "offline" ones.
+A publisher group with one brand below it, its cohorts, and two imports with segments. Names, tags and
+numbers are invented. Assumptions: the words for the type and the phase of a source with a bucket, and
+for the types in its permissions; that a LiveRamp source has an advertiser; and that the type of
+lookalike cohorts is "offline".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from itertools import count, product
 
 from .shapes import JSONObject
-from .state import Import, State, Workspace, timestamp
+from .state import State, StoredImport, Workspace, timestamp
 
 _FIRST_MOMENT = 1_663_861_469_513_211_710
 _STEP_NANOSECONDS = 86_411_000_002_960
@@ -22,7 +22,7 @@ _FIRST_CODE = 12_345
 
 _EVENT_COUNTS = {"Pageview": 3, "VideoView": 2, "ArticleRead": 2, "NewsletterSignup": 1}
 
-# name | tags | event | word in the event's URL; without an event it is a lookalike.
+# name | tags | event | part of the event's URL. A cohort without an event is a lookalike.
 _GROUP_COHORTS = """
 Football Fans | sport, editorial | Pageview | /sport/football
 Premier League Followers | sport, editorial | Pageview | /premier-league
@@ -113,7 +113,7 @@ def seeded_state() -> State:
             cohort = _cohort(row, next(state.codes), workspace.workspace_id)
             state.cohorts[cohort["id"]] = cohort
     for facts, segments in ((_SUBSCRIBERS, _subscriber_segments()), (_MARKETS, _market_segments())):
-        found = Import(dict(facts), workspace_id=group_id)
+        found = StoredImport(dict(facts), workspace_id=group_id)
         state.imports[facts["id"]] = found
         for number, segment in enumerate(segments):
             found.shelf.add(_segment(segment, facts, number))

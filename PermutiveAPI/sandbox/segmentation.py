@@ -1,22 +1,20 @@
 """The CCS API: ``/ccs/v1/segmentation``, with the user's state kept here or by the caller.
 
-As documented: a user is named in exactly one way, a call has at most ten events, and
-``activations`` are answered on request. The stateless call takes and answers a state,
-an object of ``internal_state``, ``external_state`` and ``cohorts``; it goes back as it
-came, and what the sandbox knows of the user is that state and the call's events alone.
+As documented: a user is named in exactly one way, a call has at most ten events, and the response has
+``activations`` on request. The stateless call takes and returns a state: an object of
+``internal_state``, ``external_state`` and ``cohorts``. The caller sends it back unchanged. The sandbox
+then knows of the user only this state and the events of the call.
 
-Into which cohorts a user falls depends on ``check_queries``. Where it is true, queries
-are evaluated: see evaluation.py for what is assumed there. A user's events are those
-that were tracked and those that segmentation calls sent, which are kept. Else the
-cohorts are an assumption: the enabled ones whose code, added to the CRC-32 of the user
-id, is divisible by three. So each user gets about a third of them, the same at every
-call and whatever the events.
+``check_queries`` decides which cohorts a user belongs to. If it is true, queries are evaluated;
+evaluation.py says what is assumed there. The events of a user are those that were tracked and those
+that segmentation calls sent, which are kept. Otherwise the cohorts are an assumption: the enabled ones
+whose code, added to the CRC-32 of the user id, is divisible by three. So each user gets about a third
+of them, the same at every call, whatever the events are.
 
-More assumptions: users of a workspace fall into inherited cohorts, too; all cohorts
-count as activated for "gam"; an unknown alias gets a new user. The flag
-``synchronous-validation`` is read and changes nothing: the sandbox has no schemas. Of a
-state only the member "sandbox" of ``internal_state``, with the events so far, is read;
-the others, which Permutive's own states have there, are given back.
+More assumptions: users of a workspace also belong to inherited cohorts; all cohorts count as activated
+for "gam"; an unknown alias gets a new user. The flag ``synchronous-validation`` has no effect, since
+the sandbox has no schemas. In a state, only the member "sandbox" of ``internal_state`` is read, which
+holds the events so far. The other members, which Permutive's own states have, are returned unchanged.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler
+from .call import ApiCall, Handler
 from .envelope import Malformed
 from .evaluation import cohorts_of
 from .identity import ALIASES, named_user
@@ -71,8 +69,8 @@ _STATELESS = Shape(
 )
 
 
-def segment_user(call: Call) -> Response:
-    """Answer the cohorts into which a user falls."""
+def segment_user(call: ApiCall) -> Response:
+    """Return the cohorts that a user belongs to."""
     with_activations = call.flag("activations")
     call.flag("synchronous-validation")
     body = _body(call, _SEGMENTATION)
@@ -81,16 +79,16 @@ def segment_user(call: Call) -> Response:
         call.state.events.setdefault(user_id, []).extend(body["events"])
     cohorts = _cohorts(call, user_id, call.state.events.get(user_id, []))
     codes = _codes(cohorts)
-    answer: JSONObject = {"user_id": user_id, "cohorts": codes}
+    found: JSONObject = {"user_id": user_id, "cohorts": codes}
     if with_activations:
-        answer["activations"] = {"gam": codes}
+        found["activations"] = {"gam": codes}
     if call.behaviour.segments_key_in_segmentation:
-        answer["segments"] = [{"id": c["id"], "name": c["name"]} for c in cohorts]
-    return JSONResponse(answer)
+        found["segments"] = [{"id": c["id"], "name": c["name"]} for c in cohorts]
+    return JSONResponse(found)
 
 
-def segment_stateless(call: Call) -> Response:
-    """Answer the state after some more events of a user; nothing is kept here."""
+def segment_stateless(call: ApiCall) -> Response:
+    """Return the state of a user after some more events; nothing is kept here."""
     call.flag("synchronous-validation")
     body = _body(call, _STATELESS)
     user_id = named_user(call, body, _USER_NAMES)
@@ -106,14 +104,14 @@ def segment_stateless(call: Call) -> Response:
     return JSONResponse({"user_id": user_id, "state": state})
 
 
-def _body(call: Call, shape: Shape) -> JSONObject:
+def _body(call: ApiCall, shape: Shape) -> JSONObject:
     body = call.body(shape)
     if len(body["events"]) > _MOST_EVENTS:
         raise Malformed("body", f"events: at most {_MOST_EVENTS} are allowed")
     return body
 
 
-def _cohorts(call: Call, user_id: str, events: Sequence[JSONObject]) -> list[JSONObject]:
+def _cohorts(call: ApiCall, user_id: str, events: Sequence[JSONObject]) -> list[JSONObject]:
     cohorts = [
         cohort
         for cohort in call.state.cohorts_seen_by(call.workspace)

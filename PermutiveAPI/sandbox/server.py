@@ -1,4 +1,4 @@
-"""The sandbox as its users see it."""
+"""The class ``Sandbox``: a local Permutive service that users start and stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .background import BackgroundServer, listening_socket
 from .behaviour import Behaviour
 from .environment import pointing_to
 from .faults import Fault, FaultQueue
-from .recording import Journal, RecordedRequest
+from .recording import RecordedRequest, RequestLog
 from .seed import seeded_state
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -21,14 +21,16 @@ _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 class Sandbox(Behaviour):
     """A local Permutive service with state and believable data.
 
-    Inside the ``with`` block it answers on ``base_url``, and the environment variable
-    ``PERMUTIVE_API_BASE_URL`` points to it; what was set before is restored after the
-    block. Any thread may use the object. It covers what Permutive documents for
-    cohorts, imports and segments, identify and CCS segmentation; what Permutive does
-    not publish is assumed: each point is a switch, listed in ``help(Behaviour)``, that is
-    a keyword argument here and an attribute that may be changed at any time. Whatever
-    its events, a user falls into about a third of the enabled cohorts, always the same,
-    unless ``check_queries`` is true.
+    Inside the ``with`` block it serves ``base_url``, and the environment variable
+    ``PERMUTIVE_API_BASE_URL`` points to it. After the block the variable has its old value
+    again. Any thread may use the object.
+
+    It covers what Permutive documents for cohorts, imports and segments, identities, events,
+    segmentation and contextual targeting. What Permutive does not publish is assumed. Each
+    assumption is a switch, listed in ``help(Behaviour)``: a keyword argument here, and an
+    attribute that may be changed at any time. A user belongs to about a third of the enabled
+    cohorts, always the same, whatever the user's events are. If ``check_queries`` is true, the
+    cohorts' queries decide instead.
 
     Attributes
     ----------
@@ -40,36 +42,36 @@ class Sandbox(Behaviour):
     Raises
     ------
     OSError
-        On entering the block, when the address is in use or cannot be had.
+        On entering the block, if the address is in use or not available.
     RuntimeError
-        On entering the block of a sandbox that is running already.
+        On entering the block, if the sandbox is already running.
 
     Examples
     --------
-    >>> import requests
     >>> with Sandbox() as sandbox:
-    ...     url = f"{sandbox.base_url}/cohorts-api/v2/cohorts/"
-    ...     answer = requests.get(url, params={"k": sandbox.api_key})
-    >>> answer.status_code, sandbox.requests[0].query
-    (200, {'k': '[REDACTED]'})
+    ...     cohorts = Cohort.list(api_key=sandbox.api_key)
+    >>> cohorts[0].name
+    'Football Fans'
+    >>> sandbox.requests[0].path
+    '/cohorts-api/v2/cohorts/'
     """
 
     host: str = "127.0.0.1"
     port: int = 0
 
     def __post_init__(self) -> None:
-        """Fill the service with its data."""
+        """Fill the service with its first data."""
         super().__post_init__()
         self._state = seeded_state()
         workspaces = self._state.workspaces
-        self._journal = Journal(key for each in workspaces for key in each.keys)
+        self._request_log = RequestLog(key for each in workspaces for key in each.keys)
         self._faults = FaultQueue()
         self._base_url: str | None = None
         self._running: ExitStack | None = None
 
     @property
     def base_url(self) -> str:
-        """The origin to call, for instance ``http://127.0.0.1:8080``."""
+        """The origin of its URLs, for instance ``http://127.0.0.1:8080``."""
         if self._base_url is None:
             raise RuntimeError("The sandbox has no address before its with block.")
         return self._base_url
@@ -88,14 +90,14 @@ class Sandbox(Behaviour):
     def read_only_api_key(self) -> str:
         """A key of the top-level workspace that may read cohorts and imports, but not change them.
 
-        Changes of cohorts and segments are 403 with it.
+        The response to a change of a cohort or segment with this key is 403.
         """
         return self._state.workspaces[0].read_only_api_key
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """What arrived, in order of arrival, keys masked; the newest 100,000."""
-        return self._journal.requests()
+        """The newest 100,000 requests in order of arrival, without their keys."""
+        return self._request_log.requests()
 
     @property
     def aliases(self) -> dict[tuple[str, str], str]:
@@ -103,7 +105,13 @@ class Sandbox(Behaviour):
         return dict(self._state.aliases)
 
     def credentials(self) -> list[dict[str, str]]:
-        """Return what a credentials file holds: the workspaces with their keys."""
+        """Return the content of a credentials file: the workspaces with their keys.
+
+        Examples
+        --------
+        >>> [workspace["name"] for workspace in Sandbox().credentials()]
+        ['Meridian Media Group', 'Meridian Regional News']
+        """
         return [
             {
                 "name": workspace.name,
@@ -125,40 +133,55 @@ class Sandbox(Behaviour):
         body: str | None = None,
         content_type: str = "text/plain",
     ) -> None:
-        """Answer the next requests with a failure; they change nothing.
+        """Let the next requests fail. They change nothing in the sandbox.
 
         Parameters
         ----------
         status : int
-            Status to answer, 200 to 599.
+            The HTTP status, 200 to 599.
         times : int
             How many requests fail.
         retry_after : str | None
-            Text of the ``Retry-After`` header; None: no header.
+            The ``Retry-After`` header, for instance "2" for two seconds; None: no header.
         method : str | None
-            Only requests with this verb; None: any.
+            Only requests with this HTTP method; None: any.
         path : str | None
-            Only requests whose path starts so; None: any.
+            Only requests whose path starts with this text; None: any.
         body : str | None
-            Text to answer; None: Permutive's error envelope.
+            The body; None: Permutive's error envelope, nothing for a status below 400.
         content_type : str
-            Type of ``body``.
+            The content type of ``body``.
 
         Raises
         ------
         ValueError
-            For a status outside that range, or ``times`` below 1.
+            If ``status`` is outside that range, or ``times`` is below 1.
+
+        Examples
+        --------
+        >>> sandbox.fail_next(status=503, retry_after="0", path="/cohorts-api/")
+        >>> cohorts = Cohort.list()
+        >>> [request.status for request in sandbox.requests]
+        [503, 200]
         """
-        verb = method.upper() if method else None
-        fault = Fault(status, retry_after, verb, path, body, content_type)
+        method = method.upper() if method else None
+        fault = Fault(status, retry_after, method, path, body, content_type)
         self._faults.add(fault, times)
 
     def clear_requests(self) -> None:
-        """Forget the requests recorded so far."""
-        self._journal.clear()
+        """Forget the requests that have arrived so far.
+
+        Examples
+        --------
+        >>> cohorts = Cohort.list()
+        >>> sandbox.clear_requests()
+        >>> sandbox.requests
+        []
+        """
+        self._request_log.clear()
 
     def __enter__(self) -> Sandbox:
-        """Start answering and point ``PERMUTIVE_API_BASE_URL`` here."""
+        """Start the server, and point ``PERMUTIVE_API_BASE_URL`` to it."""
         if self._running is not None:
             raise RuntimeError("The sandbox is running already.")
         with ExitStack() as stack:
@@ -166,7 +189,7 @@ class Sandbox(Behaviour):
             host = _WILDCARDS.get(self.host, self.host)
             port = listener.getsockname()[1]
             self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            app = build_app(self._state, self, self._journal, self._faults)
+            app = build_app(self._state, self, self._request_log, self._faults)
             server = BackgroundServer(app, listener)
             server.start()
             stack.callback(server.stop)
@@ -180,7 +203,7 @@ class Sandbox(Behaviour):
         exc_value: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Restore the environment, close every connection and stop."""
+        """Stop the server, close every connection, and restore the environment."""
         stack, self._running = self._running, None
         if stack is not None:
             stack.close()

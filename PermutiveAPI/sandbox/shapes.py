@@ -29,7 +29,7 @@ def text(value: Any) -> str:
 
 
 def number(value: Any) -> float:
-    """Read a number; true and false are none."""
+    """Read a number; true and false are not numbers."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("a number is expected")
     return value

@@ -1,7 +1,7 @@
-"""What the service knows: workspaces, cohorts, imports, aliases and events.
+"""The data of the service: workspaces, cohorts, imports, aliases and events.
 
-Operations run one after the other on the server's event loop and never wait
-half-way, so each one sees and leaves a consistent state, however many clients call.
+Operations run one after the other on the server's event loop, and none waits half-way. So each one
+finds and leaves consistent data, however many clients call.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _NANOSECONDS = 1_000_000_000
 
 
 class Clock:
-    """The service's time in UTC; no two readings are the same nanosecond."""
+    """The service's time in UTC. Every call returns a later nanosecond."""
 
     def __init__(self) -> None:
         self._last = 0
 
     def now(self, digits: int = 9) -> str:
-        """Return the time with so many digits of a second: ``2022-09-22T15:44:29.513211710Z``."""
+        """Return the time with this many decimal places, for instance ``2022-09-22T15:44:29.513211710Z``."""
         self._last = max(self._last + 1, time.time_ns())
         return timestamp(self._last, digits)
 
@@ -38,7 +38,7 @@ def timestamp(nanoseconds: int, digits: int = 9) -> str:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace and its keys; top-level when it is its own organisation."""
+    """A workspace and its keys. A top-level workspace has its organisation's id."""
 
     name: str
     organisation_id: str
@@ -48,12 +48,12 @@ class Workspace:
 
     @property
     def keys(self) -> list[str]:
-        """Every key that opens the workspace."""
+        """Every key of the workspace."""
         return [key for key in (self.api_key, self.read_only_api_key) if key]
 
 
 class Shelf:
-    """The segments of one import, in the order in which they were made."""
+    """The segments of one import, in the order of their creation."""
 
     def __init__(self) -> None:
         self._segments: dict[int, JSONObject] = {}
@@ -71,7 +71,7 @@ class Shelf:
         return code in self._of_code
 
     def add(self, segment: JSONObject) -> None:
-        """Put a new segment last; Refused with 4000 when its code is taken."""
+        """Add a new segment at the end. Raise Refused (4000) if its code is taken."""
         if segment["code"] in self:
             raise Refused(4000, f"Code {segment['code']} exists in this import.")
         position = self._last_position = self._last_position + 1
@@ -81,22 +81,22 @@ class Shelf:
         self._of_code[segment["code"]] = position
 
     def by_id(self, segment_id: str) -> JSONObject:
-        """Return a segment by id; Refused with 3000 when there is none."""
+        """Return the segment with an id. Raise Refused (3000) if there is none."""
         return self._found(self._of_id.get(segment_id), segment_id)
 
     def by_code(self, code: str) -> JSONObject:
-        """Return a segment by code; Refused with 3000 when there is none."""
+        """Return the segment with a code. Raise Refused (3000) if there is none."""
         return self._found(self._of_code.get(code), code)
 
     def remove(self, segment: JSONObject) -> None:
-        """Take a segment out."""
+        """Remove a segment."""
         position = self._of_id.pop(segment["id"])
         del self._of_code[segment["code"]]
         del self._segments[position]
         del self._positions[bisect_left(self._positions, position)]
 
     def page(self, after: int, size: int) -> tuple[list[JSONObject], int | None]:
-        """Return the segments behind a position, and where to go on, if anywhere."""
+        """Return the segments after a position, and the position of the last one if more follow."""
         start = bisect_right(self._positions, after)
         positions = self._positions[start : start + size]
         more = start + size < len(self._positions)
@@ -109,8 +109,8 @@ class Shelf:
 
 
 @dataclass
-class Import:
-    """An import: the facts about it, its owner and its segments."""
+class StoredImport:
+    """An import as the service stores it: its members, its workspace and its segments."""
 
     facts: JSONObject
     workspace_id: str
@@ -119,12 +119,12 @@ class Import:
 
 @dataclass
 class State:
-    """Everything that calls read and change."""
+    """Everything that calls read or change."""
 
     workspaces: tuple[Workspace, ...]
     codes: Iterator[int]
     cohorts: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
-    imports: dict[str, Import] = field(default_factory=dict[str, Import])
+    imports: dict[str, StoredImport] = field(default_factory=dict[str, StoredImport])
     aliases: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     events: dict[str, list[JSONObject]] = field(default_factory=dict[str, list[JSONObject]])
     clock: Clock = field(default_factory=Clock)
@@ -136,7 +136,7 @@ class State:
     def cohorts_seen_by(
         self, workspace: Workspace, with_children: bool = False
     ) -> list[JSONObject]:
-        """Return a workspace's own and inherited cohorts, on request its children's too."""
+        """Return a workspace's own and inherited cohorts; on request, also those of its children."""
         owners = self.ancestry(workspace)
         if with_children:
             owners |= self.family(workspace)

@@ -1,9 +1,9 @@
 """The Taxonomy API: ``/audience-api/v1/imports`` and the segments of an import.
 
-As documented: pages with an opaque token, codes of letters, digits and underscores that
-are unique in their import and never change, the deleted segment as the answer of a
-delete, one to 5,000 operations in a batch, plain text for malformed input. Assumptions: a child workspace sees and may write the imports of its
-organisation, and a batch is carried out whole or not at all.
+As documented: pages have an opaque token; codes consist of letters, digits and underscores, are unique
+in their import and never change; the response to a delete is the deleted segment; a batch has one to
+5,000 operations; the response to malformed input is plain text. Assumptions: a child workspace may read
+and change the imports of its organisation, and a batch is carried out completely or not at all.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from itertools import count
 
 from starlette.responses import JSONResponse, Response
 
-from .call import Call, Handler
+from .call import ApiCall, Handler
 from .envelope import Malformed, Refused
 from .shapes import JSONObject, Shape, many, mapping, number, one_of, string, text
-from .state import Import, Shelf
+from .state import Shelf, StoredImport
 
 _MOST_OPERATIONS = 5_000
-# Of a second, in ``updated_at``.
+# Digits after the decimal point of the seconds in ``updated_at``.
 _TIME_DIGITS = 6
 
 
@@ -43,18 +43,18 @@ _OPERATION = Shape(
 _BATCH = Shape(required={"operations": many(_OPERATION, least=1)})
 
 
-def list_imports(call: Call) -> Response:
-    """Answer the imports that the key's workspace sees."""
+def list_imports(call: ApiCall) -> Response:
+    """Return the imports that the key's workspace sees."""
     return JSONResponse({"items": [_as_seen(call, found) for found in call.state.imports.values()]})
 
 
-def get_import(call: Call) -> Response:
-    """Answer one import."""
+def get_import(call: ApiCall) -> Response:
+    """Return one import."""
     return JSONResponse(_as_seen(call, _import(call)))
 
 
-def list_segments(call: Call) -> Response:
-    """Answer one page of an import's segments."""
+def list_segments(call: ApiCall) -> Response:
+    """Return one page of an import's segments."""
     shelf = _import(call).shelf
     after = _position(call.query.get("pagination_token"))
     elements, last = shelf.page(after, call.behaviour.page_size)
@@ -64,33 +64,33 @@ def list_segments(call: Call) -> Response:
     return JSONResponse({"elements": elements, "pagination": pagination})
 
 
-def create_segment(call: Call) -> Response:
-    """Create a segment; 409 when its code is taken."""
+def create_segment(call: ApiCall) -> Response:
+    """Create a segment; the status is 409 if its code is taken."""
     found = _import(call)
     return JSONResponse(_create(call, found.shelf, call.body(_NEW_SEGMENT)))
 
 
-def get_segment(call: Call) -> Response:
-    """Answer a segment, found by id or by code."""
+def get_segment(call: ApiCall) -> Response:
+    """Return a segment, found by its id or its code."""
     return JSONResponse(_segment(call, _import(call).shelf))
 
 
-def update_segment(call: Call) -> Response:
-    """Change the fields of a segment that were sent; never its code."""
+def update_segment(call: ApiCall) -> Response:
+    """Change the fields of a segment that were sent, but never its code."""
     segment = _segment(call, _import(call).shelf)
     return JSONResponse(_update(call, segment, call.body(_SEGMENT_CHANGES)))
 
 
-def delete_segment(call: Call) -> Response:
-    """Delete a segment and answer it."""
+def delete_segment(call: ApiCall) -> Response:
+    """Delete a segment, and return it."""
     shelf = _import(call).shelf
     segment = _segment(call, shelf)
     shelf.remove(segment)
     return JSONResponse(segment)
 
 
-def change_segments(call: Call) -> Response:
-    """Carry out a batch of at most 5,000 operations, whole or not at all."""
+def change_segments(call: ApiCall) -> Response:
+    """Carry out a batch of at most 5,000 operations, completely or not at all."""
     found = _import(call)
     operations = call.body(_BATCH)["operations"]
     if len(operations) > _MOST_OPERATIONS:
@@ -104,21 +104,21 @@ def change_segments(call: Call) -> Response:
     return JSONResponse({"items": items})
 
 
-def _import(call: Call) -> Import:
+def _import(call: ApiCall) -> StoredImport:
     found = call.state.imports.get(call.path_uuid("importId"))
     if found is None:
         raise Refused(3000, f"There is no import {call.path['importId']}.")
     return found
 
 
-def _as_seen(call: Call, found: Import) -> JSONObject:
+def _as_seen(call: ApiCall, found: StoredImport) -> JSONObject:
     if found.workspace_id == call.workspace.workspace_id:
         return found.facts
     origin = {"workspace_id": found.workspace_id, "relation": "ancestor"}
     return {**found.facts, "inheritance": origin}
 
 
-def _segment(call: Call, shelf: Shelf) -> JSONObject:
+def _segment(call: ApiCall, shelf: Shelf) -> JSONObject:
     if "segmentCode" in call.path:
         return shelf.by_code(call.path["segmentCode"])
     return shelf.by_id(call.path_uuid("segmentId"))
@@ -133,7 +133,7 @@ def _position(token: str | None) -> int:
         raise Malformed("query parameter pagination_token") from None
 
 
-def _create(call: Call, shelf: Shelf, fields: JSONObject) -> JSONObject:
+def _create(call: ApiCall, shelf: Shelf, fields: JSONObject) -> JSONObject:
     if "code" not in fields and not call.behaviour.create_missing_segment_codes:
         raise Malformed("body")
     segment = {
@@ -153,27 +153,27 @@ def _code_from(name: str, shelf: Shelf) -> str:
     return stem if stem not in shelf else next(c for c in candidates if c not in shelf)
 
 
-def _update(call: Call, segment: JSONObject, fields: JSONObject) -> JSONObject:
+def _update(call: ApiCall, segment: JSONObject, fields: JSONObject) -> JSONObject:
     segment.update(fields, updated_at=call.state.clock.now(_TIME_DIGITS))
     return segment
 
 
-def _batch_create(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+def _batch_create(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:
     return _create(call, shelf, _NEW_SEGMENT(operation["data"]))
 
 
-def _batch_update(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+def _batch_update(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:
     segment = shelf.by_code(operation["code"])
     return _update(call, segment, _SEGMENT_CHANGES(operation["data"]))
 
 
-def _batch_delete(call: Call, shelf: Shelf, operation: JSONObject) -> JSONObject:
+def _batch_delete(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:
     segment = shelf.by_code(operation["code"])
     shelf.remove(segment)
     return segment
 
 
-_OPERATIONS: Mapping[str, Callable[[Call, Shelf, JSONObject], JSONObject]] = {
+_OPERATIONS: Mapping[str, Callable[[ApiCall, Shelf, JSONObject], JSONObject]] = {
     "Create": _batch_create,
     "Update": _batch_update,
     "Delete": _batch_delete,

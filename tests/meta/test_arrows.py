@@ -52,7 +52,7 @@ BELOW = {
     "errors": "redaction",
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
-    "json": "encoding decoding file",
+    "json": "encoding decoding file gc_pause",
     "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json redaction retry settings transport",

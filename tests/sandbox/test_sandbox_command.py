@@ -117,13 +117,13 @@ def test_no_address(sandbox, capsys, host, words):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["sandbox", "--port", "65536"], "65536 is no port"),
+        (["sandbox", "--port", "65536"], "65536 is not a port"),
         (["sandbox", "--port", "x"], "--port"),
-        (["sandbox", "--latency-ms", "-1"], "no number from 0 up"),
-        (["sandbox", "--latency-ms", "nan"], "no number from 0 up"),
-        (["sandbox", "--latency-ms", "inf"], "no number from 0 up"),
-        (["sandbox", "--rate-limit", "0"], "no number from 1 up"),
-        (["sandbox", "--page-size", "0"], "no number from 1 up"),
+        (["sandbox", "--latency-ms", "-1"], "not a number of 0 or more"),
+        (["sandbox", "--latency-ms", "nan"], "not a number of 0 or more"),
+        (["sandbox", "--latency-ms", "inf"], "not a number of 0 or more"),
+        (["sandbox", "--rate-limit", "0"], "not a number of 1 or more"),
+        (["sandbox", "--page-size", "0"], "not a number of 1 or more"),
         ([], "COMMAND"),
         (["nope"], "nope"),
     ],
@@ -157,8 +157,8 @@ def test_help_of_the_options(capsys, monkeypatch):
     assert (
         "--host HOST address to listen on (default: 127.0.0.1) "
         "--port PORT port, 0 for a free one (default: 8080) "
-        "--latency-ms MS wait before each answer, in milliseconds (default: 0) "
-        "--rate-limit N calls a second above which the answer is 429 (default: no limit) "
+        "--latency-ms MS delay before each response, in milliseconds (default: 0) "
+        "--rate-limit N requests accepted a second; the response to more is 429 (default: no limit) "
         "--page-size N segments on one page (default: 20) "
     ) in " ".join(capsys.readouterr().out.split())
 

@@ -81,12 +81,12 @@ def test_connections(call, sandbox):
 
 
 def test_clear(call, sandbox):
-    """Cleared requests are gone, and an answer under way does not bring them back."""
+    """Cleared requests are gone, and a response under way does not bring them back."""
     call("GET", COHORTS)
     kept = sandbox.requests
     sandbox.clear_requests()
     assert (len(kept), sandbox.requests) == (1, [])
-    sandbox._journal.answered(0, 200)
+    sandbox._request_log.answered(0, 200)
     assert sandbox.requests == []
 
 

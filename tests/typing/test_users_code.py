@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import importlib
 import inspect
 import json
@@ -16,6 +15,7 @@ import pytest
 
 import PermutiveAPI
 from PermutiveAPI import Query, answers, sandbox, testing
+from PermutiveAPI._Utils.resources import helpers
 from PermutiveAPI._Utils.resources.lists import Index
 from PermutiveAPI.Query import event, in_segment, prop
 from tests.meta.test_exports import PATHS
@@ -101,8 +101,8 @@ def test_every_public_call_is_made(
 
     def note_call(frame: FrameType, event: str, argument: Any) -> None:
         caller = frame.f_back
-        while caller and caller.f_code.co_filename == contextlib.__file__:
-            caller = caller.f_back  # It decorates some methods.
+        while caller and caller.f_code.co_filename == helpers.__file__:
+            caller = caller.f_back  # It stands before helpers that are like others.
         if event == "call" and caller and caller.f_code.co_filename == str(SOURCE):
             made.add(calls.get(frame.f_code, ""))
 

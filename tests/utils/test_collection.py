@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+import requests
 
 from PermutiveAPI import (
     Cohort,
@@ -25,6 +26,8 @@ from PermutiveAPI import (
     Workspace,
     WorkspaceList,
 )
+from PermutiveAPI._Utils import gc_pause
+from PermutiveAPI._Utils.resources.answers import read_response
 from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
@@ -453,8 +456,10 @@ class WatchedList(CohortList):
 
 
 @pytest.fixture
-def collector() -> Iterator[List[bool]]:
-    """Turn the collector on again after the test, and give what the items saw of it."""
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[bool]]:
+    """Take every list for a large one, turn the collector on again after the test, and give what the items saw of it."""
+    monkeypatch.setattr(gc_pause, "_LARGE_LIST", 0)
+    monkeypatch.setattr(gc_pause, "_CHARACTERS_PER_ITEM", 1)
     Watched.seen.clear()
     gc.enable()
     yield Watched.seen
@@ -470,13 +475,32 @@ LARGE_JOBS: Dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
 @pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
-def test_collector_rests(collector: List[bool], job: Callable[[], Any], on: bool) -> None:
-    """While a list is read or written the collector rests; afterwards it is on or off as before."""
+def test_collector_pauses(collector: List[bool], job: Callable[[], Any], on: bool) -> None:
+    """While a large list is read or written the collector is off; afterwards it is on or off as before."""
     if not on:
         gc.disable()
     job()
     assert collector[-1] is False
     assert gc.isenabled() is on
+
+
+@pytest.mark.parametrize(
+    "length, on", [(3_000_000, True), (3_000_300, False)], ids=["short", "long"]
+)
+def test_collector_and_responses(length: int, on: bool) -> None:
+    """A response is decoded and read with the collector off if its body is that of more than 10,000 segments."""
+    response = requests.Response()
+    response._content = b"[]".ljust(length)
+    assert read_response(lambda data: (data, gc.isenabled()), response) == ([], on)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
+def test_collector_runs_for_short_lists(job: Callable[[], Any]) -> None:
+    """While a short list is read or written the collector stays on."""
+    Watched.seen.clear()
+    job()
+    assert False not in Watched.seen != []
 
 
 @pytest.mark.parametrize("text", ['[{"name": "refuse"}]', "[5]", "[", "{}"])
@@ -521,6 +545,9 @@ def test_collector_and_overlapping_threads(collector: List[bool], first_to_end: 
 FORK = """
 import gc, os
 from PermutiveAPI import Cohort, CohortList
+from PermutiveAPI._Utils import gc_pause
+
+gc_pause._LARGE_LIST = 0
 
 class Forking(Cohort):
     def __post_init__(self):

@@ -1,8 +1,9 @@
-"""The garbage collector's rest by itself; that lists take one stands in test_collection.py."""
+"""The pause of the garbage collector by itself; that large lists take one stands in test_collection.py."""
 
 from __future__ import annotations
 
 import gc
+import json
 import os
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from typing import Iterator
 
 import pytest
 
-from PermutiveAPI._Utils.gc_pause import collector_paused
+from PermutiveAPI import Cohort, CohortList
+from PermutiveAPI._Utils.gc_pause import gc_paused, items_in
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +24,10 @@ def collector_on() -> Iterator[None]:
 
 
 def test_off_inside_on_after() -> None:
-    """It rests inside, also inside a second time, and runs after."""
-    with collector_paused():
+    """It is off inside, also inside a second time, and on after."""
+    with gc_paused(10_001):
         assert not gc.isenabled()
-        with collector_paused():
+        with gc_paused(10_001):
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
@@ -33,9 +35,9 @@ def test_off_inside_on_after() -> None:
 
 FORK = """
 import gc, os
-from PermutiveAPI._Utils.gc_pause import collector_paused
+from PermutiveAPI._Utils.gc_pause import gc_paused
 
-with collector_paused():
+with gc_paused(10_001):
     child = os.fork()
     if child == 0:
         os._exit(0 if gc.isenabled() else 1)
@@ -49,3 +51,16 @@ assert gc.isenabled()
 def test_a_forked_process_collects() -> None:
     """A process that is forked in the meantime has nobody who would turn it on."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=20)
+
+
+def test_on_for_a_short_list() -> None:
+    """Up to 10,000 items it stays on."""
+    with gc_paused(10_000):
+        assert gc.isenabled()
+
+
+def test_text_is_judged_by_its_length() -> None:
+    """JSON text of 10,001 segments is long enough for a pause, and that of 5,000 cohorts is not."""
+    cohorts = CohortList([Cohort(f"Cohort number {number}") for number in range(3)])
+    assert 0 < items_in(json.dumps(cohorts.to_json())) <= 3
+    assert items_in("x" * 300 * 10_001) == items_in(b"x" * 300 * 10_001) == 10_001

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from PermutiveAPI import Cohort, Identity, PermutiveInvalidResponseError, Segment
-from PermutiveAPI._Utils.resources.answers import read_answer
+from PermutiveAPI._Utils.resources.answers import read_response
 from PermutiveAPI._Utils.resources.base import built_from, require_kind
 
 
@@ -23,15 +23,15 @@ def _answer(body: Any) -> Any:
 
 def test_answers_are_read_through_json_alone() -> None:
     """An answer needs nothing but json()."""
-    assert read_answer(lambda body: body["a"], _answer({"a": 1})) == 1
+    assert read_response(lambda body: body["a"], _answer({"a": 1})) == 1
 
 
 def test_no_answer() -> None:
     """A helper that answers None is a ValueError with the text for the call."""
     with pytest.raises(ValueError, match="^Response is None$"):
-        read_answer(str, None)
+        read_response(str, None)
     with pytest.raises(ValueError, match="^Unable to get_segment$"):
-        read_answer(str, None, "Unable to get_segment")
+        read_response(str, None, "Unable to get_segment")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_no_answer() -> None:
 def test_unreadable_answers(body: Any) -> None:
     """A body that is not what is documented is an error that is a PermutiveAPIError and a ValueError."""
     with pytest.raises(PermutiveInvalidResponseError) as caught:
-        read_answer(Cohort.from_json, _answer(body))
+        read_response(Cohort.from_json, _answer(body))
     assert isinstance(caught.value, ValueError)
     assert caught.value.__cause__ is None and caught.value.__context__ is None
 
@@ -53,7 +53,7 @@ def test_words_of_the_reader_are_kept() -> None:
         raise PermutiveInvalidResponseError("twice")
 
     with pytest.raises(PermutiveInvalidResponseError) as caught:
-        read_answer(read, answer)
+        read_response(read, answer)
     assert (caught.value.message, caught.value.response) == ("twice", answer)
     assert caught.value.__cause__ is None and caught.value.__context__ is None
 
@@ -107,7 +107,7 @@ def test_batches_check_their_items(batch: Any, argument: str) -> None:
 def test_answer_that_is_a_text() -> None:
     """A text is not read as JSON within JSON."""
     with pytest.raises(PermutiveInvalidResponseError, match="text"):
-        read_answer(Cohort.from_json, _answer('{"name": "c"}'))
+        read_response(Cohort.from_json, _answer('{"name": "c"}'))
 
 
 def test_deleting_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

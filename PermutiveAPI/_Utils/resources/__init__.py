@@ -1,1 +1,1 @@
-"""What all resources share: their calls, their lists, what an answer tells, and their addresses."""
+"""What all resources share: operations, batch helpers, lists, responses, URLs. It knows no resource."""

@@ -1,29 +1,31 @@
-"""Answers read into values: the JSON body, or an error that says what is wrong with it."""
+"""Read responses: return the value of the JSON body, or raise an error that says what is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+import requests
 
 from ..errors import PermutiveInvalidResponseError
-from ..gc_pause import collector_paused
+from ..gc_pause import gc_paused, items_in
 
 Value = TypeVar("Value")
 
 
-def read_answer(
-    read: Callable[[Any], Value], response: Any, without_answer: str = "Response is None"
+def read_response(
+    read: Callable[[Any], Value], response: Any, without_response: str = "Response is None"
 ) -> Value:
-    """Turn the JSON body of an answer into a value.
+    """Turn the JSON body of a response into a value.
 
     Parameters
     ----------
     read : callable
         Called with the decoded body.
     response : requests.Response or stand-in or None
-        The answer.
-    without_answer : str
-        What to say when there is none.
+        The response.
+    without_response : str
+        The error text when `response` is None.
 
     Returns
     -------
@@ -33,14 +35,14 @@ def read_answer(
     Raises
     ------
     ValueError
-        If there is no answer.
+        If `response` is None.
     PermutiveInvalidResponseError
-        If the body is not the JSON that is documented; also a ValueError.
+        If the body is not the JSON that Permutive documents. It is also a ValueError.
     """
     if response is None:
-        raise ValueError(without_answer)
+        raise ValueError(without_response)
     try:
-        with collector_paused():
+        with gc_paused(_items_in(response)):
             data = response.json()
             if isinstance(data, str):  # Models would read JSON inside the text.
                 raise TypeError("expected an object or an array, got a text")
@@ -53,8 +55,15 @@ def read_answer(
 
 
 def read_object(response: Any) -> Any:
-    """Return the JSON object of an answer as it is, its keys unchecked; see :func:`read_answer`."""
-    return read_answer(_an_object, response)
+    """Return the JSON object of a response unchanged and unchecked; see :func:`read_response`."""
+    return read_response(_an_object, response)
+
+
+def _items_in(response: Any) -> int:
+    """Estimate how many items a response holds; stand-ins count as short."""
+    if not issubclass(type(response), requests.Response):
+        return 0
+    return items_in(cast(requests.Response, response).content or b"")
 
 
 def _an_object(data: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What all resources share: calls through the request helper, answers adopted, timestamps, batches."""
+"""What all resources share: operations, fields that a response sets, timestamps, batches."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..batch.types import (
 from ..credentials import resolve_api_key
 from ..encoding import NotJSONError
 from ..json import JSONSerializable, parsed
-from .answers import read_answer
+from .answers import read_response
 
 R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")
@@ -31,44 +31,45 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call that changes something: the same for a single object and in a batch.
+class Operation:
+    """A request that changes something; the same for a single object and in a batch.
 
     Attributes
     ----------
-    verb : str
-        The request helper's function: post, patch or delete.
+    method : str
+        The HTTP method in lower case, which is also the request helper's function: post, patch or
+        delete.
     url : str
-        The address.
+        The URL.
     data : dict, optional
         The body.
-    adopts : tuple of str
-        The attributes that the object takes over from the answer.
-    without_answer : str, optional
-        What to say when the request helper returns None.
+    fields_from_response : tuple of str
+        The fields that the object takes over from the response.
+    without_response : str, optional
+        The error text for a request helper that returns None.
     """
 
-    verb: str
+    method: str
     url: str
     data: dict[str, Any] | None = None
-    adopts: tuple[str, ...] = ()
-    without_answer: str | None = None
+    fields_from_response: tuple[str, ...] = ()
+    without_response: str | None = None
 
 
 class Resource(JSONSerializable[dict[str, Any]]):
-    """Base of the models that the service knows.
+    """Base class of the models that the service stores.
 
-    Every call of a single object goes through `_request_helper`, which tests of users' own replace
-    by stubs: it is called with exactly the arguments of ``http``'s functions, and answers are read
-    through ``response.json()`` alone.
+    Every call of a single object goes through `_request_helper`, which users' own tests replace by
+    stubs. So it is called with exactly the arguments of ``http``'s functions, and of a response only
+    ``json()`` is used.
     """
 
     _request_helper: ClassVar[Any] = http
-    # The names of the creation's and the last change's timestamp.
+    # The fields with the times of creation and of the last change.
     _timestamps: ClassVar[tuple[str, ...]] = ()
-    # The fields without which no object is made.
+    # The fields that the constructor requires.
     _required: ClassVar[tuple[str, ...]] = ("name",)
-    # What batches call their objects, for error texts.
+    # What error texts of batches call the objects.
     _plural: ClassVar[str] = "items"
 
     def __post_init__(self) -> None:
@@ -82,7 +83,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
                     setattr(self, name, value)
 
     def __repr__(self) -> str:
-        """Show the fields that are not None and not the default."""
+        """Show the fields that are neither None nor the default."""
         shown = (
             f"{each.name}={_shown(value)}"
             for each in fields(cast("Any", self))
@@ -94,12 +95,17 @@ class Resource(JSONSerializable[dict[str, Any]]):
     def from_json(cls: type[R], data: Any) -> R:
         """Make an object from JSON data, JSON text or a file.
 
-        A timestamp that is absent is filled in as by the constructor; one that is null stays None.
+        The constructor fills in a timestamp that is absent; one that is null stays None.
+
+        Parameters
+        ----------
+        data : dict or str or Path
+            JSON data, JSON text, or the path of a JSON file. Unknown members are ignored.
 
         Raises
         ------
         TypeError
-            If `data` is not a dictionary, JSON text or path, is not valid JSON, or lacks a required member.
+            If `data` is of another kind, is not valid JSON, or lacks a required member.
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         made = super().from_json(content)
@@ -109,64 +115,66 @@ class Resource(JSONSerializable[dict[str, Any]]):
         return made
 
     @classmethod
-    def _from_answer(cls: type[R], data: Any) -> R:
-        """Make an object from the JSON data of an answer, with only the timestamps that it has."""
+    def _from_response(cls: type[R], data: Any) -> R:
+        """Make an object from the JSON data of a response, with only the timestamps that are in it."""
         if isinstance(data, dict):
             data = {**dict.fromkeys(cls._timestamps), **cast("dict[str, Any]", data)}
         return cls.from_json(data)
 
-    def _adopt(self: R, names: Iterable[str], data: Any) -> R:
-        """Take attributes over from an answer, and return the object that it describes.
+    def _take_over(self: R, names: Iterable[str], data: Any) -> R:
+        """Take fields over from a response, and return the object that the response describes.
 
-        What the answer does not tell stays as it is; only timestamps become None.
+        A field that is not in the response stays as it is; a timestamp becomes None.
         """
         if isinstance(data, dict):
             required = {name: getattr(self, name) for name in self._required}
-            answer = self._from_answer({**required, **cast("dict[str, Any]", data)})
+            described = self._from_response({**required, **cast("dict[str, Any]", data)})
         else:
-            answer = self._from_answer(data)  # Says what is wrong with it.
+            described = self._from_response(data)  # Raises, and says what is wrong.
         for name in names:
             if name in data or name in self._timestamps:
-                setattr(self, name, getattr(answer, name))
-        return answer
+                setattr(self, name, getattr(described, name))
+        return described
 
     @classmethod
-    def _fetch(cls: type[R], url: str, api_key: str, without_answer: str) -> R:
-        """Get one object."""
+    def _fetch(cls: type[R], url: str, api_key: str, without_response: str) -> R:
+        """Fetch one object."""
         api_key = resolve_api_key(api_key)
         response = cls._request_helper.get(api_key=api_key, url=url)
-        return read_answer(cls._from_answer, response, without_answer)
+        return read_response(cls._from_response, response, without_response)
 
-    def _perform(self, call: Call, api_key: str) -> None:
-        """Make a call for this object."""
+    def _perform(self, operation: Operation, api_key: str) -> None:
+        """Send the request of an operation on this object, and read the response."""
         api_key = resolve_api_key(api_key)
-        body = {} if call.data is None else {"data": call.data}
-        send = getattr(self._request_helper, call.verb)
-        self._finish(call, send(api_key=api_key, url=call.url, **body))
+        body = {} if operation.data is None else {"data": operation.data}
+        send = getattr(self._request_helper, operation.method)
+        self._finish(operation, send(api_key=api_key, url=operation.url, **body))
 
-    def _finish(self, call: Call, response: Any) -> None:
-        """Take over what the answer to a call says."""
-        if call.adopts:
-            without_answer = call.without_answer or "Response is None"
-            read_answer(partial(self._adopt, call.adopts), response, without_answer)
-        elif response is None and call.without_answer:
-            raise ValueError(call.without_answer)
+    def _finish(self, operation: Operation, response: Any) -> None:
+        """Take over fields from the response to an operation."""
+        if operation.fields_from_response:
+            without_response = operation.without_response or "Response is None"
+            read_response(
+                partial(self._take_over, operation.fields_from_response), response, without_response
+            )
+        elif response is None and operation.without_response:
+            raise ValueError(operation.without_response)
 
     @classmethod
     def _batch(
-        cls, items: Iterable[Item], call_of: Callable[[Item], Call], options: BatchOptions
+        cls, items: Iterable[Item], operation_of: Callable[[Item], Operation], options: BatchOptions
     ) -> Responses:
-        """Make one call for each object. All are checked before the first one is sent."""
-        calls = built_from(cls._plural, items, cls, call_of)
+        """Send one request for each object. All objects are checked before the first request."""
+        built = built_from(cls._plural, items, cls, operation_of)
         batch = [
             ReadingRequest(
-                call.verb.upper(),
-                call.url,
-                json=call.data,
+                operation.method.upper(),
+                operation.url,
+                json=operation.data,
                 item=item,
-                read=partial(item._finish, call),
+                read=partial(item._finish, operation),
             )
-            for item, call in calls
+            for item, operation in built
         ]
         return http.batch_runner().collect(batch, options)
 
@@ -175,16 +183,16 @@ class Resource(JSONSerializable[dict[str, Any]]):
         cls: type[R],
         ids: Iterable[str],
         url_of: Callable[[str], str],
-        without_answer: str,
+        without_response: str,
         options: BatchOptions,
     ) -> tuple[dict[str, Any], Failures]:
-        """Get one object for each different id, and return them by id."""
+        """Fetch one object for each different id, and return the objects by id."""
         given = listed("ids", ids)
         for position, each in enumerate(given):
             if not isinstance(each, Hashable):  # As objects of the models are.
                 raise TypeError(f"ids[{position}] must be an id, got {type(each).__name__}.")
         wanted: list[str] = [*dict.fromkeys(given)]
-        read = partial(read_answer, cls._from_answer, without_answer=without_answer)
+        read = partial(read_response, cls._from_response, without_response=without_response)
         batch = [
             ReadingRequest("GET", url_of(id), item=id, read=partial(_with_id, id, read))
             for id in wanted
@@ -204,16 +212,16 @@ def _with_id(id: str, read: Callable[[Any], Value], response: Any) -> tuple[str,
 def built_from(
     name: str, items: Iterable[Item], kind: type, build: Callable[[Item], Built]
 ) -> Iterator[tuple[Item, Built]]:
-    """Check the items of a batch and build something from each, as they are asked for.
+    """Check each item of a batch, and build something from it, when the iterator reaches it.
 
     Parameters
     ----------
     name : str
-        What the argument is called, for error texts.
+        The argument's name, for error texts.
     items : iterable
         The items.
     kind : type
-        What each one must be.
+        The class that each item must have.
     build : callable
         Called with each item.
 
@@ -225,9 +233,9 @@ def built_from(
     Raises
     ------
     TypeError
-        If `items` is no iterable, or one of them is of another kind.
-    ValueError
-        As `build` does. Its text, or its note where the text is a known one, says which item.
+        If `items` is not iterable, or an item is not of this class.
+    Exception
+        What `build` raises. Its text or a note on it says which item it is about.
     """
     return _built(name, iterated(name, items), kind, build)
 
@@ -239,10 +247,10 @@ def streamed_from(
     request_of: Callable[[Item], BatchRequest],
     url: str,
 ) -> MadeRequests:
-    """Make a POST request of each item of a stream, as they are asked for.
+    """Make a POST request from each item of a stream, when the iterator reaches it.
 
-    As for :func:`built_from`, but an item that cannot be sent becomes a request that fails with what is
-    wrong with it, and the stream goes on.
+    Arguments have the same meaning as for :func:`built_from`. Here, an item that cannot be sent does
+    not raise: it becomes a request that fails with that error, and the stream goes on.
     """
 
     def refused(item: Item, error: Exception) -> BatchRequest:

@@ -1,4 +1,4 @@
-"""What differs between an object and what the service has. Pure."""
+"""Differences between an object and what the service has stored. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..encoding import canonical
 
 
 def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of `given` that differ from those that the service is known to have."""
+    """Return the members of `given` whose values differ from the last known ones of the service."""
     return {
         name: value
         for name, value in given.items()

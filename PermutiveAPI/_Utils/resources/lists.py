@@ -22,7 +22,7 @@ from typing import (
 
 from ..decoding import hints_of, parse_timestamp
 from ..encoding import encoded, writing_plan
-from ..gc_pause import collector_paused
+from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Index(Generic[T]):
     Parameters
     ----------
     attribute : str
-        The attribute of an item that holds its key. Items whose key is None are left out.
+        The attribute of an item that holds its key, or a list of keys. A key of None is left out.
     key : callable, optional
-        Applied to each key.
+        Applied to each key, such as ``str``.
     """
 
     def __init__(self, attribute: str, key: Callable[[Any], Any] | None = None):
@@ -66,7 +66,7 @@ class Index(Generic[T]):
         ...
 
     def __get__(self, instance: ResourceList[Any] | None, owner: Any) -> Any:
-        """Return the dictionary, built anew when it is missing or empty."""
+        """Return the dictionary. Build it if it is missing or empty."""
         if instance is None:
             return self
         attributes: dict[str, Any] = vars(instance)
@@ -88,7 +88,7 @@ class Index(Generic[T]):
 
 
 class UniqueIndex(Index[T]):
-    """One object per key; of several with the same key the last one stands."""
+    """One object per key; the last duplicate wins."""
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
         """Return the dictionary of a list."""
@@ -96,7 +96,7 @@ class UniqueIndex(Index[T]):
 
 
 class GroupedIndex(Index[T]):
-    """Several objects per key, in a list of the same type and order; an empty list for a missing key."""
+    """A list of objects per key, of the same type and in the same order; an empty list for a missing key."""
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
         """Return the dictionary of a list."""
@@ -109,7 +109,7 @@ class GroupedIndex(Index[T]):
 
 
 class _Groups(dict[Any, Any]):
-    """Lists by key. A missing key gives an empty list of the same type, and inserts nothing."""
+    """Lists by key. A missing key gives an empty list of the same type and is not inserted."""
 
     def __init__(self, list_type: type, groups: dict[Any, Any]) -> None:
         super().__init__(groups)
@@ -120,13 +120,13 @@ class _Groups(dict[Any, Any]):
 
 
 def _changing(change: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of list that changes it, after which the dictionaries are built anew."""
+    """Return a method of list that changes it, and that has the dictionaries rebuilt afterwards."""
 
     @wraps(change)
     def changed(self: ResourceList[Any], *arguments: Any, **options: Any) -> Any:
         try:
             return change(self, *arguments, **options)
-        finally:  # An iterable that raises has brought items all the same.
+        finally:  # The list may have changed before an error.
             self.refresh()
 
     return changed
@@ -135,13 +135,14 @@ def _changing(change: Callable[..., Any]) -> Callable[..., Any]:
 class ResourceList(list[T], JSONSerializable[list[Any]]):
     """A list of one kind of model.
 
-    It is a real list; slices, ``+`` and ``copy()`` keep its type. The dictionaries see every change
-    of the list at their next access; after editing an item itself, call :meth:`refresh`.
+    It is a real list; slices, ``+`` and ``copy()`` keep its type. After any change to the list, the
+    look-up dictionaries are rebuilt at their next access. After a change to an item, call
+    :meth:`refresh`.
 
     Parameters
     ----------
     items_list : list, optional
-        The items; none when it is left out.
+        The items. If it is left out, the list is empty.
     """
 
     _item_type: ClassVar[Any]
@@ -156,7 +157,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def __init__(self, items_list: Iterable[T] | None = None) -> None:
         super().__init__(() if items_list is None else items_list)
 
-    if not TYPE_CHECKING:  # Each list declares its caches; nothing else is found here.
+    if not TYPE_CHECKING:  # Each list declares its caches; every other name is a mistake.
 
         def __getattr__(self, name):
             """Build the dictionary of a cache attribute that is not there yet."""
@@ -166,42 +167,65 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def refresh(self) -> None:
-        """Have every dictionary built anew at its next access, after items were edited."""
+        """Have every look-up dictionary rebuilt at its next access. Call it after a change to an item.
+
+        Examples
+        --------
+        >>> cohorts = CohortList([Cohort("Runners")])
+        >>> cohorts.name_dictionary["Runners"].name = "Joggers"
+        >>> cohorts.refresh()
+        >>> list(cohorts.name_dictionary)
+        ['Joggers']
+        """
         for index in self._indexes:
             vars(self).pop(index.cache_name, None)
 
     def _refresh_cache(self) -> None:
-        """Do what :meth:`refresh` does; the name of release 5.4.4."""
+        """Call :meth:`refresh`; this is its name in release 5.4.4."""
         self.refresh()
 
     # --- JSON ------------------------------------------------------------------------------------
 
     @classmethod
-    @collector_paused()
     def from_json(cls: type[L], data: Any) -> L:
         """Make a list from its JSON form.
 
         Parameters
         ----------
         data : list or str or Path
-            A list of dictionaries or items, JSON text, or the path of a JSON file. It is left
-            untouched.
+            A list of dictionaries or items, JSON text, or the path of a JSON file. It is not changed.
 
         Raises
         ------
         TypeError
-            If `data` is of another kind, or holds something that is no item.
+            If `data` is of another kind, or one of its items cannot be read.
+
+        Examples
+        --------
+        >>> CohortList.from_json('[{"name": "Runners"}, {"name": "Cyclists"}]')[1].name
+        'Cyclists'
         """
         item_type = cls._item_type
-        items = load_json_list(data, cls.__name__, item_type.__name__)
-        return cls(
-            [item if isinstance(item, item_type) else item_type.from_json(item) for item in items]
-        )
+        with gc_paused(items_in(data) if isinstance(data, str) else 0):
+            items = load_json_list(data, cls.__name__, item_type.__name__)
+            with gc_paused(len(items)):
+                made = [
+                    each if isinstance(each, item_type) else item_type.from_json(each)
+                    for each in items
+                ]
+        return cls(made)
 
-    @collector_paused()
     def to_json(self) -> list[Any]:
-        """Return the items' JSON forms; see :meth:`JSONSerializable.to_json`."""
-        return cast("list[Any]", encoded(list(self)))
+        """Return the list as JSON data. Items that are None are left out.
+
+        Examples
+        --------
+        >>> cohorts = Cohort.list()
+        >>> cohorts.to_json()[0]["name"]
+        'Football Fans'
+        """
+        with gc_paused(len(self)):
+            return cast("list[Any]", encoded(list(self)))
 
     def _shown_json(self) -> Any:
         return [
@@ -226,7 +250,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         __imul__ = _changing(list.__imul__)
         __setitem__ = _changing(list.__setitem__)
 
-    # --- Lists made from this one keep its type --------------------------------------------------------
+    # --- Lists made from this one keep its type ------------------------------------------------------
 
     @overload
     def __getitem__(self, key: SupportsIndex, /) -> T:  # noqa: D105 -- said below
@@ -245,55 +269,68 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def __add__(  # pyright: ignore[reportIncompatibleMethodOverride]
         self: L, value: list[T], /
     ) -> L:
-        """Return both lists' items."""
+        """Return a list of the same type with the items of both."""
         return type(self)([*self, *value])
 
     def __mul__(self: L, value: SupportsIndex, /) -> L:
-        """Return the items repeated."""
+        """Return a list of the same type with the items repeated."""
         return type(self)(list(self) * value)
 
     def __rmul__(self: L, value: SupportsIndex, /) -> L:
-        """Return the items repeated."""
+        """Return a list of the same type with the items repeated."""
         return self * value
 
     def copy(self: L) -> L:
-        """Return a list of the same items."""
+        """Return a list of the same type with the same items.
+
+        Examples
+        --------
+        >>> cohorts = CohortList([Cohort("Runners")])
+        >>> cohorts.copy() == cohorts, cohorts.copy() is cohorts
+        (True, False)
+        """
         return type(self)(self)
 
 
-def list_from_answer(cls: type[L], data: Any) -> L:
-    """Make a list of models from the JSON data of an answer."""
+def list_from_response(cls: type[L], data: Any) -> L:
+    """Make a list of models from the JSON data of a response."""
     item_type = cast("Any", cls)._item_type
     items = load_json_list(data, cls.__name__, item_type.__name__)
-    return cls([item_type._from_answer(item) for item in items])
+    return cls([item_type._from_response(item) for item in items])
 
 
 class TabularList(ResourceList[T]):
     """A list whose items can be shown as a table."""
 
-    @collector_paused()
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return the list as a table.
 
         Returns
         -------
         pandas.DataFrame
-            One row an object, one column a field in declared order, also for an empty list.
-            Timestamps are timezone-aware, whole numbers nullable integers; nested values are JSON
+            One row per object, one column per field in declared order, also for an empty list.
+            Timestamps have a time zone, whole numbers are nullable integers, nested values are JSON
             data.
+
+        Examples
+        --------
+        >>> table = Cohort.list().to_pd_dataframe()
+        >>> table.loc[0, ["name", "state", "tags"]].tolist()
+        ['Football Fans', 'Enabled', ['sport', 'editorial']]
         """
         import pandas
 
         hints = hints_of(self._item_type)
         columns: dict[str, Any] = {}
-        for name, _ in writing_plan(self._item_type):
-            values = [getattr(item, name) for item in self]
-            columns[name] = _column(values, hints[name])
-        return pandas.DataFrame(columns)
+        with gc_paused(len(self)):
+            for name, _ in writing_plan(self._item_type):
+                values = [getattr(item, name) for item in self]
+                columns[name] = _column(values, hints[name])
+            return pandas.DataFrame(columns)
 
 
 def _column(values: list[Any], annotation: Any) -> Any:
-    """Return a column's values with the type that its annotation promises, where they allow it."""
+    """Return the values of a column, with the type of its annotation if all values fit it."""
     import pandas
 
     table_library = cast(Any, pandas)  # Its stubs know no columns of unknown type.
@@ -301,7 +338,7 @@ def _column(values: list[Any], annotation: Any) -> Any:
     if datetime in kinds:
         values = [_read_timestamp(value) for value in values]
     try:
-        # pandas would guess at the others: that "now" is now, and that 5 is in 1970.
+        # pandas would guess at other values: "now" would be the present moment, and 5 a time in 1970.
         if datetime in kinds and all(isinstance(value, (datetime, type(None))) for value in values):
             return table_library.to_datetime(table_library.Series(values, dtype=object), utc=True)
         if int in kinds and all(type(value) in (int, type(None)) for value in values):
@@ -309,7 +346,7 @@ def _column(values: list[Any], annotation: Any) -> Any:
         if float in kinds:
             return table_library.Series(values, dtype="float64")
     except (ValueError, TypeError, OverflowError):
-        pass  # A timestamp that could not be read, a number out of range: shown as it is.
+        pass  # An unreadable timestamp or a number out of range stays as it is.
     if kinds <= _SCALARS:
         return table_library.Series(values, dtype=None if values else object)
     return table_library.Series([encoded(value) for value in values], dtype=object)
@@ -320,7 +357,7 @@ def _read_timestamp(value: Any) -> Any:
 
 
 def _members_of(annotation: Any) -> frozenset[Any]:
-    """Return the types of a union without None, and of a literal those of its values."""
+    """Return the types in a union, without None; for a literal, the types of its values."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, types.UnionType):
         return frozenset[Any]().union(*map(_members_of, arguments))

@@ -1,4 +1,4 @@
-"""An endpoint and identifiers made into a URL: the one place where identifiers are checked and quoted."""
+"""Make a URL from an endpoint and identifiers: the only place that checks and quotes identifiers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from ..arguments import require_filled
 
-# Their texts would name something that does not exist; a float stands for a table's missing value.
+# Values of these types are mistakes, whatever their text is; a float is a missing value of a table.
 _NO_IDENTIFIERS = (bytes, bytearray, bool, float, list, tuple, dict, set, frozenset)
 
 
@@ -20,7 +20,8 @@ def resource_url(endpoint: str, template: str, **identifiers: object) -> str:
     template : str
         The rest of the path, with a ``{name}`` for each identifier.
     **identifiers : object
-        The identifiers by the names that callers know; they are percent-encoded, slashes too.
+        The identifiers, under the names of the caller's arguments. They are percent-encoded, slashes
+        included.
 
     Returns
     -------
@@ -30,9 +31,9 @@ def resource_url(endpoint: str, template: str, **identifiers: object) -> str:
     Raises
     ------
     ValueError
-        If an identifier is None, blank, or a path's dots; the message names it.
+        If an identifier is None, blank, "." or ".."; the message names it.
     TypeError
-        If it is of a kind that names nothing, such as bytes; the message names it.
+        If an identifier is of a wrong type, such as bytes; the message names it.
 
     Examples
     --------
@@ -50,6 +51,6 @@ def _quoted(name: str, identifier: object) -> str:
     require_filled(name, identifier)
     text = str(identifier)
     if text in (".", ".."):
-        # Dots are removed from paths on their way, encoded or not: the URL would name something else.
+        # HTTP clients and servers remove dots from paths, so the URL would name something else.
         raise ValueError(f"{name} must be an identifier, got {identifier!r}.")
     return quote(text, safe="")

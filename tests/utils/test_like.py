@@ -1,0 +1,107 @@
+"""Helpers that are declared like another one: to users, ordinary class methods with a signature of their own."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import pickle
+import sys
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from PermutiveAPI import Cohort, Identity, Segment, Segmentation, TrackedEvent
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch.types import BatchOptions
+from tests.support.calls import KEY
+
+HELPERS: Dict[str, Any] = {
+    "batch_create": [Cohort.batch_update, Cohort.batch_delete, Cohort.batch_enable],
+    "batch_identify": [Identity.stream_identify, Identity.batch_resolve, Identity.stream_resolve],
+    "batch_send": [Segmentation.stream_send],
+    "batch_track": [TrackedEvent.stream_track],
+}
+PAIRS = [(first, helper) for first, helpers in HELPERS.items() for helper in helpers]
+
+
+@pytest.mark.parametrize("first, helper", PAIRS, ids=[each.__qualname__ for _, each in PAIRS])
+def test_signature(first: str, helper: Any) -> None:
+    """It shows the first one's arguments, its own return type, and its own names and docstring."""
+    explicit: Any = getattr(helper.__self__, first)
+    shown, wanted = inspect.signature(helper), inspect.signature(explicit)
+    assert shown.parameters == wanted.parameters
+    assert shown.return_annotation == inspect.unwrap(helper.__func__).__annotations__["return"]
+    assert helper.__annotations__ == {**explicit.__annotations__, "return": shown.return_annotation}
+    assert helper.__module__ == explicit.__module__
+    assert helper.__name__ in helper.__qualname__.split(".") != first
+    assert helper.__doc__ and helper.__doc__ != explicit.__doc__
+
+
+def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function gets the class that was asked, the items by position or name, and what was given or is the default."""
+    batches: List[Any] = []
+    monkeypatch.setattr(Cohort, "_batch", classmethod(lambda *each: batches.append(each)))
+
+    class Special(Cohort):
+        pass
+
+    Special.batch_delete(cohorts=["c"], api_key=KEY, max_workers=3)
+    functools.partial(Cohort.batch_delete, ["d"])(journal="j")
+    (cls, items, _, options), (other, _, _, defaults) = batches
+    assert (cls, items, other) == (Special, ["c"], Cohort)
+    assert options == BatchOptions("Cohort.batch_delete", KEY, 3)
+    assert defaults.journal == "j"
+    assert defaults.api_key is inspect.signature(Cohort.batch_create).parameters["api_key"].default
+
+
+def test_further_arguments_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arguments that are not options of a batch reach the function under their names."""
+    sent: List[Any] = []
+
+    class Runner:
+        def stream(self, batch: Any, options: BatchOptions, total: int) -> None:
+            sent.extend(batch)
+
+    monkeypatch.setattr(http, "batch_runner", Runner)
+    TrackedEvent.stream_track([TrackedEvent("Pageview", "u")], enrich=False, timeout=3)
+    [request] = sent
+    assert (request.params, request.timeout) == ({"enrich": "false", "sdkp": "false"}, 3)
+
+
+MISTAKES: Dict[str, Callable[[], Any]] = {
+    "missing a required argument: 'segments'": lambda: Segment.batch_update(api_key=KEY),
+    "too many positional arguments": lambda: Segment.batch_update([], KEY),
+    "got an unexpected keyword argument 'workers'": lambda: Segment.batch_update([], workers=KEY),
+}
+
+
+@pytest.mark.parametrize("problem", MISTAKES, ids=["missing", "positional", "misspelt"])
+def test_mistakes_in_the_call(problem: str) -> None:
+    """A wrong call is a TypeError that names the helper, and the error's frames hold no key."""
+    with pytest.raises(TypeError) as caught:
+        MISTAKES[problem]()
+    assert str(caught.value) == f"Segment.batch_update() {problem}"
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
+    assert KEY not in str(frames[1:])
+
+
+def test_no_frame_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it runs, no local variable but one named api_key shows the key."""
+    shown: List[str] = []
+
+    def look(*arguments: Any) -> None:
+        frame = sys._getframe(1)
+        while frame.f_code is not test_no_frame_shows_the_key.__code__:
+            shown.extend(f"{name} {value!r}" for name, value in frame.f_locals.items())
+            frame = frame.f_back  # type: ignore[assignment]
+
+    monkeypatch.setattr(Cohort, "_batch", classmethod(look))
+    Cohort.batch_update([], api_key=KEY)
+    assert [each for each in shown if KEY in each] == []
+    assert any(each.startswith("options ") for each in shown)
+
+
+def test_pickled_by_name() -> None:
+    """It can be sent to another process, as any class method can."""
+    assert pickle.loads(pickle.dumps(Cohort.batch_enable)) == Cohort.batch_enable
