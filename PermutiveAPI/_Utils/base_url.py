@@ -1,4 +1,4 @@
-"""PERMUTIVE_API_BASE_URL: the origin that stands in for Permutive's, and whether it may be trusted.
+"""PERMUTIVE_API_BASE_URL: the origin that replaces Permutive's, and whether it can be trusted.
 
 Whoever sets it receives keys and data. So it is not taken from a ``.env`` that others may write, and
 plain http to another machine is logged. Everything here may be called from many threads, and after a
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
 
 
 def actual_url(url: str, origin: str | None) -> str:
-    """Return where a request really goes: `origin`, if there is one, stands in for Permutive's hosts."""
+    """Return the URL that a request is sent to: `origin`, if there is one, replaces Permutive's hosts."""
     if origin is None:
         return url
     meant = _PERMUTIVE_ORIGIN.match(url)
@@ -53,7 +53,7 @@ def origin_of(url: str) -> str:
 
 
 def base_url(value: str | None) -> str | None:
-    """Return the origin that stands in for Permutive's, or None.
+    """Return the origin that replaces Permutive's; None if there is none.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def parse_origin(name: str, value: str) -> Origin:
     Raises
     ------
     ValueError
-        If it is none; the message names the variable or the argument.
+        If it is not an origin; the message names the variable or the argument.
     """
     try:
         parts = urlsplit(value)
@@ -160,7 +160,7 @@ def _others_write(place: str) -> bool:
 
 
 def _is_private_group(status: os.stat_result) -> bool:
-    """Tell whether the owner's group has no other members, as many systems make one for each user."""
+    """Tell whether the owner is the only member of the group; many systems make a group for each user."""
     import grp
     import pwd
 

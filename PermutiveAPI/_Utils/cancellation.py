@@ -17,7 +17,7 @@ from typing import Any
 
 
 class Cancelled(BaseException):
-    """Ends a worker whose batch was cancelled; not an Exception, so that no handler takes it for a failure."""
+    """Ends a worker whose batch was cancelled. It is not an Exception, so that no handler catches it."""
 
 
 class Cancellation:
@@ -76,7 +76,7 @@ class Cancellation:
         self.check()
 
     def note_accepted(self, now: float) -> None:
-        """Take note that the service accepted a request. Without a lock: a lost count does no harm."""
+        """Record that the service accepted a request. There is no lock, since a lost count does no harm."""
         self.accepted_at = now
         self._accepted += 1
 
@@ -134,14 +134,14 @@ def check() -> None:
 
 
 def track(connection: Any) -> None:
-    """Tell the calling thread's batch, if any, of the connection that is in use."""
+    """Register the connection in use with the calling thread's batch, if it has one."""
     batch = current()
     if batch is not None:
         batch.track(connection)
 
 
 def untrack() -> None:
-    """Tell the calling thread's batch, if any, that its connection is no longer in use."""
+    """Unregister the connection of the calling thread's batch, if it has one."""
     batch = current()
     if batch is not None:
         batch.untrack()

@@ -23,7 +23,7 @@ KEY_HEADER = "X-API-Key"
 
 
 class HiddenText(str):
-    """A key whose repr shows nothing: error trackers show the variables of frames by it."""
+    """A key whose repr shows nothing, since error trackers show the repr of local variables."""
 
     def __repr__(self) -> str:
         """Show that there is a text."""
@@ -115,7 +115,7 @@ def checked_api_key(api_key: str) -> str:
 
 
 def resolve_api_key(api_key: str) -> str:
-    """Return the key that a caller gave, or the default one where it was left out.
+    """Return the key that a caller gave; the default key if it was left out.
 
     The default is that of ``options()``, else PERMUTIVE_API_KEY, else the key of :func:`default_workspace`.
 
@@ -223,7 +223,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _with_hidden_key(record: dict[str, Any]) -> dict[str, Any]:
-    """Have a workspace's key shown by no frame of an error."""
+    """Hide the key of a workspace in the frames of an error."""
     for name in _SPELLINGS["api_key"]:
         if isinstance(record.get(name), str):
             record[name] = HiddenText(record[name])

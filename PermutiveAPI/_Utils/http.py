@@ -1,4 +1,4 @@
-"""The door to the network: the verbs, the one retry loop, and the batch runner.
+"""The door to the network: the four HTTP methods, the retry loop, and the batch runner.
 
 ``Cohort.create → http.post → _with_retry → transport``; a batch adds two hops:
 ``process_batch → request``. This module alone knows the three rooms below: batch, retry and transport.
@@ -154,7 +154,7 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
 
 
 def post(api_key: str, url: str, data: Any) -> requests.Response:
-    """Send a POST request with `data` as its JSON body; else as :func:`get`.
+    """Send a POST request with `data` as its JSON body; otherwise the same as :func:`get`.
 
     It is not repeated after a failure that may have come after it was processed, except to the
     endpoints where repeating is harmless.
@@ -163,12 +163,12 @@ def post(api_key: str, url: str, data: Any) -> requests.Response:
 
 
 def patch(api_key: str, url: str, data: Any) -> requests.Response:
-    """Send a PATCH request with `data` as its JSON body; else as :func:`get`."""
+    """Send a PATCH request with `data` as its JSON body; otherwise the same as :func:`get`."""
     return _send(requests.patch, url, api_key, json=data)
 
 
 def delete(api_key: str, url: str) -> requests.Response:
-    """Send a DELETE request; else as :func:`get`."""
+    """Send a DELETE request; otherwise the same as :func:`get`."""
     return _send(requests.delete, url, api_key)
 
 
@@ -188,7 +188,7 @@ def request(
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     retry: RetryConfig | None = None,
 ) -> requests.Response:
-    """Send a request of any of the four verbs.
+    """Send a request with any of the four methods.
 
     Parameters
     ----------
@@ -241,7 +241,7 @@ def _checked_verb(method: Any) -> str:
 
 
 def _timeout_seconds() -> Timeout:
-    """Return the timeout of the verbs, which have no argument for it."""
+    """Return the timeout of get, post, patch and delete, which have no argument for it."""
     given = settings.options.get().timeout
     if isinstance(given, DefaultTimeout):
         return settings.number(settings.TIMEOUT_SECONDS, float(given))
@@ -249,7 +249,7 @@ def _timeout_seconds() -> Timeout:
 
 
 def _given_timeout(timeout: Timeout) -> Timeout:
-    """Return a timeout, or that of ``options()`` in place of one that nobody gave."""
+    """Return a timeout. If nobody gave it, return that of ``options()``."""
     if not isinstance(timeout, DefaultTimeout):
         return timeout
     given = settings.options.get().timeout
@@ -329,7 +329,7 @@ def _with_retry(
 
 
 def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:
-    """Tell which verb a function stands for, and what sends it: the pool for requests' own ones."""
+    """Return the HTTP method of a function, and what sends the request: the pool for functions of requests."""
     for name in _VERBS:
         own = method is _OWN_FUNCTIONS[name]
         if own or method is getattr(requests, name, None):  # Replaced, by a test for instance.
@@ -340,7 +340,7 @@ def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]
 
 
 def _settings_now(with_policy: bool = True) -> Settings:
-    """Put the settings of a call or a batch together: what ``options()`` was given, else the environment.
+    """Return the settings of a call or a batch: from ``options()``, or else from the environment.
 
     Parameters
     ----------
@@ -438,7 +438,7 @@ def stream_batch(
     executor: Executor | None = None,
     journal: str | PathLike[str] | None = None,
 ) -> Generator[BatchResult[Response], None, None]:
-    """Send requests as they come, and yield what became of each as it completes.
+    """Send the requests of any iterable, and yield the result of each when it completes.
 
     For more requests than memory holds: `requests` may be any iterable, also an endless generator. It
     is read only as far ahead as the workers need: a list or a tuple in the caller's thread, anything
@@ -469,7 +469,7 @@ def stream_batch(
 
 
 def batch_runner() -> BatchRunner:
-    """Return what runs a batch. It is made for each, so that replaced names take effect.
+    """Return the runner of a batch. Each batch has its own, so that replaced names take effect.
 
     Its workers run in a copy of the caller's context, over one set of connection classes.
     """

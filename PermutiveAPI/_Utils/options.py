@@ -38,22 +38,22 @@ def options(
 ) -> Generator[None, None, None]:
     """Set a key, a timeout and the like for the calls inside a ``with`` block.
 
-    They hold in this thread or task, and in the workers of batches and streams that begin inside the
-    block, wherever those are consumed. Blocks nest: the inner one wins. An argument of a call wins
-    over both. What is left out comes from the outer block, and else from the environment. A thread of
-    your own begins without them, unless it runs in a copy of the context, as ``asyncio.to_thread`` does.
+    They apply in this thread or task, and in batches and streams that begin inside the block, even if a
+    stream is read outside it. Blocks nest: the inner one wins. An argument of a call wins over both. A
+    setting that is left out comes from the outer block, or else from the environment. A new thread begins
+    without them, unless it runs in a copy of the context, as in ``asyncio.to_thread``.
 
     Parameters
     ----------
     api_key : str
-        The key of calls that are given none.
+        The key for calls without a key.
     timeout : float or tuple or None
         Seconds to wait for the connection and between two bytes, of calls that are given none; None waits
         without limit.
     retry : RetryConfig, optional
         The retry policy of calls and requests that have none of their own.
     base_url : str
-        The origin that stands in for Permutive's, such as ``http://127.0.0.1:8080``.
+        The origin that replaces Permutive's, such as ``http://127.0.0.1:8080``.
     key_location : {"query", "header"}, optional
         Where the key travels.
     on_response : callable, optional

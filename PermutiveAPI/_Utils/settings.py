@@ -48,7 +48,7 @@ class DefaultTimeout(float):
     """Seconds that nobody gave as an argument. A timeout given to ``options()`` wins over them."""
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """Pickle as what it is: in another process, too, nobody gave it."""
+        """Pickle by its class, so that it stays a timeout that nobody gave in another process."""
         if self is DEFAULT_TIMEOUT_SECONDS:
             return "DEFAULT_TIMEOUT_SECONDS"  # By name, so that a copy is this same object.
         return DefaultTimeout, (float(self),)
@@ -62,7 +62,7 @@ DEFAULT_TIMEOUT_SECONDS = DefaultTimeout(10.0)
 
 @dataclass(frozen=True)
 class Options:
-    """What ``options()`` was given in the blocks around a call. What was left out is None."""
+    """The arguments of the ``options()`` blocks around a call. What was left out is None."""
 
     api_key: str | None = field(default=None, repr=False)
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS  # None is a timeout, too.
@@ -80,7 +80,7 @@ options: ContextVar[Options] = ContextVar("options", default=Options())
 
 @dataclass(frozen=True)
 class Settings:
-    """What a call, or each call of a batch, goes by.
+    """The settings of a call, or of each call of a batch.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ def parsed_number(name: str, value: str | None, default: float, *, at_least: flo
     Raises
     ------
     ValueError
-        If it is none, or is below `at_least`; the message names the variable.
+        If it is not a number, or is below `at_least`; the message names the variable.
     """
     return default if value is None else _parse_number(name, value, at_least)
 
@@ -176,7 +176,7 @@ def parsed_count(name: str, value: str | None) -> int | None:
     Raises
     ------
     ValueError
-        If it is none; the message names the variable.
+        If it is not a whole number; the message names the variable.
     """
     return None if value is None else _parse_count(name, value)
 

@@ -40,11 +40,7 @@ WITHOUT_EXAMPLE = {
         "Classifications ClassifiedCategory ClassifiedKeyword ContextualData NamedCohort"
         " SegmentationState".split(),
         "part of another dictionary, whose example shows it",
-    ),
-    **dict.fromkeys(
-        "BatchRequest BatchResult Progress RetryConfig progress_bar".split(),
-        "in rooms that are being rebuilt; to be removed from here with the first example",
-    ),
+    )
 }
 
 

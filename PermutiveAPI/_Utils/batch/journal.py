@@ -36,7 +36,7 @@ _LINE = re.compile(rf"[0-9a-f]{{{2 * _DIGEST_BYTES}}}")
 
 
 class Journal:
-    """A job's record of what is done. It is used by one thread.
+    """The record of what a job has done. Only one thread uses it.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Journal:
             raise
 
     def close(self) -> None:
-        """Have everything reach the disk, and let go of the file."""
+        """Write everything to the disk, and close the file."""
         try:
             self._sync()
         finally:
@@ -89,7 +89,7 @@ class Journal:
             os.close(self._file)
 
     def digest(self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any) -> str:
-        """Return what stands for a request."""
+        """Return the key of a request in the journal."""
         parts = [verb.upper(), url, params and dict(params), body]
         return _digest(self._secret, json.dumps(parts, default=str).encode())
 
@@ -101,7 +101,7 @@ class Journal:
         return True
 
     def record(self, digest: str) -> None:
-        """Write down that a request is done."""
+        """Record that a request is done."""
         self._write(digest + "\n")
         self.sync_if_due()
 

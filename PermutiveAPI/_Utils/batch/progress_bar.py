@@ -1,4 +1,4 @@
-"""Progress that people can see: a bar in a terminal or a notebook, else a line every few seconds."""
+"""Show the progress of a batch: a bar in a terminal or notebook, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -13,33 +13,39 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 def progress_bar(description: str = "") -> ProgressBar:
-    """Return a progress callback that people can see.
+    """Return a progress callback that shows the progress on ``sys.stderr``.
 
-    In a terminal and in a notebook it is a tqdm bar, if the extra ``progress`` is installed
-    (``pip install "PermutiveAPI[progress]"``). Else, and where the output goes to a file, it is a line
-    every five seconds and one at the end. Both go to ``sys.stderr``.
+    In a terminal or notebook it is a tqdm bar, if the extra ``progress`` is installed
+    (``pip install "PermutiveAPI[progress]"``). Without the extra, or if the output goes to a file, it is
+    a line every five seconds and one at the end.
 
     Parameters
     ----------
     description : str
-        What is being done, for instance "Creating cohorts".
+        A text before the numbers, for instance "Creating cohorts".
 
     Returns
     -------
     ProgressBar
-        For the argument `progress_callback` of one batch after the other.
+        The value for `progress_callback`. One object can serve several batches, one after the other.
 
     Raises
     ------
     TypeError
-        If the description is no text.
+        If the description is not a text.
+
+    Examples
+    --------
+    >>> cohorts = Cohort.list().tag_dictionary["travel"]
+    >>> bar = progress_bar("Deleting")
+    >>> responses, failures = Cohort.batch_delete(cohorts, progress_callback=bar)
     """
     require_kind("description", description, str)
     return ProgressBar(description)
 
 
 class ProgressBar:
-    """A progress callback that people can see; see :func:`progress_bar`."""
+    """A progress callback that shows the progress; see :func:`progress_bar`."""
 
     def __init__(self, description: str = "") -> None:
         self._description = description
@@ -52,7 +58,7 @@ class ProgressBar:
         self._display.show(progress)
 
     def close(self) -> None:
-        """Leave what was shown last; the runner calls this at the end of a batch."""
+        """Stop, and leave the last state on the screen. The runner calls this at the end of a batch."""
         if self._display is not None:
             self._display.close()
             self._display = None
@@ -128,7 +134,7 @@ def _is_wide_terminal() -> bool:
 
 
 def _line(description: str, progress: Progress) -> str:
-    """Say in words how far a batch has come.
+    """Return the progress of a batch in words.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Where the items of a batch come from: a list, or an iterable that a thread of its own reads.
+"""The source of a batch's items: a list, or an iterable that is read in a separate thread.
 
 ``next()`` of a generator may take as long as it likes. What is done must be handed back meanwhile, so
 the caller's thread cannot wait for it. Only a list or a tuple is read in the caller's thread.
@@ -29,7 +29,7 @@ class Nothing(Enum):
 
 
 class Source(Protocol[ItemTaken]):
-    """Gives the items of a batch, one by one."""
+    """Return the items of a batch, one by one."""
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Begin; `wake` is called when it is worth taking again after ``Nothing.YET``."""
@@ -40,7 +40,7 @@ class Source(Protocol[ItemTaken]):
         ...
 
     def close(self) -> None:
-        """Take nothing more from the iterable."""
+        """Stop reading the iterable."""
         ...
 
 

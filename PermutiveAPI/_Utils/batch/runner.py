@@ -1,4 +1,4 @@
-"""Runs batches: requests are sent by workers, their results read, recorded and told.
+"""Run batches: send requests with workers, read their responses, record them, and call the callbacks.
 
 A :class:`BatchRunner` sends through a function it is given, on executors of a class it is given. How
 calls run on workers stands in workers.py.
@@ -79,7 +79,7 @@ class BatchRunner:
     def stream(
         self, requests: Iterable[BatchRequest], options: BatchOptions, total: int | None
     ) -> Results:
-        """Send requests as they come, and yield what became of each as it completes.
+        """Send the requests of any iterable, and yield the result of each when it completes.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class Sending:
 
 
 class _Run(Listener[WorkItem]):
-    """One run of a batch: tells done from to do, and tells others what has completed."""
+    """One run of a batch: it knows what is done, and reports what has completed."""
 
     def __init__(self, options: BatchOptions, total: int | None, used: Settings) -> None:
         self.settings = used
@@ -232,7 +232,7 @@ class _Run(Listener[WorkItem]):
         self._sent = self._skipped = self._errors = 0
 
     def ended(self) -> None:
-        """Let go of the journal, and of a progress bar."""
+        """Close the journal and the progress bar."""
         try:
             if self._journal is not None:
                 self._journal.close()
@@ -247,7 +247,7 @@ class _Run(Listener[WorkItem]):
             self._journal.sync_if_due()
 
     def work_item(self, index: int, request: Any) -> WorkItem | None:
-        """Return what is to be sent of a request; None if it is done."""
+        """Return the item to send for a request; None if the request is done."""
         require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
         digest = None if refusal else self._digest_of(request)
@@ -341,7 +341,7 @@ class _Run(Listener[WorkItem]):
         raise error
 
     def _tell_records(self, records: Iterable[Any]) -> None:
-        """Tell of the attempts that another process made."""
+        """Call ``on_response`` for the attempts of another process."""
         on_response = self.settings.options.on_response
         if on_response is not None:
             for record in records:

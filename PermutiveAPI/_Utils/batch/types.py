@@ -1,4 +1,4 @@
-"""What a batch is made of: requests, results, options, and how far it has come. runner.py runs it."""
+"""The parts of a batch: requests, results, options and progress. runner.py runs it."""
 
 from __future__ import annotations
 
@@ -74,9 +74,9 @@ class BatchRequest:
     method : str
         GET, POST, PATCH or DELETE; case is ignored.
     url : str
-        The address.
+        The URL.
     params : mapping, optional
-        Query parameters, beside the key.
+        Query parameters, without the key.
     json : optional
         The body, as JSON data.
     headers : mapping, optional
@@ -94,12 +94,20 @@ class BatchRequest:
     Attributes
     ----------
     item : object or None
-        What a helper made the request for: the model, or the id of what is to be fetched.
+        The model that a helper made the request for, or the id to fetch; None otherwise.
 
     Raises
     ------
     ValueError
         If PERMUTIVE_BATCH_TIMEOUT_SECONDS is needed and is not a positive number.
+
+    Examples
+    --------
+    >>> url = "https://api.permutive.app/cohorts-api/v2/cohorts/"
+    >>> request = BatchRequest("GET", url, params={"include-child-workspaces": "true"})
+    >>> [result] = stream_batch([request])
+    >>> len(result.response.json())
+    42
     """
 
     method: str
@@ -114,7 +122,7 @@ class BatchRequest:
     item: Any = field(default=None, init=False, compare=False)
 
     def __repr__(self) -> str:
-        """Show every field that is not None, without secrets. The item stands in place of the body."""
+        """Show every field that is not None, without secrets. If there is an item, it replaces the body."""
         hidden = {"json"} if self.item is not None else set[str]()
         values = (
             (each.name, getattr(self, each.name))
@@ -126,7 +134,7 @@ class BatchRequest:
 
 
 class ReadingRequest(BatchRequest):
-    """A helper's request, whose response must also be read: where that fails, the request has failed.
+    """A request of a helper. The request fails if its response cannot be read.
 
     Parameters
     ----------
@@ -135,7 +143,7 @@ class ReadingRequest(BatchRequest):
     read : callable
         Returns the value of a response.
     refusal : Exception or None
-        Why it cannot be sent. Then it fails with it, and the rest of its stream goes on.
+        The error if it cannot be sent. Then it fails with this error, and the stream goes on.
     """
 
     def __init__(
@@ -154,12 +162,12 @@ class ReadingRequest(BatchRequest):
 
 
 class MadeRequests:
-    """Requests that are made from the items of an iterable, as they are asked for.
+    """Requests that are made from the items of an iterable, one at a time, when they are needed.
 
     Attributes
     ----------
     made_from : iterable
-        The items. The runner looks whether they are at hand.
+        The items. The runner checks whether it is a list or must be read in a thread.
     """
 
     def __init__(self, requests: Iterator[BatchRequest], made_from: Iterable[Any]) -> None:
@@ -173,7 +181,7 @@ class MadeRequests:
 
 @dataclass(frozen=True)
 class BatchResult(Generic[Value]):
-    """What became of one request of a stream.
+    """The result of one request of a stream.
 
     Attributes
     ----------
@@ -184,10 +192,16 @@ class BatchResult(Generic[Value]):
     response : requests.Response or None
         The service's response; None for a failure without one.
     value : object or None
-        What the response was read as, for instance a decoded body; of ``stream_batch`` the response.
-        None for a failure.
+        The value of the response, for instance the decoded body; for ``stream_batch`` the response
+        itself. None for a failure.
     error : Exception or None
-        What it failed with; None for a success.
+        The error of a failure; None for a success.
+
+    Examples
+    --------
+    >>> [result] = Segmentation.stream_send([Segmentation([], user_id="user-1")])
+    >>> result.error, result.item.user_id, result.response.status_code, result.value["user_id"]
+    (None, 'user-1', 200, 'user-1')
     """
 
     index: int
@@ -198,28 +212,36 @@ class BatchResult(Generic[Value]):
 
     @property
     def item(self) -> Any:
-        """What the helper made the request for: the model, or the id; None of a plain request."""
+        """The model that a helper made the request for, or the id to fetch; None for a plain request."""
         return self.batch_request.item
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a batch has come, after one more of its requests.
+    """The progress of a batch, after each of its requests.
 
     Attributes
     ----------
     completed : int
-        Requests that succeeded or failed so far, and those that a journal says are done.
+        How many requests have succeeded or failed, including those that a journal skips.
     total : int or None
-        Requests of the batch; None for a stream without a length.
+        How many requests the batch has; None for a stream without a length.
     errors : int
-        Requests that failed so far.
+        How many requests have failed.
     batch_request : BatchRequest
-        The request that completed just now.
+        The request that has just completed.
     elapsed_seconds : float
         Seconds since the batch began.
     average_per_thousand_seconds : float or None
-        Seconds that 1,000 requests take at the pace so far; None before anything was sent.
+        How many seconds 1,000 requests take at the present rate; None before a request was sent.
+
+    Examples
+    --------
+    >>> def show(progress: Progress) -> None:
+    ...     print(f"{progress.completed}/{progress.total}, errors: {progress.errors}")
+    >>> cohort = Cohort("Runners", query={"in_segment": 12345})
+    >>> responses, failures = Cohort.batch_create([cohort], progress_callback=show)
+    1/1, errors: 0
     """
 
     completed: int
@@ -231,7 +253,7 @@ class Progress:
 
     @property
     def skipped(self) -> int:
-        """Of the completed requests, those that a journal says are done: they took no time."""
+        """How many of the completed requests a journal skipped. They took no time."""
         if self.average_per_thousand_seconds is None:
             return self.completed
         if self.average_per_thousand_seconds == 0:
@@ -241,14 +263,14 @@ class Progress:
 
     @property
     def requests_per_second(self) -> float | None:
-        """Requests that a second takes at the pace so far; None before anything was sent."""
+        """How many requests complete in a second, on average; None before a request was sent."""
         if not self.average_per_thousand_seconds:
             return None
         return 1000 / self.average_per_thousand_seconds
 
     @property
     def remaining_seconds(self) -> float | None:
-        """Seconds that the rest takes at the pace so far; None where the total or the pace is unknown."""
+        """How many seconds the rest takes at the present rate; None if the total or the rate is unknown."""
         if self.total is None or self.average_per_thousand_seconds is None:
             return None
         return (self.total - self.completed) * self.average_per_thousand_seconds / 1000
@@ -256,12 +278,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How a batch runs: what the arguments of the helpers say.
+    """How a batch runs: the arguments of the helper.
 
     Attributes
     ----------
     helper : str
-        The helper that was called; a journal belongs to one helper.
+        The name of the helper. A journal belongs to one helper.
     api_key : str, optional
         The key; the default key if it is left out.
     max_workers : int, optional
@@ -286,7 +308,7 @@ class BatchOptions:
 def collected(
     results: Results, part: Callable[[BatchResult[Any]], Value]
 ) -> tuple[list[Value], Failures]:
-    """Take a part of each success of a stream, in the order of the requests, and the failures."""
+    """Return one part of each success of a stream, in the order of the requests, and the failures."""
     parts: dict[int, Value] = {}
     failures: Failures = []
     if isinstance(results, Stream):

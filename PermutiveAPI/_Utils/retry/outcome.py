@@ -63,7 +63,7 @@ _TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """What ``on_response`` is told of one attempt. It holds no key, no body and no user id.
+    """One attempt, as ``on_response`` gets it. It holds no key, no body and no user id.
 
     Attributes
     ----------
@@ -76,11 +76,11 @@ class AttemptRecord:
     seconds : float
         How long the attempt took.
     attempt : int
-        Its number, from 1. A refusal that uses up no attempt has the number of the next one.
+        Its number, from 1. An attempt that does not count has the number of the next one.
     request_id : str or None
         The service's id of the request, where a JSON body of at most 64 KB names it.
     wait_seconds : float or None
-        How long the call waits before it tries again; None when it does not.
+        How long the call waits before the next attempt; None if there is none.
 
     Examples
     --------

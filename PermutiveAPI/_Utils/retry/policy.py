@@ -52,7 +52,7 @@ class RetryConfig:
 
     A field that is left out comes from the environment (PERMUTIVE_RETRY_MAX_RETRIES,
     PERMUTIVE_RETRY_BACKOFF_FACTOR, PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS) when the object is made,
-    and else from ``http.MAX_RETRIES``, ``http.BACKOFF_FACTOR`` and ``http.INITIAL_DELAY``.
+    or else from ``http.MAX_RETRIES``, ``http.BACKOFF_FACTOR`` and ``http.INITIAL_DELAY``.
 
     In batches and streams, a request without a policy of its own uses up no attempt when a limit refuses
     it (429, or 503 with Retry-After), as long as the service has accepted something of the batch, or
@@ -63,14 +63,20 @@ class RetryConfig:
     max_retries : int
         The number of attempts, the first one included; at least 1.
     backoff_factor : float
-        Each wait is so many times as long as the one before; at least 1.
+        The factor by which each wait is longer than the one before; at least 1.
     initial_delay : float
         The first wait in seconds, before jitter; at least 0.
 
     Raises
     ------
     ValueError
-        If a value is out of its range, or a variable of the environment is.
+        If a value or an environment variable is out of its range.
+
+    Examples
+    --------
+    >>> retry = RetryConfig(max_retries=5, initial_delay=0.5)
+    >>> with options(retry=retry):
+    ...     cohorts = Cohort.list()
     """
 
     max_retries: int = field(default_factory=lambda: _max_retries(settings.text(VARIABLES[0])))

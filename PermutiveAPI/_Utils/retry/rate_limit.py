@@ -1,4 +1,4 @@
-"""Slowing down together: one shared, adaptive rate for all that goes to an API with a key.
+"""One shared, adaptive rate limit for all requests to an API with a key.
 
 A :class:`RateLimiter` begins with the first refusal and is forgotten when it no longer binds. Requests
 queue in virtual time: a clock that ticks once for every request that may go, faster or slower as the
@@ -85,7 +85,7 @@ def api_of(path: str) -> str:
 
 
 def limit_key_of(url: str, api_key: str) -> LimitKey:
-    """Return what a request to a URL is limited by."""
+    """Return the limit that a request to a URL belongs to."""
     parts = urlsplit(url)
     origin = f"{parts.scheme}://{parts.netloc}".lower()
     return LimitKey(origin, api_key, api_of(parts.path))
@@ -153,11 +153,11 @@ class RateLimiter:
 
     @property
     def asked(self) -> float:
-        """For how many seconds the service wanted nothing, when it last said so."""
+        """The last wait in seconds that the service asked for."""
         return self._block
 
     def reserve(self, now: float, *, first: bool = False) -> Slot:
-        """Queue up: at the end, or with `first` before all that wait."""
+        """Reserve a slot: at the end of the queue, or with `first` at its beginning."""
         with self._lock:
             self._note_caller()
             self._advance(now)
@@ -186,7 +186,7 @@ class RateLimiter:
             return 0.0
 
     def blocked_seconds(self, now: float) -> float:
-        """Return for how long the service wants nothing more, from anybody."""
+        """Return for how long the service accepts no request at all."""
         return self._blocked_until - now
 
     def is_mine_alone(self) -> bool:
@@ -207,7 +207,7 @@ class RateLimiter:
         return quiet_for > (_FORGOTTEN_AFTER_SECONDS if binds else 0)
 
     def on_success(self, sent_at: float, now: float) -> None:
-        """Take note that the service accepted a request that was sent at that time."""
+        """Record that the service accepted a request that was sent at that time."""
         with self._lock:
             self._accepted_at = now
             self._in_round += 1
@@ -221,7 +221,7 @@ class RateLimiter:
                 self._raise()  # A rate that holds nobody back is not tried out.
 
     def on_throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
-        """Take note of a refusal.
+        """Record a refusal.
 
         Parameters
         ----------
@@ -295,7 +295,7 @@ class RateLimiter:
         self._rate = max(self._rate, _LEAST_RATE)
 
     def _begin_slowly(self, now: float) -> None:
-        """End a drought at the mean rate of the time since the last one: the window is soon used up."""
+        """Resume after a pause at the mean rate since the last pause, since the window is soon used up."""
         mean = self._in_round / max(now - self._round_from, 1e-3)
         self._rate = max(self._rate, min(_FIRST_RATE, mean))
         self._growth_seconds = _RECOVERY_SECONDS
@@ -307,17 +307,17 @@ _lock = threading.Lock()
 
 
 def any_limiter() -> bool:
-    """Tell whether any limiter exists. Calls look here first, so that without limits they do no more work."""
+    """Tell whether any limiter exists. Calls check this first, so that calls without limits stay fast."""
     return bool(_limiters)
 
 
 def limiter_of(name: LimitKey) -> RateLimiter | None:
-    """Return what an API and key are held to, or None where no limit is to be seen."""
+    """Return the limiter of an API and key; None if there is no limit."""
     return _limiters.get(name)
 
 
 def on_success(name: LimitKey, sent_at: float, now: float) -> None:
-    """Take note that a request was accepted; see :meth:`RateLimiter.on_success`."""
+    """Record that a request was accepted; see :meth:`RateLimiter.on_success`."""
     limiter = limiter_of(name)
     if limiter is None:
         return
@@ -334,7 +334,7 @@ def on_throttled(
     accepted: int = 0,
     seconds: float = 0.0,
 ) -> RateLimiter:
-    """Take note of a refusal; see :class:`RateLimiter` and :meth:`RateLimiter.on_throttled`."""
+    """Record a refusal; see :class:`RateLimiter` and :meth:`RateLimiter.on_throttled`."""
     with _lock:
         limiter = _limiters.get(name)
         if limiter is None or limiter.is_over(now):

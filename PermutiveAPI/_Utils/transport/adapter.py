@@ -58,7 +58,7 @@ class Adapter(HTTPAdapter):
             conn.certificates = (verify, cert)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return what stands in a request's first line."""
+        """Return the request target: what the first line of the request contains."""
         if proxies:
             return without_key(super().request_url(request, proxies))
         return without_key((request.url or "")[len(_origin_of(request)) :] or "/")

@@ -147,7 +147,7 @@ _keys: ContextVar[tuple[bytes, ...]] = ContextVar("keys", default=())
 
 
 def without_key(target: str) -> str:
-    """Return what stands in a request's first line without the key, which the connection puts back."""
+    """Return the request target without the key, which the connection adds again."""
     if _classes.get() is not _OWN_CLASSES:
         return target  # A recorder matches calls by it.
     target = target.partition("#")[0]  # A fragment is not sent.
