@@ -22,8 +22,8 @@ from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_response
-from ._Utils.resources.base import Operation, Resource
-from ._Utils.resources.changes import differing
+from ._Utils.resources.base import Operation
+from ._Utils.resources.changes import ChangeTracking
 from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from ._Utils.resources.urls import resource_url
@@ -56,7 +56,7 @@ logger = logging.getLogger("PermutiveAPI")
 
 
 @dataclass(repr=False)
-class Cohort(Resource):
+class Cohort(ChangeTracking):
     """A cohort: an audience that a query defines.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -119,8 +119,7 @@ class Cohort(Resource):
 
     _timestamps = ("created_at", "last_updated_at")
     _plural = "cohorts"
-    # The values that the service is known to have, as JSON: an update sends what differs from them.
-    _known = dict[str, Any]()
+    _updated_fields = _SENT_ON_UPDATE
 
     @classmethod
     def from_json(cls, data: Any) -> Cohort:
@@ -481,9 +480,8 @@ class Cohort(Resource):
         if not self.id:
             raise ValueError("Cohort ID must be specified for update.")
         self._check_query()
-        known = self._known_of_service()
-        data = differing(to_payload(self, _SENT_ON_UPDATE), known)
-        if self.description is None and known.get("description") is not None:
+        data = self._differing()
+        if self.description is None and self._known_of_service().get("description") is not None:
             data["description"] = None
         if data.get("state", "Enabled") not in _STATES:
             raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
@@ -507,45 +505,9 @@ class Cohort(Resource):
             raise ValueError("Cohort ID must be specified for deletion.")
         return Operation("delete", _url_of(self.id))
 
-    @classmethod
-    def _from_response(cls, data: Any) -> Cohort:
-        cohort = super()._from_response(data)
-        cohort._remember()
-        return cohort
-
     @staticmethod
     def _listed(data: Any) -> CohortList:
         return list_from_response(CohortList, data)
-
-    def _take_over(self, names: Iterable[str], data: Any) -> Cohort:
-        described = super()._take_over(names, data)
-        if "id" in names:  # It was created.
-            self._known = described._known
-        return described
-
-    def _finish(self, operation: Operation, response: Any) -> None:
-        super()._finish(operation, response)
-        if operation.method == "patch" and operation.data:
-            self._note_sent(operation.data)
-
-    def _note_sent(self, sent: dict[str, Any]) -> None:
-        """Note what the service has now. For a cohort made by the constructor, that is at most its state."""
-        known = self._known_of_service()
-        if "id" not in sent:  # It was enabled or disabled.
-            self.state = sent["state"]
-            known = {"state": None, **known}
-        fetched = "id" in known
-        now = {name: sent[name] for name in sent if fetched or name in known}
-        self._known = {**known, **now}
-
-    def _known_of_service(self) -> dict[str, Any]:
-        """Return the values that the service is known to have, unless the id has changed since."""
-        known = self._known
-        return known if known.get("id", self.id) == self.id else {}
-
-    def _remember(self) -> None:
-        """Note that the service has the present values."""
-        self._known = to_payload(self, _SENT_ON_UPDATE)
 
 
 def _url_of(id: Any) -> str:

@@ -189,6 +189,7 @@ def test_modules_are_short() -> None:
         "_Utils.resources.lists",
         "_Utils.encoding",
         "_Utils.batch.runner",
+        "_Utils.batch.types",
         "_Utils.retry.loop",
         "_Utils.retry.rate_limit",
         "Audience.Segment",

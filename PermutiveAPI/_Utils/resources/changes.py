@@ -1,15 +1,70 @@
-"""Differences between an object and what the service has stored. Pure."""
+"""Models that know what the service has, so that an update sends only what differs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from ..encoding import canonical
+from ..json import to_payload
+from .base import Operation, Resource
+
+Tracked = TypeVar("Tracked", bound="ChangeTracking")
+
+
+class ChangeTracking(Resource):
+    """Base of the models whose updates send only what differs from the service's values."""
+
+    id: str | None
+    # The fields that an update may send.
+    _updated_fields: ClassVar[list[str]] = []
+    # The values that the service is known to have, as JSON.
+    _known = dict[str, Any]()
+
+    @classmethod
+    def _from_response(cls: type[Tracked], data: Any) -> Tracked:
+        made = super()._from_response(data)
+        made._known = to_payload(made, cls._updated_fields)
+        return made
+
+    def _take_over(self: Tracked, names: Iterable[str], data: Any) -> Tracked:
+        described = super()._take_over(names, data)
+        if "id" in names:  # It was created.
+            self._known = described._known
+        return described
+
+    def _finish(self, operation: Operation, response: Any) -> None:
+        super()._finish(operation, response)
+        if operation.method == "patch" and operation.data:
+            self._note_sent(operation.data)
+
+    def _known_of_service(self) -> dict[str, Any]:
+        """Return the values that the service is known to have, unless the id has changed since."""
+        known = self._known
+        return known if known.get("id", self.id) == self.id else {}
+
+    def _differing(self) -> dict[str, Any]:
+        """Return the fields that differ from those that the service is known to have."""
+        return differing(to_payload(self, self._updated_fields), self._known_of_service())
+
+    def _note_sent(self, sent: dict[str, Any]) -> None:
+        """Note what the service has now.
+
+        Of an object made by the constructor, only a part is known: what it was switched to, and what
+        was known of that before.
+        """
+        known = self._known_of_service()
+        if "id" not in sent:  # A switch, which the object is told of only now.
+            for name, value in sent.items():
+                setattr(self, name, value)
+            known = {**dict.fromkeys(sent), **known}
+        fetched = "id" in known
+        now = {name: sent[name] for name in sent if fetched or name in known}
+        self._known = {**known, **now}
 
 
 def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of `given` whose values differ from the last known ones of the service."""
+    """Return the members of `given` that differ from those that the service is known to have."""
     return {
         name: value
         for name, value in given.items()
