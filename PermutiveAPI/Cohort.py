@@ -123,7 +123,7 @@ class Cohort(ChangeTracking):
 
     @classmethod
     def from_json(cls, data: Any) -> Cohort:
-        """Make a cohort from JSON data, JSON text or a file; see :meth:`JSONSerializable.from_json`.
+        """Make a cohort from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
 
         Its state counts as the service's. So a later update sends the state only if it has changed.
 

@@ -462,7 +462,7 @@ class Segment(Resource):
 
     @classmethod
     def from_json(cls, data: Any) -> Segment:
-        """Make a segment from JSON data, JSON text or a file; see :meth:`JSONSerializable.from_json`.
+        """Make a segment from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
 
         A price of 0.0 counts as left out; see `cpm`.
 
