@@ -10,7 +10,7 @@ import pytest
 
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from PermutiveAPI import Cohort, Segment
 from PermutiveAPI.Query import event
 from tests.support.calls import COHORT, KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 
 def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:

@@ -21,7 +21,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils.resources.base import Resource
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 JSON = "from_json from_json_file serialize_value to_json to_json_file unserialize_value"
 SINGLE = "create update delete"

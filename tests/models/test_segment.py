@@ -11,7 +11,7 @@ import pytest
 
 from PermutiveAPI import Segment, SegmentList
 from PermutiveAPI.Audience.Segment import _API_PAYLOAD
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 
 def test_positions_keep_their_meaning() -> None:

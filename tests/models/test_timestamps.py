@@ -11,7 +11,7 @@ import pytest
 from PermutiveAPI import Cohort, CohortList, Import, Segment, Source
 from PermutiveAPI._Utils.retry.policy import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2021, 1, 1, tzinfo=timezone.utc)

@@ -36,7 +36,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.Query.logic import joined
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 URL = "properties.client.url"
 FOOTBALL = event("Pageview").where(prop(URL).contains("football")).at_least(2).in_the_last(days=30)

@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from PermutiveAPI import Cohort
 from tests.recorders.work import WORK, step
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -17,7 +17,7 @@ from PermutiveAPI import Alias, Cohort, Identity, KnownAlias
 from PermutiveAPI.testing import vcr_config
 from tests.recorders.work import WORK, step
 from tests.support.calls import COHORT, KEY, cohort
-from tests.support.scripted import ScriptedServer, Seen, answer, respond
+from tests.support.fake_service import ScriptedServer, Seen, answer, respond
 
 
 @pytest.fixture(params=["query", "header"])

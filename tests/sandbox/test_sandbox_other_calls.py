@@ -24,7 +24,7 @@ from PermutiveAPI import (
     TrackedEvent,
 )
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 EMAIL = Alias("a@b.c", "email", 0)
 CRM = Alias("crm-1", "crm", 1)

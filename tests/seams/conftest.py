@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import DoneExecutor
+from tests.support.fakes import DoneExecutor
 
 
 @pytest.fixture

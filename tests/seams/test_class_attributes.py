@@ -18,8 +18,8 @@ from PermutiveAPI import (
     Source,
     Workspace,
 )
-from tests.seams.stand_ins import COHORT, COHORTS, IMPORT, KEY, OnlyJson
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fakes import COHORT, COHORTS, IMPORT, KEY, OnlyJson
+from tests.support.fake_service import ScriptedServer, answer
 
 
 def _cohorts() -> CohortList:

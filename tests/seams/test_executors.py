@@ -20,7 +20,7 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
+from tests.support.fakes import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
 
 BODY = {**IMPORT, **SEGMENT, **COHORT}
 

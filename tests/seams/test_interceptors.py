@@ -31,7 +31,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry.policy import is_repeatable
-from tests.seams.stand_ins import (
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -41,7 +41,7 @@ from tests.seams.stand_ins import (
     SEGMENT,
     SEGMENTATION,
 )
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 Case = Tuple[str, Callable[[], Any], str, str, Any]

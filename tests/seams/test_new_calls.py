@@ -17,7 +17,7 @@ from PermutiveAPI import (
     Segmentation,
     TrackedEvent,
 )
-from tests.seams.stand_ins import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
+from tests.support.fakes import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
 from tests.seams.test_stub_helpers import IdentityHelper, OneHelper, RequestHelper, StubHelper
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"

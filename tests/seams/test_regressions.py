@@ -34,7 +34,7 @@ from PermutiveAPI import (
     Workspace,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import COHORT, COHORTS, IMPORTS, KEY, SEGMENT, URL, OnlyJson
+from tests.support.fakes import COHORT, COHORTS, IMPORTS, KEY, SEGMENT, URL, OnlyJson
 
 # --- Mocks as answers ------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import (
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -43,7 +43,7 @@ from tests.seams.stand_ins import (
     bare,
     with_body,
 )
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 VERBS = ("get", "post", "patch", "delete")
 
@@ -599,7 +599,7 @@ def test_own_functions_use_the_pool(server: ScriptedServer) -> None:
 
 def test_own_post_is_not_repeated(server: ScriptedServer, waits: List[float]) -> None:
     """``requests.post`` itself is not repeated where the service may have processed it."""
-    from tests.support.scripted import reset
+    from tests.support.fake_service import reset
 
     server.default = reset()
     with pytest.raises(PermutiveConnectionError, match="after 1 attempts") as caught:

@@ -21,7 +21,7 @@ from PermutiveAPI import (
     SegmentList,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import (
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -32,7 +32,7 @@ from tests.seams.stand_ins import (
     SEGMENTATION,
     OnlyJson,
 )
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 MODELS = [Cohort, Segment, Import, Identity, Segmentation]
 

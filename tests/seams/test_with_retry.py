@@ -19,7 +19,7 @@ from PermutiveAPI import (
     RetryConfig,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import KEY, URL, Recorder, UrlOnly, bare, with_body
+from tests.support.fakes import KEY, URL, Recorder, UrlOnly, bare, with_body
 
 
 def test_what_a_method_is_called_with() -> None:

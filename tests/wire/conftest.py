@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from tests.support.certificates import context_for
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 
 @pytest.fixture(scope="session")

@@ -38,8 +38,8 @@ from tests.support.calls import (
     segment,
     segmentation,
 )
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, hang_up, respond
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import Connection, ScriptedServer, Seen, answer, hang_up, respond
 
 URL = "https://api.permutive.app/v9/things"
 

@@ -24,8 +24,8 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.certificates import context_for
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import (
     Connection,
     ScriptedServer,
     Step,

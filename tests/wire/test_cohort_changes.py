@@ -10,7 +10,7 @@ from PermutiveAPI import Cohort, CohortList, Progress
 from PermutiveAPI.Query import event, in_segment
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import COHORT, KEY, QUERY, cohort
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import requests
 from PermutiveAPI import Cohort, PermutiveAPIError, PermutiveInvalidRequestError
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORTS, KEY
-from tests.support.scripted import ScriptedServer, Step, answer
+from tests.support.fake_service import ScriptedServer, Step, answer
 
 URL = f"https://api.permutive.app{COHORTS}"
 QUERY = {"type": "users"}

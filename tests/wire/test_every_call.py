@@ -10,7 +10,7 @@ import pytest
 
 from PermutiveAPI import PermutiveAuthenticationError, PermutiveCredentialsError, __version__
 from tests.support.calls import ALL_CALLS, KEY, MODEL_CALLS, WireCall, every
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 # Awkward on the way: all of it must arrive as it is.
 AWKWARD_KEY = "pä ss/wörd+&k=%41#?"

@@ -36,7 +36,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
+from tests.support.fake_service import Connection, ScriptedServer, Seen, answer, respond, stall
 
 URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2

@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from tests.support.scripted import Connection, ScriptedServer, Step, answer, stall
+from tests.support.fake_service import Connection, ScriptedServer, Step, answer, stall
 
 # A second, and the end of the process on a busy machine.
 LIMIT_SECONDS = 2.0

@@ -32,8 +32,8 @@ from PermutiveAPI import (
     PermutiveTimeoutError,
 )
 from tests.support.calls import ALL_CALLS, KEY, WireCall
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import (
     Connection,
     ScriptedServer,
     Seen,

@@ -26,8 +26,8 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import (
     ScriptedServer,
     Step,
     answer,

@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from tests.support.scripted import Connection, ScriptedServer, answer
+from tests.support.fake_service import Connection, ScriptedServer, answer
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),

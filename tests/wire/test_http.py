@@ -22,8 +22,8 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import (
     ScriptedServer,
     Step,
     answer,

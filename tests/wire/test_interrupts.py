@@ -21,7 +21,7 @@ import trustme
 from PermutiveAPI import BatchRequest, Cohort, Import
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORTS, IMPORTS, KEY, cohort
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
     ScriptedServer,
     Step,

@@ -40,7 +40,7 @@ from tests.support.calls import (
     segmentation,
     tracked,
 )
-from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+from tests.support.fake_service import ScriptedServer, Seen, answer, reset, respond
 from tests.wire.test_executors import Recording
 
 # A batch helper, one of its items, and a member that both an item and its request show.

@@ -29,7 +29,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, answer, stall
+from tests.support.fake_service import Connection, ScriptedServer, answer, stall
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"

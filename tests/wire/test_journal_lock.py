@@ -10,7 +10,7 @@ import pytest
 
 from PermutiveAPI import BatchRequest, stream_batch
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 
 URL = "https://api.permutive.app/v9/things"
 

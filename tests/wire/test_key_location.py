@@ -14,8 +14,8 @@ from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionErro
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, WireCall, every, identity
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import ScriptedServer, answer
 
 URL = "https://api.permutive.app/v9/things"
 

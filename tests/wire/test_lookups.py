@@ -17,7 +17,7 @@ import pytest
 from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeoutError, stream_batch
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import ScriptedServer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"

@@ -22,7 +22,7 @@ import pytest
 from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_batch
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"

@@ -8,7 +8,7 @@ from PermutiveAPI import PermutiveRateLimitError, RetryConfig
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry import rate_limit
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1, initial_delay=0.01)

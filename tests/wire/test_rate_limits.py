@@ -28,7 +28,7 @@ from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, Step, answer
+from tests.support.fake_service import Connection, ScriptedServer, Step, answer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"

@@ -26,7 +26,7 @@ from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
 from PermutiveAPI._Utils.retry.outcome import Outcome, outcome_of
 from PermutiveAPI._Utils.retry.policy import RetryConfig
-from tests.support.scripted import Connection, ScriptedServer, answer, raw, stall_in_body
+from tests.support.fake_service import Connection, ScriptedServer, answer, raw, stall_in_body
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"
 

@@ -42,7 +42,7 @@ from tests.support.calls import (
     segment,
     segmentation,
 )
-from tests.support.scripted import ScriptedServer, Seen, answer, respond
+from tests.support.fake_service import ScriptedServer, Seen, answer, respond
 
 CREATED = datetime(2022, 9, 22, 15, 44, 29, 513211, timezone.utc)
 CHANGED = datetime(2022, 9, 23, 15, 44, 29, 513214, timezone.utc)

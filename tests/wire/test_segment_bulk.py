@@ -16,7 +16,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
-from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+from tests.support.fake_service import ScriptedServer, Seen, answer, reset, respond
 
 
 def items_of(seen: Seen) -> Any:

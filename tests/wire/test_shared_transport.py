@@ -8,7 +8,7 @@ from typing import Any, List
 from PermutiveAPI import BatchRequest, RetryConfig
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
     ScriptedServer,
     Seen,

@@ -25,7 +25,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY, SEGMENTED, TRACKED, identity, segmentation, tracked
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
+from tests.support.fake_service import Connection, ScriptedServer, Seen, answer, respond, stall
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"

@@ -11,8 +11,8 @@ import pytest
 from PermutiveAPI import PermutiveConnectionError
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import answer, reset
+from tests.support.secrets import assert_no_secret
+from tests.support.fake_service import answer, reset
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])

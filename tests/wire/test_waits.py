@@ -18,7 +18,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY
-from tests.support.scripted import ScriptedServer, answer, reset
+from tests.support.fake_service import ScriptedServer, answer, reset
 
 URL = "https://api.permutive.app/v9/things"
 POLICY = RetryConfig(max_retries=3, backoff_factor=4.0, initial_delay=2.0)

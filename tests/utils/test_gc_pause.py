@@ -1,4 +1,4 @@
-"""The garbage collector's rest by itself; that lists take one stands in test_collection.py."""
+"""The garbage collector's rest by itself; that lists take one stands in resources/test_lists.py."""
 
 from __future__ import annotations
 

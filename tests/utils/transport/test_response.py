@@ -12,7 +12,7 @@ import requests
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.transport.prepare import prepare
 from PermutiveAPI._Utils.transport.response import CompactResponse, WholeAnswer
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 HEADERS: Tuple[Tuple[str, str], ...] = (
     ("Content-Type", "application/json; charset=utf-8"),

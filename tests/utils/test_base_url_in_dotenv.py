@@ -12,7 +12,7 @@ import pytest
 from PermutiveAPI import Cohort
 from PermutiveAPI._Utils.base_url import base_url
 from PermutiveAPI._Utils.settings import API_BASE_URL
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import ScriptedServer, answer
 
 if sys.platform == "win32":
     pytest.skip("modes do not tell there who may write", allow_module_level=True)
