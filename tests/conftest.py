@@ -10,7 +10,7 @@ import pytest
 
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.fake_service import ScriptedServer
+from tests.support.fake_service import FakeService
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +44,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A server that follows a script, which the library talks to inside the test."""
-    with ScriptedServer() as running:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A service that follows a script, which the library talks to inside the test."""
+    with FakeService() as running:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.url)
         yield running

@@ -270,7 +270,10 @@ def test_only_lists_imports_pandas(name: str) -> None:
         for each in imports_of(name)
         if each.target.split(".")[0] in ("pandas", "numpy", "dotenv")
     }
-    allowed = {"_Utils.resources.lists": {("pandas", False)}, "_Utils.settings": {("dotenv", False)}}
+    allowed = {
+        "_Utils.resources.lists": {("pandas", False)},
+        "_Utils.settings": {("dotenv", False)},
+    }
     assert found <= allowed.get(name, set())
 
 

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     TrackedEvent,
 )
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.fake_service import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 EMAIL = Alias("a@b.c", "email", 0)
 CRM = Alias("crm-1", "crm", 1)
@@ -330,7 +330,7 @@ def test_short_histories_are_one_call(count: int) -> None:
     assert question.split() == [question]
 
 
-def test_an_answer_that_names_no_user(server: ScriptedServer) -> None:
+def test_an_answer_that_names_no_user(server: FakeService) -> None:
     """resolve() says so instead of returning nothing."""
     server.default = answer(200, {"user_id": ""})
     with pytest.raises(PermutiveInvalidResponseError, match="user_id must not be"):

@@ -1,4 +1,4 @@
-"""Stand-ins for ``http.ThreadPoolExecutor``."""
+"""Fakes for ``http.ThreadPoolExecutor``."""
 
 from __future__ import annotations
 
@@ -104,9 +104,7 @@ def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
     executor.assert_called_once_with(max_workers=2)
 
 
-def test_everything_runs_in_the_stand_in(
-    executors: List[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """With futures that are done at once no thread is started, and callbacks still count up."""
     threads: List[Any] = []
     events: List[Any] = []
@@ -226,8 +224,8 @@ def test_an_empty_batch(call: Callable[[], Any], executors: List[Any]) -> None:
     assert executors == []
 
 
-def test_removing_the_stand_in(request_stub: Recorder) -> None:
-    """When the stand-in is gone, batches run on threads again, and leave none behind."""
+def test_removing_the_fake(request_stub: Recorder) -> None:
+    """When the fake is gone, batches run on threads again, and leave none behind."""
     with patch.object(http, "ThreadPoolExecutor", wraps=ThreadPoolExecutor):
         BATCHES["Cohort.batch_create"](max_workers=1)
     names: List[str] = []

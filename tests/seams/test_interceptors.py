@@ -31,6 +31,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry.policy import is_repeatable
+from tests.support.fake_service import FakeService
 from tests.support.fakes import (
     COHORT,
     COHORTS,
@@ -41,7 +42,6 @@ from tests.support.fakes import (
     SEGMENT,
     SEGMENTATION,
 )
-from tests.support.fake_service import ScriptedServer
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 Case = Tuple[str, Callable[[], Any], str, str, Any]
@@ -343,14 +343,14 @@ def test_responses_follows_the_base_url(
     assert Cohort.list(KEY) == []
 
 
-def test_removing_responses(server: ScriptedServer) -> None:
+def test_removing_responses(server: FakeService) -> None:
     """When ``responses`` has stopped, calls reach the service over the pool again."""
     http.get(KEY, f"{server.url}/x")
     with responses_package.RequestsMock() as mocked:
         mocked.add("GET", f"{server.url}/x", json={})
         http.get(KEY, f"{server.url}/x")
     http.get(KEY, f"{server.url}/x")
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
     assert server.connections == 1
 
 
@@ -417,14 +417,14 @@ def test_requests_mock_raising(waits: List[float]) -> None:
     assert mocked.call_count == 3
 
 
-def test_removing_requests_mock(server: ScriptedServer) -> None:
+def test_removing_requests_mock(server: FakeService) -> None:
     """When ``requests-mock`` has stopped, calls reach the service over the pool again."""
     http.get(KEY, f"{server.url}/x")
     with requests_mock_package.Mocker() as mocked:
         mocked.get(f"{server.url}/x", json={})
         http.get(KEY, f"{server.url}/x")
     http.get(KEY, f"{server.url}/x")
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
     assert server.connections == 1
 
 

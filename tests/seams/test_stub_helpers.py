@@ -21,6 +21,7 @@ from PermutiveAPI import (
     SegmentList,
 )
 from PermutiveAPI._Utils import http
+from tests.support.fake_service import FakeService
 from tests.support.fakes import (
     COHORT,
     COHORTS,
@@ -32,7 +33,6 @@ from tests.support.fakes import (
     SEGMENTATION,
     OnlyJson,
 )
-from tests.support.fake_service import ScriptedServer
 
 MODELS = [Cohort, Segment, Import, Identity, Segmentation]
 
@@ -293,13 +293,13 @@ def test_specified_mock_as_an_answer() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_removing_a_helper(model: Any, server: ScriptedServer) -> None:
+def test_removing_a_helper(model: Any, server: FakeService) -> None:
     """When the stub is gone, the module ``http`` serves the model again."""
     with patch.object(model, "_request_helper", object()):
         assert model._request_helper is not http
     assert model._request_helper is http
     Identity("u", []).identify(KEY)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 def test_a_helper_of_a_subclass(monkeypatch: pytest.MonkeyPatch) -> None:

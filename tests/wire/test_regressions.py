@@ -26,7 +26,7 @@ from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.redaction import redact_message, redact_secret
 from PermutiveAPI._Utils.retry.outcome import Outcome, outcome_of
 from PermutiveAPI._Utils.retry.policy import RetryConfig
-from tests.support.fake_service import Connection, ScriptedServer, answer, raw, stall_in_body
+from tests.support.fake_service import Connection, FakeService, answer, raw, stall_in_body
 
 KEY = "3f0c9d52-7c1e-4f7e-9f25-0f6f0f8b9a11"
 
@@ -56,17 +56,17 @@ def test_a_replacement_before_the_first_import_takes_effect() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_a_header_that_is_invalid_in_the_answer(server: ScriptedServer) -> None:
+def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:
     """An answer with two lengths leaves the outcome of a create unknown; it is not repeated."""
     lengths = b"Content-Length: 2\r\nContent-Length: 5\r\n"
     server.default = raw(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n{}")
     with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
         Cohort("c", query={"x": 1}).create(KEY)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "none-such", "a\0b"])
-def test_an_error_in_an_encoding_that_is_none(server: ScriptedServer, charset: str) -> None:
+def test_an_error_in_an_encoding_that_is_none(server: FakeService, charset: str) -> None:
     """An error page in an unknown encoding is the documented error, with the service's words."""
     server.default = answer(400, b"bad \xff body", content_type=f"text/plain; charset={charset}")
     with pytest.raises(PermutiveBadRequestError, match="bad . body"):
@@ -74,27 +74,27 @@ def test_an_error_in_an_encoding_that_is_none(server: ScriptedServer, charset: s
 
 
 @pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
-def test_a_status_that_comes_before_the_answer(server: ScriptedServer, status: bytes) -> None:
+def test_a_status_that_comes_before_the_answer(server: FakeService, status: bytes) -> None:
     """What a service says before its answer is passed over: no later call gets this one's answer."""
 
     def step(connection: Connection) -> bool:
         connection.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
         server.stopping.wait(0.02)
-        return answer(200, {"number": len(server.seen)})(connection)
+        return answer(200, {"number": len(server.received)})(connection)
 
     server.default = step
     numbers = [http.get(KEY, f"{server.url}/x").json()["number"] for _ in range(3)]
     assert numbers == [1, 2, 3] and server.connections == 1
 
 
-def test_a_time_out_within_an_answer(server: ScriptedServer) -> None:
+def test_a_time_out_within_an_answer(server: FakeService) -> None:
     """An answer that stops in its middle is told as such, with the host."""
     server.default = stall_in_body()
     with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
         http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))
 
 
-def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
+def test_an_update_answered_without_a_price(server: FakeService) -> None:
     """A price that an answer leaves out stays as it was."""
     facts = {"id": "s", "code": "c", "name": "n", "import_id": "i"}
     server.script = [answer(200, {**facts, "cpm": 2}), answer(200, facts)]
@@ -102,7 +102,7 @@ def test_an_update_answered_without_a_price(server: ScriptedServer) -> None:
     segment = Segment.get_by_id("i", "s", KEY)
     segment.update(KEY)
     segment.update(KEY)
-    assert [json.loads(seen.body) for seen in server.seen[1:]] == [
+    assert [json.loads(seen.body) for seen in server.received[1:]] == [
         {"name": "n", "cpm": 2},
         {"name": "n", "cpm": 2},
     ]
@@ -139,28 +139,28 @@ def test_a_key_that_is_called_like_a_secret(text: str) -> None:
     assert "k" in redacted
 
 
-def test_a_header_of_none_is_left_out(server: ScriptedServer) -> None:
+def test_a_header_of_none_is_left_out(server: FakeService) -> None:
     """None takes a default header away, as requests does."""
     http.request("GET", KEY, f"{server.url}/x", headers={"Content-Type": None})
-    assert "content-type" not in server.seen[0].headers
+    assert "content-type" not in server.received[0].headers
 
 
 @pytest.mark.parametrize(
     ("url", "headers"),
     [("https://api.permutive.app/x", {"X-Note": "\u20ac"}), (f"http://{'a' * 64}.invalid/", None)],
 )
-def test_what_cannot_be_put_on_the_wire(server: ScriptedServer, url: str, headers: Any) -> None:
+def test_what_cannot_be_put_on_the_wire(server: FakeService, url: str, headers: Any) -> None:
     """A header outside Latin-1 or an impossible host is an invalid request, alone and in a batch."""
     with pytest.raises(PermutiveInvalidRequestError, match="cannot be sent"):
         http.request("GET", KEY, url, headers=headers)
     request = http.BatchRequest("GET", url, headers=headers)
     _, [(_, error)] = http.process_batch([request], api_key=KEY, max_workers=1)
     assert type(error) is PermutiveInvalidRequestError
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("url", [None, 5, b"http://x/"])
-def test_a_url_of_a_wrong_kind(server: ScriptedServer, url: Any) -> None:
+def test_a_url_of_a_wrong_kind(server: FakeService, url: Any) -> None:
     """A URL that is no text is a TypeError that names it."""
     with pytest.raises(TypeError, match="url must be of type str"):
         http.request("POST", KEY, url)
@@ -174,7 +174,7 @@ def test_an_argument_that_is_no_mapping(argument: str, value: Any) -> None:
         http.request("GET", KEY, "https://api.permutive.app/x", **{argument: value})
 
 
-def test_a_refusal_that_a_stand_in_reports() -> None:
+def test_a_refusal_that_a_fake_reports() -> None:
     """A refused connection surely never reached the service, whoever tells of it."""
     calls: list[str] = []
 
@@ -189,7 +189,7 @@ def test_a_refusal_that_a_stand_in_reports() -> None:
     assert len(calls) == 3
 
 
-def test_an_invalid_certificate_that_a_stand_in_reports() -> None:
+def test_an_invalid_certificate_that_a_fake_reports() -> None:
     """An invalid certificate is not tried again, whoever tells of it."""
     calls: list[str] = []
 
@@ -202,7 +202,7 @@ def test_an_invalid_certificate_that_a_stand_in_reports() -> None:
     assert len(calls) == 1
 
 
-def test_the_callers_own_context_stays(server: ScriptedServer) -> None:
+def test_the_callers_own_context_stays(server: FakeService) -> None:
     """An error raised inside a caller's handler keeps the exception that is being handled."""
     server.default = answer(404, {})
     try:
@@ -214,7 +214,7 @@ def test_the_callers_own_context_stays(server: ScriptedServer) -> None:
 
 
 def test_a_proxy_whose_first_address_refuses(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch asks the proxy for a tunnel also where only its second address answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -232,7 +232,7 @@ def test_a_proxy_whose_first_address_refuses(
     request = http.BatchRequest("GET", "https://api.permutive.app/x")
     _, failures = http.process_batch([request], api_key=KEY, max_workers=1)
     assert len(failures) == 1
-    assert {seen.method for seen in server.seen} == {"CONNECT"}
+    assert {seen.method for seen in server.received} == {"CONNECT"}
 
 
 def test_stopping_cuts_no_connection_that_went_back() -> None:

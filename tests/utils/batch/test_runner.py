@@ -1,4 +1,4 @@
-"""The loop of batches, on stand-ins for executors."""
+"""The loop of batches, on fakes for executors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def batch(count: int) -> List[BatchRequest]:
 
 
 def run(requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any) -> Any:
-    """Run a batch on the stand-in."""
+    """Run a batch on the fake."""
     checked = checked_requests(requests)
     results = stream(
         checked,

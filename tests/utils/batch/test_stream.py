@@ -18,7 +18,7 @@ from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.batch.runner import stream
 from PermutiveAPI._Utils.batch.types import BatchOptions
 from tests.support.threads import workers_left
-from tests.utils.test_runner import batch
+from tests.utils.batch.test_runner import batch
 
 
 def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any:
