@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import subprocess
+import sys
 from typing import Any, Callable, Dict, List, Tuple
 from unittest.mock import MagicMock, patch
 
@@ -667,3 +669,29 @@ def test_what_a_fake_raises_reaches_the_caller_without_the_key(
         http.get(KEY, "https://h/x")
     assert caught.value is raised
     assert text in str(raised.args) and KEY not in f"{raised} {raised!r}"
+
+
+EARLY = """
+import time
+from unittest import mock
+
+sleeps = []
+with mock.patch("requests.get") as get, mock.patch("time.sleep", sleeps.append):
+    from PermutiveAPI import Cohort
+    from PermutiveAPI._Utils import http
+
+    get.return_value.status_code = 200
+    get.return_value.json.return_value = []
+    assert Cohort.list("key") == [] and get.call_count == 1
+    get.return_value.status_code = 503
+    get.return_value.headers = {}
+    request = http.BatchRequest("GET", "https://api.permutive.app/x")
+    http.process_batch([request], api_key="key", max_workers=1)
+    assert len(sleeps) == 2, sleeps
+"""
+
+
+def test_a_replacement_before_the_first_import_takes_effect() -> None:
+    """A name replaced before the library is imported is used too, and nothing reaches the network."""
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -490,3 +490,13 @@ def test_import_list_with_wrong_items(items: Any, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ValueError) as caught:
         Import.list(KEY)
     assert isinstance(caught.value, PermutiveAPIError)
+
+
+def test_listed_cohorts_without_an_id() -> None:
+    """With details, a cohort without an id is refused: ``/None`` is never called."""
+    nameless = {name: value for name, value in COHORT.items() if name != "id"}
+    with patch.object(Cohort, "_request_helper") as helper:
+        helper.get.return_value = OnlyJson([nameless])
+        with pytest.raises(ValueError, match="id must not be empty"):
+            Cohort.list(KEY, include_details=True)
+    assert helper.get.call_count == 1

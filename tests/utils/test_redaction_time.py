@@ -142,6 +142,12 @@ def test_any_function(function: Callable[[str], Any], unit: str) -> None:
     assert_linear(function, repeated(unit, PREFIXES["bare"]), 15_000)
 
 
+@pytest.mark.parametrize("beginning", ["k=", 'k=\\"', '"k"', '"k": \\"'])
+def test_backslashes_without_end(beginning: str) -> None:
+    """So does a message in which backslashes follow a name, and no quote ends them."""
+    assert_linear(redact_message, repeated("\\", lambda _: beginning), 15_000)
+
+
 def ever_longer_escapes(length: int) -> str:
     """Return members whose quotes are escaped ever deeper, so that none of them is ever closed."""
     members, total = [], 0

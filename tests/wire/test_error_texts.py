@@ -7,10 +7,17 @@ from typing import Any, List
 import pytest
 import requests
 
-from PermutiveAPI import Cohort, PermutiveAPIError, PermutiveInvalidRequestError
+from PermutiveAPI import (
+    Cohort,
+    PermutiveAPIError,
+    PermutiveBadRequestError,
+    PermutiveInvalidRequestError,
+    PermutiveTimeoutError,
+)
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.retry.policy import RetryConfig
 from tests.support.calls import COHORTS, KEY
-from tests.support.fake_service import FakeService, Step, answer
+from tests.support.fake_service import FakeService, Step, answer, stall_in_body
 
 URL = f"https://api.permutive.app{COHORTS}"
 QUERY = {"type": "users"}
@@ -194,3 +201,18 @@ def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture, url: str) -> None
     assert str(caught.value).startswith("The request cannot be sent: ")
     assert caught.value.status is None
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "none-such", "a\0b"])
+def test_an_error_in_an_encoding_that_is_none(server: FakeService, charset: str) -> None:
+    """An error page in an unknown encoding is the documented error, with the service's words."""
+    server.default = answer(400, b"bad \xff body", content_type=f"text/plain; charset={charset}")
+    with pytest.raises(PermutiveBadRequestError, match="bad . body"):
+        http.get(KEY, f"{server.url}/x")
+
+
+def test_a_time_out_within_an_answer(server: FakeService) -> None:
+    """An answer that stops in its middle is told as such, with the host."""
+    server.default = stall_in_body()
+    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
+        http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Type
 import pytest
 
 from PermutiveAPI import (
+    Cohort,
     Import,
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -590,3 +591,23 @@ def test_a_create_is_sent_again_after_503(server: FakeService) -> None:
     server.default = answer(201, COHORT)
     cohort().create(KEY)
     assert len(server.received) == 3
+
+
+def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:
+    """An answer with two lengths leaves the outcome of a create unknown; it is not repeated."""
+    lengths = b"Content-Length: 2\r\nContent-Length: 5\r\n"
+    server.default = raw(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n{}")
+    with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
+        Cohort("c", query={"x": 1}).create(KEY)
+    assert len(server.received) == 1
+
+
+def test_the_callers_own_context_stays(server: FakeService) -> None:
+    """An error raised inside a caller's handler keeps the exception that is being handled."""
+    server.default = answer(404, {})
+    try:
+        raise KeyError("the caller's own")
+    except KeyError as own:
+        with pytest.raises(PermutiveResourceNotFoundError) as caught:
+            Cohort.get_by_id("none", KEY)
+        assert caught.value.__context__ is own

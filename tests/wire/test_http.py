@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -23,6 +24,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
 from tests.support.fake_service import (
+    Connection,
     FakeService,
     Step,
     answer,
@@ -438,3 +440,74 @@ def test_the_answer_says_which_request_it_is_for(server: FakeService) -> None:
     with pytest.raises(PermutiveAPIError) as raised:
         http.get(KEY, f"{URL}?page=1")
     assert raised.value.url == f"{server.url}/v9/things?page=1&k=[REDACTED]"
+
+
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
+def test_a_status_that_comes_before_the_answer(server: FakeService, status: bytes) -> None:
+    """What a service says before its answer is passed over: no later call gets this one's answer."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
+        server.stopping.wait(0.02)
+        return answer(200, {"number": len(server.received)})(connection)
+
+    server.default = step
+    numbers = [http.get(KEY, f"{server.url}/x").json()["number"] for _ in range(3)]
+    assert numbers == [1, 2, 3] and server.connections == 1
+
+
+def test_a_header_of_none_is_left_out(server: FakeService) -> None:
+    """None takes a default header away, as requests does."""
+    http.request("GET", KEY, f"{server.url}/x", headers={"Content-Type": None})
+    assert "content-type" not in server.received[0].headers
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [("https://api.permutive.app/x", {"X-Note": "\u20ac"}), (f"http://{'a' * 64}.invalid/", None)],
+)
+def test_what_cannot_be_put_on_the_wire(server: FakeService, url: str, headers: Any) -> None:
+    """A header outside Latin-1 or an impossible host is an invalid request, alone and in a batch."""
+    with pytest.raises(PermutiveInvalidRequestError, match="cannot be sent"):
+        http.request("GET", KEY, url, headers=headers)
+    request = http.BatchRequest("GET", url, headers=headers)
+    _, [(_, error)] = http.process_batch([request], api_key=KEY, max_workers=1)
+    assert type(error) is PermutiveInvalidRequestError
+    assert server.received == []
+
+
+@pytest.mark.parametrize("url", [None, 5, b"http://x/"])
+def test_a_url_of_a_wrong_kind(server: FakeService, url: Any) -> None:
+    """A URL that is no text is a TypeError that names it."""
+    with pytest.raises(TypeError, match="url must be of type str"):
+        http.request("POST", KEY, url)
+
+
+@pytest.mark.parametrize("argument", ["params", "headers"])
+@pytest.mark.parametrize("value", ["abc", [("a", 1)]])
+def test_an_argument_that_is_no_mapping(argument: str, value: Any) -> None:
+    """Parameters and headers that are no mapping are a TypeError that names the argument."""
+    with pytest.raises(TypeError, match=f"{argument} must be of type Mapping"):
+        http.request("GET", KEY, "https://api.permutive.app/x", **{argument: value})
+
+
+def test_a_proxy_whose_first_address_refuses(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch asks the proxy for a tunnel also where only its second address answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed_port = listener.getsockname()[1]
+
+    def addresses(*_: Any) -> list[Any]:
+        ports = (closed_port, server.port)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*kind, ("127.0.0.1", port)) for port in ports]
+
+    monkeypatch.delenv("PERMUTIVE_API_BASE_URL")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setattr(socket, "getaddrinfo", addresses)
+    server.default = answer(502)
+    request = http.BatchRequest("GET", "https://api.permutive.app/x")
+    _, failures = http.process_batch([request], api_key=KEY, max_workers=1)
+    assert len(failures) == 1
+    assert {seen.method for seen in server.received} == {"CONNECT"}

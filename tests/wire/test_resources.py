@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -505,12 +506,19 @@ def test_empty_pages_between_others(server: FakeService) -> None:
     ("content", "words"),
     [
         ([], ": the page must be"),
+        (None, ": the page must be"),
+        ("text", "expected an object or an array, got a text"),
+        (5, ": the page must be"),
         ({"elements": 5}, "'int' object is not iterable"),
         ({"elements": [5]}, "got int"),
+        ({"elements": [None]}, "got NoneType"),
+        ({"elements": ["{}"]}, "got str"),
+        ({"elements": "ab"}, "got str"),
         ({"elements": {"a": 1}}, "got str"),
         ({"elements": [{"id": "s-1"}]}, "missing required argument"),
         ({"pagination": "next"}, ": pagination must be"),
         ({"pagination": {"next_token": {"a": 1}}}, ": next_token must be"),
+        ({"pagination": {"next_token": ["a"]}}, ": next_token must be"),
         ({"pagination": {"next_token": 7}}, ": next_token must be"),
     ],
 )
@@ -769,3 +777,17 @@ def test_identity_is_repeated_after_a_reset(server: FakeService) -> None:
     identity().identify(KEY)
     assert len({seen.body for seen in server.received}) == 1
     assert len(server.received) == 3
+
+
+def test_an_update_answered_without_a_price(server: FakeService) -> None:
+    """A price that an answer leaves out stays as it was."""
+    facts = {"id": "s", "code": "c", "name": "n", "import_id": "i"}
+    server.script = [answer(200, {**facts, "cpm": 2}), answer(200, facts)]
+    server.default = answer(200, facts)
+    segment = Segment.get_by_id("i", "s", KEY)
+    segment.update(KEY)
+    segment.update(KEY)
+    assert [json.loads(seen.body) for seen in server.received[1:]] == [
+        {"name": "n", "cpm": 2},
+        {"name": "n", "cpm": 2},
+    ]

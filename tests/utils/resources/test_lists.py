@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import os
 import pickle
 import subprocess
@@ -547,3 +548,11 @@ assert os.wait()[1] == 0
 def test_collector_in_a_forked_process() -> None:
     """A process forked while a list was read collects; one whose parent keeps it off does not."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("items", [[None], [Cohort("a"), None], ["text"], [5]])
+def test_text_of_lists_with_foreign_items(items: List[Any]) -> None:
+    """``str()`` of a list shows what ``to_json()`` gives, whatever was put into it."""
+    cohorts = CohortList(items)
+    assert json.loads(str(cohorts)) == cohorts.to_json()
+    assert str(ImportList()) == "[]"

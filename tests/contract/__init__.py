@@ -1,0 +1,1 @@
+"""What users ' code relies on, name by name: each constant, signature and text is checked here alone."""
