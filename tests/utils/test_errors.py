@@ -7,7 +7,7 @@ import json
 import pickle
 import traceback
 from types import SimpleNamespace
-from typing import Any, Callable, Dict, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Type
 from unittest.mock import Mock
 
 import pytest

@@ -187,32 +187,6 @@ def test_an_answer_without_a_name_still_gives_the_id(
     assert (made.id, made.name, made.import_id) == ("s-9", "Buyers", "i-1")
 
 
-REFUSED: List[Any] = [
-    (lambda: cohort(), "update", "Cohort ID must be specified for update."),
-    (lambda: cohort(id=""), "update", "Cohort ID must be specified for update."),
-    (lambda: cohort(), "delete", "Cohort ID must be specified for deletion."),
-    (lambda: cohort(id=""), "delete", "Cohort ID must be specified for deletion."),
-    (lambda: segment(), "update", "Segment ID must be specified for update."),
-    (lambda: segment(), "delete", "Segment ID must be specified for deletion."),
-    (lambda: segment(id=""), "delete", "Segment ID must be specified for deletion."),
-]
-
-
-@pytest.mark.parametrize("make, verb, text", REFUSED)
-def test_what_lacks_something_is_refused_before_anything_is_sent(
-    server: FakeService, make: Callable[[], Any], verb: str, text: str
-) -> None:
-    """A missing query or id is a ValueError in the documented words; a batch checks every object first."""
-    server.default = answer(200, COHORT)
-    complete = cohort(id="c") if isinstance(make(), Cohort) else segment(id="s", code="c")
-    with pytest.raises(ValueError) as alone:
-        single(make(), verb)
-    with pytest.raises(ValueError) as in_batch:
-        getattr(type(complete), f"batch_{verb}")([complete, make()], api_key=KEY)
-    assert (str(alone.value), str(in_batch.value)) == (text, text)
-    assert server.received == []
-
-
 @both_ways
 def test_creating_a_cohort_that_has_an_id_is_logged(
     server: FakeService, caplog: pytest.LogCaptureFixture, act: Callable[..., Any]
@@ -322,16 +296,6 @@ def test_an_awkward_identifier_is_quoted(server: FakeService, name: str) -> None
     [seen] = server.received
     assert seen.path == path.format(QUOTED)
     assert seen.query == {"k": [KEY]}
-
-
-@pytest.mark.parametrize("name", WITH_ID)
-@pytest.mark.parametrize("id", ["", None, "  ", ".", ".."], ids=repr)
-def test_an_identifier_that_is_none_is_refused(server: FakeService, name: str, id: Any) -> None:
-    """An empty identifier, None, or dots that a path would swallow are a ValueError, and nothing is sent."""
-    call, _ = WITH_ID[name]
-    with pytest.raises(ValueError):
-        call(id)
-    assert server.received == []
 
 
 # --- Cohorts ---------------------------------------------------------------------------------
