@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Iterator
@@ -11,6 +12,18 @@ import pytest
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.fake_service import FakeService
+
+
+def pytest_configure() -> None:
+    """Keep the garbage collector out of the collection of tests, where nothing is garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Start it again; what has been imported and collected stays, and is never looked through again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
