@@ -11,7 +11,7 @@ from importlib.metadata import metadata, requires
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-extras = set(metadata("PermutiveAPI").get_all("Provides-Extra") or ()) - {"dev"}
+extras = set(metadata("PermutiveAPI").get_all("Provides-Extra") or ()) - {"dev", "docs"}
 lowest: dict[str, Version] = {}
 for requirement in map(Requirement, requires("PermutiveAPI") or ()):
     marker = requirement.marker

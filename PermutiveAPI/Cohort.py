@@ -286,7 +286,7 @@ class Cohort(Resource):
         if not include_details:
             return cohorts
         ids = [cohort.id or "" for cohort in cohorts]
-        fetched = http.run_concurrently(lambda id: Cohort.get_by_id(id, api_key), ids)
+        fetched = http.batch_runner().map(lambda id: Cohort.get_by_id(id, api_key), ids)
         return CohortList(fetched)
 
     @classmethod

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from operator import attrgetter
 from os import PathLike
 from typing import Any
 
-from ._Utils import http, settings
+from ._Utils import http
 from ._Utils.arguments import require_filled
-from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest, collected
+from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from
+from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import ContextAnswer
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
@@ -42,9 +42,7 @@ class ContextSegment(Resource):
     page_properties: dict[str, Any] = field(default_factory=lambda: {})
 
     def send(
-        self,
-        api_key: str = DEFAULT_API_KEY,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        self, api_key: str = DEFAULT_API_KEY, timeout: float | None = DEFAULT_TIMEOUT_SECONDS
     ) -> ContextAnswer:
         """Ask the service.
 
@@ -86,7 +84,7 @@ class ContextSegment(Resource):
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[ContextAnswer], Failures]:
@@ -111,7 +109,7 @@ class ContextSegment(Resource):
             )
             for page, payload in built
         ]
-        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+        return http.batch_runner().collect_values(batch, options)
 
     def _body(self) -> dict[str, Any]:
         require_filled("url", self.url)

@@ -9,11 +9,10 @@ from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from operator import attrgetter
 from os import PathLike
 from typing import Any
 
-from ._Utils import http, settings
+from ._Utils import http
 from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch.types import (
     BatchOptions,
@@ -22,7 +21,6 @@ from ._Utils.batch.types import (
     Failures,
     ProgressCallback,
     ReadingRequest,
-    collected,
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
@@ -31,6 +29,7 @@ from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
 
@@ -108,7 +107,7 @@ class Segmentation(Resource):
         self,
         api_key: str = DEFAULT_API_KEY,
         *,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         activations: bool | None = None,
         synchronous_validation: bool | None = None,
     ) -> SegmentationAnswer:
@@ -155,7 +154,7 @@ class Segmentation(Resource):
         api_key: str = DEFAULT_API_KEY,
         *,
         state: Mapping[str, Any] | None = None,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> StatelessAnswer:
         """Let the service work on a state that you keep, instead of one that it keeps itself.
 
@@ -200,7 +199,7 @@ class Segmentation(Resource):
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[SegmentationAnswer], Failures]:
@@ -220,7 +219,7 @@ class Segmentation(Resource):
         )
         build = partial(Segmentation._request, timeout=timeout)
         batch = [each for _, each in built_from("requests", requests, Segmentation, build)]
-        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+        return http.batch_runner().collect_values(batch, options)
 
     @classmethod
     def stream_send(
@@ -230,7 +229,7 @@ class Segmentation(Resource):
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> Generator[BatchResult[SegmentationAnswer], None, None]:
@@ -249,7 +248,7 @@ class Segmentation(Resource):
         )
         build = partial(Segmentation._request, timeout=timeout)
         batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
-        return http.stream(batch, options, length_of(requests))
+        return http.batch_runner().stream(batch, options, length_of(requests))
 
     def _body(self) -> dict[str, Any]:
         require_several("events", self.events)

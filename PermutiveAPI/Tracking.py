@@ -10,11 +10,10 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from operator import attrgetter
 from os import PathLike
 from typing import Any
 
-from ._Utils import http, settings
+from ._Utils import http
 from ._Utils.arguments import length_of, require_kind
 from ._Utils.batch.types import (
     BatchOptions,
@@ -23,13 +22,13 @@ from ._Utils.batch.types import (
     Failures,
     ProgressCallback,
     ReadingRequest,
-    collected,
 )
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
 from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
+from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
 
@@ -84,7 +83,7 @@ class TrackedEvent(Resource):
         *,
         enrich: bool = True,
         sdkp: bool = False,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
     ) -> TrackedEventAnswer:
         """Tell the service that the user had the event just now.
 
@@ -133,7 +132,7 @@ class TrackedEvent(Resource):
         progress_callback: ProgressCallback | None = None,
         enrich: bool = True,
         sdkp: bool = False,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> tuple[list[TrackedEventAnswer], Failures]:
@@ -153,7 +152,7 @@ class TrackedEvent(Resource):
         )
         build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
-        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+        return http.batch_runner().collect_values(batch, options)
 
     @classmethod
     def stream_track(
@@ -165,7 +164,7 @@ class TrackedEvent(Resource):
         progress_callback: ProgressCallback | None = None,
         enrich: bool = True,
         sdkp: bool = False,
-        timeout: float | None = settings.DEFAULT_TIMEOUT_SECONDS,
+        timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: Executor | None = None,
         journal: str | PathLike[str] | None = None,
     ) -> Generator[BatchResult[TrackedEventAnswer], None, None]:
@@ -184,7 +183,7 @@ class TrackedEvent(Resource):
         )
         build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
         batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
-        return http.stream(batch, options, length_of(events))
+        return http.batch_runner().stream(batch, options, length_of(events))
 
     def _body(self) -> dict[str, Any]:
         """Return what is sent, checked."""

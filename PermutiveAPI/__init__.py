@@ -24,6 +24,8 @@ from ._Utils.errors import (
     PermutiveTimeoutError,
 )
 from ._Utils.http import stream_batch
+from ._Utils.options import options
+from ._Utils.retry.outcome import AttemptRecord
 from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
 from .Audience.Import import Import, ImportList
@@ -39,6 +41,7 @@ from .Workspace import Workspace, WorkspaceList
 
 __all__ = [
     "Alias",
+    "AttemptRecord",
     "BatchRequest",
     "BatchResult",
     "Cohort",
@@ -71,6 +74,7 @@ __all__ = [
     "Workspace",
     "WorkspaceList",
     "__version__",
+    "options",
     "progress_bar",
     "stream_batch",
 ]

@@ -12,7 +12,7 @@ from . import __doc__ as description
 from .lines import LINES, Line
 from .report import listing, machine, remarks, table
 from .running import Bench
-from .subjects import ROOT
+from .subjects import PROJECT, ROOT, Subject, before
 
 Overrides = dict[tuple[str, str], float]
 
@@ -32,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for line in LINES
         if not options.lines or {line.name, line.group} & set(options.lines)
     ]
+    if options.before is not None:
+        lines = [_beside(line, before(options.before.resolve())) for line in lines]
     bench = Bench(options.cache.resolve(), _say)
     bench.prepare(lines)
     results = [bench.measure(line) for line in lines]
@@ -59,6 +61,12 @@ def _parser() -> argparse.ArgumentParser:
         help="take another size, such as stream.count=100000",
     )
     add(
+        "--before",
+        type=Path,
+        metavar="FOLDER",
+        help="measure another copy of this project, too: as it was before a change",
+    )
+    add(
         "--cache",
         type=Path,
         default=ROOT / ".benchmarks",
@@ -83,6 +91,14 @@ def _sized(line: Line, quick: bool, overrides: Overrides) -> Line:
         line = line.quickly()
     own = {setting: value for (group, setting), value in overrides.items() if group == line.group}
     return replace(line, settings={**line.settings, **own})
+
+
+def _beside(line: Line, other: Subject) -> Line:
+    """Return a line that measures another copy right after this project."""
+    if PROJECT not in line.subjects:
+        return line
+    others = (each for each in line.subjects if each != PROJECT)
+    return replace(line, subjects=(PROJECT, other, *others))
 
 
 def _say(what: str) -> None:

@@ -42,12 +42,14 @@ class Environment:
 
 @dataclass(frozen=True)
 class WorkingTree(Environment):
-    """One with this project in it, as it is now."""
+    """One with the project of a folder in it, as it is now."""
+
+    folder: Path = ROOT
 
     def make(self, cache: Path) -> None:
         """Make it, and install the project anew: pip does, for a folder, also the same version."""
         super().make(cache)
-        self.install(cache, str(ROOT))
+        self.install(cache, str(self.folder))
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ PROJECT = Subject("this project", WorkingTree("this-project"))
 SEED = Subject("5.4.4", Environment("5.4.4", ("permutiveapi==5.4.4",)))
 LATEST = Subject("6.8.2", Environment("6.8.2", ("permutiveapi[dataframe]==6.8.2",)))
 PACKAGES = (PROJECT, SEED, LATEST)
+
+
+def before(folder: Path) -> Subject:
+    """Return another copy of this project, as it was before a change for instance."""
+    return Subject("before", WorkingTree("before", folder=folder))
+
 
 # Release 6.8.2 has a second way to run batches, which its page recommends.
 LATEST_CLIENT = Subject("6.8.2 PermutiveClient", LATEST.environment)

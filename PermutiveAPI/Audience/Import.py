@@ -115,10 +115,10 @@ class Import(Resource):
         imports = read_answer(_items, response)
         if include_details:
             ids = [each.id for each in imports]
-            details = http.run_concurrently(
+            details = http.batch_runner().map(
                 lambda id: Segment.list(api_key=api_key, import_id=id), ids
             )
-            for each, segments in zip(imports, details):
+            for each, segments in zip(imports, details, strict=True):
                 each.segments = segments
         return imports
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
 from os import PathLike
 from typing import Any
 
@@ -25,7 +24,6 @@ from .._Utils.batch.types import (
     ProgressCallback,
     ReadingRequest,
     Responses,
-    collected,
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
@@ -149,7 +147,7 @@ class Identity(Resource):
         options = BatchOptions(
             "Identity.batch_identify", api_key, max_workers, progress_callback, executor, journal
         )
-        return http.run_batch(_requests(identities, _sent), options)
+        return http.batch_runner().collect(_requests(identities, _sent), options)
 
     @classmethod
     def stream_identify(
@@ -176,7 +174,7 @@ class Identity(Resource):
             "Identity.stream_identify", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _stream(identities, _sent)
-        return http.stream(batch, options, length_of(identities))
+        return http.batch_runner().stream(batch, options, length_of(identities))
 
     @classmethod
     def batch_resolve(
@@ -204,7 +202,7 @@ class Identity(Resource):
             "Identity.batch_resolve", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _requests(identities, _resolved)
-        return collected(http.stream(batch, options, len(batch)), attrgetter("value"))
+        return http.batch_runner().collect_values(batch, options)
 
     @classmethod
     def stream_resolve(
@@ -228,7 +226,7 @@ class Identity(Resource):
             "Identity.stream_resolve", api_key, max_workers, progress_callback, executor, journal
         )
         batch = _stream(identities, _resolved)
-        return http.stream(batch, options, length_of(identities))
+        return http.batch_runner().stream(batch, options, length_of(identities))
 
 
 def _request(read: Callable[[Identity, Response], Any], identity: Identity) -> BatchRequest:

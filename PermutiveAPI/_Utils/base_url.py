@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from . import cancellation, settings
+from . import settings
 
 logger = logging.getLogger("PermutiveAPI")
 
@@ -38,15 +38,8 @@ class Origin(NamedTuple):
         return self.url.lower().startswith("http:") and not self.is_loopback
 
 
-def actual_url(url: str) -> str:
-    """Return where a request really goes: PERMUTIVE_API_BASE_URL stands in for Permutive's hosts.
-
-    Raises
-    ------
-    ValueError
-        As :func:`base_url` does.
-    """
-    origin = cancellation.once("base URL", base_url)
+def actual_url(url: str, origin: str | None) -> str:
+    """Return where a request really goes: `origin`, if there is one, stands in for Permutive's hosts."""
     if origin is None:
         return url
     meant = _PERMUTIVE_ORIGIN.match(url)
@@ -59,30 +52,44 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def base_url() -> str | None:
+def base_url(value: str | None) -> str | None:
     """Return the origin that stands in for Permutive's, or None.
+
+    Parameters
+    ----------
+    value : str or None
+        The text of PERMUTIVE_API_BASE_URL. What ``options()`` was given wins.
 
     Plain http to anything but a loopback address is logged once as a WARNING.
 
     Raises
     ------
     ValueError
-        If PERMUTIVE_API_BASE_URL is no origin such as ``http://127.0.0.1:8080``, or if it is no
-        loopback address and comes from a ``.env`` that others may write.
+        If it is not an origin such as ``http://127.0.0.1:8080``, or if it is not a loopback address and
+        comes from a ``.env`` that others may write.
     """
-    value, file = settings.text_and_file(settings.API_BASE_URL)
+    given = settings.options.get().base_url
+    if given is not None:
+        return given
     if value is None:
         return None
-    origin = _parse_origin(value)
+    origin = parse_origin(settings.API_BASE_URL, value)
+    file = settings.file_of(settings.API_BASE_URL)
     if file is not None and not origin.is_loopback:
         _refuse_if_others_write(file)
-    if origin.is_cleartext:
-        _warn_once(origin)
+    warn_if_cleartext(settings.API_BASE_URL, origin)
     return origin.url
 
 
 @lru_cache(maxsize=64)
-def _parse_origin(value: str) -> Origin:
+def parse_origin(name: str, value: str) -> Origin:
+    """Return a text as an origin.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the message names the variable or the argument.
+    """
     try:
         parts = urlsplit(value)
         _ = parts.port  # Raises ValueError unless it is absent or a port's number.
@@ -100,7 +107,7 @@ def _parse_origin(value: str) -> Origin:
         pass
     # The value is not shown: a wrong one may hold a password.
     raise ValueError(
-        f"{settings.API_BASE_URL} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
+        f"{name} must be an origin such as http://127.0.0.1:8080: http or https, a host and "
         "perhaps a port, without user, path or query."
     )
 
@@ -117,14 +124,15 @@ def _is_loopback(host: str) -> bool:
 _warned_origins: dict[str, object] = {}
 
 
-def _warn_once(origin: Origin) -> None:
+def warn_if_cleartext(name: str, origin: Origin) -> None:
+    """Log once that keys and data travel unencrypted; `name` is the variable or the argument."""
+    if not origin.is_cleartext:
+        return
     own = object()
     # setdefault is atomic, so that only one thread warns. A lock could stay locked after a fork.
     if _warned_origins.setdefault(origin.url.lower(), own) is own:
         logger.warning(
-            "%s is plain http: keys and data travel to %s unencrypted. Use https.",
-            settings.API_BASE_URL,
-            origin.url,
+            "%s is plain http: keys and data travel to %s unencrypted. Use https.", name, origin.url
         )
 
 

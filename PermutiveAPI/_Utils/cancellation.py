@@ -1,8 +1,8 @@
 """Stopping the requests of one batch together, from another thread.
 
 A worker thread runs inside a :class:`Cancellation` with :meth:`Cancellation.joined`. Whoever calls
-:meth:`Cancellation.stop` ends its waits at once and shuts its connections down, so that a worker
-that waits for an answer wakes up. Outside any batch nothing is tracked.
+:meth:`Cancellation.cancel` ends its waits at once and shuts its connections down, so that a worker
+that waits for a response wakes up. Outside any batch nothing is tracked.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from time import monotonic
-from typing import Any, TypeVar
-
-Value = TypeVar("Value")
+from typing import Any
 
 
-class Stopped(BaseException):
-    """Ends a worker whose batch was stopped; not an Exception, so that no handler takes it for a failure."""
+class Cancelled(BaseException):
+    """Ends a worker whose batch was cancelled; not an Exception, so that no handler takes it for a failure."""
 
 
 class Cancellation:
-    """What the workers of one batch share: its end, its settings, what was accepted. Safe to use from any thread.
+    """What the workers of one batch share: its end, and what was accepted. Safe to use from any thread.
 
     Parameters
     ----------
@@ -33,10 +30,9 @@ class Cancellation:
     """
 
     def __init__(self, silent_seconds: float = 0.0) -> None:
-        self._stopped = threading.Event()
+        self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._connections: dict[int, Any] = {}
-        self._found: dict[Any, Any] = {}
         self._began = monotonic()
         self._accepted = 0
         # When the service last accepted something, or else when the batch began.
@@ -61,29 +57,23 @@ class Cancellation:
         # Not by its number alone, which a new thread may have.
         return self._threads.get(threading.get_ident()) is threading.current_thread()
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         """End all waits, and shut down the connections in use."""
-        self._stopped.set()
+        self._cancelled.set()
         # Under the lock: a connection that goes back to the pool first is another call's by then.
         with self._lock:
             for connection in self._connections.values():
                 _shut_down(connection)
 
     def check(self) -> None:
-        """Raise Stopped when the batch was stopped."""
-        if self._stopped.is_set():
-            raise Stopped
+        """Raise Cancelled when the batch was cancelled."""
+        if self._cancelled.is_set():
+            raise Cancelled
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not beyond the stop of the batch."""
-        self._stopped.wait(seconds)
+        """Wait, but no longer once the batch is cancelled."""
+        self._cancelled.wait(seconds)
         self.check()
-
-    def once(self, name: Any, find: Callable[[], Value]) -> Value:
-        """Return what a function returns, for all of the batch what it returned at first."""
-        if name not in self._found:
-            self._found[name] = find()
-        return self._found[name]
 
     def note_accepted(self, now: float) -> None:
         """Take note that the service accepted a request. Without a lock: a lost count does no harm."""
@@ -99,10 +89,10 @@ class Cancellation:
         return self._accepted, now - self._began
 
     def track(self, connection: Any) -> None:
-        """Have the connection that the calling thread uses shut down when the batch stops."""
+        """Have the connection that the calling thread uses shut down when the batch is cancelled."""
         with self._lock:
             self._connections[threading.get_ident()] = connection
-        # A stop just before this line has not seen the connection.
+        # A cancel() just before this line has not seen the connection.
         self.check()
 
     def untrack(self) -> None:
@@ -136,17 +126,8 @@ def current() -> Cancellation | None:
     return getattr(_here, "cancellation", None)
 
 
-def once(name: Any, find: Callable[[], Value]) -> Value:
-    """Return what a function returns; a batch, which is one call, looks at its settings only once.
-
-    Each look at a file costs a worker more than the look: the interpreter goes to another thread.
-    """
-    batch = current()
-    return find() if batch is None else batch.once(name, find)
-
-
 def check() -> None:
-    """Raise Stopped when the calling thread's batch, if any, was stopped."""
+    """Raise Cancelled when the calling thread's batch, if any, was cancelled."""
     batch = current()
     if batch is not None:
         batch.check()

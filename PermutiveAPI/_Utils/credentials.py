@@ -22,10 +22,6 @@ WorkspaceRecord = dict[str, str]
 KEY_HEADER = "X-API-Key"
 
 
-class KeyForHeader(str):
-    """A key that travels in the header, whatever the settings of a process say."""
-
-
 class HiddenText(str):
     """A key whose repr shows nothing: error trackers show the variables of frames by it."""
 
@@ -60,7 +56,7 @@ def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dic
         Whether the key travels in the header X-API-Key, and not in the query.
     """
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
-    if not (in_header or isinstance(api_key, KeyForHeader)):
+    if not in_header:
         params["k"] = HiddenText(api_key)
     elif not any(name.lower() == KEY_HEADER.lower() and headers[name] for name in headers):
         for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
@@ -121,7 +117,7 @@ def checked_api_key(api_key: str) -> str:
 def resolve_api_key(api_key: str) -> str:
     """Return the key that a caller gave, or the default one where it was left out.
 
-    The default is PERMUTIVE_API_KEY, else the key of :func:`default_workspace`.
+    The default is that of ``options()``, else PERMUTIVE_API_KEY, else the key of :func:`default_workspace`.
 
     Raises
     ------
@@ -132,6 +128,9 @@ def resolve_api_key(api_key: str) -> str:
     """
     if api_key is not DEFAULT_API_KEY:
         return checked_api_key(api_key)
+    given = settings.options.get().api_key
+    if given is not None:
+        return given
     names = (settings.API_KEY, settings.APPLICATION_CREDENTIALS)
     if not any(settings.texts(*names)):
         raise PermutiveCredentialsError(

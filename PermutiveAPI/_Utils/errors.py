@@ -21,23 +21,37 @@ that does: errors are raised outside the handler of the one that caused them.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from .redaction import redact_and_shorten, redact_headers, redact_url, secrets_of
+from .redaction import (
+    redact_and_shorten,
+    redact_headers,
+    redact_message,
+    redact_secret,
+    redact_url,
+    secrets_of,
+)
 
 _LONGEST_QUOTATION = 300
 _LONGEST_PAGE = 20_000
 _MOST_BYTES_TO_GUESS_FROM = 2**20
+# A request id is looked for in no longer body: it would have to be decoded twice.
+_LONGEST_BODY_WITH_ID = 2**16
 _NOT_JSON = object()
 
 _UNAVAILABLE = "{status}: API unavailable after retries."
 _DENIED = "{status}: Invalid API key or insufficient permissions."
+
+
+logger = logging.getLogger("PermutiveAPI")
 
 
 class PermutiveAPIError(Exception):
@@ -151,6 +165,27 @@ def raise_unchained(error: BaseException) -> NoReturn:
         error.__cause__ = error.__context__ = None
 
 
+def tell(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
+    """Call a function of the user's, and log what it raises: the work must go on.
+
+    Parameters
+    ----------
+    name : str
+        What it is called, for the log.
+    function : callable
+        Called with `value`.
+    value : object
+        What there is to tell.
+    api_key : str
+        Left out of the log.
+    """
+    try:
+        function(value)
+    except Exception:
+        text = redact_message(redact_secret(traceback.format_exc(), api_key))
+        logger.error("%s raised an exception:\n%s", name, text)
+
+
 def raise_for_status(e: Exception, response: requests.Response | None) -> NoReturn:
     """Raise the error that an answer stands for.
 
@@ -221,6 +256,15 @@ def error_from_response(
     error.request_id = _member(body, "request_id")
     error.code = _member(_member(body, "error"), "code")
     return error
+
+
+def request_id_of(response: Any) -> str | None:
+    """Return the id that a JSON body gives its request; None where a body is long or has none."""
+    content: Any = getattr(response, "content", None)
+    if not isinstance(content, bytes) or len(content) > _LONGEST_BODY_WITH_ID:
+        return None
+    found = _member(_decoded(response), "request_id")
+    return found if isinstance(found, str) else None
 
 
 def _unexpected(reason: str) -> str:

@@ -1,7 +1,8 @@
 """The door to the network: the verbs, the one retry loop, and the batch runner.
 
 ``Cohort.create → http.post → _with_retry → transport``; a batch adds two hops:
-``process_batch → request``. The functions may be called from any number of threads.
+``process_batch → request``. This module alone knows the three rooms below: batch, retry and transport.
+The functions may be called from any number of threads.
 
 Tests of users' own replace names of this module (``request``, the verbs, ``_with_retry``,
 ``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). All of them are looked up when
@@ -11,22 +12,21 @@ they are called, so that a replacement takes effect.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from functools import partial
-from operator import attrgetter
 from os import PathLike
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 import requests.api
 from requests import Response
 
-from . import cancellation, settings, transport
+from . import settings, transport
 from .arguments import length_of, require_kind
-from .base_url import actual_url
-from .batch import runner
+from .base_url import actual_url, base_url
+from .batch.runner import BatchRunner
 from .batch.types import (
     BatchOptions,
     BatchRequest,
@@ -34,8 +34,6 @@ from .batch.types import (
     Progress,
     ProgressCallback,
     Responses,
-    Results,
-    collected,
 )
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
@@ -62,12 +60,13 @@ from .retry.policy import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
     MAX_RETRIES,
-    InheritedRetryConfig,
     RetryConfig,
     default_policy,
     is_repeatable,
     take_defaults_from,
 )
+from .retry.policy import VARIABLES as RETRY_VARIABLES
+from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Settings, Timeout
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -94,6 +93,7 @@ __all__ = [
     "_extract_error_message",
     "_redact_sensitive_data",
     "_with_retry",
+    "batch_runner",
     "delete",
     "get",
     "patch",
@@ -103,17 +103,12 @@ __all__ = [
     "redact_message",
     "redact_url",
     "request",
-    "run_batch",
-    "run_concurrently",
-    "stream",
     "stream_batch",
     "to_payload",
 ]
 
 DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type": "application/json"}
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
@@ -143,26 +138,19 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
     PermutiveAPIError
-        Its child for the answer's status, or PermutiveConnectionError when no answer came within
+        Its child for the response's status, or PermutiveConnectionError when no response came within
         PERMUTIVE_TIMEOUT_SECONDS (10 unless set) and the attempts of ``RetryConfig()``.
     PermutiveCredentialsError
         If the key is empty.
     ValueError
         If a variable of the environment is invalid.
     """
-    return _with_retry(
-        requests.get,
-        url,
-        api_key,
-        params=params,
-        headers=DEFAULT_HEADERS,
-        timeout=_timeout_seconds(),
-    )
+    return _send(requests.get, url, api_key, params=params)
 
 
 def post(api_key: str, url: str, data: Any) -> requests.Response:
@@ -171,23 +159,22 @@ def post(api_key: str, url: str, data: Any) -> requests.Response:
     It is not repeated after a failure that may have come after it was processed, except to the
     endpoints where repeating is harmless.
     """
-    return _with_retry(
-        requests.post, url, api_key, json=data, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
-    )
+    return _send(requests.post, url, api_key, json=data)
 
 
 def patch(api_key: str, url: str, data: Any) -> requests.Response:
     """Send a PATCH request with `data` as its JSON body; else as :func:`get`."""
-    return _with_retry(
-        requests.patch, url, api_key, json=data, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
-    )
+    return _send(requests.patch, url, api_key, json=data)
 
 
 def delete(api_key: str, url: str) -> requests.Response:
     """Send a DELETE request; else as :func:`get`."""
-    return _with_retry(
-        requests.delete, url, api_key, headers=DEFAULT_HEADERS, timeout=_timeout_seconds()
-    )
+    return _send(requests.delete, url, api_key)
+
+
+def _send(method: Sender, url: str, api_key: str, **arguments: Any) -> requests.Response:
+    timeout = _timeout_seconds()
+    return _with_retry(method, url, api_key, headers=DEFAULT_HEADERS, timeout=timeout, **arguments)
 
 
 def request(
@@ -198,7 +185,7 @@ def request(
     params: Mapping[str, Any] | None = None,
     json: Any = None,
     headers: Mapping[str, str] | None = None,
-    timeout: transport.Timeout = settings.DEFAULT_TIMEOUT_SECONDS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     retry: RetryConfig | None = None,
 ) -> requests.Response:
     """Send a request of any of the four verbs.
@@ -214,15 +201,15 @@ def request(
     headers : mapping, optional
         Headers that win over DEFAULT_HEADERS.
     timeout : float or None
-        Seconds to wait for the connection and between two bytes; None waits without limit.
-        PERMUTIVE_ATTEMPT_SECONDS bounds the attempt as a whole.
+        Seconds to wait for the connection and between two bytes; None waits without limit. Left out,
+        that of ``options()``, else 10. PERMUTIVE_ATTEMPT_SECONDS bounds the attempt as a whole.
     retry : RetryConfig, optional
-        The retry policy; ``RetryConfig()`` when it is left out.
+        The retry policy; left out, that of ``options()``, else ``RetryConfig()``.
 
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
@@ -240,7 +227,7 @@ def request(
         api_key,
         params=params,
         headers={**DEFAULT_HEADERS, **(headers or {})},
-        timeout=timeout,
+        timeout=_given_timeout(timeout),
         retry=retry,
         **arguments,
     )
@@ -253,8 +240,20 @@ def _checked_verb(method: Any) -> str:
     return verb
 
 
-def _timeout_seconds() -> float:
-    return settings.number(settings.TIMEOUT_SECONDS, settings.DEFAULT_TIMEOUT_SECONDS)
+def _timeout_seconds() -> Timeout:
+    """Return the timeout of the verbs, which have no argument for it."""
+    given = settings.options.get().timeout
+    if isinstance(given, DefaultTimeout):
+        return settings.number(settings.TIMEOUT_SECONDS, float(given))
+    return given
+
+
+def _given_timeout(timeout: Timeout) -> Timeout:
+    """Return a timeout, or that of ``options()`` in place of one that nobody gave."""
+    if not isinstance(timeout, DefaultTimeout):
+        return timeout
+    given = settings.options.get().timeout
+    return float(timeout) if isinstance(given, DefaultTimeout) else given
 
 
 # --- The retry loop --------------------------------------------------------------------------------
@@ -293,16 +292,15 @@ def _with_retry(
     Returns
     -------
     requests.Response
-        The answer, whose status is 2xx.
+        The response, whose status is 2xx.
 
     Raises
     ------
     PermutiveAPIError
         As for :func:`get`.
     """
-    policy = retry
-    if policy is None:
-        policy = cancellation.once("retry policy", default_policy)
+    now = settings.batch_settings() or _settings_now(with_policy=retry is None)
+    policy: Any = now.retry if retry is None else retry
     params: Mapping[str, Any] = kwargs.get("params") or {}
     headers = DEFAULT_HEADERS if headers is None else headers
     require_kind("url", url, str)
@@ -310,8 +308,8 @@ def _with_retry(
     require_kind("params", params, Mapping)
     require_kind("headers", headers, Mapping)
     api_key = checked_api_key(api_key)
-    url = actual_url(url)
-    verb, sender = _verb_and_sender(method)
+    url = actual_url(url, now.base_url)
+    verb, sender = _verb_and_sender(method, now)
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
     call = loop.Call(
@@ -319,25 +317,58 @@ def _with_retry(
         verb=verb,
         url=url,
         arguments=kwargs,
+        settings=now,
         policy=policy,
-        own_policy=not isinstance(retry, (InheritedRetryConfig, type(None))),
+        own_policy=retry is not None,
         harmless=harmless,
-        repeats=harmless or sender is method,  # A stand-in's answers, as in 5.4.4.
+        repeats=harmless or sender is method,  # A stand-in's responses, as in 5.4.4.
         # A stand-in contacts no service, and where time.sleep is one no time passes.
         rate_limited=sender is not method and loop.takes_time(time.sleep),
     )
     return loop.run(call, api_key)
 
 
-def _verb_and_sender(method: Sender) -> tuple[str | None, Sender]:
+def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:
     """Tell which verb a function stands for, and what sends it: the pool for requests' own ones."""
     for name in _VERBS:
         own = method is _OWN_FUNCTIONS[name]
         if own or method is getattr(requests, name, None):  # Replaced, by a test for instance.
             pooled = own and not transport.requests_is_replaced()
-            send = partial(transport.send, name.upper()) if pooled else method
+            send = partial(transport.send, name.upper(), settings=now) if pooled else method
             return name.upper(), send
     return None, method
+
+
+def _settings_now(with_policy: bool = True) -> Settings:
+    """Put the settings of a call or a batch together: what ``options()`` was given, else the environment.
+
+    Parameters
+    ----------
+    with_policy : bool
+        Whether the retry policy is needed: a wrong variable is told when it is first used.
+
+    Raises
+    ------
+    ValueError
+        If a variable is invalid; the message names it.
+    """
+    origin, location, seconds, megabytes, *policy = settings.texts(
+        settings.API_BASE_URL,
+        settings.API_KEY_LOCATION,
+        settings.ATTEMPT_SECONDS,
+        settings.MAX_RESPONSE_MB,
+        *RETRY_VARIABLES,
+    )
+    attempt_seconds, max_response_mb = settings.bounds(seconds, megabytes)
+    return Settings(
+        options=settings.options.get(),
+        base_url=base_url(origin),
+        key_in_header=settings.key_in_header(location),
+        attempt_seconds=attempt_seconds,
+        max_response_mb=max_response_mb,
+        retry=default_policy(tuple(policy)) if with_policy else None,
+        network=transport.network_variables(),
+    )
 
 
 # --- Batches -----------------------------------------------------------------------------------------
@@ -352,7 +383,7 @@ def process_batch(
     executor: Executor | None = None,
     journal: str | PathLike[str] | None = None,
 ) -> Responses:
-    """Send many requests from a pool of workers, and collect the answers.
+    """Send many requests from a pool of workers, and collect the responses.
 
     Callbacks run in the caller's thread, once a request: its own one first, then the progress
     callback. One that raises is logged and does not stop the batch. Ctrl-C does, within a second:
@@ -381,7 +412,7 @@ def process_batch(
     Returns
     -------
     responses : list of requests.Response
-        The answers of those that succeeded, in the order of the requests.
+        The responses of those that succeeded, in the order of the requests.
     errors : list of (BatchRequest, Exception)
         Those that failed, as they failed.
 
@@ -395,7 +426,7 @@ def process_batch(
     options = BatchOptions(
         "process_batch", api_key, max_workers, progress_callback, executor, journal
     )
-    return run_batch(requests, options)
+    return batch_runner().collect(requests, options)
 
 
 def stream_batch(
@@ -434,36 +465,19 @@ def stream_batch(
     options = BatchOptions(
         "stream_batch", api_key, max_workers, progress_callback, executor, journal
     )
-    return stream(requests, options, length_of(requests))
+    return batch_runner().stream(requests, options, length_of(requests))
 
 
-def run_batch(requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
-    """Run :func:`process_batch` for a helper."""
-    batch = runner.checked_requests(requests)
-    return collected(stream(batch, options, len(batch)), attrgetter("response"))
+def batch_runner() -> BatchRunner:
+    """Return what runs a batch. It is made for each, so that replaced names take effect.
 
-
-def stream(requests: Iterable[BatchRequest], options: BatchOptions, total: int | None) -> Results:
-    """Run :func:`stream_batch` for a helper; see ``runner.stream``."""
-    return runner.stream(
-        requests,
-        options,
-        total=total,
-        send=request,
-        new_executor=ThreadPoolExecutor,
-        context=_workers_context(),
-    )
-
-
-def run_concurrently(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Call a function for every item on worker threads; see ``runner.run_concurrently``."""
-    return runner.run_concurrently(
-        function, items, new_executor=ThreadPoolExecutor, context=_workers_context()
-    )
-
-
-def _workers_context() -> Context:
-    """Return what the workers of a batch run in: the caller's context, and one set of connections."""
+    Its workers run in a copy of the caller's context, over one set of connection classes.
+    """
     context = copy_context()
     context.run(transport.keep_classes)
-    return context
+    return BatchRunner(
+        send=request,
+        executor_class=ThreadPoolExecutor,
+        read_settings=_settings_now,
+        context=context,
+    )

@@ -1,19 +1,26 @@
-"""The environment and ``.env``, read as checked values.
+"""The settings of a call: what ``options()`` was given, then the environment, then ``.env``.
 
 A variable of the process environment wins; ``.env`` fills in what is not set there. The process
 environment is read at every call, never cached. ``.env`` is looked for from the working directory
 upwards when a variable is first missed, and read again only when it has changed; it never alters
 the process environment.
+
+A batch reads its :class:`Settings` once, when it is called. Its workers find them in their context.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from .retry.policy import RetryConfig
 
 API_KEY = "PERMUTIVE_API_KEY"
 APPLICATION_CREDENTIALS = "PERMUTIVE_APPLICATION_CREDENTIALS"
@@ -28,11 +35,90 @@ API_KEY_LOCATION = "PERMUTIVE_API_KEY_LOCATION"
 ATTEMPT_SECONDS = "PERMUTIVE_ATTEMPT_SECONDS"
 MAX_RESPONSE_MB = "PERMUTIVE_MAX_RESPONSE_MB"
 
-_KEY_LOCATIONS = ("query", "header")
+KEY_LOCATIONS = ("query", "header")
 
-DEFAULT_TIMEOUT_SECONDS = 10.0
 _DEFAULT_ATTEMPT_SECONDS = 300.0
 _DEFAULT_MAX_RESPONSE_MB = 1024.0
+
+
+Timeout = float | tuple[float | None, float | None] | None
+
+
+class DefaultTimeout(float):
+    """Seconds that nobody gave as an argument. A timeout given to ``options()`` wins over them."""
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        """Pickle as what it is: in another process, too, nobody gave it."""
+        if self is DEFAULT_TIMEOUT_SECONDS:
+            return "DEFAULT_TIMEOUT_SECONDS"  # By name, so that a copy is this same object.
+        return DefaultTimeout, (float(self),)
+
+
+DEFAULT_TIMEOUT_SECONDS = DefaultTimeout(10.0)
+
+
+# --- What options() was given --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``options()`` was given in the blocks around a call. What was left out is None."""
+
+    api_key: str | None = field(default=None, repr=False)
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS  # None is a timeout, too.
+    retry: RetryConfig | None = None
+    base_url: str | None = None
+    key_location: str | None = None
+    on_response: Callable[[Any], object] | None = None
+
+
+options: ContextVar[Options] = ContextVar("options", default=Options())
+
+
+# --- The settings of a call or a batch -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a call, or each call of a batch, goes by.
+
+    Attributes
+    ----------
+    options : Options
+        What the other settings were put together from, beside the environment.
+    base_url : str or None
+        The origin in place of Permutive's.
+    key_in_header : bool
+        Whether the key travels in the header X-API-Key, and not in the query.
+    attempt_seconds, max_response_mb : float
+        The bounds of one attempt.
+    retry : RetryConfig or None
+        The policy of requests that have none; None where it is not needed.
+    network : tuple of (str or None)
+        The variables that name proxies and certificates; see ``transport.network_variables``. Empty
+        in another process, which reads its own.
+    """
+
+    options: Options
+    base_url: str | None
+    key_in_header: bool
+    attempt_seconds: float
+    max_response_mb: float
+    retry: RetryConfig | None
+    network: tuple[str | None, ...]
+
+
+# What the calls of a batch's workers go by.
+of_batch: ContextVar[Settings | None] = ContextVar("settings_of_batch", default=None)
+
+
+def batch_settings() -> Settings | None:
+    """Return the settings of the batch that the caller works for; None outside, and in an ``options`` block there."""
+    found = of_batch.get()
+    return found if found is not None and found.options is options.get() else None
+
+
+# --- Variables -----------------------------------------------------------------------------------
 
 
 def text(name: str) -> str | None:
@@ -40,14 +126,14 @@ def text(name: str) -> str | None:
     return texts(name)[0]
 
 
-def text_and_file(name: str) -> tuple[str | None, str | None]:
-    """Return a variable as :func:`text` does, and the path of the ``.env`` that it comes from, or None."""
-    value = os.environ.get(name, "").strip()
-    if value:
-        return value, None
-    dotenv = _dotenv()
-    value = (dotenv.values.get(name) or "").strip()
-    return (value, dotenv.path) if value else (None, None)
+def text_in_file(name: str) -> str | None:
+    """Return what ``.env`` says of a variable, whatever the process environment says."""
+    return (_dotenv().values.get(name) or "").strip() or None
+
+
+def file_of(name: str) -> str | None:
+    """Return the path of the ``.env`` that a variable comes from; None if the environment has it."""
+    return None if os.environ.get(name, "").strip() else _dotenv().path
 
 
 def texts(*names: str) -> tuple[str | None, ...]:
@@ -57,7 +143,8 @@ def texts(*names: str) -> tuple[str | None, ...]:
         filled_in = _dotenv().values
         if filled_in:
             values = [
-                value or (filled_in.get(name) or "").strip() for name, value in zip(names, values)
+                value or (filled_in.get(name) or "").strip()
+                for name, value in zip(names, values, strict=True)
             ]
     return tuple(value or None for value in values)
 
@@ -94,30 +181,39 @@ def parsed_count(name: str, value: str | None) -> int | None:
     return None if value is None else _parse_count(name, value)
 
 
-def key_in_header() -> bool:
+def key_in_header(value: str | None) -> bool:
     """Tell whether the key travels in a header, so that no URL shows it, and not in the query.
 
+    Parameters
+    ----------
+    value : str or None
+        The text of PERMUTIVE_API_KEY_LOCATION. What ``options()`` was given wins.
+
     Raises
     ------
     ValueError
-        If PERMUTIVE_API_KEY_LOCATION is neither "query" nor "header".
+        If it is neither "query" nor "header".
     """
-    value = (text(API_KEY_LOCATION) or "query").lower()
-    if value not in _KEY_LOCATIONS:
+    location = options.get().key_location or (value or "query").lower()
+    if location not in KEY_LOCATIONS:
         # The value is not shown: a wrong one may be the key itself.
-        raise ValueError(f"{API_KEY_LOCATION} must be one of {', '.join(_KEY_LOCATIONS)}.")
-    return value == "header"
+        raise ValueError(f"{API_KEY_LOCATION} must be one of {', '.join(KEY_LOCATIONS)}.")
+    return location == "header"
 
 
-def bounds() -> tuple[float, float]:
-    """Return how many seconds an attempt may take, and how many MB (of 2**20 bytes) an answer.
+def bounds(seconds: str | None, megabytes: str | None) -> tuple[float, float]:
+    """Return how many seconds an attempt may take, and how many MB (of 2**20 bytes) a response.
+
+    Parameters
+    ----------
+    seconds, megabytes : str or None
+        The texts of PERMUTIVE_ATTEMPT_SECONDS and PERMUTIVE_MAX_RESPONSE_MB.
 
     Raises
     ------
     ValueError
-        If a variable is no positive finite number; the message names it.
+        If one is not a positive finite number; the message names the variable.
     """
-    seconds, megabytes = texts(ATTEMPT_SECONDS, MAX_RESPONSE_MB)
     return (
         parsed_number(ATTEMPT_SECONDS, seconds, _DEFAULT_ATTEMPT_SECONDS),
         parsed_number(MAX_RESPONSE_MB, megabytes, _DEFAULT_MAX_RESPONSE_MB),

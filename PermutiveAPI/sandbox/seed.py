@@ -108,7 +108,7 @@ def seeded_state() -> State:
         ),
         codes=count(_FIRST_CODE),
     )
-    for workspace, table in zip(state.workspaces, (_GROUP_COHORTS, _BRAND_COHORTS)):
+    for workspace, table in zip(state.workspaces, (_GROUP_COHORTS, _BRAND_COHORTS), strict=True):
         for row in table.strip().splitlines():
             cohort = _cohort(row, next(state.codes), workspace.workspace_id)
             state.cohorts[cohort["id"]] = cohort

@@ -34,6 +34,7 @@ OF_5_4_4 = [
     "WorkspaceList",
 ]
 NEW = [
+    "AttemptRecord",
     "BatchRequest",
     "BatchResult",
     "ContextSegment",
@@ -48,6 +49,7 @@ NEW = [
     "RetryConfig",
     "TrackedEvent",
     "__version__",
+    "options",
     "progress_bar",
     "stream_batch",
 ]

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import doctest
+import io
 import re
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Optional
 
 from PermutiveAPI import Cohort, Import, Segment
 from PermutiveAPI.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+# A block, and the block of text below it, which is what it prints.
+_PYTHON = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A block of Python, the line on which it starts, and what it prints, where the document says so."""
+
+    code: str
+    line: int
+    printed: Optional[str]
+
+
+def pages() -> List[Path]:
+    """Return the pages of docs/, without what Sphinx has built."""
+    return sorted(page for page in DOCS.glob("**/*.md") if "_build" not in page.parts)
+
+
+def name_of(document: Path) -> str:
+    """Return a document's path in the project."""
+    return document.relative_to(ROOT).as_posix()
 
 
 def blocks(document: Path, language: str) -> List[str]:
@@ -19,8 +49,18 @@ def blocks(document: Path, language: str) -> List[str]:
     return [match[2] for match in fence.finditer(text)]
 
 
+def examples(document: Path) -> Iterator[Example]:
+    """Yield a document's blocks of Python."""
+    text = document.read_text(encoding="utf-8")
+    for match in _PYTHON.finditer(text):
+        line = text.count("\n", 0, match.start("code")) + 1
+        yield Example(match["code"], line, match["printed"])
+
+
 def run_python_blocks(document: Path, sandbox: Sandbox) -> Dict[str, Any]:
     """Run a document's blocks one after the other, with a key and ids put in.
+
+    Where a block of text follows, it must be what the block prints; ``...`` stands for any text.
 
     Returns
     -------
@@ -28,10 +68,24 @@ def run_python_blocks(document: Path, sandbox: Sandbox) -> Dict[str, Any]:
         The names that the blocks left behind.
     """
     namespace: Dict[str, Any] = {"__name__": "__main__"}
-    for number, block in enumerate(blocks(document, "python"), start=1):
-        place = f"{document.name}, python block {number}"
-        exec(compile(_with_real_values(block, sandbox), place, "exec"), namespace)
+    for example in examples(document):
+        code = "\n" * (example.line - 1) + _with_real_values(example.code, sandbox)
+        output = io.StringIO()
+        with redirect_stdout(output):
+            exec(compile(code, str(document), "exec"), namespace)
+        print(output.getvalue())
+        if example.printed is not None:
+            _compare(document, example, output.getvalue())
     return namespace
+
+
+def _compare(document: Path, example: Example, output: str) -> None:
+    """Fail unless a block has printed what the document says."""
+    expected = doctest.Example(example.code, example.printed or "")
+    checker = doctest.OutputChecker()
+    if not checker.check_output(expected.want, output, doctest.ELLIPSIS):
+        difference = checker.output_difference(expected, output, doctest.REPORT_NDIFF)
+        raise AssertionError(f"{name_of(document)}, line {example.line}:\n{difference}")
 
 
 def _with_real_values(text: str, sandbox: Sandbox) -> str:
@@ -57,16 +111,19 @@ def _with_real_values(text: str, sandbox: Sandbox) -> str:
 def dead_links(document: Path) -> List[str]:
     """Return the links of a document to sections and files that do not exist."""
     text = document.read_text(encoding="utf-8")
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    anchors = {_anchor_of(heading) for heading in headings}
     targets = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", text)
-    return [
-        f"{file}#{section}"
-        for file, section in targets
-        if not (document.parent / file).exists() or (not file and section not in anchors)
-    ]
+    return [f"{file}#{section}" for file, section in targets if not _leads(document, file, section)]
 
 
-def _anchor_of(heading: str) -> str:
-    """Return the name that a heading gets as the target of links."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+def _leads(document: Path, file: str, section: str) -> bool:
+    """Tell whether a link from a document leads somewhere."""
+    target = document.parent / file if file else document
+    if not target.exists():
+        return False
+    return not section or target.suffix != ".md" or section in _anchors(target)
+
+
+def _anchors(document: Path) -> List[str]:
+    """Return the names that a document's headings get as the targets of links."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return [re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings]

@@ -11,13 +11,15 @@ from coverage import Coverage
 ROOT = Path(__file__).parents[2]
 GATE = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 STEPS = re.findall(r'^step "(.*)"$', GATE, re.MULTILINE)
-CHECKS = [step for step in STEPS if re.match("pydocstyle|black|pyright|mypy", step)]
+CHECKS = [step for step in STEPS if re.match("pydocstyle|black|ruff|pyright|mypy", step)]
 MEASURED = "pytest -n 2 --cov"
 
 
 def test_the_gate_runs_every_check() -> None:
     """The search for the gate's checks finds them, so that the tests below can fail."""
-    assert {"pydocstyle PermutiveAPI", "black --check .", "pyright PermutiveAPI"} <= {*CHECKS}
+    assert {"pydocstyle PermutiveAPI", "black --check .", "ruff check", "pyright PermutiveAPI"} <= {
+        *CHECKS
+    }
     assert {"$demo", "$tests", "python .ci/published_suite"} <= {*STEPS}
 
 
@@ -56,12 +58,20 @@ def test_coverage_has_its_bounds(pytestconfig: pytest.Config) -> None:
     }
 
 
+def test_the_gate_builds_the_pages_as_the_document_says() -> None:
+    """The command that builds the pages, with warnings as errors, is that of CONTRIBUTING.md."""
+    (build,) = [step for step in STEPS if step.startswith("sphinx-build ")]
+    assert "-W" in build.split()
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert re.search(rf"^{re.escape(build)}$", contributing, re.MULTILINE)
+
+
 def test_the_environment_template_names_every_variable() -> None:
-    """_env and the README name every variable that the library reads."""
+    """_env and the guide to settings name every variable that the library reads."""
     settings = (ROOT / "PermutiveAPI" / "_Utils" / "settings.py").read_text()
     variables = set(re.findall(r'"(PERMUTIVE_\w+)"', settings))
     assert len(variables) == 12
-    for document in ("_env", "README.md"):
+    for document in ("_env", "docs/guides/settings.md"):
         text = (ROOT / document).read_text(encoding="utf-8")
         assert variables <= set(re.findall(r"PERMUTIVE_\w+", text))
 

@@ -1,43 +1,75 @@
-"""The guides are programs: every block in them runs."""
+"""The pages of docs/ are programs: every block in them runs, and prints what the page says."""
 
 from __future__ import annotations
 
-import logging
+import re
 from pathlib import Path
 
 import pytest
 
+import PermutiveAPI
+import PermutiveAPI.Query
 from PermutiveAPI.sandbox import Sandbox
-from tests.documents.markdown import ROOT, blocks, dead_links, run_python_blocks
+from tests.documents.markdown import (
+    DOCS,
+    ROOT,
+    blocks,
+    dead_links,
+    name_of,
+    pages,
+    run_python_blocks,
+)
 
-GUIDES = sorted((ROOT / "docs").glob("**/*.md"))
+PAGES = pages()
+RUNNING = [page for page in PAGES if blocks(page, "python")]
 
 
-def test_there_is_a_guide_for_upgrading() -> None:
-    """README and CHANGELOG link to it, and it has blocks that the next test runs."""
-    upgrading = ROOT / "docs" / "upgrading.md"
+def test_the_pages_are_found() -> None:
+    """The search for pages finds them, so that the tests below can fail."""
+    assert {DOCS / "tutorial.md", DOCS / "upgrading.md", DOCS / "guides" / "batches.md"} <= {
+        *RUNNING
+    }
     for document in (ROOT / "README.md", ROOT / "CHANGELOG.md"):
         assert "](docs/upgrading.md)" in document.read_text(encoding="utf-8")
-    assert upgrading in GUIDES and blocks(upgrading, "python")
 
 
-@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.name)
+@pytest.mark.usefixtures("settings_of_a_reader")
+@pytest.mark.parametrize("page", RUNNING, ids=name_of)
 def test_every_python_block_runs_in_order(
-    sandbox: Sandbox,
-    caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture[str],
-    guide: Path,
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str], page: Path
 ) -> None:
-    """A guide's blocks run one after the other, and show no key."""
-    # A block may set the level of the logger; this puts it back at the end.
-    caplog.set_level(logging.NOTSET, logger="PermutiveAPI")
-    run_python_blocks(guide, sandbox)
+    """A page's blocks run one after the other, print what the page says, and show no key."""
+    run_python_blocks(page, sandbox)
     assert sandbox.api_key not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    "document", [ROOT / "CHANGELOG.md", *GUIDES], ids=lambda document: document.name
+    "document",
+    [ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *PAGES],
+    ids=name_of,
 )
 def test_every_link_leads_somewhere(document: Path) -> None:
     """No link leads nowhere."""
     assert dead_links(document) == []
+
+
+@pytest.mark.parametrize("module", [PermutiveAPI, PermutiveAPI.Query], ids=["top level", "Query"])
+def test_every_public_name_is_in_the_reference(module: object) -> None:
+    """Whoever looks a public name up finds it."""
+    reference = "\n".join(
+        page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md")
+    )
+    documented = set(re.findall(r"^\.\. auto\w+:: PermutiveAPI\.(?:\w+\.)*(\w+)$", reference, re.M))
+    names = set(vars(module)["__all__"]) - {"__version__", "from_json"}
+    assert names - documented == set()
+
+
+def test_the_pytest_blocks_pass_in_a_suite_of_their_own(pytester: pytest.Pytester) -> None:
+    """The blocks about the plugin are a working conftest and test."""
+    python = blocks(DOCS / "guides" / "testing.md", "python")
+    (plugins,) = [each for each in python if "pytest_plugins" in each]
+    (test,) = [each for each in python if "def test_" in each]
+    pytester.makeconftest(plugins)
+    pytester.makepyfile(test)
+    result = pytester.runpytest("-p", "no:cacheprovider", "--no-cov")
+    result.assert_outcomes(passed=1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from PermutiveAPI.sandbox import Sandbox
-from tests.documents.markdown import ROOT, blocks, dead_links, run_python_blocks
+from tests.documents.markdown import DOCS, ROOT, blocks, dead_links, run_python_blocks
 
 README = ROOT / "README.md"
+KEYS = DOCS / "guides" / "keys.md"
+MOST_LINES = 350
 
 # What the user's own page shows; a block that starts like this must stay.
 PROMISED = (
@@ -30,38 +31,28 @@ PROMISED = (
 )
 
 
+@pytest.mark.usefixtures("settings_of_a_reader")
 def test_every_python_block_runs_in_order(
-    sandbox: Sandbox,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The README's blocks run one after the other, with a key and ids put in, and nothing fails."""
-    credentials = tmp_path / "workspace.json"
-    credentials.write_text(json.dumps(sandbox.credentials()))
-    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
     namespace = run_python_blocks(README, sandbox)
     assert namespace["failures"] == []
     assert namespace["segment_failures"] == []
     assert namespace["segmentation_failures"] == []
-    assert [copy.description for copy in namespace["copies"]] == [None, "second cohort"]
-    assert namespace["again"] == []
-    assert namespace["new_cohort"].description == "Spent more than 100 this month"
+    assert namespace["new_cohort"].id
     printed = capsys.readouterr().out
     assert "Successfully identified user." in printed
     assert "Unhandled API error" not in printed
     assert sandbox.api_key not in printed
 
 
-def test_the_pytest_block_passes_in_a_suite_of_its_own(pytester: pytest.Pytester) -> None:
-    """The block about the plugin is a working conftest and test."""
-    python = blocks(README, "python")
-    (plugins,) = [each for each in python if "pytest_plugins" in each]
-    (test,) = [each for each in python if "def test_" in each]
-    pytester.makeconftest(plugins)
-    pytester.makepyfile(test)
-    result = pytester.runpytest("-p", "no:cacheprovider", "--no-cov")
-    result.assert_outcomes(passed=1)
+def test_it_is_short_and_leads_to_every_guide() -> None:
+    """What a newcomer reads stays short; the rest is a link away."""
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MOST_LINES
+    guides = {f"docs/guides/{page.name}" for page in (DOCS / "guides").glob("*.md")}
+    assert [guide for guide in sorted(guides) if f"]({guide})" not in text] == []
 
 
 @pytest.mark.parametrize("beginning", PROMISED)
@@ -70,14 +61,15 @@ def test_every_promised_block_is_there(beginning: str) -> None:
     assert any(block.startswith(beginning) for block in blocks(README, "python"))
 
 
+@pytest.mark.parametrize("document", [README, KEYS], ids=["README", "guide"])
 def test_the_credentials_block_is_what_the_library_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The JSON shown as workspace file is accepted."""
     from PermutiveAPI import Workspace
 
     path = tmp_path / "workspace.json"
-    (shown,) = blocks(README, "json")
+    (shown,) = blocks(document, "json")
     path.write_text(shown)
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
     assert Workspace.from_env() == Workspace(

@@ -48,14 +48,15 @@ BELOW = {
     "settings": "",
     "gc_pause": "",
     "cancellation": "",
-    "base_url": "cancellation settings",
+    "base_url": "settings",
     "errors": "redaction",
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file",
+    "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "cancellation credentials errors redaction settings version",
-    "batch": "arguments base_url cancellation credentials redaction retry.policy settings",
-    "http": "arguments base_url batch cancellation credentials errors json redaction retry settings transport",
+    "http": "arguments base_url batch credentials errors json redaction retry settings transport",
+    "options": "arguments base_url credentials retry settings",
     "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
 }
 

@@ -1,4 +1,4 @@
-"""Habits of the house that a machine can check."""
+"""Habits of the house that ruff cannot check."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import inspect
 import logging
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Iterator, List, Set, Tuple
 
@@ -53,41 +54,18 @@ def test_import_says_nothing_and_does_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_no_assert_statements(name: str) -> None:
-    """The package holds no assert: python -O must change nothing."""
-    assert not [node.lineno for node in ast.walk(tree_of(name)) if isinstance(node, ast.Assert)]
-
-
-@pytest.mark.parametrize("name", sorted(modules()))
-def test_no_star_imports_and_no_leftovers(name: str) -> None:
-    """No star import, no bare except, no TODO."""
-    for node in ast.walk(tree_of(name)):
-        if isinstance(node, ast.ImportFrom):
-            assert "*" not in [alias.name for alias in node.names]
-        if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, node.lineno
-    text = modules()[name].read_text(encoding="utf-8")
-    assert not [word for word in ("TODO", "FIXME", "XXX", "breakpoint(") if word in text]
-
-
-LEVELS = ("debug", "info", "warning", "warn", "error", "exception", "critical", "log")
+LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "log")
 
 
 @pytest.mark.parametrize("name", LIBRARY)
-def test_logging_under_the_packages_own_name(name: str) -> None:
-    """Records go to the package's own logger, never to the root, with lazy arguments."""
+def test_logging_is_not_for_the_root_and_lazy(name: str) -> None:
+    """A logger has a name, and the text of a record is a literal; the rest of the rules is ruff's."""
     for node in ast.walk(tree_of(name)):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-            continue
-        called = ast.unparse(node.func)
-        assert called not in [f"logging.{level}" for level in LEVELS], node.lineno
-        assert called != "logging.basicConfig"
-        if called == "logging.getLogger":
-            assert node.args, f"the root logger in line {node.lineno}"
-        if called.startswith("logger.") and called.split(".")[1] in LEVELS:
-            text = node.args[0]
-            assert isinstance(text, ast.Constant), f"not lazy in line {node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called = ast.unparse(node.func)
+            assert called != "logging.getLogger" or node.args, node.lineno
+            if called in [f"logger.{level}" for level in LEVELS]:
+                assert isinstance(node.args[0], ast.Constant), node.lineno
 
 
 def test_one_logger() -> None:
@@ -127,15 +105,11 @@ EVERYTHING = dict(public())
 
 
 def test_docstrings() -> None:
-    """Every public name has a docstring: one sentence that ends, then the rest apart from it."""
+    """Every public name has a docstring, in private modules too."""
     for name, each in EVERYTHING.items():
         if "ResourceList." in name and name.split(".")[-1] in LIKE_A_LIST:
             continue  # They say what list says.
-        text = inspect.getdoc(each)
-        assert text, f"{name} has no docstring"
-        lines = text.splitlines()
-        assert lines[0].rstrip().endswith((".", "::")), name
-        assert len(lines) == 1 or lines[1] == "", name
+        assert inspect.getdoc(each), f"{name} has no docstring"
 
 
 HEADINGS = {
@@ -152,13 +126,11 @@ HEADINGS = {
 
 
 def test_numpy_sections() -> None:
-    """Sections are NumPy's, each heading underlined with as many dashes; none lists methods."""
+    """Sections are NumPy's, and none lists methods."""
     for name, each in EVERYTHING.items():
-        lines = (inspect.getdoc(each) or "").splitlines()
-        for heading, line in zip(lines, lines[1:]):
+        for heading, line in pairwise((inspect.getdoc(each) or "").splitlines()):
             if line and set(line) == {"-"}:
                 assert heading in HEADINGS, (name, heading)
-                assert len(line) == len(heading), (name, heading)
 
 
 def test_documented_parameters_exist() -> None:
@@ -217,9 +189,8 @@ def test_modules_are_short() -> None:
         "_Utils.resources.lists",
         "_Utils.encoding",
         "_Utils.batch.runner",
+        "_Utils.retry.loop",
         "_Utils.retry.rate_limit",
-        "_Utils.retry.policy",
-        "_Utils.batch.workers",
         "Audience.Segment",
         "Identify.Identity",
     }

@@ -1,10 +1,10 @@
-"""The README's table of operations: the library reaches each of them, and the sandbox answers it."""
+"""The page of operations: the library reaches each of them, the sandbox answers it, and the rest is true, too."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple
+from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
 import pytest
 
@@ -20,11 +20,13 @@ from PermutiveAPI import (
     Segmentation,
     TrackedEvent,
 )
+from PermutiveAPI._Utils.retry.rate_limit import api_of
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.sandbox.app import _ROUTES
+from tests.support.calls import MODEL_CALLS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \|$", re.MULTILINE)
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \| (yes|no) \| (.*) \|$", re.MULTILINE)
 
 IDENTITY = Identity("u-1", [Alias("a@b.c", "email", 0)])
 EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
@@ -36,12 +38,32 @@ class Row(NamedTuple):
     method: str
     path: str
     call: str
+    others: Tuple[str, ...]
+    repeated: bool
+    api: str
+
+    @property
+    def template(self) -> str:
+        """A regular expression for the paths of the operation."""
+        code = "/code/" in self.path
+        return re.sub(r"\{\w+\}", "[^/]+" if code else "(?!code/)[^/]+", self.path) + "/?"
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
-ROWS: List[Row] = [Row(*found) for found in ROW.findall(README)]
+def _rows() -> List[Row]:
+    """Return the rows of the page, each with its heading."""
+    return [
+        Row(
+            method, path, call, tuple(re.findall(r"`([\w.]+)`", others)), repeated == "yes", heading
+        )
+        for heading, section in re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE, re.M | re.S)
+        for method, path, call, repeated, others in ROW.findall(section)
+    ]
+
+
+ROWS = _rows()
 
 
 class Objects:
@@ -100,8 +122,7 @@ def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
     sandbox.clear_requests()
     CALLS[row.call](objects)
     seen = sandbox.requests[-1]
-    template = re.sub(r"\{\w+\}", "[^/]+", row.path)
-    assert (seen.method, bool(re.fullmatch(f"{template}/?", seen.path))) == (row.method, True)
+    assert (seen.method, bool(re.fullmatch(row.template, seen.path))) == (row.method, True)
     assert seen.status in (200, 201)
 
 
@@ -116,3 +137,23 @@ def test_the_table_is_whole() -> None:
     assert rows == operations
     assert len(rows) == len(ROWS) == 23
     assert [row.call for row in ROWS] == list(CALLS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_limited_as_the_heading_says(row: Row) -> None:
+    """An operation stands under the API whose limit it counts against."""
+    assert api_of(row.path) == row.api
+
+
+def test_the_calls_send_what_the_page_says() -> None:
+    """Every call of the models stands in the row of what it sends, with whether it is repeated."""
+    shown = {(name, row) for row in ROWS for name in (row.call, *row.others)}
+    sent = {
+        (call.name.split()[0], row)
+        for call in MODEL_CALLS
+        for row in ROWS
+        if call.method == row.method and re.fullmatch(row.template, call.path)
+    }
+    assert {(name, str(row)) for name, row in shown} == {(name, str(row)) for name, row in sent}
+    harmless = {call.name.split()[0]: call.harmless for call in MODEL_CALLS}
+    assert [name for name, row in shown if harmless[name] is not row.repeated] == []

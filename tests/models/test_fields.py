@@ -140,7 +140,7 @@ def test_positions(model: Any) -> None:
     values = [f"value {number}" for number in range(len(FIELDS[model]))]
     by_position = model(*values)
     assert [getattr(by_position, name) for name in FIELDS[model]] == values
-    assert model(**dict(zip(FIELDS[model], values))) == by_position
+    assert model(**dict(zip(FIELDS[model], values, strict=True))) == by_position
 
 
 @pytest.mark.parametrize("model", FIELDS)

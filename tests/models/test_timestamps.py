@@ -59,7 +59,7 @@ def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_both_present_stay(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """Both present stay as they are."""
-    made = make(**dict(zip(names, (EARLIER, LATER))))
+    made = make(**dict(zip(names, (EARLIER, LATER), strict=True)))
     assert [getattr(made, name) for name in names] == [EARLIER, LATER]
 
 

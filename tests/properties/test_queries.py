@@ -152,7 +152,7 @@ def test_rewriting_keeps_every_answer(query: Query) -> None:
     """What is sent has the same answer as what was written, for each user that there can be."""
     sent = from_json(query.to_json())
     for segments in product([False, True], repeat=len(MEMBERS)):
-        user = User([], NOW, None, lambda code: segments[int(code)])
+        user = User([], NOW, None, lambda code, held=segments: held[int(code)])
         assert matches(sent, user) is matches(query, user)
 
 

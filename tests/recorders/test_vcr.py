@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 from urllib.parse import quote
 
 import pytest
@@ -28,9 +28,9 @@ def location(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def recorder(tmp_path: Path) -> Iterator[Any]:
+def recorder(tmp_path: Path) -> Any:
     """Return a recorder with the settings that users take."""
-    yield vcr.VCR(cassette_library_dir=str(tmp_path), **vcr_config())
+    return vcr.VCR(cassette_library_dir=str(tmp_path), **vcr_config())
 
 
 IDS = [str(number) for number in range(60)]

@@ -179,8 +179,15 @@ def test_read_only_key_reads(call, sandbox):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/nope", COHORTS + "nope", COHORTS + UNKNOWN_ID, COHORTS + "a/b"]
-    + ["/audience-api/v1/imports/", "/ccs/v1"],
+    [
+        "/",
+        "/nope",
+        COHORTS + "nope",
+        COHORTS + UNKNOWN_ID,
+        COHORTS + "a/b",
+        "/audience-api/v1/imports/",
+        "/ccs/v1",
+    ],
 )
 def test_unknown_paths(call, path):
     """An unknown path or id is 404 with code 3000 in the envelope."""

@@ -36,7 +36,7 @@ def test_environment(monkeypatch, before, exempt):
         monkeypatch.setenv(name, value)
     start = surroundings()
     with Sandbox() as sandbox:
-        inside = dict(zip(NAMES, (sandbox.base_url, exempt, exempt)))
+        inside = dict(zip(NAMES, (sandbox.base_url, exempt, exempt), strict=True))
         assert surroundings() == inside
         with Sandbox() as other:
             assert surroundings()["PERMUTIVE_API_BASE_URL"] == other.base_url

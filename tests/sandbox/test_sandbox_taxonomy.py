@@ -34,7 +34,7 @@ def test_imports(call, child):
     """Both keys see the two imports; the child's view names where they come from."""
     own, inherited = call.imports(), child.imports()
     assert [i["id"] for i in own] == [i["id"] for i in inherited] and len(own) == 2
-    for seen, below in zip(own, inherited):
+    for seen, below in zip(own, inherited, strict=True):
         assert {"id", "name", "code", "relation", "identifiers", "source"} <= set(seen)
         assert {"id", "state", "type"} <= set(seen["source"])
         assert "inheritance" not in seen
@@ -220,8 +220,13 @@ def test_malformed(call, method, path, options, part):
 
 @pytest.mark.parametrize(
     "path",
-    [f"/{UNKNOWN_ID}", f"/{UNKNOWN_ID}/segments", "/{id}/segments/code/none"]
-    + [f"/{{id}}/segments/{UNKNOWN_ID}", "/{id}/segments/code/a%2Fb"],
+    [
+        f"/{UNKNOWN_ID}",
+        f"/{UNKNOWN_ID}/segments",
+        "/{id}/segments/code/none",
+        f"/{{id}}/segments/{UNKNOWN_ID}",
+        "/{id}/segments/code/a%2Fb",
+    ],
 )
 def test_unknown(call, path):
     """An unknown import or segment is 404 with code 3000, in JSON."""

@@ -469,7 +469,7 @@ def test_process_batch_reads_nothing_from_answers(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(http, "request", stub)
     requests_ = [BatchRequest("GET", f"https://host/{n}") for n in range(4)]
     responses, errors = http.process_batch(requests_, api_key=KEY, max_workers=2)
-    assert all(a is b for a, b in zip(responses, answers)) and len(responses) == 4
+    assert all(a is b for a, b in zip(responses, answers, strict=True)) and len(responses) == 4
     assert errors == []
 
 

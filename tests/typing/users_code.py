@@ -18,6 +18,7 @@ from typing import Any, Literal
 import PermutiveAPI
 from PermutiveAPI import (
     Alias,
+    AttemptRecord,
     BatchRequest,
     BatchResult,
     Cohort,
@@ -43,12 +44,13 @@ from PermutiveAPI import (
     Progress,
     RetryConfig,
     Segment,
-    SegmentList,
     Segmentation,
+    SegmentList,
     Source,
     TrackedEvent,
     Workspace,
     WorkspaceList,
+    options,
     progress_bar,
     stream_batch,
 )
@@ -381,7 +383,7 @@ def segment_pages(api_key: str, urls: Iterable[str]) -> dict[str, list[str]]:
     one: ContextAnswer = pages[0].send(api_key, timeout=None)
     logger.info("%s", subject_of(one["contextual_data"]))
     answers, _ = ContextSegment.batch_send(pages, api_key=api_key)
-    return {page.url: each["cohorts"] for page, each in zip(pages, answers)}
+    return {page.url: each["cohorts"] for page, each in zip(pages, answers, strict=True)}
 
 
 # --- Batches and streams -------------------------------------------------------------------------
@@ -428,6 +430,19 @@ def change_many(api_key: str, journal: Path) -> list[Cohort]:
     _, failures = Cohort.batch_delete(cohorts, api_key=api_key, progress_callback=bar)
     bar.close()
     return again + [request.item for request, _ in failures]
+
+
+def slowest(api_key: str, cohorts: list[Cohort]) -> float:
+    """Create cohorts with settings of their own, and return how long the slowest attempt took."""
+    records: list[AttemptRecord] = []
+    with options(api_key=api_key, timeout=(3.05, 30), key_location="header"):
+        with options(retry=RetryConfig(max_retries=5), on_response=records.append):
+            Cohort.batch_create(cohorts, max_workers=2)
+        for cohort in cohorts:
+            cohort.delete()
+    refused = [each for each in records if each.status in (None, 429, 503)]
+    assert all(each.wait_seconds is not None for each in refused), refused
+    return max(each.seconds for each in records)
 
 
 def identities(count: int) -> Iterator[Identity]:
@@ -624,6 +639,8 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%s", state["cohorts"] if state is not None else [])
     logger.info("%s %s", track(api_key), segment_pages(api_key, ["https://a.b/c"]))
     logger.info("%s", change_many(api_key, folder / "journal"))
+    more = [Cohort(f"Topic {n}", query={"in_segment": n}) for n in range(3)]
+    logger.info("%.3f s", slowest(api_key, more))
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
     logger.info("%s %s", use_helpers(folder), try_offline())

@@ -8,19 +8,25 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import List
+from typing import List, Optional
 
 import pytest
 
+from PermutiveAPI._Utils import settings
 from PermutiveAPI._Utils.base_url import base_url
 from PermutiveAPI._Utils.settings import API_BASE_URL
+
+
+def origin_now() -> Optional[str]:
+    """Read the variable as a call does."""
+    return base_url(settings.text(API_BASE_URL))
 
 
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A blank value counts as none."""
     monkeypatch.setenv(API_BASE_URL, value)
-    assert base_url() is None
+    assert origin_now() is None
 
 
 @pytest.mark.parametrize(
@@ -36,7 +42,7 @@ def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> None:
     """An origin is http or https, a host and perhaps a port."""
     monkeypatch.setenv(API_BASE_URL, value)
-    assert base_url() == expected
+    assert origin_now() == expected
 
 
 @pytest.mark.parametrize(
@@ -64,7 +70,7 @@ def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """Anything else is a ValueError that names the variable, and shows no password."""
     monkeypatch.setenv(API_BASE_URL, value)
     with pytest.raises(ValueError) as caught:
-        base_url()
+        origin_now()
     assert str(caught.value) == (
         "PERMUTIVE_API_BASE_URL must be an origin such as http://127.0.0.1:8080: http or https, "
         "a host and perhaps a port, without user, path or query."
@@ -74,11 +80,11 @@ def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable changed between two calls takes effect."""
     monkeypatch.setenv(API_BASE_URL, "http://one")
-    assert base_url() == "http://one"
+    assert origin_now() == "http://one"
     monkeypatch.setenv(API_BASE_URL, "http://two")
-    assert base_url() == "http://two"
+    assert origin_now() == "http://two"
     monkeypatch.delenv(API_BASE_URL)
-    assert base_url() is None
+    assert origin_now() is None
 
 
 # --- Plain http ------------------------------------------------------------------------------
@@ -103,7 +109,7 @@ def test_plain_http_is_told_once(
 
     def ask() -> None:
         start.wait()
-        base_url()
+        origin_now()
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -112,9 +118,9 @@ def test_plain_http_is_told_once(
         thread.join()
     assert warnings(caplog) == [text.format("http://one.example")]
     monkeypatch.setenv(API_BASE_URL, "HTTP://two.example:8080")
-    base_url()
+    origin_now()
     monkeypatch.setenv(API_BASE_URL, "http://one.example/")
-    base_url()
+    origin_now()
     assert warnings(caplog)[1:] == [text.format("HTTP://two.example:8080")]
 
 
@@ -126,7 +132,7 @@ def test_nothing_to_tell(
 ) -> None:
     """https, and plain http that stays on the machine, is not told."""
     monkeypatch.setenv(API_BASE_URL, origin)
-    base_url()
+    origin_now()
     assert warnings(caplog) == []
 
 
@@ -135,14 +141,15 @@ def test_forked_child(tmp_path: Path) -> None:
     """A forked child does not hang, tells of new origins, and not again what its parent has told."""
     script = """
 import logging, os
+from PermutiveAPI._Utils import settings
 from PermutiveAPI._Utils.base_url import base_url
 logging.basicConfig(format="%(message)s")
 os.environ["PERMUTIVE_API_BASE_URL"] = "http://one.example"
-base_url()
+base_url(settings.text(settings.API_BASE_URL))
 if os.fork() == 0:
-    base_url()
+    base_url(settings.text(settings.API_BASE_URL))
     os.environ["PERMUTIVE_API_BASE_URL"] = "http://two.example"
-    base_url()
+    base_url(settings.text(settings.API_BASE_URL))
 else:
     os.wait()
 """

@@ -10,7 +10,7 @@ from typing import Callable
 import pytest
 
 from PermutiveAPI._Utils import cancellation
-from PermutiveAPI._Utils.cancellation import Cancellation, Stopped
+from PermutiveAPI._Utils.cancellation import Cancellation, Cancelled
 
 
 def test_threads_belong_to_a_batch_inside_the_block_only() -> None:
@@ -30,15 +30,15 @@ def test_stopped_batch_takes_no_more_work() -> None:
     batch = Cancellation()
     batch.check()
     batch.wait(0)
-    batch.stop()
+    batch.cancel()
     for act in (batch.check, lambda: batch.wait(60), lambda: batch.track(None)):
-        with pytest.raises(Stopped):
+        with pytest.raises(Cancelled):
             act()
-    with pytest.raises(Stopped):
+    with pytest.raises(Cancelled):
         with batch.joined():
             raise RuntimeError("the block ran")
     assert cancellation.current() is None
-    assert not issubclass(Stopped, Exception)
+    assert not issubclass(Cancelled, Exception)
 
 
 def test_connections_in_use_are_shut_down() -> None:
@@ -47,9 +47,9 @@ def test_connections_in_use_are_shut_down() -> None:
     with ours, theirs:
         batch = Cancellation()
         batch.track(SimpleNamespace(sock=ours))
-        batch.stop()
+        batch.cancel()
         assert theirs.recv(1) == b""
-        batch.stop()
+        batch.cancel()
 
 
 def test_other_connections_are_left_alone() -> None:
@@ -60,13 +60,13 @@ def test_other_connections_are_left_alone() -> None:
         batch.track(SimpleNamespace(sock=ours))
         batch.untrack()
         batch.untrack()
-        batch.stop()
+        batch.cancel()
         theirs.sendall(b"x")
         assert ours.recv(1) == b"x"
     for connection in (SimpleNamespace(sock=None), SimpleNamespace(), SimpleNamespace(sock=ours)):
         batch = Cancellation()
         batch.track(connection)
-        batch.stop()
+        batch.cancel()
 
 
 def test_a_new_thread_with_an_old_number_is_no_worker() -> None:
@@ -108,5 +108,5 @@ def test_stopping_cuts_no_connection_that_went_back() -> None:
             waited.append(worker.is_alive())
 
     batch.track(Connection())
-    batch.stop()
+    batch.cancel()
     assert waited == [True]

@@ -168,7 +168,7 @@ def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: FakeService
     http.process_batch(batch, api_key=KEY, max_workers=3, progress_callback=note("progress"))
     assert threads == {threading.get_ident()}
     assert len(heard) == 10
-    for (kind, value), (then, progress) in zip(heard[::2], heard[1::2]):
+    for (kind, value), (then, progress) in zip(heard[::2], heard[1::2], strict=True):
         assert then == "progress"
         number = progress.batch_request.json["number"]
         if number == 2:

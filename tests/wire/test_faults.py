@@ -419,7 +419,7 @@ def test_a_service_that_stalls(
     keys = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
     attempts = {call: 2 if call.harmless else 1 for call in ALL_CALLS}
     with ThreadPoolExecutor(len(ALL_CALLS)) as executor:
-        errors = dict(zip(ALL_CALLS, executor.map(WireCall.error, *zip(*keys.items()))))
+        errors = dict(zip(keys, executor.map(WireCall.error, keys, keys.values()), strict=True))
     assert server.wait_for(lambda: len(server.received) >= sum(attempts.values()))
     for call, error in errors.items():
         arrived = [seen for seen in server.received if seen.query["k"] == [keys[call]]]

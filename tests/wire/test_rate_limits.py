@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
-from typing import Any, Callable, Iterator, List, Optional
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -23,7 +23,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.batch.workers import StoppableCall
+from PermutiveAPI._Utils.batch.workers import CancellableCall
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
@@ -256,7 +256,7 @@ def test_other_processes_hear_of_what_was_accepted(server: FakeService) -> None:
 
 def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
     """How long the service has accepted nothing goes along to other processes."""
-    call = StoppableCall(str, Cancellation(100.0))
+    call = CancellableCall(str, Cancellation(100.0))
     batch = pickle.loads(pickle.dumps(call))._batch
     assert 100 <= batch.silent_seconds(time.monotonic()) < 101
 
@@ -443,9 +443,9 @@ def test_a_batch_that_is_sent_away_for_long_fails_at_once(server: FakeService, s
 def test_every_call_under_a_long_block_fails_at_once(server: FakeService) -> None:
     """Single calls and policies of their own are no exception, but other APIs are free."""
     refuse_once(server, "121.5")
-    for policy in (None, RetryConfig(max_retries=9)):
+    for own in (None, RetryConfig(max_retries=9)):
         with pytest.raises(PermutiveRateLimitError, match="of 121.5 s") as raised:
-            http.request("GET", KEY, f"{URL}?key=secret", retry=policy)
+            http.request("GET", KEY, f"{URL}?key=secret", retry=own)
         error = raised.value
         assert (error.status, error.response) == (429, None)
         assert str(error).startswith("Retry limit exceeded.")
@@ -465,11 +465,11 @@ def test_without_a_limit_there_is_no_pace(server: FakeService) -> None:
 
 
 @pytest.fixture
-def sleeps(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[float]]:
+def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
     """The seconds that a replaced time.sleep was called with."""
     heard: List[float] = []
     monkeypatch.setattr(time, "sleep", heard.append)
-    yield heard
+    return heard
 
 
 def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(

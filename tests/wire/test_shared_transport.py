@@ -82,7 +82,7 @@ def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -
             ]
             responses, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
             wrong.extend(errors)
-            for name, response in zip(names, responses):
+            for name, response in zip(names, responses, strict=True):
                 check(name, "GET", response)
         except BaseException as error:
             wrong.append(error)

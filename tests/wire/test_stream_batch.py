@@ -103,9 +103,7 @@ def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> N
             taken.append(number)
             yield BatchRequest("GET", f"{URL}/{number}")
 
-    seen = 0
-    for _ in stream_batch(endless(), api_key=KEY, max_workers=2):
-        seen += 1
+    for seen, _ in enumerate(stream_batch(endless(), api_key=KEY, max_workers=2), 1):
         if seen == 100:
             break
     assert workers_left() == []

@@ -41,7 +41,7 @@ def date(seconds: float) -> str:
 def own_waits(waits: List[float], policy: RetryConfig = POLICY) -> bool:
     """Tell whether these are the policy's waits, up to jitter."""
     bases = [policy.initial_delay * policy.backoff_factor**number for number in range(len(waits))]
-    return all(base * 0.5 <= wait <= base * 1.5 for base, wait in zip(bases, waits))
+    return all(base * 0.5 <= wait <= base * 1.5 for base, wait in zip(bases, waits, strict=True))
 
 
 ASKED: List[Any] = [

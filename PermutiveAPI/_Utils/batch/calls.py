@@ -57,7 +57,7 @@ class Calls(Generic[Item, Result]):
     call : callable
         What is called with each item, on a worker.
     batch : Cancellation
-        When it is stopped, the calling thread gets ``Stopped``.
+        When it is cancelled, the calling thread gets ``Cancelled``.
     workers : int or None
         How many workers the executor has.
     finite : bool

@@ -14,7 +14,7 @@ from enum import Enum
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-# How long a stop waits for a thread that has only to end; one that waits for its iterable takes longer.
+# How long close() waits for a thread that has only to end; one that waits for its iterable takes longer.
 _MOMENT_SECONDS = 0.1
 
 Item = TypeVar("Item")
@@ -94,7 +94,7 @@ class Reader(Generic[Item]):
         self._requested = 0
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._ended = self._stopped = False
+        self._ended = self._closed = False
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Start the thread."""
@@ -124,7 +124,7 @@ class Reader(Generic[Item]):
 
     def close(self) -> None:
         """End the thread as soon as the iterable returns, and have a generator closed there."""
-        self._stopped = True
+        self._closed = True
         self._asked.put(False)
         if self._thread not in (None, threading.current_thread()):
             self._thread.join(_MOMENT_SECONDS)
@@ -136,7 +136,7 @@ class Reader(Generic[Item]):
         try:
             try:
                 iterator = iter(items)
-                while self._asked.get() and not self._stopped:
+                while self._asked.get() and not self._closed:
                     self._taken.append(next(iterator))
                     wake()
             except StopIteration:

@@ -1,43 +1,53 @@
 """Runs batches: requests are sent by workers, their results read, recorded and told.
 
-It sends through a function it is given, on executors of a class it is given. How calls run on workers
-stands in workers.py.
+A :class:`BatchRunner` sends through a function it is given, on executors of a class it is given. How
+calls run on workers stands in workers.py.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import requests
 
 from .. import settings
 from ..arguments import listed, require_iterable, require_kind
 from ..base_url import actual_url, origin_of
-from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
-from ..credentials import KeyForHeader, resolve_api_key
-from ..redaction import redact_message, redact_secret, request_for_logs
-from ..retry.policy import InheritedRetryConfig, default_policy
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent
+from ..credentials import resolve_api_key
+from ..errors import tell
+from ..redaction import request_for_logs
+from ..settings import Settings
+from .calls import CallLater, Done
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
+from .remote import Failed, RemoteSender, Reported, Send, WorkItem, send_item
 from .stream import Stream
-from .types import BatchOptions, BatchRequest, BatchResult, Progress, ReadingRequest, Results
-from .workers import CallLater, NewExecutor, borrowed_executor, own_executor, run_on_workers
+from .types import (
+    BatchOptions,
+    BatchRequest,
+    BatchResult,
+    Failures,
+    Progress,
+    ReadingRequest,
+    Responses,
+    Results,
+    collected,
+)
+from .workers import Listener, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
-Send = Callable[..., requests.Response]
 
 # Workers that fetch the details of a list when PERMUTIVE_BATCH_MAX_WORKERS does not say.
 _DETAIL_WORKERS = 16
@@ -45,83 +55,106 @@ _DETAIL_WORKERS = 16
 logger = logging.getLogger("PermutiveAPI")
 
 
-def stream(
-    requests: Iterable[BatchRequest],
-    options: BatchOptions,
-    *,
-    send: Send,
-    new_executor: Callable[..., Any],
-    total: int | None,
-    context: Context | None = None,
-) -> Results:
-    """Send requests as they come, and yield what became of each as it completes.
+@dataclass(frozen=True)
+class BatchRunner:
+    """Runs one batch.
 
     Parameters
     ----------
-    requests : iterable of BatchRequest
-        What to send; taken only as fast as the workers get on. A list or a tuple, and what is made from
-        one, is read in the caller's thread, anything else in one of its own.
-    options : BatchOptions
-        How to run.
     send : callable
         ``http.request``, or what a test has put in its place.
-    new_executor : callable
-        Makes the executor from ``max_workers``.
-    total : int or None
-        How many requests there are, where that is known.
-    context : contextvars.Context, optional
-        What the workers run in; the caller's when it is left out.
-
-    Returns
-    -------
-    generator of BatchResult
-        Closing it, in any thread, or leaving a loop over it, stops the rest.
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an option is invalid, or no key is found; at once, before anything is sent.
+    executor_class : callable
+        Makes an executor from ``max_workers``.
+    read_settings : callable
+        Puts the settings together that hold for the whole batch.
+    context : contextvars.Context
+        Each worker runs in a copy of it.
     """
-    workers = _checked_workers(options.max_workers)
-    _check_options(options)
-    borrowed = options.executor
-    require_iterable("requests", requests)
-    if total == 0:
-        return _no_results()
-    executor = (
-        own_executor(new_executor, workers) if borrowed is None else borrowed_executor(borrowed)
-    )
-    batch = Cancellation()
-    run = _Run(options, total)
-    source = _Outgoings(run, source_of(requests, context))
-    results = _results(run, source, workers, send, executor, batch, context)
-    return Stream(results, batch)
 
+    send: Send
+    executor_class: Callable[..., Any]
+    read_settings: Callable[[], Settings]
+    context: Context
 
-def run_concurrently(
-    function: Callable[[Item], Value],
-    items: Sequence[Item],
-    *,
-    new_executor: Callable[..., Any],
-    context: Context | None = None,
-) -> list[Value]:
-    """Call a function for every item, several at a time, and return the results in order.
+    def stream(
+        self, requests: Iterable[BatchRequest], options: BatchOptions, total: int | None
+    ) -> Results:
+        """Send requests as they come, and yield what became of each as it completes.
 
-    PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time, 16 unless set. The first failure is raised,
-    and what has not been sent by then is not sent.
-    """
-    if not items:
-        return []
-    workers = settings.count(settings.BATCH_MAX_WORKERS) or _DETAIL_WORKERS
-    workers = min(workers, len(items))
-    results: dict[int, Value] = {}
-    executor = own_executor(new_executor, workers)
-    batch = Cancellation()
-    done = run_on_workers(function, AtHand(items), workers, executor, batch=batch, context=context)
-    with closing(Stream(done, batch)) as done:
-        for position, _, future in done:
-            results[position] = future.result()
-    return [results[position] for position in range(len(items))]
+        Parameters
+        ----------
+        requests : iterable of BatchRequest
+            What to send; taken only as fast as the workers get on. A list or a tuple, and what is made
+            from one, is read in the caller's thread, anything else in one of its own.
+        options : BatchOptions
+            How to run.
+        total : int or None
+            How many requests there are, where that is known.
+
+        Returns
+        -------
+        generator of BatchResult
+            Closing it, in any thread, or leaving a loop over it, stops the rest.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an option or a variable is invalid, or no key is found; at once, before anything is sent.
+        """
+        workers = _checked_workers(options.max_workers)
+        _check_options(options)
+        require_iterable("requests", requests)
+        if total == 0:
+            return _no_results()
+        executor = (
+            own_executor(self.executor_class, workers)
+            if options.executor is None
+            else borrowed_executor(options.executor)
+        )
+        batch = Cancellation()
+        run = _Run(options, total, self.read_settings())
+        source = _WorkItems(run, source_of(requests, self.context))
+        sending = Sending(self.send, run.api_key, run.settings)
+        context = self._workers_context(run.settings)
+        done = run_on_workers(sending, source, workers, executor, batch, context, run)
+        return Stream(_results(done, run, batch), batch)
+
+    def collect(self, requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
+        """Send requests, and return the responses of the successes in order, and the failures."""
+        batch = checked_requests(requests)
+        return collected(self.stream(batch, options, len(batch)), attrgetter("response"))
+
+    def collect_values(
+        self, requests: Sequence[BatchRequest], options: BatchOptions
+    ) -> tuple[list[Any], Failures]:
+        """Send requests, and return what the responses were read as, and the failures."""
+        return collected(self.stream(requests, options, len(requests)), attrgetter("value"))
+
+    def map(self, function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
+        """Call a function for every item, several at a time, and return the results in order.
+
+        PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time, 16 unless set. The first failure is raised,
+        and what has not been sent by then is not sent.
+        """
+        if not items:
+            return []
+        workers = settings.count(settings.BATCH_MAX_WORKERS) or _DETAIL_WORKERS
+        workers = min(workers, len(items))
+        results: dict[int, Value] = {}
+        executor = own_executor(self.executor_class, workers)
+        batch = Cancellation()
+        context = self._workers_context(self.read_settings())
+        done = run_on_workers(function, AtHand(items), workers, executor, batch, context)
+        with closing(Stream(done, batch)) as done:
+            for position, _, future in done:
+                results[position] = future.result()
+        return [results[position] for position in range(len(items))]
+
+    def _workers_context(self, used: Settings) -> Context:
+        """Return a copy of the context in which calls go by the settings of this batch."""
+        context = self.context.copy()
+        context.run(settings.of_batch.set, used)
+        return context
 
 
 def checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
@@ -163,85 +196,34 @@ def _checked_workers(max_workers: Any) -> int | None:
 # --- Running -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Outgoing:
-    """A request that is to be sent, its position, what a journal knows it by, and its attempts so far."""
+class Sending:
+    """Sends one request, in a thread of this process. Its text shows no key."""
 
-    index: int
-    request: BatchRequest
-    digest: str | None = None
-    refusal: Exception | None = None
-    attempts: int = 0
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what another process needs: callbacks stay, and settings of this process go along."""
-        request = self.request
-        stripped = BatchRequest(
-            request.method,
-            actual_url(request.url),
-            request.params,
-            request.json,
-            request.headers,
-            request.timeout,
-            request.retry or InheritedRetryConfig(**vars(default_policy())),
-        )
-        return type(self), (self.index, stripped)
-
-
-class _Failed:
-    """What a request failed with. Workers return it, since clusters log what their calls raise."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-class _Sending:
-    """Sends one request, here or in another process. Its text shows no key."""
-
-    def __init__(self, send: Send, api_key: str) -> None:
+    def __init__(self, send: Send, api_key: str, used: Settings) -> None:
         self._send = send
         self._api_key = api_key
-        self._postpones = True
-        # A cluster takes equal calls for one, and gives the second the result of the first.
+        self._used = used
         self._run_id = os.urandom(8)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickle the key's place, too: another process may have other settings.
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what sends it in another process. Nothing is postponed there: it has another clock."""
+        remote = RemoteSender(self._send, self._api_key, self._used, self._run_id)
+        return remote.__reduce__()
 
-        It has another clock as well, so nothing is postponed there.
-        """
-        state = {**self.__dict__, "_postpones": False}
-        if settings.key_in_header():
-            state["_api_key"] = KeyForHeader(self._api_key)
-        return state
-
-    def __call__(self, outgoing: _Outgoing) -> Any:
-        """Send a request, and return its answer or its failure."""
-        request = outgoing.request
-        batch_position.set(outgoing.index)
-        if self._postpones:
-            attempts_spent.set(outgoing.attempts)
+    def __call__(self, item: WorkItem) -> Any:
+        """Send a request, and return its response or its failure."""
+        attempts_spent.set(item.attempts)
         try:
-            return self._send(
-                request.method,
-                self._api_key,
-                request.url,
-                params=request.params,
-                json=request.json,
-                headers=request.headers,
-                timeout=request.timeout,
-                retry=request.retry,
-            )
+            return send_item(self._send, self._api_key, item)
         except RequestPostponed as later:
-            return CallLater(later.due, replace(outgoing, attempts=later.attempts))
-        except Exception as error:
-            return _Failed(error)
+            return CallLater(later.due, replace(item, attempts=later.attempts))
 
 
-class _Run:
+class _Run(Listener[WorkItem]):
     """One run of a batch: tells done from to do, and tells others what has completed."""
 
-    def __init__(self, options: BatchOptions, total: int | None) -> None:
+    def __init__(self, options: BatchOptions, total: int | None, used: Settings) -> None:
+        self.settings = used
         self.api_key = resolve_api_key(options.api_key)
         self._options = options
         self.total = total
@@ -249,7 +231,7 @@ class _Run:
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
 
-    def close(self) -> None:
+    def ended(self) -> None:
         """Let go of the journal, and of a progress bar."""
         try:
             if self._journal is not None:
@@ -264,7 +246,7 @@ class _Run:
         if self._journal is not None:
             self._journal.sync_if_due()
 
-    def outgoing(self, index: int, request: Any) -> _Outgoing | None:
+    def work_item(self, index: int, request: Any) -> WorkItem | None:
         """Return what is to be sent of a request; None if it is done."""
         require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
@@ -273,12 +255,12 @@ class _Run:
             self._skipped += 1
             self._tell_progress(request)
             return None
-        return _Outgoing(index, request, digest, refusal)
+        return WorkItem(index, request, digest, refusal)
 
-    def complete(self, outgoing: _Outgoing, future: Future[Any]) -> BatchResult[Any]:
-        """Read an answer, write down that it came, and call the callbacks."""
-        request = outgoing.request
-        response, error = _outcome_of(future)
+    def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
+        """Read a response, write down that it came, and call the callbacks."""
+        request = item.request
+        response, error = self._outcome_of(future)
         value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
@@ -288,30 +270,30 @@ class _Run:
                 value, error = None, unreadable
         self._sent += 1
         if error is None:
-            if self._journal is not None and outgoing.digest is not None:
-                self._journal.record(outgoing.digest)
+            if self._journal is not None and item.digest is not None:
+                self._journal.record(item.digest)
             self._notify(request.callback, response)
         else:
             self._errors += 1
             logger.warning(
                 "%s failed: %s%s",
-                request_for_logs(request.method, request.url, outgoing.index),
+                request_for_logs(request.method, request.url, item.index),
                 type(error).__name__,
                 (f", status {status}" if (status := getattr(error, "status", None)) else ""),
             )
             self._notify(request.error_callback, error)
         self._tell_progress(request)
-        return BatchResult(outgoing.index, request, response, value, error)
+        return BatchResult(item.index, request, response, value, error)
 
-    def complete_late(self, outgoing: _Outgoing, future: Future[Any]) -> None:
-        """Complete a request that was done while the batch was being stopped. What was stopped is not told."""
+    def late(self, item: WorkItem, future: Future[Any]) -> None:
+        """Complete a request that was done while the batch was being cancelled. What was cancelled is not told."""
         if isinstance(future.exception(), (Exception, type(None))):
-            self.complete(outgoing, future)
+            self.complete(item, future)
 
     def _digest_of(self, request: BatchRequest) -> str | None:
         if self._options.journal is None:
             return None
-        url = actual_url(request.url)
+        url = actual_url(request.url, self.settings.base_url)
         if self._journal is None:
             # Seldom needed, and felt when everything is imported.
             from .journal import Journal
@@ -340,72 +322,57 @@ class _Run:
         self._notify(self._options.progress_callback, snapshot)
 
     def _notify(self, callback: Callable[[Any], Any] | None, value: Any) -> None:
-        """Call a user's callback; what it raises is logged, since the batch must go on."""
-        if callback is None:
-            return
-        try:
-            callback(value)
-        except Exception:
-            text = redact_message(redact_secret(traceback.format_exc(), self.api_key))
-            logger.error("A callback of the batch raised an exception:\n%s", text)
+        if callback is not None:
+            tell("A callback of the batch", callback, value, self.api_key)
+
+    def _outcome_of(self, future: Future[Any]) -> tuple[Any, Exception | None]:
+        """Return the response, also of a failure that has one, and the failure."""
+        error = future.exception()
+        if error is None:
+            result = future.result()
+            if isinstance(result, Reported):
+                self._tell_records(result.records)
+                result = result.result
+            if not isinstance(result, Failed):
+                return result, None
+            error = result.error
+        if isinstance(error, Exception):
+            return getattr(error, "response", None), error
+        raise error
+
+    def _tell_records(self, records: Iterable[Any]) -> None:
+        """Tell of the attempts that another process made."""
+        on_response = self.settings.options.on_response
+        if on_response is not None:
+            for record in records:
+                tell("on_response", on_response, record, self.api_key)
 
 
-class _Outgoings:
+class _WorkItems:
     """A source of what is to be sent, made from a source of requests."""
 
     def __init__(self, run: _Run, requests: Source[Any]) -> None:
         self._run = run
         self._requests = requests
         self._next_index = 0
-        self._checked = False
         self.begin = requests.begin
         self.close = requests.close
 
-    def take(self, room: int) -> _Outgoing | Nothing:
+    def take(self, room: int) -> WorkItem | Nothing:
         """Return the next request that is not done, with its number."""
         while True:
             request = self._requests.take(room)
             if isinstance(request, Nothing):
                 return request
-            outgoing = self._run.outgoing(self._next_index, request)
+            item = self._run.work_item(self._next_index, request)
             self._next_index += 1
-            if outgoing is not None:
-                self._check_settings(outgoing.request)
-                return outgoing
-
-    def _check_settings(self, request: BatchRequest) -> None:
-        """Raise for a wrong setting once, before every request fails of it."""
-        if self._checked:
-            return
-        actual_url(request.url)
-        settings.key_in_header()
-        settings.bounds()
-        if request.retry is None:
-            default_policy()
-        self._checked = True
+            if item is not None:
+                return item
 
 
 def _results(
-    run: _Run,
-    source: _Outgoings,
-    workers: int | None,
-    send: Send,
-    executor: NewExecutor,
-    batch: Cancellation,
-    context: Context | None = None,
+    done: Generator[Done[WorkItem, Any], None, None], run: _Run, batch: Cancellation
 ) -> Results:
-    done = run_on_workers(
-        _Sending(send, run.api_key),
-        source,
-        workers,
-        executor,
-        late=run.complete_late,
-        idle=run.idle,
-        ended=run.close,
-        batch=batch,
-        context=context,
-        finite=run.total is not None,
-    )
     with closing(done):
         for _, item, future in done:
             result = run.complete(item, future)
@@ -418,16 +385,3 @@ def _results(
 def _no_results() -> Results:
     """Return an empty batch, which needs no key either."""
     yield from ()
-
-
-def _outcome_of(future: Future[Any]) -> tuple[Any, Exception | None]:
-    """Return the answer, also of a failure that has one, and the failure."""
-    error = future.exception()
-    if error is None:
-        answer = future.result()
-        if not isinstance(answer, _Failed):
-            return answer, None
-        error = answer.error
-    if isinstance(error, Exception):
-        return getattr(error, "response", None), error
-    raise error

@@ -10,6 +10,7 @@ import atexit
 
 # Imported first, so that its hook at the end of the interpreter is registered before the one here, and
 # runs after it.
+import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
 import logging
 import sys
 import threading
@@ -22,7 +23,7 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import ref
 
-from ..cancellation import Cancellation, Stopped
+from ..cancellation import Cancellation, Cancelled
 from ..redaction import redact_message
 
 Value = TypeVar("Value")
@@ -39,14 +40,14 @@ logger = logging.getLogger("PermutiveAPI")
 
 
 class Stream(Generator[Value, None, None]):
-    """A generator of results whose batch can be stopped from any thread.
+    """A generator of results whose batch any thread can cancel.
 
     Parameters
     ----------
     results : generator
         Yields the results; closing it ends the batch.
     batch : Cancellation
-        Its way to be stopped.
+        What cancels it.
     """
 
     def __init__(self, results: Generator[Value, None, None], batch: Cancellation) -> None:
@@ -108,7 +109,7 @@ class Stream(Generator[Value, None, None]):
         if getgeneratorstate(self._results) != GEN_CLOSED:
             self._reason = self._reason or reason
         self._closed = True
-        self._batch.stop()
+        self._batch.cancel()
         if not (self._is_running() and self._thread == threading.get_ident()):
             self._end(seconds)
 
@@ -138,7 +139,7 @@ class Stream(Generator[Value, None, None]):
             self._thread = threading.get_ident()
         try:
             return function(*arguments)
-        except (Stopped, StopIteration):
+        except (Cancelled, StopIteration):
             raise self._reason or StopIteration from None
         finally:
             if self._closed:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import requests
 
 from .. import settings
 from ..redaction import redact_message
 from ..retry.policy import RetryConfig
+from ..settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout
 from .stream import Stream
 
 Value = TypeVar("Value")
@@ -21,6 +23,46 @@ ProgressCallback = Callable[["Progress"], Any]
 Failures = list[tuple["BatchRequest", Exception]]
 Responses = tuple[list[requests.Response], Failures]
 Results = Generator["BatchResult[Any]", None, None]
+
+
+class _UnreadTimeout(DefaultTimeout):
+    """A timeout that nobody gave, before ``.env`` is looked at."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _UnreadTimeout, (float(self),)
+
+
+_UNREAD = _UnreadTimeout(DEFAULT_TIMEOUT_SECONDS)
+
+
+class _BatchTimeout:
+    """The field for a request's timeout: one that nobody gave is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
+
+    The process environment is read when the request is made. ``.env``, which is a file, is looked at
+    only when the timeout is read: a batch of many requests would look at it for each.
+    """
+
+    def __get__(self, request: BatchRequest | None, owner: Any = None) -> float | None:
+        if request is None:
+            return _UNREAD
+        timeout: float | None = request.__dict__["timeout"]
+        if isinstance(timeout, _UnreadTimeout):
+            return _parsed_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
+        return timeout
+
+    def __set__(self, request: BatchRequest, timeout: float | None) -> None:
+        if timeout is _UNREAD:
+            timeout = _parsed_timeout(os.environ.get(settings.BATCH_TIMEOUT_SECONDS), _UNREAD)
+        request.__dict__["timeout"] = timeout
+
+
+def _parsed_timeout(
+    text: str | None, default: DefaultTimeout = DEFAULT_TIMEOUT_SECONDS
+) -> DefaultTimeout:
+    if text is None or not text.strip():
+        return default
+    name = settings.BATCH_TIMEOUT_SECONDS
+    return DefaultTimeout(settings.parsed_number(name, text.strip(), default))
 
 
 @dataclass(repr=False)
@@ -40,7 +82,8 @@ class BatchRequest:
     headers : mapping, optional
         Headers that win over the default ones.
     timeout : float or None
-        Seconds; 10.0 or PERMUTIVE_BATCH_TIMEOUT_SECONDS when it is left out, no limit when None.
+        Seconds; None waits without limit. Left out, that of ``options()``, else
+        PERMUTIVE_BATCH_TIMEOUT_SECONDS, else 10.
     retry : RetryConfig, optional
         The retry policy.
     callback : callable, optional
@@ -64,11 +107,7 @@ class BatchRequest:
     params: Mapping[str, Any] | None = None
     json: Any = None
     headers: Mapping[str, str] | None = None
-    timeout: float | None = field(
-        default_factory=lambda: settings.number(
-            settings.BATCH_TIMEOUT_SECONDS, settings.DEFAULT_TIMEOUT_SECONDS
-        )
-    )
+    timeout: float | None = cast("Any", _BatchTimeout())
     retry: RetryConfig | None = None
     callback: Callable[[requests.Response], Any] | None = None
     error_callback: Callable[[Exception], Any] | None = None
@@ -87,14 +126,14 @@ class BatchRequest:
 
 
 class ReadingRequest(BatchRequest):
-    """A helper's request, whose answer must also be read: where that fails, the request has failed.
+    """A helper's request, whose response must also be read: where that fails, the request has failed.
 
     Parameters
     ----------
     item : object
         What it was made for.
     read : callable
-        Returns the value of an answer.
+        Returns the value of a response.
     refusal : Exception or None
         Why it cannot be sent. Then it fails with it, and the rest of its stream goes on.
     """
@@ -109,9 +148,8 @@ class ReadingRequest(BatchRequest):
     ) -> None:
         super().__init__(*arguments, **options)
         self.item = item
-        self._read = (
-            read  # Private: users see this request in `failures`, and dir() must not show it.
-        )
+        # Private: users see this request in `failures`, and dir() must not show it.
+        self._read = read
         self._refusal = refusal
 
 
@@ -144,9 +182,9 @@ class BatchResult(Generic[Value]):
     batch_request : BatchRequest
         The request.
     response : requests.Response or None
-        The service's answer; None for a failure without one.
+        The service's response; None for a failure without one.
     value : object or None
-        What the answer was read as, for instance a decoded body; of ``stream_batch`` the response.
+        What the response was read as, for instance a decoded body; of ``stream_batch`` the response.
         None for a failure.
     error : Exception or None
         What it failed with; None for a success.

@@ -1,4 +1,4 @@
-"""Calls on a pool of workers, handed back as they complete, stopped at once.
+"""Calls on a pool of workers, handed back as they complete, cancelled at once.
 
 Knows no requests. The workers are threads of an executor made for one batch, or whatever an executor
 of the caller's runs calls on.
@@ -24,7 +24,7 @@ NewExecutor = Callable[[], AbstractContextManager[Any]]
 
 # How long new items are taken while results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
-# How long a stop waits for calls on an executor of the caller's, which may run in other processes.
+# How long a cancelled batch waits for calls on an executor of the caller's, which may run in other processes.
 _GRACE_SECONDS = 0.5
 
 
@@ -38,23 +38,41 @@ def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
     return lambda: nullcontext(executor)
 
 
+class Listener(Generic[Item]):
+    """What a run of calls tells, beside the calls that it hands back.
+
+    Attributes
+    ----------
+    total : int or None
+        How many items there are. With a number, an executor that breaks in the midst of them, for
+        instance because a process died, is a failure of each of the rest; else it is raised.
+    """
+
+    total: int | None = None
+
+    def late(self, item: Item, future: Future[Any]) -> None:
+        """Hear of what had completed, but could not be handed back any more."""
+
+    def idle(self) -> None:
+        """Be called again and again, at least twice a second, while nothing completes."""
+
+    def ended(self) -> None:
+        """Hear that all is over."""
+
+
 def run_on_workers(
     function: Callable[[Item], Result | CallLater],
     items: Source[Item],
     workers: int | None,
     new_executor: NewExecutor,
-    *,
-    late: Callable[[Item, Future[Result]], object] | None = None,
-    idle: Callable[[], object] | None = None,
-    ended: Callable[[], object] | None = None,
     batch: Cancellation | None = None,
     context: Context | None = None,
-    finite: bool = False,
+    listener: Listener[Item] | None = None,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
     When the caller leaves early, or is interrupted, calls that have not begun are cancelled, and those
-    that have begun in this process are stopped. In a process that was forked meanwhile nothing is done:
+    that have begun in this process are ended. In a process that was forked meanwhile nothing is done:
     all of it is the parent's.
 
     Parameters
@@ -71,19 +89,12 @@ def run_on_workers(
     new_executor : callable
         Returns a context manager that gives the executor. It is called for the first
         item, so that an empty batch starts no threads.
-    late : callable, optional
-        Called with what had completed, but could not be handed back any more.
-    idle : callable, optional
-        Called again and again, at least twice a second, while nothing completes.
-    ended : callable, optional
-        Called when all is over.
     batch : Cancellation, optional
-        Its stop, by another thread, ends the loop with ``Stopped``.
+        Cancelled by another thread, it ends the loop with ``Cancelled``.
     context : contextvars.Context, optional
         Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
-    finite : bool
-        Whether the items come to an end. Then an executor that breaks in the midst of them, for
-        instance because a process died, is a failure of each of the rest; else it is raised.
+    listener : Listener, optional
+        Told of the rest.
 
     Yields
     ------
@@ -93,21 +104,22 @@ def run_on_workers(
     batch = batch or Cancellation()
     # What is to be done in the end, the last one first.
     ending = ExitStack()
-    ending.callback(ended or _do_nothing)
+    listener = listener or Listener()
+    ending.callback(listener.ended)
     calls: Calls[Item, Result] = Calls(
-        StoppableCall(function, batch, context),
+        CancellableCall(function, batch, context),
         batch,
         workers,
-        finite,
+        listener.total is not None,
         start=lambda: ending.enter_context(new_executor()),
     )
-    ending.callback(calls.tell_late, late or _do_nothing)
+    ending.callback(calls.tell_late, listener.late)
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
     ending.callback(items.close)
     try:
-        yield from _completed(calls, items, idle or _do_nothing)
+        yield from _completed(calls, items, listener.idle)
     except BaseException:
-        ending.callback(batch.stop)
+        ending.callback(batch.cancel)
         ending.callback(calls.cancel)
         if not batch.belongs_here():
             ending.pop_all()
@@ -154,14 +166,10 @@ def _completed(
             yield done
 
 
-def _do_nothing(*arguments: Any) -> None:
-    """Do nothing."""
+class CancellableCall(Generic[Item, Result]):
+    """A function whose calls end when their batch is cancelled.
 
-
-class StoppableCall(Generic[Item, Result]):
-    """A function whose calls end when their batch is stopped.
-
-    In another process it is the function alone: what stops it stays behind.
+    In another process it is the function alone: what cancels it stays behind.
     """
 
     def __init__(
@@ -191,4 +199,4 @@ class StoppableCall(Generic[Item, Result]):
 
     def __repr__(self) -> str:
         """Show the function, which a cluster shows to others."""
-        return f"StoppableCall({self._function!r})"
+        return f"CancellableCall({self._function!r})"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import partial
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -19,7 +18,6 @@ from ..batch.types import (
     MadeRequests,
     ReadingRequest,
     Responses,
-    collected,
 )
 from ..credentials import resolve_api_key
 from ..encoding import NotJSONError
@@ -170,7 +168,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
             )
             for item, call in calls
         ]
-        return http.run_batch(batch, options)
+        return http.batch_runner().collect(batch, options)
 
     @classmethod
     def _batch_fetch(
@@ -191,8 +189,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
             ReadingRequest("GET", url_of(id), item=id, read=partial(_with_id, id, read))
             for id in wanted
         ]
-        stream = http.stream(batch, options, len(batch))
-        found, failures = collected(stream, attrgetter("value"))
+        found, failures = http.batch_runner().collect_values(batch, options)
         return dict(found), failures
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas
 
 T = TypeVar("T")
-I = TypeVar("I", bound="Index[Any]")
+IndexT = TypeVar("IndexT", bound="Index[Any]")
 L = TypeVar("L", bound="ResourceList[Any]")
 
 # Values that stand in a table as they are.
@@ -58,7 +58,7 @@ class Index(Generic[T]):
         self.cache_name = f"_{name}_cache"
 
     @overload
-    def __get__(self: I, instance: None, owner: Any) -> I:  # noqa: D105 -- said below
+    def __get__(self: IndexT, instance: None, owner: Any) -> IndexT:  # noqa: D105 -- said below
         ...
 
     @overload

@@ -13,18 +13,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import BuiltinFunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 import requests
 
-from .. import cancellation, settings
+from .. import cancellation
 from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
 from ..credentials import with_key
-from ..errors import PermutiveAPIError, PermutiveConnectionError
-from ..redaction import hide_user_ids, request_for_logs
+from ..errors import PermutiveConnectionError, PermutiveInvalidResponseError, request_id_of, tell
+from ..redaction import hide_user_ids, path_for_logs, request_for_logs
+from ..settings import Settings
 from . import rate_limit
 from .outcome import (
     SENDING_ERRORS,
+    AttemptRecord,
     Failure,
     error_of_block,
     error_of_failure,
@@ -40,7 +42,7 @@ from .policy import (
     is_throttled,
     may_wait,
     refusals_are_free,
-    wait_after_answer,
+    wait_after_response,
     wait_asked_for,
 )
 from .rate_limit import RateLimiter
@@ -61,12 +63,14 @@ class Call:
         Called as ``sender(url, **arguments)`` with the key among the arguments.
     verb : str or None
         In capitals; None for a function that stands for none.
+    settings : Settings
+        What the call goes by.
     own_policy : bool
         Whether the caller gave the policy. Then each refusal counts as an attempt.
     harmless : bool
         Whether the request may be repeated though it may have been processed.
     repeats : bool
-        The same for its answers.
+        The same for its responses.
     rate_limited : bool
         Whether the call obeys rate limits: it contacts a service, and its waits take time.
     """
@@ -75,11 +79,41 @@ class Call:
     verb: str | None
     url: str
     arguments: Mapping[str, Any] = field(repr=False)
+    settings: Settings
     policy: RetryConfig
     own_policy: bool
     harmless: bool
     repeats: bool
     rate_limited: bool
+
+
+class _Attempt(NamedTuple):
+    """An attempt that was made.
+
+    Attributes
+    ----------
+    number : int
+        1 for the first one. A refusal that uses up no attempt does not count.
+    response : requests.Response or Failure
+        What it brought.
+    sent_at, seconds : float
+        When it was sent, by the monotonic clock, and how long it took.
+    asked : float or None
+        For how many seconds the service wants nothing more.
+    """
+
+    number: int
+    response: requests.Response | Failure
+    sent_at: float
+    seconds: float
+    asked: float | None
+
+    @property
+    def seen(self) -> str:
+        """What the log says of it."""
+        if isinstance(self.response, Failure):
+            return hide_user_ids(self.response.text)
+        return f"status {self.response.status_code}"
 
 
 def run(call: Call, api_key: str) -> requests.Response:
@@ -92,83 +126,109 @@ def run(call: Call, api_key: str) -> requests.Response:
     if spent is not None:
         # Only the first call for a request of a batch may be postponed.
         attempts_spent.set(None)
-    attempt, again = spent or 0, False
+    attempts, again = spent or 0, False
     while True:
         if call.rate_limited:
             _await_slot(call, api_key, batch, again)
         again = True
-        sent_at = time.monotonic()
-        answer = _attempt(call, api_key)
-        asked = None if isinstance(answer, Failure) else _asked(answer)
-        refused_by = None
-        if call.rate_limited and not isinstance(answer, Failure):
-            refused_by = _learn(call, api_key, batch, answer, sent_at, asked)
-        if isinstance(answer, Failure):
-            seen = hide_user_ids(answer.text)
-        elif 200 <= answer.status_code <= 299:
-            return answer
-        else:
-            seen = f"status {answer.status_code}"
-        if refused_by is not None and _is_free(call, batch, refused_by, asked):
-            wait = asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
-            logger.info("%s: refused (%s), next in %.2f s", _named(call), seen, wait)
+        attempt = _attempt(call, api_key, attempts + 1)
+        response = attempt.response
+        limiter = None
+        if call.rate_limited and not isinstance(response, Failure):
+            limiter = _learn(call, api_key, batch, response, attempt)
+        if not isinstance(response, Failure) and 200 <= response.status_code <= 299:
+            _report(call, api_key, attempt)
+            return response
+        if limiter is not None and _is_free(call, batch, limiter, attempt.asked):
+            wait = _short(attempt.asked)
+            logger.info("%s: refused (%s), next in %.2f s", _named(call), attempt.seen, wait)
+            _report(call, api_key, attempt, wait)
             if wait and spent is not None:
-                raise RequestPostponed(time.monotonic() + wait, attempt)
+                raise RequestPostponed(time.monotonic() + wait, attempts)
         else:
-            attempt += 1
-            wait = _wait_or_raise(call, attempt, answer, asked, batch)
+            attempts += 1
+            wait = _wait_or_raise(call, api_key, attempt, batch)
             logger.info(
-                "%s: attempt %d failed (%s), next in %.2f s", _named(call), attempt, seen, wait
+                "%s: attempt %d failed (%s), next in %.2f s",
+                _named(call),
+                attempts,
+                attempt.seen,
+                wait,
             )
+            _report(call, api_key, attempt, wait)
         _pause(wait)
 
 
-def _attempt(call: Call, api_key: str) -> requests.Response | Failure:
+def _attempt(call: Call, api_key: str, number: int) -> _Attempt:
     """Send a request once. No mapping with the key is kept in a variable: error trackers show those."""
-    in_header = cancellation.once("key in header", settings.key_in_header)
+    in_header = call.settings.key_in_header
+    sent_at = time.monotonic()
     try:
-        return call.sender(call.url, **with_key(call.arguments, api_key, in_header))
+        response = call.sender(call.url, **with_key(call.arguments, api_key, in_header))
     except SENDING_ERRORS as error:
         cancellation.check()  # A stop shuts connections down, which looks like a failure.
-        return failure_of(error, api_key)
+        response = failure_of(error, api_key)
+    except PermutiveInvalidResponseError as error:
+        if error.response is not None:
+            taken = time.monotonic() - sent_at
+            _report(call, api_key, _Attempt(number, error.response, sent_at, taken, None))
+        raise
     except Exception as error:
         # A recorder's or a stand-in's, whose text may quote the request.
         hide_key_in(error, api_key)
         raise
+    taken = time.monotonic() - sent_at
+    asked = None if isinstance(response, Failure) else _asked(response)
+    return _Attempt(number, response, sent_at, taken, asked)
 
 
 def _wait_or_raise(
-    call: Call,
-    attempts: int,
-    answer: requests.Response | Failure,
-    asked: float | None,
-    batch: Cancellation | None,
+    call: Call, api_key: str, attempt: _Attempt, batch: Cancellation | None
 ) -> float:
     """Return how long to wait after an attempt that failed, or raise if it was the last one.
 
     A batch that is out of patience tries nothing again that a limit refuses: all must end in bounded time.
     """
-    exhausted, jitter = attempts >= call.policy.max_retries, random.random()
-    if isinstance(answer, Failure):
-        if exhausted or not may_repeat(answer, call.harmless):
-            raise _logged(error_of_failure(answer, attempts, call.url, call.harmless))
-        return backoff_seconds(call.policy, attempts - 1, jitter)
-    if batch is not None and not call.own_policy:
-        exhausted = exhausted or is_throttled(answer.status_code, asked)
-    now = datetime.now(timezone.utc)
-    wait = wait_after_answer(
-        call.policy, attempts - 1, answer, now, jitter, together=batch is not None
-    )
-    if exhausted or not may_wait(answer, wait, call.repeats):
-        raise error_of_response(answer, attempts, wait, call.url, call.repeats)
-    return wait
-
-
-def _logged(error: PermutiveAPIError) -> PermutiveAPIError:
-    """Log the one ERROR record of a call that got no response."""
+    response, policy, jitter = attempt.response, call.policy, random.random()
+    exhausted = attempt.number >= policy.max_retries
+    if isinstance(response, Failure):
+        if not exhausted and may_repeat(response, call.harmless):
+            return backoff_seconds(policy, attempt.number - 1, jitter)
+        error = error_of_failure(response, attempt.number, call.url, call.harmless)
+    else:
+        if batch is not None and not call.own_policy:
+            exhausted = exhausted or is_throttled(response.status_code, attempt.asked)
+        now = datetime.now(timezone.utc)
+        together = batch is not None
+        wait = wait_after_response(
+            policy, attempt.number - 1, response, now, jitter, together=together
+        )
+        if not exhausted and may_wait(response, wait, call.repeats):
+            return wait
+        error = error_of_response(response, attempt.number, wait, call.url, call.repeats)
     if isinstance(error, PermutiveConnectionError):
         logger.error("%s", hide_user_ids(error.message))
-    return error
+    _report(call, api_key, attempt)
+    raise error
+
+
+def _report(call: Call, api_key: str, attempt: _Attempt, wait: float | None = None) -> None:
+    """Tell the caller's ``on_response`` of an attempt, if there is one."""
+    on_response = call.settings.options.on_response
+    if on_response is None:
+        return
+    response = attempt.response
+    answered = None if isinstance(response, Failure) else response
+    record = AttemptRecord(
+        method=call.verb or "Request",
+        path=path_for_logs(call.url),
+        status=None if answered is None else answered.status_code,
+        seconds=attempt.seconds,
+        attempt=attempt.number,
+        request_id=request_id_of(answered),
+        wait_seconds=wait,
+    )
+    tell("on_response", on_response, record, api_key)
 
 
 def _named(call: Call) -> str:
@@ -208,23 +268,22 @@ def _learn(
     call: Call,
     api_key: str,
     batch: Cancellation | None,
-    answer: requests.Response,
-    sent_at: float,
-    asked: float | None,
+    response: requests.Response,
+    attempt: _Attempt,
 ) -> RateLimiter | None:
-    """Let all that goes to the API with the key learn from an answer.
+    """Let all that goes to the API with the key learn from a response.
 
     Returns
     -------
     RateLimiter or None
-        The limiter, if the answer is the refusal of a limit.
+        The limiter, if the response is the refusal of a limit.
     """
-    now = time.monotonic()
-    if is_throttled(answer.status_code, asked):
+    now, asked, sent_at = time.monotonic(), attempt.asked, attempt.sent_at
+    if is_throttled(response.status_code, asked):
         name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
         return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
-    if answer.status_code != 503:
+    if response.status_code != 503:
         if batch is not None:
             batch.note_accepted(now)
         if rate_limit.any_limiter():
@@ -245,10 +304,15 @@ def _is_free(
     return patient
 
 
-def _asked(answer: requests.Response) -> float | None:
-    if answer.status_code not in (429, 503):
+def _short(asked: float | None) -> float:
+    """Return a Retry-After that holds one request alone; 0.0 for a longer one, which holds all."""
+    return asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
+
+
+def _asked(response: requests.Response) -> float | None:
+    if response.status_code not in (429, 503):
         return None  # Nearly always, and then no clock is read.
-    return wait_asked_for(answer, datetime.now(timezone.utc))
+    return wait_asked_for(response, datetime.now(timezone.utc))
 
 
 def _pause(seconds: float) -> None:

@@ -10,6 +10,7 @@ import re
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import requests
@@ -60,8 +61,44 @@ SENDING_ERRORS = (requests_errors.RequestException, *_INVALID_REQUEST_ERRORS)
 _TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
+@dataclass(frozen=True)
+class AttemptRecord:
+    """What ``on_response`` is told of one attempt. It holds no key, no body and no user id.
+
+    Attributes
+    ----------
+    method : str
+        GET, POST, PATCH or DELETE.
+    path : str
+        The URL's path, without the query; a user's id in it is replaced.
+    status : int or None
+        The HTTP status; None when no response came.
+    seconds : float
+        How long the attempt took.
+    attempt : int
+        Its number, from 1. A refusal that uses up no attempt has the number of the next one.
+    request_id : str or None
+        The service's id of the request, where a JSON body of at most 64 KB names it.
+    wait_seconds : float or None
+        How long the call waits before it tries again; None when it does not.
+
+    Examples
+    --------
+    >>> AttemptRecord("GET", "/cohorts-api/v2/cohorts/", 200, 0.25, 1).wait_seconds is None
+    True
+    """
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    attempt: int
+    request_id: str | None = None
+    wait_seconds: float | None = None
+
+
 class Outcome(enum.Enum):
-    """What a failure without an answer tells about the request."""
+    """What a failure without a response tells about the request."""
 
     NOT_SENT = "it surely never reached the service"
     UNKNOWN = "it may have been processed"
@@ -83,7 +120,7 @@ def outcome_of(error: Exception) -> Outcome:
     ):
         return Outcome.NOT_SENT
     if isinstance(error, _INVALID_REQUEST_ERRORS):
-        # requests says the same of a header that is invalid in the answer.
+        # requests says the same of a header that is invalid in the response.
         answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
         return Outcome.UNKNOWN if answered else Outcome.INVALID_REQUEST
     return Outcome.UNKNOWN
@@ -117,7 +154,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class Failure(NamedTuple):
-    """An attempt that brought no answer. Its text shows no secret."""
+    """An attempt that brought no response. Its text shows no secret."""
 
     outcome: Outcome
     text: str

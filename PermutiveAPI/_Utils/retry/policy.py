@@ -29,7 +29,7 @@ LONGEST_WAIT_SECONDS = 120.0
 # After this time without a success, refusals in a batch count as attempts.
 UNCOUNTED_REFUSALS_SECONDS = 120.0
 _JITTER = 0.25
-_VARIABLES = (
+VARIABLES = (
     settings.RETRY_MAX_RETRIES,
     settings.RETRY_BACKOFF_FACTOR,
     settings.RETRY_INITIAL_DELAY_SECONDS,
@@ -63,7 +63,7 @@ class RetryConfig:
     max_retries : int
         The number of attempts, the first one included; at least 1.
     backoff_factor : float
-        By how much each wait is longer than the one before; at least 1.
+        Each wait is so many times as long as the one before; at least 1.
     initial_delay : float
         The first wait in seconds, before jitter; at least 0.
 
@@ -73,12 +73,12 @@ class RetryConfig:
         If a value is out of its range, or a variable of the environment is.
     """
 
-    max_retries: int = field(default_factory=lambda: _max_retries(settings.text(_VARIABLES[0])))
+    max_retries: int = field(default_factory=lambda: _max_retries(settings.text(VARIABLES[0])))
     backoff_factor: float = field(
-        default_factory=lambda: _backoff_factor(settings.text(_VARIABLES[1]))
+        default_factory=lambda: _backoff_factor(settings.text(VARIABLES[1]))
     )
     initial_delay: float = field(
-        default_factory=lambda: _initial_delay(settings.text(_VARIABLES[2]))
+        default_factory=lambda: _initial_delay(settings.text(VARIABLES[2]))
     )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -89,23 +89,26 @@ class RetryConfig:
         super().__setattr__(name, value)
 
 
-class InheritedRetryConfig(RetryConfig):
-    """The default policy of the caller's process, for a request in another process that has no own one."""
-
-
 def take_defaults_from(names: dict[str, Any]) -> None:
     """Read MAX_RETRIES, BACKOFF_FACTOR and INITIAL_DELAY from `names` whenever a policy is made."""
     global _defaults
     _defaults = names
 
 
-def default_policy() -> RetryConfig:
+def default_policy(texts: tuple[str | None, ...]) -> RetryConfig:
     """Return ``RetryConfig()``, made anew only when a default or a variable has changed.
 
     The same object serves many calls: it is not for changing, nor for handing out.
+
+    Parameters
+    ----------
+    texts : tuple of (str or None)
+        What VARIABLES say.
     """
-    defaults = (_defaults[name] for name in _DEFAULT_NAMES)
-    return _policy_of(*defaults, *settings.texts(*_VARIABLES))
+    given = settings.options.get().retry
+    if given is not None:
+        return given
+    return _policy_of(*(_defaults[name] for name in _DEFAULT_NAMES), *texts)
 
 
 @lru_cache(maxsize=16)
@@ -115,16 +118,16 @@ def _policy_of(*given: Any) -> RetryConfig:
 
 
 def _max_retries(text: str | None) -> int:
-    return settings.parsed_count(_VARIABLES[0], text) or _defaults["MAX_RETRIES"]
+    return settings.parsed_count(VARIABLES[0], text) or _defaults["MAX_RETRIES"]
 
 
 def _backoff_factor(text: str | None) -> float:
     default = _defaults["BACKOFF_FACTOR"]
-    return settings.parsed_number(_VARIABLES[1], text, default, at_least=1.0)
+    return settings.parsed_number(VARIABLES[1], text, default, at_least=1.0)
 
 
 def _initial_delay(text: str | None) -> float:
-    return settings.parsed_number(_VARIABLES[2], text, _defaults["INITIAL_DELAY"])
+    return settings.parsed_number(VARIABLES[2], text, _defaults["INITIAL_DELAY"])
 
 
 def is_repeatable(verb: str, url: str) -> bool:
@@ -140,7 +143,7 @@ def is_repeatable(verb: str, url: str) -> bool:
 
 
 def is_worth_repeating(status: int, harmless: bool) -> bool:
-    """Tell whether to repeat a request after an answer; `harmless`: repeating changes nothing more.
+    """Tell whether to repeat a request after a response; `harmless`: repeating changes nothing more.
 
     429 and 503 say that the request was not carried out. A gateway's 502 or 504 may come after it was.
     """
@@ -148,7 +151,7 @@ def is_worth_repeating(status: int, harmless: bool) -> bool:
 
 
 def may_wait(response: Any, wait: float, harmless: bool) -> bool:
-    """Tell whether to try again after an answer, when that takes a wait of so many seconds."""
+    """Tell whether to try again after a response, when that takes a wait of so many seconds."""
     if wait > LONGEST_WAIT_SECONDS:
         return False
     return is_worth_repeating(response.status_code, harmless)
@@ -181,7 +184,7 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
     return min(delay * (1 + _JITTER * jitter), LONGEST_WAIT_SECONDS)
 
 
-def wait_after_answer(
+def wait_after_response(
     retry: RetryConfig,
     retries: int,
     response: Any,
@@ -207,7 +210,7 @@ def wait_after_answer(
 def wait_asked_for(response: Any, now: datetime) -> float | None:
     """Return the seconds that the service asks for with 429 or 503, or None.
 
-    A date is read against the answer's own Date, or else `now`: the two machines' clocks may differ.
+    A date is read against the response's own Date, or else `now`: the two machines' clocks may differ.
     """
     if response.status_code not in (429, 503):
         return None
@@ -217,7 +220,7 @@ def wait_asked_for(response: Any, now: datetime) -> float | None:
 
 
 def is_throttled(status: int, asked: float | None) -> bool:
-    """Tell whether an answer is the refusal of a limit: 429, or 503 that says how long to wait."""
+    """Tell whether a response is the refusal of a limit: 429, or 503 that says how long to wait."""
     return status == 429 or (status == 503 and asked is not None)
 
 

@@ -7,7 +7,7 @@ those that already wait, nothing saved up in idle times comes as a burst, and a 
 used costs one tick.
 
 The rate rises by addition, slowly at first and faster the longer all goes well, and falls by
-multiplication when more than a tenth of the last answers were refusals. A refusal costs one round
+multiplication when more than a tenth of the last responses were refusals. A refusal costs one round
 trip, a rate that is too low costs everybody: so a few refusals are no reason to slow down. Where
 nothing is accepted any more, a window is used up: then single requests probe at growing distances.
 
@@ -128,7 +128,7 @@ class RateLimiter:
         # What the service asked for.
         self._blocked_until = now
         self._block = 0.0
-        # Answers since the rate was lowered, of late: older ones are forgotten by halves.
+        # Responses since the rate was lowered, of late: older ones are forgotten by halves.
         lately = min(seconds, _SAMPLE_SECONDS)
         self._accepted = accepted * lately / seconds if seconds else 0.0
         self._refused = 0.0
@@ -261,8 +261,8 @@ class RateLimiter:
         begin = max(self._ticked_at, min(self._blocked_until, now))
         self._tick += max(0.0, now - begin) * self._rate
         self._ticked_at = max(self._ticked_at, now)
-        answers = self._accepted + self._refused
-        if now - self._looked_from > _SAMPLE_SECONDS and answers > _SMALLEST_SAMPLE:
+        responses = self._accepted + self._refused
+        if now - self._looked_from > _SAMPLE_SECONDS and responses > _SMALLEST_SAMPLE:
             self._accepted, self._refused = self._accepted / 2, self._refused / 2
             self._looked_from = (self._looked_from + now) / 2
 

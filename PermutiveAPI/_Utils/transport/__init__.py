@@ -1,6 +1,6 @@
 """The way to the network: pooled connections, bounded in time and memory, that show no key."""
 
 from .connections import keep_classes
-from .session import Timeout, requests_is_replaced, send
+from .session import network_variables, requests_is_replaced, send
 
-__all__ = ["Timeout", "keep_classes", "requests_is_replaced", "send"]
+__all__ = ["keep_classes", "network_variables", "requests_is_replaced", "send"]

@@ -16,7 +16,7 @@ from ..errors import PermutiveInvalidResponseError
 from ..settings import MAX_RESPONSE_MB
 from .bounds import most_megabytes
 from .connections import POOL_CLASSES, without_key
-from .response import CompactResponse, WholeAnswer
+from .response import CompactResponse, WholeResponse
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -66,15 +66,15 @@ class Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
         """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does.
 
-        An error answer that is too large keeps its beginning alone: its status is what counts.
+        An error response that is too large keeps its beginning alone: its status is what counts.
         """
-        if not isinstance(resp, WholeAnswer):
+        if not isinstance(resp, WholeResponse):
             return super().build_response(req, resp)
         response = CompactResponse(resp, req)
         response.connection = self
         if not resp.is_whole and response.status_code < 300:
             raise PermutiveInvalidResponseError(
-                "The service reported success, but its answer is larger than "
+                "The service reported success, but its response is larger than "
                 f"{most_megabytes():g} MB. Raise {MAX_RESPONSE_MB} to allow more.",
                 response=response,
             )

@@ -1,6 +1,6 @@
-"""The bounds of one attempt: how long it lasts, how often the answer is announced, how large it is.
+"""The bounds of one attempt: how long it lasts, how often the response is announced, how large it is.
 
-An attempt lasts from connecting to the last byte of the answer. No second thread watches the clock:
+An attempt lasts from connecting to the last byte of the response. No second thread watches the clock:
 whoever waits looks at it, and waits no longer than the attempt has left.
 """
 
@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
-from .. import cancellation, settings
+from ..settings import ATTEMPT_SECONDS, Settings
 
-MOST_INTERIM_ANSWERS = 20
+MOST_INTERIM_RESPONSES = 20
 # A socket with a timeout of 0 does not wait at all.
 SHORTEST_WAIT_SECONDS = 0.001
 
@@ -33,20 +33,22 @@ class Attempt(NamedTuple):
 _attempt: ContextVar[Attempt] = ContextVar("attempt", default=Attempt(math.inf, math.inf, math.inf))
 
 
-def begin(timeout: Any) -> None:
+def begin(timeout: Any, settings: Settings) -> None:
     """Begin an attempt of the calling thread.
 
     Parameters
     ----------
     timeout : float or tuple or None
-        Seconds, as requests takes them. A longer one than PERMUTIVE_ATTEMPT_SECONDS takes its place;
+        Seconds, as requests takes them. A timeout above ``settings.attempt_seconds`` takes its place;
         None lifts the bound.
+    settings : Settings
+        Those of the call.
     """
-    seconds, most_megabytes = cancellation.once("bounds", settings.bounds)
+    seconds = settings.attempt_seconds
     if type(timeout) is not float or timeout > seconds:
         waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
         seconds = max(seconds, *map(_limit_of, waits))
-    _attempt.set(Attempt(seconds, monotonic() + seconds, most_megabytes * 2**20))
+    _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))
 
 
 def _limit_of(wait: Any) -> float:
@@ -60,7 +62,7 @@ def current() -> Attempt:
 
 
 def most_megabytes() -> float:
-    """Return how large an answer of this attempt may be."""
+    """Return how large a response of this attempt may be."""
     return _attempt.get().most_bytes / 2**20
 
 
@@ -93,5 +95,5 @@ def too_long(attempt: Attempt) -> OutOfBounds:
     """Return the error of an attempt whose time is over."""
     return OutOfBounds(
         f"The attempt took longer than {attempt.seconds:g} s. "
-        f"Raise {settings.ATTEMPT_SECONDS}, or give a longer timeout."
+        f"Raise {ATTEMPT_SECONDS}, or give a longer timeout."
     )

@@ -34,8 +34,8 @@ from .. import cancellation
 from ..credentials import KEY_HEADER
 from . import bounds
 from .lookup import addresses_of
-from .response import WholeAnswer
-from .wire import Answer, read_body
+from .response import WholeResponse
+from .wire import BoundedResponse, read_body
 
 # --- Connections that a stopped batch can shut down ----------------------------------------------
 # The classes are named like urllib3's own, since its messages show the names.
@@ -57,8 +57,7 @@ else:
 class HTTPConnection(_HTTPConnection):
     """A connection that the batch it works for can shut down."""
 
-    response_class = Answer
-    _held_back: list[bytes] | None = None
+    response_class = BoundedResponse
 
     def connect(self) -> None:
         """Connect, and tell the batch."""
@@ -109,24 +108,15 @@ class HTTPConnection(_HTTPConnection):
         raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request in one piece, headers and body, and tell the batch."""
+        """Send a request, and tell the batch."""
         cancellation.track(self)
         if self.sock is not None:  # It has the timeout of the last call.
             self.sock.settimeout(bounds.timeout_within(self.timeout))
-        held_back: list[bytes] = []
-        self._held_back = held_back
-        try:
-            super().request(*args, **kwargs)
-        finally:
-            self._held_back = None
-        self.send(_with_key(b"".join(held_back)))
+        super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Send data, or hold it back until the request is complete."""
-        if self._held_back is None:
-            super().send(data)
-        else:
-            self._held_back.append(data)
+        """Send data, with the key put back where it was taken out."""
+        super().send(_with_key(data) if _keys.get() else data)
 
 
 class HTTPSConnection(HTTPConnection, _HTTPSConnection):
@@ -175,13 +165,12 @@ def _without_key_in(headers: Any) -> Any:
     return CaseInsensitiveDict(headers, **{KEY_HEADER: _PLACEHOLDER})
 
 
-def _with_key(message: bytes) -> bytes:
-    """Put back what was taken out of the message."""
-    keys = _keys.get()
-    if not keys:
-        return message
-    waiting = iter(keys)
-    return _PLACEHOLDERS.sub(lambda _: next(waiting), message, count=len(keys))
+def _with_key(data: bytes) -> bytes:
+    """Put back what was taken out of the headers. What follows them, the body, stays as it is."""
+    waiting = iter(_keys.get())
+    data = _PLACEHOLDERS.sub(lambda _: next(waiting), data, count=len(_keys.get()))
+    _keys.set(tuple(waiting))
+    return data
 
 
 # --- The classes of a call -----------------------------------------------------------------------
@@ -229,7 +218,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     ConnectionCls: Any = property(lambda self: _classes.get()[self.scheme])
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
-        """Send a request, and read its answer to the end."""
+        """Send a request, and read its response to the end."""
         kwargs.update(preload_content=False, decode_content=True)
         kwargs["headers"] = _without_key_in(kwargs["headers"])
         try:
@@ -240,7 +229,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
             reached = bounds.bound_behind(error)
             if reached is None and error.url is not None:
                 raise
-            message = str(reached or "Read timed out within its answer.")
+            message = str(reached or "Read timed out within its response.")
             raise ReadTimeoutError(self, error.url or "", message) from error
         except ProtocolError as error:
             if not isinstance(error.args[-1], TimeoutError):
@@ -262,17 +251,17 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
         super()._put_conn(conn)
 
 
-def _read(answer: Any) -> WholeAnswer:
-    """Read an answer. After its end, its connection goes back to the pool; before, it is closed."""
+def _read(response: Any) -> WholeResponse:
+    """Read a response. After its end, its connection goes back to the pool; before, it is closed."""
     is_whole = False
     try:
-        body, is_whole = read_body(answer)
+        body, is_whole = read_body(response)
     finally:
         if not is_whole:
-            answer.close()
-            answer.release_conn()
-    pairs = tuple(answer.headers.items())
-    return WholeAnswer(answer.status, answer.reason, pairs, body, is_whole)
+            response.close()
+            response.release_conn()
+    pairs = tuple(response.headers.items())
+    return WholeResponse(response.status, response.reason, pairs, body, is_whole)
 
 
 class HTTPSConnectionPool(HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool):

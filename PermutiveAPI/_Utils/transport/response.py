@@ -1,6 +1,6 @@
-"""An answer as requests gives it, kept small.
+"""A response as requests gives it, kept small.
 
-A batch keeps every answer. What most callers never look at (headers, cookies, the request) stays as
+A batch keeps every response. What most callers never look at (headers, cookies, the request) stays as
 it arrived, and becomes requests' own objects when it is first asked for.
 """
 
@@ -19,7 +19,7 @@ from ..redaction import redact_headers, redact_url
 from .prepare import Pairs, assemble
 
 
-class WholeAnswer(NamedTuple):
+class WholeResponse(NamedTuple):
     """What a service answered, read to its end; only a body that is too large is not whole."""
 
     status: int
@@ -34,22 +34,22 @@ class CompactResponse(requests.Response):
 
     Parameters
     ----------
-    answer : WholeAnswer
+    response : WholeResponse
         What came.
     request : requests.PreparedRequest
         What was sent; `request` is an equal one, made when it is first asked for.
     """
 
-    def __init__(self, answer: WholeAnswer, request: requests.PreparedRequest) -> None:
+    def __init__(self, response: WholeResponse, request: requests.PreparedRequest) -> None:
         # Not super().__init__(), which makes headers and cookies at once.
-        self._content = answer.body
+        self._content = response.body
         self._content_consumed = True
         self._next = None
-        self.status_code = answer.status
-        self.reason = answer.reason or ""
+        self.status_code = response.status
+        self.reason = response.reason or ""
         self.raw = None
         self.history = []
-        self._received = _shared(answer.headers)
+        self._received = _shared(response.headers)
         self._sent_url = request.url or ""
         self._sent = (request.method, _shared(tuple(request.headers.items())), request.body)
 
@@ -63,7 +63,7 @@ class CompactResponse(requests.Response):
     def _take_url(self) -> str:
         """Return the URL: without the key after a success, which callers may well log.
 
-        After a failure the error does the same, when it has looked for the key in the answer.
+        After a failure the error does the same, when it has looked for the key in the response.
         """
         url = self.__dict__.pop("_sent_url")
         return redact_url(url) if self.status_code < 300 else url

@@ -20,15 +20,13 @@ from urllib.parse import urlsplit
 import requests
 import requests.utils
 
-from .. import cancellation, settings
 from ..errors import PermutiveInvalidRequestError
+from ..settings import DEFAULT_TIMEOUT_SECONDS, Settings, Timeout
 from ..version import package_version
 from . import bounds, log_redaction
 from .adapter import Adapter
 from .connections import choose_classes
 from .prepare import prepare
-
-Timeout = float | tuple[float | None, float | None] | None
 
 # A connection that finds no place in the pool is closed after use: there is a place for every
 # worker that a process could sensibly run. A place costs a pointer.
@@ -62,9 +60,10 @@ def send(
     headers: Mapping[str, str] | None = None,
     params: Mapping[str, Any] | None = None,
     json: Any = None,
-    timeout: Timeout = settings.DEFAULT_TIMEOUT_SECONDS,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    settings: Settings,
 ) -> requests.Response:
-    """Send one request over a pooled connection and read the whole answer.
+    """Send one request over a pooled connection and read the whole response.
 
     Parameters
     ----------
@@ -76,7 +75,9 @@ def send(
         As in ``requests.request``.
     timeout : float or tuple or None
         Seconds to wait for the connection and between two bytes; None waits without limit.
-        The whole attempt is bounded, too; see :mod:`bounds`.
+        The whole attempt is bounded, too; see bounds.py.
+    settings : Settings
+        Those of the call.
 
     Returns
     -------
@@ -86,7 +87,7 @@ def send(
     Raises
     ------
     requests.RequestException
-        When no whole answer came.
+        When no whole response came.
     UnicodeError, urllib3.exceptions.LocationParseError
         If a header or the host's name cannot be put on the wire.
     PermutiveInvalidRequestError
@@ -97,10 +98,11 @@ def send(
     pool = _current_pool()
     body = None if json is None else _encoded(json)
     request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
-    environment = _environment_of(pool, request.url or url)
+    variables = settings.network or network_variables()
+    environment = _environment_of(pool, request.url or url, variables)
     params = headers = None  # They hold the key, and error trackers show the variables of a frame.
     choose_classes()
-    bounds.begin(timeout)
+    bounds.begin(timeout, settings)
     _hide_key_from_spans()
     with log_redaction.active():
         return pool.session.send(
@@ -139,7 +141,7 @@ class _Session(requests.Session):
 class _Pool(NamedTuple):
     session: requests.Session
     headers: Mapping[str, str]
-    environments: dict[tuple[str | None, ...], dict[str, Any]]
+    environments: dict[tuple[Any, ...], dict[str, Any]]
 
 
 _pool: _Pool | None = None
@@ -186,19 +188,19 @@ if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
 # --- Proxies and certificates of the environment -------------------------------------------------
 
 
-def _environment_of(pool: _Pool, url: str) -> dict[str, Any]:
+def network_variables() -> tuple[str | None, ...]:
+    """Return the variables of the environment that name proxies and certificates."""
+    return tuple(map(os.environ.get, _VARIABLES))
+
+
+def _environment_of(pool: _Pool, url: str, variables: tuple[str | None, ...]) -> dict[str, Any]:
     """Return proxies and CA settings for a URL's origin, worked out anew only when a variable changed.
 
     Working them out costs more than all the rest of preparing a request: it reads the system's
     proxy settings and matches the host against no_proxy.
     """
     parts = urlsplit(url)
-    origin = (parts.scheme, parts.netloc)
-    return cancellation.once(origin, lambda: _environment_now(pool, url, origin))
-
-
-def _environment_now(pool: _Pool, url: str, origin: tuple[str, str]) -> dict[str, Any]:
-    key = (*origin, *map(os.environ.get, _VARIABLES))
+    key = (parts.scheme, parts.netloc, variables)
     known = pool.environments.get(key)
     if known is None:
         bundles = (os.environ.get(name) for name in _CA_VARIABLES)

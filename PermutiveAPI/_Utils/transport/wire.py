@@ -1,4 +1,4 @@
-"""An answer as it comes from the wire, read within the bounds of its attempt."""
+"""A response as it comes from the wire, read within the bounds of its attempt."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _PIECE_BYTES = 65_536
 _MOST_GROWTH = {None: 1, "gzip": 1100, "deflate": 1100}
 
 
-class Answer(http.client.HTTPResponse):
-    """An answer; http.client takes every status but 100 for the final one."""
+class BoundedResponse(http.client.HTTPResponse):
+    """A response; http.client takes every status but 100 for the final one."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         self._wire = Wire(sock)
-        self._interim_answers = 0
+        self._interim_responses = 0
         super().__init__(cast("Any", self._wire), *args, **kwargs)
 
     def begin(self) -> None:
-        """Read up to the headers, and pass over what only announces the answer, like Early Hints.
+        """Read up to the headers, and pass over what only announces the response, like Early Hints.
 
-        The answer itself would else be left for the next request of this connection.
+        The response itself would else be left for the next request of this connection.
         """
         super().begin()
         while self.status < 200:
@@ -36,23 +36,23 @@ class Answer(http.client.HTTPResponse):
         # it does not read on.
         if self._wire.ended:
             raise http.client.RemoteDisconnected(
-                "Remote end closed connection inside the headers of its answer"
+                "Remote end closed connection inside the headers of its response"
             )
 
     def _read_status(self) -> tuple[str, int, str]:
         """Read a status line; http.client itself passes over any number of 100 Continue."""
         version, status, reason = cast("Any", super())._read_status()
-        self._interim_answers += status < 200
-        if self._interim_answers > bounds.MOST_INTERIM_ANSWERS:
+        self._interim_responses += status < 200
+        if self._interim_responses > bounds.MOST_INTERIM_RESPONSES:
             raise bounds.OutOfBounds(
-                f"More than {bounds.MOST_INTERIM_ANSWERS} interim (1xx) answers came "
-                "in place of an answer."
+                f"More than {bounds.MOST_INTERIM_RESPONSES} interim (1xx) responses came "
+                "in place of the final response."
             )
         return version, status, reason
 
 
 class Wire(io.RawIOBase):
-    """The bytes of an answer as they come from a socket, until the attempt's time is over.
+    """The bytes of a response as they come from a socket, until the attempt's time is over.
 
     ``ended`` tells whether the far end was found to have closed the connection.
     """
@@ -99,8 +99,8 @@ class Wire(io.RawIOBase):
         super().close()
 
 
-def read_body(answer: Any) -> tuple[bytes, bool]:
-    """Read the body of an answer of urllib3, and decode it.
+def read_body(response: Any) -> tuple[bytes, bool]:
+    """Read the body of a response of urllib3, and decode it.
 
     Returns
     -------
@@ -110,15 +110,15 @@ def read_body(answer: Any) -> tuple[bytes, bool]:
         False if the body is too large. Then more may be left to read.
     """
     most = bounds.current().most_bytes
-    length: int | None = answer.length_remaining
-    growth = _MOST_GROWTH.get(answer.headers.get("content-encoding"), math.inf)
+    length: int | None = response.length_remaining
+    growth = _MOST_GROWTH.get(response.headers.get("content-encoding"), math.inf)
     if length is not None and length * growth <= most:
-        return answer.read(), True
+        return response.read(), True
     if length is not None and growth == 1:  # It is announced as too large.
-        return answer.read(_PIECE_BYTES), False
+        return response.read(_PIECE_BYTES), False
     pieces: list[bytes] = []
     size = 0
-    while piece := answer.read(_PIECE_BYTES):
+    while piece := response.read(_PIECE_BYTES):
         pieces.append(piece)
         size += len(piece)
         if size > most:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Callable, List, Optional
 
 import pytest
 
 from PermutiveAPI import BatchRequest, Progress
-from PermutiveAPI._Utils.batch.runner import checked_requests, run_concurrently, stream
-from PermutiveAPI._Utils.batch.types import BatchOptions, ReadingRequest, collected
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch.types import BatchOptions, ReadingRequest
 
 
 class AtOnce:
@@ -44,15 +45,20 @@ def batch(count: int) -> List[BatchRequest]:
 
 def run(requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any) -> Any:
     """Run a batch on the fake."""
-    checked = checked_requests(requests)
-    results = stream(
-        checked,
-        BatchOptions("test", **{"api_key": "key", **options}),
-        total=len(checked),
-        send=send,
-        new_executor=new_executor,
-    )
-    return collected(results, lambda result: result.response)
+    settings = BatchOptions("test", **{"api_key": "key", **options})
+    return runner(send, new_executor).collect(requests, settings)
+
+
+def runner(send: Callable[..., Any], executor_class: Callable[..., Any]) -> Any:
+    """Make a runner that sends and works otherwise."""
+    return replace(http.batch_runner(), send=send, executor_class=executor_class)
+
+
+def run_concurrently(
+    function: Callable[[Any], Any], items: List[Any], *, new_executor: Callable[..., Any]
+) -> Any:
+    """Call a function on a fake's workers."""
+    return runner(function, new_executor).map(function, items)
 
 
 def test_run_concurrently_keeps_the_order() -> None:

@@ -15,20 +15,17 @@ import pytest
 
 from PermutiveAPI import BatchRequest
 from PermutiveAPI._Utils import cancellation
-from PermutiveAPI._Utils.batch.runner import stream
 from PermutiveAPI._Utils.batch.types import BatchOptions
 from tests.support.threads import workers_left
-from tests.utils.batch.test_runner import batch
+from tests.utils.batch.test_runner import batch, runner
 
 
 def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any:
     """Begin a stream on two threads."""
-    return stream(
+    return runner(send, ThreadPoolExecutor).stream(
         batch(50) if requests is None else requests,
         BatchOptions("test", api_key="key", max_workers=2, **options),
-        send=send,
-        new_executor=ThreadPoolExecutor,
-        total=50,
+        50,
     )
 
 

@@ -6,6 +6,7 @@ import pickle
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, List, Tuple
 
 import pytest
@@ -15,12 +16,20 @@ from PermutiveAPI._Utils.batch import calls
 from PermutiveAPI._Utils.batch.reader import AtHand
 from PermutiveAPI._Utils.batch.workers import (
     CallLater,
-    StoppableCall,
+    CancellableCall,
+    Listener,
     borrowed_executor,
     own_executor,
     run_on_workers,
 )
 from tests.utils.batch.test_runner import AtOnce
+
+
+def listening(**functions: Any) -> "Listener[Any]":
+    """Make a listener with these functions for methods."""
+    listener: "Listener[Any]" = Listener()
+    vars(listener).update(functions)
+    return listener
 
 
 def double(item: int) -> int:
@@ -129,7 +138,7 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
         AtHand(range(50)),
         2,
         borrowed_executor(keeping),
-        late=lambda item, future: late.append((item, future.result())),
+        listener=listening(late=lambda item, future: late.append((item, future.result()))),
     )
     threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
     next(loop)
@@ -158,7 +167,11 @@ def test_what_completed_too_late_is_told() -> None:
         late.append((item, future.exception()))
 
     loop: Any = run_on_workers(
-        call, AtHand(range(3)), 3, own_executor(ThreadPoolExecutor, 3), late=note
+        call,
+        AtHand(range(3)),
+        3,
+        own_executor(ThreadPoolExecutor, 3),
+        listener=listening(late=note),
     )
     assert next(loop)[0] == 0
     gate.wait(10)
@@ -166,7 +179,7 @@ def test_what_completed_too_late_is_told() -> None:
     loop.close()
     assert [item for item, _ in late] == [1, 2]
     assert late[0][1] is None
-    assert isinstance(late[1][1], cancellation.Stopped)
+    assert isinstance(late[1][1], cancellation.Cancelled)
 
 
 @pytest.mark.parametrize("taken", [1, 5], ids=["left early", "to the end"])
@@ -179,8 +192,10 @@ def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
         AtHand(range(5)),
         2,
         own_executor(AtOnce, 2),
-        late=lambda item, future: late.append(threading.get_ident()),
-        ended=lambda: ended.append(threading.get_ident()),
+        listener=listening(
+            late=lambda item, future: late.append(threading.get_ident()),
+            ended=lambda: ended.append(threading.get_ident()),
+        ),
     )
     for _ in range(taken):
         next(loop)
@@ -197,11 +212,11 @@ def test_nothing_is_begun_after_a_stop() -> None:
     def items() -> Any:
         yield 0
         yield 1
-        batch.stop()
+        batch.cancel()
         yield 2
 
     loop = run_on_workers(double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch)
-    with pytest.raises(cancellation.Stopped):
+    with pytest.raises(cancellation.Cancelled):
         next(loop)
     assert [item for item, _ in keeping.calls] == [0, 1]
 
@@ -218,7 +233,7 @@ def test_an_executor_of_the_callers_outlives_the_loop() -> None:
 
 def test_a_call_travels_without_what_stops_it() -> None:
     """In another process a call is the function alone."""
-    call: Any = pickle.loads(pickle.dumps(StoppableCall(double)))
+    call: Any = pickle.loads(pickle.dumps(CancellableCall(double)))
     assert call(4) == 8
 
 
@@ -263,7 +278,7 @@ def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
     assert (position, item, future.result()) == (0, 7, 7)
     assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
     moments = [moment for _, moment in function.calls]
-    for before, after in zip(moments, moments[1:]):
+    for before, after in pairwise(moments):
         assert 0.03 <= after - before < 0.3
 
 
@@ -334,7 +349,7 @@ def test_leaving_early_calls_nothing_that_was_put_off() -> None:
         AtHand(range(2)),
         1,
         own_executor(ThreadPoolExecutor, 1),
-        late=lambda *told: late.append(told),
+        listener=listening(late=lambda *told: late.append(told)),
     )
     assert next(loop)[0] == 0
     loop.close()
@@ -351,7 +366,11 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
         return item if item == 0 else CallLater(0.0, "again")
 
     loop: Any = run_on_workers(
-        call, AtHand(range(3)), 3, own_executor(AtOnce, 3), late=lambda *told: late.append(told)
+        call,
+        AtHand(range(3)),
+        3,
+        own_executor(AtOnce, 3),
+        listener=listening(late=lambda *told: late.append(told)),
     )
     next(loop)
     loop.close()

@@ -24,7 +24,7 @@ from PermutiveAPI._Utils.retry.policy import (
     is_worth_repeating,
     parse_retry_after,
     refusals_are_free,
-    wait_after_answer,
+    wait_after_response,
 )
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -320,8 +320,8 @@ POLICY = RetryConfig(5, 2.0, 1.0)
 @pytest.mark.parametrize("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
 def test_service_says_how_long(status: int, value: str) -> None:
     """Retry-After counts with 429 and 503, however long it is."""
-    assert wait_after_answer(POLICY, 0, _answer(status, value), NOW, 0.0) == 7.0
-    assert wait_after_answer(POLICY, 0, _answer(status, "500"), NOW, 0.0) == 500.0
+    assert wait_after_response(POLICY, 0, _answer(status, value), NOW, 0.0) == 7.0
+    assert wait_after_response(POLICY, 0, _answer(status, "500"), NOW, 0.0) == 500.0
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_service_says_how_long(status: int, value: str) -> None:
 def test_policy_says_how_long(answer: Any) -> None:
     """Without a readable Retry-After, or with another status, the policy's own wait counts."""
     for retries in range(4):
-        wait = wait_after_answer(POLICY, retries, answer, NOW, 1.0)
+        wait = wait_after_response(POLICY, retries, answer, NOW, 1.0)
         assert 2.0**retries <= wait <= 1.25 * 2.0**retries
 
 

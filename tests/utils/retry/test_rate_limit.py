@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from typing import Iterator, List, Optional, Tuple
 
 import pytest
@@ -57,7 +58,7 @@ def test_slots_are_spread_in_order() -> None:
     limiter = lowered(retry_after=2.0)
     slots = [limiter.reserve(2.0) for _ in range(10)]
     times = [sent_at(limiter, slot, 2.0) for slot in slots]
-    gaps = [later - sooner for sooner, later in zip(times, times[1:])]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
     assert times[0] >= 2.0
     assert min(gaps) >= 0.9 / limiter.rate
 
@@ -204,7 +205,7 @@ def test_probes_in_a_drought_grow_apart() -> None:
         limiter.on_throttled(now, now, None)
         distances.append(1 / limiter.rate)
         assert len(distances) < 40
-    growth = [later / sooner for sooner, later in zip(distances, distances[1:])]
+    growth = [later / sooner for sooner, later in pairwise(distances)]
     short = sum(distance < 1 for distance in distances)
     assert growth[:short] == pytest.approx([2.0] * short)
     assert growth[short:-1] == pytest.approx([1.25] * (len(growth) - short - 1))
@@ -222,7 +223,7 @@ def test_after_a_drought_it_begins_at_the_mean_rate() -> None:
 
 def test_the_rate_rises_faster_and_faster() -> None:
     """Below the limit slowly, past it ever faster, and never by more than fits between two looks."""
-    limiter, now = lowered(), 0.0
+    limiter = lowered()
     for _ in range(9):
         limiter.on_success(0.1, 0.2)
     for _ in range(3):
@@ -233,7 +234,7 @@ def test_the_rate_rises_faster_and_faster() -> None:
             under_load(limiter, second)
             limiter.on_success(second, second)
         rates.append(limiter.rate)
-    gained = [later - sooner for sooner, later in zip(rates, rates[1:])]
+    gained = [later - sooner for sooner, later in pairwise(rates)]
     assert gained == sorted(gained)
     assert rates[0] < 1.1 * 15
     assert rates[-1] > 5 * 15
@@ -426,7 +427,7 @@ def test_any_order_of_events(sequence: List[Tuple[str, float, float, Optional[fl
             wait = limiter.wait_seconds(slot, now)
             assert 0 <= wait < math.inf
         assert 1 / 30.01 <= limiter.rate <= 10_000
-    assert all(later >= sooner + 1 for sooner, later in zip(ticks, ticks[1:]))
+    assert all(later >= sooner + 1 for sooner, later in pairwise(ticks))
 
 
 @searching

@@ -11,7 +11,7 @@ import requests
 
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.transport.prepare import prepare
-from PermutiveAPI._Utils.transport.response import CompactResponse, WholeAnswer
+from PermutiveAPI._Utils.transport.response import CompactResponse, WholeResponse
 from tests.support.fake_service import FakeService, answer
 
 HEADERS: Tuple[Tuple[str, str], ...] = (
@@ -35,7 +35,7 @@ def response(
 ) -> CompactResponse:
     """Return a response as the transport makes it."""
     request = prepare("POST", URL, {"Accept": "*/*"}, {"k": "key"}, b"{}")
-    return CompactResponse(WholeAnswer(status, reason, headers, body), request)
+    return CompactResponse(WholeResponse(status, reason, headers, body), request)
 
 
 def test_what_it_says() -> None:
@@ -146,7 +146,7 @@ def test_little_room() -> None:
     try:
         for number in range(200):
             request = prepare("GET", f"{URL}/{number}", {"A": "b"}, {"k": "key"}, None)
-            kept.append(CompactResponse(WholeAnswer(200, "OK", HEADERS, body), request))
+            kept.append(CompactResponse(WholeResponse(200, "OK", HEADERS, body), request))
         size = tracemalloc.get_traced_memory()[0] / len(kept)
     finally:
         tracemalloc.stop()

@@ -1,0 +1,130 @@
+"""``options()``: settings for the calls inside a block, in place of those of the environment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import NoneType
+from typing import Any, Literal, cast
+
+from . import settings
+from .arguments import require_kind
+from .base_url import parse_origin, warn_if_cleartext
+from .credentials import DEFAULT_API_KEY, HiddenText, checked_api_key
+from .retry.outcome import AttemptRecord
+from .retry.policy import RetryConfig
+from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Timeout
+
+
+class _NotGiven(str):
+    def __repr__(self) -> str:
+        return "Permutive's"
+
+
+_PERMUTIVES: str = _NotGiven()
+
+
+@contextmanager
+def options(
+    *,
+    api_key: str = DEFAULT_API_KEY,
+    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+    retry: RetryConfig | None = None,
+    base_url: str = _PERMUTIVES,
+    key_location: Literal["query", "header"] | None = None,
+    on_response: Callable[[AttemptRecord], object] | None = None,
+) -> Generator[None, None, None]:
+    """Set a key, a timeout and the like for the calls inside a ``with`` block.
+
+    They hold in this thread or task, and in the workers of batches and streams that begin inside the
+    block, wherever those are consumed. Blocks nest: the inner one wins. An argument of a call wins
+    over both. What is left out comes from the outer block, and else from the environment. A thread of
+    your own begins without them, unless it runs in a copy of the context, as ``asyncio.to_thread`` does.
+
+    Parameters
+    ----------
+    api_key : str
+        The key of calls that are given none.
+    timeout : float or tuple or None
+        Seconds to wait for the connection and between two bytes, of calls that are given none; None waits
+        without limit.
+    retry : RetryConfig, optional
+        The retry policy of calls and requests that have none of their own.
+    base_url : str
+        The origin that stands in for Permutive's, such as ``http://127.0.0.1:8080``.
+    key_location : {"query", "header"}, optional
+        Where the key travels.
+    on_response : callable, optional
+        Called with an :class:`AttemptRecord` after each attempt, in the thread that sent it; where
+        other processes send, in the caller's thread, when their results come back. What it raises is
+        logged.
+
+    Raises
+    ------
+    PermutiveCredentialsError
+        If `api_key` is None, empty or blank.
+    ValueError, TypeError
+        If another value is invalid; at once, before anything is sent.
+
+    Examples
+    --------
+    >>> from PermutiveAPI import Cohort, options
+    >>> from PermutiveAPI.sandbox import Sandbox
+    >>> def show(record):
+    ...     print(record.method, record.path, record.status)
+    >>> with Sandbox() as sandbox, options(api_key=sandbox.api_key, on_response=show):
+    ...     cohorts = Cohort.list()
+    GET /cohorts-api/v2/cohorts/ 200
+    """
+    outer = settings.options.get()
+    given: dict[str, Any] = {}
+    if api_key is not DEFAULT_API_KEY:
+        given["api_key"] = HiddenText(checked_api_key(api_key))
+    if not isinstance(timeout, DefaultTimeout):
+        given["timeout"] = _checked_timeout(timeout)
+    if retry is not None:
+        require_kind("retry", retry, RetryConfig)
+        given["retry"] = retry
+    if base_url is not _PERMUTIVES:
+        given["base_url"] = _checked_origin(base_url)
+    if key_location is not None:
+        given["key_location"] = _checked_location(key_location)
+    if on_response is not None:
+        if not callable(on_response):
+            raise TypeError(f"on_response must be callable, got {type(on_response).__name__}.")
+        given["on_response"] = on_response
+    token = settings.options.set(replace(outer, **given))
+    given.clear()  # It holds the key, and error trackers show the variables of a frame.
+    try:
+        yield
+    finally:
+        settings.options.reset(token)
+
+
+def _checked_timeout(timeout: Any) -> Timeout:
+    is_pair = isinstance(timeout, tuple)
+    waits = cast("tuple[Any, ...]", timeout if is_pair else (timeout,))
+    for wait in waits:
+        if isinstance(wait, bool) or not isinstance(wait, (int, float, NoneType)):
+            raise TypeError(f"timeout must be seconds, a pair of them, or None, got {timeout!r}.")
+        if wait is not None and not 0 < wait < math.inf:
+            raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}.")
+    if is_pair and len(waits) != 2:
+        raise ValueError(f"timeout must be a pair of (connect, read) seconds, got {timeout!r}.")
+    return cast("Timeout", timeout if is_pair or timeout is None else float(timeout))
+
+
+def _checked_origin(base_url: Any) -> str:
+    require_kind("base_url", base_url, str)
+    origin = parse_origin("base_url", base_url.strip())
+    warn_if_cleartext("base_url", origin)
+    return origin.url
+
+
+def _checked_location(key_location: Any) -> str:
+    if key_location not in settings.KEY_LOCATIONS:
+        # The value is not shown: a wrong one may be the key itself.
+        raise ValueError(f"key_location must be one of {', '.join(settings.KEY_LOCATIONS)}.")
+    return key_location

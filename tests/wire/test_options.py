@@ -1,0 +1,655 @@
+"""``options()``: each setting as the service sees it, and where it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import copy
+import dataclasses
+import logging
+import multiprocessing
+import os
+import pickle
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Tuple
+
+import pytest
+
+from PermutiveAPI import (
+    AttemptRecord,
+    BatchRequest,
+    Cohort,
+    Event,
+    Identity,
+    PermutiveBadRequestError,
+    PermutiveCredentialsError,
+    PermutiveInvalidResponseError,
+    PermutiveTimeoutError,
+    RetryConfig,
+    Segmentation,
+    options,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from tests.support.calls import COHORT, KEY, identity
+from tests.support.fake_service import Connection, FakeService, answer, hang_up, stall
+
+OTHER_KEY = "0ther-key-4c1d-9d1c-aaaa"
+URL = "https://api.permutive.app/v9/things"
+ONCE = RetryConfig(max_retries=1)
+
+
+def keys_of(server: FakeService) -> List[Any]:
+    """Return the keys that arrived, in order; a key in the header as a text."""
+    return [seen.query.get("k", [seen.headers.get("x-api-key")])[0] for seen in server.received]
+
+
+def things(count: int, **more: Any) -> List[BatchRequest]:
+    """Make numbered requests."""
+    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
+
+
+def late(seconds: float) -> Callable[[Connection], bool]:
+    """Answer after a while."""
+
+    def step(connection: Connection) -> bool:
+        time.sleep(seconds)
+        return answer(200, {})(connection)
+
+    return step
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[FakeService]:
+    """A second service."""
+    with FakeService() as running:
+        yield running
+
+
+# --- Each setting --------------------------------------------------------------------------------
+
+
+def test_the_key(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls without a key use it inside the block, whatever the environment says; after it they do not."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY", KEY)
+    server.default = answer(200, [])
+    with options(api_key=OTHER_KEY):
+        Cohort.list()
+        Cohort.list(KEY)
+    Cohort.list()
+    assert keys_of(server) == [OTHER_KEY, KEY, KEY]
+
+
+@pytest.mark.parametrize("key", [None, "", " "])
+def test_a_key_that_is_none(key: Any) -> None:
+    """It is refused at once: it would stand for the default workspace."""
+    with pytest.raises(PermutiveCredentialsError, match="api_key must not be empty"):
+        with options(api_key=key):
+            raise AssertionError("The block was entered.")
+
+
+def time_out(call: Callable[[], object]) -> str:
+    """Make a call that is to end by its timeout, and return what it says."""
+    with pytest.raises(PermutiveTimeoutError) as raised:
+        call()
+    return str(raised.value)
+
+
+CALLS = {
+    "get": lambda: http.get(KEY, URL),
+    "request": lambda: http.request("GET", KEY, URL),
+    "model": lambda: identity().identify(KEY),
+    "send": lambda: Segmentation([], "u").send(KEY),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_timeout(server: FakeService, call: Callable[[], object]) -> None:
+    """It holds for calls that are given none."""
+    server.default = stall()
+    with options(timeout=0.05, retry=ONCE):
+        assert "timeout=0.05" in time_out(call)
+
+
+def test_a_timeout_of_the_call_wins(server: FakeService) -> None:
+    """An argument wins over options, also a number equal to the default."""
+    server.default = stall()
+    with options(timeout=30, retry=ONCE):
+        assert "0.04" in time_out(lambda: http.request("GET", KEY, URL, timeout=0.04))
+        [(_, error)] = http.process_batch(things(1, timeout=0.04), api_key=KEY)[1]
+        assert isinstance(error, PermutiveTimeoutError)
+    with options(timeout=0.04, retry=ONCE):
+        server.default = answer(200, {})
+        assert http.request("GET", KEY, URL, timeout=10.0).status_code == 200
+
+
+def test_a_timeout_wins_over_the_environment(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of requests in batches and of the verbs, also one of None, which waits without limit."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "30")
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "30")
+    server.default = stall()
+    with options(timeout=0.05, retry=ONCE):
+        _, failures = http.process_batch(things(2), api_key=KEY)
+        assert [type(error) for _, error in failures] == [PermutiveTimeoutError] * 2
+        time_out(lambda: http.get(KEY, URL))
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.001")
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.001")
+    server.default = late(0.05)
+    with options(timeout=None, retry=ONCE):
+        assert http.process_batch(things(2), api_key=KEY)[1] == []
+        assert http.get(KEY, URL).status_code == 200
+
+
+def test_two_timeouts(server: FakeService) -> None:
+    """A pair is for the connection and for the answer."""
+    server.default = stall()
+    with options(timeout=(5, 0.05), retry=ONCE):
+        assert "read timeout=0.05" in time_out(lambda: http.get(KEY, URL))
+
+
+def test_a_policy(server: FakeService) -> None:
+    """It holds for calls and requests that have none of their own."""
+    server.default = answer(500)
+    with options(retry=RetryConfig(max_retries=2, initial_delay=0)):
+        with pytest.raises(Exception, match=r"Attempts: 2\."):
+            http.get(KEY, URL)
+        with pytest.raises(Exception, match=r"Attempts: 1\."):
+            http.request("GET", KEY, URL, retry=ONCE)
+        http.process_batch([*things(1), *things(1, retry=ONCE)], api_key=KEY)
+    assert len(server.received) == 2 + 1 + 2 + 1
+
+
+def test_an_origin(server: FakeService, elsewhere: FakeService) -> None:
+    """It stands in for Permutive's hosts alone."""
+    with options(base_url=f" {elsewhere.url}/ "):
+        http.get(KEY, URL)
+        http.get(KEY, f"{server.url}/own")
+    http.get(KEY, URL)
+    assert [seen.path for seen in elsewhere.received] == ["/v9/things"]
+    assert [seen.path for seen in server.received] == ["/own", "/v9/things"]
+
+
+def test_an_origin_without_encryption(caplog: pytest.LogCaptureFixture) -> None:
+    """Plain http to another machine is told, once."""
+    for _ in range(2):
+        with options(base_url="http://options.example"):
+            pass
+    assert [each.getMessage() for each in caplog.records] == [
+        "base_url is plain http: keys and data travel to http://options.example unencrypted. Use https."
+    ]
+
+
+@pytest.mark.parametrize("elsewhere_in", ["query", "header"])
+def test_the_keys_place(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, elsewhere_in: str
+) -> None:
+    """It wins over the environment."""
+    inside = "header" if elsewhere_in == "query" else "query"
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", elsewhere_in)
+    with options(key_location=inside):  # type: ignore[arg-type]
+        http.get(KEY, URL)
+    http.get(KEY, URL)
+    places = ["query" if "k" in seen.query else "header" for seen in server.received]
+    assert places == [inside, elsewhere_in]
+    assert keys_of(server) == [KEY, KEY]
+
+
+WRONG: List[Tuple[dict[str, Any], type, str]] = [
+    ({"timeout": 0}, ValueError, "timeout must be a positive number of seconds, got 0."),
+    ({"timeout": float("nan")}, ValueError, "timeout must be a positive number"),
+    ({"timeout": float("inf")}, ValueError, "timeout must be a positive number"),
+    ({"timeout": True}, TypeError, "timeout must be seconds, a pair of them, or None"),
+    ({"timeout": "5"}, TypeError, "timeout must be seconds, a pair of them, or None"),
+    ({"timeout": (1, -1)}, ValueError, "timeout must be a positive number"),
+    ({"timeout": (1, 2, 3)}, ValueError, "timeout must be a pair of"),
+    ({"retry": 3}, TypeError, "retry must be of type RetryConfig, got int."),
+    ({"base_url": "127.0.0.1:8080"}, ValueError, "base_url must be an origin such as"),
+    ({"base_url": "https://u:p@h"}, ValueError, "base_url must be an origin such as"),
+    ({"base_url": None}, TypeError, "base_url must be of type str, got NoneType."),
+    ({"base_url": ""}, ValueError, "base_url must be an origin such as"),
+    ({"key_location": "body"}, ValueError, "key_location must be one of query, header."),
+    ({"on_response": 5}, TypeError, "on_response must be callable, got int."),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    WRONG,
+    ids=[
+        "zero", "NaN", "infinite", "bool", "text", "negative", "three", "number as policy", "no scheme",
+        "password", "no origin", "empty origin", "place", "no function",
+    ],
+)  # fmt: skip
+def test_what_is_wrong(given: dict[str, Any], kind: type, words: str) -> None:
+    """It is told at once, by the argument's name."""
+    with pytest.raises(kind, match=words):  # type: ignore[arg-type]
+        with options(**given):
+            raise AssertionError("The block was entered.")
+
+
+# --- Where they hold -----------------------------------------------------------------------------
+
+
+def test_blocks_nest(server: FakeService) -> None:
+    """The inner block wins; what it leaves out comes from the outer one, which holds again after it."""
+    server.default = answer(200, [])
+    with options(api_key=KEY, key_location="header"):
+        with options(api_key=OTHER_KEY):
+            Cohort.list()
+        with pytest.raises(ZeroDivisionError), options(key_location="query"):
+            Cohort.list()
+            raise ZeroDivisionError
+        Cohort.list()
+    assert keys_of(server) == [OTHER_KEY, KEY, KEY]
+    assert [bool(seen.query) for seen in server.received] == [False, True, False]
+
+
+def test_a_decorated_function(server: FakeService) -> None:
+    """Options decorate functions, too."""
+    server.default = answer(200, [])
+
+    @options(api_key=OTHER_KEY)
+    def job() -> None:
+        Cohort.list()
+
+    job()
+    job()
+    assert keys_of(server) == [OTHER_KEY] * 2
+
+
+def test_two_workspaces_in_threads(server: FakeService, elsewhere: FakeService) -> None:
+    """Blocks in two threads know nothing of each other, and neither does a third thread."""
+    both, seen_outside = threading.Barrier(3, timeout=20), []
+    server.default = elsewhere.default = answer(200, [])
+
+    def work(key: str, origin: str) -> None:
+        with options(api_key=key, base_url=origin):
+            both.wait()
+            for _ in range(5):
+                Cohort.list()
+            Identity.batch_identify([identity()] * 5, max_workers=2)
+            both.wait()
+
+    def watch() -> None:
+        both.wait()
+        with pytest.raises(PermutiveCredentialsError):
+            Cohort.list()
+        seen_outside.append(True)
+        both.wait()
+
+    with ThreadPoolExecutor(3) as threads:
+        jobs = [
+            threads.submit(work, KEY, server.url),
+            threads.submit(work, OTHER_KEY, elsewhere.url),
+            threads.submit(watch),
+        ]
+    assert [job.exception() for job in jobs] == [None] * 3
+    assert seen_outside == [True]
+    assert keys_of(server) == [KEY] * 10
+    assert keys_of(elsewhere) == [OTHER_KEY] * 10
+
+
+def test_tasks(server: FakeService) -> None:
+    """Two tasks of asyncio, each with a workspace of its own, in asyncio.to_thread."""
+    server.default = answer(200, [])
+
+    async def work(key: str) -> None:
+        with options(api_key=key):
+            for _ in range(3):
+                await asyncio.to_thread(Cohort.list)
+
+    async def main() -> None:
+        await asyncio.gather(work(KEY), work(OTHER_KEY))
+
+    asyncio.run(main())
+    assert sorted(keys_of(server)) == sorted([KEY] * 3 + [OTHER_KEY] * 3)
+
+
+def test_a_stream_that_is_read_outside(server: FakeService, elsewhere: FakeService) -> None:
+    """A stream keeps the settings with which it began: key, origin, place, timeout and policy."""
+    elsewhere.script = [answer(500), answer(200, {})]
+    with options(
+        api_key=KEY,
+        base_url=elsewhere.url,
+        key_location="header",
+        retry=RetryConfig(max_retries=2, initial_delay=0),
+    ):
+        stream = stream_batch(things(3), max_workers=1)
+    with options(api_key=OTHER_KEY, key_location="query", retry=ONCE):
+        results = list(stream)
+    assert [result.error for result in results] == [None] * 3
+    assert server.received == []
+    assert [seen.headers["x-api-key"] for seen in elsewhere.received] == [KEY] * 4
+    assert [seen.query for seen in elsewhere.received] == [{}] * 4
+
+
+def test_a_stream_began_before(server: FakeService) -> None:
+    """A stream that began outside of a block knows nothing of it."""
+    stream = stream_batch(things(3), api_key=KEY)
+    with options(api_key=OTHER_KEY, key_location="header"):
+        assert len(list(stream)) == 3
+    assert keys_of(server) == [KEY] * 3
+    assert all(seen.query for seen in server.received)
+
+
+def test_a_batch_reads_the_environment_when_it_is_called(
+    server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What changes between the call and the first result comes too late."""
+    stream = stream_batch(things(2), api_key=KEY)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", elsewhere.url)
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "nonsense")
+    assert [result.error for result in stream] == [None] * 2
+    assert (len(server.received), len(elsewhere.received)) == (2, 0)
+
+
+WRONG_VARIABLES = {
+    "origin": ("PERMUTIVE_API_BASE_URL", "nonsense"),
+    "place": ("PERMUTIVE_API_KEY_LOCATION", "nonsense"),
+    "seconds": ("PERMUTIVE_ATTEMPT_SECONDS", "0"),
+    "size": ("PERMUTIVE_MAX_RESPONSE_MB", "-1"),
+    "attempts": ("PERMUTIVE_RETRY_MAX_RETRIES", "0.5"),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_VARIABLES.values(), ids=WRONG_VARIABLES)
+def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Before anything is taken or sent."""
+    monkeypatch.setenv(name, value)
+
+    def requests() -> Iterator[BatchRequest]:
+        raise AssertionError("The iterable was read.")
+        yield
+
+    with pytest.raises(ValueError, match=name):
+        stream_batch(requests(), api_key=KEY)
+    assert server.received == []
+
+
+def test_an_iterable_with_options_of_its_own(server: FakeService) -> None:
+    """What makes the requests may call the service with other settings meanwhile."""
+    server.default = answer(200, [])
+
+    def requests() -> Iterator[BatchRequest]:
+        for request in things(3):
+            with options(api_key=OTHER_KEY):
+                Cohort.list()
+            yield request
+
+    with options(api_key=KEY):
+        results = list(stream_batch(requests()))
+    assert len(results) == 3
+    assert sorted(keys_of(server)) == sorted([KEY] * 3 + [OTHER_KEY] * 3)
+
+
+def test_options_inside_a_worker(server: FakeService, elsewhere: FakeService) -> None:
+    """A block inside of a call that a worker makes wins over the batch's settings."""
+    server.default = elsewhere.default = answer(200, COHORT)
+    fetch = Cohort.get_by_id
+
+    def fetch_elsewhere(id: str, api_key: str) -> Cohort:
+        with options(base_url=elsewhere.url):
+            return fetch(id, api_key)
+
+    server.script = [answer(200, [{**COHORT, "id": str(number)} for number in range(3)])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Cohort, "get_by_id", staticmethod(fetch_elsewhere))
+        Cohort.list(KEY, include_details=True)
+    assert (len(server.received), len(elsewhere.received)) == (1, 3)
+
+
+def test_details_of_a_list(server: FakeService) -> None:
+    """They are fetched by workers with the settings of the block."""
+    server.default = answer(200, COHORT)
+    server.script = [answer(200, [COHORT, COHORT])]
+    with options(api_key=OTHER_KEY, key_location="header"):
+        Cohort.list(include_details=True)
+    assert [seen.headers["x-api-key"] for seen in server.received] == [OTHER_KEY] * 3
+
+
+def test_a_copied_context(server: FakeService) -> None:
+    """A thread of the caller's has the options where it runs in a copy of the context."""
+    server.default = answer(200, [])
+    with options(api_key=OTHER_KEY):
+        context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(Cohort.list,))
+    thread.start()
+    thread.join()
+    assert keys_of(server) == [OTHER_KEY]
+
+
+# --- on_response ---------------------------------------------------------------------------------
+
+
+def test_records(server: FakeService) -> None:
+    """Each attempt is told once, with what is known of it, in the thread that sent it."""
+    server.script = [
+        answer(429, {"request_id": "r-1"}, headers={"Retry-After": "0.01"}),
+        hang_up(),
+        answer(200, {**COHORT, "request_id": "r-3"}),
+    ]
+    records: List[Tuple[AttemptRecord, threading.Thread]] = []
+    note = lambda record: records.append((record, threading.current_thread()))  # noqa: E731
+    with options(retry=RetryConfig(max_retries=3, initial_delay=0.001), on_response=note):
+        Cohort.get_by_id("c-1", KEY)
+    assert {thread for _, thread in records} == {threading.main_thread()}
+    told = [record for record, _ in records]
+    assert [
+        (each.method, each.path, each.status, each.attempt, each.request_id) for each in told
+    ] == [
+        ("GET", "/cohorts-api/v2/cohorts/c-1", 429, 1, "r-1"),
+        ("GET", "/cohorts-api/v2/cohorts/c-1", None, 2, None),
+        ("GET", "/cohorts-api/v2/cohorts/c-1", 200, 3, "r-3"),
+    ]
+    assert [each.wait_seconds for each in told][::2] == [0.01, None]
+    assert 0.001 <= (told[1].wait_seconds or 0) < 0.1
+    assert all(0 < each.seconds < 5 for each in told)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        told[0].status = 200  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(told[0])) == told[0]
+
+
+def test_the_last_attempt_is_told_too(server: FakeService) -> None:
+    """Also when it ends in an error, and where a success cannot be kept."""
+    records: List[AttemptRecord] = []
+    server.script = [answer(400, {"error": {"cause": "no"}})]
+    with options(on_response=records.append):
+        with pytest.raises(PermutiveBadRequestError):
+            http.get(KEY, URL)
+        server.default = answer(200, b" " * 3000)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "0.001")
+            with pytest.raises(PermutiveInvalidResponseError):
+                http.get(KEY, URL)
+    assert [(each.status, each.wait_seconds) for each in records] == [(400, None), (200, None)]
+
+
+def test_records_hold_no_secret(server: FakeService) -> None:
+    """No key, no query, no user's id."""
+    records: List[AttemptRecord] = []
+    server.default = answer(200, [])
+    with options(on_response=records.append):
+        Identity.list_aliases("mathilde-7", KEY)
+        http.get(KEY, f"{URL}?token=s3cret", params={"email": "a@b.c"})
+    shown = repr(records)
+    assert [record.path for record in records][1] == "/v9/things"
+    for secret in (KEY, "mathilde-7", "s3cret", "a@b.c"):
+        assert secret not in shown
+
+
+def test_a_long_body_is_not_read_twice(server: FakeService) -> None:
+    """Its request id is not looked for."""
+    records: List[AttemptRecord] = []
+    server.default = answer(200, {"request_id": "r-1", "rest": "x" * 70_000})
+    with options(on_response=records.append):
+        http.get(KEY, URL)
+    assert records[0].request_id is None
+
+
+def test_a_hook_that_raises(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, without the key, and the call goes on."""
+
+    def hook(record: AttemptRecord) -> None:
+        raise RuntimeError(f"cannot tell {KEY}")
+
+    with options(on_response=hook):
+        assert http.get(KEY, URL).status_code == 200
+    [logged] = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert logged.getMessage().startswith("on_response raised an exception:\n")
+    assert "cannot tell" in logged.getMessage()
+    assert KEY not in logged.getMessage()
+
+
+def test_records_of_a_batch(server: FakeService) -> None:
+    """The workers' attempts are told in the workers' threads."""
+    records: List[Tuple[AttemptRecord, int]] = []
+    with options(on_response=lambda each: records.append((each, threading.get_ident()))):
+        stream = stream_batch(things(6), api_key=KEY, max_workers=2)
+    assert len(list(stream)) == 6
+    assert sorted(each.path for each, _ in records) == [f"/v9/things/{n}" for n in range(6)]
+    assert threading.get_ident() not in {thread for _, thread in records}
+
+
+def test_a_postponed_request(server: FakeService) -> None:
+    """A refusal that costs no attempt is told with the number of the attempt that it did not use up."""
+    server.script = [answer(429, headers={"Retry-After": "0.05"}), answer(200)]
+    records: List[AttemptRecord] = []
+    with options(on_response=records.append):
+        assert http.process_batch(things(1), api_key=KEY)[1] == []
+    assert [(each.status, each.attempt, each.wait_seconds) for each in records] == [
+        (429, 1, 0.05),
+        (200, 1, None),
+    ]
+
+
+# --- Other processes -----------------------------------------------------------------------------
+
+
+def test_other_processes(
+    server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go by the caller's settings; records come back and are told in the caller's thread."""
+    records: List[Tuple[AttemptRecord, int]] = []
+    spawn = multiprocessing.get_context("spawn")
+    elsewhere.script = [answer(500, {"request_id": "r-1"})]
+    elsewhere.default = late(0.06)
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
+    note = lambda each: records.append((each, threading.get_ident()))  # noqa: E731
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        pool.submit(int).result()  # Started with the environment, not with the options.
+        with options(
+            api_key=OTHER_KEY,
+            base_url=elsewhere.url,
+            key_location="header",
+            timeout=20,
+            retry=RetryConfig(max_retries=2, initial_delay=0),
+            on_response=note,
+        ):
+            stream = stream_batch(things(2), executor=pool, max_workers=1)
+        results = list(stream)
+    assert [result.error for result in results] == [None] * 2
+    assert server.received == []
+    assert [seen.headers["x-api-key"] for seen in elsewhere.received] == [OTHER_KEY] * 3
+    assert [(each.status, each.attempt, each.request_id) for each, _ in records] == [
+        (500, 1, "r-1"),
+        (200, 2, None),
+        (200, 1, None),
+    ]
+    assert {thread for _, thread in records} == {threading.get_ident()}
+
+
+def test_other_processes_without_a_hook(server: FakeService) -> None:
+    """The policy and the constants of the caller's process hold there."""
+    spawn = multiprocessing.get_context("spawn")
+    server.script = [answer(500)] * 4
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(http, "MAX_RETRIES", 5)
+            [result] = stream_batch(things(1), api_key=KEY, executor=pool)
+    assert result.error is None
+    assert len(server.received) == 5
+
+
+def test_other_processes_have_proxies_of_their_own(server: FakeService) -> None:
+    """What the environment there says of proxies holds, also when it has changed between two batches."""
+    spawn = multiprocessing.get_context("spawn")
+    batch = [BatchRequest("GET", f"{server.url}/own")]
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        for _ in range(2):
+            [result] = stream_batch(batch, api_key=KEY, executor=pool)
+            assert result.error is None
+            pool.submit(_set_proxy, server.url).result()
+    assert [seen.target.startswith("http://") for seen in server.received] == [False, True]
+
+
+def _set_proxy(url: str) -> None:
+    os.environ["http_proxy"] = url
+
+
+def test_events_keep_their_timeout(server: FakeService) -> None:
+    """A batch of models yields to options where its timeout was left out."""
+    server.default = stall()
+    event = Event("Pageview", "2025-07-01T00:00:00Z")
+    asked = [Segmentation([event], "u")]
+    with options(timeout=0.05):
+        _, failures = Segmentation.batch_send(asked, api_key=KEY)
+        assert [type(error) for _, error in failures] == [PermutiveTimeoutError]
+    with options(timeout=20):
+        _, failures = Segmentation.batch_send(asked, api_key=KEY, timeout=0.05)
+        assert [type(error) for _, error in failures] == [PermutiveTimeoutError]
+
+
+# --- A timeout that nobody gave ------------------------------------------------------------------
+
+COPIES: dict[str, Callable[[BatchRequest], BatchRequest]] = {
+    "itself": lambda request: request,
+    "copied": copy.copy,
+    "copied deeply": copy.deepcopy,
+    "pickled": lambda request: pickle.loads(pickle.dumps(request)),
+    "replaced": lambda request: dataclasses.replace(request, method="get"),
+}
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_of_a_request_has_no_timeout_either(
+    server: FakeService, copied: Callable[[BatchRequest], BatchRequest]
+) -> None:
+    """The options' timeout holds for it; that of a request which was given one does not give way."""
+    server.default = stall()
+    with options(timeout=0.05, retry=ONCE):
+        [(_, error)] = http.process_batch([copied(things(1)[0])], api_key=KEY)[1]
+        assert isinstance(error, PermutiveTimeoutError)
+    server.default = late(0.1)
+    with options(timeout=0.05, retry=ONCE):
+        given = copied(things(1, timeout=10.0)[0])
+        assert http.process_batch([given], api_key=KEY)[1] == []
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_timeout_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: Callable[[BatchRequest], BatchRequest]
+) -> None:
+    """``.env`` fills in what the environment did not say when the request was made."""
+    before = things(1)[0]
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "2.5")
+    (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=7.5")
+    given = things(1)[0]
+    monkeypatch.delenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS")
+    assert [copied(each).timeout for each in (before, given)] == [7.5, 2.5]
+
+
+def test_a_timeout_of_a_batch_of_models_is_not_that_of_requests(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is left out, it is 10 seconds, whatever the variable for requests says."""
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
+    server.default = late(0.08)
+    asked = [Segmentation([Event("Pageview", "2025-07-01T00:00:00Z")], "u")]
+    assert Segmentation.batch_send(asked, api_key=KEY)[1] == []
