@@ -52,7 +52,7 @@ def test_required_fields(arguments: Dict[str, Any], text: str) -> None:
 def test_positions_that_end_too_early() -> None:
     """A code alone by position misses the other two."""
     with pytest.raises(TypeError, match="'import_id'"):
-        Segment("c", "n")
+        Segment("c", "n")  # pyright: ignore[reportCallIssue]
 
 
 def test_payload() -> None:

@@ -8,7 +8,7 @@ import json
 import pickle
 from typing import Any, Callable, Dict, List, Tuple
 
-import numpy as np
+import numpy
 import pandas as pd
 import pytest
 
@@ -37,6 +37,8 @@ from PermutiveAPI.Query import (
 )
 from PermutiveAPI.Query.logic import joined
 from tests.support.fake_service import FakeService
+
+np: Any = numpy  # Its scalars are no numbers to a type checker.
 
 URL = "properties.client.url"
 FOOTBALL = event("Pageview").where(prop(URL).contains("football")).at_least(2).in_the_last(days=30)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import pytest
 import vcr
+import vcr.errors
 from packaging.version import Version
 
 from PermutiveAPI import Alias, Cohort, Identity, KnownAlias

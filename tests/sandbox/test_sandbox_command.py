@@ -27,6 +27,7 @@ def served():
     with subprocess.Popen(
         RUN + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout
         try:
             yield process, "".join(process.stdout.readline() for _ in range(LINES))
         finally:
@@ -166,7 +167,7 @@ def test_help_of_the_options(capsys, monkeypatch):
 def fake_demo(monkeypatch, run_demo):
     """Put a module in the place of the demo's."""
     module = types.ModuleType("PermutiveAPI._demo")
-    module.run_demo = run_demo
+    vars(module)["run_demo"] = run_demo
     monkeypatch.setitem(sys.modules, "PermutiveAPI._demo", module)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Mapping, cast
 
 import pytest
 import requests
@@ -61,7 +61,7 @@ def test_tracking(sandbox: Sandbox) -> None:
     """Enriched, the whole event comes back with the service's time; else the user and the time."""
     key = sandbox.api_key
     seen = TrackedEvent("Pageview", "u-1", {"a": None}, segments=[1], cohorts=["2"])
-    answer = seen.track(key)
+    answer = cast(Mapping[str, Any], seen.track(key))
     assert answer["properties"] == {"a": None} and answer["time"]
     assert (answer["segments"], answer["cohorts"]) == ([1], ["2"])
     assert set(seen.track(key, enrich=False)) == {"user_id", "time"}

@@ -133,6 +133,7 @@ def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.M
         assert progress.total == 5
         assert progress.batch_request is requests_[progress.completed - 1]
 
+    responses: Any
     responses, errors = http.process_batch(
         requests_, api_key=KEY, max_workers=1, progress_callback=progressed
     )

@@ -222,7 +222,7 @@ def test_many_at_once(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("state", ["disabled", "Paused", ""])
 def test_a_state_that_is_none(server: FakeService, fetched: Cohort, state: str) -> None:
     """It is refused before anything is sent, with the ones there are."""
-    fetched.state = state
+    fetched.state = state  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ValueError, match="state must be one of Enabled, Disabled, got"):
         fetched.update(KEY)
     assert server.received == []

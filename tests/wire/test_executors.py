@@ -20,7 +20,7 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
-import dask
+import dask.config
 import distributed
 import pytest
 

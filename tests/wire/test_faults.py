@@ -324,6 +324,7 @@ def check_refused(
         error.code,
         error.request_id,
     )
+    assert again.response and error.response
     assert again.response.content == error.response.content
 
 

@@ -207,8 +207,9 @@ def test_arguments_win_over_the_environment(
     http.request("GET", KEY, URL, timeout=None)
     segmentation().send(KEY)
     segmentation().send(KEY, timeout=None)
-    for timeout in ({}, {"timeout": None}, {"timeout": 5}):
-        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **timeout)
+    given: Any
+    for given in ({}, {"timeout": None}, {"timeout": 5}):
+        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **given)
         assert failures == []
     batch = [BatchRequest("GET", URL, timeout=None), BatchRequest("GET", URL, timeout=5)]
     responses, _ = http.process_batch(batch, api_key=KEY, max_workers=2)
@@ -458,7 +459,8 @@ def test_a_status_that_comes_before_the_answer(server: FakeService, status: byte
 
 def test_a_header_of_none_is_left_out(server: FakeService) -> None:
     """None takes a default header away, as requests does."""
-    http.request("GET", KEY, f"{server.url}/x", headers={"Content-Type": None})
+    headers: Any = {"Content-Type": None}
+    http.request("GET", KEY, f"{server.url}/x", headers=headers)
     assert "content-type" not in server.received[0].headers
 
 

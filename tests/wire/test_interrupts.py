@@ -259,7 +259,7 @@ def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: st
     # One is answered, and each worker has another one under way.
     arrived = 1 + WORKERS
     interrupting = pressing(server, arrived)
-    own = {} if where == "progress" else {where: interrupting}
+    own: Any = {} if where == "progress" else {where: interrupting}
     batch = [BatchRequest("POST", URL, json={}, **own) for _ in range(40)]
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):

@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 import requests
+import requests.adapters
 
 from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionError, stream_batch
 from PermutiveAPI._Utils import http

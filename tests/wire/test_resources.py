@@ -7,7 +7,7 @@ import json
 import logging
 from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import pytest
 
@@ -375,7 +375,8 @@ def test_details_come_in_list_order(server: FakeService) -> None:
 def test_one_detail_that_fails_raises(server: FakeService, status: int) -> None:
     """A cohort that cannot be fetched with details raises; none is silently left out."""
 
-    def respond_but_once(request: ReceivedRequest) -> Any:
+    def respond_but_once(request: Optional[ReceivedRequest]) -> Any:
+        assert request is not None
         if request.path == f"{COHORTS}c-2":
             return answer(status)
         return answer_from(cohorts_of)
