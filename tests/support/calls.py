@@ -571,7 +571,6 @@ USER_CALLS: List[WireCall] = [
         {**_SEGMENTATION_BODY, "state": _STATE},
         query=PLAIN,
         answer={"user_id": "u-1", "state": {**_STATE, "cohorts": ["12345"]}},
-        harmless=False,
         takes_timeout=True,
     ),
     WireCall(

@@ -39,8 +39,8 @@ _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
 _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
 # Repeating these changes nothing that the first call has not changed: the same aliases are mapped
-# to the same user, and the contextual endpoint only classifies a page.
-_HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment"))
+# to the same user, the contextual endpoint only classifies a page, and stateless segmentation keeps nothing.
+_HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment", "/ccs/v1/segmentation/stateless"))
 
 # Segments of an import, on which one PATCH makes, changes and deletes many.
 _COLLECTION = "/audience-api/v1/imports/[^/]+/segments"

@@ -125,6 +125,7 @@ def test_checked_when_changed_and_picklable() -> None:
         ("POST", "https://api.permutive.com/v2.0/identify/?k=1", True),
         ("POST", "https://api.permutive.com/v2.0/identify/other", False),
         ("POST", "https://api.permutive.com/ctx/v1/segment", True),
+        ("POST", "https://api.permutive.app/ccs/v1/segmentation/stateless", True),
         ("PUT", "https://api.permutive.com/v2.0/identify", False),
         ("PATCH", "https://api.permutive.app/audience-api/v1/imports/1/segments", False),
         ("PATCH", "http://127.0.0.1/audience-api/v1/imports/1/segments/?k=1", False),
@@ -134,7 +135,7 @@ def test_checked_when_changed_and_picklable() -> None:
     ],
 )
 def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None:
-    """GET, DELETE, PATCH of one object, and POST to identify and to the contextual endpoint are."""
+    """GET, DELETE, PATCH of one object, and POST to identify, the contextual endpoint and stateless segmentation."""
     assert is_repeatable(verb, url) is harmless
 
 
