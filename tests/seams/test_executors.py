@@ -259,10 +259,10 @@ def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
 def test_a_raising_callback_does_not_sink_the_batch(
     request_stub: Recorder, executors: List[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A callback that raises is logged, and the batch goes on."""
+    """A callback that raises is logged under the package's name, without a key, and the batch goes on."""
 
     def broken(value: Any) -> None:
-        raise RuntimeError("broken callback")
+        raise RuntimeError("broken callback with k=other-key")
 
     requests_ = [BatchRequest("GET", f"https://host/{n}", callback=broken) for n in range(3)]
     responses, errors = http.process_batch(
@@ -270,3 +270,6 @@ def test_a_raising_callback_does_not_sink_the_batch(
     )
     assert (len(responses), errors) == (3, [])
     assert caplog.text.count("RuntimeError: broken callback") == 6
+    assert caplog.text.count("A callback of the batch raised") == 6
+    assert "other-key" not in caplog.text
+    assert {record.name for record in caplog.records} == {"PermutiveAPI"}
