@@ -324,7 +324,7 @@ def check_refused(
         error.code,
         error.request_id,
     )
-    assert again.response and error.response
+    assert again.response is not None and error.response is not None
     assert again.response.content == error.response.content
 
 
