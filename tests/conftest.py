@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Iterator
@@ -10,7 +11,19 @@ import pytest
 
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
+
+
+def pytest_configure() -> None:
+    """Keep the garbage collector out of the collection of tests, where nothing is garbage."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Start it again; what has been imported and collected stays, and is never looked through again."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +57,8 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A server that follows a script, which the library talks to inside the test."""
-    with ScriptedServer() as running:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A service that follows a script, which the library talks to inside the test."""
+    with FakeService() as running:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.url)
         yield running

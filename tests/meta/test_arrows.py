@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Set
+from typing import Callable, Dict, Iterable, Set
 
 import pytest
 
@@ -114,26 +114,44 @@ def room_of(name: str) -> str:
     return name.split(".")[1]
 
 
-@pytest.mark.parametrize("name", UTILS)
-def test_below(name: str) -> None:
+def offenders(names: Iterable[str], wrong_in: Callable[[str], Set[str]]) -> Dict[str, Set[str]]:
+    """Return the modules that break a rule, each with what breaks it."""
+    return {name: wrong for name in names if (wrong := wrong_in(name))}
+
+
+def test_below() -> None:
     """A module of _Utils imports only from its own room and those below it, and no resource."""
-    allowed = {room_of(name), *BELOW[room_of(name)].split()}
-    for found in own_imports_of(name) - {"_Utils"}:
-        assert room_of(found) in allowed or found.removeprefix("_Utils.") in allowed, found
+
+    def wrong_in(name: str) -> Set[str]:
+        allowed = {room_of(name), *BELOW[room_of(name)].split()}
+        return {
+            found
+            for found in own_imports_of(name) - {"_Utils"}
+            if not found.startswith("_Utils.")
+            or not {room_of(found), found.removeprefix("_Utils.")} & allowed
+        }
+
+    assert offenders(UTILS, wrong_in) == {}
 
 
-@pytest.mark.parametrize("name", QUERY)
-def test_in_query(name: str) -> None:
+def test_in_query() -> None:
     """A module of Query imports only those below it, and no resource."""
-    allowed = {f"Query.{each}" for each in IN_QUERY[name.partition(".")[2]].split()}
-    assert own_imports_of(name) - {"Query", "_Utils"} <= {*allowed, "_Utils.encoding"}
+
+    def wrong_in(name: str) -> Set[str]:
+        below = {f"Query.{each}" for each in IN_QUERY[name.partition(".")[2]].split()}
+        return own_imports_of(name) - {"Query", "_Utils", "_Utils.encoding", *below}
+
+    assert offenders(QUERY, wrong_in) == {}
 
 
-@pytest.mark.parametrize("name", RESOURCES)
-def test_above(name: str) -> None:
+def test_above() -> None:
     """A resource imports only the resources that it is made of, beside _Utils."""
-    found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
-    assert found <= set(ABOVE[name].split())
+
+    def wrong_in(name: str) -> Set[str]:
+        found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
+        return found - set(ABOVE[name].split())
+
+    assert offenders(RESOURCES, wrong_in) == {}
 
 
 def test_testing() -> None:
@@ -213,69 +231,75 @@ def test_pure_modules(name: str) -> None:
 LIBRARY = sorted(set(modules()) - set(SANDBOX) - COMMANDS)
 
 
-@pytest.mark.parametrize("name", LIBRARY)
-def test_only_transport_touches_connections(name: str) -> None:
+CONNECTIONS = (
+    "requests.adapters",
+    "requests.sessions",
+    "urllib3.connection",
+    "socket",
+    "ssl",
+    "http.",
+)
+
+
+def test_only_transport_touches_connections() -> None:
     """Only transport makes sessions and connections; cancellation alone ends them."""
-    room = ".".join(name.split(".")[:2])
-    found = foreign_imports_of(name)
-    connections = {
-        each
-        for each in found
-        if each.startswith(
-            (
-                "requests.adapters",
-                "requests.sessions",
-                "urllib3.connection",
-                "socket",
-                "ssl",
-                "http.",
-            )
-        )
-    }
-    used = {each for each in calls_in(name) if each in ("requests.Session", "requests.session")}
-    allowed = {
-        "_Utils.transport": connections | used,
-        "_Utils.cancellation": {"socket"},
-        "_Utils.retry": {"ssl"},  # For the classes of its errors.
-    }
-    assert connections | used <= allowed.get(room, set())
+
+    def wrong_in(name: str) -> Set[str]:
+        room = ".".join(name.split(".")[:2])
+        connections = {each for each in foreign_imports_of(name) if each.startswith(CONNECTIONS)}
+        used = calls_in(name) & {"requests.Session", "requests.session"}
+        allowed = {
+            "_Utils.transport": connections | used,
+            "_Utils.cancellation": {"socket"},
+            "_Utils.retry": {"ssl"},  # For the classes of its errors.
+        }
+        return (connections | used) - allowed.get(room, set())
+
+    assert offenders(LIBRARY, wrong_in) == {}
 
 
-@pytest.mark.parametrize("name", LIBRARY)
-def test_only_the_loop_sleeps(name: str) -> None:
+def test_only_the_loop_sleeps() -> None:
     """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
-    sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
-    pools = {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
-    may_sleep = name in ("_Utils.retry.loop", "_Utils.http")
-    assert sleeps == ({"time.sleep"} if may_sleep else set())
-    executor = {"concurrent.futures.ThreadPoolExecutor"}
-    assert pools == (executor if name == "_Utils.http" else set())
+
+    def sleeps_and_pools_in(name: str) -> Set[str]:
+        sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
+        return sleeps | {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
+
+    assert offenders(LIBRARY, sleeps_and_pools_in) == {
+        "_Utils.retry.loop": {"time.sleep"},
+        "_Utils.http": {"time.sleep", "concurrent.futures.ThreadPoolExecutor"},
+    }
 
 
-@pytest.mark.parametrize("name", LIBRARY)
-def test_only_batches_start_threads(name: str) -> None:
+def test_only_batches_start_threads() -> None:
     """Threads beside those of executors read a source, look a name up, or end what the garbage collector met in a worker."""
-    started = {each for each in calls_in(name) if each.endswith("threading.Thread")}
-    assert not started or name in (
+
+    def started_in(name: str) -> Set[str]:
+        return {each for each in calls_in(name) if each.endswith("threading.Thread")}
+
+    assert set(offenders(LIBRARY, started_in)) <= {
         "_Utils.transport.lookup",
         "_Utils.batch.reader",
         "_Utils.batch.workers",
-    )
+    }
 
 
-@pytest.mark.parametrize("name", LIBRARY)
-def test_only_lists_imports_pandas(name: str) -> None:
+def test_only_lists_imports_pandas() -> None:
     """Only lists imports pandas, only settings dotenv, both inside functions; none numpy."""
-    found = {
-        (each.target.split(".")[0], each.at_module_level)
-        for each in imports_of(name)
-        if each.target.split(".")[0] in ("pandas", "numpy", "dotenv")
-    }
-    allowed = {
-        "_Utils.resources.lists": {("pandas", False)},
-        "_Utils.settings": {("dotenv", False)},
-    }
-    assert found <= allowed.get(name, set())
+
+    def wrong_in(name: str) -> Set[str]:
+        found = {
+            f"{package}, for {'the module' if each.at_module_level else 'a function'}"
+            for each in imports_of(name)
+            if (package := each.target.split(".")[0]) in ("pandas", "numpy", "dotenv")
+        }
+        allowed = {
+            "_Utils.resources.lists": {"pandas, for a function"},
+            "_Utils.settings": {"dotenv, for a function"},
+        }
+        return found - allowed.get(name, set())
+
+    assert offenders(LIBRARY, wrong_in) == {}
 
 
 def test_errors_are_mapped_in_one_place() -> None:
@@ -293,12 +317,14 @@ def test_identifiers_become_urls_in_one_place() -> None:
         assert "quote" not in {each.split(".")[-1] for each in calls_in(name)}, name
 
 
-@pytest.mark.parametrize("name", SANDBOX)
-def test_sandbox_stands_alone(name: str) -> None:
+def test_sandbox_stands_alone() -> None:
     """The sandbox imports nothing of the library outside its folder, but to evaluate queries."""
-    outside = {each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"}
-    allowed = EVALUATION if name in EVALUATING else set[str]()
-    assert outside - {"", "Query", "_Utils"} <= allowed
+
+    def wrong_in(name: str) -> Set[str]:
+        outside = {each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"}
+        return outside - {"", "Query", "_Utils"} - (EVALUATION if name in EVALUATING else set())
+
+    assert offenders(SANDBOX, wrong_in) == {}
 
 
 def test_library_does_not_need_the_sandbox() -> None:

@@ -6,7 +6,7 @@ import ast
 import dataclasses
 import inspect
 import typing
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, cast
 
 import pytest
 
@@ -50,7 +50,7 @@ def test_resources_go_through_one_helper(model: Any) -> None:
     """Every resource that reaches the network has the helper of all, not one of its own."""
     assert issubclass(model, Resource)
     assert "_request_helper" not in vars(model)
-    names = [each.name for each in dataclasses.fields(model)]
+    names = [each.name for each in dataclasses.fields(cast(Any, model))]
     assert set(model._timestamps) <= set(names)
     assert len(model._timestamps) in (0, 2)
 

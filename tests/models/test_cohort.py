@@ -9,10 +9,10 @@ import pytest
 from PermutiveAPI import Cohort, Segment
 from PermutiveAPI.Query import event
 from tests.support.calls import COHORT, KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 
-def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:
+def test_a_copy_is_created_beside_the_original(server: FakeService) -> None:
     """A copy of a fetched cohort has its definition and nothing of the service's, and leaves it alone."""
     query = {"in_segment": 1}
     server.script = [answer(200, {**COHORT, "query": query, "live_audience_size": 9})]
@@ -33,7 +33,7 @@ def test_a_copy_is_created_beside_the_original(server: ScriptedServer) -> None:
     copy.tags.append("c")  # type: ignore[union-attr]
     copy.query["in_segment"] = 2
     copy.create(KEY)
-    sent = server.seen[-1]
+    sent = server.received[-1]
     assert (sent.method, sent.json["name"], sent.json["tags"]) == ("POST", "Copy", ["a", "b", "c"])
     assert "id" not in sent.json
     assert (copy.id, copy.code, original.to_json()) == ("c-2", 2, before)

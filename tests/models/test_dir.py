@@ -21,7 +21,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils.resources.base import Resource
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 JSON = "from_json from_json_file serialize_value to_json to_json_file unserialize_value"
 SINGLE = "create update delete"
@@ -114,7 +114,7 @@ def test_what_batches_are_made_of(made: Any, more: str) -> None:
     assert shown(made) == sorted([*fields_of(type(made)), *more.split()])
 
 
-def test_requests_of_helpers(server: ScriptedServer) -> None:
+def test_requests_of_helpers(server: FakeService) -> None:
     """The request of a failure and of a result shows what any request does, whoever made it."""
     server.default = answer(404, {})
     _, failures = Cohort.batch_delete([Cohort("n", id="c-1")], api_key=KEY)

@@ -125,8 +125,8 @@ FIELDS: Dict[Any, Dict[str, Any]] = {
 @pytest.mark.parametrize("model", FIELDS)
 def test_order(model: Any) -> None:
     """The fields stand in the documented order, which is the order of the arguments."""
-    assert dataclasses.is_dataclass(model)
     assert issubclass(model, JSONSerializable)
+    assert dataclasses.is_dataclass(model)
     names = [each.name for each in dataclasses.fields(model)]
     assert names == list(FIELDS[model])
     parameters = inspect.signature(model).parameters.values()

@@ -11,7 +11,7 @@ import pytest
 
 from PermutiveAPI import Segment, SegmentList
 from PermutiveAPI.Audience.Segment import _API_PAYLOAD
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 
 def test_positions_keep_their_meaning() -> None:
@@ -52,7 +52,7 @@ def test_required_fields(arguments: Dict[str, Any], text: str) -> None:
 def test_positions_that_end_too_early() -> None:
     """A code alone by position misses the other two."""
     with pytest.raises(TypeError, match="'import_id'"):
-        Segment("c", "n")
+        Segment("c", "n")  # pyright: ignore[reportCallIssue]
 
 
 def test_payload() -> None:
@@ -99,7 +99,7 @@ PRICES: List[Any] = [
 
 @pytest.mark.parametrize(("make", "price"), PRICES)
 def test_a_price_is_sent_where_somebody_gave_it(
-    server: ScriptedServer, make: Callable[[], Segment], price: Dict[str, Any]
+    server: FakeService, make: Callable[[], Segment], price: Dict[str, Any]
 ) -> None:
     """update and bulk send a price that was given or set, also 0.0, and never the default."""
     server.default = answer(200, {**FACTS, "items": []})
@@ -107,21 +107,19 @@ def test_a_price_is_sent_where_somebody_gave_it(
     make().update_by_code("key")
     Segment.bulk("i", creates=[make()], api_key="key")
     Segment.bulk("i", updates=[make()], api_key="key")
-    single, by_code, created, updated = [seen.json for seen in server.seen]
+    single, by_code, created, updated = [seen.json for seen in server.received]
     assert single == by_code == {"name": "n", **price}
     assert updated["operations"][0]["data"] == {"name": "n", **price}
     assert created["operations"][0]["data"] == {"name": "n", "code": "c", **price}
 
 
 @pytest.mark.parametrize("told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr)
-def test_a_price_that_the_service_told_is_sent(
-    server: ScriptedServer, told: Dict[str, Any]
-) -> None:
+def test_a_price_that_the_service_told_is_sent(server: FakeService, told: Dict[str, Any]) -> None:
     """Of a fetched segment update sends the price that the service told, also 0.0, and no other."""
     server.default = answer(200, {**FACTS, **told})
     Segment.get_by_id("i", "s", "key").update("key")
     price = {name: value for name, value in told.items() if value is not None}
-    assert server.seen[-1].json == {"name": "n", **price}
+    assert server.received[-1].json == {"name": "n", **price}
 
 
 def test_the_default_price_is_a_plain_zero_to_everybody_else() -> None:
@@ -135,7 +133,7 @@ def test_the_default_price_is_a_plain_zero_to_everybody_else() -> None:
     assert SegmentList([segment]).to_pd_dataframe()["cpm"].dtype == "float64"
 
 
-def test_an_update_by_code_tells_the_id(server: ScriptedServer) -> None:
+def test_an_update_by_code_tells_the_id(server: FakeService) -> None:
     """A segment that was known by its code alone has its id after update_by_code."""
     server.default = answer(200, FACTS)
     segment = Segment("c", "n", "i")

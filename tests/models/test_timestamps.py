@@ -11,7 +11,7 @@ import pytest
 from PermutiveAPI import Cohort, CohortList, Import, Segment, Source
 from PermutiveAPI._Utils.retry.policy import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2021, 1, 1, tzinfo=timezone.utc)
@@ -126,7 +126,7 @@ FETCHED = [
 
 @pytest.mark.parametrize(("fetch", "data", "held"), FETCHED)
 def test_an_answer_gives_only_the_timestamps_that_it_tells(
-    server: ScriptedServer, fetch: Callable[[], Any], data: Any, held: Callable[..., Any]
+    server: FakeService, fetch: Callable[[], Any], data: Any, held: Callable[..., Any]
 ) -> None:
     """What is fetched has the service's timestamps and no others, so that two fetches are equal."""
     facts = _without_times(data)

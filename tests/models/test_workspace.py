@@ -245,16 +245,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
     """Replace the three lists, and tell with which arguments they were called."""
     seen: List[Any] = []
 
-    def stand_in(owner: Any, result: Any) -> None:
+    def replace_list(owner: Any, result: Any) -> None:
         def listing(*args: Any, **kwargs: Any) -> Any:
             seen.append((owner.__name__, args, kwargs))
             return result()
 
         monkeypatch.setattr(owner, "list", listing)
 
-    stand_in(Cohort, CohortList)
-    stand_in(Import, ImportList)
-    stand_in(Segment, SegmentList)
+    replace_list(Cohort, CohortList)
+    replace_list(Import, ImportList)
+    replace_list(Segment, SegmentList)
     return seen
 
 

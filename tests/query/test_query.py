@@ -8,7 +8,7 @@ import json
 import pickle
 from typing import Any, Callable, Dict, List, Tuple
 
-import numpy as np
+import numpy
 import pandas as pd
 import pytest
 
@@ -36,7 +36,9 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.Query.logic import joined
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
+
+np: Any = numpy  # Its scalars are no numbers to a type checker.
 
 URL = "properties.client.url"
 FOOTBALL = event("Pageview").where(prop(URL).contains("football")).at_least(2).in_the_last(days=30)
@@ -817,13 +819,13 @@ NO_QUERIES: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("query", NO_QUERIES.values(), ids=list(NO_QUERIES))
-def test_what_is_no_query(server: ScriptedServer, query: Any) -> None:
+def test_what_is_no_query(server: FakeService, query: Any) -> None:
     """What is easily taken for a query is refused before anything is sent."""
     with pytest.raises(TypeError, match="query must be a query, such as event"):
         Cohort("c", query=query).create("key")
     with pytest.raises(TypeError, match="query must be a query, such as event"):
         Cohort.batch_update([Cohort("c", id="1", query=query)], api_key="key")
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_numbers_of_numpy_in_conditions() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timezone
 from typing import Any, Dict, Tuple
 
-import numpy as np
+import numpy
 import pytest
 
 import PermutiveAPI.Query
@@ -28,6 +28,8 @@ from PermutiveAPI.Query import (
     more_than,
     prop,
 )
+
+np: Any = numpy  # Its scalars are no numbers to a type checker.
 
 A, B, C = (in_segment(n) for n in (1, 2, 3))
 EMPTY, FULL = prop("a").is_empty(), prop("a").is_not_empty()

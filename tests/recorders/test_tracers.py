@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from PermutiveAPI import Cohort
 from tests.recorders.work import WORK, step
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -55,17 +55,17 @@ def spans(request: pytest.FixtureRequest) -> Iterator[Spans]:
 @pytest.mark.parametrize("location", ["query", "header"])
 @pytest.mark.parametrize("name", WORK)
 def test_no_span_shows_the_key(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, spans: Spans, location: str, name: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, spans: Spans, location: str, name: str
 ) -> None:
     """Spans of successes and failures, of any kind of call, hold URLs and no key."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     server.default = step
     WORK[name]()
-    assert len(spans.finished()) == len(server.seen)
+    assert len(spans.finished()) == len(server.received)
     text = spans.text()
     assert "/v2" in text and KEY not in text
     sent = {"query": "k", "header": "x-api-key"}[location]
-    for seen in server.seen:  # The service got it all the same.
+    for seen in server.received:  # The service got it all the same.
         assert KEY in (seen.query.get("k", []) if location == "query" else seen.headers[sent])
 
 
@@ -77,9 +77,7 @@ def test_no_span_shows_the_key(
     ],
     ids=["batch", "details"],
 )
-def test_spans_of_a_batch_have_their_parent(
-    server: ScriptedServer, spans: Spans, work: Any
-) -> None:
+def test_spans_of_a_batch_have_their_parent(server: FakeService, spans: Spans, work: Any) -> None:
     """Each request of a batch, and of a list's details, is a child of the caller's span."""
     server.default = step
     with spans.tracer.start_as_current_span("nightly job"):
@@ -91,7 +89,7 @@ def test_spans_of_a_batch_have_their_parent(
 
 
 @pytest.mark.parametrize("location", ["query", "header"])
-def test_no_event_of_sentry_shows_the_key(server: ScriptedServer, location: str) -> None:
+def test_no_event_of_sentry_shows_the_key(server: FakeService, location: str) -> None:
     """Breadcrumbs, spans, and the frames of errors with their local variables hold no key."""
     server.default = step
     done = subprocess.run(

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 import pytest
 import vcr
+import vcr.errors
 from packaging.version import Version
 
 from PermutiveAPI import Alias, Cohort, Identity, KnownAlias
 from PermutiveAPI.testing import vcr_config
 from tests.recorders.work import WORK, step
 from tests.support.calls import COHORT, KEY, cohort
-from tests.support.scripted import ScriptedServer, Seen, answer, respond
+from tests.support.fake_service import FakeService, ReceivedRequest, answer, answer_from
 
 
 @pytest.fixture(params=["query", "header"])
@@ -43,7 +44,7 @@ needs_threads = pytest.mark.skipif(
 
 @needs_threads
 def test_nothing_goes_past_a_cassette(
-    server: ScriptedServer, recorder: Any, location: str, tmp_path: Path
+    server: FakeService, recorder: Any, location: str, tmp_path: Path
 ) -> None:
     """What was recorded is played back, single, in batches and details, and nothing reaches the service."""
     server.default = step
@@ -57,14 +58,14 @@ def test_nothing_goes_past_a_cassette(
 
     with recorder.use_cassette("calls.yaml", allow_playback_repeats=True):
         work()
-    recorded = len(server.seen)
+    recorded = len(server.received)
     assert recorded >= 1 + 1 + 60 + 2
     for _ in range(3):
         with recorder.use_cassette("calls.yaml", record_mode="none", allow_playback_repeats=True):
             work()
-    assert len(server.seen) == recorded
+    assert len(server.received) == recorded
     Cohort.get_by_id("after", KEY)
-    assert [seen.path[-5:] for seen in server.seen[recorded:]] == ["after"]
+    assert [seen.path[-5:] for seen in server.received[recorded:]] == ["after"]
     cassette = (tmp_path / "calls.yaml").read_text()
     assert "/cohorts-api/v2/cohorts/59" in cassette
     assert KEY not in cassette and quote(KEY) not in cassette
@@ -72,7 +73,7 @@ def test_nothing_goes_past_a_cassette(
 
 @needs_threads
 def test_what_was_not_recorded_fails_and_is_not_sent(
-    server: ScriptedServer, recorder: Any, location: str
+    server: FakeService, recorder: Any, location: str
 ) -> None:
     """A cassette without a call refuses it, and the refusal shows no key."""
     server.default = answer(200, COHORT)
@@ -81,13 +82,13 @@ def test_what_was_not_recorded_fails_and_is_not_sent(
         with pytest.raises(vcr.errors.CannotOverwriteExistingCassetteException) as raised:
             Cohort.get_by_id("1", KEY)
         found, failures = Cohort.batch_get_by_id(IDS, api_key=KEY)
-    assert (len(found), len(failures), len(server.seen)) == (0, 60, 1)
+    assert (len(found), len(failures), len(server.received)) == (0, 60, 1)
     assert KEY not in f"{raised.value} {raised.value!r} {failures}"
 
 
 @pytest.mark.parametrize("name", WORK)
 def test_no_cassette_holds_the_key(
-    server: ScriptedServer, recorder: Any, location: str, name: str, tmp_path: Path
+    server: FakeService, recorder: Any, location: str, name: str, tmp_path: Path
 ) -> None:
     """Neither successes nor failures, of any kind of call, write the key down."""
     server.default = step
@@ -98,7 +99,7 @@ def test_no_cassette_holds_the_key(
     assert KEY not in cassette and ("uri: http" in cassette or name == "reset")
 
 
-def test_ids_of_aliases_are_hashed(server: ScriptedServer, recorder: Any, tmp_path: Path) -> None:
+def test_ids_of_aliases_are_hashed(server: FakeService, recorder: Any, tmp_path: Path) -> None:
     """A cassette holds a digest of each alias, the caller gets what the service answered."""
     alias = {"id": "jo@example.com", "tag": "email", "permutive_id": "u"}
     server.script = [answer(200, {"user_id": "u"})]
@@ -106,28 +107,26 @@ def test_ids_of_aliases_are_hashed(server: ScriptedServer, recorder: Any, tmp_pa
     with recorder.use_cassette("aliases.yaml"):
         Identity("u", [Alias("jo@example.com", "email", 1)]).identify(KEY)
         assert Identity.list_aliases("u", KEY) == [KnownAlias(**alias)]
-    assert server.seen[0].json["aliases"][0]["id"] == "jo@example.com"
+    assert server.received[0].json["aliases"][0]["id"] == "jo@example.com"
     cassette = (tmp_path / "aliases.yaml").read_text()
     assert "jo@" not in cassette and "email" in cassette
     with recorder.use_cassette("aliases.yaml", record_mode="none"):
         Identity("u", [Alias("jo@example.com", "email", 1)]).identify(KEY)
         [played] = Identity.list_aliases("u", KEY)
     assert (played.tag, played.id[:7], len(played.id)) == ("email", "hashed-", 23)
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
-def named(seen: Seen) -> Any:
+def named(request: ReceivedRequest) -> Any:
     """Answer a cohort or a user that is named as what was sent."""
-    sent = seen.json
+    sent = request.json
     name = sent.get("name") or sent["user_id"]
     return {**COHORT, "id": f"id of {name}", "name": name, "user_id": f"resolved {name}"}
 
 
-def test_each_item_of_a_batch_gets_its_own_answer_back(
-    server: ScriptedServer, recorder: Any
-) -> None:
+def test_each_item_of_a_batch_gets_its_own_answer_back(server: FakeService, recorder: Any) -> None:
     """Played back, creates and aliases at one address are told apart by their bodies, in any order."""
-    server.default = respond(named)
+    server.default = answer_from(named)
 
     def work(names: List[str]) -> Any:
         cohorts = [cohort(name=name) for name in names]
@@ -144,7 +143,7 @@ def test_each_item_of_a_batch_gets_its_own_answer_back(
     with recorder.use_cassette("batch.yaml", record_mode="none"):
         assert work(IDS[:20][::-1]) == recorded
     assert recorded[0]["7"] == "id of 7" and recorded[1]["7"] == "resolved 7"
-    assert len(server.seen) == 40
+    assert len(server.received) == 40
 
 
 IMPORTING = """
@@ -164,7 +163,7 @@ def test_an_import_inside_a_cassette_changes_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_bodies_without_aliases_stay(server: ScriptedServer, recorder: Any, tmp_path: Path) -> None:
+def test_bodies_without_aliases_stay(server: FakeService, recorder: Any, tmp_path: Path) -> None:
     """Other bodies are recorded as they are, also what is no JSON."""
     server.script = [answer(200, b"<html>", content_type="text/html")]
     with recorder.use_cassette("page.yaml"):
@@ -190,15 +189,15 @@ def test_recorded():
 
 
 def test_pytest_recording(
-    server: ScriptedServer, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A suite with pytest-recording records, and runs again without the service."""
     server.default = answer(200, COHORT)
     pytester.makepyfile(SUITE.replace("{key}", KEY))
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
     pytester.runpytest_subprocess(*options, "--record-mode=once").assert_outcomes(passed=1)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     pytester.runpytest_subprocess(*options, "--block-network").assert_outcomes(passed=1)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     [cassette] = pytester.path.glob("cassettes/**/*.yaml")
     assert KEY not in cassette.read_text()

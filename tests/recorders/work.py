@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict
 
 from PermutiveAPI import Cohort, Identity, PermutiveAPIError
 from tests.support.calls import COHORT, KEY, cohort, identity
-from tests.support.scripted import Connection, answer, reset, stall
+from tests.support.fake_service import Connection, answer, reset, stall
 
 
 def step(connection: Connection) -> bool:

@@ -27,6 +27,7 @@ def served():
     with subprocess.Popen(
         RUN + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
+        assert process.stdout
         try:
             yield process, "".join(process.stdout.readline() for _ in range(LINES))
         finally:
@@ -163,10 +164,10 @@ def test_help_of_the_options(capsys, monkeypatch):
     ) in " ".join(capsys.readouterr().out.split())
 
 
-def stand_in(monkeypatch, run_demo):
+def fake_demo(monkeypatch, run_demo):
     """Put a module in the place of the demo's."""
     module = types.ModuleType("PermutiveAPI._demo")
-    module.run_demo = run_demo
+    vars(module)["run_demo"] = run_demo
     monkeypatch.setitem(sys.modules, "PermutiveAPI._demo", module)
 
 
@@ -181,19 +182,19 @@ def raising(error):
 
 def test_demo(monkeypatch):
     """The command demo runs the demo and gives its status."""
-    stand_in(monkeypatch, lambda: 7)
+    fake_demo(monkeypatch, lambda: 7)
     assert main(["demo"]) == 7
-    stand_in(monkeypatch, raising(KeyboardInterrupt()))
+    fake_demo(monkeypatch, raising(KeyboardInterrupt()))
     assert main(["demo"]) == 130
 
 
 def test_missing_extra(monkeypatch, capsys):
     """Without the extra the command says what to install; other defects stay loud."""
     missing = ImportError('pip install "PermutiveAPI[sandbox]"', name="uvicorn")
-    stand_in(monkeypatch, raising(missing))
+    fake_demo(monkeypatch, raising(missing))
     assert main(["demo"]) == 1
     assert capsys.readouterr().err == 'pip install "PermutiveAPI[sandbox]"\n'
-    stand_in(monkeypatch, raising(ImportError("x", name="PermutiveAPI.Cohort")))
+    fake_demo(monkeypatch, raising(ImportError("x", name="PermutiveAPI.Cohort")))
     with pytest.raises(ImportError):
         main(["demo"])
 

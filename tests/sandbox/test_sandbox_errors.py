@@ -149,9 +149,11 @@ def test_read_only_key(call, sandbox, method, path, by_header):
     here = call("GET", COHORTS).json()[0]["id"] if COHORTS in path else None
     path = path.format(here or call.imports()[1]["id"])
     key = sandbox.read_only_api_key
-    given = {"headers": {"X-API-Key": key}} if by_header else {"params": {"k": key}}
+    headers, params = ({"X-API-Key": key}, {}) if by_header else ({}, {"k": key})
     body = {"name": "n", "code": "n", "query": {}}
-    answer = requests.request(method, sandbox.base_url + path, json=body, timeout=5, **given)
+    answer = requests.request(
+        method, sandbox.base_url + path, params=params, json=body, headers=headers, timeout=5
+    )
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (403, 2001)
     assert error["message"] == (

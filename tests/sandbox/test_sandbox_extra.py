@@ -31,7 +31,7 @@ def test_missing_package(fresh, monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=r'pip install "PermutiveAPI\[sandbox\]"') as e:
         importlib.import_module("PermutiveAPI.sandbox")
-    assert e.value.name.split(".")[0] == missing
+    assert (e.value.name or "").split(".")[0] == missing
 
 
 def test_own_defect(fresh, monkeypatch):

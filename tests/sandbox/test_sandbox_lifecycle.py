@@ -62,8 +62,9 @@ def test_past_the_proxy(monkeypatch):
 def test_block_that_fails(monkeypatch):
     """An error inside the block passes through, and all is restored and closed."""
     monkeypatch.delenv("PERMUTIVE_API_BASE_URL", raising=False)
+    sandbox = Sandbox()
     with pytest.raises(KeyError):
-        with Sandbox() as sandbox:
+        with sandbox:
             raise KeyError
     assert surroundings()["PERMUTIVE_API_BASE_URL"] is None
     with pytest.raises(requests.ConnectionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Mapping, cast
 
 import pytest
 import requests
@@ -24,7 +24,7 @@ from PermutiveAPI import (
     TrackedEvent,
 )
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 EMAIL = Alias("a@b.c", "email", 0)
 CRM = Alias("crm-1", "crm", 1)
@@ -61,7 +61,7 @@ def test_tracking(sandbox: Sandbox) -> None:
     """Enriched, the whole event comes back with the service's time; else the user and the time."""
     key = sandbox.api_key
     seen = TrackedEvent("Pageview", "u-1", {"a": None}, segments=[1], cohorts=["2"])
-    answer = seen.track(key)
+    answer = cast(Mapping[str, Any], seen.track(key))
     assert answer["properties"] == {"a": None} and answer["time"]
     assert (answer["segments"], answer["cohorts"]) == ([1], ["2"])
     assert set(seen.track(key, enrich=False)) == {"user_id", "time"}
@@ -330,7 +330,7 @@ def test_short_histories_are_one_call(count: int) -> None:
     assert question.split() == [question]
 
 
-def test_an_answer_that_names_no_user(server: ScriptedServer) -> None:
+def test_an_answer_that_names_no_user(server: FakeService) -> None:
     """resolve() says so instead of returning nothing."""
     server.default = answer(200, {"user_id": ""})
     with pytest.raises(PermutiveInvalidResponseError, match="user_id must not be"):

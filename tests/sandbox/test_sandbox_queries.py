@@ -107,7 +107,7 @@ def test_cohorts_of_cohorts(checking: Sandbox) -> None:
 
 def test_long_chains_of_cohorts(checking: Sandbox) -> None:
     """Cohorts that name others twice each are evaluated once each, and not once a way to reach them."""
-    clicked = last = cohort_of(checking, event("Click"))
+    clicked = last = left = right = cohort_of(checking, event("Click"))
     for _ in range(40):
         left, right = (cohort_of(checking, in_segment(last) & event(name)) for name in "LR")
         last = cohort_of(checking, in_segment(left) | in_segment(right))

@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import DoneExecutor
+from tests.support.fakes import DoneExecutor
 
 
 @pytest.fixture
@@ -25,21 +25,21 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
 
 @pytest.fixture
 def executors(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """What the stand-in for the executor was made with, each time."""
+    """What the fake for the executor was made with, each time."""
     made: List[Any] = []
-    stand_in = type("StandIn", (DoneExecutor,), {"made": made})
-    monkeypatch.setattr(http, "ThreadPoolExecutor", stand_in)
+    fake = type("Fake", (DoneExecutor,), {"made": made})
+    monkeypatch.setattr(http, "ThreadPoolExecutor", fake)
     return made
 
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test whose call goes past its stand-in to the real service."""
+    """Fail a test whose call goes past its fake to the real service."""
     lookup = socket.getaddrinfo
 
     def checked(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host not in ("127.0.0.1", "localhost"):
-            raise AssertionError(f"a call went past the stand-in, to {host}")
+            raise AssertionError(f"a call went past the fake, to {host}")
         return lookup(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", checked)

@@ -18,8 +18,8 @@ from PermutiveAPI import (
     Source,
     Workspace,
 )
-from tests.seams.stand_ins import COHORT, COHORTS, IMPORT, KEY, OnlyJson
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
+from tests.support.fakes import COHORT, COHORTS, IMPORT, KEY, OnlyJson
 
 
 def _cohorts() -> CohortList:
@@ -78,10 +78,10 @@ COHORT_CLASS = "PermutiveAPI.Cohort" + ("" if sys.version_info < (3, 11) else ".
 
 def test_list_replaced_by_its_dotted_path() -> None:
     """``mock.patch`` by dotted path replaces ``Cohort.list`` for look-ups."""
-    with patch(f"{COHORT_CLASS}.list", return_value=_cohorts()) as stand_in:
+    with patch(f"{COHORT_CLASS}.list", return_value=_cohorts()) as fake:
         with patch.object(Cohort, "get_by_id", return_value="found") as get:
             assert Cohort.get_by_name("A", KEY) == "found"
-    assert stand_in.call_count == 1
+    assert fake.call_count == 1
     assert get.call_args == call("1", KEY)
 
 
@@ -230,8 +230,8 @@ def test_a_failing_list_is_not_remembered(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What failed is asked for again the next time."""
-    stand_in = MagicMock(side_effect=[RuntimeError("boom"), CohortList()])
-    monkeypatch.setattr(Cohort, "list", stand_in)
+    fake = MagicMock(side_effect=[RuntimeError("boom"), CohortList()])
+    monkeypatch.setattr(Cohort, "list", fake)
     with pytest.raises(RuntimeError):
         workspace.cohorts()
     assert workspace.cohorts() == []
@@ -245,16 +245,16 @@ def test_classes_replaced_in_the_workspace_module(
     name: str, method: str, argument: Optional[str], workspace: Workspace
 ) -> None:
     """A class replaced as ``PermutiveAPI.Workspace.<name>`` serves the workspace."""
-    with patch.object(sys.modules["PermutiveAPI.Workspace"], name) as stand_in:
+    with patch.object(sys.modules["PermutiveAPI.Workspace"], name) as fake:
         arguments = () if argument is None else (argument,)
         found = getattr(workspace, method)(*arguments)
-    assert found is stand_in.list.return_value
+    assert found is fake.list.return_value
 
 
-def test_removing_a_replaced_list(workspace: Workspace, server: ScriptedServer) -> None:
-    """When the stand-in is gone, the workspace lists over the network again."""
+def test_removing_a_replaced_list(workspace: Workspace, server: FakeService) -> None:
+    """When the fake is gone, the workspace lists over the network again."""
     with patch.object(Cohort, "list", return_value=CohortList()):
         assert workspace.cohorts() == []
     server.default = answer(200, [COHORT])
     assert workspace.cohorts(force_refresh=True)[0].id == "c-1"
-    assert server.seen[0].query["include-child-workspaces"] == ["true"]
+    assert server.received[0].query["include-child-workspaces"] == ["true"]

@@ -1,4 +1,4 @@
-"""Stand-ins for ``http.ThreadPoolExecutor``."""
+"""Fakes for ``http.ThreadPoolExecutor``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
+from tests.support.fakes import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
 
 BODY = {**IMPORT, **SEGMENT, **COHORT}
 
@@ -104,9 +104,7 @@ def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
     executor.assert_called_once_with(max_workers=2)
 
 
-def test_everything_runs_in_the_stand_in(
-    executors: List[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """With futures that are done at once no thread is started, and callbacks still count up."""
     threads: List[Any] = []
     events: List[Any] = []
@@ -135,6 +133,7 @@ def test_everything_runs_in_the_stand_in(
         assert progress.total == 5
         assert progress.batch_request is requests_[progress.completed - 1]
 
+    responses: Any
     responses, errors = http.process_batch(
         requests_, api_key=KEY, max_workers=1, progress_callback=progressed
     )
@@ -226,8 +225,8 @@ def test_an_empty_batch(call: Callable[[], Any], executors: List[Any]) -> None:
     assert executors == []
 
 
-def test_removing_the_stand_in(request_stub: Recorder) -> None:
-    """When the stand-in is gone, batches run on threads again, and leave none behind."""
+def test_removing_the_fake(request_stub: Recorder) -> None:
+    """When the fake is gone, batches run on threads again, and leave none behind."""
     with patch.object(http, "ThreadPoolExecutor", wraps=ThreadPoolExecutor):
         BATCHES["Cohort.batch_create"](max_workers=1)
     names: List[str] = []
@@ -260,10 +259,10 @@ def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
 def test_a_raising_callback_does_not_sink_the_batch(
     request_stub: Recorder, executors: List[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A callback that raises is logged, and the batch goes on."""
+    """A callback that raises is logged under the package's name, without a key, and the batch goes on."""
 
     def broken(value: Any) -> None:
-        raise RuntimeError("broken callback")
+        raise RuntimeError("broken callback with k=other-key")
 
     requests_ = [BatchRequest("GET", f"https://host/{n}", callback=broken) for n in range(3)]
     responses, errors = http.process_batch(
@@ -271,3 +270,6 @@ def test_a_raising_callback_does_not_sink_the_batch(
     )
     assert (len(responses), errors) == (3, [])
     assert caplog.text.count("RuntimeError: broken callback") == 6
+    assert caplog.text.count("A callback of the batch raised") == 6
+    assert "other-key" not in caplog.text
+    assert {record.name for record in caplog.records} == {"PermutiveAPI"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -31,7 +31,8 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry.policy import is_repeatable
-from tests.seams.stand_ins import (
+from tests.support.fake_service import FakeService
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -41,7 +42,6 @@ from tests.seams.stand_ins import (
     SEGMENT,
     SEGMENTATION,
 )
-from tests.support.scripted import ScriptedServer
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 Case = Tuple[str, Callable[[], Any], str, str, Any]
@@ -203,7 +203,7 @@ def test_responses_intercepts(
     result = run()
     if ".batch_" in name:
         assert (len(result[0]), result[1]) == (1, [])
-    request = mocked.calls[0].request
+    request: Any = mocked.calls[0].request
     assert len(mocked.calls) == 1
     assert parse_qs(urlsplit(request.url).query)["k"] == [KEY]
     assert request.headers["User-Agent"].startswith("PermutiveAPI/")
@@ -243,7 +243,7 @@ def test_responses_errors(
     repeated = status in (429, 503) or (status == 500 and is_repeatable(verb, _url(url)))
     assert len(mocked.calls) == (3 if repeated else 1)
     for sent in mocked.calls:
-        assert f"k={KEY}" in sent.request.url
+        assert f"k={KEY}" in (sent.request.url or "")
 
 
 @pytest.mark.parametrize("status", [400, 404, 500])
@@ -258,7 +258,7 @@ def test_responses_errors_in_batches(
     assert len(succeeded) == 0
     assert type(error) is ERRORS[status]
     assert request.method == verb
-    assert f"k={KEY}" in mocked.calls[0].request.url
+    assert f"k={KEY}" in (mocked.calls[0].request.url or "")
     assert KEY not in repr(request) + repr(error)
 
 
@@ -330,7 +330,7 @@ def test_responses_with_many_workers(mocked: responses_package.RequestsMock) -> 
     identities = [Identity(f"u{n}", []) for n in range(100)]
     found, failures = Identity.batch_identify(identities, api_key=KEY, max_workers=8)
     assert (len(found), failures, len(mocked.calls)) == (100, [], 100)
-    sent = {json.loads(each.request.body)["user_id"] for each in mocked.calls}
+    sent = {json.loads(cast(bytes, each.request.body))["user_id"] for each in mocked.calls}
     assert sent == {f"u{n}" for n in range(100)}
 
 
@@ -343,14 +343,14 @@ def test_responses_follows_the_base_url(
     assert Cohort.list(KEY) == []
 
 
-def test_removing_responses(server: ScriptedServer) -> None:
+def test_removing_responses(server: FakeService) -> None:
     """When ``responses`` has stopped, calls reach the service over the pool again."""
     http.get(KEY, f"{server.url}/x")
     with responses_package.RequestsMock() as mocked:
         mocked.add("GET", f"{server.url}/x", json={})
         http.get(KEY, f"{server.url}/x")
     http.get(KEY, f"{server.url}/x")
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
     assert server.connections == 1
 
 
@@ -417,14 +417,14 @@ def test_requests_mock_raising(waits: List[float]) -> None:
     assert mocked.call_count == 3
 
 
-def test_removing_requests_mock(server: ScriptedServer) -> None:
+def test_removing_requests_mock(server: FakeService) -> None:
     """When ``requests-mock`` has stopped, calls reach the service over the pool again."""
     http.get(KEY, f"{server.url}/x")
     with requests_mock_package.Mocker() as mocked:
         mocked.get(f"{server.url}/x", json={})
         http.get(KEY, f"{server.url}/x")
     http.get(KEY, f"{server.url}/x")
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
     assert server.connections == 1
 
 

@@ -17,8 +17,8 @@ from PermutiveAPI import (
     Segmentation,
     TrackedEvent,
 )
-from tests.seams.stand_ins import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
 from tests.seams.test_stub_helpers import IdentityHelper, OneHelper, RequestHelper, StubHelper
+from tests.support.fakes import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 BY_CODE = f"{SEGMENTS}/code/abc"

@@ -9,7 +9,7 @@ from typing import Any, Dict
 import pytest
 import requests_mock as requests_mock_package
 
-from tests.seams.stand_ins import (
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,

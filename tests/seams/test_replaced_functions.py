@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
+import subprocess
+import sys
 from typing import Any, Callable, Dict, List, Tuple
 from unittest.mock import MagicMock, patch
 
@@ -27,7 +29,8 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import (
+from tests.support.fake_service import FakeService, answer
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -43,7 +46,6 @@ from tests.seams.stand_ins import (
     bare,
     with_body,
 )
-from tests.support.scripted import ScriptedServer, answer
 
 VERBS = ("get", "post", "patch", "delete")
 
@@ -66,10 +68,10 @@ def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
         patching = patch(f"requests.{verb}")
     else:
         patching = patch.object(owner, verb)
-    with patching as stand_in:
-        stand_in.return_value = bare(200)
-        assert _call(verb) is stand_in.return_value
-    (url,), kwargs = stand_in.call_args
+    with patching as fake:
+        fake.return_value = bare(200)
+        assert _call(verb) is fake.return_value
+    (url,), kwargs = fake.call_args
     assert url == URL
     assert kwargs["params"] == {"k": KEY}
     assert kwargs["headers"] == http.DEFAULT_HEADERS
@@ -81,8 +83,8 @@ def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``request`` calls the replaced function of its verb with all that it was given."""
-    stand_in = Recorder(bare(200))
-    monkeypatch.setattr(http.requests, verb, stand_in)
+    fake = Recorder(bare(200))
+    monkeypatch.setattr(http.requests, verb, fake)
     http.request(
         verb.upper(),
         KEY,
@@ -92,7 +94,7 @@ def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPat
         headers={"X-Own": "1"},
         timeout=3.5,
     )
-    assert stand_in.calls == [
+    assert fake.calls == [
         (
             (URL,),
             {
@@ -107,33 +109,33 @@ def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPat
 
 def test_own_headers_win(monkeypatch: pytest.MonkeyPatch) -> None:
     """Headers of the caller win over the default ones, which stay as they are."""
-    stand_in = Recorder(bare(200))
-    monkeypatch.setattr(requests, "get", stand_in)
+    fake = Recorder(bare(200))
+    monkeypatch.setattr(requests, "get", fake)
     http.request("get", KEY, URL, headers={"Accept": "text/csv"})
-    assert stand_in.calls[0][1]["headers"]["Accept"] == "text/csv"
+    assert fake.calls[0][1]["headers"]["Accept"] == "text/csv"
     assert http.DEFAULT_HEADERS["Accept"] == "application/json"
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_removing_a_replaced_verb_restores_the_pool(verb: str, server: ScriptedServer) -> None:
-    """When the stand-in is gone, calls go over one pooled connection again."""
+def test_removing_a_replaced_verb_restores_the_pool(verb: str, server: FakeService) -> None:
+    """When the fake is gone, calls go over one pooled connection again."""
     _call(verb)
     before = server.connections
     with patch.object(requests, verb, return_value=bare(200)):
         _call(verb)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     _call(verb)
     _call(verb)
-    assert [seen.method for seen in server.seen] == [verb.upper()] * 3
+    assert [seen.method for seen in server.received] == [verb.upper()] * 3
     assert server.connections == before
 
 
-def test_a_replaced_verb_leaves_the_others(server: ScriptedServer) -> None:
+def test_a_replaced_verb_leaves_the_others(server: FakeService) -> None:
     """Where only one verb is replaced, the others reach the service."""
     with patch.object(requests, "get", return_value=bare(200)):
         _call("get")
         _call("delete")
-    assert [seen.method for seen in server.seen] == ["DELETE"]
+    assert [seen.method for seen in server.received] == ["DELETE"]
 
 
 @pytest.mark.parametrize(
@@ -151,13 +153,13 @@ def test_bare_answers_with_a_failing_status(
     verb: str, status: int, error: Any, text: str, waits: List[float]
 ) -> None:
     """A bare ``requests.Response()`` with a status code maps to the error of its status."""
-    with patch.object(requests, verb, return_value=bare(status)) as stand_in:
+    with patch.object(requests, verb, return_value=bare(status)) as fake:
         with pytest.raises(error) as caught:
             _call(verb)
     assert caught.value.status == status
     assert str(caught.value).startswith(text)
     repeated = status in (429, 503)
-    assert stand_in.call_count == (3 if repeated else 1)
+    assert fake.call_count == (3 if repeated else 1)
     assert len(waits) == (2 if repeated else 0)
 
 
@@ -190,9 +192,9 @@ def test_bad_request_text() -> None:
 def test_answers_in_turn(waits: List[float]) -> None:
     """``side_effect`` with a failing answer first is tried again until one succeeds."""
     answers = [bare(500), bare(429), bare(200)]
-    with patch("requests.get", side_effect=list(answers)) as stand_in:
+    with patch("requests.get", side_effect=list(answers)) as fake:
         assert http.get(KEY, URL) is answers[2]
-    assert stand_in.call_count == 3
+    assert fake.call_count == 3
     assert len(waits) == 2
 
 
@@ -226,13 +228,13 @@ def test_replaced_session_send(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sent[1].body in (b'{"a": 1}', '{"a": 1}')
 
 
-def test_removing_session_send_restores_the_pool(server: ScriptedServer) -> None:
+def test_removing_session_send_restores_the_pool(server: FakeService) -> None:
     """When ``requests.Session.send`` is restored, calls reach the service again."""
     with patch.object(requests.Session, "send", return_value=bare(200)) as send:
         http.get(KEY, URL)
     http.get(KEY, URL)
     assert send.call_count == 1
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize(
@@ -240,19 +242,19 @@ def test_removing_session_send_restores_the_pool(server: ScriptedServer) -> None
     ["requests.Session.request", "requests.api.request", "requests.sessions.Session.request"],
 )
 def test_replaced_ways_to_requests_are_not_bypassed(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Who replaces what requests.get leads to gets every call, single and in a batch; nothing is sent."""
     calls: List[Any] = []
 
-    def stand_in(*args: Any, **kwargs: Any) -> requests.Response:
+    def fake(*args: Any, **kwargs: Any) -> requests.Response:
         method, url = kwargs.get("method", args[0]), kwargs.get("url", args[-1])
         calls.append((method, url, kwargs["params"]))
         response = requests.Response()
         response.status_code = 200
         return response
 
-    monkeypatch.setattr(name, stand_in)
+    monkeypatch.setattr(name, fake)
     Cohort("n", id="c-1").delete(KEY)
     Cohort.batch_delete([Cohort("n", id="c-2")], api_key=KEY)
     url = f"{server.url}/cohorts-api/v2/cohorts"
@@ -261,7 +263,7 @@ def test_replaced_ways_to_requests_are_not_bypassed(
 
 
 def test_what_wraps_a_way_to_requests_leaves_the_pool(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A tracer's wrapper only watches: connections are kept alive all the same."""
     original = requests.Session.request
@@ -273,7 +275,7 @@ def test_what_wraps_a_way_to_requests_leaves_the_pool(
     monkeypatch.setattr(requests.Session, "request", watching)
     for _ in range(3):
         Cohort("n", id="c-1").delete(KEY)
-    assert (len(server.seen), server.connections) == (3, 1)
+    assert (len(server.received), server.connections) == (3, 1)
 
 
 def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -322,10 +324,10 @@ def test_replaced_get_answers_every_read(
     read: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replaced ``http.get`` answers everything that is read, through ``json()`` alone."""
-    stand_in = MagicMock(side_effect=stub_get)
-    monkeypatch.setattr(http, "get", stand_in)
+    fake = MagicMock(side_effect=stub_get)
+    monkeypatch.setattr(http, "get", fake)
     assert read()
-    assert stand_in.called
+    assert fake.called
 
 
 def _segment() -> Segment:
@@ -355,22 +357,22 @@ def test_replaced_verb_takes_every_write(
     module: str, verb: str, write: Callable[[], Any], url: str, body: Any
 ) -> None:
     """A verb replaced under any path of the module takes the writes of every model, by keyword."""
-    with patch(f"{module}.{verb}", return_value=OnlyJson(body)) as stand_in:
+    with patch(f"{module}.{verb}", return_value=OnlyJson(body)) as fake:
         write()
-    (), kwargs = stand_in.call_args
+    (), kwargs = fake.call_args
     names = {"api_key", "url"} | ({"data"} if verb != "delete" else set())
     assert set(kwargs) == names
     assert (kwargs["api_key"], kwargs["url"]) == (KEY, url)
 
 
-def test_removing_a_verb_of_http(server: ScriptedServer) -> None:
+def test_removing_a_verb_of_http(server: FakeService) -> None:
     """When ``http.post`` is restored, the model's calls reach the service again."""
     identity = Identity("u", [Alias("a", "email", 1)])
     with patch("PermutiveAPI.Identify.Identity.http.post") as post:
         identity.identify(KEY)
-    assert post.call_count == 1 and server.seen == []
+    assert post.call_count == 1 and server.received == []
     identity.identify(KEY)
-    assert server.seen[0].json == {
+    assert server.received[0].json == {
         "user_id": "u",
         "aliases": [{"id": "a", "tag": "email", "priority": 1}],
     }
@@ -381,12 +383,12 @@ def test_removing_a_verb_of_http(server: ScriptedServer) -> None:
 
 def test_replaced_request_serves_send(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replaced ``http.request`` is called by ``send`` with exactly the six arguments of 5.4.4."""
-    stand_in = Recorder(OnlyJson({"cohorts": ["1"]}))
-    monkeypatch.setattr(http, "request", stand_in)
+    fake = Recorder(OnlyJson({"cohorts": ["1"]}))
+    monkeypatch.setattr(http, "request", fake)
     event = Event("Pageview", "2025-07-01T15:39:11.594Z")
     answered = Segmentation([event], "u", activations=True).send(KEY, timeout=2.0)
     assert answered == {"cohorts": ["1"]}
-    assert stand_in.calls == [
+    assert fake.calls == [
         (
             (),
             {
@@ -424,11 +426,11 @@ BATCHES: Dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", BATCHES)
 def test_replaced_request_serves_every_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replaced ``http.request`` serves every batch: three positionals, five keywords."""
-    stand_in = Recorder(OnlyJson({**IMPORT, **SEGMENT, **COHORT}))
-    monkeypatch.setattr(http, "request", stand_in)
+    fake = Recorder(OnlyJson({**IMPORT, **SEGMENT, **COHORT}))
+    monkeypatch.setattr(http, "request", fake)
     succeeded, failures = BATCHES[name]()
     assert (len(succeeded), failures) == (1, [])
-    (method, key, url), kwargs = stand_in.calls[0]
+    (method, key, url), kwargs = fake.calls[0]
     assert method in ("GET", "POST", "PATCH", "DELETE")
     assert key == KEY
     assert url.startswith("https://api.permutive.")
@@ -473,15 +475,15 @@ def test_process_batch_reads_nothing_from_answers(monkeypatch: pytest.MonkeyPatc
 
 def test_batches_pass_requests_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each field of a BatchRequest reaches a replaced ``http.request`` as the object it is."""
-    stand_in = Recorder(OnlyJson(None))
-    monkeypatch.setattr(http, "request", stand_in)
+    fake = Recorder(OnlyJson(None))
+    monkeypatch.setattr(http, "request", fake)
     retry = http.RetryConfig(1, 1.0, 0.0)
     params, body, headers = {"p": 1}, {"b": 1}, {"H": "1"}
     request = BatchRequest(
         "post", URL, params=params, json=body, headers=headers, timeout=1.5, retry=retry
     )
     http.process_batch([request], api_key=KEY, max_workers=1)
-    ((positional, kwargs),) = stand_in.calls
+    ((positional, kwargs),) = fake.calls
     assert positional == ("post", KEY, URL)
     assert kwargs["params"] is params
     assert kwargs["json"] is body and request.json is body
@@ -520,11 +522,11 @@ def test_replaced_with_retry(verb: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_replaced_with_retry_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replaced ``http._with_retry`` answers the workers of a batch too."""
-    stand_in = Recorder(OnlyJson({}))
-    monkeypatch.setattr(http, "_with_retry", stand_in)
+    fake = Recorder(OnlyJson({}))
+    monkeypatch.setattr(http, "_with_retry", fake)
     responses, errors = Identity.batch_identify([Identity("u", [])], api_key=KEY)
     assert (len(responses), errors) == (1, [])
-    assert stand_in.calls[0][0][0] is requests.post
+    assert fake.calls[0][0][0] is requests.post
 
 
 # --- time.sleep ------------------------------------------------------------------------------------
@@ -532,14 +534,14 @@ def test_replaced_with_retry_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_sleep_records_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """While ``time.sleep`` is replaced, it gets one positional number a wait, growing by the factor."""
-    stand_in = Recorder(None)
-    monkeypatch.setattr(http.time, "sleep", stand_in)
+    fake = Recorder(None)
+    monkeypatch.setattr(http.time, "sleep", fake)
     policy = http.RetryConfig(max_retries=4, backoff_factor=3.0, initial_delay=50.0)
     with patch("requests.get", return_value=bare(500)):
         with pytest.raises(PermutiveServerError):
             http.request("GET", KEY, URL, retry=policy)
-    assert [kwargs for _, kwargs in stand_in.calls] == [{}] * 3
-    waits = [wait for (wait,), _ in stand_in.calls]
+    assert [kwargs for _, kwargs in fake.calls] == [{}] * 3
+    waits = [wait for (wait,), _ in fake.calls]
     assert all(isinstance(wait, (int, float)) for wait in waits)
     assert 50 <= waits[0] <= 62.5
     assert waits == sorted(waits)
@@ -548,16 +550,16 @@ def test_sleep_records_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_sleep_is_replaced_in_workers_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A replaced ``time.sleep`` is called by the workers of a batch, which take no real time."""
-    stand_in = Recorder(None)
-    monkeypatch.setattr("PermutiveAPI._Utils.http.time.sleep", stand_in)
+    fake = Recorder(None)
+    monkeypatch.setattr("PermutiveAPI._Utils.http.time.sleep", fake)
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "60")
     with patch("requests.post", return_value=bare(503)):
         _, failures = Identity.batch_identify(
             [Identity(f"u{n}", []) for n in range(3)], api_key=KEY, max_workers=3
         )
     assert [type(error) for _, error in failures] == [PermutiveServerError] * 3
-    assert len(stand_in.calls) == 6
-    assert all(len(args) == 1 and kwargs == {} for args, kwargs in stand_in.calls)
+    assert len(fake.calls) == 6
+    assert all(len(args) == 1 and kwargs == {} for args, kwargs in fake.calls)
 
 
 @pytest.mark.parametrize("value, wait", [("7", 7.0), ("1.5", 1.5), ("0", 0.0)])
@@ -587,33 +589,33 @@ def test_sleep_when_removed_waits_for_real(monkeypatch: pytest.MonkeyPatch) -> N
 # --- requests' functions given to _with_retry ------------------------------------------------------
 
 
-def test_own_functions_use_the_pool(server: ScriptedServer) -> None:
+def test_own_functions_use_the_pool(server: FakeService) -> None:
     """``requests.post`` itself, given to ``_with_retry``, sends over the pooled connection."""
     for _ in range(3):
         http._with_retry(requests.post, f"{server.url}/x", KEY, json={"a": 1})
-    assert [seen.method for seen in server.seen] == ["POST"] * 3
+    assert [seen.method for seen in server.received] == ["POST"] * 3
     assert server.connections == 1
-    assert server.seen[0].headers["user-agent"].startswith("PermutiveAPI/")
-    assert server.seen[0].query["k"] == [KEY]
+    assert server.received[0].headers["user-agent"].startswith("PermutiveAPI/")
+    assert server.received[0].query["k"] == [KEY]
 
 
-def test_own_post_is_not_repeated(server: ScriptedServer, waits: List[float]) -> None:
+def test_own_post_is_not_repeated(server: FakeService, waits: List[float]) -> None:
     """``requests.post`` itself is not repeated where the service may have processed it."""
-    from tests.support.scripted import reset
+    from tests.support.fake_service import reset
 
     server.default = reset()
     with pytest.raises(PermutiveConnectionError, match="after 1 attempts") as caught:
         http._with_retry(requests.post, f"{server.url}/x", KEY, json={})
     assert "outcome is unknown" in str(caught.value)
-    assert (len(server.seen), waits) == (1, [])
+    assert (len(server.received), waits) == (1, [])
 
 
-def test_answers_of_the_scripted_kind(server: ScriptedServer) -> None:
+def test_answers_of_the_scripted_kind(server: FakeService) -> None:
     """``requests.get`` given to ``_with_retry`` returns the service's answer."""
     server.default = answer(200, {"x": 1})
     response = http._with_retry(requests.get, f"{server.url}/x", KEY, params={"p": "1"})
     assert response.json() == {"x": 1}
-    assert server.seen[0].query == {"p": ["1"], "k": [KEY]}
+    assert server.received[0].query == {"p": ["1"], "k": [KEY]}
 
 
 def test_verbs_stay_plain_functions() -> None:
@@ -623,16 +625,16 @@ def test_verbs_stay_plain_functions() -> None:
 
 
 @pytest.mark.parametrize("name", ["request", "_with_retry"])
-def test_removing_a_replaced_function_of_a_batch(name: str, server: ScriptedServer) -> None:
+def test_removing_a_replaced_function_of_a_batch(name: str, server: FakeService) -> None:
     """When ``http.request`` or ``http._with_retry`` is restored, batches reach the service again."""
     identities = [Identity(f"u{n}", []) for n in range(6)]
     with patch.object(http, name, Recorder(OnlyJson({}))):
         Identity.batch_identify(identities, api_key=KEY, max_workers=2)
-    assert server.seen == []
+    assert server.received == []
     server.default = answer(200, {"user_id": "u"})
     responses, failures = Identity.batch_identify(identities, api_key=KEY, max_workers=2)
     assert (len(responses), failures) == (6, [])
-    assert sorted(seen.json["user_id"] for seen in server.seen) == [f"u{n}" for n in range(6)]
+    assert sorted(seen.json["user_id"] for seen in server.received) == [f"u{n}" for n in range(6)]
     assert server.connections <= 2
 
 
@@ -654,16 +656,42 @@ class Fixed(Exception):
     ],
     ids=["text", "fixed"],
 )
-def test_what_a_stand_in_raises_reaches_the_caller_without_the_key(
+def test_what_a_fake_raises_reaches_the_caller_without_the_key(
     monkeypatch: pytest.MonkeyPatch, raised: Exception, text: str
 ) -> None:
     """An exception of another library is raised unchanged, except that its texts hide the key."""
 
-    def stand_in(url: str, **options: Any) -> Any:
+    def fake(url: str, **options: Any) -> Any:
         raise raised
 
-    monkeypatch.setattr(requests, "get", stand_in)
+    monkeypatch.setattr(requests, "get", fake)
     with pytest.raises(type(raised)) as caught:
         http.get(KEY, "https://h/x")
     assert caught.value is raised
     assert text in str(raised.args) and KEY not in f"{raised} {raised!r}"
+
+
+EARLY = """
+import time
+from unittest import mock
+
+sleeps = []
+with mock.patch("requests.get") as get, mock.patch("time.sleep", sleeps.append):
+    from PermutiveAPI import Cohort
+    from PermutiveAPI._Utils import http
+
+    get.return_value.status_code = 200
+    get.return_value.json.return_value = []
+    assert Cohort.list("key") == [] and get.call_count == 1
+    get.return_value.status_code = 503
+    get.return_value.headers = {}
+    request = http.BatchRequest("GET", "https://api.permutive.app/x")
+    http.process_batch([request], api_key="key", max_workers=1)
+    assert len(sleeps) == 2, sleeps
+"""
+
+
+def test_a_replacement_before_the_first_import_takes_effect() -> None:
+    """A name replaced before the library is imported is used too, and nothing reaches the network."""
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -21,7 +21,8 @@ from PermutiveAPI import (
     SegmentList,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import (
+from tests.support.fake_service import FakeService
+from tests.support.fakes import (
     COHORT,
     COHORTS,
     IDENTIFY,
@@ -32,7 +33,6 @@ from tests.seams.stand_ins import (
     SEGMENTATION,
     OnlyJson,
 )
-from tests.support.scripted import ScriptedServer
 
 MODELS = [Cohort, Segment, Import, Identity, Segmentation]
 
@@ -293,13 +293,13 @@ def test_specified_mock_as_an_answer() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_removing_a_helper(model: Any, server: ScriptedServer) -> None:
+def test_removing_a_helper(model: Any, server: FakeService) -> None:
     """When the stub is gone, the module ``http`` serves the model again."""
     with patch.object(model, "_request_helper", object()):
         assert model._request_helper is not http
     assert model._request_helper is http
     Identity("u", []).identify(KEY)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 def test_a_helper_of_a_subclass(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -391,91 +391,6 @@ def test_none_where_nothing_is_read(
 # --- Texts that callers match --------------------------------------------------------------------
 
 
-class ForbiddenHelper:
-    """Fails the test when anything is sent."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Fail the test."""
-        raise AssertionError(f"{name} was called")
-
-
-TEXTS: List[Tuple[str, Callable[[], Any]]] = [
-    ("query must be specified", lambda: Cohort("n").create(KEY)),
-    ("Cohort ID must be specified for update.", lambda: Cohort("n").update(KEY)),
-    ("Cohort ID must be specified for deletion.", lambda: Cohort("n").delete(KEY)),
-    (
-        "Cohort ID must be specified for update.",
-        lambda: Cohort.batch_update([Cohort("a", id="1"), Cohort("b")], api_key=KEY),
-    ),
-    (
-        "Cohort ID must be specified for deletion.",
-        lambda: Cohort.batch_delete([Cohort("a", id="1"), Cohort("b")], api_key=KEY),
-    ),
-    ("Segment ID must be specified for update.", lambda: Segment("c", "n", "i").update(KEY)),
-    ("Segment ID must be specified for deletion.", lambda: Segment("c", "n", "i").delete(KEY)),
-    (
-        "Segment ID must be specified for update.",
-        lambda: Segment.batch_update([_segment(), Segment("c", "n", "i")], api_key=KEY),
-    ),
-    (
-        "Segment ID must be specified for deletion.",
-        lambda: Segment.batch_delete([_segment(), Segment("c", "n", "i")], api_key=KEY),
-    ),
-]
-
-
-@pytest.mark.parametrize("text, call", TEXTS)
-def test_texts_of_refusals(
-    text: str, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What cannot be sent is refused with the text of 5.4.4, before anything is sent."""
-    for model in (Cohort, Segment):
-        monkeypatch.setattr(model, "_request_helper", ForbiddenHelper())
-    monkeypatch.setattr(http, "request", ForbiddenHelper())
-    with pytest.raises(ValueError) as caught:
-        call()
-    assert str(caught.value) == text
-
-
-EMPTY: List[Callable[[Any], Any]] = [
-    lambda id: Cohort.get_by_id(id, KEY),
-    lambda id: Import.get_by_id(id, KEY),
-    lambda id: Segment.list(id, KEY),
-    lambda id: Segment.get_by_id("i", id, KEY),
-    lambda id: Segment.get_by_id(id, "s", KEY),
-    lambda id: Segment.get_by_code("i", id, KEY),
-    lambda id: Segment("c", "n", id).create(KEY),
-    lambda id: Import.batch_get_by_id(["a", id], api_key=KEY),
-]
-
-
-@pytest.mark.parametrize("identifier", ["", None, " ", ".", ".."])
-@pytest.mark.parametrize("call", EMPTY)
-def test_empty_identifiers(
-    identifier: Any, call: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An identifier that names nothing is a ValueError before any request."""
-    for model in (Cohort, Segment, Import):
-        monkeypatch.setattr(model, "_request_helper", ForbiddenHelper())
-    monkeypatch.setattr(http, "request", ForbiddenHelper())
-    with pytest.raises(ValueError):
-        call(identifier)
-
-
-def test_the_warning_about_an_id(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Creating a cohort that has an id logs the warning "id is specified"."""
-    monkeypatch.setattr(Cohort, "_request_helper", StubHelper(COHORT))
-    Cohort("n", id="x", query={"q": 1}).create(KEY)
-    first = caplog.records[0]
-    assert (first.name, first.levelname, first.getMessage()) == (
-        "PermutiveAPI",
-        "WARNING",
-        "id is specified",
-    )
-
-
 def test_import_list_without_items(monkeypatch: pytest.MonkeyPatch) -> None:
     """An import list without items is both ValueError and PermutiveAPIError, with 5.4.4's text."""
     monkeypatch.setattr(Import, "_request_helper", OneHelper({"imports": []}))
@@ -491,3 +406,13 @@ def test_import_list_with_wrong_items(items: Any, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(ValueError) as caught:
         Import.list(KEY)
     assert isinstance(caught.value, PermutiveAPIError)
+
+
+def test_listed_cohorts_without_an_id() -> None:
+    """With details, a cohort without an id is refused: ``/None`` is never called."""
+    nameless = {name: value for name, value in COHORT.items() if name != "id"}
+    with patch.object(Cohort, "_request_helper") as helper:
+        helper.get.return_value = OnlyJson([nameless])
+        with pytest.raises(ValueError, match="id must not be empty"):
+            Cohort.list(KEY, include_details=True)
+    assert helper.get.call_count == 1

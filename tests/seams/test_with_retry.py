@@ -8,6 +8,7 @@ from typing import Any, List
 
 import pytest
 import requests
+import requests_mock as requests_mock_package
 
 from PermutiveAPI import (
     PermutiveAPIError,
@@ -19,7 +20,7 @@ from PermutiveAPI import (
     RetryConfig,
 )
 from PermutiveAPI._Utils import http
-from tests.seams.stand_ins import KEY, URL, Recorder, UrlOnly, bare, with_body
+from tests.support.fakes import COHORTS, KEY, URL, Recorder, UrlOnly, bare, with_body
 
 
 def test_what_a_method_is_called_with() -> None:
@@ -231,3 +232,44 @@ def test_no_exception_is_chained() -> None:
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
     assert KEY not in repr(caught.value)
+
+
+def test_a_refusal_that_a_fake_reports() -> None:
+    """A refused connection surely never reached the service, whoever tells of it."""
+    calls: list[str] = []
+
+    def refuse(url: str, **arguments: Any) -> requests.Response:
+        calls.append(url)
+        raise requests.ConnectionError(ConnectionRefusedError(111, "refused"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "post", refuse)
+        with pytest.raises(PermutiveConnectionError, match="after 3 attempts"):
+            http.post(KEY, "https://api.permutive.app/x", {})
+    assert len(calls) == 3
+
+
+def test_an_invalid_certificate_that_a_fake_reports() -> None:
+    """An invalid certificate is not tried again, whoever tells of it."""
+    calls: list[str] = []
+
+    def refuse(url: str, **arguments: Any) -> requests.Response:
+        calls.append(url)
+        raise requests.exceptions.SSLError("certificate verify failed")
+
+    with pytest.raises(PermutiveConnectionError, match="after 1 attempts"):
+        http._with_retry(refuse, "https://api.permutive.app/x", KEY)
+    assert len(calls) == 1
+
+
+def test_policies_are_used_as_given(waits: List[float]) -> None:
+    """A RetryConfig, and a subclass of it, is taken as the policy of one call."""
+
+    class Mine(RetryConfig):
+        pass
+
+    with requests_mock_package.Mocker() as service:
+        service.get(COHORTS, status_code=500)
+        with pytest.raises(PermutiveServerError):
+            http.request("GET", KEY, COHORTS, retry=Mine(max_retries=2))
+    assert (service.call_count, len(waits)) == (2, 1)

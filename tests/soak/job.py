@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Iterator, Set, Tuple
+from typing import Any, Iterator, Set, Tuple
 
 from PermutiveAPI import BatchRequest, BatchResult, stream_batch
 
@@ -32,7 +32,7 @@ def request_of(number: int) -> BatchRequest:
     return BatchRequest("POST", f"{_API}/v2.0/identify", json={"user_id": name})
 
 
-def line_of(result: BatchResult[object]) -> str:
+def line_of(result: BatchResult[Any]) -> str:
     """Say in a line what became of a request."""
     body = result.batch_request.json
     name = body.get("name") or body["user_id"]

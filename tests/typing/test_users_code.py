@@ -18,7 +18,7 @@ from PermutiveAPI import Query, answers, sandbox, testing
 from PermutiveAPI._Utils.resources import helpers
 from PermutiveAPI._Utils.resources.lists import Index
 from PermutiveAPI.Query import event, in_segment, prop
-from tests.meta.test_exports import PATHS
+from tests.contract.test_names import PATHS
 from tests.typing import users_code
 
 SOURCE = Path(users_code.__file__)

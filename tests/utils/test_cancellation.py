@@ -92,3 +92,21 @@ def in_thread(function: Callable[[], None]) -> None:
     thread = threading.Thread(target=function)
     thread.start()
     thread.join()
+
+
+def test_stopping_cuts_no_connection_that_went_back() -> None:
+    """While a batch is being stopped, no worker can hand its connection back for others to use."""
+    batch = Cancellation()
+    waited: list[bool] = []
+
+    class Connection:
+        @property
+        def sock(self) -> None:
+            worker = threading.Thread(target=batch.untrack)
+            worker.start()
+            worker.join(0.05)
+            waited.append(worker.is_alive())
+
+    batch.track(Connection())
+    batch.cancel()
+    assert waited == [True]

@@ -334,3 +334,12 @@ def test_nothing_is_logged(credentials: Writer, caplog: pytest.LogCaptureFixture
     credentials(GOOD)
     Workspace.from_env()
     assert SECRET not in caplog.text
+
+
+def test_bottomless_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A credentials file that nests too deeply is a ValueError that names variable and path."""
+    path = tmp_path / "workspace.json"
+    path.write_text("[" * 100_000, encoding="utf-8")
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
+    with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
+        Workspace.from_env()

@@ -457,3 +457,11 @@ def test_object_that_holds_itself() -> None:
     loop["again"] = loop
     with pytest.raises(ValueError, match="query"):
         Cohort("c", query=loop).to_json()
+
+
+def test_segmentation_writes_events_and_user_id_alone() -> None:
+    """to_json of a segmentation gives exactly events and user_id, whatever its flags."""
+    written = Segmentation([Event("e", "now")], "u", True, True).to_json()
+    assert sorted(written) == ["events", "user_id"]
+    again = Segmentation.from_json(written)
+    assert (again.events, again.user_id) == ([Event("e", "now")], "u")

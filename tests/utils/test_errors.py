@@ -277,9 +277,9 @@ HALF_MADE_REQUESTS: Dict[str, Any] = {
     "not prepared": requests.Request("GET", URL, headers=KEY_HEADER),
     "not prepared, with params": requests.Request("GET", URL, params={"k": SECRET}),
     "not prepared, empty": requests.Request(),
-    "a stand-in with a URL": SimpleNamespace(url=URL),
-    "a stand-in with a URL that is no text": SimpleNamespace(url=5),
-    "a stand-in with headers": SimpleNamespace(url=URL, headers=KEY_HEADER),
+    "a fake with a URL": SimpleNamespace(url=URL),
+    "a fake with a URL that is no text": SimpleNamespace(url=5),
+    "a fake with headers": SimpleNamespace(url=URL, headers=KEY_HEADER),
     "a mock": Mock(url=URL),
     "a mock of the class": Mock(spec=requests.PreparedRequest),
     "a mock of the class with a URL": Mock(spec=requests.PreparedRequest, url=URL),
@@ -322,9 +322,9 @@ HALF_MADE_RESPONSES: Dict[str, Any] = {
     "a body that was read before": response_of(status_code=404, _content_consumed=True),
     "an unknown encoding": response_of(status_code=404, _content=b"?", encoding="?"),
     "a URL that is no text": response_of(status_code=404, url=5),
-    "a stand-in with nothing": SimpleNamespace(),
-    "a stand-in with a status": SimpleNamespace(status_code=404),
-    "a stand-in whose request has a URL": SimpleNamespace(
+    "a fake with nothing": SimpleNamespace(),
+    "a fake with a status": SimpleNamespace(status_code=404),
+    "a fake whose request has a URL": SimpleNamespace(
         status_code=404, request=SimpleNamespace(url=URL)
     ),
     "a mock": Mock(),
@@ -371,11 +371,11 @@ def test_pickle_holds_no_secret() -> None:
     assert SECRET.encode() not in pickle.dumps(error)
 
 
-def test_stand_in_for_an_answer_does_not_hinder_pickling() -> None:
+def test_fake_of_an_answer_does_not_hinder_pickling() -> None:
     """An answer that cannot be pickled stays behind."""
-    stand_in: Any = SimpleNamespace(status_code=400, unpicklable=lambda: None)
-    error = PermutiveAPIError("message", status=400, response=stand_in)
-    assert error.response is stand_in
+    fake: Any = SimpleNamespace(status_code=400, unpicklable=lambda: None)
+    error = PermutiveAPIError("message", status=400, response=fake)
+    assert error.response is fake
     assert pickle.loads(pickle.dumps(error)).response is None
 
 

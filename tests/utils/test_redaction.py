@@ -17,6 +17,7 @@ from PermutiveAPI._Utils.redaction import (
     redact_sensitive_data,
     redact_url,
 )
+from tests.support.fakes import KEY
 
 NAMES = ["k", "api_key", "token", "access_token", "key"]
 SECRET = "5f3c-secret-9a"
@@ -234,3 +235,43 @@ def test_kept_names() -> None:
     assert http.redact_message is redact_message
     assert http.redact_url is redact_url
     assert http._redact_sensitive_data("k=abc", None) == "k=[REDACTED]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"token": ["SEKRET"], "x": 1}',
+        "{'k': ['SEKRET']}",
+        '{"token": {"a": "SEKRET"}}',
+        "run --token=SEKRET",
+        "--api_key=SEKRET",
+        "-k=SEKRET",
+    ],
+)
+def test_redacted_forms(text: str) -> None:
+    """A secret in a list, an object or a command's option is found; redacting twice is once."""
+    redacted = redact_message(text)
+    assert "SEKRET" not in redacted
+    assert redact_message(redacted) == redacted
+
+
+def test_a_name_with_a_dash_stays() -> None:
+    """A dash inside a word is part of a name: it is not the name of a secret."""
+    assert redact_message("my-key=5") == "my-key=5"
+
+
+@pytest.mark.parametrize("text", ["/x?k=k&a=1", '{"k": "k"}', "k: k"])
+def test_a_key_that_is_called_like_a_secret(text: str) -> None:
+    """A short key does not hide the name of another secret."""
+    redacted = redact_message(redact_secret(text + " k=OTHER", "k"))
+    assert "OTHER" not in redacted
+    assert "k" in redacted
+
+
+@pytest.mark.parametrize("depth", range(6))
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_members_in_escaped_json(depth: int, quote: str) -> None:
+    """A member of JSON that was escaped any number of times is redacted."""
+    mark = "\\" * (2**depth - 1) + quote
+    text = f"{{{mark}api_key{mark}: {mark}{KEY}{mark}}}"
+    assert KEY not in http.redact_message(text)

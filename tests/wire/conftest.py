@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from tests.support.certificates import context_for
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,9 @@ def quick_retries(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def server(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A server that follows a script, which the library talks to inside the test."""
-    with ScriptedServer(port=port) as running:
+def server(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
+    """A service that follows a script, which the library talks to inside the test."""
+    with FakeService(port=port) as running:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.url)
         yield running
 
@@ -86,12 +86,12 @@ def contexts(authority: trustme.CA) -> Dict[str, ssl.SSLContext]:
 @pytest.fixture
 def secure(
     contexts: Dict[str, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], ScriptedServer]]:
+) -> Iterator[Callable[[str], FakeService]]:
     """Start a TLS server with one of the contexts, which the library talks to."""
-    running: List[ScriptedServer] = []
+    running: List[FakeService] = []
 
-    def start(name: str) -> ScriptedServer:
-        server = ScriptedServer(contexts[name])
+    def start(name: str) -> FakeService:
+        server = FakeService(contexts[name])
         running.append(server)
         server.__enter__()
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)

@@ -38,15 +38,22 @@ from tests.support.calls import (
     segment,
     segmentation,
 )
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, hang_up, respond
+from tests.support.fake_service import (
+    Connection,
+    FakeService,
+    ReceivedRequest,
+    answer,
+    answer_from,
+    hang_up,
+)
+from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 
 
-def echo(seen: Seen) -> Any:
+def echo(request: ReceivedRequest) -> Any:
     """Answer what was asked for."""
-    return {"path": seen.path, "body": seen.body.decode(), "query": seen.query}
+    return {"path": request.path, "body": request.body.decode(), "query": request.query}
 
 
 def things(count: int, **more: Any) -> List[BatchRequest]:
@@ -74,7 +81,7 @@ class InReverse:
         """Wait for the next one to be answered, and answer this one."""
         number = number_of(connection)
         self.done[number + 1].wait(5)
-        open_ = respond(echo)(connection)
+        open_ = answer_from(echo)(connection)
         # The client must have the answer before the one before it is sent.
         connection.server.stopping.wait(0.01)
         self.done[number].set()
@@ -113,7 +120,7 @@ def items_of(name: str, count: int) -> List[Any]:
 # --- Order, callbacks, progress ----------------------------------------------------------------
 
 
-def test_responses_come_in_the_order_of_the_requests(server: ScriptedServer) -> None:
+def test_responses_come_in_the_order_of_the_requests(server: FakeService) -> None:
     """Responses stand in input order, although the service answers the last one first; progress comes as they complete."""
     server.default = InReverse(6)
     batch = things(6)
@@ -128,10 +135,10 @@ def test_responses_come_in_the_order_of_the_requests(server: ScriptedServer) -> 
     assert [progress.batch_request for progress in heard] == batch[::-1]
 
 
-def test_what_failed_is_left_out_of_the_responses(server: ScriptedServer) -> None:
+def test_what_failed_is_left_out_of_the_responses(server: FakeService) -> None:
     """Failures leave the others in order, and are told with the very request that failed."""
     server.default = lambda connection: (
-        answer(400) if number_of(connection) % 3 == 0 else respond(echo)
+        answer(400) if number_of(connection) % 3 == 0 else answer_from(echo)
     )(connection)
     batch = things(10)
     responses, errors = http.process_batch(batch, api_key=KEY, max_workers=4)
@@ -142,10 +149,10 @@ def test_what_failed_is_left_out_of_the_responses(server: ScriptedServer) -> Non
     assert [request.json for request in batch] == [{"number": n} for n in range(10)]
 
 
-def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: ScriptedServer) -> None:
+def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: FakeService) -> None:
     """For each request its own callback is called once, then progress, all in the caller's thread."""
     server.default = lambda connection: (
-        answer(404) if number_of(connection) == 2 else respond(echo)
+        answer(404) if number_of(connection) == 2 else answer_from(echo)
     )(connection)
     heard: List[Any] = []
     threads = set()
@@ -173,7 +180,7 @@ def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: ScriptedSer
 
 
 @every_helper
-def test_progress(server: ScriptedServer, name: str) -> None:
+def test_progress(server: FakeService, name: str) -> None:
     """Every batch helper tells its progress after each request: completed 1 to total, errors, time."""
     helper, _, content = batch_helpers()[name]
     server.script = [answer(400)]
@@ -184,7 +191,7 @@ def test_progress(server: ScriptedServer, name: str) -> None:
         items_of(name, 4), api_key=KEY, max_workers=1, progress_callback=heard.append
     )
     took = time.monotonic() - began
-    assert (len(results), len(failures), len(server.seen)) == (3, 1, 4)
+    assert (len(results), len(failures), len(server.received)) == (3, 1, 4)
     assert [one.completed for one in heard] == [1, 2, 3, 4]
     assert [one.total for one in heard] == [4] * 4
     assert [one.errors for one in heard] == [1] * 4
@@ -201,7 +208,7 @@ def test_progress(server: ScriptedServer, name: str) -> None:
         setattr(heard[0], "completed", 7)
 
 
-def test_models_are_updated_before_progress_is_told(server: ScriptedServer) -> None:
+def test_models_are_updated_before_progress_is_told(server: FakeService) -> None:
     """When progress is told of a cohort, the cohort has its id already."""
     server.default = answer(201, COHORT)
     cohorts = [cohort() for _ in range(3)]
@@ -222,11 +229,11 @@ def raising(value: Any) -> None:
 
 
 def test_a_raising_callback_does_not_sink_the_batch(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What a callback raises is logged, without the key, and the batch goes on."""
     server.default = lambda connection: (
-        answer(404) if number_of(connection) == 1 else respond(echo)
+        answer(404) if number_of(connection) == 1 else answer_from(echo)
     )(connection)
     batch = things(3, callback=raising, error_callback=raising)
     responses, errors = http.process_batch(
@@ -243,7 +250,7 @@ def test_a_raising_callback_does_not_sink_the_batch(
 @every_helper
 @pytest.mark.parametrize("content", [b"", b"<html>", b'"text"', b"[[]]"])
 def test_an_answer_that_cannot_be_read_is_a_failure(
-    server: ScriptedServer, name: str, content: bytes
+    server: FakeService, name: str, content: bytes
 ) -> None:
     """A 2xx answer without the documented JSON is a failure, where one is documented: not a success, and not sent twice."""
     helper, _, documented = batch_helpers()[name]
@@ -254,7 +261,7 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
     results, failures = helper(
         items_of(name, 3), api_key=KEY, max_workers=1, progress_callback=heard.append
     )
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
     assert [one.completed for one in heard] == [1, 2, 3]
     assert heard[-1].errors == len(failures) == (1 if reads else 0)
     assert len(results) == (2 if reads else 3)
@@ -262,7 +269,7 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
         assert isinstance(error, PermutiveAPIError)
 
 
-def test_an_unreadable_answer_leaves_the_model_as_it_was(server: ScriptedServer) -> None:
+def test_an_unreadable_answer_leaves_the_model_as_it_was(server: FakeService) -> None:
     """A cohort whose answer cannot be read keeps its fields; its neighbours are updated."""
     server.script = [answer(201, b"{")]
     server.default = answer(201, COHORT)
@@ -274,7 +281,7 @@ def test_an_unreadable_answer_leaves_the_model_as_it_was(server: ScriptedServer)
     assert isinstance(error, ValueError)
 
 
-def test_every_failure_is_told_as_it_failed(server: ScriptedServer) -> None:
+def test_every_failure_is_told_as_it_failed(server: FakeService) -> None:
     """A create without an answer is a failure whose outcome is unknown, sent once; a 503 one after its attempts."""
 
     def step(connection: Connection) -> bool:
@@ -290,11 +297,11 @@ def test_every_failure_is_told_as_it_failed(server: ScriptedServer) -> None:
     assert type(errors["lost"]) is PermutiveConnectionError
     assert "outcome is unknown" in str(errors["lost"])
     assert type(errors["down"]) is PermutiveServerError
-    names = sorted(seen.json["name"] for seen in server.seen)
+    names = sorted(seen.json["name"] for seen in server.received)
     assert names == ["down"] * 3 + ["fine", "lost"]
 
 
-def test_each_request_has_its_own_policy(server: ScriptedServer) -> None:
+def test_each_request_has_its_own_policy(server: FakeService) -> None:
     """A BatchRequest's retry, params and headers are its own."""
     server.default = answer(500)
     batch = [
@@ -310,7 +317,7 @@ def test_each_request_has_its_own_policy(server: ScriptedServer) -> None:
     _, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
     assert len(errors) == 3
     for attempts in (1, 2, 4):
-        mine = [seen for seen in server.seen if seen.path.endswith(f"/{attempts}")]
+        mine = [seen for seen in server.received if seen.path.endswith(f"/{attempts}")]
         assert len(mine) == attempts
         assert {seen.headers["x-n"] for seen in mine} == {str(attempts)}
         assert {tuple(seen.query["n"]) for seen in mine} == {(str(attempts),)}
@@ -328,7 +335,7 @@ class NoThreads(ThreadPoolExecutor):
 
 @every_helper
 def test_an_empty_batch_starts_no_thread(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Nothing to send means two empty results, no executor and no progress."""
     monkeypatch.setattr(http, "ThreadPoolExecutor", NoThreads)
@@ -340,9 +347,7 @@ def test_an_empty_batch_starts_no_thread(
 
 @every_helper
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True], ids=repr)
-def test_a_wrong_number_of_workers_is_refused(
-    server: ScriptedServer, name: str, workers: Any
-) -> None:
+def test_a_wrong_number_of_workers_is_refused(server: FakeService, name: str, workers: Any) -> None:
     """max_workers below 1, or no whole number, is an error that names it, for an empty batch too; nothing is sent."""
     for count in (0, 1):
         with pytest.raises((ValueError, TypeError), match="max_workers") as raised:
@@ -353,7 +358,7 @@ def test_a_wrong_number_of_workers_is_refused(
 
 
 @every_helper
-def test_a_wrong_item_is_refused(server: ScriptedServer, name: str) -> None:
+def test_a_wrong_item_is_refused(server: FakeService, name: str) -> None:
     """An item of another kind is an error that tells where it stands, before anything is sent."""
     wrong = None if name == "Import.batch_get_by_id" else "wrong"
     with pytest.raises((TypeError, ValueError)):
@@ -377,12 +382,12 @@ class Crowd:
         self.barrier.wait(5)
         with self.lock:
             self.present -= 1
-        return respond(echo)(connection)
+        return answer_from(echo)(connection)
 
 
 @pytest.mark.parametrize("given", [None, "argument"])
 def test_so_many_workers_as_asked_for(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, given: Optional[str]
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, given: Optional[str]
 ) -> None:
     """max_workers, or PERMUTIVE_BATCH_MAX_WORKERS where it is left out, is how many requests are under way at once."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", "9" if given else " 3 ")
@@ -393,7 +398,7 @@ def test_so_many_workers_as_asked_for(
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])
 def test_a_wrong_number_of_workers_in_the_environment(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     """A wrong PERMUTIVE_BATCH_MAX_WORKERS is a ValueError that names it; nothing is sent."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", value)
@@ -402,22 +407,22 @@ def test_a_wrong_number_of_workers_in_the_environment(
     assert server.connections == 0
 
 
-def test_a_thousand_requests_share_sixteen_connections(server: ScriptedServer) -> None:
+def test_a_thousand_requests_share_sixteen_connections(server: FakeService) -> None:
     """1000 requests from 16 workers open at most 16 connections, and each gets its own answer."""
-    server.default = respond(echo)
+    server.default = answer_from(echo)
     before = threading.active_count()
     responses, errors = http.process_batch(things(1000), api_key=KEY, max_workers=16)
     assert errors == []
     assert [one.json()["path"] for one in responses] == [
         f"/v9/things/{number}" for number in range(1000)
     ]
-    assert len(server.seen) == 1000
+    assert len(server.received) == 1000
     assert server.connections <= 16
     # The server's own threads: one a connection.
     assert threading.active_count() <= before + server.connections
 
 
-def test_details_are_fetched_several_at_a_time(server: ScriptedServer) -> None:
+def test_details_are_fetched_several_at_a_time(server: FakeService) -> None:
     """The details of a list are fetched at once, over as many connections."""
     ids = [{"id": f"c-{number}", "name": "n"} for number in range(4)]
     crowd = Crowd(4)
@@ -434,12 +439,12 @@ def test_details_are_fetched_several_at_a_time(server: ScriptedServer) -> None:
     assert [one.id for one in listed] == ["c-0", "c-1", "c-2", "c-3"]
 
 
-def test_threads_never_get_each_others_answers(server: ScriptedServer) -> None:
+def test_threads_never_get_each_others_answers(server: FakeService) -> None:
     """16 threads with 50 calls each, errors among them, all get the answers to their own questions."""
 
     def step(connection: Connection) -> bool:
         number = number_of(connection)
-        return (answer(404) if number % 7 == 0 else respond(echo))(connection)
+        return (answer(404) if number % 7 == 0 else answer_from(echo))(connection)
 
     server.default = step
 
@@ -462,5 +467,5 @@ def test_threads_never_get_each_others_answers(server: ScriptedServer) -> None:
 
     with ThreadPoolExecutor(16) as executor:
         assert list(executor.map(ask, range(16))) == [50] * 16
-    assert len(server.seen) == 800
+    assert len(server.received) == 800
     assert server.connections <= 16

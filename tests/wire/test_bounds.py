@@ -24,10 +24,9 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.certificates import context_for
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
-    ScriptedServer,
+    FakeService,
     Step,
     answer,
     chunked,
@@ -40,6 +39,7 @@ from tests.support.scripted import (
     stall,
     truncate,
 )
+from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 BOUND_SECONDS = 0.15
@@ -81,7 +81,7 @@ def one_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=["http", "https"])
 def any_server(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[ScriptedServer]:
+) -> Iterator[FakeService]:
     """A server with and without TLS."""
     context = None
     if request.param == "https":
@@ -89,7 +89,7 @@ def any_server(
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         context = context_for(authority.issue_cert("127.0.0.1"))
-    with ScriptedServer(context) as running:
+    with FakeService(context) as running:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.url)
         yield running
 
@@ -138,17 +138,17 @@ CUTS = {
 
 
 @pytest.mark.parametrize("kept", CUTS.values(), ids=CUTS)
-def test_cut_in_the_headers(any_server: ScriptedServer, kept: bytes) -> None:
+def test_cut_in_the_headers(any_server: FakeService, kept: bytes) -> None:
     """Wherever the headers are cut, with and without TLS, it is a failed attempt and no success."""
     any_server.default = cut_in_headers(kept)
     error = by_single_call()
     assert type(error) is PermutiveConnectionError
-    assert len(any_server.seen) == 1
+    assert len(any_server.received) == 1
 
 
 @every(ALL_CALLS)
 def test_cut_in_the_headers_of_any_call(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, call: WireCall
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
     """No call takes it for a success. It is repeated where that is harmless; else the outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
@@ -157,11 +157,11 @@ def test_cut_in_the_headers_of_any_call(
     assert type(error) is PermutiveConnectionError
     assert "inside the headers" in str(error)
     assert (UNKNOWN in str(error)) is not call.harmless
-    assert len(server.seen) == (3 if call.harmless else 1)
+    assert len(server.received) == (3 if call.harmless else 1)
     assert_no_secret(error, [], KEY)
 
 
-def test_what_was_cut_is_not_recorded(server: ScriptedServer, tmp_path: Path) -> None:
+def test_what_was_cut_is_not_recorded(server: FakeService, tmp_path: Path) -> None:
     """A journal holds no answer that was cut: the job, started again, sends the request again."""
     journal = tmp_path / "job.journal"
     batch = [BatchRequest("DELETE", URL)]
@@ -171,10 +171,10 @@ def test_what_was_cut_is_not_recorded(server: ScriptedServer, tmp_path: Path) ->
         assert isinstance(result.error, PermutiveConnectionError)
     assert len(list(stream_batch(batch, api_key=KEY, journal=journal))) == 1
     assert list(stream_batch(batch, api_key=KEY, journal=journal)) == []
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
 
 
-def test_whole_headers_at_the_end_of_the_stream(server: ScriptedServer) -> None:
+def test_whole_headers_at_the_end_of_the_stream(server: FakeService) -> None:
     """An answer that ends with the connection is whole when its headers are."""
     server.default = cut_in_headers(b"HTTP/1.1 200 OK\r\n\r\n")
     assert http.get(KEY, URL).content == b""
@@ -190,7 +190,7 @@ SLOW: Dict[str, Step] = {"headers": drip_headers(DRIP_SECONDS), "body": drip_bod
 @every_way
 @pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
 def test_byte_by_byte(
-    any_server: ScriptedServer, short: None, fault: Step, way: Callable[[], PermutiveAPIError]
+    any_server: FakeService, short: None, fault: Step, way: Callable[[], PermutiveAPIError]
 ) -> None:
     """Bytes that keep coming do not keep an attempt alive: it ends as by a time-out, and says why."""
     any_server.default = fault
@@ -203,25 +203,25 @@ def test_byte_by_byte(
     # The connection cannot be used any more.
     any_server.default = answer(200, {})
     http.get(KEY, URL)
-    assert any_server.seen[-1].connection == 2
+    assert any_server.received[-1].connection == 2
 
 
 # The timeout of the others, 10 s, gives an attempt that time.
 @every([call for call in ALL_CALLS if not (call.harmless or call.takes_timeout)])
 def test_outcome_of_a_slow_answer(
-    server: ScriptedServer, short: None, monkeypatch: pytest.MonkeyPatch, call: WireCall
+    server: FakeService, short: None, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
     """What must not be repeated is not, and its outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = drip_body(DRIP_SECONDS)
     error = call.error()
     assert isinstance(error, PermutiveTimeoutError) and UNKNOWN in str(error)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A TLS handshake of single bytes ends, too."""
-    with ScriptedServer() as server:
+    with FakeService() as server:
         server.drips_on_accept = DRIP_SECONDS
         url = server.url.replace("http:", "https:")
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
@@ -236,7 +236,7 @@ def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPa
     ids=["byte by byte", "no answer", "no answer, and a long read timeout"],
 )
 def test_slow_proxy(
-    server: ScriptedServer, short: None, monkeypatch: pytest.MonkeyPatch, fault: Step, timeout: Any
+    server: FakeService, short: None, monkeypatch: pytest.MonkeyPatch, fault: Step, timeout: Any
 ) -> None:
     """A proxy that is slow to open a tunnel ends the attempt, too, if not sooner by the connect timeout."""
     monkeypatch.setenv("https_proxy", server.url)
@@ -246,12 +246,10 @@ def test_slow_proxy(
     with pytest.raises(PermutiveTimeoutError):
         http.request("GET", KEY, URL, timeout=timeout)
     assert time.monotonic() - began < SOON_SECONDS
-    assert [seen.method for seen in server.seen] == ["CONNECT"]
+    assert [seen.method for seen in server.received] == ["CONNECT"]
 
 
-def test_request_that_is_not_taken(
-    any_server: ScriptedServer, long_enough_to_connect: None
-) -> None:
+def test_request_that_is_not_taken(any_server: FakeService, long_enough_to_connect: None) -> None:
     """A far end that stops reading ends the attempt, also in the midst of a request."""
 
     def answer_and_stop_reading(connection: Connection) -> bool:
@@ -263,7 +261,7 @@ def test_request_that_is_not_taken(
     http.get(KEY, URL)
     with pytest.raises(PermutiveTimeoutError, match=UNKNOWN):
         http.post(KEY, URL, "x" * LARGER_THAN_BUFFERS)
-    assert (any_server.connections, len(any_server.seen)) == (1, 1)
+    assert (any_server.connections, len(any_server.received)) == (1, 1)
 
 
 def test_request_that_nobody_takes(
@@ -278,7 +276,7 @@ def test_request_that_nobody_takes(
 
 
 @pytest.mark.parametrize("timeout", [0.6, (0.1, 0.6), (0.6, 0.1), None, (0.1, None)])
-def test_longer_timeout(server: ScriptedServer, short: None, timeout: Any) -> None:
+def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
     """A timeout that is longer gives the whole attempt that time, and None lifts the bound."""
 
     def slow(connection: Connection) -> bool:
@@ -292,7 +290,7 @@ def test_longer_timeout(server: ScriptedServer, short: None, timeout: Any) -> No
     assert http.request("GET", KEY, URL, timeout=timeout).content == b"1" * 30
 
 
-def test_no_bound_with_a_timeout_of_none(server: ScriptedServer, short: None) -> None:
+def test_no_bound_with_a_timeout_of_none(server: FakeService, short: None) -> None:
     """None waits without limit: no bound is left to the socket, either."""
 
     def slow(connection: Connection) -> bool:
@@ -303,7 +301,7 @@ def test_no_bound_with_a_timeout_of_none(server: ScriptedServer, short: None) ->
     assert http.request("GET", KEY, URL, timeout=None).status_code == 200
 
 
-def test_timeout_within_the_bound(server: ScriptedServer) -> None:
+def test_timeout_within_the_bound(server: FakeService) -> None:
     """A timeout that is shorter than the bound ends the wait for a byte, and the error names no bound."""
     server.default = stall()
     with pytest.raises(PermutiveTimeoutError) as caught:
@@ -313,7 +311,7 @@ def test_timeout_within_the_bound(server: ScriptedServer) -> None:
 
 
 def test_shortened_wait_does_not_outlive_its_attempt(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that just came in time leaves the connection with the next call's timeout."""
 
@@ -325,19 +323,19 @@ def test_shortened_wait_does_not_outlive_its_attempt(
     server.default = late
     for _ in range(3):
         http.request("GET", KEY, URL, timeout=0.25)
-    assert {seen.connection for seen in server.seen} == {1}
+    assert {seen.connection for seen in server.received} == {1}
 
 
 @pytest.mark.parametrize("name", ["ATTEMPT_SECONDS", "MAX_RESPONSE_MB"])
 @pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "soon"])
 def test_invalid_bound(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """A bound that is no positive finite number is refused by name before anything is sent."""
     monkeypatch.setenv(f"PERMUTIVE_{name}", value)
     with pytest.raises(ValueError, match=f"PERMUTIVE_{name} must be a positive finite"):
         http.get(KEY, URL)
-    assert server.seen == []
+    assert server.received == []
 
 
 # --- Interim answers -------------------------------------------------------------------------------
@@ -348,7 +346,7 @@ INTERIM = ["100 Continue", "103 Early Hints"]
 @every_way
 @pytest.mark.parametrize("status", INTERIM)
 def test_endless_interim_answers(
-    server: ScriptedServer, status: str, way: Callable[[], PermutiveAPIError]
+    server: FakeService, status: str, way: Callable[[], PermutiveAPIError]
 ) -> None:
     """An answer that is announced again and again is a failed attempt, as by a time-out."""
     server.default = endless_interim(status)
@@ -358,7 +356,7 @@ def test_endless_interim_answers(
 
 
 @pytest.mark.parametrize("status", INTERIM)
-def test_number_of_interim_answers(server: ScriptedServer, status: str) -> None:
+def test_number_of_interim_answers(server: FakeService, status: str) -> None:
     """Twenty are passed over, whatever their kinds; one more is too many."""
     server.default = interim(10, interim(10, answer(200, {}), status))
     assert http.get(KEY, URL).status_code == 200
@@ -397,7 +395,7 @@ TOO_LARGE["gzip in chunks"] = gzip_in_chunks
 @every_way
 @pytest.mark.parametrize("fault", TOO_LARGE.values(), ids=TOO_LARGE)
 def test_too_large(
-    server: ScriptedServer,
+    server: FakeService,
     one_megabyte: None,
     monkeypatch: pytest.MonkeyPatch,
     fault: Step,
@@ -412,7 +410,7 @@ def test_too_large(
         "The service reported success, but its response is larger than 1 MB. "
         "Raise PERMUTIVE_MAX_RESPONSE_MB to allow more."
     )
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     assert_no_secret(error, [], KEY)
     # What is left of it is not taken for the next answer.
     server.default = answer(200, {"id": 1})
@@ -427,7 +425,7 @@ FITTING: Dict[str, Step] = {
 
 
 @pytest.mark.parametrize("step", FITTING.values(), ids=FITTING)
-def test_just_fitting(server: ScriptedServer, one_megabyte: None, step: Step) -> None:
+def test_just_fitting(server: FakeService, one_megabyte: None, step: Step) -> None:
     """An answer of just the largest size is whole, and its connection is used again."""
     server.default = step
     for _ in range(2):
@@ -437,7 +435,7 @@ def test_just_fitting(server: ScriptedServer, one_megabyte: None, step: Step) ->
 
 @pytest.mark.parametrize("megabytes", ["1", "60"])
 def test_memory_of_a_bomb(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, megabytes: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, megabytes: str
 ) -> None:
     """A bomb takes no more memory than the largest answer, some pieces and what lies on the wire."""
     server.default = gzip_bomb(240)
@@ -452,7 +450,7 @@ def test_memory_of_a_bomb(
     assert most < (float(megabytes) + 160) * MEGABYTE
 
 
-def test_nothing_of_it_is_kept(server: ScriptedServer, one_megabyte: None) -> None:
+def test_nothing_of_it_is_kept(server: FakeService, one_megabyte: None) -> None:
     """The error of an answer that is too large keeps no more than its beginning."""
     server.default = answer(200, b" " * (2 * MEGABYTE))
     error = by_single_call()
@@ -461,7 +459,7 @@ def test_nothing_of_it_is_kept(server: ScriptedServer, one_megabyte: None) -> No
 
 @pytest.mark.parametrize("status", [302, 400, 429, 500, 503])
 def test_error_answer_that_is_too_large(
-    server: ScriptedServer, one_megabyte: None, status: int
+    server: FakeService, one_megabyte: None, status: int
 ) -> None:
     """The status of an error answer counts, however large the answer is; its beginning is kept."""
     server.default = answer(status, b"see here " + b"x " * MEGABYTE, content_type="text/plain")
@@ -473,7 +471,7 @@ def test_error_answer_that_is_too_large(
 
 
 def test_error_answer_that_is_too_large_is_repeated(
-    server: ScriptedServer, one_megabyte: None, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, one_megabyte: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is repeated after its status is repeated after a huge one, too."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
@@ -482,12 +480,12 @@ def test_error_answer_that_is_too_large_is_repeated(
     assert http.get(KEY, URL).json() == {"id": 1}
 
 
-def test_batch_keeps_its_bounds(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_keeps_its_bounds(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bounds of a batch are those of its beginning."""
 
     def requests() -> Iterator[BatchRequest]:
         yield BatchRequest("GET", URL)
-        assert server.wait_for(lambda: server.seen)
+        assert server.wait_for(lambda: server.received)
         monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "soon")
         yield BatchRequest("GET", URL)
 
@@ -498,7 +496,7 @@ def test_batch_keeps_its_bounds(server: ScriptedServer, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("variable", ["PERMUTIVE_ATTEMPT_SECONDS", "PERMUTIVE_MAX_RESPONSE_MB"])
 @pytest.mark.parametrize("value", ["abc", "0", "inf"])
 def test_a_wrong_bound(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
     """A bound that is not a positive number raises at once, before a request is sent or fails of it."""
     monkeypatch.setenv(variable, value)
@@ -511,4 +509,4 @@ def test_a_wrong_bound(
     for call in calls.values():
         with pytest.raises(ValueError, match=variable):
             call()
-    assert server.seen == []
+    assert server.received == []

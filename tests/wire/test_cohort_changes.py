@@ -10,15 +10,15 @@ from PermutiveAPI import Cohort, CohortList, PermutiveConflictError, Progress
 from PermutiveAPI.Query import event, in_segment
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import COHORT, KEY, QUERY, cohort
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 
 @pytest.fixture
-def fetched(server: ScriptedServer) -> Cohort:
+def fetched(server: FakeService) -> Cohort:
     """A cohort as the service has it."""
     server.default = answer(200, {**COHORT, "query": QUERY})
     found = Cohort.get_by_id("c-1", KEY)
-    server.seen.clear()
+    server.received.clear()
     return found
 
 
@@ -37,46 +37,46 @@ CHANGES: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("field", "value", "sent"), CHANGES.values(), ids=list(CHANGES))
 def test_what_was_changed_is_sent(
-    server: ScriptedServer, fetched: Cohort, field: str, value: Any, sent: Any
+    server: FakeService, fetched: Cohort, field: str, value: Any, sent: Any
 ) -> None:
     """Of a cohort that came from the service, an update sends what differs, and the id."""
     setattr(fetched, field, value)
     fetched.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", **sent}
+    assert server.received[-1].json == {"id": "c-1", **sent}
 
 
-def test_a_change_in_place_is_seen(server: ScriptedServer, fetched: Cohort) -> None:
+def test_a_change_in_place_is_seen(server: FakeService, fetched: Cohort) -> None:
     """Tags that were appended to, and a query that was edited, are changes, too."""
     assert fetched.tags is not None
     fetched.tags.append("c")
     fetched.query["frequency"]["greater_than_or_equal_to"] = 5
     fetched.update(KEY)
-    body = server.seen[-1].json
+    body = server.received[-1].json
     assert body["tags"] == ["a", "b", "c"]
     assert body["query"]["frequency"] == {"greater_than_or_equal_to": 5}
     assert set(body) == {"id", "tags", "query"}
 
 
-def test_a_second_update_sends_what_is_new(server: ScriptedServer, fetched: Cohort) -> None:
+def test_a_second_update_sends_what_is_new(server: FakeService, fetched: Cohort) -> None:
     """What an update has sent is known to the service: the next one leaves it alone."""
     fetched.name = "Fans"
     fetched.update(KEY)
     fetched.description = None
     fetched.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", "description": None}
+    assert server.received[-1].json == {"id": "c-1", "description": None}
 
 
-def test_a_failed_update_is_sent_again(server: ScriptedServer, fetched: Cohort) -> None:
+def test_a_failed_update_is_sent_again(server: FakeService, fetched: Cohort) -> None:
     """What the service refused it does not know."""
     server.script = [answer(409)]
     fetched.name = "Fans"
     with pytest.raises(PermutiveConflictError):
         fetched.update(KEY)
     fetched.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+    assert server.received[-1].json == {"id": "c-1", "name": "Fans"}
 
 
-def test_listed_cohorts(server: ScriptedServer) -> None:
+def test_listed_cohorts(server: FakeService) -> None:
     """Cohorts of a list, which come without queries, send what was changed, in batches, too."""
     server.script = [answer(200, [{**COHORT, "id": f"c-{n}"} for n in range(3)])]
     server.default = answer(200, COHORT)
@@ -84,11 +84,11 @@ def test_listed_cohorts(server: ScriptedServer) -> None:
     for each in cohorts:
         each.tags = [*(each.tags or []), "new"]
     Cohort.batch_update(cohorts, api_key=KEY, max_workers=1)
-    bodies = [seen.json for seen in server.seen[1:]]
+    bodies = [seen.json for seen in server.received[1:]]
     assert bodies == [{"id": f"c-{n}", "tags": ["a", "b", "new"]} for n in range(3)]
 
 
-def test_a_created_cohort(server: ScriptedServer) -> None:
+def test_a_created_cohort(server: FakeService) -> None:
     """A cohort that was created sends what was changed since, and can lose its description."""
     server.script = [answer(201, {**COHORT, "query": QUERY})]
     server.default = answer(200, COHORT)
@@ -97,26 +97,26 @@ def test_a_created_cohort(server: ScriptedServer) -> None:
     made.update(KEY)
     made.description = None
     made.update(KEY)
-    bodies = [seen.json for seen in server.seen[1:]]
+    bodies = [seen.json for seen in server.received[1:]]
     assert bodies == [{"id": "c-1"}, {"id": "c-1", "description": None}]
 
 
-def test_a_created_cohort_of_which_little_was_answered(server: ScriptedServer) -> None:
+def test_a_created_cohort_of_which_little_was_answered(server: FakeService) -> None:
     """What the answer to a create leaves out is sent by an update as ever."""
     server.default = answer(200, {"id": "c-1", "name": "Readers", "code": 1})
     made = Cohort("Readers", query=QUERY, tags=["a"])
     made.create(KEY)
     made.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", "query": QUERY, "tags": ["a"]}
+    assert server.received[-1].json == {"id": "c-1", "query": QUERY, "tags": ["a"]}
 
 
-def test_cohorts_made_by_hand(server: ScriptedServer) -> None:
+def test_cohorts_made_by_hand(server: FakeService) -> None:
     """Such a cohort sends all that is not None, as it always did, its state included."""
     server.default = answer(200, COHORT)
     made = cohort(id="c-1", tags=["a"], state="Disabled")
     for _ in range(2):
         made.update(KEY)
-        assert server.seen[-1].json == {
+        assert server.received[-1].json == {
             "id": "c-1",
             "name": "Readers",
             "query": QUERY,
@@ -129,60 +129,60 @@ def test_cohorts_made_by_hand(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     "read", [Cohort.from_json, lambda data: CohortList.from_json([data])[0]], ids=["one", "a list"]
 )
-def test_saved_cohorts(server: ScriptedServer, read: Callable[[Any], Cohort]) -> None:
+def test_saved_cohorts(server: FakeService, read: Callable[[Any], Cohort]) -> None:
     """A cohort from a file sends all but its state, which others may have changed; unless it was."""
     server.default = answer(200, COHORT)
     saved = read({**COHORT, "query": QUERY})
     saved.update(KEY)
-    assert "state" not in server.seen[-1].json
-    assert server.seen[-1].json["query"] == QUERY
+    assert "state" not in server.received[-1].json
+    assert server.received[-1].json["query"] == QUERY
     saved.state = "Disabled"
     saved.update(KEY)
-    assert server.seen[-1].json["state"] == "Disabled"
+    assert server.received[-1].json["state"] == "Disabled"
 
 
-def test_enable_and_disable_touch_nothing_else(server: ScriptedServer, fetched: Cohort) -> None:
+def test_enable_and_disable_touch_nothing_else(server: FakeService, fetched: Cohort) -> None:
     """They send the state alone, take it over, and leave other changes to the next update."""
     fetched.name = "Fans"
     server.default = answer(200, {**COHORT, "state": "Disabled"})
     fetched.disable(KEY)
-    assert server.seen[-1].json == {"state": "Disabled"}
+    assert server.received[-1].json == {"state": "Disabled"}
     assert fetched.state == "Disabled"
     fetched.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+    assert server.received[-1].json == {"id": "c-1", "name": "Fans"}
 
 
 @pytest.mark.parametrize("call", [Cohort.enable, Cohort.disable])
-def test_without_an_id(server: ScriptedServer, call: Callable[..., None]) -> None:
+def test_without_an_id(server: FakeService, call: Callable[..., None]) -> None:
     """Nothing is sent for a cohort that has no id."""
     with pytest.raises(ValueError, match="Cohort ID must be specified"):
         call(cohort(), KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_segment_type_is_sent_when_a_cohort_is_created(server: ScriptedServer) -> None:
+def test_segment_type_is_sent_when_a_cohort_is_created(server: FakeService) -> None:
     """So that a copy is of the same type; an update, which cannot change it, does not send it."""
     server.default = answer(201, COHORT)
     made = cohort(segment_type="real_time")
     made.create(KEY)
-    assert server.seen[-1].json["segment_type"] == "real_time"
-    assert "state" not in server.seen[-1].json
+    assert server.received[-1].json["segment_type"] == "real_time"
+    assert "state" not in server.received[-1].json
     made.update(KEY)
-    assert "segment_type" not in server.seen[-1].json
+    assert "segment_type" not in server.received[-1].json
 
 
-def test_a_query_object(server: ScriptedServer) -> None:
+def test_a_query_object(server: FakeService) -> None:
     """A Query is sent as its JSON, by create and by update; an empty query is none."""
     server.default = answer(201, COHORT)
     football = event("Pageview").at_least(2)
     made = Cohort(name="Fans", query=football)
     made.create(KEY)
-    assert server.seen[-1].json["query"] == football.to_json()
+    assert server.received[-1].json["query"] == football.to_json()
     assert made.to_json()["query"] == football.to_json()
     assert Cohort.from_json(made.to_json()).query == football
     made.query = football & in_segment(1)
     made.update(KEY)
-    assert server.seen[-1].json["query"] == (football & in_segment(1)).to_json()
+    assert server.received[-1].json["query"] == (football & in_segment(1)).to_json()
     with pytest.raises(ValueError, match="query must be specified"):
         Cohort(name="Fans", query={}).create(KEY)
 
@@ -220,35 +220,35 @@ def test_many_at_once(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("state", ["disabled", "Paused", ""])
-def test_a_state_that_is_none(server: ScriptedServer, fetched: Cohort, state: str) -> None:
+def test_a_state_that_is_none(server: FakeService, fetched: Cohort, state: str) -> None:
     """It is refused before anything is sent, with the ones there are."""
-    fetched.state = state
+    fetched.state = state  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ValueError, match="state must be one of Enabled, Disabled, got"):
         fetched.update(KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("state", ["Archived", "enabled", 5])
-def test_a_state_that_is_new(server: ScriptedServer, state: Any) -> None:
+def test_a_state_that_is_new(server: FakeService, state: Any) -> None:
     """A state that the documents do not name is kept as it came, and is not sent back."""
     server.default = answer(200, {**COHORT, "state": state})
     fetched = Cohort.get_by_id("c-1", KEY)
     assert fetched.state == Cohort.from_json(fetched.to_json()).state == state
     fetched.name = "Fans"
     fetched.update(KEY)
-    assert server.seen[-1].json == {"id": "c-1", "name": "Fans"}
+    assert server.received[-1].json == {"id": "c-1", "name": "Fans"}
 
 
 @pytest.mark.parametrize("ids", [[cohort(id="c-1")], ["c-1", ["c-2"]]])
-def test_ids_that_are_none(server: ScriptedServer, ids: Any) -> None:
+def test_ids_that_are_none(server: FakeService, ids: Any) -> None:
     """Cohorts in the place of their ids are told as such."""
     words = rf"ids\[{len(ids) - 1}\] must be an id, got"
     with pytest.raises(TypeError, match=words):
         Cohort.batch_get_by_id(ids, api_key=KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_a_state_that_goes_back_and_forth(server: ScriptedServer) -> None:
+def test_a_state_that_goes_back_and_forth(server: FakeService) -> None:
     """Each change of the state is sent: of a cohort read from a file, and of one enabled by hand."""
     server.default = answer(200, {"id": "c-1", "name": "Readers"})
     read = Cohort.from_json({"id": "c-1", "name": "Readers", "state": "Enabled"})
@@ -259,20 +259,20 @@ def test_a_state_that_goes_back_and_forth(server: ScriptedServer) -> None:
         for state in ("Disabled", "Enabled", "Disabled"):
             each.state = state
             each.update(KEY)
-            assert server.seen[-1].json["state"] == state
+            assert server.received[-1].json["state"] == state
         each.update(KEY)
-        assert "state" not in server.seen[-1].json
+        assert "state" not in server.received[-1].json
 
 
-def test_another_id(server: ScriptedServer, fetched: Cohort) -> None:
+def test_another_id(server: FakeService, fetched: Cohort) -> None:
     """What is known of one cohort says nothing of another: all is sent, as for one made by hand."""
     fetched.id = "c-2"
     fetched.update(KEY)
-    body = server.seen[-1].json
+    body = server.received[-1].json
     assert (body["id"], body["name"], body["query"]) == ("c-2", "Readers", QUERY)
 
 
-def test_a_change_while_others_are_sent(server: ScriptedServer) -> None:
+def test_a_change_while_others_are_sent(server: FakeService) -> None:
     """What was changed after it was sent is sent by the next update."""
     server.default = answer(200, {**COHORT, "query": QUERY})
     one, other = (Cohort.get_by_id(f"c-{n}", KEY) for n in (1, 2))
@@ -283,10 +283,10 @@ def test_a_change_while_others_are_sent(server: ScriptedServer) -> None:
 
     Cohort.batch_update([one, other], api_key=KEY, max_workers=1, progress_callback=rename)
     other.update(KEY)
-    assert server.seen[-1].json["name"] == "Second"
+    assert server.received[-1].json["name"] == "Second"
 
 
-def test_one_is_not_true(server: ScriptedServer) -> None:
+def test_one_is_not_true(server: FakeService) -> None:
     """JSON tells 1 from true, though Python does not."""
     where = {"property": "a", "condition": {"equal_to": 1}}
     query = {"event": "A", "frequency": {"equal_to": 1}, "where": where}
@@ -294,4 +294,4 @@ def test_one_is_not_true(server: ScriptedServer) -> None:
     found = Cohort.get_by_id("c-1", KEY)
     found.query["where"]["condition"]["equal_to"] = True
     found.update(KEY)
-    assert server.seen[-1].json["query"]["where"]["condition"] == {"equal_to": True}
+    assert server.received[-1].json["query"]["where"]["condition"] == {"equal_to": True}

@@ -7,10 +7,17 @@ from typing import Any, List
 import pytest
 import requests
 
-from PermutiveAPI import Cohort, PermutiveAPIError, PermutiveInvalidRequestError
+from PermutiveAPI import (
+    Cohort,
+    PermutiveAPIError,
+    PermutiveBadRequestError,
+    PermutiveInvalidRequestError,
+    PermutiveTimeoutError,
+)
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.retry.policy import RetryConfig
 from tests.support.calls import COHORTS, KEY
-from tests.support.scripted import ScriptedServer, Step, answer
+from tests.support.fake_service import FakeService, Step, answer, stall_in_body
 
 URL = f"https://api.permutive.app{COHORTS}"
 QUERY = {"type": "users"}
@@ -82,45 +89,45 @@ def create_text() -> str:
         "too-long-a-wait",
     ],
 )
-def test_what_an_answer_means(server: ScriptedServer, step: Step, text: str, count: int) -> None:
+def test_what_an_answer_means(server: FakeService, step: Step, text: str, count: int) -> None:
     """An error tells the number of attempts where there may be several, each of the service's words once, and why not."""
     server.default = step
     found = list_text()
     assert text in found
     if len(text) > 40:
         assert found == text
-    assert len(server.seen) == count
+    assert len(server.received) == count
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_attempts_are_counted(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, attempts: int
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
     """The number in the text is that of the requests that arrived."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(attempts))
     server.default = answer(503)
     assert list_text() == f"503: API unavailable after retries. Attempts: {attempts}."
-    assert len(server.seen) == attempts
+    assert len(server.received) == attempts
 
 
 @pytest.mark.parametrize("status", [500, 502, 599])
-def test_unknown_outcome(server: ScriptedServer, status: int) -> None:
+def test_unknown_outcome(server: FakeService, status: int) -> None:
     """After a 5xx a create is not repeated, and its error says so after its kept text."""
     server.default = answer(status, said("Gone."))
     text = f"{status}: API unavailable after retries. Gone. {UNKNOWN}"
     assert create_text() == text
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 499, 600])
-def test_known_outcome(server: ScriptedServer, status: int) -> None:
+def test_known_outcome(server: FakeService, status: int) -> None:
     """A refusal that is no 5xx leaves no doubt: nothing was made."""
     server.default = answer(status)
     assert "unknown" not in create_text()
 
 
 def test_a_wait_of_two_minutes_is_kept(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A Retry-After of 120 s is waited for; only a longer one is an error at once."""
     waits: List[float] = []
@@ -130,7 +137,7 @@ def test_a_wait_of_two_minutes_is_kept(
     assert waits == [120.0]
 
 
-def test_long_words_are_shortened(server: ScriptedServer) -> None:
+def test_long_words_are_shortened(server: FakeService) -> None:
     """What the service says is quoted up to 300 characters, then cut with an ellipsis."""
     server.script += [answer(409, said("a" * 300)), answer(409, said("b" * 301))]
     conflict = "409: Conflict with the resource's present state."
@@ -138,7 +145,7 @@ def test_long_words_are_shortened(server: ScriptedServer) -> None:
     assert list_text() == f"{conflict} {'b' * 300}..."
 
 
-def test_words_of_a_page(server: ScriptedServer) -> None:
+def test_words_of_a_page(server: FakeService) -> None:
     """Of an HTML page the words are told, without its styles, scripts and tags."""
     page = b"<style>b{}</style><h1>Not\n here</h1><script>x()</script> <b>Sorry</b>"
     server.default = answer(404, page, content_type="text/html")
@@ -194,3 +201,18 @@ def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture, url: str) -> None
     assert str(caught.value).startswith("The request cannot be sent: ")
     assert caught.value.status is None
     assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize("charset", ["undefined", "idna", "none-such", "a\0b"])
+def test_an_error_in_an_encoding_that_is_none(server: FakeService, charset: str) -> None:
+    """An error page in an unknown encoding is the documented error, with the service's words."""
+    server.default = answer(400, b"bad \xff body", content_type=f"text/plain; charset={charset}")
+    with pytest.raises(PermutiveBadRequestError, match="bad . body"):
+        http.get(KEY, f"{server.url}/x")
+
+
+def test_a_time_out_within_an_answer(server: FakeService) -> None:
+    """An answer that stops in its middle is told as such, with the host."""
+    server.default = stall_in_body()
+    with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its response"):
+        http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))

@@ -10,18 +10,18 @@ import pytest
 
 from PermutiveAPI import PermutiveAuthenticationError, PermutiveCredentialsError, __version__
 from tests.support.calls import ALL_CALLS, KEY, MODEL_CALLS, WireCall, every
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 # Awkward on the way: all of it must arrive as it is.
 AWKWARD_KEY = "pä ss/wörd+&k=%41#?"
 
 
 @every()
-def test_one_request_arrives_as_documented(server: ScriptedServer, call: WireCall) -> None:
+def test_one_request_arrives_as_documented(server: FakeService, call: WireCall) -> None:
     """A call sends one request: its verb, path, parameters, key, headers and body are the documented ones."""
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
-    [seen] = server.seen
+    [seen] = server.received
     assert (seen.method, seen.path) == (call.method, call.path)
     assert seen.query == {"k": [KEY], **{name: [value] for name, value in call.query.items()}}
     if call.body is None:
@@ -36,13 +36,13 @@ def test_one_request_arrives_as_documented(server: ScriptedServer, call: WireCal
     assert not {"x-api-key", "authorization", "cookie"} & set(seen.headers)
 
 
-def test_an_awkward_key_arrives_as_it_is(server: ScriptedServer) -> None:
+def test_an_awkward_key_arrives_as_it_is(server: FakeService) -> None:
     """A key with spaces, slashes, ampersands and non-ASCII letters arrives as it is, from every call."""
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=AWKWARD_KEY)
-        assert server.seen.pop().query["k"] == [AWKWARD_KEY], call
-        assert server.seen == []
+        assert server.received.pop().query["k"] == [AWKWARD_KEY], call
+        assert server.received == []
 
 
 EMPTY_KEYS = [None, "", " ", "\n\t"]
@@ -70,7 +70,7 @@ TOP = {"name": "Top", "organizationID": "w-1", "workspaceID": "w-1", "privateKey
 
 @every([call for call in ALL_CALLS if takes_the_default_key(call)])
 def test_a_key_that_is_left_out_is_the_default_one(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: WireCall
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: WireCall
 ) -> None:
     """A key that is left out is PERMUTIVE_API_KEY, else the credentials file's top-level workspace's."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
@@ -79,11 +79,11 @@ def test_a_key_that_is_left_out_is_the_default_one(
     call()
     monkeypatch.setenv("PERMUTIVE_API_KEY", " a-key-0003 ")
     call()
-    assert [seen.query["k"] for seen in server.seen] == [["top-key-0001"], ["a-key-0003"]]
+    assert [seen.query["k"] for seen in server.received] == [["top-key-0001"], ["a-key-0003"]]
 
 
 def test_an_empty_key_never_stands_for_the_default_one(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A key that is None or blank, as of a variable that is not set, is refused, and nothing is sent."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
@@ -102,7 +102,7 @@ def test_an_empty_key_never_stands_for_the_default_one(
 @pytest.mark.parametrize("location", ["query", "header"])
 @pytest.mark.parametrize("key", ["key\n", "key\r\nX: y", "k\x00", "\ud800"], ids=ascii)
 def test_a_key_that_cannot_be_printed_is_refused(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, key: str, location: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, key: str, location: str
 ) -> None:
     """A key with a line break, as from the end of a file, would break a header; it is never sent."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
@@ -113,7 +113,7 @@ def test_a_key_that_cannot_be_printed_is_refused(
     assert server.connections == 0
 
 
-def test_without_any_key_nothing_is_sent(server: ScriptedServer) -> None:
+def test_without_any_key_nothing_is_sent(server: FakeService) -> None:
     """Where nothing gives a key, every call is an error that says what to set, and sends nothing."""
     for call in filter(takes_the_default_key, ALL_CALLS):
         with pytest.raises(PermutiveCredentialsError, match="PERMUTIVE_API_KEY") as raised:
@@ -123,7 +123,7 @@ def test_without_any_key_nothing_is_sent(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("key", [1, b"bytes", ["k"]], ids=repr)
-def test_a_key_that_is_no_text_is_refused(server: ScriptedServer, key: Any) -> None:
+def test_a_key_that_is_no_text_is_refused(server: FakeService, key: Any) -> None:
     """A key that is no text is a TypeError that names the argument, and nothing is sent."""
     for call in ALL_CALLS:
         with pytest.raises(TypeError, match="api_key"):
@@ -131,7 +131,7 @@ def test_a_key_that_is_no_text_is_refused(server: ScriptedServer, key: Any) -> N
     assert server.connections == 0
 
 
-def test_the_key_comes_from_a_dotenv_file_too(server: ScriptedServer, tmp_path: Path) -> None:
+def test_the_key_comes_from_a_dotenv_file_too(server: FakeService, tmp_path: Path) -> None:
     """The credentials file may be named by .env, which is found from the working directory upwards."""
     path = _write_credentials(tmp_path, CHILD)
     dotenv = tmp_path / ".env"
@@ -139,4 +139,4 @@ def test_the_key_comes_from_a_dotenv_file_too(server: ScriptedServer, tmp_path: 
     [call] = [call for call in MODEL_CALLS if call.name == "Cohort.list"]
     server.default = answer(200, [])
     call()
-    assert [seen.query["k"] for seen in server.seen] == [["child-key-0002"]]
+    assert [seen.query["k"] for seen in server.received] == [["child-key-0002"]]

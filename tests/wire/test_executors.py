@@ -20,7 +20,7 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
-import dask
+import dask.config
 import distributed
 import pytest
 
@@ -36,7 +36,14 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
+from tests.support.fake_service import (
+    Connection,
+    FakeService,
+    ReceivedRequest,
+    answer,
+    answer_from,
+    stall,
+)
 
 URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
@@ -47,9 +54,9 @@ def things(count: int, **more: Any) -> List[BatchRequest]:
     return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
 
 
-def path_of(seen: Seen) -> Any:
+def path_of(request: ReceivedRequest) -> Any:
     """Answer what was asked for."""
-    return {"path": seen.path}
+    return {"path": request.path}
 
 
 @contextmanager
@@ -93,9 +100,9 @@ def in_this_process(executor: Executor) -> bool:
 # --- On each of them -----------------------------------------------------------------------------
 
 
-def test_responses_in_order(server: ScriptedServer, executor: Executor) -> None:
+def test_responses_in_order(server: FakeService, executor: Executor) -> None:
     """A collected batch has its responses in the order of the requests, wherever they were sent."""
-    server.default = respond(path_of)
+    server.default = answer_from(path_of)
     responses, errors = http.process_batch(
         things(20), api_key=KEY, max_workers=2, executor=executor
     )
@@ -103,15 +110,15 @@ def test_responses_in_order(server: ScriptedServer, executor: Executor) -> None:
     assert [one.json()["path"] for one in responses] == [
         f"/v9/things/{number}" for number in range(20)
     ]
-    assert [seen.query["k"] for seen in server.seen] == [[KEY]] * 20
+    assert [seen.query["k"] for seen in server.received] == [[KEY]] * 20
     assert all(one.url.startswith(server.url) for one in responses)
 
 
 def test_callbacks_and_progress_stay_with_the_caller(
-    server: ScriptedServer, executor: Executor
+    server: FakeService, executor: Executor
 ) -> None:
     """Nothing of them travels: they are called here, in the caller's thread."""
-    server.default = respond(path_of)
+    server.default = answer_from(path_of)
     where: List[int] = []
     heard: List[Progress] = []
     lock = threading.Lock()  # Nothing that holds this can be pickled.
@@ -135,14 +142,14 @@ def test_callbacks_and_progress_stay_with_the_caller(
     assert heard[-1].total == 6
 
 
-def test_models(server: ScriptedServer, executor: Executor) -> None:
+def test_models(server: FakeService, executor: Executor) -> None:
     """Models are filled from the answers, and streams yield them, as without an executor."""
     server.default = answer(201, COHORT)
     cohorts = [cohort() for _ in range(4)]
     responses, failures = Cohort.batch_create(cohorts, api_key=KEY, executor=executor)
     assert (len(responses), failures) == (4, [])
     assert [one.id for one in cohorts] == ["c-1"] * 4
-    assert {seen.path for seen in server.seen} == {COHORTS}
+    assert {seen.path for seen in server.received} == {COHORTS}
     users = [identity() for _ in range(3)]
     results = list(Identity.stream_identify(users, api_key=KEY, executor=executor))
     assert all(result.value is users[result.index] for result in results)
@@ -152,7 +159,7 @@ def test_models(server: ScriptedServer, executor: Executor) -> None:
 
 
 def test_failures_arrive_whole(
-    server: ScriptedServer, executor: Executor, caplog: pytest.LogCaptureFixture
+    server: FakeService, executor: Executor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An error travels with its class, its status and its answer, and without the key."""
     caplog.set_level(logging.DEBUG)
@@ -167,7 +174,7 @@ def test_failures_arrive_whole(
     assert KEY not in caplog.text
 
 
-def test_a_body_that_cannot_travel_fails_alone(server: ScriptedServer, executor: Executor) -> None:
+def test_a_body_that_cannot_travel_fails_alone(server: FakeService, executor: Executor) -> None:
     """What can neither be sent nor pickled is a failure of its request; the others go on."""
     batch = things(3)
     batch[1] = BatchRequest("POST", f"{URL}/1", json={"lock": threading.Lock()})
@@ -178,41 +185,41 @@ def test_a_body_that_cannot_travel_fails_alone(server: ScriptedServer, executor:
     assert KEY not in repr(error) + str(error)
 
 
-def test_equal_requests_are_each_sent(server: ScriptedServer, executor: Executor) -> None:
+def test_equal_requests_are_each_sent(server: FakeService, executor: Executor) -> None:
     """Clusters that remember results of equal calls do not swallow any."""
     requests = things(1) * 5
     assert len(list(stream_batch(requests, api_key=KEY, executor=executor))) == 5
-    assert len(server.seen) == 5
+    assert len(server.received) == 5
 
 
 def test_policies_travel(
-    server: ScriptedServer, executor: Executor, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request's own policy, and else the caller's settings, hold where it is sent."""
     server.default = answer(503)
     twice = RetryConfig(max_retries=2, initial_delay=0.0)
     [own] = stream_batch(things(1, retry=twice), api_key=KEY, executor=executor)
-    assert own.error is not None and len(server.seen) == 2
+    assert own.error is not None and len(server.received) == 2
     # Set now, which is after the processes have started.
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "4")
     [general] = stream_batch(things(1), api_key=KEY, executor=executor)
-    assert general.error is not None and len(server.seen) == 2 + 4
+    assert general.error is not None and len(server.received) == 2 + 4
 
 
 def test_a_journal_stays_with_the_caller(
-    server: ScriptedServer, executor: Executor, tmp_path: Any
+    server: FakeService, executor: Executor, tmp_path: Any
 ) -> None:
     """What other processes have sent is recorded here."""
     journal = tmp_path / "job.journal"
     options: Dict[str, Any] = {"journal": journal, "executor": executor}
     assert len(list(stream_batch(things(5), api_key=KEY, **options))) == 5
     assert list(stream_batch(things(5), api_key=KEY, **options)) == []
-    assert len(server.seen) == 5
+    assert len(server.received) == 5
 
 
-def test_a_few_at_a_time(server: ScriptedServer, executor: Executor) -> None:
+def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
     """max_workers bounds what is handed to an executor, however many it can run; the executor stays usable."""
-    server.default = respond(path_of)
+    server.default = answer_from(path_of)
     taken: List[int] = []
 
     def endless() -> Iterator[BatchRequest]:
@@ -228,29 +235,29 @@ def test_a_few_at_a_time(server: ScriptedServer, executor: Executor) -> None:
     assert executor.submit(len, "abc").result() == 3
 
 
-def test_leaving_early(server: ScriptedServer, executor: Executor) -> None:
+def test_leaving_early(server: FakeService, executor: Executor) -> None:
     """What has not begun is not sent; the caller waits no longer than a second."""
     server.script = [answer(200, {})]
     server.default = stall()
     stream = stream_batch(things(50), api_key=KEY, max_workers=4, executor=executor)
     next(stream)
     # The threads all stall now, with a request each.
-    assert server.wait_for(lambda: len(server.seen) >= 1 + PROCESSES)
+    assert server.wait_for(lambda: len(server.received) >= 1 + PROCESSES)
     began = time.monotonic()
     stream.close()
     assert time.monotonic() - began < 1.0
-    arrived = len(server.seen)
+    arrived = len(server.received)
     server.stopping.set()  # Those that stall are let go.
     assert executor.submit(len, "abc").result() == 3
     if in_this_process(executor):
-        assert len(server.seen) == arrived
+        assert len(server.received) == arrived
     else:  # What a process had taken may still arrive; nothing else does.
-        assert len(server.seen) <= 1 + 2 * 4
+        assert len(server.received) <= 1 + 2 * 4
 
 
 @pytest.mark.parametrize("kind", ["threads", "processes"])
 def test_what_completes_while_a_stream_is_left(
-    server: ScriptedServer, tmp_path: Any, kind: str
+    server: FakeService, tmp_path: Any, kind: str
 ) -> None:
     """It is recorded and told: the same job, started again, does not send it once more."""
     answered: List[str] = []
@@ -280,7 +287,7 @@ def test_what_completes_while_a_stream_is_left(
         )
         next(stream)
         enough = 3 if kind == "processes" else 4
-        assert server.wait_for(lambda: len(server.seen) == enough)
+        assert server.wait_for(lambda: len(server.received) == enough)
         stream.close()
         server.stopping.set()
     assert len(answered) == 2
@@ -292,13 +299,16 @@ def test_what_completes_while_a_stream_is_left(
 
 
 @pytest.mark.parametrize(("kind", "words"), [("processes", "terminated"), ("Dask", "died")])
-def test_a_process_that_dies(server: ScriptedServer, kind: str, words: str) -> None:
+def test_a_process_that_dies(server: FakeService, kind: str, words: str) -> None:
     """When a process dies, what it was sending fails; the batch ends and tells it."""
     server.script = [stall(), stall()]
     with KINDS[kind](1) as pool:
         victim = pool.submit(os.getpid).result()
         killer = threading.Thread(
-            target=lambda: (server.wait_for(lambda: server.seen), os.kill(victim, signal.SIGKILL))
+            target=lambda: (
+                server.wait_for(lambda: server.received),
+                os.kill(victim, signal.SIGKILL),
+            )
         )
         killer.start()
         results = list(stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool))
@@ -309,7 +319,7 @@ def test_a_process_that_dies(server: ScriptedServer, kind: str, words: str) -> N
     assert KEY not in "".join(str(result.error) for result in failed)
 
 
-def test_a_pool_that_breaks_in_the_midst(server: ScriptedServer) -> None:
+def test_a_pool_that_breaks_in_the_midst(server: FakeService) -> None:
     """Nothing is lost: what had succeeded is returned, and all the rest are failures."""
     server.script = [answer(200, {}) for _ in range(10)]
     server.default = stall()
@@ -318,7 +328,7 @@ def test_a_pool_that_breaks_in_the_midst(server: ScriptedServer) -> None:
 
         def kill(progress: Progress) -> None:
             if progress.completed == 10:
-                assert server.wait_for(lambda: len(server.seen) == 11)
+                assert server.wait_for(lambda: len(server.received) == 11)
                 os.kill(victim, signal.SIGKILL)
 
         responses, errors = http.process_batch(
@@ -328,13 +338,16 @@ def test_a_pool_that_breaks_in_the_midst(server: ScriptedServer) -> None:
     assert {type(error).__name__ for _, error in errors} == {"BrokenProcessPool"}
 
 
-def test_a_pool_that_breaks_under_an_endless_stream(server: ScriptedServer) -> None:
+def test_a_pool_that_breaks_under_an_endless_stream(server: FakeService) -> None:
     """A stream without an end does not fail forever: it raises."""
     server.default = stall()
     with process_pool(1) as pool:
         victim = pool.submit(os.getpid).result()
         killer = threading.Thread(
-            target=lambda: (server.wait_for(lambda: server.seen), os.kill(victim, signal.SIGKILL))
+            target=lambda: (
+                server.wait_for(lambda: server.received),
+                os.kill(victim, signal.SIGKILL),
+            )
         )
         killer.start()
         endless = (things(1)[0] for _ in itertools.count())
@@ -361,7 +374,7 @@ class Recording(Executor):
         return future
 
 
-def test_what_travels(server: ScriptedServer) -> None:
+def test_what_travels(server: FakeService) -> None:
     """What an executor is given pickles small, and its text, which a cluster may log, shows no key."""
     recording = Recording()
     batch = things(2, callback=lambda response: None)
@@ -374,17 +387,17 @@ def test_what_travels(server: ScriptedServer) -> None:
     assert max(map(len, recording.pickled)) < 2_000
 
 
-def test_an_executor_that_was_shut_down(server: ScriptedServer) -> None:
+def test_an_executor_that_was_shut_down(server: FakeService) -> None:
     """It says so itself, and nothing is sent."""
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(RuntimeError, match="shutdown"):
         http.process_batch(things(2), api_key=KEY, executor=pool)
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_replaced_executor_class_is_not_used_beside_a_given_one(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The module's ThreadPoolExecutor, which users replace, is for batches without an executor."""
 

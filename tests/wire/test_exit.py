@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from tests.support.scripted import Connection, ScriptedServer, Step, answer, stall
+from tests.support.fake_service import Connection, FakeService, Step, answer, stall
 
 # A second, and the end of the process on a busy machine.
 LIMIT_SECONDS = 2.0
@@ -73,12 +73,12 @@ def run(script: str, last_line: str = "") -> Ended:
     return Ended(child.returncode, stdout, stderr)
 
 
-def numbers(server: ScriptedServer) -> List[int]:
+def numbers(server: FakeService) -> List[int]:
     """Return the numbers of the requests that arrived."""
-    return [int(seen.path.rpartition("/")[2]) for seen in server.seen]
+    return [int(seen.path.rpartition("/")[2]) for seen in server.received]
 
 
-def slowly(server: ScriptedServer) -> Step:
+def slowly(server: FakeService) -> Step:
     """Answer after a blink, so that a script has ended before all are answered."""
 
     def step(connection: Connection) -> bool:
@@ -89,9 +89,7 @@ def slowly(server: ScriptedServer) -> Step:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_an_open_stream_sends_nothing_more(
-    server: ScriptedServer, tmp_path: Path, end: str
-) -> None:
+def test_an_open_stream_sends_nothing_more(server: FakeService, tmp_path: Path, end: str) -> None:
     """However a script ends, requests that have not begun are not sent; what was answered is recorded."""
     server.script = [answer(200, {})]
     server.default = slowly(server)
@@ -110,18 +108,18 @@ LIMITED = answer(429, headers={"Retry-After": "60"})
 
 
 @pytest.mark.parametrize("rest", [stall(), LIMITED], ids=["no answer", "rate limit"])
-def test_an_open_stream_holds_nobody_up(server: ScriptedServer, rest: Step) -> None:
+def test_an_open_stream_holds_nobody_up(server: FakeService, rest: Step) -> None:
     """A script ends within a second although answers stall, or the service said to come back later."""
     server.script = [answer(200, {})]
     server.default = rest
     done = run(OPEN + "time.sleep(0.1)", "raise ZeroDivisionError")
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, done.stderr
-    assert len(server.seen) <= 5
+    assert len(server.received) <= 5
 
 
 @pytest.mark.parametrize("pool", ["ThreadPoolExecutor", "ProcessPoolExecutor"])
-def test_an_executor_of_the_callers(server: ScriptedServer, pool: str) -> None:
+def test_an_executor_of_the_callers(server: FakeService, pool: str) -> None:
     """What an executor that was lent has not begun is not sent either."""
     server.default = slowly(server)
     done = run(
@@ -139,10 +137,10 @@ next(stream)
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, done.stderr
     # Of 16 that were handed over; a process has taken two more than it works on.
-    assert len(server.seen) <= 1 + 5
+    assert len(server.received) <= 1 + 5
 
 
-def test_a_stream_whose_iterable_blocks(server: ScriptedServer) -> None:
+def test_a_stream_whose_iterable_blocks(server: FakeService) -> None:
     """The thread that reads it is not waited for."""
     done = run("""
 def slow():
@@ -153,10 +151,10 @@ stream = stream_batch(slow(), api_key="key-0001")
 next(stream)
 """)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
-def test_a_batch_in_another_thread_is_finished(server: ScriptedServer) -> None:
+def test_a_batch_in_another_thread_is_finished(server: FakeService) -> None:
     """The interpreter waits for a thread that is no daemon, and so for the batch that it collects."""
     server.default = slowly(server)
     done = run("""
@@ -174,7 +172,7 @@ began.wait(10)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_batch_in_a_daemon_thread_is_stopped(server: ScriptedServer) -> None:
+def test_a_batch_in_a_daemon_thread_is_stopped(server: FakeService) -> None:
     """The interpreter does not wait for a daemon, nor for its batch."""
     server.script = [answer(200, {})]
     server.default = stall()
@@ -189,10 +187,10 @@ began.wait(10)
     # Python may end the thread before it has written that its batch was stopped, or in the midst of it.
     assert done.returncode == 0
     assert not done.stderr or done.stderr.startswith("Exception in thread Thread-1 (work)")
-    assert len(server.seen) <= 3
+    assert len(server.received) <= 3
 
 
-def test_a_stream_in_another_thread_is_told(server: ScriptedServer) -> None:
+def test_a_stream_in_another_thread_is_told(server: FakeService) -> None:
     """Whoever reads a stream in another thread gets an error, never a part of it as if it were all."""
     server.script = [answer(200, {})]
     server.default = stall()
@@ -209,10 +207,10 @@ began.wait(10)
 """)
     assert done.stdout == "The interpreter ends: the batch was stopped.\n"
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(server.seen) <= 3
+    assert len(server.received) <= 3
 
 
-def test_a_stream_that_has_ended(server: ScriptedServer) -> None:
+def test_a_stream_that_has_ended(server: FakeService) -> None:
     """Streams that were read to their end, closed or never begun leave nothing to stop."""
     done = run("""
 read, closed, unread = (
@@ -223,10 +221,10 @@ next(closed)
 closed.close()
 """)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(server.seen) <= 3 + 2
+    assert len(server.received) <= 3 + 2
 
 
-def test_a_callback_that_does_not_return(server: ScriptedServer) -> None:
+def test_a_callback_that_does_not_return(server: FakeService) -> None:
     """A daemon thread that is in a callback holds the end up for no more than a second."""
     done = run("""
 def work():
@@ -241,4 +239,4 @@ threading.Thread(target=work, daemon=True).start()
 began.wait(10)
 """)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(server.seen) <= 4
+    assert len(server.received) <= 4

@@ -32,11 +32,10 @@ from PermutiveAPI import (
     PermutiveTimeoutError,
 )
 from tests.support.calls import ALL_CALLS, KEY, WireCall
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
-    ScriptedServer,
-    Seen,
+    FakeService,
+    ReceivedRequest,
     Step,
     answer,
     cut_in_headers,
@@ -52,6 +51,7 @@ from tests.support.scripted import (
     stall_in_headers,
     truncate,
 )
+from tests.support.secrets import assert_no_secret
 
 ATTEMPTS = 2
 # As many refusals as use up the attempts of a call that counts them, and one more.
@@ -118,7 +118,7 @@ def few_times(refusal: Step) -> Step:
         request = connection.request
         assert request is not None
         key = key_of(request)
-        arrived = sum(key_of(seen) == key for seen in list(connection.server.seen))
+        arrived = sum(key_of(seen) == key for seen in list(connection.server.received))
         call = CALLS_BY_KEY[key]
         answered = answer(call.status, call.answer)
         return (refusal if arrived <= REFUSALS else answered)(connection)
@@ -216,7 +216,7 @@ FAULTS: List[Fault] = [
 ]
 
 
-def key_of(request: Seen) -> str:
+def key_of(request: ReceivedRequest) -> str:
     """Return the key that a request carries, wherever."""
     return request.headers.get("x-api-key") or request.query["k"][0]
 
@@ -252,7 +252,7 @@ def outcomes() -> Dict[str, Optional[BaseException]]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_every_call_under_every_fault(
-    server: ScriptedServer,
+    server: FakeService,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     location: str,
@@ -262,10 +262,11 @@ def test_every_call_under_every_fault(
     if fault.error is PermutiveTimeoutError:
         monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
-        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.9")
+        # With room: all calls go at once, and each must have sent its request within this time.
+        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1.5")
     server.default = fault.step
     results = outcomes()
-    arrived = Counter(map(key_of, server.seen))
+    arrived = Counter(map(key_of, server.received))
     for key, call in CALLS_BY_KEY.items():
         error, requests = results[key], arrived[key]
         if (fault.if_read and not call.reads) or (fault.passes_in_batches and call.batch):
@@ -295,10 +296,10 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
     assert (UNKNOWN in str(error)) is unknown, (call, error)
 
 
-def check_requests(server: ScriptedServer, location: str) -> None:
+def check_requests(server: FakeService, location: str) -> None:
     """Check that each repetition was the same request, with the key in its place alone."""
     for key in CALLS_BY_KEY:
-        requests = [seen for seen in server.seen if key_of(seen) == key]
+        requests = [seen for seen in server.received if key_of(seen) == key]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
         for seen in requests:
             assert (KEY in seen.target) is (location == "query")
@@ -352,7 +353,7 @@ def test_every_call_to_nobody(
 
 @pytest.mark.parametrize("certificate", ["expired", "another host's"])
 def test_every_call_to_a_stranger(
-    secure: Callable[[str], ScriptedServer],
+    secure: Callable[[str], FakeService],
     bundle: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -367,7 +368,7 @@ def test_every_call_to_a_stranger(
         assert type(error) is PermutiveConnectionError, CALLS_BY_KEY[key]
         assert "certificate verify failed" in str(error).lower(), CALLS_BY_KEY[key]
         assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
-    assert server.seen == []
+    assert server.received == []
     assert server.connections == len(CALLS_BY_KEY)
     check_texts(results, caplog)
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, Optional, Type
 import pytest
 
 from PermutiveAPI import (
+    Cohort,
     Import,
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -26,9 +27,8 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
-    ScriptedServer,
+from tests.support.fake_service import (
+    FakeService,
     Step,
     answer,
     hang_up,
@@ -39,6 +39,7 @@ from tests.support.scripted import (
     stall_in_headers,
     truncate,
 )
+from tests.support.secrets import assert_no_secret
 
 UNKNOWN = "outcome is unknown"
 REQUEST_ID = "e2cef6f6-296d-4044-b362-73fb2bce4a72"
@@ -265,7 +266,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=str)
 def test_a_refusal(
-    server: ScriptedServer,
+    server: FakeService,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
     refusal: Refusal,
@@ -279,20 +280,20 @@ def test_a_refusal(
         monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
         rate_limit.forget_all()  # Each call for itself: after 429 the next one would wait.
-        server.seen.clear()
+        server.received.clear()
         caplog.clear()
         check_refused(server, caplog, call, refusal)
 
 
 def check_refused(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall, refusal: Refusal
+    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall, refusal: Refusal
 ) -> None:
     """Make a call that is refused, and look at everything."""
     error = call.error()
 
     assert type(error) is refusal.error_class
     assert isinstance(error, PermutiveAPIError)
-    query = f"?{server.seen[0].target.partition('?')[2]}".replace(KEY, "[REDACTED]")
+    query = f"?{server.received[0].target.partition('?')[2]}".replace(KEY, "[REDACTED]")
     url = f"{server.url}{call.path}{query}"
     assert str(error).startswith(refusal.text.format(url=url))
     assert refusal.said in str(error)
@@ -308,9 +309,9 @@ def check_refused(
 
     # A batch that is out of patience tries nothing again that a limit refuses.
     once = call.batch and refusal.status == 429
-    assert len(server.seen) == (3 if refusal.repeated and certain and not once else 1)
-    assert {(seen.method, seen.path) for seen in server.seen} == {(call.method, call.path)}
-    assert len({seen.body for seen in server.seen}) == 1
+    assert len(server.received) == (3 if refusal.repeated and certain and not once else 1)
+    assert {(seen.method, seen.path) for seen in server.received} == {(call.method, call.path)}
+    assert len({seen.body for seen in server.received}) == 1
     assert errors_logged(caplog) == []
     assert_no_secret(error, caplog.records, KEY)
 
@@ -323,29 +324,30 @@ def check_refused(
         error.code,
         error.request_id,
     )
+    assert again.response is not None and error.response is not None
     assert again.response.content == error.response.content
 
 
 @every()
-def test_a_fault_that_passes_is_not_noticed(server: ScriptedServer, call: WireCall) -> None:
+def test_a_fault_that_passes_is_not_noticed(server: FakeService, call: WireCall) -> None:
     """A call succeeds when the fault passes, with the very same request sent again."""
     server.script = [answer(429), hang_up() if call.harmless else answer(503)]
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
-    assert len(server.seen) == 3
-    assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+    assert len(server.received) == 3
+    assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1
 
 
 @every()
-def test_a_redirect_is_not_followed(server: ScriptedServer, call: WireCall) -> None:
+def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None:
     """The server that a redirect points to hears nothing, let alone the key."""
-    with ScriptedServer() as elsewhere:
+    with FakeService() as elsewhere:
         location = {"Location": f"{elsewhere.url}/?k={KEY}"}
         server.default = answer(307, b"", headers=location)
         error = call.error()
     assert isinstance(error, PermutiveAPIError)
     assert error.status == 307
-    assert (len(server.seen), elsewhere.connections) == (1, 0)
+    assert (len(server.received), elsewhere.connections) == (1, 0)
 
 
 # --- No answer ---------------------------------------------------------------------------------
@@ -390,24 +392,24 @@ def assert_gave_up(
 
 @pytest.mark.parametrize("silence", SILENCES)
 def test_a_request_that_may_have_been_processed(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, silence: str
+    server: FakeService, caplog: pytest.LogCaptureFixture, silence: str
 ) -> None:
     """After a failure that may have come after processing, only a harmless request is repeated; the error of any other says that the outcome is unknown."""
     server.default = SILENCES[silence]
     for call in ALL_CALLS:
-        server.seen.clear()
+        server.received.clear()
         caplog.clear()
         error = call.error()
         expected = 3 if call.harmless else 1
-        assert len(server.seen) == expected, call
-        assert len({(seen.method, seen.target, seen.body) for seen in server.seen}) == 1
+        assert len(server.received) == expected, call
+        assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1
         assert_gave_up(error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless)
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("where", STALLS)
 def test_a_service_that_stalls(
-    server: ScriptedServer,
+    server: FakeService,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     where: str,
@@ -419,9 +421,9 @@ def test_a_service_that_stalls(
     attempts = {call: 2 if call.harmless else 1 for call in ALL_CALLS}
     with ThreadPoolExecutor(len(ALL_CALLS)) as executor:
         errors = dict(zip(keys, executor.map(WireCall.error, keys, keys.values()), strict=True))
-    assert server.wait_for(lambda: len(server.seen) >= sum(attempts.values()))
+    assert server.wait_for(lambda: len(server.received) >= sum(attempts.values()))
     for call, error in errors.items():
-        arrived = [seen for seen in server.seen if seen.query["k"] == [keys[call]]]
+        arrived = [seen for seen in server.received if seen.query["k"] == [keys[call]]]
         assert len(arrived) == attempts[call], call
         assert len({(seen.method, seen.target, seen.body) for seen in arrived}) == 1
         assert type(error) is PermutiveTimeoutError, call
@@ -435,7 +437,7 @@ def test_a_service_that_stalls(
 
 @every()
 def test_a_reset_before_the_request_was_read(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
     """A connection that is reset while the request is under way counts as one that may have brought it."""
     server.resets_on_accept = True
@@ -509,7 +511,7 @@ UNREADABLE = {
 
 @every()
 def test_a_success_that_cannot_be_read(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
     """A 2xx answer without the documented JSON is a PermutiveAPIError where the body is read, a success elsewhere, and never repeated."""
     for number, (name, step) in enumerate(UNREADABLE.items(), start=1):
@@ -521,12 +523,12 @@ def test_a_success_that_cannot_be_read(
             assert_no_secret(error, caplog.records, KEY)
         else:
             call(api_key=KEY)
-        assert len(server.seen) == number, name
+        assert len(server.received) == number, name
         assert errors_logged(caplog) == []
         caplog.clear()
 
 
-def test_a_list_of_imports_without_items(server: ScriptedServer) -> None:
+def test_a_list_of_imports_without_items(server: FakeService) -> None:
     """Its error carries the answer, as that of every other answer that cannot be read."""
     server.default = answer(200, {"imports": []})
     with pytest.raises(PermutiveInvalidResponseError) as raised:
@@ -540,14 +542,14 @@ def test_a_list_of_imports_without_items(server: ScriptedServer) -> None:
 
 @every()
 def test_every_2xx_is_a_success_whatever_its_content_type(
-    server: ScriptedServer, call: WireCall
+    server: FakeService, call: WireCall
 ) -> None:
     """Every status from 200 to 299 is a success, and the documented JSON is read whatever its content type says."""
     types = {200: "text/html", 201: "x", 202: "text/plain", 206: "", 299: "image/png"}
     for status, content_type in types.items():
         server.default = answer(status, call.answer, content_type=content_type)
         call(api_key=KEY)
-    assert len(server.seen) == len(types)
+    assert len(server.received) == len(types)
 
 
 # --- What the service repeats ---------------------------------------------------------------------
@@ -555,7 +557,7 @@ def test_every_2xx_is_a_success_whatever_its_content_type(
 
 @every()
 def test_a_service_that_repeats_the_key(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, call: WireCall
+    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
     """A key that the service's words repeat is in no text of the error, however it is written."""
     words = f"The key {KEY} (?k={KEY}&x=1) is unknown"
@@ -572,23 +574,41 @@ GATEWAYS = [500, 501, 502, 504, 507, 511, 520, 522, 524, 529]
 
 
 @pytest.mark.parametrize("status", GATEWAYS)
-def test_nothing_is_made_twice_behind_a_failing_gateway(
-    server: ScriptedServer, status: int
-) -> None:
+def test_nothing_is_made_twice_behind_a_failing_gateway(server: FakeService, status: int) -> None:
     """After a 5xx that may have come too late, no create, event or bulk operation is sent again."""
     server.default = answer(status, b"upstream failed")
     for call in [call for call in ALL_CALLS if not call.harmless]:
-        server.seen.clear()
+        server.received.clear()
         error = call.error()
         assert type(error) is PermutiveServerError, call
         assert str(error).startswith(f"{status}: API unavailable after retries."), call
         assert UNKNOWN in str(error) and "upstream failed" in str(error), call
-        assert len(server.seen) == 1, call
+        assert len(server.received) == 1, call
 
 
-def test_a_create_is_sent_again_after_503(server: ScriptedServer) -> None:
+def test_a_create_is_sent_again_after_503(server: FakeService) -> None:
     """503 says that the request was not carried out, with Retry-After or without."""
     server.script = [answer(503), answer(503, headers={"Retry-After": "0"})]
     server.default = answer(201, COHORT)
     cohort().create(KEY)
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
+
+
+def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:
+    """An answer with two lengths leaves the outcome of a create unknown; it is not repeated."""
+    lengths = b"Content-Length: 2\r\nContent-Length: 5\r\n"
+    server.default = raw(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n{}")
+    with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
+        Cohort("c", query={"x": 1}).create(KEY)
+    assert len(server.received) == 1
+
+
+def test_the_callers_own_context_stays(server: FakeService) -> None:
+    """An error raised inside a caller's handler keeps the exception that is being handled."""
+    server.default = answer(404, {})
+    try:
+        raise KeyError("the caller's own")
+    except KeyError as own:
+        with pytest.raises(PermutiveResourceNotFoundError) as caught:
+            Cohort.get_by_id("none", KEY)
+        assert caught.value.__context__ is own

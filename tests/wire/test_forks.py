@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from tests.support.scripted import Connection, ScriptedServer, answer
+from tests.support.fake_service import Connection, FakeService, answer
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
@@ -125,9 +125,9 @@ def run(script: str) -> str:
     return done.stdout
 
 
-def numbers(server: ScriptedServer) -> List[int]:
+def numbers(server: FakeService) -> List[int]:
     """Return the numbers of the requests that arrived, in order."""
-    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.seen)
+    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.received)
 
 
 def slowly(connection: Connection) -> bool:
@@ -138,7 +138,7 @@ def slowly(connection: Connection) -> bool:
 
 @pytest.mark.parametrize("child", CHILDREN)
 def test_a_child_leaves_an_open_stream_alone(
-    server: ScriptedServer, tmp_path: Path, child: str
+    server: FakeService, tmp_path: Path, child: str
 ) -> None:
     """However it ends, the parent's requests get their answers, its journal stays locked and whole, and nobody hangs."""
     server.script = [answer(200, {})]
@@ -161,7 +161,7 @@ def act():
 
 
 @pytest.mark.parametrize("child", IN_A_CALLBACK)
-def test_a_child_forked_in_a_callback(server: ScriptedServer, tmp_path: Path, child: str) -> None:
+def test_a_child_forked_in_a_callback(server: FakeService, tmp_path: Path, child: str) -> None:
     """One that unwinds through process_batch does no harm; one that goes on in it is told by a RuntimeError."""
     server.script = [answer(200, {})]
     server.default = slowly
@@ -192,7 +192,7 @@ print("whole", flush=True)
     assert numbers(server) == list(range(REQUESTS))
 
 
-def test_multiprocessing(server: ScriptedServer, tmp_path: Path) -> None:
+def test_multiprocessing(server: FakeService, tmp_path: Path) -> None:
     """Processes that multiprocessing forks end in their own way, and leave an open stream alone, too."""
     server.script = [answer(200, {})]
     server.default = slowly
@@ -221,7 +221,7 @@ for worker in workers:
     assert numbers(server) == list(range(REQUESTS))
 
 
-def test_a_child_while_the_iterable_blocks(server: ScriptedServer) -> None:
+def test_a_child_while_the_iterable_blocks(server: FakeService) -> None:
     """A child has no reader of the iterable; it ends all the same, and the parent's goes on."""
     server.script = [answer(200, {})]
     server.default = slowly
@@ -242,7 +242,7 @@ if in_child():
     assert Counter(numbers(server)) == Counter(range(REQUESTS))
 
 
-def test_a_child_while_another_thread_waits(server: ScriptedServer) -> None:
+def test_a_child_while_another_thread_waits(server: FakeService) -> None:
     """The thread that is in next() does not exist in a child: close() waits for nobody there."""
     server.script = [answer(200, {})]
     server.default = slowly

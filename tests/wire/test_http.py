@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -22,17 +23,18 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import (
-    ScriptedServer,
+from tests.support.fake_service import (
+    Connection,
+    FakeService,
     Step,
     answer,
+    answer_from,
     hang_up,
     reset,
-    respond,
     stall,
     then_hang_up,
 )
+from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1)
@@ -51,20 +53,20 @@ def after(seconds: float, step: Step) -> Step:
 # --- Requests ------------------------------------------------------------------------------------
 
 
-def test_extra_headers_win(server: ScriptedServer) -> None:
+def test_extra_headers_win(server: FakeService) -> None:
     """Headers given to request() and to a batch are sent, and win over the default ones."""
     extra = {"Accept": "text/csv", "X-Trace": "1", "User-Agent": "mine"}
     http.request("GET", KEY, URL, headers=extra)
     http.process_batch([BatchRequest("GET", URL, headers=extra)], api_key=KEY, max_workers=1)
-    for seen in server.seen:
+    for seen in server.received:
         assert seen.headers["accept"] == "text/csv"
         assert seen.headers["x-trace"] == "1"
         assert seen.headers["user-agent"] == "mine"
         assert seen.headers["content-type"] == "application/json"
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
-def test_the_answer_is_a_response_of_requests(server: ScriptedServer) -> None:
+def test_the_answer_is_a_response_of_requests(server: FakeService) -> None:
     """A verb returns the whole requests.Response."""
     server.default = answer(201, {"a": 1}, headers={"X-Served-By": "me"})
     response = http.post(KEY, URL, {})
@@ -73,11 +75,11 @@ def test_the_answer_is_a_response_of_requests(server: ScriptedServer) -> None:
     assert response.headers["X-Served-By"] == "me"
 
 
-def test_parameters_are_added_to_those_of_the_url(server: ScriptedServer) -> None:
+def test_parameters_are_added_to_those_of_the_url(server: FakeService) -> None:
     """The URL's own query, the parameters and the key all arrive; lists repeat, None is left out."""
     params = {"b": ["1", "2"], "c": None, "d": "ä&="}
     http.get(KEY, f"{URL}?a=0&empty=", params)
-    assert server.seen[0].query == {
+    assert server.received[0].query == {
         "a": ["0"],
         "empty": [""],
         "b": ["1", "2"],
@@ -91,12 +93,12 @@ BODIES: List[Any] = [{}, [], 0, False, "text", {"a": None}, {"ä": "€", "n": [
 
 
 @pytest.mark.parametrize("body", BODIES, ids=repr)
-def test_every_json_value_is_a_body(server: ScriptedServer, body: Any) -> None:
+def test_every_json_value_is_a_body(server: FakeService, body: Any) -> None:
     """Any JSON value is sent as it is, empty ones too."""
     http.post(KEY, URL, body)
     http.patch(KEY, URL, body)
     http.request("POST", KEY, URL, json=body)
-    assert [seen.json for seen in server.seen] == [body] * 3
+    assert [seen.json for seen in server.received] == [body] * 3
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_every_json_value_is_a_body(server: ScriptedServer, body: Any) -> None:
     ],
     ids=lambda body: type(body).__name__,
 )
-def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) -> None:
+def test_a_body_that_is_no_json_is_refused(server: FakeService, body: Any) -> None:
     """What cannot be written as JSON, NaN too, is a ValueError that is never sent nor repeated."""
     calls: List[Callable[[], Any]] = [
         lambda: http.post(KEY, URL, body),
@@ -126,7 +128,7 @@ def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) ->
         [BatchRequest("POST", URL, json=body)], api_key=KEY, max_workers=1
     )
     assert isinstance(failures[0][1], (ValueError, TypeError))
-    assert (server.seen, server.connections) == ([], 0)
+    assert (server.received, server.connections) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,7 @@ def test_a_body_that_is_no_json_is_refused(server: ScriptedServer, body: Any) ->
 )
 @pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
 def test_an_invalid_url_is_refused(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture, url: str, verb: str
+    server: FakeService, caplog: pytest.LogCaptureFixture, url: str, verb: str
 ) -> None:
     """A URL that is none is a mistake of the caller: a ValueError, never repeated."""
     caplog.set_level("DEBUG")
@@ -159,28 +161,28 @@ def test_an_invalid_url_is_refused(
 
 
 @pytest.mark.parametrize("name", ["X-Bad\nName", "X-Bad"])
-def test_an_invalid_header_is_refused(server: ScriptedServer, name: str) -> None:
+def test_an_invalid_header_is_refused(server: FakeService, name: str) -> None:
     """A header with a line break is a ValueError, and nothing is sent."""
     with pytest.raises(ValueError):
         http.request("GET", KEY, URL, headers={name: "a\r\nb: c"})
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "", "GET ", None, 1], ids=repr)
-def test_other_verbs_are_refused(server: ScriptedServer, method: Any) -> None:
+def test_other_verbs_are_refused(server: FakeService, method: Any) -> None:
     """A verb outside GET, POST, PATCH and DELETE is a ValueError, and nothing is sent."""
     with pytest.raises(ValueError, match="method"):
         http.request(method, KEY, URL)
     _, failures = http.process_batch([BatchRequest(method, URL)], api_key=KEY, max_workers=1)
     assert isinstance(failures[0][1], ValueError)
-    assert server.seen == []
+    assert server.received == []
 
 
 # --- Time limits ---------------------------------------------------------------------------------
 
 
 def test_every_limit_reaches_the_socket(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call waits as long as its own limit says: its argument, or the variable for single calls or batches."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
@@ -195,7 +197,7 @@ def test_every_limit_reaches_the_socket(
 
 
 def test_arguments_win_over_the_environment(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """request(), send() and batch_send() keep their own limit of 10 s, a BatchRequest the one it is given; None waits on."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
@@ -205,17 +207,18 @@ def test_arguments_win_over_the_environment(
     http.request("GET", KEY, URL, timeout=None)
     segmentation().send(KEY)
     segmentation().send(KEY, timeout=None)
-    for timeout in ({}, {"timeout": None}, {"timeout": 5}):
-        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **timeout)
+    given: Any
+    for given in ({}, {"timeout": None}, {"timeout": 5}):
+        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **given)
         assert failures == []
     batch = [BatchRequest("GET", URL, timeout=None), BatchRequest("GET", URL, timeout=5)]
     responses, _ = http.process_batch(batch, api_key=KEY, max_workers=2)
     assert len(responses) == 2
-    assert len(server.seen) == 9
+    assert len(server.received) == 9
 
 
 def test_the_batch_limit_is_read_when_the_request_is_made(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PERMUTIVE_BATCH_TIMEOUT_SECONDS counts for the BatchRequests made while it is set."""
     assert BatchRequest("GET", URL).timeout == 10.0
@@ -236,11 +239,11 @@ def test_the_batch_limit_is_read_when_the_request_is_made(
 
 
 def test_the_base_url_is_read_at_every_call(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """PERMUTIVE_API_BASE_URL may change between two calls; both hosts of the service go there."""
     server.default = answer(200, [])
-    with ScriptedServer() as other:
+    with FakeService() as other:
         other.default = answer(200, [])
         Cohort.list(KEY)
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f" {other.url} ")
@@ -248,18 +251,18 @@ def test_the_base_url_is_read_at_every_call(
         http.get(KEY, "https://API.permutive.com/v2.0/x?y=1")
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
         Cohort.list(KEY)
-        assert [seen.path for seen in other.seen] == [COHORTS, "/v2.0/x"]
-        assert other.seen[1].query == {"y": ["1"], "k": [KEY]}
-        assert other.seen[0].headers["host"] == f"127.0.0.1:{other.port}"
-    assert [seen.path for seen in server.seen] == [COHORTS] * 2
+        assert [seen.path for seen in other.received] == [COHORTS, "/v2.0/x"]
+        assert other.received[1].query == {"y": ["1"], "k": [KEY]}
+        assert other.received[0].headers["host"] == f"127.0.0.1:{other.port}"
+    assert [seen.path for seen in server.received] == [COHORTS] * 2
 
 
-def test_other_hosts_are_left_alone(server: ScriptedServer) -> None:
+def test_other_hosts_are_left_alone(server: FakeService) -> None:
     """A URL of another host goes to that host."""
-    with ScriptedServer() as other:
+    with FakeService() as other:
         http.get(KEY, f"{other.url}/api.permutive.app/x")
-        assert len(other.seen) == 1
-    assert server.seen == []
+        assert len(other.received) == 1
+    assert server.received == []
 
 
 @pytest.mark.parametrize(
@@ -279,7 +282,7 @@ def test_other_hosts_are_left_alone(server: ScriptedServer) -> None:
     ],
 )
 def test_a_wrong_base_url_is_named(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     """A base URL that is no origin is a ValueError that names the variable and shows no password; nothing is sent."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", value)
@@ -293,38 +296,38 @@ def test_a_wrong_base_url_is_named(
 # --- Connections ---------------------------------------------------------------------------------
 
 
-def test_one_connection_serves_call_after_call(server: ScriptedServer) -> None:
+def test_one_connection_serves_call_after_call(server: FakeService) -> None:
     """Connections are kept alive: all calls of one thread, errors too, share one."""
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=KEY)
         server.default = answer(404)
         call.error()
-    assert len(server.seen) == 2 * len(ALL_CALLS)
+    assert len(server.received) == 2 * len(ALL_CALLS)
     assert server.connections == 1
 
 
-def test_a_connection_closed_while_idle_costs_nothing(server: ScriptedServer) -> None:
+def test_a_connection_closed_while_idle_costs_nothing(server: FakeService) -> None:
     """A kept connection that the service has closed meanwhile is replaced, also for a create: each is sent once."""
     server.default = then_hang_up(answer(200, {}))
     for number in range(5):
         http.post(KEY, URL, {"number": number})
         time.sleep(0.02)
-    assert [seen.json["number"] for seen in server.seen] == list(range(5))
+    assert [seen.json["number"] for seen in server.received] == list(range(5))
     assert server.connections == 5
 
 
-def test_cookies_are_not_kept(server: ScriptedServer) -> None:
+def test_cookies_are_not_kept(server: FakeService) -> None:
     """A cookie that the service sets for one call does not travel with the next."""
     server.default = answer(200, {}, headers={"Set-Cookie": "session=1; Path=/"})
     for _ in range(3):
         http.get(KEY, URL)
         http.post("another-key", URL, {})
-    assert not any("cookie" in seen.headers for seen in server.seen)
+    assert not any("cookie" in seen.headers for seen in server.received)
 
 
 def test_netrc_is_not_used(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A login for the host in ~/.netrc is not sent."""
     netrc = tmp_path / ".netrc"
@@ -335,14 +338,14 @@ def test_netrc_is_not_used(
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=KEY)
-    assert not any("authorization" in seen.headers for seen in server.seen)
+    assert not any("authorization" in seen.headers for seen in server.received)
 
 
 # --- Proxies -------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def proxied(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> ScriptedServer:
+def proxied(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> FakeService:
     """A server that stands as HTTP proxy before a host that cannot be reached otherwise."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://service.invalid:8080")
     monkeypatch.setenv("http_proxy", server.url)
@@ -350,23 +353,23 @@ def proxied(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> Scripted
 
 
 def test_the_proxy_of_the_environment_is_used(
-    proxied: ScriptedServer, caplog: pytest.LogCaptureFixture
+    proxied: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With http_proxy set, every call goes through it, and no log shows the key."""
     caplog.set_level("DEBUG")
     for call in ALL_CALLS:
         proxied.default = answer(call.status, call.answer)
         call(api_key=KEY)
-        seen = proxied.seen.pop()
+        seen = proxied.received.pop()
         assert seen.target.startswith(f"http://service.invalid:8080{call.path}?")
         assert seen.headers["host"] == "service.invalid:8080"
         assert seen.query["k"] == [KEY]
-        assert proxied.seen == []
+        assert proxied.received == []
     assert not any(KEY in str(vars(record)) for record in caplog.records)
 
 
 def test_the_proxies_are_looked_up_once(
-    proxied: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    proxied: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The machine's proxies are asked for at most once an origin, and anew when the environment changes."""
     asked: List[int] = []
@@ -380,30 +383,30 @@ def test_the_proxies_are_looked_up_once(
     for _ in range(20):
         http.get(KEY, URL)
     assert len(asked) <= 1
-    assert len(proxied.seen) == 20
+    assert len(proxied.received) == 20
     before = len(asked)
 
-    with ScriptedServer() as other:
+    with FakeService() as other:
         monkeypatch.setenv("http_proxy", other.url)
         http.get(KEY, URL)
         http.get(KEY, URL)
-        assert len(other.seen) == 2
-    assert (len(proxied.seen), len(asked)) == (20, before + 1)
+        assert len(other.received) == 2
+    assert (len(proxied.received), len(asked)) == (20, before + 1)
 
 
-def test_no_proxy_is_honoured(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """A host in no_proxy is called directly."""
-    with ScriptedServer() as proxy:
+    with FakeService() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         http.get(KEY, URL)
-        assert (len(proxy.seen), len(server.seen)) == (1, 0)
+        assert (len(proxy.received), len(server.received)) == (1, 0)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         http.get(KEY, URL)
-        assert (len(proxy.seen), len(server.seen)) == (1, 1)
+        assert (len(proxy.received), len(server.received)) == (1, 1)
 
 
 def test_a_proxy_that_refuses_the_tunnel(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A proxy that opens no tunnel hears no key; the request surely reached nobody, so a create is tried again."""
     caplog.set_level("DEBUG")
@@ -413,8 +416,8 @@ def test_a_proxy_that_refuses_the_tunnel(
     server.default = then_hang_up(answer(407, b"", headers={"Connection": "close"}))
     with pytest.raises(PermutiveConnectionError) as raised:
         http.post(KEY, URL, {})
-    assert [seen.method for seen in server.seen] == ["CONNECT"] * 3
-    assert not any(KEY in seen.target for seen in server.seen)
+    assert [seen.method for seen in server.received] == ["CONNECT"] * 3
+    assert not any(KEY in seen.target for seen in server.received)
     assert "unknown" not in str(raised.value)
     assert_no_secret(raised.value, caplog.records, KEY)
     assert_no_secret(raised.value, caplog.records, "password-0001")
@@ -422,19 +425,91 @@ def test_a_proxy_that_refuses_the_tunnel(
 
 @pytest.mark.parametrize("step", [reset, hang_up])
 @pytest.mark.parametrize("name", ["Cohort.create", "TrackedEvent.track"])
-def test_a_request_lost_behind_a_proxy(proxied: ScriptedServer, name: str, step: Any) -> None:
+def test_a_request_lost_behind_a_proxy(proxied: FakeService, name: str, step: Any) -> None:
     """What a proxy has read may have been processed: it is not sent again."""
     proxied.default = step()
     [call] = [each for each in ALL_CALLS if each.name == name]
     with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
         call(api_key=KEY)
-    assert len(proxied.seen) == 1
+    assert len(proxied.received) == 1
 
 
-def test_the_answer_says_which_request_it_is_for(server: ScriptedServer) -> None:
+def test_the_answer_says_which_request_it_is_for(server: FakeService) -> None:
     """An error of a proxied or direct call names the address that was really called."""
-    server.default = respond(lambda seen: {})
+    server.default = answer_from(lambda seen: {})
     server.script = [answer(404)]
     with pytest.raises(PermutiveAPIError) as raised:
         http.get(KEY, f"{URL}?page=1")
     assert raised.value.url == f"{server.url}/v9/things?page=1&k=[REDACTED]"
+
+
+@pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
+def test_a_status_that_comes_before_the_answer(server: FakeService, status: bytes) -> None:
+    """What a service says before its answer is passed over: no later call gets this one's answer."""
+
+    def step(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
+        server.stopping.wait(0.02)
+        return answer(200, {"number": len(server.received)})(connection)
+
+    server.default = step
+    numbers = [http.get(KEY, f"{server.url}/x").json()["number"] for _ in range(3)]
+    assert numbers == [1, 2, 3] and server.connections == 1
+
+
+def test_a_header_of_none_is_left_out(server: FakeService) -> None:
+    """None takes a default header away, as requests does."""
+    headers: Any = {"Content-Type": None}
+    http.request("GET", KEY, f"{server.url}/x", headers=headers)
+    assert "content-type" not in server.received[0].headers
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [("https://api.permutive.app/x", {"X-Note": "\u20ac"}), (f"http://{'a' * 64}.invalid/", None)],
+)
+def test_what_cannot_be_put_on_the_wire(server: FakeService, url: str, headers: Any) -> None:
+    """A header outside Latin-1 or an impossible host is an invalid request, alone and in a batch."""
+    with pytest.raises(PermutiveInvalidRequestError, match="cannot be sent"):
+        http.request("GET", KEY, url, headers=headers)
+    request = http.BatchRequest("GET", url, headers=headers)
+    _, [(_, error)] = http.process_batch([request], api_key=KEY, max_workers=1)
+    assert type(error) is PermutiveInvalidRequestError
+    assert server.received == []
+
+
+@pytest.mark.parametrize("url", [None, 5, b"http://x/"])
+def test_a_url_of_a_wrong_kind(server: FakeService, url: Any) -> None:
+    """A URL that is no text is a TypeError that names it."""
+    with pytest.raises(TypeError, match="url must be of type str"):
+        http.request("POST", KEY, url)
+
+
+@pytest.mark.parametrize("argument", ["params", "headers"])
+@pytest.mark.parametrize("value", ["abc", [("a", 1)]])
+def test_an_argument_that_is_no_mapping(argument: str, value: Any) -> None:
+    """Parameters and headers that are no mapping are a TypeError that names the argument."""
+    with pytest.raises(TypeError, match=f"{argument} must be of type Mapping"):
+        http.request("GET", KEY, "https://api.permutive.app/x", **{argument: value})
+
+
+def test_a_proxy_whose_first_address_refuses(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch asks the proxy for a tunnel also where only its second address answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed_port = listener.getsockname()[1]
+
+    def addresses(*_: Any) -> list[Any]:
+        ports = (closed_port, server.port)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+        return [(*kind, ("127.0.0.1", port)) for port in ports]
+
+    monkeypatch.delenv("PERMUTIVE_API_BASE_URL")
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.test:3128")
+    monkeypatch.setattr(socket, "getaddrinfo", addresses)
+    server.default = answer(502)
+    request = http.BatchRequest("GET", "https://api.permutive.app/x")
+    _, failures = http.process_batch([request], api_key=KEY, max_workers=1)
+    assert len(failures) == 1
+    assert {seen.method for seen in server.received} == {"CONNECT"}

@@ -21,12 +21,12 @@ import trustme
 from PermutiveAPI import BatchRequest, Cohort, Import
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORTS, IMPORTS, KEY, cohort
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
-    ScriptedServer,
+    FakeService,
     Step,
     answer,
-    respond,
+    answer_from,
     stall,
     stall_in_body,
 )
@@ -152,38 +152,38 @@ SCENES: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_ctrl_c(server: ScriptedServer, scene: str) -> None:
+def test_ctrl_c(server: FakeService, scene: str) -> None:
     """Ctrl-C while workers wait, for an answer or between attempts, ends the call within a second; nothing more is sent and no thread is left."""
     call, server.default, arrived = SCENES[scene]
     with Child(call) as child:
-        assert server.wait_for(lambda: len(server.seen) == arrived)
+        assert server.wait_for(lambda: len(server.received) == arrived)
         # Answers are on their way: the workers shall have come to wait.
         server.stopping.wait(0.1)
         child.interrupt()
-    assert len(server.seen) == arrived
+    assert len(server.received) == arrived
 
 
 @pytest.mark.parametrize("call", ["batch", "stream", "single"])
-def test_ctrl_c_while_waiting_for_a_turn(server: ScriptedServer, call: str) -> None:
+def test_ctrl_c_while_waiting_for_a_turn(server: FakeService, call: str) -> None:
     """Ctrl-C ends a call that the service has told to come back later, and what waits with it."""
     server.default = answer(429, headers={"Retry-After": "100"})
     with Child(call) as child:
-        assert server.wait_for(lambda: server.seen)
+        assert server.wait_for(lambda: server.received)
         server.stopping.wait(0.1)
-        arrived = len(server.seen)
+        arrived = len(server.received)
         child.interrupt()
-    assert len(server.seen) == arrived <= WORKERS
+    assert len(server.received) == arrived <= WORKERS
 
 
 @pytest.mark.parametrize("step", [answer(200), stall()], ids=["answers", "no answer"])
-def test_ctrl_c_while_the_iterable_blocks(server: ScriptedServer, step: Step) -> None:
+def test_ctrl_c_while_the_iterable_blocks(server: FakeService, step: Step) -> None:
     """Ctrl-C ends a stream whose iterable waits; only its reader is left, which nobody waits for."""
     server.default = step
     with Child("blocked") as child:
-        assert server.wait_for(lambda: len(server.seen) == 2)
+        assert server.wait_for(lambda: len(server.received) == 2)
         server.stopping.wait(0.1)
         child.interrupt("PermutiveAPI reader")
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
 def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
@@ -193,13 +193,13 @@ def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: 
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    with ScriptedServer(context) as server:
+    with FakeService(context) as server:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
         server.default = stall()
         with Child("batch") as child:
-            assert server.wait_for(lambda: len(server.seen) == WORKERS)
+            assert server.wait_for(lambda: len(server.received) == WORKERS)
             child.interrupt()
-        assert len(server.seen) == WORKERS
+        assert len(server.received) == WORKERS
 
 
 @pytest.fixture
@@ -228,11 +228,11 @@ def test_ctrl_c_while_connecting(monkeypatch: pytest.MonkeyPatch, deaf_port: int
 # --- In the process itself -----------------------------------------------------------------------
 
 
-def pressing(server: ScriptedServer, arrived: int) -> Callable[[Any], None]:
+def pressing(server: FakeService, arrived: int) -> Callable[[Any], None]:
     """Stand in for a callback during which Ctrl-C is pressed, once so many requests have arrived."""
 
     def press(value: Any) -> None:
-        assert server.wait_for(lambda: len(server.seen) == arrived)
+        assert server.wait_for(lambda: len(server.received) == arrived)
         raise KeyboardInterrupt
 
     return press
@@ -242,7 +242,7 @@ def when_all_are_at_work(step: Step) -> Step:
     """Answer by a step, once each worker has sent a request: then the batch has handed out enough."""
 
     def later(connection: Connection) -> bool:
-        seen = connection.server.seen
+        seen = connection.server.received
         assert connection.server.wait_for(lambda: len(seen) >= WORKERS)
         return step(connection)
 
@@ -251,7 +251,7 @@ def when_all_are_at_work(step: Step) -> Step:
 
 @pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])
 @pytest.mark.parametrize("where", ["progress", "callback", "error_callback"])
-def test_an_interrupt_from_a_callback(server: ScriptedServer, rest: Step, where: str) -> None:
+def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: str) -> None:
     """A KeyboardInterrupt raised in a callback is no mistake of a callback: it ends the batch."""
     refused = where == "error_callback"
     server.script = [when_all_are_at_work(answer(400 if refused else 200))]
@@ -259,7 +259,7 @@ def test_an_interrupt_from_a_callback(server: ScriptedServer, rest: Step, where:
     # One is answered, and each worker has another one under way.
     arrived = 1 + WORKERS
     interrupting = pressing(server, arrived)
-    own = {} if where == "progress" else {where: interrupting}
+    own: Any = {} if where == "progress" else {where: interrupting}
     batch = [BatchRequest("POST", URL, json={}, **own) for _ in range(40)]
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -272,10 +272,10 @@ def test_an_interrupt_from_a_callback(server: ScriptedServer, rest: Step, where:
     assert time.monotonic() - began < LIMIT_SECONDS
     assert workers_left() == []
     server.stopping.wait(0.05)
-    assert len(server.seen) == arrived
+    assert len(server.received) == arrived
 
 
-def test_after_an_interrupt_everything_works(server: ScriptedServer) -> None:
+def test_after_an_interrupt_everything_works(server: FakeService) -> None:
     """Calls and batches after an interrupted one get their own answers over fresh connections."""
     server.script = [answer(200)]
     server.default = stall()
@@ -288,10 +288,10 @@ def test_after_an_interrupt_everything_works(server: ScriptedServer) -> None:
     assert (len(responses), failures) == (10, [])
     assert {one.id for one in cohorts} == {"c-1"}
     cohorts[0].update(KEY)
-    assert server.seen[-1].path == f"{COHORTS}c-1"
+    assert server.received[-1].path == f"{COHORTS}c-1"
 
 
-def test_the_first_failure_of_details_stops_the_rest(server: ScriptedServer) -> None:
+def test_the_first_failure_of_details_stops_the_rest(server: FakeService) -> None:
     """When one detail of a list fails, what was not sent yet is not sent, and nobody is waited for."""
 
     def once() -> Iterator[Step]:
@@ -313,7 +313,7 @@ def test_the_first_failure_of_details_stops_the_rest(server: ScriptedServer) -> 
         Import.list(KEY, include_details=True)
     assert time.monotonic() - began < LIMIT_SECONDS
     assert workers_left() == []
-    assert len(server.seen) <= 1 + 16 + 1
+    assert len(server.received) <= 1 + 16 + 1
 
 
 # --- Forks ---------------------------------------------------------------------------------------
@@ -370,10 +370,10 @@ def run(script: str) -> None:
 
 
 @needs_fork
-def test_a_child_after_a_fork_has_connections_of_its_own(server: ScriptedServer) -> None:
+def test_a_child_after_a_fork_has_connections_of_its_own(server: FakeService) -> None:
     """A forked child opens its own connection; the parent's goes on unharmed."""
     run(FORK)
-    assert [(seen.path[-6:], seen.connection) for seen in server.seen] == [
+    assert [(seen.path[-6:], seen.connection) for seen in server.received] == [
         ("parent", 1),
         ("/child", 2),
         ("/child", 2),
@@ -382,8 +382,8 @@ def test_a_child_after_a_fork_has_connections_of_its_own(server: ScriptedServer)
 
 
 @needs_fork
-def test_a_fork_in_the_midst_of_a_batch(server: ScriptedServer) -> None:
+def test_a_fork_in_the_midst_of_a_batch(server: FakeService) -> None:
     """Children forked while workers send get their own answers, and so does the batch."""
-    server.default = respond(lambda seen: {"path": seen.path})
+    server.default = answer_from(lambda seen: {"path": seen.path})
     run(FORK_IN_A_BATCH)
-    assert len(server.seen) == 24
+    assert len(server.received) == 24

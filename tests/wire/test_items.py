@@ -40,7 +40,7 @@ from tests.support.calls import (
     segmentation,
     tracked,
 )
-from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+from tests.support.fake_service import FakeService, ReceivedRequest, answer, answer_from, reset
 from tests.wire.test_executors import Recording
 
 # A batch helper, one of its items, and a member that both an item and its request show.
@@ -68,7 +68,7 @@ EVERYTHING: Dict[str, Any] = {**COHORT, **IMPORT, **SEGMENTED, "import_id": "i-1
     ("helper", "make", "shown"), BATCHES, ids=[each.values[0].__qualname__ for each in BATCHES]
 )
 def test_failures_can_be_sent_again(
-    server: ScriptedServer, helper: Any, make: Callable[[], Any], shown: str
+    server: FakeService, helper: Any, make: Callable[[], Any], shown: str
 ) -> None:
     """A failure holds the very item that it was about, shows it, and the items can be given again."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
@@ -80,7 +80,9 @@ def test_failures_can_be_sent_again(
     assert shown in repr(request) and KEY not in repr(request)
     _, failures = helper([request.item for request, error in failures], api_key=KEY)
     assert failures == []
-    assert [seen.body for seen in server.seen[:1]] == [seen.body for seen in server.seen[1:]]
+    assert [seen.body for seen in server.received[:1]] == [
+        seen.body for seen in server.received[1:]
+    ]
 
 
 STREAMS: List[Any] = [
@@ -93,7 +95,7 @@ STREAMS: List[Any] = [
 
 @pytest.mark.parametrize(("helper", "make"), STREAMS)
 def test_results_of_streams_hold_their_items(
-    server: ScriptedServer, helper: Any, make: Callable[[], Any]
+    server: FakeService, helper: Any, make: Callable[[], Any]
 ) -> None:
     """Each result of a stream holds the very item that it is about."""
     server.default = answer(200, EVERYTHING)
@@ -106,7 +108,7 @@ def test_results_of_streams_hold_their_items(
 HELPERS = [each.values[:2] for each in BATCHES + STREAMS]
 
 
-def test_a_journal_names_its_helper(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_journal_names_its_helper(server: FakeService, tmp_path: Path) -> None:
     """The first line of a journal names the helper whose job it is: no other one, and no later release, mistakes it."""
     server.default = answer(200, EVERYTHING)
     named: Dict[str, str] = {}
@@ -119,7 +121,7 @@ def test_a_journal_names_its_helper(server: ScriptedServer, tmp_path: Path) -> N
     assert len(named) == len(HELPERS)
 
 
-def test_a_plain_request_has_no_item(server: ScriptedServer) -> None:
+def test_a_plain_request_has_no_item(server: FakeService) -> None:
     """A request that nobody made for a model has None as its item."""
     request = BatchRequest("GET", "https://api.permutive.app/v9/things")
     [result] = stream_batch([request], api_key=KEY)
@@ -171,7 +173,7 @@ UNSENDABLE: List[Any] = [
 
 @pytest.mark.parametrize(("helper", "make", "bad", "text"), UNSENDABLE)
 def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
-    server: ScriptedServer, helper: Any, make: Callable[[], Any], bad: Any, text: str
+    server: FakeService, helper: Any, make: Callable[[], Any], bad: Any, text: str
 ) -> None:
     """Its result carries the error that says what is wrong; the others are sent."""
     server.default = answer(200, EVERYTHING)
@@ -182,7 +184,7 @@ def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
     assert failed.item is bad and failed.response is None and failed.value is None
     with pytest.raises((ValueError, TypeError), match=text):
         raise failed.error
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
 
 
 class Unpicklable(Exception):
@@ -201,7 +203,7 @@ class Odd(Dict[str, Any]):
         raise Unpicklable
 
 
-def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: ScriptedServer) -> None:
+def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: FakeService) -> None:
     """It fails in the caller's process, with its own error, whatever that is."""
     server.default = answer(200, SEGMENTED)
     odd = Segmentation([Event("e", "now", Odd())], "u")
@@ -209,10 +211,10 @@ def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: ScriptedSe
     results = Segmentation.stream_send([odd, segmentation(), odd], api_key=KEY, executor=executor)
     found = {result.index: result.error for result in results}
     assert [type(found[index]) for index in range(3)] == [Unpicklable, type(None), Unpicklable]
-    assert (len(executor.pickled), len(server.seen)) == (1, 1)
+    assert (len(executor.pickled), len(server.received)) == (1, 1)
 
 
-def test_a_batch_refuses_an_item_before_anything_is_sent(server: ScriptedServer) -> None:
+def test_a_batch_refuses_an_item_before_anything_is_sent(server: FakeService) -> None:
     """A batch, which holds all its items, still checks every one first."""
     too_many = Segmentation([EVENT] * 11, "u")
     with pytest.raises(PermutiveInvalidRequestError, match="at most 10"):
@@ -229,11 +231,11 @@ def test_a_batch_refuses_an_item_before_anything_is_sent(server: ScriptedServer)
     assert server.connections == 0
     server.default = answer(200, SEGMENTED)
     Segmentation([EVENT] * 10, "u").send(KEY)
-    assert len(server.seen[0].json["events"]) == 10
+    assert len(server.received[0].json["events"]) == 10
 
 
 def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
-    server: ScriptedServer, tmp_path: Path
+    server: FakeService, tmp_path: Path
 ) -> None:
     """An item of a wrong kind ends a stream, after all that was sent is told and written down."""
     server.default = answer(200, EVERYTHING)
@@ -248,7 +250,7 @@ def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
         for result in Identity.stream_identify(items(), api_key=KEY, journal=journal):
             assert result.error is None
             told.append(result.index)
-    assert sorted(told) == list(range(6)) and len(server.seen) == 6
+    assert sorted(told) == list(range(6)) and len(server.received) == 6
     assert len(journal.read_text().splitlines()) == 1 + 6
 
 
@@ -266,12 +268,12 @@ TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
     ids=["batch", "details"],
 )
 def test_workers_run_in_the_callers_context(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]
 ) -> None:
     """What the caller has set in a context variable is seen by whatever watches the requests."""
 
-    def content_of(seen: Seen) -> Any:
-        return [COHORT] * 3 if seen.path.endswith("/") else COHORT
+    def content_of(request: ReceivedRequest) -> Any:
+        return [COHORT] * 3 if request.path.endswith("/") else COHORT
 
     tenants: List[str] = []
     send = requests.Session.send
@@ -281,7 +283,7 @@ def test_workers_run_in_the_callers_context(
         TENANT.set("somebody else")
         return send(*args, **kwargs)
 
-    server.default = respond(content_of)
+    server.default = answer_from(content_of)
     monkeypatch.setattr(requests.Session, "send", watched)
     token = TENANT.set("me")
     try:
@@ -294,7 +296,7 @@ def test_workers_run_in_the_callers_context(
 
 
 def test_each_call_of_a_batch_has_a_context_of_its_own(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What one call sets is not seen by the next one on the same worker, nor by the caller."""
     tenants: List[str] = []
@@ -313,7 +315,7 @@ def test_each_call_of_a_batch_has_a_context_of_its_own(
 
 
 def test_records_of_retries_name_the_request(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A retry's record names method, path and, in a batch, the item, but no key and no parameters."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
@@ -331,7 +333,7 @@ def test_records_of_retries_name_the_request(
 
 
 def test_a_final_failure_of_a_batch_is_logged(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One WARNING for each request that failed names it and its status, and no body or user."""
     refused = answer(400, {"error": {"cause": "u-secret"}})
@@ -348,7 +350,7 @@ def test_a_final_failure_of_a_batch_is_logged(
 
 
 def test_users_in_addresses_are_not_logged(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A record of a request at a user's own address does not show the user."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")

@@ -29,7 +29,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, answer, stall
+from tests.support.fake_service import Connection, FakeService, answer, stall
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -57,9 +57,9 @@ def run(requests: Any, journal: Any, key: str = KEY) -> Any:
     return http.process_batch(requests, api_key=key, journal=journal)
 
 
-def numbers(server: ScriptedServer) -> List[int]:
+def numbers(server: FakeService) -> List[int]:
     """Return the numbers of the requests that arrived, in order."""
-    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.seen)
+    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.received)
 
 
 def refusing(*names: str) -> Callable[[Connection], bool]:
@@ -77,16 +77,16 @@ def refusing(*names: str) -> Callable[[Connection], bool]:
 
 
 @every([call for call in ALL_CALLS if call.batch])
-def test_every_batch_helper_resumes(server: ScriptedServer, journal: Path, call: WireCall) -> None:
+def test_every_batch_helper_resumes(server: FakeService, journal: Path, call: WireCall) -> None:
     """What failed is sent again; what succeeded is not, and is absent from the results."""
     server.script = [answer(400)]
     server.default = answer(call.status, call.answer)
     _, failures = call.make(api_key=KEY, journal=journal)
-    assert len(failures) == 1 and len(server.seen) == 1
+    assert len(failures) == 1 and len(server.received) == 1
     results, failures = call.make(api_key=KEY, journal=journal)
-    assert (len(results), failures, len(server.seen)) == (1, [], 2)
+    assert (len(results), failures, len(server.received)) == (1, [], 2)
     results, failures = call.make(api_key=KEY, journal=journal)
-    assert (len(results), failures, len(server.seen)) == (0, [], 2)
+    assert (len(results), failures, len(server.received)) == (0, [], 2)
 
 
 def _identities(**options: Any) -> Any:
@@ -103,7 +103,7 @@ def _requests(**options: Any) -> Any:
 
 @pytest.mark.parametrize("stream", [_identities, _segmentations, _requests])
 def test_every_stream_helper_resumes(
-    server: ScriptedServer, journal: Path, stream: Callable[..., Any]
+    server: FakeService, journal: Path, stream: Callable[..., Any]
 ) -> None:
     """What failed is sent again; what succeeded is not, and is absent from the results."""
     server.script = [answer(400)]
@@ -113,10 +113,10 @@ def test_every_stream_helper_resumes(
     [done] = stream(journal=journal)
     assert (done.index, done.error) == (0, None)
     assert list(stream(journal=journal)) == []
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
-def test_an_answer_that_cannot_be_read_is_no_success(server: ScriptedServer, journal: Path) -> None:
+def test_an_answer_that_cannot_be_read_is_no_success(server: FakeService, journal: Path) -> None:
     """A segmentation whose answer made no sense is asked again."""
     server.script = [answer(200, b"<html>")]
     server.default = answer(200, SEGMENTED)
@@ -127,13 +127,13 @@ def test_an_answer_that_cannot_be_read_is_no_success(server: ScriptedServer, jou
 
 
 def test_the_rest_keeps_its_numbers_and_counts_as_completed(
-    server: ScriptedServer, journal: Path
+    server: FakeService, journal: Path
 ) -> None:
     """Results are numbered as in the job; progress counts what was done before."""
     server.default = refusing("1", "3")
     _, errors = run(things(5), journal)
     assert len(errors) == 2
-    server.seen.clear()
+    server.received.clear()
     server.default = refusing()
     heard: List[Progress] = []
     responses, errors = http.process_batch(
@@ -146,7 +146,7 @@ def test_the_rest_keeps_its_numbers_and_counts_as_completed(
     assert heard[-1].errors == 0
 
 
-def test_a_stream_keeps_the_numbers_of_the_job(server: ScriptedServer, journal: Path) -> None:
+def test_a_stream_keeps_the_numbers_of_the_job(server: FakeService, journal: Path) -> None:
     """A result's index is its position in the whole job, also when others are skipped."""
     server.default = refusing("1", "3")
     list(stream_batch(things(5), api_key=KEY, journal=journal))
@@ -155,7 +155,7 @@ def test_a_stream_keeps_the_numbers_of_the_job(server: ScriptedServer, journal: 
     assert sorted(result.index for result in results) == [1, 3]
 
 
-def test_equal_requests_count_by_occurrence(server: ScriptedServer, journal: Path) -> None:
+def test_equal_requests_count_by_occurrence(server: FakeService, journal: Path) -> None:
     """Of three equal requests of which two succeeded, one is left."""
     server.script = [answer(200), answer(400), answer(200)]
     equal = [things(1)[0]] * 3
@@ -177,15 +177,15 @@ def test_equal_requests_count_by_occurrence(server: ScriptedServer, journal: Pat
     ids=["verb", "URL", "body", "parameters", "no body"],
 )
 def test_another_request_is_not_done(
-    server: ScriptedServer, journal: Path, other: BatchRequest
+    server: FakeService, journal: Path, other: BatchRequest
 ) -> None:
     """Requests are equal when verb, URL, parameters and body are."""
     run(things(1), journal)
     run([other], journal)
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
-def test_what_cannot_be_sent_fails_alone(server: ScriptedServer, journal: Path) -> None:
+def test_what_cannot_be_sent_fails_alone(server: FakeService, journal: Path) -> None:
     """A body that is no JSON is a failure of its request, with a journal as without."""
     batch = [BatchRequest("POST", URL, json={"a": object()}), *things(2)]
     responses, [(request, error)] = run(batch, journal)
@@ -193,14 +193,14 @@ def test_what_cannot_be_sent_fails_alone(server: ScriptedServer, journal: Path) 
     assert len(responses) == 2
 
 
-def test_an_empty_job_leaves_no_file(server: ScriptedServer, journal: Path) -> None:
+def test_an_empty_job_leaves_no_file(server: FakeService, journal: Path) -> None:
     """Nothing to do, nothing to write down."""
     assert run([], journal) == ([], [])
     assert list(stream_batch(iter([]), api_key=KEY, journal=journal)) == []
     assert not journal.exists()
 
 
-def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
+def test_nothing_in_clear(server: FakeService, journal: Path) -> None:
     """The file holds no body, no id, no path and no key."""
     run(things(3), journal)
     content = journal.read_text()
@@ -211,7 +211,7 @@ def test_nothing_in_clear(server: ScriptedServer, journal: Path) -> None:
     assert all(len(line) == 32 and int(line, 16) >= 0 for line in digests)
 
 
-def test_digests_are_worth_nothing_without_the_key(server: ScriptedServer, tmp_path: Path) -> None:
+def test_digests_are_worth_nothing_without_the_key(server: FakeService, tmp_path: Path) -> None:
     """Whoever guesses an id cannot look it up in a journal of another key."""
     run(things(1), tmp_path / "one", KEY)
     run(things(1), tmp_path / "other", "another-key-0001")
@@ -222,31 +222,29 @@ def test_digests_are_worth_nothing_without_the_key(server: ScriptedServer, tmp_p
 # --- After a crash -------------------------------------------------------------------------------
 
 
-def test_a_torn_last_line_is_mended(server: ScriptedServer, journal: Path) -> None:
+def test_a_torn_last_line_is_mended(server: FakeService, journal: Path) -> None:
     """A line that a crash cut off counts for nothing, and does not spoil the next one."""
     server.default = refusing("2")
     run(things(3), journal)
     whole = journal.read_text()
     journal.write_text(whole[:-5])
-    server.seen.clear()
+    server.received.clear()
     server.default = refusing()
     run(things(3), journal)
-    assert len(server.seen) == 2 and 2 in numbers(server)
+    assert len(server.received) == 2 and 2 in numbers(server)
     assert run(things(3), journal) == ([], [])
     assert len(journal.read_text().splitlines()) == 4
 
 
 @pytest.mark.parametrize("length", [0, 1, 20])
-def test_a_torn_first_line_is_begun_again(
-    server: ScriptedServer, journal: Path, length: int
-) -> None:
+def test_a_torn_first_line_is_begun_again(server: FakeService, journal: Path, length: int) -> None:
     """A crash while the file was begun leaves nothing done."""
     run(things(1), journal)
     whole = journal.read_text()
     journal.write_text(whole[:length])
     run(things(1), journal)
     assert journal.read_text() == whole
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
 JOB = """
@@ -264,7 +262,7 @@ for result in stream_batch(requests, api_key=sys.argv[2], journal=sys.argv[3], m
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_job_that_was_ended_goes_on(
-    server: ScriptedServer, journal: Path, how: signal.Signals
+    server: FakeService, journal: Path, how: signal.Signals
 ) -> None:
     """After a crash and after Ctrl-C, what had completed is not sent again, and all the rest is."""
     server.script = [answer(200) for _ in range(10)]
@@ -277,7 +275,7 @@ def test_a_job_that_was_ended_goes_on(
     ) as child:
         assert child.stdout is not None
         told = {int(child.stdout.readline()) for _ in range(10)}
-        assert server.wait_for(lambda: len(server.seen) == 13)
+        assert server.wait_for(lambda: len(server.received) == 13)
         child.send_signal(how)
     server.default = answer(200)
     results = list(stream_batch(things(30), api_key=KEY, journal=journal))
@@ -287,14 +285,14 @@ def test_a_job_that_was_ended_goes_on(
     assert {number for number, count in times.items() if count > 1}.isdisjoint(told)
 
 
-def test_leaving_early_records_what_had_completed(server: ScriptedServer, journal: Path) -> None:
+def test_leaving_early_records_what_had_completed(server: FakeService, journal: Path) -> None:
     """A stream that is left, and one whose iterable fails, resume where they were."""
     server.script = [stall(), answer(200), answer(200)]
     server.default = stall()
     stream = stream_batch(things(9), api_key=KEY, journal=journal, max_workers=2)
     next(stream)
     # One worker stalls, the other has completed two requests and stalls with its third.
-    assert server.wait_for(lambda: len(server.seen) == 4)
+    assert server.wait_for(lambda: len(server.received) == 4)
     stream.close()
     assert len(journal.read_text().splitlines()) == 3
     server.default = answer(200)
@@ -320,7 +318,7 @@ def lines(journal: Path) -> List[str]:
 
 @pytest.mark.parametrize("kind", ["requests", "identities"])
 def test_a_success_is_written_down_while_the_iterable_blocks(
-    server: ScriptedServer, journal: Path, kind: str
+    server: FakeService, journal: Path, kind: str
 ) -> None:
     """An iterable that yields 16 and then waits has 16 lines: nothing is doubled after a crash then."""
     release = threading.Event()
@@ -347,7 +345,7 @@ def test_a_success_is_written_down_while_the_iterable_blocks(
 
 
 def test_all_that_completes_during_a_stop_is_written_down(
-    server: ScriptedServer, journal: Path
+    server: FakeService, journal: Path
 ) -> None:
     """Also when a callback is interrupted once more while it hears of what came last."""
     arrived = threading.Barrier(5)
@@ -360,7 +358,7 @@ def test_all_that_completes_during_a_stop_is_written_down(
     server.default = stall()
 
     def interrupt(progress: Progress) -> None:
-        assert server.wait_for(lambda: len(server.seen) == 8)
+        assert server.wait_for(lambda: len(server.received) == 8)
         raise KeyboardInterrupt
 
     opening = threading.Thread(target=arrived.wait)
@@ -388,7 +386,7 @@ def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
 
 
 def test_a_job_reaches_the_disk_when_it_ends(
-    server: ScriptedServer, journal: Path, syncs: List[int]
+    server: FakeService, journal: Path, syncs: List[int]
 ) -> None:
     """A quick job is synced once, not for every line; one that has nothing to do not at all."""
     run(things(50), journal)
@@ -398,7 +396,7 @@ def test_a_job_reaches_the_disk_when_it_ends(
 
 
 def test_a_busy_job_reaches_the_disk(
-    server: ScriptedServer, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
+    server: FakeService, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A success that comes when a sync is due brings one, also where the loop is never idle."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
@@ -407,7 +405,7 @@ def test_a_busy_job_reaches_the_disk(
 
 
 def test_a_job_reaches_the_disk_while_it_runs(
-    server: ScriptedServer, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
+    server: FakeService, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was written reaches the disk a while later, at the next success or while none comes."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.1)
@@ -438,7 +436,7 @@ needs_links = pytest.mark.skipif(
 
 
 @needs_modes
-def test_a_journal_is_its_owners(server: ScriptedServer, journal: Path) -> None:
+def test_a_journal_is_its_owners(server: FakeService, journal: Path) -> None:
     """It is made for its owner alone, whatever the umask; one that exists keeps its mode."""
     before = os.umask(0)
     try:
@@ -454,34 +452,34 @@ def test_a_journal_is_its_owners(server: ScriptedServer, journal: Path) -> None:
 
 @needs_links
 @pytest.mark.parametrize("target", ["another journal", "nothing"])
-def test_a_journal_that_is_a_link(server: ScriptedServer, journal: Path, target: str) -> None:
+def test_a_journal_that_is_a_link(server: FakeService, journal: Path, target: str) -> None:
     """A link, which somebody may have put there, is refused and not followed; nothing is sent."""
     led_to = journal.with_name("led-to")
     if target == "another journal":
         run(things(1), led_to)
     before = led_to.read_bytes() if led_to.exists() else None
     journal.symlink_to(led_to)
-    server.seen.clear()
+    server.received.clear()
     with pytest.raises(ValueError, match="is a symbolic link"):
         run(things(2), journal)
-    assert server.seen == []
+    assert server.received == []
     assert (led_to.read_bytes() if led_to.exists() else None) == before
 
 
 @needs_links
 def test_a_link_that_was_put_there_just_now(
-    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The operating system refuses it too, so that nothing comes between the look and the opening."""
     journal.symlink_to(journal.with_name("led-to"))
     monkeypatch.setattr(Path, "is_symlink", lambda self: False)
     with pytest.raises(OSError, match="journal cannot be opened"):
         run(things(2), journal)
-    assert os.listdir() == [journal.name] and server.seen == []
+    assert os.listdir() == [journal.name] and server.received == []
 
 
 @needs_links
-def test_a_folder_may_be_a_link(server: ScriptedServer, journal: Path) -> None:
+def test_a_folder_may_be_a_link(server: FakeService, journal: Path) -> None:
     """Only the file itself must be none."""
     folder = journal.with_name("folder")
     folder.symlink_to(journal.parent)
@@ -502,29 +500,27 @@ FOREIGN: Dict[str, bytes] = {
 }
 
 
-def assert_refused(
-    server: ScriptedServer, journal: Path, call: Callable[[], Any], words: str
-) -> None:
+def assert_refused(server: FakeService, journal: Path, call: Callable[[], Any], words: str) -> None:
     """Assert that a journal is refused in words, untouched, before anything is sent."""
     before = journal.read_bytes()
-    arrived = len(server.seen)
+    arrived = len(server.received)
     with pytest.raises(ValueError, match=words) as caught:
         call()
     assert str(journal) in str(caught.value)
     assert KEY not in str(caught.value)
     assert journal.read_bytes() == before
-    assert len(server.seen) == arrived
+    assert len(server.received) == arrived
 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
-def test_a_file_that_is_no_journal(server: ScriptedServer, journal: Path, content: bytes) -> None:
+def test_a_file_that_is_no_journal(server: FakeService, journal: Path, content: bytes) -> None:
     """Another file is not written to."""
     journal.write_bytes(content)
     assert_refused(server, journal, lambda: run(things(1), journal), "is not a journal")
 
 
 @pytest.mark.parametrize("line", ["", "x" * 32, "ab" * 15, "AB" * 16])
-def test_a_damaged_journal(server: ScriptedServer, journal: Path, line: str) -> None:
+def test_a_damaged_journal(server: FakeService, journal: Path, line: str) -> None:
     """Nothing is guessed from a journal that somebody edited; the message names the line."""
     run(things(2), journal)
     head, first, second = journal.read_text().splitlines()
@@ -533,27 +529,27 @@ def test_a_damaged_journal(server: ScriptedServer, journal: Path, line: str) -> 
 
 
 def test_a_journal_of_another_job(
-    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another helper, key, or service: each is refused and named."""
     run(things(1), journal)
     refused = assert_refused
     refused(server, journal, lambda: _identities(journal=journal).__next__(), "helper")
     refused(server, journal, lambda: run(things(1), journal, "another-key"), "another key")
-    with ScriptedServer() as other:
+    with FakeService() as other:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
         refused(other, journal, lambda: run(things(1), journal), "another origin")
-    assert not other.seen
+    assert not other.received
 
 
-def test_a_newer_format(server: ScriptedServer, journal: Path) -> None:
+def test_a_newer_format(server: FakeService, journal: Path) -> None:
     """A journal that a later release may write is not misread."""
     run(things(1), journal)
     journal.write_text(journal.read_text().replace("PermutiveAPI 1", "PermutiveAPI 2"))
     assert_refused(server, journal, lambda: run(things(1), journal), "another journal")
 
 
-def test_two_jobs_at_once(server: ScriptedServer, journal: Path) -> None:
+def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
     """A journal in use is refused, and free again when its job has ended."""
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, journal=journal, max_workers=1)
@@ -565,17 +561,17 @@ def test_two_jobs_at_once(server: ScriptedServer, journal: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["missing/job.journal", "~/job.journal"])
-def test_a_journal_that_cannot_be_opened(server: ScriptedServer, name: str) -> None:
+def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None:
     """A folder that is missing may be a mistake after which all were sent again: it is not made."""
     with pytest.raises(FileNotFoundError, match="journal cannot be opened"):
         run(things(2), name)
-    assert server.seen == []
+    assert server.received == []
     assert workers_left() == []
     assert os.listdir() == []
 
 
 def test_a_line_that_could_not_be_written(
-    server: ScriptedServer, journal: Path, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
     write, lines = os.write, itertools.count(1)
@@ -596,23 +592,23 @@ def test_a_line_that_could_not_be_written(
     assert len(journal.read_text().splitlines()) == 1 + 8
 
 
-def test_a_journal_without_a_name(server: ScriptedServer) -> None:
+def test_a_journal_without_a_name(server: FakeService) -> None:
     """An empty path, of a variable that is not set perhaps, is refused."""
     with pytest.raises(ValueError, match="journal must be a path"):
         run(things(2), "")
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("name", [".", "/dev/full"])
-def test_a_journal_that_is_no_file(server: ScriptedServer, name: str) -> None:
+def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
     """What is not a regular file is neither read nor written."""
     with pytest.raises(ValueError, match="is not a regular file"):
         run(things(2), name)
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_a_log_record_says_what_was_skipped(
-    server: ScriptedServer, journal: Path, caplog: pytest.LogCaptureFixture
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Who looks for it finds why nothing was sent."""
     caplog.set_level("INFO", "PermutiveAPI")

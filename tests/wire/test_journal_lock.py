@@ -10,7 +10,7 @@ import pytest
 
 from PermutiveAPI import BatchRequest, stream_batch
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -26,7 +26,7 @@ def descriptors_of(path: Path) -> Iterator[int]:
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="open files are not listed")
-def test_a_copy_of_the_file_keeps_nobody_out(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_copy_of_the_file_keeps_nobody_out(server: FakeService, tmp_path: Path) -> None:
     """A process forked during a job has the journal open, too; the next job may use it all the same."""
     journal = tmp_path / "job.journal"
     things = [BatchRequest("GET", f"{URL}/{number}") for number in range(9)]

@@ -9,13 +9,14 @@ from typing import Any, Dict, List
 
 import pytest
 import requests
+import requests.adapters
 
 from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionError, stream_batch
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, WireCall, every, identity
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
+from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -27,18 +28,18 @@ def in_the_header(quick_retries: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @every()
-def test_every_call(server: ScriptedServer, call: WireCall) -> None:
+def test_every_call(server: FakeService, call: WireCall) -> None:
     """Every call shows its key in the header alone, and is otherwise the same."""
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
-    first = server.seen[0]
+    first = server.received[0]
     assert first.headers["x-api-key"] == KEY
     assert KEY not in first.target and "k" not in first.query
     assert {name: values[0] for name, values in first.query.items()} == call.query
     assert (first.method, first.path) == (call.method, call.path)
 
 
-def test_nothing_shows_it(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_shows_it(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
     """Neither answers nor errors nor logs show the header."""
     caplog.set_level(logging.DEBUG)
     response = http.get(KEY, URL)
@@ -53,21 +54,18 @@ def test_nothing_shows_it(server: ScriptedServer, caplog: pytest.LogCaptureFixtu
     "location, query", [("header", {}), ("query", {"k": [KEY]}), ("", {"k": [KEY]})]
 )
 def test_an_own_header_stays(
-    server: ScriptedServer,
-    monkeypatch: pytest.MonkeyPatch,
-    location: str,
-    query: Dict[str, List[str]],
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str, query: Dict[str, List[str]]
 ) -> None:
     """A caller's own X-API-Key is sent as it is; in the query the key stands beside it, as ever."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     for own in ("another-key-0001", KEY):
         http.request("GET", KEY, URL, headers={"x-api-key": own})
-        assert server.seen[-1].headers["x-api-key"] == own
-        assert server.seen[-1].query == query
+        assert server.received[-1].headers["x-api-key"] == own
+        assert server.received[-1].query == query
 
 
 @pytest.mark.parametrize("value", ["headers", "body", "k"])
-def test_a_wrong_value(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_wrong_value(server: FakeService, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """It names the variable and what may stand there, before anything is sent."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", value)
     words = "PERMUTIVE_API_KEY_LOCATION must be one of query, header"
@@ -75,7 +73,7 @@ def test_a_wrong_value(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, 
         http.get(KEY, URL)
     with pytest.raises(ValueError, match=words):
         Identity.batch_identify([identity()], api_key=KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_a_wrong_value_may_be_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,13 +84,13 @@ def test_a_wrong_value_may_be_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_no_secret(raised.value, [], KEY)
 
 
-def test_a_header_of_none_is_none(server: ScriptedServer) -> None:
+def test_a_header_of_none_is_none(server: FakeService) -> None:
     """A header that is given as None is the key's to fill."""
     http.request("GET", KEY, URL, headers={"x-api-key": None})  # type: ignore[dict-item]
-    assert server.seen[0].headers["x-api-key"] == KEY
+    assert server.received[0].headers["x-api-key"] == KEY
 
 
-def test_other_processes(server: ScriptedServer) -> None:
+def test_other_processes(server: FakeService) -> None:
     """It holds in other processes, whatever their environment says."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
@@ -101,7 +99,7 @@ def test_other_processes(server: ScriptedServer) -> None:
         batch = [BatchRequest("GET", URL, headers={"X-Own": "1"})]
         [result] = stream_batch(batch, api_key=KEY, executor=pool)
     assert result.error is None
-    [seen] = server.seen
+    [seen] = server.received
     assert (seen.headers["x-api-key"], seen.headers["x-own"]) == (KEY, "1")
     assert seen.query == {}
 
@@ -113,16 +111,16 @@ def _forget_the_location() -> None:
 
 
 def test_replaced_functions_see_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for requests.get is called with it, and without k."""
+    """A fake for requests.get is called with it, and without k."""
     seen: Any = {}
 
-    def stand_in(url: str, **kwargs: Any) -> requests.Response:
+    def fake(url: str, **kwargs: Any) -> requests.Response:
         seen.update(kwargs)
         response = requests.Response()
         response.status_code = 200
         return response
 
-    monkeypatch.setattr(requests, "get", stand_in)
+    monkeypatch.setattr(requests, "get", fake)
     http.get(KEY, URL, params={"a": "b"})
     assert seen["params"] == {"a": "b"}
     assert seen["headers"]["X-API-Key"] == KEY
@@ -150,7 +148,7 @@ ODD_REQUESTS: List[Any] = [
 @pytest.mark.parametrize("request_", ODD_REQUESTS, ids=str)
 @pytest.mark.parametrize("key", [KEY, "REDACTED", "a&k=REDACTED"], ids=["key", "word", "pair"])
 def test_the_key_stands_where_it_belongs_and_nowhere_else(
-    server: ScriptedServer,
+    server: FakeService,
     monkeypatch: pytest.MonkeyPatch,
     location: str,
     request_: Dict[str, Any],
@@ -160,7 +158,7 @@ def test_the_key_stands_where_it_belongs_and_nowhere_else(
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     arguments = {"url": URL, **request_}
     http.request("POST", key, **arguments)
-    [seen] = server.seen
+    [seen] = server.received
     if location == "header":
         assert seen.headers["x-api-key"] == key
     else:
@@ -174,7 +172,7 @@ def test_the_key_stands_where_it_belongs_and_nowhere_else(
 
 @pytest.mark.parametrize("location", ["query", "header"])
 def test_no_key_of_an_earlier_call_is_written(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, location: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str
 ) -> None:
     """What a call left that failed before it was written does not reach the next one's request."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
@@ -191,6 +189,6 @@ def test_no_key_of_an_earlier_call_is_written(
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", own_way)
     http.get(KEY, URL)
-    [seen] = server.seen
+    [seen] = server.received
     assert [KEY] == (seen.query["k"] if location == "query" else [seen.headers["x-api-key"]])
     assert "an-earlier-key" not in f"{seen.target} {seen.headers}"

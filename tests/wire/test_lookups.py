@@ -17,7 +17,7 @@ import pytest
 from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeoutError, stream_batch
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
-from tests.support.scripted import ScriptedServer
+from tests.support.fake_service import FakeService
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -26,7 +26,7 @@ LIMIT_SECONDS = 2.0
 
 
 @pytest.fixture(autouse=True)
-def named_server(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def named_server(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the server have a name: the address of an address is not looked up."""
     url = server.url.replace("127.0.0.1", "localhost")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
@@ -57,18 +57,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every([call for call in ALL_CALLS if not call.takes_timeout])
 def test_connect_timeout(
-    server: ScriptedServer, slow_names: List[str], quick: None, call: WireCall
+    server: FakeService, slow_names: List[str], quick: None, call: WireCall
 ) -> None:
     """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
     error = call.error()
     assert isinstance(error, PermutiveTimeoutError)
     assert "The look-up of localhost took longer than 0.1 s." in str(error)
     assert "outcome is unknown" not in str(error)
-    assert slow_names == ["localhost"] * 3 and server.seen == []
+    assert slow_names == ["localhost"] * 3 and server.received == []
 
 
 def test_bound_of_the_attempt(
-    server: ScriptedServer, slow_names: List[str], monkeypatch: pytest.MonkeyPatch
+    server: FakeService, slow_names: List[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bound of the whole attempt ends a look-up, too; the error names it."""
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.1")
@@ -79,7 +79,7 @@ def test_bound_of_the_attempt(
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "unknown"), OSError("broken")])
 def test_failed_look_up(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, error: OSError
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
     """What the resolver says reaches the error, in single calls and batches."""
 
@@ -96,7 +96,7 @@ def test_failed_look_up(
 
 
 def test_look_up_in_the_callers_context(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The look-up sees the context of the call, as it would in the caller's thread."""
     where: ContextVar[str] = ContextVar("where", default="elsewhere")
@@ -114,7 +114,7 @@ def test_look_up_in_the_callers_context(
 
 
 def test_look_up_where_no_thread_can_start(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no thread can be started, at the interpreter's end for instance, the call still works."""
 
@@ -150,7 +150,7 @@ def test_address_instead_of_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -
 
 
 def test_leaving_a_stream_during_a_look_up(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stream that is left while a worker looks a name up ends at once."""
     real, asked, ended = socket.getaddrinfo, threading.Event(), threading.Event()
@@ -200,7 +200,7 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("call", ["single", "batch", "stream"])
-def test_ctrl_c(server: ScriptedServer, call: str) -> None:
+def test_ctrl_c(server: FakeService, call: str) -> None:
     """Ctrl-C during a name look-up ends the process within a second; only the look-up itself is left."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SCRIPT, call],
@@ -221,4 +221,4 @@ def test_ctrl_c(server: ScriptedServer, call: str) -> None:
         child.communicate()
     assert (child.returncode, errors) == (7, "")
     assert json.loads(output.splitlines()[-1]) == ["MainThread"]
-    assert server.seen == []
+    assert server.received == []

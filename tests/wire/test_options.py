@@ -35,16 +35,16 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, identity
-from tests.support.scripted import Connection, ScriptedServer, answer, hang_up, stall
+from tests.support.fake_service import Connection, FakeService, answer, hang_up, stall
 
 OTHER_KEY = "0ther-key-4c1d-9d1c-aaaa"
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1)
 
 
-def keys_of(server: ScriptedServer) -> List[Any]:
+def keys_of(server: FakeService) -> List[Any]:
     """Return the keys that arrived, in order; a key in the header as a text."""
-    return [seen.query.get("k", [seen.headers.get("x-api-key")])[0] for seen in server.seen]
+    return [seen.query.get("k", [seen.headers.get("x-api-key")])[0] for seen in server.received]
 
 
 def things(count: int, **more: Any) -> List[BatchRequest]:
@@ -63,16 +63,16 @@ def late(seconds: float) -> Callable[[Connection], bool]:
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[ScriptedServer]:
+def elsewhere() -> Iterator[FakeService]:
     """A second service."""
-    with ScriptedServer() as running:
+    with FakeService() as running:
         yield running
 
 
 # --- Each setting --------------------------------------------------------------------------------
 
 
-def test_the_key(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls without a key use it inside the block, whatever the environment says; after it they do not."""
     monkeypatch.setenv("PERMUTIVE_API_KEY", KEY)
     server.default = answer(200, [])
@@ -107,14 +107,14 @@ CALLS = {
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_timeout(server: ScriptedServer, call: Callable[[], object]) -> None:
+def test_a_timeout(server: FakeService, call: Callable[[], object]) -> None:
     """It holds for calls that are given none."""
     server.default = stall()
     with options(timeout=0.05, retry=ONCE):
         assert "timeout=0.05" in time_out(call)
 
 
-def test_a_timeout_of_the_call_wins(server: ScriptedServer) -> None:
+def test_a_timeout_of_the_call_wins(server: FakeService) -> None:
     """An argument wins over options, also a number equal to the default."""
     server.default = stall()
     with options(timeout=30, retry=ONCE):
@@ -127,7 +127,7 @@ def test_a_timeout_of_the_call_wins(server: ScriptedServer) -> None:
 
 
 def test_a_timeout_wins_over_the_environment(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of requests in batches and of the verbs, also one of None, which waits without limit."""
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "30")
@@ -145,14 +145,14 @@ def test_a_timeout_wins_over_the_environment(
         assert http.get(KEY, URL).status_code == 200
 
 
-def test_two_timeouts(server: ScriptedServer) -> None:
+def test_two_timeouts(server: FakeService) -> None:
     """A pair is for the connection and for the answer."""
     server.default = stall()
     with options(timeout=(5, 0.05), retry=ONCE):
         assert "read timeout=0.05" in time_out(lambda: http.get(KEY, URL))
 
 
-def test_a_policy(server: ScriptedServer) -> None:
+def test_a_policy(server: FakeService) -> None:
     """It holds for calls and requests that have none of their own."""
     server.default = answer(500)
     with options(retry=RetryConfig(max_retries=2, initial_delay=0)):
@@ -161,17 +161,17 @@ def test_a_policy(server: ScriptedServer) -> None:
         with pytest.raises(Exception, match=r"Attempts: 1\."):
             http.request("GET", KEY, URL, retry=ONCE)
         http.process_batch([*things(1), *things(1, retry=ONCE)], api_key=KEY)
-    assert len(server.seen) == 2 + 1 + 2 + 1
+    assert len(server.received) == 2 + 1 + 2 + 1
 
 
-def test_an_origin(server: ScriptedServer, elsewhere: ScriptedServer) -> None:
+def test_an_origin(server: FakeService, elsewhere: FakeService) -> None:
     """It stands in for Permutive's hosts alone."""
     with options(base_url=f" {elsewhere.url}/ "):
         http.get(KEY, URL)
         http.get(KEY, f"{server.url}/own")
     http.get(KEY, URL)
-    assert [seen.path for seen in elsewhere.seen] == ["/v9/things"]
-    assert [seen.path for seen in server.seen] == ["/own", "/v9/things"]
+    assert [seen.path for seen in elsewhere.received] == ["/v9/things"]
+    assert [seen.path for seen in server.received] == ["/own", "/v9/things"]
 
 
 def test_an_origin_without_encryption(caplog: pytest.LogCaptureFixture) -> None:
@@ -186,7 +186,7 @@ def test_an_origin_without_encryption(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("elsewhere_in", ["query", "header"])
 def test_the_keys_place(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, elsewhere_in: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, elsewhere_in: str
 ) -> None:
     """It wins over the environment."""
     inside = "header" if elsewhere_in == "query" else "query"
@@ -194,7 +194,7 @@ def test_the_keys_place(
     with options(key_location=inside):  # type: ignore[arg-type]
         http.get(KEY, URL)
     http.get(KEY, URL)
-    places = ["query" if "k" in seen.query else "header" for seen in server.seen]
+    places = ["query" if "k" in seen.query else "header" for seen in server.received]
     assert places == [inside, elsewhere_in]
     assert keys_of(server) == [KEY, KEY]
 
@@ -235,7 +235,7 @@ def test_what_is_wrong(given: dict[str, Any], kind: type, words: str) -> None:
 # --- Where they hold -----------------------------------------------------------------------------
 
 
-def test_blocks_nest(server: ScriptedServer) -> None:
+def test_blocks_nest(server: FakeService) -> None:
     """The inner block wins; what it leaves out comes from the outer one, which holds again after it."""
     server.default = answer(200, [])
     with options(api_key=KEY, key_location="header"):
@@ -246,10 +246,10 @@ def test_blocks_nest(server: ScriptedServer) -> None:
             raise ZeroDivisionError
         Cohort.list()
     assert keys_of(server) == [OTHER_KEY, KEY, KEY]
-    assert [bool(seen.query) for seen in server.seen] == [False, True, False]
+    assert [bool(seen.query) for seen in server.received] == [False, True, False]
 
 
-def test_a_decorated_function(server: ScriptedServer) -> None:
+def test_a_decorated_function(server: FakeService) -> None:
     """Options decorate functions, too."""
     server.default = answer(200, [])
 
@@ -262,7 +262,7 @@ def test_a_decorated_function(server: ScriptedServer) -> None:
     assert keys_of(server) == [OTHER_KEY] * 2
 
 
-def test_two_workspaces_in_threads(server: ScriptedServer, elsewhere: ScriptedServer) -> None:
+def test_two_workspaces_in_threads(server: FakeService, elsewhere: FakeService) -> None:
     """Blocks in two threads know nothing of each other, and neither does a third thread."""
     both, seen_outside = threading.Barrier(3, timeout=20), []
     server.default = elsewhere.default = answer(200, [])
@@ -294,7 +294,7 @@ def test_two_workspaces_in_threads(server: ScriptedServer, elsewhere: ScriptedSe
     assert keys_of(elsewhere) == [OTHER_KEY] * 10
 
 
-def test_tasks(server: ScriptedServer) -> None:
+def test_tasks(server: FakeService) -> None:
     """Two tasks of asyncio, each with a workspace of its own, in asyncio.to_thread."""
     server.default = answer(200, [])
 
@@ -310,7 +310,7 @@ def test_tasks(server: ScriptedServer) -> None:
     assert sorted(keys_of(server)) == sorted([KEY] * 3 + [OTHER_KEY] * 3)
 
 
-def test_a_stream_that_is_read_outside(server: ScriptedServer, elsewhere: ScriptedServer) -> None:
+def test_a_stream_that_is_read_outside(server: FakeService, elsewhere: FakeService) -> None:
     """A stream keeps the settings with which it began: key, origin, place, timeout and policy."""
     elsewhere.script = [answer(500), answer(200, {})]
     with options(
@@ -323,29 +323,29 @@ def test_a_stream_that_is_read_outside(server: ScriptedServer, elsewhere: Script
     with options(api_key=OTHER_KEY, key_location="query", retry=ONCE):
         results = list(stream)
     assert [result.error for result in results] == [None] * 3
-    assert server.seen == []
-    assert [seen.headers["x-api-key"] for seen in elsewhere.seen] == [KEY] * 4
-    assert [seen.query for seen in elsewhere.seen] == [{}] * 4
+    assert server.received == []
+    assert [seen.headers["x-api-key"] for seen in elsewhere.received] == [KEY] * 4
+    assert [seen.query for seen in elsewhere.received] == [{}] * 4
 
 
-def test_a_stream_began_before(server: ScriptedServer) -> None:
+def test_a_stream_began_before(server: FakeService) -> None:
     """A stream that began outside of a block knows nothing of it."""
     stream = stream_batch(things(3), api_key=KEY)
     with options(api_key=OTHER_KEY, key_location="header"):
         assert len(list(stream)) == 3
     assert keys_of(server) == [KEY] * 3
-    assert all(seen.query for seen in server.seen)
+    assert all(seen.query for seen in server.received)
 
 
 def test_a_batch_reads_the_environment_when_it_is_called(
-    server: ScriptedServer, elsewhere: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What changes between the call and the first result comes too late."""
     stream = stream_batch(things(2), api_key=KEY)
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", elsewhere.url)
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "nonsense")
     assert [result.error for result in stream] == [None] * 2
-    assert (len(server.seen), len(elsewhere.seen)) == (2, 0)
+    assert (len(server.received), len(elsewhere.received)) == (2, 0)
 
 
 WRONG_VARIABLES = {
@@ -359,7 +359,7 @@ WRONG_VARIABLES = {
 
 @pytest.mark.parametrize(("name", "value"), WRONG_VARIABLES.values(), ids=WRONG_VARIABLES)
 def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     """Before anything is taken or sent."""
     monkeypatch.setenv(name, value)
@@ -370,10 +370,10 @@ def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
 
     with pytest.raises(ValueError, match=name):
         stream_batch(requests(), api_key=KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_an_iterable_with_options_of_its_own(server: ScriptedServer) -> None:
+def test_an_iterable_with_options_of_its_own(server: FakeService) -> None:
     """What makes the requests may call the service with other settings meanwhile."""
     server.default = answer(200, [])
 
@@ -389,7 +389,7 @@ def test_an_iterable_with_options_of_its_own(server: ScriptedServer) -> None:
     assert sorted(keys_of(server)) == sorted([KEY] * 3 + [OTHER_KEY] * 3)
 
 
-def test_options_inside_a_worker(server: ScriptedServer, elsewhere: ScriptedServer) -> None:
+def test_options_inside_a_worker(server: FakeService, elsewhere: FakeService) -> None:
     """A block inside of a call that a worker makes wins over the batch's settings."""
     server.default = elsewhere.default = answer(200, COHORT)
     fetch = Cohort.get_by_id
@@ -402,19 +402,19 @@ def test_options_inside_a_worker(server: ScriptedServer, elsewhere: ScriptedServ
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Cohort, "get_by_id", staticmethod(fetch_elsewhere))
         Cohort.list(KEY, include_details=True)
-    assert (len(server.seen), len(elsewhere.seen)) == (1, 3)
+    assert (len(server.received), len(elsewhere.received)) == (1, 3)
 
 
-def test_details_of_a_list(server: ScriptedServer) -> None:
+def test_details_of_a_list(server: FakeService) -> None:
     """They are fetched by workers with the settings of the block."""
     server.default = answer(200, COHORT)
     server.script = [answer(200, [COHORT, COHORT])]
     with options(api_key=OTHER_KEY, key_location="header"):
         Cohort.list(include_details=True)
-    assert [seen.headers["x-api-key"] for seen in server.seen] == [OTHER_KEY] * 3
+    assert [seen.headers["x-api-key"] for seen in server.received] == [OTHER_KEY] * 3
 
 
-def test_a_copied_context(server: ScriptedServer) -> None:
+def test_a_copied_context(server: FakeService) -> None:
     """A thread of the caller's has the options where it runs in a copy of the context."""
     server.default = answer(200, [])
     with options(api_key=OTHER_KEY):
@@ -428,7 +428,7 @@ def test_a_copied_context(server: ScriptedServer) -> None:
 # --- on_response ---------------------------------------------------------------------------------
 
 
-def test_records(server: ScriptedServer) -> None:
+def test_records(server: FakeService) -> None:
     """Each attempt is told once, with what is known of it, in the thread that sent it."""
     server.script = [
         answer(429, {"request_id": "r-1"}, headers={"Retry-After": "0.01"}),
@@ -456,7 +456,7 @@ def test_records(server: ScriptedServer) -> None:
     assert pickle.loads(pickle.dumps(told[0])) == told[0]
 
 
-def test_the_last_attempt_is_told_too(server: ScriptedServer) -> None:
+def test_the_last_attempt_is_told_too(server: FakeService) -> None:
     """Also when it ends in an error, and where a success cannot be kept."""
     records: List[AttemptRecord] = []
     server.script = [answer(400, {"error": {"cause": "no"}})]
@@ -471,7 +471,7 @@ def test_the_last_attempt_is_told_too(server: ScriptedServer) -> None:
     assert [(each.status, each.wait_seconds) for each in records] == [(400, None), (200, None)]
 
 
-def test_records_hold_no_secret(server: ScriptedServer) -> None:
+def test_records_hold_no_secret(server: FakeService) -> None:
     """No key, no query, no user's id."""
     records: List[AttemptRecord] = []
     server.default = answer(200, [])
@@ -484,7 +484,7 @@ def test_records_hold_no_secret(server: ScriptedServer) -> None:
         assert secret not in shown
 
 
-def test_a_long_body_is_not_read_twice(server: ScriptedServer) -> None:
+def test_a_long_body_is_not_read_twice(server: FakeService) -> None:
     """Its request id is not looked for."""
     records: List[AttemptRecord] = []
     server.default = answer(200, {"request_id": "r-1", "rest": "x" * 70_000})
@@ -493,7 +493,7 @@ def test_a_long_body_is_not_read_twice(server: ScriptedServer) -> None:
     assert records[0].request_id is None
 
 
-def test_a_hook_that_raises(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hook_that_raises(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
     """It is logged, without the key, and the call goes on."""
 
     def hook(record: AttemptRecord) -> None:
@@ -507,7 +507,7 @@ def test_a_hook_that_raises(server: ScriptedServer, caplog: pytest.LogCaptureFix
     assert KEY not in logged.getMessage()
 
 
-def test_records_of_a_batch(server: ScriptedServer) -> None:
+def test_records_of_a_batch(server: FakeService) -> None:
     """The workers' attempts are told in the workers' threads."""
     records: List[Tuple[AttemptRecord, int]] = []
     with options(on_response=lambda each: records.append((each, threading.get_ident()))):
@@ -517,7 +517,7 @@ def test_records_of_a_batch(server: ScriptedServer) -> None:
     assert threading.get_ident() not in {thread for _, thread in records}
 
 
-def test_a_postponed_request(server: ScriptedServer) -> None:
+def test_a_postponed_request(server: FakeService) -> None:
     """A refusal that costs no attempt is told with the number of the attempt that it did not use up."""
     server.script = [answer(429, headers={"Retry-After": "0.05"}), answer(200)]
     records: List[AttemptRecord] = []
@@ -533,7 +533,7 @@ def test_a_postponed_request(server: ScriptedServer) -> None:
 
 
 def test_other_processes(
-    server: ScriptedServer, elsewhere: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They go by the caller's settings; records come back and are told in the caller's thread."""
     records: List[Tuple[AttemptRecord, int]] = []
@@ -555,8 +555,8 @@ def test_other_processes(
             stream = stream_batch(things(2), executor=pool, max_workers=1)
         results = list(stream)
     assert [result.error for result in results] == [None] * 2
-    assert server.seen == []
-    assert [seen.headers["x-api-key"] for seen in elsewhere.seen] == [OTHER_KEY] * 3
+    assert server.received == []
+    assert [seen.headers["x-api-key"] for seen in elsewhere.received] == [OTHER_KEY] * 3
     assert [(each.status, each.attempt, each.request_id) for each, _ in records] == [
         (500, 1, "r-1"),
         (200, 2, None),
@@ -565,7 +565,7 @@ def test_other_processes(
     assert {thread for _, thread in records} == {threading.get_ident()}
 
 
-def test_other_processes_without_a_hook(server: ScriptedServer) -> None:
+def test_other_processes_without_a_hook(server: FakeService) -> None:
     """The policy and the constants of the caller's process hold there."""
     spawn = multiprocessing.get_context("spawn")
     server.script = [answer(500)] * 4
@@ -574,10 +574,10 @@ def test_other_processes_without_a_hook(server: ScriptedServer) -> None:
             patch.setattr(http, "MAX_RETRIES", 5)
             [result] = stream_batch(things(1), api_key=KEY, executor=pool)
     assert result.error is None
-    assert len(server.seen) == 5
+    assert len(server.received) == 5
 
 
-def test_other_processes_have_proxies_of_their_own(server: ScriptedServer) -> None:
+def test_other_processes_have_proxies_of_their_own(server: FakeService) -> None:
     """What the environment there says of proxies holds, also when it has changed between two batches."""
     spawn = multiprocessing.get_context("spawn")
     batch = [BatchRequest("GET", f"{server.url}/own")]
@@ -586,14 +586,14 @@ def test_other_processes_have_proxies_of_their_own(server: ScriptedServer) -> No
             [result] = stream_batch(batch, api_key=KEY, executor=pool)
             assert result.error is None
             pool.submit(_set_proxy, server.url).result()
-    assert [seen.target.startswith("http://") for seen in server.seen] == [False, True]
+    assert [seen.target.startswith("http://") for seen in server.received] == [False, True]
 
 
 def _set_proxy(url: str) -> None:
     os.environ["http_proxy"] = url
 
 
-def test_events_keep_their_timeout(server: ScriptedServer) -> None:
+def test_events_keep_their_timeout(server: FakeService) -> None:
     """A batch of models yields to options where its timeout was left out."""
     server.default = stall()
     event = Event("Pageview", "2025-07-01T00:00:00Z")
@@ -619,7 +619,7 @@ COPIES: dict[str, Callable[[BatchRequest], BatchRequest]] = {
 
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 def test_a_copy_of_a_request_has_no_timeout_either(
-    server: ScriptedServer, copied: Callable[[BatchRequest], BatchRequest]
+    server: FakeService, copied: Callable[[BatchRequest], BatchRequest]
 ) -> None:
     """The options' timeout holds for it; that of a request which was given one does not give way."""
     server.default = stall()
@@ -646,7 +646,7 @@ def test_a_timeout_in_a_file(
 
 
 def test_a_timeout_of_a_batch_of_models_is_not_that_of_requests(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where it is left out, it is 10 seconds, whatever the variable for requests says."""
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")

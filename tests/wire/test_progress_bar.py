@@ -22,7 +22,7 @@ import pytest
 from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_batch
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -58,7 +58,7 @@ def test_a_description_is_a_text() -> None:
         progress_bar(5)  # type: ignore[arg-type]
 
 
-def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
+def test_a_bar_in_a_terminal(server: FakeService) -> None:
     """It names the job, and shows how many are done, the rate and the errors."""
     with redirect_stderr(Terminal()) as terminal:
         server.script = [answer(400)]
@@ -75,7 +75,7 @@ def test_a_bar_in_a_terminal(server: ScriptedServer) -> None:
         assert KEY not in terminal.getvalue()
 
 
-def test_a_bar_in_a_terminal_of_an_editor(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_bar_in_a_terminal_of_an_editor(server: FakeService, tmp_path: Path) -> None:
     """A terminal that is imitated over a file cannot tell its width; it shows a bar all the same."""
 
     class Imitation(Terminal):
@@ -87,7 +87,7 @@ def test_a_bar_in_a_terminal_of_an_editor(server: ScriptedServer, tmp_path: Path
     assert "Creating: 100%" in shown.getvalue()
 
 
-def test_a_bar_without_a_length(server: ScriptedServer) -> None:
+def test_a_bar_without_a_length(server: FakeService) -> None:
     """A stream has no total: the bar counts, and ends where the stream ends."""
     with redirect_stderr(Terminal()) as terminal:
         stream = stream_batch(
@@ -97,7 +97,7 @@ def test_a_bar_without_a_length(server: ScriptedServer) -> None:
         assert last_of(terminal).startswith("Streaming: 3 requests")
 
 
-def test_one_bar_for_one_batch_after_the_other(server: ScriptedServer) -> None:
+def test_one_bar_for_one_batch_after_the_other(server: FakeService) -> None:
     """The same callback begins a new bar with every batch."""
     with redirect_stderr(Terminal()) as terminal:
         bar = progress_bar("Again")
@@ -107,7 +107,7 @@ def test_one_bar_for_one_batch_after_the_other(server: ScriptedServer) -> None:
         assert "3/3" in last_of(terminal)
 
 
-def test_a_bar_that_is_left(server: ScriptedServer) -> None:
+def test_a_bar_that_is_left(server: FakeService) -> None:
     """Leaving a stream leaves the bar where it was, and no thread behind."""
     with redirect_stderr(Terminal()) as terminal:
         endless = (things(1)[0] for _ in itertools.count())
@@ -121,7 +121,7 @@ def test_a_bar_that_is_left(server: ScriptedServer) -> None:
         assert workers_left() == []
 
 
-def test_lines_in_a_file(server: ScriptedServer) -> None:
+def test_lines_in_a_file(server: FakeService) -> None:
     """A short batch is one line at its end; a line holds no control characters."""
     with redirect_stderr(io.StringIO()) as file:
         server.script = [answer(400)]
@@ -132,7 +132,7 @@ def test_lines_in_a_file(server: ScriptedServer) -> None:
         )
 
 
-def test_lines_without_tqdm(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_without_tqdm(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra there are lines in a terminal, too."""
     with redirect_stderr(Terminal()) as terminal:
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
@@ -166,7 +166,7 @@ def snapshot(completed: int, elapsed: float) -> Progress:
     )
 
 
-def test_what_was_done_before_is_no_pace(server: ScriptedServer, tmp_path: Path) -> None:
+def test_what_was_done_before_is_no_pace(server: FakeService, tmp_path: Path) -> None:
     """A resumed job shows what it skipped, and the rate of what it sends."""
     journal = tmp_path / "job.journal"
     things_done = [*stream_batch(things(500), api_key=KEY, journal=journal)]
@@ -206,7 +206,7 @@ http.process_batch(requests, api_key="{KEY}", progress_callback=progress_bar("In
 @pytest.mark.parametrize(
     ("columns", "shown"), [(80, "In a script: 100%"), (0, "In a script: 5 of 5")]
 )
-def test_a_real_terminal(server: ScriptedServer, columns: int, shown: str) -> None:
+def test_a_real_terminal(server: FakeService, columns: int, shown: str) -> None:
     """A script that runs in a terminal shows its bar there; lines where a terminal has no width."""
     reader, writer = pty.openpty()
     size = struct.pack("HHHH", 24, columns, 0, 0)

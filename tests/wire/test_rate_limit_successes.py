@@ -8,7 +8,7 @@ from PermutiveAPI import PermutiveRateLimitError, RetryConfig
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry import rate_limit
 from tests.support.calls import KEY
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
@@ -16,7 +16,7 @@ ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 def test_the_limiter_hears_of_every_answer_that_is_no_refusal(
-    server: ScriptedServer, status: int
+    server: FakeService, status: int
 ) -> None:
     """An answer that is no refusal shows that the service accepts requests again."""
     server.script = [answer(429), answer(status, {})]

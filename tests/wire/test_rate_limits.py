@@ -28,7 +28,7 @@ from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
-from tests.support.scripted import Connection, ScriptedServer, Step, answer
+from tests.support.fake_service import Connection, FakeService, Step, answer
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -79,9 +79,9 @@ def things(count: int, retry: Optional[RetryConfig] = None) -> List[BatchRequest
     return [BatchRequest("GET", f"{URL}/{number}", retry=retry) for number in range(count)]
 
 
-def paths(server: ScriptedServer) -> List[str]:
+def paths(server: FakeService) -> List[str]:
     """Return the last parts of the paths that arrived."""
-    return [seen.path.rpartition("/")[2] for seen in server.seen]
+    return [seen.path.rpartition("/")[2] for seen in server.received]
 
 
 REFUSALS = [(429, None), (429, "0.1"), (503, "0.1")]
@@ -91,7 +91,7 @@ each_refusal = pytest.mark.parametrize(("status", "retry_after"), REFUSALS)
 @each_refusal
 @pytest.mark.parametrize("workers", [4, 16, 64])
 def test_nothing_is_lost(
-    server: ScriptedServer, workers: int, status: int, retry_after: Optional[str]
+    server: FakeService, workers: int, status: int, retry_after: Optional[str]
 ) -> None:
     """However many workers run into a limit, each request is answered in the end."""
     service = server.default = Limited(60, 10, status, retry_after)
@@ -99,7 +99,7 @@ def test_nothing_is_lost(
     assert errors == []
     assert len({one.url for one in responses}) == 40
     assert 0 < service.refused < 70
-    assert len(server.seen) == 40 + service.refused
+    assert len(server.received) == 40 + service.refused
 
 
 def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +116,13 @@ def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")])
 def test_a_refusal_in_a_stream_costs_no_attempt(
-    server: ScriptedServer, status: int, retry_after: Optional[str]
+    server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
     """Refused more often than there are attempts, a request of a stream is answered in the end."""
     server.script = [refusal(status, retry_after)] * 5
     [result] = stream_batch(things(1), api_key=KEY)
     assert result.error is None
-    assert len(server.seen) == 6
+    assert len(server.received) == 6
 
 
 @pytest.mark.parametrize(
@@ -131,50 +131,50 @@ def test_a_refusal_in_a_stream_costs_no_attempt(
     ids=["bare 503", "500"],
 )
 def test_other_failures_in_a_stream_cost_attempts(
-    server: ScriptedServer, step: Step, error_class: Any
+    server: FakeService, step: Step, error_class: Any
 ) -> None:
     """What is no refusal of a limit counts, and makes nobody slow down."""
     server.default = step
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is error_class
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
     assert not rate_limit.any_limiter()
 
 
-def test_attempts_from_before_a_refusal_count(server: ScriptedServer) -> None:
+def test_attempts_from_before_a_refusal_count(server: FakeService) -> None:
     """A request that is put off by a refusal has only those attempts left that it had before."""
     server.script = [answer(500), answer(500), refusal(429, "0.05"), answer(500)]
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is PermutiveServerError
-    assert len(server.seen) == 4
+    assert len(server.received) == 4
 
 
 @each_refusal
 def test_a_refusal_of_a_single_call_costs_an_attempt(
-    server: ScriptedServer, status: int, retry_after: Optional[str]
+    server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
     """A single call gives up after its attempts."""
     server.default = refusal(status, retry_after)
     with pytest.raises((PermutiveRateLimitError, PermutiveServerError)) as raised:
         http.get(KEY, URL)
     assert raised.value.status == status
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
 
 
 @each_refusal
 def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
-    server: ScriptedServer, status: int, retry_after: Optional[str]
+    server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
     """A request of a stream with a `retry` of its own gives up after its attempts."""
     server.default = refusal(status, retry_after)
     [result] = stream_batch(things(1, RetryConfig(2, initial_delay=0.01)), api_key=KEY)
     assert getattr(result.error, "status", None) == status
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
 
 
 @each_refusal
 def test_without_patience_a_batch_ends(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, status: int, retry_after: Optional[str]
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, status: int, retry_after: Optional[str]
 ) -> None:
     """Where nothing is accepted for too long, one refusal ends a request, and nobody queues any more."""
     monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
@@ -190,7 +190,7 @@ def test_without_patience_a_batch_ends(
 
 
 def test_without_patience_a_block_holds_nobody(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that accepts nothing for long, and asks for patience each time, ends a batch without more requests."""
     monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
@@ -198,23 +198,23 @@ def test_without_patience_a_block_holds_nobody(
     began = time.monotonic()
     _, errors = http.process_batch(things(40), api_key=KEY, max_workers=2)
     assert time.monotonic() - began < 4
-    assert len(errors) == 40 and len(server.seen) <= 2
+    assert len(errors) == 40 and len(server.received) <= 2
     assert "asked for a wait of 60 s" in str(errors[-1][1])
     assert "it has accepted nothing for" in str(errors[-1][1])
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_batch_tells_what_the_service_said(server: ScriptedServer, status: int) -> None:
+def test_a_batch_tells_what_the_service_said(server: FakeService, status: int) -> None:
     """A request that was answered with a wait of more than two minutes fails with that answer, in a batch, too."""
     body = {"error": {"message": "Maintenance"}}
     server.default = answer(status, body, headers={"Retry-After": "600"})
     _, [(_, error)] = http.process_batch(things(1), api_key=KEY, max_workers=1)
     assert isinstance(error, PermutiveAPIError)
-    assert (error.status, len(server.seen)) == (status, 1)
+    assert (error.status, len(server.received)) == (status, 1)
     assert error.response is not None and "Maintenance" in str(error)
 
 
-def test_a_pool_of_processes_loses_nothing(server: ScriptedServer) -> None:
+def test_a_pool_of_processes_loses_nothing(server: FakeService) -> None:
     """Refusals of a limit use up no attempt in other processes either."""
     service = server.default = Limited(40, 5)
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
@@ -239,7 +239,7 @@ class Pickling(ThreadPoolExecutor):
         return super().submit(copy, *given, **options)
 
 
-def test_other_processes_hear_of_what_was_accepted(server: ScriptedServer) -> None:
+def test_other_processes_hear_of_what_was_accepted(server: FakeService) -> None:
     """The patience of a batch in other processes counts from what any of them has brought back."""
 
     def slowly(connection: Connection) -> bool:
@@ -261,7 +261,7 @@ def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
     assert 100 <= batch.silent_seconds(time.monotonic()) < 101
 
 
-def test_a_held_request_leaves_its_worker_to_others(server: ScriptedServer) -> None:
+def test_a_held_request_leaves_its_worker_to_others(server: FakeService) -> None:
     """While one request waits for its short Retry-After, the only worker sends the others."""
     server.script = [refusal(429, "0.3")]
     results = list(stream_batch(things(4), api_key=KEY, max_workers=1))
@@ -271,7 +271,7 @@ def test_a_held_request_leaves_its_worker_to_others(server: ScriptedServer) -> N
 
 
 def test_only_the_first_call_of_a_request_is_put_off(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where a function of the user's own sends twice for a request, what was sent before is not sent again."""
     once = http.request
@@ -283,15 +283,15 @@ def test_only_the_first_call_of_a_request_is_put_off(
     monkeypatch.setattr(http, "request", twice)
     server.script = [answer(200), refusal(429, "0.05"), answer(200)]
     [result] = stream_batch(things(1), api_key=KEY)
-    assert (result.error, len(server.seen)) == (None, 3)
+    assert (result.error, len(server.received)) == (None, 3)
 
 
-def test_another_process_puts_nothing_off(server: ScriptedServer) -> None:
+def test_another_process_puts_nothing_off(server: FakeService) -> None:
     """In another process, whose clock may be another, refusals cost attempts and are waited for there."""
     server.script = [refusal(429, "0.01")] * 2
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
         [result] = stream_batch(things(1), api_key=KEY, executor=executor)
-    assert (result.error, len(server.seen)) == (None, 3)
+    assert (result.error, len(server.received)) == (None, 3)
 
 
 # --- Who waits -----------------------------------------------------------------------------------
@@ -303,12 +303,12 @@ def short_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limit, "SHORT_RETRY_AFTER_SECONDS", 0.05)
 
 
-def refuse_once(server: ScriptedServer, retry_after: str, status: int = 429) -> None:
+def refuse_once(server: FakeService, retry_after: str, status: int = 429) -> None:
     """Run into the limit, with a call that does not try again."""
     server.script = [refusal(status, retry_after)]
     with pytest.raises((PermutiveRateLimitError, PermutiveServerError)):
         http.request("GET", KEY, URL, retry=ONCE)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 def in_background(call: Callable[[], Any]) -> threading.Thread:
@@ -332,18 +332,18 @@ def batch() -> Any:
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("call", [single_call, batch])
 def test_everybody_waits_as_long_as_the_service_asks(
-    server: ScriptedServer, call: Callable[[], Any], status: int
+    server: FakeService, call: Callable[[], Any], status: int
 ) -> None:
     """After one call's refusal the others do not even arrive before the time is over."""
     refuse_once(server, "0.3", status)
     thread = in_background(call)
     time.sleep(0.15)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     thread.join()
-    assert len(server.seen) in (2, 4)
+    assert len(server.received) in (2, 4)
 
 
-def test_a_short_retry_after_holds_nobody_else(server: ScriptedServer) -> None:
+def test_a_short_retry_after_holds_nobody_else(server: FakeService) -> None:
     """Whole seconds cannot say less than 1: it holds the refused request only."""
     refuse_once(server, "1")
     began = time.monotonic()
@@ -351,42 +351,42 @@ def test_a_short_retry_after_holds_nobody_else(server: ScriptedServer) -> None:
     assert time.monotonic() - began < 0.9
 
 
-def test_others_do_not_wait(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_others_do_not_wait(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another key, another API and another service have nothing to do with it."""
     refuse_once(server, "100")
     http.get(OTHER_KEY, URL)
     identity().identify(KEY)
     http.get(KEY, f"{URL.replace('v9', 'cohorts-api')}")
-    assert len(server.seen) == 4
-    with ScriptedServer() as other:
+    assert len(server.received) == 4
+    with FakeService() as other:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
         http.get(KEY, URL)
-        assert len(other.seen) == 1
+        assert len(other.received) == 1
 
 
-def test_a_single_call_goes_before_a_batch(server: ScriptedServer) -> None:
+def test_a_single_call_goes_before_a_batch(server: FakeService) -> None:
     """A single call takes the next turn, however many requests of a batch wait for theirs."""
     service = server.default = Limited(20, 1)
     stream = stream_batch(things(40), api_key=KEY, max_workers=32)
     thread = in_background(lambda: list(stream))
-    assert server.wait_for(lambda: len(server.seen) - service.refused > 4)
-    before = len(server.seen)
+    assert server.wait_for(lambda: len(server.received) - service.refused > 4)
+    before = len(server.received)
     http.get(KEY, f"{URL}/single")
     assert paths(server).index("single") - before < 6
-    assert len(server.seen) - service.refused < 30, "the batch was still waiting"
+    assert len(server.received) - service.refused < 30, "the batch was still waiting"
     thread.join()
 
 
-def test_waiting_for_a_turn_uses_up_no_attempt(server: ScriptedServer) -> None:
+def test_waiting_for_a_turn_uses_up_no_attempt(server: FakeService) -> None:
     """A request that waited has all its attempts left: two failures and a success."""
     refuse_once(server, "0.1")
     server.script = [answer(503), answer(503)]
     [result] = stream_batch(things(1, RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY)
     assert result.error is None
-    assert len(server.seen) == 4
+    assert len(server.received) == 4
 
 
-def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
+def test_a_stream_that_waits_can_be_left(server: FakeService) -> None:
     """Leaving a stream whose workers wait for their turn ends it within a second."""
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, max_workers=3)
@@ -395,15 +395,15 @@ def test_a_stream_that_waits_can_be_left(server: ScriptedServer) -> None:
     next(stream)
     assert server.wait_for(rate_limit.any_limiter)
     time.sleep(0.02)
-    arrived = len(server.seen)
+    arrived = len(server.received)
     began = time.monotonic()
     stream.close()
     assert time.monotonic() - began < 1.0
-    assert len(server.seen) == arrived
+    assert len(server.received) == arrived
     assert workers_left() == []
 
 
-def test_a_caller_who_is_alone_waits_by_its_policy_only(server: ScriptedServer) -> None:
+def test_a_caller_who_is_alone_waits_by_its_policy_only(server: FakeService) -> None:
     """One script in one thread keeps to its own delays, as it always did."""
     server.default = Limited(0.1, 1)
     began = time.monotonic()
@@ -415,7 +415,7 @@ def test_a_caller_who_is_alone_waits_by_its_policy_only(server: ScriptedServer) 
         except PermutiveRateLimitError as error:
             outcomes.append(error.status)
     assert outcomes[1:] == [429] * 2
-    assert len(server.seen) == 1 + 2 * 3
+    assert len(server.received) == 1 + 2 * 3
     assert time.monotonic() - began < 2.0
 
 
@@ -423,15 +423,13 @@ def test_a_caller_who_is_alone_waits_by_its_policy_only(server: ScriptedServer) 
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_batch_that_is_sent_away_for_long_fails_at_once(
-    server: ScriptedServer, status: int
-) -> None:
+def test_a_batch_that_is_sent_away_for_long_fails_at_once(server: FakeService, status: int) -> None:
     """Under a Retry-After above 120 s no more is sent; each request fails and says how long was asked for."""
     server.default = refusal(status, "300")
     began = time.monotonic()
     results = list(stream_batch(things(200), api_key=KEY, max_workers=4))
     assert time.monotonic() - began < 5
-    assert len(server.seen) <= 4
+    assert len(server.received) <= 4
     assert len(results) == 200
     for result in results:
         assert "a wait of 300 s" in str(result.error)
@@ -442,7 +440,7 @@ def test_a_batch_that_is_sent_away_for_long_fails_at_once(
     assert all("was not sent" in str(error) for error in unsent)
 
 
-def test_every_call_under_a_long_block_fails_at_once(server: ScriptedServer) -> None:
+def test_every_call_under_a_long_block_fails_at_once(server: FakeService) -> None:
     """Single calls and policies of their own are no exception, but other APIs are free."""
     refuse_once(server, "121.5")
     for own in (None, RetryConfig(max_retries=9)):
@@ -452,14 +450,14 @@ def test_every_call_under_a_long_block_fails_at_once(server: ScriptedServer) -> 
         assert (error.status, error.response) == (429, None)
         assert str(error).startswith("Retry limit exceeded.")
         assert error.url is not None and "secret" not in error.url
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
     identity().identify(KEY)
 
 
 # --- When nobody limits --------------------------------------------------------------------------
 
 
-def test_without_a_limit_there_is_no_pace(server: ScriptedServer) -> None:
+def test_without_a_limit_there_is_no_pace(server: FakeService) -> None:
     """Nothing is kept, and nothing looked up, as long as nobody answers 429."""
     server.script = [answer(503), answer(200), answer(400)]
     http.process_batch(things(20), api_key=KEY)
@@ -475,7 +473,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
 
 
 def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
-    server: ScriptedServer, sleeps: List[float]
+    server: FakeService, sleeps: List[float]
 ) -> None:
     """Users' tests replace time.sleep, count the waits, and let no time pass."""
     server.default = answer(429, headers={"Retry-After": "7"})
@@ -484,14 +482,14 @@ def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
             http.request("GET", KEY, URL, retry=RetryConfig(max_retries=3))
     assert len(sleeps) == 4
     assert all(7 <= seconds <= 7 * 1.25 for seconds in sleeps)
-    assert len(server.seen) == 6
+    assert len(server.received) == 6
 
 
-def test_a_replaced_sleep_is_held_by_nothing(server: ScriptedServer, sleeps: List[float]) -> None:
+def test_a_replaced_sleep_is_held_by_nothing(server: FakeService, sleeps: List[float]) -> None:
     """Nor does a call whose waits take no time fail for a block that another one has met."""
     server.script = [refusal(429, "300")] * 2
     for _ in range(2):
         with pytest.raises(PermutiveRateLimitError):
             http.get(KEY, URL)
     http.get(KEY, URL)
-    assert (sleeps, len(server.seen)) == ([], 3)
+    assert (sleeps, len(server.received)) == ([], 3)

@@ -16,19 +16,19 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
-from tests.support.scripted import ScriptedServer, Seen, answer, reset, respond
+from tests.support.fake_service import FakeService, ReceivedRequest, answer, answer_from, reset
 
 
-def items_of(seen: Seen) -> Any:
+def items_of(request: ReceivedRequest) -> Any:
     """Answer a segment for each operation, in another order."""
-    codes = [each.get("code") or each["data"]["code"] for each in seen.json["operations"]]
+    codes = [each.get("code") or each["data"]["code"] for each in request.json["operations"]]
     items = [{**SEGMENT, "code": code, "id": f"id-{code}"} for code in codes]
     return {"items": items[::-1]}
 
 
-def test_what_is_sent(server: ScriptedServer) -> None:
+def test_what_is_sent(server: FakeService) -> None:
     """One PATCH on the collection; updates and deletions name their codes, nothing sends None."""
-    server.default = respond(items_of)
+    server.default = answer_from(items_of)
     new = segment(code="n1", cpm=2.0)
     changed = segment(code="u1", description="Who buys", id="ignored")
     answered, failures = Segment.bulk(
@@ -38,7 +38,7 @@ def test_what_is_sent(server: ScriptedServer) -> None:
         deletes=["d1", segment(code="d2")],
         api_key=KEY,
     )
-    [seen] = server.seen
+    [seen] = server.received
     assert (seen.method, seen.path) == ("PATCH", SEGMENTS)
     assert seen.json == {
         "operations": [
@@ -58,28 +58,28 @@ def test_what_is_sent(server: ScriptedServer) -> None:
     assert (changed.id, changed.cpm) == ("ignored", 2.5)
 
 
-def test_nothing_to_do(server: ScriptedServer) -> None:
+def test_nothing_to_do(server: FakeService) -> None:
     """No operation, no request."""
     assert Segment.bulk("i-1", api_key=KEY) == ([], [])
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_more_than_one_request_takes(server: ScriptedServer) -> None:
+def test_more_than_one_request_takes(server: FakeService) -> None:
     """5,000 operations a request, one request after the other; each operation is sent once."""
-    server.default = respond(items_of)
+    server.default = answer_from(items_of)
     codes = [f"c{number}" for number in range(12_001)]
     answered, failures = Segment.bulk("i-1", deletes=codes, api_key=KEY)
-    sizes = [len(seen.json["operations"]) for seen in server.seen]
+    sizes = [len(seen.json["operations"]) for seen in server.received]
     assert sizes == [5000, 5000, 2001]
-    sent = [each["code"] for seen in server.seen for each in seen.json["operations"]]
+    sent = [each["code"] for seen in server.received for each in seen.json["operations"]]
     assert sent == codes
     assert (len(answered), failures) == (12_001, [])
 
 
-def test_one_of_several_fails(server: ScriptedServer) -> None:
+def test_one_of_several_fails(server: FakeService) -> None:
     """The others go on; the report names the operations that failed, and why."""
-    server.script = [respond(items_of), answer(400, b"Invalid value for: body")]
-    server.default = respond(items_of)
+    server.script = [answer_from(items_of), answer(400, b"Invalid value for: body")]
+    server.default = answer_from(items_of)
     segments = [segment(code=f"c{number}") for number in range(10_001)]
     answered, failures = Segment.bulk("i-1", creates=segments, api_key=KEY)
     [(operations, error)] = failures
@@ -92,14 +92,14 @@ def test_one_of_several_fails(server: ScriptedServer) -> None:
     assert segments[10_000].id == "id-c10000"
 
 
-def test_an_unknown_outcome_is_not_repeated(server: ScriptedServer) -> None:
+def test_an_unknown_outcome_is_not_repeated(server: FakeService) -> None:
     """What may have been carried out is not sent again: codes would be taken."""
     server.default = reset()
     _, [(operations, error)] = Segment.bulk("i-1", deletes=["d1"], api_key=KEY)
     assert isinstance(error, PermutiveConnectionError)
     assert "outcome is unknown" in str(error)
     assert operations == [{"operation": "Delete", "code": "d1"}]
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 MISTAKES: Dict[str, Any] = {
@@ -144,11 +144,11 @@ MISTAKES: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("make", "error", "words"), MISTAKES.values(), ids=list(MISTAKES))
-def test_mistakes(server: ScriptedServer, make: Callable[[], Any], error: Any, words: str) -> None:
+def test_mistakes(server: FakeService, make: Callable[[], Any], error: Any, words: str) -> None:
     """Mistakes are told before anything is sent."""
     with pytest.raises(error, match=words):
         Segment.bulk("i-1", api_key=KEY, **make())
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_in_the_sandbox(sandbox: Sandbox) -> None:
@@ -181,15 +181,15 @@ def test_by_code(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("call", [Segment.update_by_code, Segment.delete_by_code])
-def test_without_a_code(server: ScriptedServer, call: Callable[..., None]) -> None:
+def test_without_a_code(server: FakeService, call: Callable[..., None]) -> None:
     """Nothing is sent for a segment without a code."""
     with pytest.raises(ValueError, match="code must not be empty"):
         call(segment(code=None), KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("body", [{"items": {}}, {"items": "a"}, [], "[]"])
-def test_answers_that_cannot_be_read(server: ScriptedServer, body: Any) -> None:
+def test_answers_that_cannot_be_read(server: FakeService, body: Any) -> None:
     """They are failures of their requests, and say that the service reported success."""
     server.default = answer(200, body)
     _, [(_, error)] = Segment.bulk("i-1", deletes=["a"], api_key=KEY)
@@ -197,16 +197,16 @@ def test_answers_that_cannot_be_read(server: ScriptedServer, body: Any) -> None:
 
 
 def test_an_interruption_between_two_requests(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was created before it has taken over its id."""
-    server.default = respond(items_of)
+    server.default = answer_from(items_of)
 
     class Helper:
         @staticmethod
         def patch(**arguments: Any) -> Any:
             """Send one request, and let Ctrl-C come in the second."""
-            if server.seen:
+            if server.received:
                 raise KeyboardInterrupt
             return http.patch(**arguments)
 

@@ -8,14 +8,14 @@ from typing import Any, List
 from PermutiveAPI import BatchRequest, RetryConfig
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY
-from tests.support.scripted import (
+from tests.support.fake_service import (
     Connection,
-    ScriptedServer,
-    Seen,
+    FakeService,
+    ReceivedRequest,
     answer,
+    answer_from,
     hang_up,
     reset,
-    respond,
     then_hang_up,
 )
 
@@ -25,9 +25,9 @@ ROUNDS = 25
 PATIENT = RetryConfig(max_retries=50, backoff_factor=1, initial_delay=0)
 
 
-def echo(seen: Seen) -> Any:
+def echo(request: ReceivedRequest) -> Any:
     """Answer what was asked for."""
-    return {"path": seen.path, "body": seen.body.decode(), "query": seen.query["n"]}
+    return {"path": request.path, "body": request.body.decode(), "query": request.query["n"]}
 
 
 class Unreliable:
@@ -48,11 +48,11 @@ class Unreliable:
         if number % 23 == 0:
             return answer(503)(connection)
         if number % 5 == 0:
-            return then_hang_up(respond(echo))(connection)
-        return respond(echo)(connection)
+            return then_hang_up(answer_from(echo))(connection)
+        return answer_from(echo)(connection)
 
 
-def test_thirty_two_threads_never_get_each_others_answers(server: ScriptedServer) -> None:
+def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -> None:
     """Single calls and batches of 32 threads, over connections that break, each get their own answer."""
     server.default = Unreliable()
     wrong: List[Any] = []
@@ -93,4 +93,4 @@ def test_thirty_two_threads_never_get_each_others_answers(server: ScriptedServer
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert len(server.seen) >= THREADS * (ROUNDS + 10)
+    assert len(server.received) >= THREADS * (ROUNDS + 10)

@@ -25,7 +25,14 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY, SEGMENTED, TRACKED, identity, segmentation, tracked
-from tests.support.scripted import Connection, ScriptedServer, Seen, answer, respond, stall
+from tests.support.fake_service import (
+    Connection,
+    FakeService,
+    ReceivedRequest,
+    answer,
+    answer_from,
+    stall,
+)
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -37,14 +44,14 @@ def things(count: int) -> Iterator[BatchRequest]:
     return (BatchRequest("GET", f"{URL}/{number}") for number in range(count))
 
 
-def path_of(seen: Seen) -> Any:
+def path_of(request: ReceivedRequest) -> Any:
     """Answer what was asked for."""
-    return {"path": seen.path}
+    return {"path": request.path}
 
 
-def test_each_result_belongs_to_its_request(server: ScriptedServer) -> None:
+def test_each_result_belongs_to_its_request(server: FakeService) -> None:
     """Each result holds its position, the very request that was given, and its own answer."""
-    server.default = respond(path_of)
+    server.default = answer_from(path_of)
     requests = list(things(50))
     results = list(stream_batch(requests, api_key=KEY, max_workers=4))
     assert sorted(result.index for result in results) == list(range(50))
@@ -54,10 +61,10 @@ def test_each_result_belongs_to_its_request(server: ScriptedServer) -> None:
         assert result.error is None
         assert result.response is not None and result.value is result.response
         assert result.response.json() == {"path": f"/v9/things/{result.index}"}
-    assert len(server.seen) == 50
+    assert len(server.received) == 50
 
 
-def test_failures_are_results(server: ScriptedServer) -> None:
+def test_failures_are_results(server: FakeService) -> None:
     """A request that fails is a result with its error, and the others go on."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
     first, second = stream_batch(things(2), api_key=KEY, max_workers=1)
@@ -68,7 +75,7 @@ def test_failures_are_results(server: ScriptedServer) -> None:
     assert second.error is None
 
 
-def test_results_come_as_they_complete(server: ScriptedServer) -> None:
+def test_results_come_as_they_complete(server: FakeService) -> None:
     """The slow first one comes last."""
     others_are_done = threading.Event()
 
@@ -87,7 +94,7 @@ def test_results_come_as_they_complete(server: ScriptedServer) -> None:
     assert order[-1] == 0
 
 
-def test_endless_generator_is_read_only_a_little_ahead(server: ScriptedServer) -> None:
+def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> None:
     """Of an endless iterable only a few requests a worker are taken; leaving the loop ends it all."""
     taken: List[int] = []
 
@@ -102,20 +109,20 @@ def test_endless_generator_is_read_only_a_little_ahead(server: ScriptedServer) -
     assert workers_left() == []
     assert len(taken) <= 100 + 2 * 2
     server.stopping.wait(0.03)  # What was on its way arrives.
-    arrived = len(server.seen)
+    arrived = len(server.received)
     server.stopping.wait(0.03)
-    assert len(server.seen) == arrived <= len(taken)
+    assert len(server.received) == arrived <= len(taken)
 
 
 @pytest.mark.parametrize("how", ["break", "exception", "close"])
-def test_leaving_early_stops_within_a_second(server: ScriptedServer, how: str) -> None:
+def test_leaving_early_stops_within_a_second(server: FakeService, how: str) -> None:
     """Requests that wait for an answer are cut off, nothing more is sent and no thread is left."""
     server.script = [answer(200, {})]
     server.default = stall()
     began = time.monotonic()
     stream = stream_batch(things(100), api_key=KEY, max_workers=3)
     next(stream)
-    assert server.wait_for(lambda: len(server.seen) == 4)
+    assert server.wait_for(lambda: len(server.received) == 4)
     if how == "close":
         stream.close()
     elif how == "exception":
@@ -127,10 +134,10 @@ def test_leaving_early_stops_within_a_second(server: ScriptedServer, how: str) -
     assert time.monotonic() - began < 1.0
     assert workers_left() == []
     server.stopping.wait(0.03)
-    assert len(server.seen) == 4
+    assert len(server.received) == 4
 
 
-def test_what_completed_is_told_before_the_stream_ends(server: ScriptedServer) -> None:
+def test_what_completed_is_told_before_the_stream_ends(server: FakeService) -> None:
     """What had completed when the stream was left has its callbacks called."""
     server.script = [stall(), answer(200, {}), answer(200, {})]
     server.default = stall()
@@ -142,13 +149,13 @@ def test_what_completed_is_told_before_the_stream_ends(server: ScriptedServer) -
     stream = stream_batch(requests, api_key=KEY, max_workers=2)
     next(stream)
     # One worker stalls, the other has completed two requests and stalls with its third.
-    assert server.wait_for(lambda: len(server.seen) == 4)
+    assert server.wait_for(lambda: len(server.received) == 4)
     assert len(told) == 1
     stream.close()
     assert len(told) == 2
 
 
-def test_progress_of_a_stream(server: ScriptedServer) -> None:
+def test_progress_of_a_stream(server: FakeService) -> None:
     """The total is the number of requests where there is one, and None for a generator."""
     for requests, total in ((list(things(3)), 3), (things(3), None)):
         heard: List[Progress] = []
@@ -173,16 +180,16 @@ def test_progress_of_a_stream(server: ScriptedServer) -> None:
         ({"requests": 5}, TypeError, "requests"),
     ],
 )
-def test_bad_arguments(server: ScriptedServer, arguments: Any, error: Any, names: str) -> None:
+def test_bad_arguments(server: FakeService, arguments: Any, error: Any, names: str) -> None:
     """A wrong argument raises at the call, and names itself; nothing is taken or sent."""
     with pytest.raises(error, match=names):
         stream_batch(**{"requests": things(1), "api_key": KEY, **arguments})
-    assert server.seen == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("variable", ["PERMUTIVE_API_BASE_URL", "PERMUTIVE_RETRY_MAX_RETRIES"])
 def test_a_wrong_setting(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     """A wrong value in the environment is told once, not by every request."""
     monkeypatch.setenv(variable, "x")
@@ -190,10 +197,10 @@ def test_a_wrong_setting(
         next(stream_batch(things(2), api_key=KEY))
     with pytest.raises(ValueError, match=variable):
         Identity.batch_identify([identity()], api_key=KEY)
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_item_of_a_wrong_kind(server: ScriptedServer) -> None:
+def test_item_of_a_wrong_kind(server: FakeService) -> None:
     """Something else than a request raises when it is reached, and says where it stands."""
     stream = stream_batch(itertools.chain(things(2), [{}]), api_key=KEY)  # type: ignore[list-item]
     with pytest.raises(TypeError, match=r"requests\[2\] must be of type BatchRequest"):
@@ -201,35 +208,35 @@ def test_item_of_a_wrong_kind(server: ScriptedServer) -> None:
     assert workers_left() == []
 
 
-def test_constant_memory(server: ScriptedServer) -> None:
+def test_constant_memory(server: FakeService) -> None:
     """Results that were handed over are not kept: thousands of them take no more room than a few."""
-    server.default = respond(lambda seen: {"filling": "x" * 2000})
+    server.default = answer_from(lambda seen: {"filling": "x" * 2000})
     stream = stream_batch(things(600), api_key=KEY, max_workers=2)
     for _ in range(100):
         next(stream)
-    server.seen.clear()
+    server.received.clear()
     tracemalloc.start()
     try:
         for number, _ in enumerate(stream):
             if number % 50 == 0:
-                server.seen.clear()
+                server.received.clear()
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert grown < 300_000  # 500 bodies alone would be 1 MB.
 
 
-def test_identities(server: ScriptedServer) -> None:
+def test_identities(server: FakeService) -> None:
     """A stream of identities yields the very objects that were sent, whatever the answer says."""
     server.default = answer(200, b"not JSON")
     users = [identity() for _ in range(5)]
     results = list(Identity.stream_identify(iter(users), api_key=KEY, max_workers=2))
     assert {id(result.value) for result in results} == {id(user) for user in users}
     assert all(result.value is users[result.index] for result in results)
-    assert [seen.path for seen in server.seen] == ["/v2.0/identify"] * 5
+    assert [seen.path for seen in server.received] == ["/v2.0/identify"] * 5
 
 
-def test_segmentations(server: ScriptedServer) -> None:
+def test_segmentations(server: FakeService) -> None:
     """A stream of segmentations yields decoded bodies; a body that cannot be read is a failure."""
     server.script = [answer(200, b"[1]")]
     server.default = answer(200, SEGMENTED)
@@ -239,10 +246,10 @@ def test_segmentations(server: ScriptedServer) -> None:
     assert isinstance(first.error, ValueError) and first.value is None
     assert first.response is not None  # The service's answer, for a look at it.
     assert (second.error, second.value) == (None, SEGMENTED)
-    assert server.seen[1].query["activations"] == ["true"]
+    assert server.received[1].query["activations"] == ["true"]
 
 
-def test_model_of_a_wrong_kind(server: ScriptedServer) -> None:
+def test_model_of_a_wrong_kind(server: FakeService) -> None:
     """An item that is no model raises when it is reached, and says where it stands."""
     users: Any = iter([identity(), "user"])
     with pytest.raises(TypeError, match=r"identities\[1\] must be of type Identity"):
@@ -261,7 +268,7 @@ STREAMS: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_what_is_done_comes_while_the_iterable_blocks(server: ScriptedServer, kind: str) -> None:
+def test_what_is_done_comes_while_the_iterable_blocks(server: FakeService, kind: str) -> None:
     """Results, and progress, come although next() of the iterable does not return."""
     server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
     stream, item = STREAMS[kind]
@@ -289,9 +296,7 @@ def test_what_is_done_comes_while_the_iterable_blocks(server: ScriptedServer, ki
 
 @pytest.mark.parametrize("kind", STREAMS)
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
-def test_in_which_thread_an_iterable_is_read(
-    server: ScriptedServer, kind: str, at_hand: bool
-) -> None:
+def test_in_which_thread_an_iterable_is_read(server: FakeService, kind: str, at_hand: bool) -> None:
     """A list is read in the caller's thread; anything else wholly in one other thread, in the context of the call."""
     server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
     stream, item = STREAMS[kind]
@@ -323,7 +328,7 @@ def test_in_which_thread_an_iterable_is_read(
     assert value == ("unset" if at_hand else "set")
 
 
-def test_a_collected_batch_reads_in_the_callers_thread(server: ScriptedServer) -> None:
+def test_a_collected_batch_reads_in_the_callers_thread(server: FakeService) -> None:
     """process_batch needs all requests before it begins; it reads them where it is called."""
     threads: List[int] = []
 
@@ -337,7 +342,7 @@ def test_a_collected_batch_reads_in_the_callers_thread(server: ScriptedServer) -
 
 
 @pytest.mark.parametrize("end", ["close", "abandon"])
-def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> None:
+def test_leaving_while_the_iterable_blocks(server: FakeService, end: str) -> None:
     """It takes no longer than else; what the iterable yields after that is not sent, and it is closed."""
     waiting, release, closed = (threading.Event() for _ in range(3))
 
@@ -364,11 +369,11 @@ def test_leaving_while_the_iterable_blocks(server: ScriptedServer, end: str) -> 
     release.set()
     assert closed.wait(5)
     server.stopping.wait(0.03)
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
-def test_what_an_iterable_raises_comes_last(server: ScriptedServer, at_hand: bool) -> None:
+def test_what_an_iterable_raises_comes_last(server: FakeService, at_hand: bool) -> None:
     """All that is on its way by then is handed back before it is raised, in the caller's thread."""
 
     def items() -> Iterator[BatchRequest]:
@@ -387,7 +392,7 @@ def test_what_an_iterable_raises_comes_last(server: ScriptedServer, at_hand: boo
 
 
 def test_an_iterable_without_items_starts_no_executor(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing starts for nothing, also where that shows late."""
 
@@ -398,9 +403,9 @@ def test_an_iterable_without_items_starts_no_executor(
     assert list(stream_batch(things(0), api_key=KEY)) == []
 
 
-def test_a_stream_feeds_another(server: ScriptedServer) -> None:
+def test_a_stream_feeds_another(server: FakeService) -> None:
     """The iterable of a stream may read another stream, and both end together."""
-    server.default = respond(path_of)
+    server.default = answer_from(path_of)
     first = stream_batch(things(20), api_key=KEY, max_workers=2)
     second = stream_batch(
         (BatchRequest("GET", f"{URL}/again/{each.index}") for each in first),
@@ -408,5 +413,5 @@ def test_a_stream_feeds_another(server: ScriptedServer) -> None:
         max_workers=2,
     )
     assert len(list(second)) == 20
-    assert len(server.seen) == 40
+    assert len(server.received) == 40
     assert workers_left() == []

@@ -11,8 +11,8 @@ import pytest
 from PermutiveAPI import PermutiveConnectionError
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
-from tests.support.leaks import assert_no_secret
-from tests.support.scripted import answer, reset
+from tests.support.fake_service import answer, reset
+from tests.support.secrets import assert_no_secret
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
@@ -25,7 +25,7 @@ def test_the_authorities_of_the_environment_count(
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=KEY)
-    assert len(server.seen) == len(ALL_CALLS)
+    assert len(server.received) == len(ALL_CALLS)
     assert server.connections == 1
 
 
@@ -59,7 +59,7 @@ def test_an_invalid_certificate(
         assert [one.getMessage() for one in errors] == [hide_user_ids(str(error))], call
         assert_no_secret(error, caplog.records, KEY)
         caplog.clear()
-    assert server.seen == []
+    assert server.received == []
 
 
 def test_trust_is_asked_for_at_every_call(
@@ -72,7 +72,7 @@ def test_trust_is_asked_for_at_every_call(
     call(api_key=KEY)
     monkeypatch.delenv("REQUESTS_CA_BUNDLE")
     assert type(call.error()) is PermutiveConnectionError
-    assert len(server.seen) == 1
+    assert len(server.received) == 1
 
 
 @every([call for call in ALL_CALLS if call.name in ("Cohort.create", "Cohort.list")])
@@ -85,7 +85,7 @@ def test_faults_count_as_without_tls(
     server.default = reset()
     error = call.error()
     assert type(error) is PermutiveConnectionError
-    assert len(server.seen) == (3 if call.harmless else 1)
+    assert len(server.received) == (3 if call.harmless else 1)
     assert ("outcome is unknown" in str(error)) is not call.harmless
 
 

@@ -18,7 +18,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY
-from tests.support.scripted import ScriptedServer, answer, reset
+from tests.support.fake_service import FakeService, answer, reset
 
 URL = "https://api.permutive.app/v9/things"
 POLICY = RetryConfig(max_retries=3, backoff_factor=4.0, initial_delay=2.0)
@@ -58,19 +58,19 @@ ASKED: List[Any] = [
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header, seconds", ASKED)
 def test_seconds_are_waited(
-    server: ScriptedServer, waits: List[float], status: int, header: str, seconds: float
+    server: FakeService, waits: List[float], status: int, header: str, seconds: float
 ) -> None:
     """Whole and fractional seconds of Retry-After are waited, with 429 and 503."""
     server.default = answer(status, headers={"Retry-After": header})
     with pytest.raises(PermutiveAPIError):
         http.request("POST", KEY, URL, json={}, retry=POLICY)
-    assert (waits, len(server.seen)) == ([seconds] * 2, 3)
+    assert (waits, len(server.received)) == ([seconds] * 2, 3)
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("ahead", [30, 100])
 def test_a_date_is_waited_for(
-    server: ScriptedServer, waits: List[float], status: int, ahead: int
+    server: FakeService, waits: List[float], status: int, ahead: int
 ) -> None:
     """An HTTP date of Retry-After is waited for."""
     server.default = answer(status, headers={"Retry-After": date(ahead)})
@@ -82,7 +82,7 @@ def test_a_date_is_waited_for(
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_date_is_read_against_the_answers_own(
-    server: ScriptedServer, waits: List[float], status: int
+    server: FakeService, waits: List[float], status: int
 ) -> None:
     """A service whose clock is wrong still gets the wait that it means."""
     headers = {
@@ -91,12 +91,12 @@ def test_a_date_is_read_against_the_answers_own(
     }
     server.script = [answer(status, headers=headers)]
     http.request("GET", KEY, URL, retry=POLICY)
-    assert (waits, len(server.seen)) == ([30.0], 2)
+    assert (waits, len(server.received)) == ([30.0], 2)
 
 
 @pytest.mark.parametrize("own", ["", "now", "Wed, 99 Oct 2015 07:28:00 GMT"])
 def test_an_unreadable_date_of_an_answer_is_ignored(
-    server: ScriptedServer, waits: List[float], own: str
+    server: FakeService, waits: List[float], own: str
 ) -> None:
     """Then the machine's clock counts."""
     server.script = [answer(429, headers={"Date": own, "Retry-After": date(30)})]
@@ -107,12 +107,12 @@ def test_an_unreadable_date_of_an_answer_is_ignored(
 
 @pytest.mark.parametrize("past", [lambda: date(-3600), lambda: "Wed, 21 Oct 2015 07:28:00 -0000"])
 def test_a_past_date_asks_for_no_wait(
-    server: ScriptedServer, waits: List[float], past: Callable[[], str]
+    server: FakeService, waits: List[float], past: Callable[[], str]
 ) -> None:
     """A date in the past means: at once."""
     server.script = [answer(503, headers={"Retry-After": past()})]
     http.request("GET", KEY, URL, retry=POLICY)
-    assert (waits, len(server.seen)) == ([0.0], 2)
+    assert (waits, len(server.received)) == ([0.0], 2)
 
 
 JUNK: List[Optional[str]] = [
@@ -136,7 +136,7 @@ JUNK: List[Optional[str]] = [
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header", JUNK, ids=repr)
 def test_junk_is_ignored(
-    server: ScriptedServer, waits: List[float], status: int, header: Optional[str]
+    server: FakeService, waits: List[float], status: int, header: Optional[str]
 ) -> None:
     """A Retry-After that is absent, negative or no number leaves the wait to the policy."""
     latin = None if header is None else header.encode().decode("latin-1")
@@ -144,7 +144,7 @@ def test_junk_is_ignored(
     server.default = answer(status, headers=headers)
     with pytest.raises(PermutiveAPIError):
         http.request("GET", KEY, URL, retry=POLICY)
-    assert (len(waits), len(server.seen)) == (2, 3)
+    assert (len(waits), len(server.received)) == (2, 3)
     assert own_waits(waits)
 
 
@@ -162,7 +162,7 @@ def test_junk_is_ignored(
     "status, error_class", [(429, PermutiveRateLimitError), (503, PermutiveServerError)]
 )
 def test_a_wait_above_two_minutes_raises(
-    server: ScriptedServer,
+    server: FakeService,
     waits: List[float],
     header: Callable[[], str],
     status: int,
@@ -172,13 +172,13 @@ def test_a_wait_above_two_minutes_raises(
     server.default = answer(status, headers={"Retry-After": header()})
     with pytest.raises(error_class) as raised:
         http.request("GET", KEY, URL, retry=POLICY)
-    assert (waits, len(server.seen)) == ([], 1)
+    assert (waits, len(server.received)) == ([], 1)
     assert raised.value.status == status
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
 def test_other_statuses_do_not_say_how_long(
-    server: ScriptedServer, waits: List[float], status: int
+    server: FakeService, waits: List[float], status: int
 ) -> None:
     """Retry-After counts with 429 and 503 only."""
     server.default = answer(status, headers={"Retry-After": "77"})
@@ -188,39 +188,39 @@ def test_other_statuses_do_not_say_how_long(
     assert own_waits(waits)
 
 
-def test_every_call_waits_as_asked(server: ScriptedServer, waits: List[float]) -> None:
+def test_every_call_waits_as_asked(server: FakeService, waits: List[float]) -> None:
     """Every call waits as the service asks, and succeeds after it."""
     for call in ALL_CALLS:
         waits.clear()
-        server.seen.clear()
+        server.received.clear()
         server.script = [answer(429, headers={"Retry-After": "3"})]
         server.default = answer(call.status, call.answer)
         call(api_key=KEY)
-        assert (waits, len(server.seen)) == ([3.0], 2), call
+        assert (waits, len(server.received)) == ([3.0], 2), call
 
 
-def test_no_call_waits_after_its_last_attempt(server: ScriptedServer, waits: List[float]) -> None:
+def test_no_call_waits_after_its_last_attempt(server: FakeService, waits: List[float]) -> None:
     """Exhausted means raise: with three attempts there are two waits, between them."""
     server.default = answer(429, headers={"Retry-After": "3"})
     for call in ALL_CALLS:
         waits.clear()
-        server.seen.clear()
+        server.received.clear()
         assert type(call.error()) is PermutiveRateLimitError, call
-        assert (waits, len(server.seen)) == ([3.0, 3.0], 3), call
+        assert (waits, len(server.received)) == ([3.0, 3.0], 3), call
 
 
 @pytest.mark.parametrize("step", [answer(429), answer(500), reset()])
-def test_waits_grow(server: ScriptedServer, waits: List[float], step: Any) -> None:
+def test_waits_grow(server: FakeService, waits: List[float], step: Any) -> None:
     """Where the service does not say, each wait is the last one times the backoff factor, on 429 and without an answer too."""
     policy = RetryConfig(max_retries=5, backoff_factor=3.0, initial_delay=0.5)
     server.default = step
     with pytest.raises(PermutiveAPIError):
         http.request("GET", KEY, URL, retry=policy)
-    assert (len(waits), len(server.seen)) == (4, 5)
+    assert (len(waits), len(server.received)) == (4, 5)
     assert own_waits(waits, policy)
 
 
-def test_waits_differ_from_call_to_call(server: ScriptedServer, waits: List[float]) -> None:
+def test_waits_differ_from_call_to_call(server: FakeService, waits: List[float]) -> None:
     """Jitter keeps callers that failed together from coming back together."""
     server.default = answer(429)
     for _ in range(5):
@@ -229,19 +229,17 @@ def test_waits_differ_from_call_to_call(server: ScriptedServer, waits: List[floa
     assert len(set(waits)) > 5
 
 
-def test_a_policy_of_one_attempt_repeats_nothing(
-    server: ScriptedServer, waits: List[float]
-) -> None:
+def test_a_policy_of_one_attempt_repeats_nothing(server: FakeService, waits: List[float]) -> None:
     """max_retries counts attempts, the first included."""
     server.default = answer(503, headers={"Retry-After": "3600"})
     with pytest.raises(PermutiveServerError):
         http.request("GET", KEY, URL, retry=RetryConfig(max_retries=1))
-    assert (waits, len(server.seen)) == ([], 1)
+    assert (waits, len(server.received)) == ([], 1)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 5])
 def test_the_environment_sets_the_policy_of_every_call(
-    server: ScriptedServer, waits: List[float], monkeypatch: pytest.MonkeyPatch, attempts: int
+    server: FakeService, waits: List[float], monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
     """PERMUTIVE_RETRY_MAX_RETRIES, _BACKOFF_FACTOR and _INITIAL_DELAY_SECONDS are read at each call."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", f" {attempts} ")
@@ -249,10 +247,10 @@ def test_the_environment_sets_the_policy_of_every_call(
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.5")
     server.default = answer(503)
     for call in ALL_CALLS:
-        server.seen.clear()
+        server.received.clear()
         waits.clear()
         call.error()
-        assert (len(server.seen), len(waits)) == (attempts, attempts - 1), call
+        assert (len(server.received), len(waits)) == (attempts, attempts - 1), call
         assert own_waits(waits, RetryConfig(attempts, 3.0, 0.5)), call
 
 
@@ -266,17 +264,17 @@ def test_the_environment_sets_the_policy_of_every_call(
     }.items(),
 )
 def test_a_wrong_setting_is_named_before_anything_is_sent(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str, values: List[str]
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, values: List[str]
 ) -> None:
     """A wrong value in the environment is a ValueError that names the variable, and nothing is sent."""
     for value in values:
         monkeypatch.setenv(name, value)
         with pytest.raises(ValueError, match=name):
             http.get(KEY, URL)
-    assert server.seen == []
+    assert server.received == []
 
 
-def test_a_real_wait_takes_the_time_asked_for(server: ScriptedServer) -> None:
+def test_a_real_wait_takes_the_time_asked_for(server: FakeService) -> None:
     """Between two attempts the asked-for time really passes."""
     server.script = [answer(429, headers={"Retry-After": "0.15"})]
     began = time.monotonic()
@@ -298,7 +296,7 @@ def test_a_real_wait_takes_the_time_asked_for(server: ScriptedServer) -> None:
 )
 @pytest.mark.parametrize("verb", ["post", "request"])
 def test_posts_that_may_be_repeated(
-    server: ScriptedServer, waits: List[float], url: str, attempts: int, verb: str
+    server: FakeService, waits: List[float], url: str, attempts: int, verb: str
 ) -> None:
     """Of all POSTs only those to identify and the contextual endpoint are repeated after an unknown outcome."""
     server.default = reset()
@@ -307,12 +305,12 @@ def test_posts_that_may_be_repeated(
             http.post(KEY, url, {})
         else:
             http.request("post", KEY, url, json={})
-    assert (len(server.seen), len(waits)) == (attempts, attempts - 1)
+    assert (len(server.received), len(waits)) == (attempts, attempts - 1)
     assert ("outcome is unknown" in str(raised.value)) is (attempts == 1)
 
 
 def test_the_defaults_of_http_are_those_of_policies(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What users set as http.MAX_RETRIES and its like counts for policies and calls made from then on."""
     monkeypatch.delenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS")
@@ -324,10 +322,10 @@ def test_the_defaults_of_http_are_those_of_policies(
     assert RetryConfig() == RetryConfig(2, 4.0, 0.0) != before
     with pytest.raises(PermutiveServerError):
         http.get(KEY, URL)
-    assert len(server.seen) == 2
+    assert len(server.received) == 2
     monkeypatch.setattr(http, "MAX_RETRIES", 1)
     with pytest.raises(PermutiveServerError):
         http.get(KEY, URL)
-    assert len(server.seen) == 3
+    assert len(server.received) == 3
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "5")  # The environment wins.
     assert RetryConfig().max_retries == 5

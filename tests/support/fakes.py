@@ -1,4 +1,4 @@
-"""What users of release 5.4.4 put in the library's way: answers, helpers and executors."""
+"""Fakes such as users' own suites put in the library's place: answers, helpers and executors."""
 
 from __future__ import annotations
 

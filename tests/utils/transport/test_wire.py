@@ -35,7 +35,7 @@ def test_wrapped_socket(timeout: Optional[float]) -> None:
             assert stream.readline() == b"hello\n"
 
 
-class StandIn:
+class Fake:
     """What a package puts in place of sockets, with arguments named otherwise."""
 
     sent: List[bytes] = []
@@ -61,13 +61,13 @@ class StandIn:
         raise AttributeError(name)
 
 
-def test_stand_in_for_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fake_of_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user's replacements of ``socket.socket`` and ``socket.getaddrinfo`` take effect."""
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))
-    monkeypatch.setattr(socket, "socket", StandIn)
+    monkeypatch.setattr(socket, "socket", Fake)
     monkeypatch.setattr(socket, "getaddrinfo", lambda *arguments: [address])
-    monkeypatch.setattr(StandIn, "sent", [])
-    response = http.get("key-0001", "http://stand-in.example/x")
+    monkeypatch.setattr(Fake, "sent", [])
+    response = http.get("key-0001", "http://fake.example/x")
     assert response.json() == {"a": 1}
-    [request] = StandIn.sent
+    [request] = Fake.sent
     assert request.startswith(b"GET /x?k=key-0001 HTTP/1.1\r\n")

@@ -12,7 +12,7 @@ import requests
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.transport.prepare import prepare
 from PermutiveAPI._Utils.transport.response import CompactResponse, WholeResponse
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 HEADERS: Tuple[Tuple[str, str], ...] = (
     ("Content-Type", "application/json; charset=utf-8"),
@@ -122,9 +122,7 @@ def test_one_responses_headers_are_not_anothers() -> None:
     assert "X-Own" not in second.headers
 
 
-def test_it_has_what_the_service_sent(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_has_what_the_service_sent(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the same server, both ways give the same answer; every public attribute is there."""
     server.default = answer(
         200, {"a": 1}, headers={"X-Own": "ü-latin".encode("latin-1").decode("latin-1")}

@@ -390,3 +390,9 @@ def test_refusals_of_a_limit(status: int, asked: Optional[float], throttled: boo
 def test_patience(seconds: float, patient: bool) -> None:
     """Refusals cost no attempt for two minutes after the service last accepted something."""
     assert refusals_are_free(seconds) is patient
+
+
+def test_a_path_that_speaks_of_certificates() -> None:
+    """Only what the error itself says of a certificate counts, not the words of a path."""
+    text = "Max retries exceeded with url: /certificate (Caused by SSLEOFError())"
+    assert outcome_of(requests.exceptions.SSLError(text)) is Outcome.UNKNOWN

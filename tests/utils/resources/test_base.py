@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -64,7 +64,7 @@ def test_items_of_a_wrong_kind() -> None:
     built = built_from("cohorts", iter([cohort]), Cohort, lambda each: each.name)
     assert list(built) == [(cohort, "c")]
     with pytest.raises(TypeError, match=r"cohorts\[1\] must be of type Cohort, got dict"):
-        list(built_from("cohorts", [cohort, {}], Cohort, lambda each: each))
+        list(built_from("cohorts", cast(Any, [cohort, {}]), Cohort, lambda each: each))
     with pytest.raises(TypeError, match="name must be of type str, got int"):
         require_kind("name", 5, str)
 

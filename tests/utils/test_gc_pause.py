@@ -1,4 +1,4 @@
-"""The pause of the garbage collector by itself; that large lists take one stands in test_collection.py."""
+"""The pause of the garbage collector by itself; that large lists take one stands in resources/test_lists.py."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from PermutiveAPI._Utils.batch.workers import (
     own_executor,
     run_on_workers,
 )
-from tests.utils.test_runner import AtOnce
+from tests.utils.batch.test_runner import AtOnce
 
 
 def listening(**functions: Any) -> "Listener[Any]":
@@ -184,7 +184,7 @@ def test_what_completed_too_late_is_told() -> None:
 
 @pytest.mark.parametrize("taken", [1, 5], ids=["left early", "to the end"])
 def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
-    """With a stand-in that calls in the caller's thread, the caller's thread does the rest, too."""
+    """With a fake that calls in the caller's thread, the caller's thread does the rest, too."""
     ended: List[int] = []
     late: List[int] = []
     loop: Any = run_on_workers(

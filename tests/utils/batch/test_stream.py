@@ -17,7 +17,7 @@ from PermutiveAPI import BatchRequest
 from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.batch.types import BatchOptions
 from tests.support.threads import workers_left
-from tests.utils.test_runner import batch, runner
+from tests.utils.batch.test_runner import batch, runner
 
 
 def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any:

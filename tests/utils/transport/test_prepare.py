@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from PermutiveAPI._Utils.transport.prepare import prepare
 
-searching = settings(max_examples=150, deadline=None, database=None, derandomize=True)
+searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 
 

@@ -6,7 +6,7 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import inspect
-from typing import Any, List
+from typing import Any, Dict, Iterable, List
 
 import pytest
 
@@ -133,12 +133,41 @@ def test_star_import_gives_what_all_says() -> None:
     assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, *modules])
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [(module, name) for module, names in PATHS.items() for name in names]
-)
-def test_import_paths(module: str, name: str) -> None:
+@pytest.mark.parametrize("module", PATHS)
+def test_import_paths(module: str) -> None:
     """Everything can be imported from where the contract says."""
-    assert hasattr(importlib.import_module(module), name)
+    found = importlib.import_module(module)
+    assert [name for name in PATHS[module] if not hasattr(found, name)] == []
+
+
+ENDPOINTS = {
+    "Cohort": "https://api.permutive.app/cohorts-api/v2/cohorts/",
+    "Audience": "https://api.permutive.app/audience-api/v1/imports",
+    "Identify": "https://api.permutive.com/v2.0/identify",
+    "Segmentation": "https://api.permutive.app/ccs/v1/segmentation",
+}
+VERSIONS = {"Cohort": "v2", "Audience": "v1", "Identify": "v2.0", "Segmentation": "v1"}
+PAYLOADS = {
+    "Cohort": ["id", "name", "query", "description", "tags"],
+    "Audience.Segment": ["name", "code", "description", "cpm", "categories", "query"],
+    "Identify.Identity": ["user_id", "aliases"],
+    "Segmentation": ["events", "user_id"],
+}
+
+
+def test_endpoints_versions_and_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The constants are the documented ones, whatever PERMUTIVE_API_BASE_URL says."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://127.0.0.1:1")
+
+    def constants(name: str, modules: Iterable[str]) -> Dict[str, Any]:
+        return {
+            module: getattr(importlib.import_module(f"PermutiveAPI.{module}"), name)
+            for module in modules
+        }
+
+    assert constants("_API_ENDPOINT", ENDPOINTS) == ENDPOINTS
+    assert constants("_API_VERSION", VERSIONS) == VERSIONS
+    assert constants("_API_PAYLOAD", PAYLOADS) == PAYLOADS
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A server that does what a script says, byte by byte: also what no HTTP framework would do."""
+"""A fake service that does what a script says, byte by byte: also what no HTTP framework would do."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Step = Callable[["Connection"], bool]
 
 
 @dataclass
-class Seen:
+class ReceivedRequest:
     """A request as it arrived."""
 
     method: str
@@ -40,9 +40,9 @@ class Connection:
     """What a step of the script works with."""
 
     sock: socket.socket
-    server: "ScriptedServer"
+    server: "FakeService"
     closing: threading.Event = field(default_factory=threading.Event)
-    request: Optional[Seen] = None
+    request: Optional[ReceivedRequest] = None
 
     def send(self, data: bytes) -> None:
         """Put bytes on the wire."""
@@ -65,7 +65,7 @@ def answer(
     return step
 
 
-def respond(content_of: Callable[[Seen], Any]) -> Step:
+def answer_from(content_of: Callable[[ReceivedRequest], Any]) -> Step:
     """Answer 200 and the JSON that a function makes from the request."""
 
     def step(connection: Connection) -> bool:
@@ -226,10 +226,10 @@ def raw(data: bytes) -> Step:
     return step
 
 
-class ScriptedServer:
+class FakeService:
     """Serves on loopback: each request gets the next step of `script`, then `default`.
 
-    ``seen`` holds the requests in the order of their arrival, ``connections`` counts the accepted
+    ``received`` holds the requests in the order of their arrival, ``connections`` counts the accepted
     connections. With an `ssl_context` it speaks TLS. With ``resets_on_accept`` it resets every new
     connection when a request arrives, before it reads a byte. With ``drips_on_accept``, seconds, it
     sends the beginning of a TLS record byte by byte, so far apart, in place of a handshake.
@@ -238,7 +238,7 @@ class ScriptedServer:
     def __init__(self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0) -> None:
         self.script: List[Step] = []
         self.default: Step = answer(200, {})
-        self.seen: List[Seen] = []
+        self.received: List[ReceivedRequest] = []
         self.connections = 0
         self.resets_on_accept = False
         self.drips_on_accept: Optional[float] = None
@@ -256,7 +256,7 @@ class ScriptedServer:
         scheme = "https" if self._ssl_context else "http"
         return f"{scheme}://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> "ScriptedServer":
+    def __enter__(self) -> "FakeService":
         self._start(self._accept)
         return self
 
@@ -325,7 +325,7 @@ class ScriptedServer:
                     if request is None:
                         return
                     with self._lock:
-                        self.seen.append(request)
+                        self.received.append(request)
                         step = self.script.pop(0) if self.script else self.default
                     if not step(Connection(sock, self, request=request)):
                         # The stream shares the socket: it must not keep it open.
@@ -355,7 +355,7 @@ def _message(status: int, body: Any, content_type: str, headers: Optional[Dict[s
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + content
 
 
-def _read_request(stream: Any, connection: int) -> Optional[Seen]:
+def _read_request(stream: Any, connection: int) -> Optional[ReceivedRequest]:
     line = stream.readline().decode("latin-1").split()
     if len(line) != 3:
         return None
@@ -368,4 +368,4 @@ def _read_request(stream: Any, connection: int) -> Optional[Seen]:
     body = stream.read(int(headers.get("content-length", 0)))
     parts = urlsplit(line[1])
     query = parse_qs(parts.query, keep_blank_values=True)
-    return Seen(line[0], parts.path, query, headers, body, connection, line[1])
+    return ReceivedRequest(line[0], parts.path, query, headers, body, connection, line[1])

@@ -13,7 +13,7 @@ from PermutiveAPI import Cohort
 from PermutiveAPI._Utils import settings
 from PermutiveAPI._Utils.base_url import base_url
 from PermutiveAPI._Utils.settings import API_BASE_URL
-from tests.support.scripted import ScriptedServer, answer
+from tests.support.fake_service import FakeService, answer
 
 if sys.platform == "win32":
     pytest.skip("modes do not tell there who may write", allow_module_level=True)
@@ -133,7 +133,7 @@ def test_group_that_only_reads(work: Path, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_loopback_from_any_dotenv(
-    work: Path, tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    work: Path, tmp_path: Path, server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A loopback address is taken from any .env: what is sent there stays on the machine."""
     write_dotenv(tmp_path / ".env", server.url, 0o666)
@@ -141,7 +141,7 @@ def test_loopback_from_any_dotenv(
     monkeypatch.delenv(API_BASE_URL)
     server.script.append(answer(body=[]))
     assert Cohort.list(api_key="secret") == []
-    assert [each.path for each in server.seen] == ["/cohorts-api/v2/cohorts/"]
+    assert [each.path for each in server.received] == ["/cohorts-api/v2/cohorts/"]
 
 
 @pytest.mark.parametrize(

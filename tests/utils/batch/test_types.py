@@ -79,7 +79,7 @@ def test_reading_requests_are_batch_requests() -> None:
     """A request whose answer is read is a BatchRequest as well, and must say how it is read."""
     assert isinstance(ReadingRequest("GET", "u", item=1, read=print), BatchRequest)
     with pytest.raises(TypeError, match="read"):
-        ReadingRequest("GET", "u", item=1)
+        ReadingRequest("GET", "u", item=1)  # pyright: ignore[reportCallIssue]
 
 
 def test_progress_is_frozen() -> None:

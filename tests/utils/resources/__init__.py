@@ -1,0 +1,1 @@
+"""Unit tests of PermutiveAPI._Utils.resources, one file a module."""

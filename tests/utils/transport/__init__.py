@@ -1,0 +1,1 @@
+"""Unit tests of PermutiveAPI._Utils.transport, one file a module."""
