@@ -45,8 +45,9 @@ def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     class Special(Cohort):
         pass
 
-    Special.batch_delete(cohorts=["c"], api_key=KEY, max_workers=3)
-    functools.partial(Cohort.batch_delete, ["d"])(journal="j")
+    special: Any = Special
+    special.batch_delete(cohorts=["c"], api_key=KEY, max_workers=3)
+    functools.partial(special.__mro__[1].batch_delete, ["d"])(journal="j")
     (cls, items, _, options), (other, _, _, defaults) = batches
     assert (cls, items, other) == (Special, ["c"], Cohort)
     assert options == BatchOptions("Cohort.batch_delete", KEY, 3)
@@ -68,10 +69,12 @@ def test_further_arguments_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (request.params, request.timeout) == ({"enrich": "false", "sdkp": "false"}, 3)
 
 
+# As a type checker does not see it.
+BATCH_UPDATE: Any = Segment.batch_update
 MISTAKES: Dict[str, Callable[[], Any]] = {
-    "missing a required argument: 'segments'": lambda: Segment.batch_update(api_key=KEY),
-    "too many positional arguments": lambda: Segment.batch_update([], KEY),
-    "got an unexpected keyword argument 'workers'": lambda: Segment.batch_update([], workers=KEY),
+    "missing a required argument: 'segments'": lambda: BATCH_UPDATE(api_key=KEY),
+    "too many positional arguments": lambda: BATCH_UPDATE([], KEY),
+    "got an unexpected keyword argument 'workers'": lambda: BATCH_UPDATE([], workers=KEY),
 }
 
 
@@ -91,10 +94,10 @@ def test_no_frame_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     shown: List[str] = []
 
     def look(*arguments: Any) -> None:
-        frame = sys._getframe(1)
+        frame: Any = sys._getframe(1)
         while frame.f_code is not test_no_frame_shows_the_key.__code__:
             shown.extend(f"{name} {value!r}" for name, value in frame.f_locals.items())
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
 
     monkeypatch.setattr(Cohort, "_batch", classmethod(look))
     Cohort.batch_update([], api_key=KEY)
