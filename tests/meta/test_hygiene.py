@@ -197,3 +197,15 @@ def test_modules_are_short() -> None:
     }
     assert all(lines <= 600 for lines in long.values())
     assert (ROOT / "py.typed").is_file()
+
+
+def test_functions_are_short() -> None:
+    """No function has more than 60 lines beside its docstring."""
+    long: List[Tuple[str, str, int]] = []
+    for name in modules():
+        for node in ast.walk(tree_of(name)):
+            if isinstance(node, ast.FunctionDef):
+                docstring = (ast.get_docstring(node, clean=False) or "").count("\n")
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1 - docstring
+                long += [(name, node.name, lines)] if lines > 60 else []
+    assert long == []
