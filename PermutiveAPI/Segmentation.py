@@ -145,7 +145,7 @@ class Segmentation(Resource):
     ) -> SegmentationAnswer:
         """Ask the service for the user's cohorts.
 
-        After a failure without a response the request is not repeated, since the service may have
+        If the outcome of a request is unknown, it is not repeated, since the service may have
         recorded the events already.
 
         Parameters

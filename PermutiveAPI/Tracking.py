@@ -99,7 +99,7 @@ class TrackedEvent(Resource):
     ) -> TrackedEventAnswer:
         """Tell the service that the event happens now.
 
-        After a failure without a response the request is not repeated, since the service may have
+        If the outcome of a request is unknown, it is not repeated, since the service may have
         recorded the event already.
 
         Parameters

@@ -453,7 +453,7 @@ class Segment(Resource):
     @staticmethod
     def _items(data: dict[str, Any]) -> builtins.list[tuple[Segment, Any]]:
         """Return the segments of a bulk response, each with its JSON data."""
-        require_kind("the answer", data, dict)
+        require_kind("the response", data, dict)
         items: Any = data.get("items")
         if items is None:
             return []

@@ -93,7 +93,7 @@ class Identity(Resource):
     def create_user(api_key: str = DEFAULT_API_KEY) -> str:
         """Let the service create a user, and return its id.
 
-        After a failure without a response the request is not repeated, since the service may have
+        If the outcome of a request is unknown, it is not repeated, since the service may have
         created a user already.
 
         Examples
@@ -263,7 +263,7 @@ def _user_of(response: Any) -> str:
 
 
 def _member(name: str, data: Any) -> str:
-    require_kind("the answer", data, dict)
+    require_kind("the response", data, dict)
     value = data.get(name)
     require_kind(name, value, str)
     require_filled(name, value)

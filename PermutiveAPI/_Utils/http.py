@@ -4,7 +4,7 @@
 ``process_batch → request``. This module alone knows the three rooms below: batch, retry and transport.
 The functions may be called from any number of threads.
 
-Tests of users' own replace names of this module (``request``, the verbs, ``_with_retry``,
+Users' own tests replace names of this module (``request``, the verbs, ``_with_retry``,
 ``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). All of them are looked up when
 they are called, so that a replacement takes effect.
 """
@@ -143,8 +143,8 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
     Raises
     ------
     PermutiveAPIError
-        Its child for the response's status, or PermutiveConnectionError when no response came within
-        PERMUTIVE_TIMEOUT_SECONDS (10 unless set) and the attempts of ``RetryConfig()``.
+        The subclass for the response's status. PermutiveConnectionError if no attempt got a
+        response; each one waits PERMUTIVE_TIMEOUT_SECONDS (10 unless set).
     PermutiveCredentialsError
         If the key is empty.
     ValueError
@@ -270,7 +270,7 @@ def _with_retry(
 ) -> requests.Response:
     """Call `method` until it succeeds or may not be repeated.
 
-    The rules are those of retry.py.
+    The rules are in retry/policy.py and retry/outcome.py.
 
     Parameters
     ----------
@@ -407,7 +407,8 @@ def process_batch(
     journal : str or Path, optional
         A file in which each success is written down as it comes. The same job, started again with
         it, sends only the rest: what is done counts as completed and is absent from the responses.
-        Of equal requests as many are left out as were done. It must be no symbolic link.
+        Of equal requests, as many are skipped as have succeeded. The file must not be a symbolic
+        link.
 
     Returns
     -------

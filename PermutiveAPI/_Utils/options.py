@@ -48,8 +48,8 @@ def options(
     api_key : str
         The key for calls without a key.
     timeout : float or tuple or None
-        Seconds to wait for the connection and between two bytes, of calls that are given none; None waits
-        without limit.
+        Seconds to wait for the connection and between two bytes, for calls without a timeout of
+        their own. None waits without limit.
     retry : RetryConfig, optional
         The retry policy of calls and requests that have none of their own.
     base_url : str

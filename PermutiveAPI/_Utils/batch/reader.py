@@ -29,7 +29,7 @@ class Nothing(Enum):
 
 
 class Source(Protocol[ItemTaken]):
-    """Return the items of a batch, one by one."""
+    """Where a batch takes its items from, one by one."""
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Begin; `wake` is called when it is worth taking again after ``Nothing.YET``."""

@@ -89,7 +89,7 @@ class RemoteSender:
     used : Settings
         Those of the batch.
     run_id : bytes
-        A cluster takes equal calls for one, and gives the second the result of the first.
+        Random bytes, different for each run. A cluster would give two equal calls the same result.
     """
 
     def __init__(self, send: Send, api_key: str, used: Settings, run_id: bytes) -> None:
@@ -99,7 +99,7 @@ class RemoteSender:
         self._run_id = run_id
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle no function of the caller's: it is told when the results are back."""
+        """Pickle without ``on_response``: the caller's process calls it when the results return."""
         options = self._used.options
         reports = _reports if options.on_response else None
         kept = replace(options, api_key=None, on_response=reports)

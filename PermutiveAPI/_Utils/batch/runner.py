@@ -197,7 +197,7 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 
 class Sending:
-    """Sends one request, in a thread of this process. Its text shows no key."""
+    """Sends one request, in a thread of this process; pickled, it becomes a RemoteSender. Its text shows no key."""
 
     def __init__(self, send: Send, api_key: str, used: Settings) -> None:
         self._send = send

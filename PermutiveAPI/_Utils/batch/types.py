@@ -36,7 +36,7 @@ _UNREAD = _UnreadTimeout(DEFAULT_TIMEOUT_SECONDS)
 
 
 class _BatchTimeout:
-    """The field for a request's timeout: one that nobody gave is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
+    """The timeout of a request. The default is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
 
     The process environment is read when the request is made. ``.env``, which is a file, is looked at
     only when the timeout is read: a batch of many requests would look at it for each.

@@ -50,7 +50,7 @@ def read_response(
     except PermutiveInvalidResponseError as error:
         message = error.message
     except (ValueError, TypeError, RecursionError) as error:
-        message = f"The service reported success, but its answer cannot be read: {error}"
+        message = f"The service reported success, but its response cannot be read: {error}"
     raise PermutiveInvalidResponseError(message, response=response)
 
 

@@ -50,8 +50,8 @@ class ChangeTracking(Resource):
     def _note_sent(self, sent: dict[str, Any]) -> None:
         """Note what the service has now.
 
-        Of an object made by the constructor, only a part is known: what it was switched to, and what
-        was known of that before.
+        For an object made by the constructor or ``from_json``, only the state can be known: from
+        the file, or since ``enable`` or ``disable`` set it.
         """
         known = self._known_of_service()
         if "id" not in sent:  # A switch, which the object is told of only now.

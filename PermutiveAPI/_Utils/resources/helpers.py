@@ -1,4 +1,4 @@
-"""Batch helpers that take the same arguments: the first one spells them out, the others are declared like it."""
+"""The decorator `like`: it gives a batch helper the arguments of another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of the one retry loop: attempts, the waits between them, and slots where a limit is seen.
+"""The retry loop: send, wait, send again; and queue where the service limits the rate.
 
 The rules stand in policy.py and outcome.py, and how all slow down together in rate_limit.py. Here they
 are acted on.
@@ -62,7 +62,7 @@ class Call:
     sender : callable
         Called as ``sender(url, **arguments)`` with the key among the arguments.
     verb : str or None
-        In capitals; None for a function that stands for none.
+        In capitals; None for a function that is not one of the four verbs.
     settings : Settings
         What the call goes by.
     own_policy : bool
@@ -258,7 +258,7 @@ def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: boo
 
 
 def _has_patience(call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float) -> bool:
-    """Tell whether a batch goes on although it is refused; false when nothing was accepted for long."""
+    """Tell whether a refused batch goes on: only if something was accepted in the last two minutes."""
     if batch is None or call.own_policy:
         return True
     return refusals_are_free(now - max(batch.accepted_at, limiter.accepted_at))
@@ -271,7 +271,7 @@ def _learn(
     response: requests.Response,
     attempt: _Attempt,
 ) -> RateLimiter | None:
-    """Let all that goes to the API with the key learn from a response.
+    """Tell the rate limiter of this API and key what a response says.
 
     Returns
     -------

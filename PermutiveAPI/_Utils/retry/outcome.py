@@ -128,7 +128,7 @@ def outcome_of(error: Exception) -> Outcome:
 
 def is_timeout(error: Exception) -> bool:
     """Tell whether a failure came from a time limit."""
-    # A refused connection is none, although urllib3 derives its error from a timeout's.
+    # A refused connection is not a time-out, although urllib3 derives its error class from one.
     return any(
         isinstance(cause, _TIMEOUT_ERRORS)
         and not isinstance(cause, urllib3_errors.NewConnectionError)

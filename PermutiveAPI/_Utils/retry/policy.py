@@ -1,7 +1,7 @@
 """The retry rules: a checked policy and pure functions, without socket, clock or sleep.
 
-Three questions are answered here, and acted on in loop.py alone: may this request be repeated, is
-this response worth repeating it, and how long to wait. What a failure means stands in outcome.py.
+This module decides whether a request may be repeated, whether a response is worth repeating it for,
+and how long to wait. Only loop.py acts on that. outcome.py says what a failure means.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ used costs one tick.
 
 The rate rises by addition, slowly at first and faster the longer all goes well, and falls by
 multiplication when more than a tenth of the last responses were refusals. A refusal costs one round
-trip, a rate that is too low costs everybody: so a few refusals are no reason to slow down. Where
+trip, but a rate that is too low slows all requests. So a few refusals do not lower the rate. Where
 nothing is accepted any more, a window is used up: then single requests probe at growing distances.
 
 Nothing here sleeps or reads a clock: `now` is the caller's, in monotonic seconds.

@@ -22,7 +22,7 @@ _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
 
 class Adapter(HTTPAdapter):
-    """requests' own adapter, which looks a pool up once per origin and answers compactly."""
+    """requests' own adapter, but it looks up a pool once per origin, and returns compact responses."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._pools: dict[Any, Any] = {}

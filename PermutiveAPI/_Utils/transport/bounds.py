@@ -52,7 +52,7 @@ def begin(timeout: Any, settings: Settings) -> None:
 
 
 def _limit_of(wait: Any) -> float:
-    # requests refuses what is no number, and says so.
+    # requests refuses a value that is not a number, and says so.
     return wait if isinstance(wait, (int, float)) else math.inf
 
 

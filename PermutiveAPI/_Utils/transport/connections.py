@@ -55,7 +55,7 @@ else:
 
 
 class HTTPConnection(_HTTPConnection):
-    """A connection that the batch it works for can shut down."""
+    """A connection that is shut down when its batch is cancelled."""
 
     response_class = BoundedResponse
 

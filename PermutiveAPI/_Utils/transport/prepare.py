@@ -20,8 +20,8 @@ Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]
 Body = bytes | str | None
 
-# A URL that requests would leave as it is: nothing to quote, no "." or ".." in its path, and no port
-# that is none.
+# A URL that requests would leave as it is: nothing to quote, no "." or ".." in its path, and no
+# invalid port.
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
     r"(?:/(?!\.)[A-Za-z0-9._~-]*)+",

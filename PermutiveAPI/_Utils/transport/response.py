@@ -20,7 +20,7 @@ from .prepare import Pairs, assemble
 
 
 class WholeResponse(NamedTuple):
-    """What a service answered, read to its end; only a body that is too large is not whole."""
+    """A response of the service, read to its end. The body is incomplete only if it is too large."""
 
     status: int
     reason: str | None
