@@ -4,6 +4,10 @@
 the tests that cover the place, and prints the changes that no test noticed. A survivor is a missing
 test, or a change that makes no difference: look at each. Which test covers which line is measured
 with the whole suite, and kept in ``.mutants`` until the package or a test changes. Needs git and POSIX.
+
+What makes no difference for sure is not drawn: docstrings, types (so annotations, and what stands under
+``if TYPE_CHECKING``), ``__all__`` and ``__slots__``, the wording of log records, and the texts of an enum's
+members where the enum is internal and its module never reads ``.value``.
 """
 
 from __future__ import annotations
@@ -13,12 +17,14 @@ import ast
 import copy
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,6 +35,7 @@ from coverage import CoverageData
 ROOT = Path(__file__).resolve().parent.parent
 COVERAGE, CASES = ROOT / ".mutants" / "coverage", ROOT / ".mutants" / "tests.xml"
 MOST_LIKELY = 60  # So many tests run first, and the others only if these notice nothing.
+_TOLD_EVERY = 20
 NOT_FOUND = 4  # What pytest returns if there is no such test.
 
 # --- Which changes there are -----------------------------------------------------------------
@@ -73,6 +80,8 @@ def changes(node: ast.AST) -> Iterator[Tuple[ast.AST, "str | ast.AST"]]:
             yield node, repr(f"XX{text}XX")
         case ast.JoinedStr(values=parts):
             yield node, changed(node, values=[ast.Constant("XX"), *parts])
+        case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+            return
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
             yield from negations([test])
         case ast.comprehension(ifs=tests):
@@ -134,7 +143,9 @@ def children(node: ast.AST) -> Iterable[ast.AST]:
         case (
             ast.Expr(value=ast.Constant())
             | ast.JoinedStr()
-            | ast.Subscript(value=ast.Name(id="Literal"))
+            | ast.Subscript(
+                value=ast.Name(id="Literal" | "list" | "tuple" | "dict" | "Callable" | "Generator")
+            )
             | ast.Assign(targets=[ast.Name(id="__all__" | "__slots__")])
             | ast.If(test=ast.Name(id="TYPE_CHECKING"))
         ):
@@ -145,6 +156,19 @@ def children(node: ast.AST) -> Iterable[ast.AST]:
             skipped = 1 if name_of(function) in WORDING else 0
             return [function, *arguments[skipped:], *keywords]
     return ast.iter_child_nodes(node)
+
+
+def is_never_shown(member: ast.AST, owner: ast.AST, path: str, source: bytes) -> bool:
+    """Tell whether this is a text that an internal enum's member has for those who read the code."""
+    return (
+        isinstance(owner, ast.ClassDef)
+        and any(name_of(base) == "Enum" for base in owner.bases)
+        and "/_Utils/" in path
+        and b".value" not in source
+        and isinstance(member, ast.Assign)
+        and isinstance(member.value, ast.Constant)
+        and isinstance(member.value.value, str)
+    )
 
 
 class Mutant(NamedTuple):
@@ -195,6 +219,8 @@ def mutants_of(path: str) -> Iterator[Mutant]:
                 new = text if isinstance(new, ast.stmt) else f"({text})"
             yield Mutant(path, at.lineno, start, end, old, new, lines, owner, at_import)
         for child in children(node):
+            if is_never_shown(child, node, path, source):
+                continue
             yield from found(child, lines, owner, at_import)
 
     yield from found(ast.parse(source), (), "", True)
@@ -208,6 +234,11 @@ def node_id_of(case: ElementTree.Element) -> str:
     module, *classes = case.get("classname", "").split(".Test")
     path = module.replace(".", "/") + ".py"
     return "::".join([path, *(f"Test{each}" for each in classes), case.get("name", "")])
+
+
+def words_of(mutant: Mutant) -> Set[str]:
+    """Return the words of what is changed; the name of the test for a fork's hook has "fork" in it."""
+    return set(re.findall("[a-z]{4,}", mutant.old.lower()))
 
 
 class Coverage:
@@ -225,6 +256,8 @@ class Coverage:
             if not len(case)  # Those that failed or were skipped tell nothing.
         }
         self._known: Dict[str, Dict[int, Set[str]]] = {}
+        self._lines: Counter[str] = Counter()
+        """How many lines each test covers, of the modules that were asked for."""
 
     def of(self, path: str) -> Dict[int, Set[str]]:
         """Return the tests of each line of a module that was run."""
@@ -234,25 +267,37 @@ class Coverage:
                 line: {each.partition("|")[0] for each in tests} & self.seconds.keys()
                 for line, tests in lines.items()
             }
+            for tests in self._known[path].values():
+                self._lines.update(tests)
         return self._known[path]
 
     def tests_of(self, mutant: Mutant) -> List[str]:
         """Return the tests that may notice a mutant, the most likely first."""
         lines = self.of(mutant.path)
         tests = set[str]().union(*(lines.get(each, ()) for each in mutant.lines))
-        if mutant.at_import:
+        if mutant.at_import or not tests:
             # The test that imported the module first is not the one to notice it. Whatever uses the
-            # module or the class may.
+            # module or the class may. The same holds for a function that runs at the import alone.
             tests = tests.union(*lines.values(), self._naming(mutant.owner))
-        module = Path(mutant.path).stem.lower()
-        order = sorted(tests, key=lambda test: (module not in test, self.seconds[test]))
-        # Of a test with many cases, three come first, and the others last.
+        words = {Path(mutant.path).stem.lower()}
+        if mutant.at_import:
+            words |= words_of(mutant)
+            # Some run the module in a process of their own, where nothing is measured.
+            tests = tests.union(test for test in self.seconds if any(map(test.__contains__, words)))
+        likely = {test for test in tests if any(map(test.__contains__, words))}
+        # Quick tests first, and those of a few lines: they look at these more closely.
+        order = sorted(
+            tests, key=lambda test: (test not in likely, self.seconds[test] * self._lines[test])
+        )
+        # Of a test with many cases, three come first, and the others last; but any of them may be the
+        # one about a row of a table, which is made at the import.
+        early = likely if mutant.at_import else set[str]()
         cases: Dict[str, int] = {}
         late: Dict[str, bool] = {}
         for test in order:
             name = test.partition("[")[0]
             cases[name] = cases.get(name, 0) + 1
-            late[test] = cases[name] > 3
+            late[test] = cases[name] > 3 and test not in early
         return sorted(order, key=lambda test: late[test])
 
     def _naming(self, owner: str) -> Set[str]:
@@ -383,7 +428,8 @@ def main() -> None:
             if coverage.of(name).keys() & set(mutant.lines)
         ]
         count = min(options.count, len(candidates))
-        sample = sorted(random.Random(options.seed).sample(candidates, count))
+        # In the order in which they are drawn: the part that is done is a sample, too.
+        sample = random.Random(options.seed).sample(candidates, count)
         print(f"{count} of {len(candidates)} mutants, seed {options.seed}", flush=True)
 
         def tried(mutant: Mutant) -> bool:
@@ -394,9 +440,13 @@ def main() -> None:
                 print(mutant, flush=True)
             return lives
 
+        killed = done = 0
         with ThreadPoolExecutor(options.jobs) as pool:
-            killed = count - sum(pool.map(tried, sample))
-        print(f"killed {killed} of {count} ({killed / max(count, 1):.0%})")
+            for done, lives in enumerate(pool.map(tried, sample), start=1):
+                killed += not lives
+                if done % _TOLD_EVERY == 0 and done < count:
+                    print(f"killed {killed} of {done} so far", flush=True)
+        print(f"killed {killed} of {done} ({killed / max(done, 1):.0%})")
     finally:
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)

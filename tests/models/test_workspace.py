@@ -405,3 +405,20 @@ def test_every_cohort_is_asked_for_as_by_the_workspaces(calls: List[Any]) -> Non
     workspaces.cohorts(include_details=True)
     workspaces.cohorts(force_refresh=True)
     assert [arguments["include_details"] for _, _, arguments in calls] == [False, True, False]
+
+
+def test_every_import_is_asked_for_as_by_the_workspaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So it is with imports: no details unless they are asked for, and one request for several calls."""
+    asked: List[Any] = []
+
+    def listed(**arguments: Any) -> ImportList:
+        asked.append(arguments["include_details"])
+        return ImportList()
+
+    monkeypatch.setattr(Import, "list", listed)
+    workspaces = WorkspaceList([Workspace("Main", "org", "org", SECRET)])
+    workspaces.imports()
+    workspaces.imports()
+    workspaces.imports(include_details=True)
+    workspaces.imports(force_refresh=True)
+    assert asked == [False, True, False]

@@ -99,9 +99,15 @@ def test_check_queries(monkeypatch, options, check):
 def test_greeting(sandbox, tmp_path):
     """What is printed on starting can be pasted into another shell."""
     text = command._greeting(sandbox, tmp_path / "a b.json")
+    assert text.splitlines() == [
+        f"Permutive sandbox at {sandbox.base_url} (Ctrl-C stops it)",
+        f"API key: {sandbox.api_key}",
+        f"Read-only key: {sandbox.read_only_api_key}",
+        "To use it from another shell:",
+        f"export PERMUTIVE_API_BASE_URL={sandbox.base_url}",
+        f"export PERMUTIVE_APPLICATION_CREDENTIALS='{tmp_path}/a b.json'",
+    ]
     assert text.count("\n") == LINES - 1
-    assert f"export PERMUTIVE_API_BASE_URL={sandbox.base_url}\n" in text
-    assert f"'{tmp_path}/a b.json'" in text
 
 
 @pytest.mark.parametrize(
@@ -155,13 +161,33 @@ def test_help_of_the_options(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         main(["sandbox", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
     assert (
-        "--host HOST address to listen on (default: 127.0.0.1) "
+        " --host HOST address to listen on (default: 127.0.0.1) "
         "--port PORT port, 0 for a free one (default: 8080) "
         "--latency-ms MS delay before each response, in milliseconds (default: 0) "
         "--rate-limit N requests accepted a second; the response to more is 429 (default: no limit) "
         "--page-size N segments on one page (default: 20) "
-    ) in " ".join(capsys.readouterr().out.split())
+        "--check-queries, --no-check-queries "
+        "check and evaluate every query of a cohort, or check none "
+        "(default: check those that use the grammar)"
+    ) in printed
+    assert printed.endswith(" (default: check those that use the grammar)")
+
+
+def test_help_of_the_commands(capsys, monkeypatch):
+    """The help says what the command is for, what each part of it does, and what it needs."""
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert " ".join(capsys.readouterr().out.split()) == (
+        "usage: python -m PermutiveAPI [-h] COMMAND ... "
+        "Try the Permutive client without an account. "
+        "options: -h, --help show this help message and exit "
+        "commands: COMMAND demo do a day's work against a sandbox "
+        "sandbox serve a local Permutive service until Ctrl-C "
+        'Both commands need the extra: pip install "PermutiveAPI[sandbox]"'
+    )
 
 
 def fake_demo(monkeypatch, run_demo):

@@ -209,6 +209,8 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
     (PRICE.date_equal_to("2025-07-01"), False),
     (DAY.greater_than("2025-07-01T12:00:00Z"), False),
     (DAY.less_than("nonsense"), False),
+    (DAY.greater_than(5), False),
+    (PRICE.less_than("2025-07-01T12:00:00Z"), False),
     (TAGS.list_contains("sport") & TAGS.list_contains_integer(3), True),
     (TAGS.list_does_not_contain("sport"), False),
     (TITLE.list_contains("Cup final"), False),

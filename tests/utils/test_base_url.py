@@ -13,7 +13,7 @@ from typing import List, Optional
 import pytest
 
 from PermutiveAPI._Utils import settings
-from PermutiveAPI._Utils.base_url import base_url
+from PermutiveAPI._Utils.base_url import base_url, origin_of
 from PermutiveAPI._Utils.settings import API_BASE_URL
 
 
@@ -142,7 +142,7 @@ def test_forked_child(tmp_path: Path) -> None:
     script = """
 import logging, os
 from PermutiveAPI._Utils import settings
-from PermutiveAPI._Utils.base_url import base_url
+from PermutiveAPI._Utils.base_url import base_url, origin_of
 logging.basicConfig(format="%(message)s")
 os.environ["PERMUTIVE_API_BASE_URL"] = "http://one.example"
 base_url(settings.text(settings.API_BASE_URL))
@@ -162,3 +162,16 @@ else:
         "http://one.example unencrypted. Use https.",
         "http://two.example unencrypted. Use https.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://api.permutive.app/cohorts-api/v2/cohorts/?k=a", "https://api.permutive.app"),
+        ("HTTP://LocalHost:8080/x", "http://localhost:8080"),
+    ],
+    ids=["permutive", "capitals"],
+)
+def test_origins_of_urls(url: str, origin: str) -> None:
+    """An origin is written in one way in every release: journals hold it, and limits go by it."""
+    assert origin_of(url) == origin

@@ -12,6 +12,7 @@ import requests
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.redaction import (
     redact_and_shorten,
+    redact_headers,
     redact_message,
     redact_secret,
     redact_sensitive_data,
@@ -275,3 +276,31 @@ def test_members_in_escaped_json(depth: int, quote: str) -> None:
     mark = "\\" * (2**depth - 1) + quote
     text = f"{{{mark}api_key{mark}: {mark}{KEY}{mark}}}"
     assert KEY not in http.redact_message(text)
+
+
+ALL_NAMES = (
+    "k api_key token access_token key apikey api-key x-api-key privatekey private_key authorization "
+    "proxy-authorization"
+).split()
+
+
+@pytest.mark.parametrize("name", ALL_NAMES)
+def test_every_name_in_every_form(name: str) -> None:
+    """Each name is known as a parameter, as a member, encoded, in capitals, and as part of no other name."""
+    for known in (name, name.upper()):
+        assert redact_message(f"/x?{known}=s3cret&a=1") == f"/x?{known}=[REDACTED]&a=1"
+        assert redact_message(f'{{"{known}": "s3cret"}}') == f'{{"{known}": "[REDACTED]"}}'
+        assert redact_message(f"a%26{known}%3Ds3cret%26b") == f"a%26{known}%3D[REDACTED]%26b"
+        assert (
+            redact_url(f"https://h/x?{known}=s3cret,&a=1") == f"https://h/x?{known}=[REDACTED]&a=1"
+        )
+    assert redact_message(f"/x?a{name}=visible") == f"/x?a{name}=visible"
+
+
+@pytest.mark.parametrize("name", ["x-api-key", "authorization", "proxy-authorization"])
+def test_every_header(name: str) -> None:
+    """Headers that carry a secret are known in text and in mappings, whatever their case."""
+    assert redact_message(f"{name}: Bearer s3cret\nNext: 1") == f"{name}: [REDACTED]\nNext: 1"
+    headers = {name.title(): "s3cret", name.encode().upper(): b"s3cret", "Accept": "a"}
+    redact_headers(headers)  # type: ignore[arg-type]
+    assert list(headers.values()) == ["[REDACTED]", "[REDACTED]", "a"]

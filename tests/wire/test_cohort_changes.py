@@ -295,3 +295,15 @@ def test_one_is_not_true(server: FakeService) -> None:
     found.query["where"]["condition"]["equal_to"] = True
     found.update(KEY)
     assert server.received[-1].json["query"]["where"]["condition"] == {"equal_to": True}
+
+
+def test_what_the_service_did_not_have_is_sent_once(server: FakeService) -> None:
+    """A description that a fetched cohort lacked is known to the service after an update."""
+    plain = {name: value for name, value in COHORT.items() if name != "description"}
+    server.default = answer(200, {**plain, "query": QUERY})
+    found = Cohort.get_by_id("c-1", KEY)
+    found.description = "new"
+    for sent in ({"id": "c-1", "description": "new"}, {"id": "c-1"}):
+        found.update(KEY)
+        assert server.received[-1].json == sent
+        found.description = "new"

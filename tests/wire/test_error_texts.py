@@ -17,7 +17,18 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry.policy import RetryConfig
 from tests.support.calls import COHORTS, KEY
-from tests.support.fake_service import FakeService, Step, answer, stall_in_body
+from tests.support.fake_service import (
+    FakeService,
+    Step,
+    answer,
+    cut_in_headers,
+    drip_body,
+    drip_headers,
+    endless_interim,
+    stall,
+    stall_in_body,
+    truncate,
+)
 
 URL = f"https://api.permutive.app{COHORTS}"
 QUERY = {"type": "users"}
@@ -216,3 +227,126 @@ def test_a_time_out_within_an_answer(server: FakeService) -> None:
     server.default = stall_in_body()
     with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its response"):
         http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))
+
+
+# --- Attempts that end ---------------------------------------------------------------------------
+
+ENDS = {
+    "cut in the headers": (
+        cut_in_headers(),
+        "('Connection aborted.', RemoteDisconnected('Remote end closed connection inside the headers "
+        "of its response'))",
+    ),
+    "cut in the body": (
+        truncate(),
+        "('Connection broken: IncompleteRead(4 bytes read, 7 more expected)', IncompleteRead(4 bytes "
+        "read, 7 more expected))",
+    ),
+    "announced too often": (
+        endless_interim(),
+        "POOL: More than 20 interim (1xx) responses came in place of the final response.",
+    ),
+    "stalled": (stall(), "POOL: Read timed out. (read timeout=0.09)"),
+    "stalled in the body": (stall_in_body(), "POOL: Read timed out within its response."),
+}
+
+
+@pytest.mark.parametrize(("fault", "reason"), ENDS.values(), ids=list(ENDS))
+def test_why_an_attempt_ended(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, fault: Step, reason: str
+) -> None:
+    """The error says in full how the answer ended."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    server.default = fault
+    with pytest.raises(PermutiveAPIError) as caught:
+        http.request("GET", KEY, URL, timeout=0.09)
+    pool = f"HTTPConnectionPool(host='127.0.0.1', port={server.port})"
+    reason = reason.replace("POOL", pool)
+    assert str(caught.value) == f"Request failed after 1 attempts: {reason}"
+
+
+@pytest.mark.parametrize("fault", [drip_headers(0.01), drip_body(0.01)], ids=["headers", "body"])
+def test_why_a_slow_attempt_ended(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, fault: Step
+) -> None:
+    """The error of an attempt that took too long names its bound, and what to raise."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.1")
+    server.default = fault
+    with pytest.raises(PermutiveAPIError) as caught:
+        http.request("GET", KEY, URL, timeout=0.09)
+    pool = f"HTTPConnectionPool(host='127.0.0.1', port={server.port})"
+    assert str(caught.value) == (
+        f"Request failed after 1 attempts: {pool}: The attempt took longer than 0.1 s. "
+        "Raise PERMUTIVE_ATTEMPT_SECONDS, or give a longer timeout."
+    )
+
+
+def test_a_short_page_without_an_encoding_is_guessed_at(server: FakeService) -> None:
+    """Up to 1 MB, the words of a page that names no encoding are read as requests guesses them."""
+    words = "Größe überschritten, bitte später wieder versuchen: äöüß. " * 4
+    server.default = answer(404, words.encode("latin-1"), content_type="application/octet-stream")
+    guessed = requests.get(server.url, timeout=5).text.strip()
+    assert "\ufffd" not in guessed
+    assert list_text() == f"Resource not found. {guessed[:300].rstrip()}"
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (
+            300,
+            "An unexpected error occurred: HTTP 300 (redirects are not followed, since they would "
+            "carry the key elsewhere) It is wrong.",
+        ),
+        (400, "400 Bad Request: It is wrong. [URL: ORIGIN/cohorts-api/v2/cohorts/?k=[REDACTED]]"),
+        (401, "401: Invalid API key or insufficient permissions. It is wrong."),
+        (403, "403: Invalid API key or insufficient permissions. It is wrong."),
+        (409, "409: Conflict with the resource's present state. It is wrong."),
+        (418, "An unexpected error occurred: HTTP 418 It is wrong."),
+    ],
+    ids=["300", "400", "401", "403", "409", "418"],
+)
+def test_statuses_in_full(server: FakeService, status: int, text: str) -> None:
+    """The whole text of an error, for each kind of refusal."""
+    server.default = answer(status, said("It is wrong."))
+    assert list_text() == text.replace("ORIGIN", server.url)
+
+
+class _Unreadable:
+    """A stand-in for a response whose text cannot be read."""
+
+    status_code = 404
+    content = b""
+
+    @property
+    def text(self) -> str:
+        raise RuntimeError
+
+
+def test_a_text_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the error says what the status means, and no more."""
+    monkeypatch.setattr(requests, "get", lambda *_, **__: _Unreadable())
+    assert list_text() == "Resource not found."
+
+
+@pytest.mark.parametrize("status", [300, 302, 404])
+@pytest.mark.parametrize("location", ["query", "header"])
+def test_a_key_that_is_quoted_without_a_name(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, status: int, location: str
+) -> None:
+    """Whatever the status, an error shows nothing of a key that the service quotes."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    server.default = answer(status, said(f"Nobody knows {KEY}."))
+    assert "Nobody knows [REDACTED]." in list_text()
+
+
+def test_a_service_that_wants_nothing_for_long(server: FakeService) -> None:
+    """A call under a long Retry-After is not sent, and says how long is left and why it does not wait."""
+    server.default = answer(429, headers={"Retry-After": "3000"})
+    list_text()
+    asked = "the service asked for a wait of 3000 s, of which 3000 s are left"
+    assert list_text() == (
+        f"Retry limit exceeded. The request was not sent: {asked}; a call waits for 120 s at the most."
+    )
+    assert len(server.received) == 1

@@ -264,3 +264,30 @@ print("whole", flush=True)
 """
     assert run(script) == "whole\n"
     assert numbers(server) == list(range(REQUESTS))
+
+
+OWN = """
+from PermutiveAPI._Utils.retry import rate_limit
+
+URL = "https://api.permutive.app/v9/things/"
+http.get("key-0001", URL + "1")
+limited = rate_limit.limit_key_of(URL, "key-0001")
+rate_limit.on_throttled(limited, time.monotonic(), time.monotonic(), 60.0)
+child = os.fork()
+if child == 0:
+    assert not rate_limit.any_limiter()
+    http.get("key-0001", URL + "2")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert rate_limit.any_limiter()
+rate_limit.forget_all()
+http.get("key-0001", URL + "3")
+print("done")
+"""
+
+
+def test_a_child_has_its_own_connections_and_limits(server: FakeService) -> None:
+    """It neither reads from its parent's connection nor waits for its parent's limits."""
+    assert run(OWN) == "done\n"
+    connections = {seen.path[-1]: seen.connection for seen in server.received}
+    assert connections["1"] == connections["3"] != connections["2"]

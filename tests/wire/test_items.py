@@ -373,3 +373,17 @@ def test_a_callable_without_a_verb_is_logged_as_a_request(caplog: pytest.LogCapt
 
     http._with_retry(method, "https://h/p?x=1", KEY)
     assert caplog.messages[0].startswith("REQUEST /p: attempt 1 failed (status 503)")
+
+
+def test_an_item_that_was_not_sent_tells_its_request(
+    server: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The result of an item that is refused names the item, and the log the request that it would have been."""
+    too_many = Segmentation([EVENT] * 11, "u")
+    [result] = Segmentation.stream_send([too_many], api_key=KEY)
+    assert isinstance(result.error, PermutiveInvalidRequestError)
+    assert result.item is too_many
+    assert caplog.messages == [
+        "POST /ccs/v1/segmentation (item 0 of the batch) failed: PermutiveInvalidRequestError"
+    ]
+    assert server.received == []

@@ -460,8 +460,11 @@ def test_a_journal_that_is_a_link(server: FakeService, journal: Path, target: st
     before = led_to.read_bytes() if led_to.exists() else None
     journal.symlink_to(led_to)
     server.received.clear()
-    with pytest.raises(ValueError, match="is a symbolic link"):
+    with pytest.raises(ValueError) as caught:
         run(things(2), journal)
+    assert str(caught.value) == (
+        f"journal {str(journal)!r} is a symbolic link. Name the file that it leads to."
+    )
     assert server.received == []
     assert (led_to.read_bytes() if led_to.exists() else None) == before
 
@@ -473,8 +476,9 @@ def test_a_link_that_was_put_there_just_now(
     """The operating system refuses it too, so that nothing comes between the look and the opening."""
     journal.symlink_to(journal.with_name("led-to"))
     monkeypatch.setattr(Path, "is_symlink", lambda self: False)
-    with pytest.raises(OSError, match="journal cannot be opened"):
+    with pytest.raises(OSError) as caught:
         run(things(2), journal)
+    assert caught.value.strerror == f"journal cannot be opened: {os.strerror(errno.ELOOP)}"
     assert os.listdir() == [journal.name] and server.received == []
 
 
@@ -500,13 +504,19 @@ FOREIGN: Dict[str, bytes] = {
 }
 
 
+OTHER = "it belongs to another job (another {})"
+
+
 def assert_refused(server: FakeService, journal: Path, call: Callable[[], Any], words: str) -> None:
     """Assert that a journal is refused in words, untouched, before anything is sent."""
     before = journal.read_bytes()
     arrived = len(server.received)
-    with pytest.raises(ValueError, match=words) as caught:
+    with pytest.raises(ValueError) as caught:
         call()
-    assert str(journal) in str(caught.value)
+    assert str(caught.value) == (
+        f"journal {str(journal)!r} cannot be used: {words}. Name another file, or delete it to send "
+        "everything."
+    )
     assert KEY not in str(caught.value)
     assert journal.read_bytes() == before
     assert len(server.received) == arrived
@@ -516,7 +526,7 @@ def assert_refused(server: FakeService, journal: Path, call: Callable[[], Any], 
 def test_a_file_that_is_no_journal(server: FakeService, journal: Path, content: bytes) -> None:
     """Another file is not written to."""
     journal.write_bytes(content)
-    assert_refused(server, journal, lambda: run(things(1), journal), "is not a journal")
+    assert_refused(server, journal, lambda: run(things(1), journal), "it is not a journal")
 
 
 @pytest.mark.parametrize("line", ["", "x" * 32, "ab" * 15, "AB" * 16])
@@ -525,7 +535,7 @@ def test_a_damaged_journal(server: FakeService, journal: Path, line: str) -> Non
     run(things(2), journal)
     head, first, second = journal.read_text().splitlines()
     journal.write_text("\n".join([head, first, line, second, ""]))
-    assert_refused(server, journal, lambda: run(things(2), journal), "line 3")
+    assert_refused(server, journal, lambda: run(things(2), journal), "its line 3 is damaged")
 
 
 def test_a_journal_of_another_job(
@@ -534,11 +544,13 @@ def test_a_journal_of_another_job(
     """Another helper, key, or service: each is refused and named."""
     run(things(1), journal)
     refused = assert_refused
-    refused(server, journal, lambda: _identities(journal=journal).__next__(), "helper")
-    refused(server, journal, lambda: run(things(1), journal, "another-key"), "another key")
+    refused(
+        server, journal, lambda: _identities(journal=journal).__next__(), OTHER.format("helper")
+    )
+    refused(server, journal, lambda: run(things(1), journal, "another-key"), OTHER.format("key"))
     with FakeService() as other:
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", other.url)
-        refused(other, journal, lambda: run(things(1), journal), "another origin")
+        refused(other, journal, lambda: run(things(1), journal), OTHER.format("origin"))
     assert not other.received
 
 
@@ -546,7 +558,7 @@ def test_a_newer_format(server: FakeService, journal: Path) -> None:
     """A journal that a later release may write is not misread."""
     run(things(1), journal)
     journal.write_text(journal.read_text().replace("PermutiveAPI 1", "PermutiveAPI 2"))
-    assert_refused(server, journal, lambda: run(things(1), journal), "another journal")
+    assert_refused(server, journal, lambda: run(things(1), journal), OTHER.format("journal"))
 
 
 def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
@@ -554,8 +566,9 @@ def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, journal=journal, max_workers=1)
     next(stream)
-    with pytest.raises(ValueError, match="in use by another job"):
+    with pytest.raises(ValueError) as caught:
         next(stream_batch(things(1), api_key=KEY, journal=journal))
+    assert str(caught.value) == f"journal {str(journal)!r} is in use by another job."
     stream.close()
     assert len(list(stream_batch(things(9), api_key=KEY, journal=journal))) == 9 - 1
 
@@ -563,8 +576,11 @@ def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
 @pytest.mark.parametrize("name", ["missing/job.journal", "~/job.journal"])
 def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None:
     """A folder that is missing may be a mistake after which all were sent again: it is not made."""
-    with pytest.raises(FileNotFoundError, match="journal cannot be opened"):
+    with pytest.raises(FileNotFoundError) as caught:
         run(things(2), name)
+    reason = os.strerror(errno.ENOENT)
+    assert caught.value.strerror == f"journal cannot be opened: {reason}"
+    assert caught.value.filename == name
     assert server.received == []
     assert workers_left() == []
     assert os.listdir() == []
@@ -584,8 +600,10 @@ def test_a_line_that_could_not_be_written(
         return write(file, data)
 
     monkeypatch.setattr(os, "write", full)
-    with pytest.raises(OSError, match="journal cannot be written: No space left"):
+    with pytest.raises(OSError) as caught:
         run(things(8), journal)
+    assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(journal)
+    assert caught.value.strerror == "journal cannot be written: No space left on device"
     written = journal.read_bytes().splitlines(keepends=True)
     assert {len(line) for line in written[1:]} == {LINE_BYTES}
     run(things(8), journal)
@@ -602,8 +620,9 @@ def test_a_journal_without_a_name(server: FakeService) -> None:
 @pytest.mark.parametrize("name", [".", "/dev/full"])
 def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
     """What is not a regular file is neither read nor written."""
-    with pytest.raises(ValueError, match="is not a regular file"):
+    with pytest.raises(ValueError) as caught:
         run(things(2), name)
+    assert str(caught.value) == f"journal {name!r} is not a regular file."
     assert server.received == []
 
 

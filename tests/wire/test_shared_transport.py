@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any, List
 
+import pytest
+
 from PermutiveAPI import BatchRequest, RetryConfig
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.transport import log_redaction, session
 from tests.support.calls import KEY
 from tests.support.fake_service import (
     Connection,
@@ -94,3 +98,17 @@ def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -
         thread.join()
     assert wrong == []
     assert len(server.received) >= THREADS * (ROUNDS + 10)
+
+
+def test_whoever_sends_first_keeps_urllib3s_log_clean(
+    server: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """From the first request on, what urllib3 logs of a request shows no secret of its address."""
+    for name in log_redaction._LOGGERS:
+        logging.getLogger(name).removeFilter(log_redaction._FILTER)
+    session._forget_pool()
+    caplog.set_level(logging.DEBUG)
+    http.request("GET", "key-0001", "https://api.permutive.app/v9/things", params={"token": "t-9"})
+    told = [each.getMessage() for each in caplog.records if each.name.startswith("urllib3")]
+    assert any("/v9/things?token=[REDACTED]" in each for each in told), told
+    assert "t-9" not in caplog.text

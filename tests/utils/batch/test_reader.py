@@ -233,3 +233,8 @@ def test_no_thread_is_left() -> None:
     taking.take(2)
     taking.source.close()
     assert readers() == []
+
+
+def test_what_was_never_begun_can_be_closed() -> None:
+    """A stream that fails before its first item closes its source all the same."""
+    Reader(iter([1])).close()

@@ -266,3 +266,24 @@ def test_a_callback_closes_what_another_thread_has_asked_for_a_result() -> None:
     assert not reader.is_alive()
     assert len(refused) == 1
     assert wait_until(lambda: not workers_left())
+
+
+def test_the_first_reason_to_stop_counts() -> None:
+    """Whoever waits in next() gets what ended the stream, and not what came after."""
+    results = begun(send_first)
+    next(results)
+    caught: List[Any] = []
+
+    def wait() -> None:
+        try:
+            next(results)
+        except BaseException as error:
+            caught.append(error)
+
+    waiting = in_thread(wait)
+    assert wait_until(lambda: results._is_running())
+    first = RuntimeError("first")
+    results.stop(first, seconds=0)
+    results.stop(RuntimeError("second"))
+    waiting.join(5)
+    assert caught == [first]

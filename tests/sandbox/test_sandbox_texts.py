@@ -1,0 +1,422 @@
+"""What the sandbox says, in full, and the data with which it starts."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from typing import Any
+
+import pytest
+import requests
+
+from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.sandbox.background import listening_socket
+
+IMPORTS = "/audience-api/v1/imports"
+COHORTS = "/cohorts-api/v2/cohorts/"
+IDENTIFY = "/v2.0/identify"
+SEGMENTATION = "/ccs/v1/segmentation"
+EVENTS = "/v2.0/events"
+STATELESS = f"{SEGMENTATION}/stateless"
+CONTEXT = "/ctx/v1/segment"
+QUERY = {"type": "users"}
+EVENT = {"name": "E", "time": "2025-07-01T00:00:00Z", "properties": {}}
+ALIAS = {"tag": "t", "id": "i", "priority": 0}
+PAGE = {"url": "https://a.example/", "page_properties": {}}
+REQUIRED = "the field is required"
+
+
+# --- The data ------------------------------------------------------------------------------------
+
+SEED = "69d00830178605b3f28d5f6a45961447b43dd00f6561d5f0091d0dbc7830bd9d"
+"""Of all that a new sandbox holds. Users' tests may rely on it: change the number on purpose only."""
+
+
+def test_the_data_is_the_same_in_every_release(sandbox: Sandbox, call: Any) -> None:
+    """Workspaces, keys, cohorts, imports and segments are those of the last release, to the letter."""
+    sandbox.page_size = 100
+    listed = call("GET", COHORTS, params={"include-child-workspaces": "true"}).json()
+    held = {
+        "credentials": sandbox.credentials(),
+        "read_only": sandbox.read_only_api_key,
+        "listed": listed,
+        "cohorts": [call("GET", COHORTS + each["id"]).json() for each in listed],
+        "imports": call.imports(),
+        "segments": [call("GET", call.segments_path(number)).json() for number in (0, 1)],
+    }
+    text = json.dumps(held, sort_keys=True)
+    assert hashlib.sha256(text.encode()).hexdigest() == SEED
+
+
+def test_the_next_code(call: Any) -> None:
+    """The codes of new cohorts follow those of the 42 that are there: 12345 to 12386."""
+    assert call.created()["code"] == 12387
+
+
+# --- What it refuses -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "cause"),
+    [
+        (COHORTS, {}, f"name: {REQUIRED}"),
+        (COHORTS, {"name": " ", "query": QUERY}, "name: a string that is not blank is expected"),
+        (COHORTS, {"name": 5, "query": QUERY}, "name: a string is expected"),
+        (COHORTS, {"name": "N"}, f"query: {REQUIRED}"),
+        (COHORTS, {"name": "N", "query": []}, "query: an object is expected"),
+        (COHORTS, {"name": "N", "query": QUERY, "tags": "t"}, "tags: a list is expected"),
+        (COHORTS, {"name": "N", "query": QUERY, "tags": [1]}, "tags: a string is expected"),
+        (
+            COHORTS,
+            {"name": "N", "query": QUERY, "description": 1},
+            "description: a string is expected",
+        ),
+        (
+            COHORTS,
+            {"name": "N", "query": QUERY, "segment_type": "other"},
+            "segment_type: one of real_time, offline is expected",
+        ),
+        (COHORTS, [], "an object is expected"),
+        (IDENTIFY, {}, f"user_id: {REQUIRED}"),
+        (IDENTIFY, {"user_id": "u"}, f"aliases: {REQUIRED}"),
+        (IDENTIFY, {"user_id": "u", "aliases": [{}]}, f"aliases: tag: {REQUIRED}"),
+        (IDENTIFY, {"user_id": "u", "aliases": [{"tag": "t"}]}, f"aliases: id: {REQUIRED}"),
+        (
+            IDENTIFY,
+            {"user_id": "u", "aliases": [{"tag": "t", "id": "i"}]},
+            f"aliases: priority: {REQUIRED}",
+        ),
+        (
+            IDENTIFY,
+            {"user_id": "u", "aliases": [{**ALIAS, "priority": True}]},
+            "aliases: priority: a whole number is expected",
+        ),
+        (EVENTS, {}, f"name: {REQUIRED}"),
+        (EVENTS, {"name": "a b"}, "name: letters, digits and _ are expected"),
+        (EVENTS, {"name": "E"}, "one of user_id, aliases is expected"),
+        (EVENTS, {"name": "E", "aliases": []}, "aliases: a list of at least 1 is expected"),
+        (EVENTS, {"name": "E", "user_id": ""}, "user_id: a string that is not blank is expected"),
+        (EVENTS, {"name": "E", "properties": 1}, "properties: an object is expected"),
+        (EVENTS, {"name": "E", "view_id": 1}, "view_id: a string is expected"),
+        (EVENTS, {"name": "E", "session_id": 1}, "session_id: a string is expected"),
+        (EVENTS, {"name": "E", "segments": [1.5]}, "segments: a whole number is expected"),
+        (EVENTS, {"name": "E", "cohorts": [1]}, "cohorts: a string is expected"),
+        (
+            EVENTS,
+            {"name": "E", "user_id": "u", "properties": {"a": "x" * 950_000}},
+            "properties: they exceed 950 KB",
+        ),
+        (SEGMENTATION, {}, f"events: {REQUIRED}"),
+        (SEGMENTATION, {"events": [{}]}, f"events: name: {REQUIRED}"),
+        (SEGMENTATION, {"events": [{"name": "E"}]}, f"events: time: {REQUIRED}"),
+        (SEGMENTATION, {"events": [{"name": "E", "time": "t"}]}, f"events: properties: {REQUIRED}"),
+        (
+            SEGMENTATION,
+            {"events": [{**EVENT, "view_id": 1}]},
+            "events: view_id: a string is expected",
+        ),
+        (
+            SEGMENTATION,
+            {"events": [{**EVENT, "session_id": 1}]},
+            "events: session_id: a string is expected",
+        ),
+        (SEGMENTATION, {"events": []}, "one of user_id, alias, aliases is expected"),
+        (
+            SEGMENTATION,
+            {"events": [], "user_id": "u", "alias": {"tag": "t", "id": "i"}},
+            "only one of user_id, alias, aliases is expected",
+        ),
+        (SEGMENTATION, {"events": [], "alias": {"tag": "t"}}, f"alias: id: {REQUIRED}"),
+        (SEGMENTATION, {"events": [], "alias": {"id": "i"}}, f"alias: tag: {REQUIRED}"),
+        (SEGMENTATION, {"events": [EVENT] * 11, "user_id": "u"}, "events: at most 10 are allowed"),
+        (
+            STATELESS,
+            {"events": [], "user_id": "u", "state": {}},
+            f"state: internal_state: {REQUIRED}",
+        ),
+        (
+            STATELESS,
+            {"events": [], "user_id": "u", "state": {"internal_state": {}}},
+            f"state: external_state: {REQUIRED}",
+        ),
+        (
+            STATELESS,
+            {
+                "events": [],
+                "user_id": "u",
+                "state": {"internal_state": {"sandbox": {}}, "external_state": {}},
+            },
+            f"state: internal_state: events: {REQUIRED}",
+        ),
+        (
+            STATELESS,
+            {
+                "events": [],
+                "user_id": "u",
+                "state": {"internal_state": {}, "external_state": {}, "cohorts": [1]},
+            },
+            "state: cohorts: a string is expected",
+        ),
+        (CONTEXT, {}, f"url: {REQUIRED}"),
+        (CONTEXT, {"url": "u"}, f"page_properties: {REQUIRED}"),
+        (CONTEXT, {**PAGE, "url": "http://[a"}, "url: a URL is expected"),
+        (
+            CONTEXT,
+            {**PAGE, "page_properties": {"client": {"type": "tv"}}},
+            "page_properties: client: type: one of web, ios, android is expected",
+        ),
+        *(
+            (
+                CONTEXT,
+                {**PAGE, "page_properties": {"client": {name: 1}}},
+                f"page_properties: client: {name}: a string is expected",
+            )
+            for name in ("url", "domain", "referrer", "user_agent", "title")
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_body(call: Any, path: str, body: Any, cause: str) -> None:
+    """A refused body is answered with where it is wrong, and with what is expected there."""
+    answer = call("POST", path, json=body)
+    assert (answer.status_code, answer.json()["error"]["cause"]) == (400, cause)
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "cause"),
+    [
+        (b"", 1003, "The body is empty."),
+        (b'{"name": NaN}', 1002, "NaN is not JSON"),
+        (b'{"name": 1e999}', 1002, "the number 1e999 is too large"),
+        (
+            b'{"name": ' + b"[" * 200 + b"]" * 200 + b"}",
+            1002,
+            "it is nested more than 200 levels deep",
+        ),
+    ],
+    ids=["empty", "constant", "number", "depth"],
+)
+def test_what_is_no_body(call: Any, content: bytes, code: int, cause: str) -> None:
+    """A body that cannot be read has a code of its own, and says why."""
+    error = call("POST", COHORTS, data=content).json()["error"]
+    assert (error["code"], error["cause"]) == (code, cause)
+
+
+def test_what_does_not_exist(call: Any, child: Any) -> None:
+    """A name that is not there is told, and so is a cohort that belongs elsewhere."""
+    unknown = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
+    segments = call.segments_path()
+    inherited = call("GET", COHORTS).json()[0]["id"]
+    found = [
+        call("GET", COHORTS + unknown),
+        call("GET", f"{IMPORTS}/{unknown}"),
+        call("GET", f"{segments}/{unknown}"),
+        call("GET", f"{segments}/code/none"),
+        call("POST", segments, json={"name": "Twice", "code": "DigitalNorth"}),
+        child("PATCH", COHORTS + inherited, json={}),
+        call("GET", COHORTS, params={"include-child-workspaces": "yes"}),
+    ]
+    assert [(each.status_code, each.json()["error"]["cause"]) for each in found] == [
+        (404, f"There is no cohort {unknown} in this workspace."),
+        (404, f"There is no import {unknown}."),
+        (404, f"There is no segment {unknown} in this import."),
+        (404, "There is no segment none in this import."),
+        (409, "Code DigitalNorth exists in this import."),
+        (403, "The cohort belongs to a workspace above this one."),
+        (400, "Invalid value for: query parameter include-child-workspaces"),
+    ]
+
+
+def test_taxonomy_says_it_in_plain_text(call: Any) -> None:
+    """What Taxonomy cannot read is named in plain text."""
+    segments = call.segments_path()
+    found = [
+        call("GET", f"{IMPORTS}/5"),
+        call("GET", f"{segments}/5"),
+        call("GET", segments, params={"pagination_token": "?"}),
+        call("POST", segments, json={"name": "N", "code": "a b"}),
+        call("PATCH", segments, json={"operations": []}),
+        call("PATCH", segments, json={"operations": [{"operation": "Update"}]}),
+    ]
+    assert [(each.status_code, each.text) for each in found] == [
+        (400, "Invalid value for: path parameter importId"),
+        (400, "Invalid value for: path parameter segmentId"),
+        (400, "Invalid value for: query parameter pagination_token"),
+        (400, "Invalid value for: body"),
+        (400, "Invalid value for: body"),
+        (400, "Invalid value for: body"),
+    ]
+
+
+DOCUMENTED = {
+    400: (1000, "The values of one or more parameters are invalid."),
+    401: (2000, "The API key provided is invalid."),
+    403: (
+        2001,
+        "The API key provided does not provide access to the request operation or resource.",
+    ),
+    404: (3000, "The requested resource does not exist."),
+    409: (4000, "A resource with this identifier already exists."),
+    413: (4130, "Payload Too Large."),
+    429: (4290, "Too Many Requests."),
+    500: (
+        5000,
+        "An error of unspecified nature was encountered while processing your request. Feel free to "
+        "get in touch with us at support@permutive.com referencing the Request ID.",
+    ),
+    599: (5990, "Status 599."),
+}
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 429, 500, 599])
+def test_messages(call: Any, sandbox: Sandbox, status: int) -> None:
+    """Each status has the code and the message that Permutive documents, or its name."""
+    sandbox.fail_next(status=status)
+    error = call("GET", IMPORTS).json()["error"]
+    assert (error["code"], error["message"]) == DOCUMENTED[status]
+    assert error["docs"] == f"https://developer.permutive.com/docs/errors/{status}/{error['code']}"
+
+
+@pytest.mark.parametrize(
+    ("status", "section"),
+    [
+        (401, "rfc7235#section-3.1"),
+        (405, "rfc7231#section-6.5.5"),
+        (413, "rfc7231#section-6.5.11"),
+        (429, "rfc6585#section-4"),
+        (502, "rfc7231#section-6.6.3"),
+        (503, "rfc7231#section-6.6.4"),
+        (504, "rfc7231#section-6.6.5"),
+    ],
+)
+def test_links_to_standards(call: Any, sandbox: Sandbox, status: int, section: str) -> None:
+    """The type of an error is the link to the standard that defines its status."""
+    sandbox.fail_next(status=status)
+    assert call("GET", COHORTS).json()["error"]["type"] == f"https://tools.ietf.org/html/{section}"
+
+
+def test_what_keys_are_told(sandbox: Sandbox) -> None:
+    """Without a key, with an unknown one and with one that may only read, the answer says so in full."""
+    url = sandbox.base_url + COHORTS
+    reader = {"k": sandbox.read_only_api_key}
+    errors = [
+        requests.get(url, timeout=5).json()["error"],
+        requests.get(url, params={"k": "wrong"}, timeout=5).json()["error"],
+        requests.post(url, params=reader, json={}, timeout=5).json()["error"],
+    ]
+    assert [(each["code"], each["message"], each.get("cause")) for each in errors] == [
+        (
+            2004,
+            "The resource requires authentication, which was not supplied with the request.",
+            None,
+        ),
+        (2000, "The API key provided is invalid.", "This key does not exist."),
+        (2001, DOCUMENTED[403][1], "This key may only read."),
+    ]
+
+
+# --- What it raises ------------------------------------------------------------------------------
+
+
+def entered_twice() -> None:
+    """Start a sandbox that is running."""
+    with Sandbox() as running, running:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "text"),
+    [
+        (
+            lambda: Sandbox(latency_seconds="1"),  # type: ignore[arg-type]
+            TypeError,
+            "latency_seconds must be a number, got '1'.",
+        ),
+        (lambda: Sandbox(page_size=True), TypeError, "page_size must be a number, got True."),
+        (
+            lambda: Sandbox(rate_limit_per_second="2"),  # type: ignore[arg-type]
+            TypeError,
+            "rate_limit_per_second must be a number, got '2'.",
+        ),
+        (
+            lambda: Sandbox(latency_seconds=-0.1),
+            ValueError,
+            "latency_seconds must not be negative.",
+        ),
+        (
+            lambda: Sandbox(rate_limit_per_second=0),
+            ValueError,
+            "rate_limit_per_second must be at least 1, or None.",
+        ),
+        (lambda: Sandbox(page_size=0), ValueError, "page_size must be at least 1."),
+        (
+            lambda: Sandbox().fail_next(status=199),
+            ValueError,
+            "status must be from 200 to 599, not 199.",
+        ),
+        (
+            lambda: Sandbox().fail_next(status=600),
+            ValueError,
+            "status must be from 200 to 599, not 600.",
+        ),
+        (lambda: Sandbox().fail_next(times=0), ValueError, "times must be at least 1, not 0."),
+        (
+            lambda: Sandbox().base_url,
+            RuntimeError,
+            "The sandbox has no address before its with block.",
+        ),
+        (entered_twice, RuntimeError, "The sandbox is running already."),
+    ],
+    ids=[
+        "latency-text",
+        "page-flag",
+        "rate-text",
+        "latency",
+        "rate",
+        "page",
+        "low-status",
+        "high-status",
+        "times",
+        "address",
+        "twice",
+    ],
+)
+def test_mistakes(mistake: Any, kind: type, text: str) -> None:
+    """A value that no service could follow, or a use at the wrong time, is told in full."""
+    with pytest.raises(kind) as caught:
+        mistake()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("status", [200, 599])
+def test_statuses_at_the_edges(call: Any, sandbox: Sandbox, status: int) -> None:
+    """The first and the last status are taken."""
+    sandbox.fail_next(status=status)
+    assert call("GET", COHORTS).status_code == status
+
+
+def test_addresses_that_cannot_be_had(sandbox: Sandbox) -> None:
+    """A port in use and a foreign address are told in full."""
+    port = int(sandbox.base_url.rpartition(":")[2])
+    with pytest.raises(OSError) as caught:
+        listening_socket("127.0.0.1", port)
+    assert caught.value.errno == errno.EADDRINUSE
+    assert caught.value.strerror == (
+        f"Port {port} on 127.0.0.1 is already in use. Choose another port; 0 takes a free one."
+    )
+    with pytest.raises(OSError) as caught:
+        listening_socket("192.0.2.1", 1025)
+    reason = os.strerror(errno.EADDRNOTAVAIL)
+    # Python may add the address.
+    start = f"Cannot listen on 192.0.2.1, port 1025: {reason}"
+    assert str(caught.value.strerror).lower().startswith(start.lower())
+
+
+def test_a_token_with_a_stray_character(call: Any) -> None:
+    """A token that is not quite the one that was answered is refused, and not read in part."""
+    segments = call.segments_path(1)
+    token = call("GET", segments).json()["pagination"]["next_token"]
+    assert call("GET", segments, params={"pagination_token": token}).status_code == 200
+    broken = f"{token[:1]}?{token[1:]}"
+    assert call("GET", segments, params={"pagination_token": broken}).status_code == 400

@@ -1,0 +1,471 @@
+"""What mistakes of the caller are told, in full: nothing of it reaches the network."""
+
+# Type checkers find most of them.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pandas
+import pytest
+import requests
+
+import PermutiveAPI
+from PermutiveAPI import (
+    Alias,
+    Cohort,
+    CohortList,
+    Event,
+    Import,
+    PermutiveCredentialsError,
+    PermutiveInvalidRequestError,
+    PermutiveInvalidResponseError,
+    Segment,
+    Segmentation,
+    SegmentList,
+    TrackedEvent,
+    WorkspaceList,
+    options,
+    progress_bar,
+)
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.encoding import NotJSONError
+from PermutiveAPI._Utils.list import chunk_list, convert_list
+from PermutiveAPI._Utils.resources.answers import read_object, read_response
+from PermutiveAPI._Utils.retry.policy import RetryConfig
+from PermutiveAPI.Query import prop
+
+
+def answered(text: str) -> requests.Response:
+    """Return a success with a body."""
+    response = requests.Response()
+    response.status_code = 200
+    response._content = text.encode()
+    return response
+
+
+MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
+    "kind of page": (
+        lambda: Segment._page([]),
+        TypeError,
+        "the page must be of type dict, got list.",
+    ),
+    "segment without arguments": (
+        lambda: Segment(),
+        TypeError,
+        "Segment() missing required argument: 'name' and 'import_id'",
+    ),
+    "segment without a name": (
+        lambda: Segment(import_id="i"),
+        TypeError,
+        "Segment() missing required argument: 'name'",
+    ),
+    "segment update without id": (
+        lambda: Segment(import_id="i", name="n", code="c").update("k"),
+        ValueError,
+        "Segment ID must be specified for update.",
+    ),
+    "segment delete without id": (
+        lambda: Segment(import_id="i", name="n", code="c").delete("k"),
+        ValueError,
+        "Segment ID must be specified for deletion.",
+    ),
+    "bulk of another import": (
+        lambda: Segment.bulk(
+            "i",
+            creates=[
+                Segment(import_id="i", name="n", code="a"),
+                Segment(import_id="j", name="n", code="b"),
+            ],
+            api_key="k",
+        ),
+        ValueError,
+        "creates[1] belongs to the import 'j'.",
+    ),
+    "bulk code twice": (
+        lambda: Segment.bulk(
+            "i",
+            creates=[Segment(import_id="i", name="n", code="a")],
+            deletes=["b", "a"],
+            api_key="k",
+        ),
+        ValueError,
+        "code 'a' is given twice, in creates[0] and deletes[1]; the service promises no order of operations.",
+    ),
+    "bulk without code": (
+        lambda: Segment.bulk("i", deletes=[" "], api_key="k"),
+        ValueError,
+        "the code of deletes[0] must not be empty, got ' '.",
+    ),
+    "bulk code of another kind": (
+        lambda: Segment.bulk("i", deletes=[5], api_key="k"),
+        TypeError,
+        "deletes[0] must be of type str, got int.",
+    ),
+    "bulk text": (
+        lambda: Segment.bulk("i", deletes="ab", api_key="k"),
+        TypeError,
+        "deletes must be a list or another iterable, got str.",
+    ),
+    "cohort without query": (
+        lambda: Cohort("n").create("k"),
+        ValueError,
+        "query must be specified",
+    ),
+    "cohorts without query": (
+        lambda: Cohort.batch_create(
+            [Cohort("a", query={"type": "users"}), Cohort("b")], api_key="k"
+        ),
+        ValueError,
+        "query must be specified: cohorts[1] ('b') has none. Lists of cohorts come without queries: use Cohort.list(include_details=True). Lookalike cohorts have none; leave them out.",
+    ),
+    "cohort update without id": (
+        lambda: Cohort("n").update("k"),
+        ValueError,
+        "Cohort ID must be specified for update.",
+    ),
+    "cohort state": (
+        lambda: Cohort("n", id="i", state="On").update("k"),
+        ValueError,
+        "state must be one of Enabled, Disabled, got 'On'.",
+    ),
+    "cohort query not called": (
+        lambda: Cohort("n", query=len).create("k"),
+        TypeError,
+        'query must be a query, such as event("Pageview"), got <built-in function len>.',
+    ),
+    "cohort query a condition": (
+        lambda: Cohort("n", query=prop("a").equal_to(1)).create("k"),
+        TypeError,
+        'query must be a query, such as event("Pageview"), got prop("a").equal_to(1).',
+    ),
+    "cohort query a property": (
+        lambda: Cohort("n", query=prop("a")).create("k"),
+        TypeError,
+        'query must be a query, such as event("Pageview"), got prop("a").',
+    ),
+    "cohort enable without id": (
+        lambda: Cohort("n").enable("k"),
+        ValueError,
+        "Cohort ID must be specified to enable or disable it.",
+    ),
+    "cohort delete without id": (
+        lambda: Cohort("n").delete("k"),
+        ValueError,
+        "Cohort ID must be specified for deletion.",
+    ),
+    "no user": (
+        lambda: Segmentation(events=[]).send("k"),
+        PermutiveInvalidRequestError,
+        "Give exactly one of user_id, alias, aliases; got none.",
+    ),
+    "two users": (
+        lambda: Segmentation(user_id="u", alias=Alias("i", "t", 0), events=[]).send("k"),
+        PermutiveInvalidRequestError,
+        "Give exactly one of user_id, alias, aliases; got user_id and alias.",
+    ),
+    "empty user": (
+        lambda: Segmentation(user_id="", events=[]).send("k"),
+        PermutiveInvalidRequestError,
+        "user_id must not be empty, got ''.",
+    ),
+    "no aliases": (
+        lambda: Segmentation(aliases=[], events=[]).send("k"),
+        PermutiveInvalidRequestError,
+        "aliases must not be empty, got [].",
+    ),
+    "alias of another kind": (
+        lambda: Segmentation(alias="a", events=[]).send("k"),
+        TypeError,
+        "alias must be of type Alias, got str.",
+    ),
+    "aliases of another kind": (
+        lambda: Segmentation(aliases=["a"], events=[]).send("k"),
+        TypeError,
+        "aliases[0] must be of type Alias, got str.",
+    ),
+    "events text": (
+        lambda: Segmentation(user_id="u", events="ab").send("k"),
+        TypeError,
+        "events must be a list, got str.",
+    ),
+    "eleven events": (
+        lambda: Segmentation(user_id="u", events=[Event("E", {}, "t")] * 11).send("k"),
+        PermutiveInvalidRequestError,
+        "events: the service takes at most 10 in one call, got 11; send the parts that split() returns one after the other.",
+    ),
+    "event name": (
+        lambda: TrackedEvent("a b", user_id="u").track("k"),
+        ValueError,
+        "name must consist of letters, digits and underscores, got 'a b'.",
+    ),
+    "event name of another kind": (
+        lambda: TrackedEvent(5, user_id="u").track("k"),
+        TypeError,
+        "name must be of type str, got int.",
+    ),
+    "event without user": (
+        lambda: TrackedEvent("E").track("k"),
+        PermutiveInvalidRequestError,
+        "Give user_id, aliases or both; got neither.",
+    ),
+    "top level": (
+        lambda: WorkspaceList([]).master_workspace,
+        ValueError,
+        "No top-level workspace found",
+    ),
+    "n": (lambda: chunk_list([1], 0), ValueError, "n must be at least 1, got 0."),
+    "val": (
+        lambda: convert_list("x"),
+        ValueError,
+        "val must be a list, or text that evaluates to one, got 'x'.",
+    ),
+    "verb": (
+        lambda: http.request("PUT", "k", "https://a.example"),
+        ValueError,
+        "method must be GET, POST, PATCH or DELETE, got 'PUT'.",
+    ),
+    "verb of another kind": (
+        lambda: http.request(None, "k", "https://a.example"),
+        ValueError,
+        "method must be GET, POST, PATCH or DELETE, got None.",
+    ),
+    "batch of another kind": (
+        lambda: http.process_batch(["x"], api_key="k"),
+        TypeError,
+        "requests[0] must be of type BatchRequest, got str.",
+    ),
+    "batch text": (
+        lambda: http.process_batch("x", api_key="k"),
+        TypeError,
+        "requests must be a list or another iterable, got str.",
+    ),
+    "callback": (
+        lambda: http.process_batch([], api_key="k", progress_callback=5),
+        TypeError,
+        "progress_callback must be callable, got 5.",
+    ),
+    "bar without parentheses": (
+        lambda: http.process_batch([], api_key="k", progress_callback=progress_bar),
+        TypeError,
+        "progress_callback must be progress_bar(), with parentheses.",
+    ),
+    "executor": (
+        lambda: http.process_batch([], api_key="k", executor=5),
+        TypeError,
+        "executor must have submit(), got 5.",
+    ),
+    "executor class": (
+        lambda: http.process_batch([], api_key="k", executor=ThreadPoolExecutor),
+        TypeError,
+        "executor must be an object, got the class <class 'concurrent.futures.thread.ThreadPoolExecutor'>.",
+    ),
+    "journal of another kind": (
+        lambda: http.process_batch([], api_key="k", journal=5),
+        TypeError,
+        "journal must be a path, got 5.",
+    ),
+    "journal empty": (
+        lambda: http.process_batch([], api_key="k", journal=""),
+        ValueError,
+        "journal must be a path, got an empty text.",
+    ),
+    "workers of another kind": (
+        lambda: http.process_batch([], api_key="k", max_workers=True),
+        TypeError,
+        "max_workers must be a whole number, got True.",
+    ),
+    "workers": (
+        lambda: http.process_batch([], api_key="k", max_workers=0),
+        ValueError,
+        "max_workers must be at least 1, got 0.",
+    ),
+    "retries": (
+        lambda: RetryConfig(max_retries=0),
+        ValueError,
+        "max_retries must be a whole number of at least 1, got 0.",
+    ),
+    "retries of another kind": (
+        lambda: RetryConfig(max_retries=1.5),
+        ValueError,
+        "max_retries must be a whole number of at least 1, got 1.5.",
+    ),
+    "factor": (
+        lambda: RetryConfig(backoff_factor=0.5),
+        ValueError,
+        "backoff_factor must be a finite number of at least 1, got 0.5.",
+    ),
+    "delay": (
+        lambda: RetryConfig(initial_delay=-1),
+        ValueError,
+        "initial_delay must be a finite number of at least 0, got -1.",
+    ),
+    "answer a text": (
+        lambda: read_response(None, answered('"x"')),
+        PermutiveInvalidResponseError,
+        "The service reported success, but its answer cannot be read: expected an object or an array, got a text",
+    ),
+    "answer not an object": (
+        lambda: read_object(answered("[]")),
+        PermutiveInvalidResponseError,
+        "The service reported success, but its answer cannot be read: expected an object, got list",
+    ),
+    "ids of another kind": (
+        lambda: Cohort.batch_get_by_id([Cohort("n")], api_key="k"),
+        TypeError,
+        "ids[0] must be an id, got Cohort.",
+    ),
+    "ids a text": (
+        lambda: Cohort.batch_get_by_id("abc", api_key="k"),
+        TypeError,
+        "ids must be a list or another iterable, got str.",
+    ),
+    "cohort id empty": (
+        lambda: Cohort.get_by_id(" ", "k"),
+        ValueError,
+        "id must not be empty, got ' '.",
+    ),
+    "cohort id none": (
+        lambda: Cohort.get_by_id(None, "k"),
+        ValueError,
+        "id must not be empty, got None.",
+    ),
+    "cohort id dots": (
+        lambda: Cohort.get_by_id("..", "k"),
+        ValueError,
+        "id must be an identifier, got '..'.",
+    ),
+    "cohort id bytes": (
+        lambda: Cohort.get_by_id(b"x", "k"),
+        TypeError,
+        "id must be a text, got bytes.",
+    ),
+    "key bytes": (lambda: Cohort.list(b"x"), TypeError, "api_key must be of type str, got bytes."),
+    "key empty": (
+        lambda: Cohort.list(""),
+        PermutiveCredentialsError,
+        "api_key must not be empty or None. Check where it comes from, for instance whether its variable is set. In calls of the models, leave api_key out to use the default key; it is read from PERMUTIVE_API_KEY or PERMUTIVE_APPLICATION_CREDENTIALS.",
+    ),
+    "key line break": (
+        lambda: Cohort.list("x\n"),
+        PermutiveCredentialsError,
+        "api_key holds a line break or another character that cannot be printed, perhaps from the end of a file. Call strip() on it.",
+    ),
+    "json number": (
+        lambda: Cohort.from_json(5),
+        TypeError,
+        "`from_json()` expected a dict, JSON string, or Path, but got int",
+    ),
+    "json text": (
+        lambda: Cohort.from_json("{"),
+        TypeError,
+        "Failed to parse JSON from input: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    ),
+    "list of object": (
+        lambda: CohortList.from_json({}),
+        TypeError,
+        "Cannot create a CohortList from a dictionary. Use from_json() of Cohort for a single object.",
+    ),
+    "list of number": (
+        lambda: CohortList.from_json(5),
+        TypeError,
+        "`from_json()` expected a list of dicts, JSON string, or Path, but got int",
+    ),
+    "list of text": (
+        lambda: CohortList.from_json("{}"),
+        TypeError,
+        "JSON content from str did not decode to a list.",
+    ),
+    "timeout": (
+        lambda: options(timeout=0).__enter__(),
+        ValueError,
+        "timeout must be a positive number of seconds, got 0.",
+    ),
+    "timeout of another kind": (
+        lambda: options(timeout="1").__enter__(),
+        TypeError,
+        "timeout must be seconds, a pair of them, or None, got '1'.",
+    ),
+    "timeout of three": (
+        lambda: options(timeout=(1, 2, 3)).__enter__(),
+        ValueError,
+        "timeout must be a pair of (connect, read) seconds, got (1, 2, 3).",
+    ),
+    "base url": (
+        lambda: options(base_url="ftp://x").__enter__(),
+        ValueError,
+        "base_url must be an origin such as http://127.0.0.1:8080: http or https, a host and perhaps a port, without user, path or query.",
+    ),
+    "base url of another kind": (
+        lambda: options(base_url=5).__enter__(),
+        TypeError,
+        "base_url must be of type str, got int.",
+    ),
+    "key location": (
+        lambda: options(key_location="body").__enter__(),
+        ValueError,
+        "key_location must be one of query, header.",
+    ),
+    "on response": (
+        lambda: options(on_response=5).__enter__(),
+        TypeError,
+        "on_response must be callable, got int.",
+    ),
+    "attribute": (
+        lambda: CohortList([]).nothing,
+        AttributeError,
+        "'CohortList' object has no attribute 'nothing'",
+    ),
+    "module": (
+        lambda: PermutiveAPI.nothing,
+        AttributeError,
+        "module 'PermutiveAPI' has no attribute 'nothing'",
+    ),
+    "payload nan": (
+        lambda: http.request("POST", "k", "https://a.example", json={"a": len}),
+        PermutiveInvalidRequestError,
+        "json cannot be written as JSON: Object of type builtin_function_or_method is not JSON serializable",
+    ),
+    "to json nan": (
+        lambda: Cohort("n", query={"a": [float("nan")]}).to_json(),
+        NotJSONError,
+        "query.a[0]: nan is not a number that JSON can hold; use None for an empty cell",
+    ),
+    "to json nat": (
+        lambda: Cohort("n", query={"a": pandas.NaT}).to_json(),
+        NotJSONError,
+        "query.a: NaT is not a time that JSON can hold",
+    ),
+    "segment get by code": (
+        lambda: Segment.get_by_code("i", "", "k"),
+        ValueError,
+        "segment_code must not be empty, got ''.",
+    ),
+    "segment get by id": (
+        lambda: Segment.get_by_id("i", ".", "k"),
+        ValueError,
+        "segment_id must be an identifier, got '.'.",
+    ),
+    "import id": (lambda: Import.get_by_id("", "k"), ValueError, "id must not be empty, got ''."),
+    "json list from json": (
+        lambda: SegmentList.from_json("{"),
+        TypeError,
+        "Failed to parse JSON from input: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+    ),
+    "request url": (
+        lambda: http.request("GET", "k", "https://a%20b.example/x"),
+        PermutiveInvalidRequestError,
+        "The request cannot be sent: 'a b.example' is not a valid host",
+    ),
+}
+
+
+@pytest.mark.parametrize(("mistake", "kind", "text"), MISTAKES.values(), ids=list(MISTAKES))
+def test_mistakes(mistake: Any, kind: type[Exception], text: str) -> None:
+    """The error says what is wrong, where, and what may stand there, to the letter."""
+    with pytest.raises(kind) as caught:
+        mistake()
+    assert type(caught.value) is kind
+    assert str(caught.value) == text
