@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -34,6 +35,7 @@ from .batch.types import (
     Progress,
     ProgressCallback,
     Responses,
+    default_batch_timeout,
 )
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
@@ -339,7 +341,12 @@ def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]
     return None, method
 
 
-def _settings_now(with_policy: bool = True) -> Settings:
+def _settings_of_batch(with_policy: bool) -> Settings:
+    """Put the settings of a batch together; see :func:`_settings_now`."""
+    return replace(_settings_now(with_policy), batch_timeout=default_batch_timeout())
+
+
+def _settings_now(with_policy: bool) -> Settings:
     """Return the settings of a call or a batch: from ``options()``, or else from the environment.
 
     Parameters
@@ -367,6 +374,7 @@ def _settings_now(with_policy: bool = True) -> Settings:
         attempt_seconds=attempt_seconds,
         max_response_mb=max_response_mb,
         retry=default_policy(tuple(policy)) if with_policy else None,
+        batch_timeout=DEFAULT_TIMEOUT_SECONDS,
         network=transport.network_variables(),
     )
 
@@ -479,6 +487,6 @@ def batch_runner() -> BatchRunner:
     return BatchRunner(
         send=request,
         executor_class=ThreadPoolExecutor,
-        read_settings=_settings_now,
+        read_settings=_settings_of_batch,
         context=context,
     )

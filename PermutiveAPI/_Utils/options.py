@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import NoneType
-from typing import Any, Literal, cast
+from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from . import settings
 from .arguments import require_kind
@@ -15,7 +17,10 @@ from .base_url import parse_origin, warn_if_cleartext
 from .credentials import DEFAULT_API_KEY, HiddenText, checked_api_key
 from .retry.outcome import AttemptRecord
 from .retry.policy import RetryConfig
-from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Timeout
+from .settings import DEFAULT_TIMEOUT_SECONDS, Block, DefaultTimeout, Options, Timeout
+
+Arguments = ParamSpec("Arguments")
+Returned = TypeVar("Returned")
 
 
 class _NotGiven(str):
@@ -26,16 +31,7 @@ class _NotGiven(str):
 _PERMUTIVES: str = _NotGiven()
 
 
-@contextmanager
-def options(
-    *,
-    api_key: str = DEFAULT_API_KEY,
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
-    retry: RetryConfig | None = None,
-    base_url: str = _PERMUTIVES,
-    key_location: Literal["query", "header"] | None = None,
-    on_response: Callable[[AttemptRecord], object] | None = None,
-) -> Generator[None, None, None]:
+class options(AbstractContextManager[None]):
     """Set a key, a timeout and the like for the calls inside a ``with`` block.
 
     They apply in this thread or task, and in batches and streams that begin inside the block, even if a
@@ -78,29 +74,78 @@ def options(
     ...     cohorts = Cohort.list()
     GET /cohorts-api/v2/cohorts/ 200
     """
-    outer = settings.options.get()
-    given: dict[str, Any] = {}
-    if api_key is not DEFAULT_API_KEY:
-        given["api_key"] = HiddenText(checked_api_key(api_key))
-    if not isinstance(timeout, DefaultTimeout):
-        given["timeout"] = _checked_timeout(timeout)
-    if retry is not None:
-        require_kind("retry", retry, RetryConfig)
-        given["retry"] = retry
-    if base_url is not _PERMUTIVES:
-        given["base_url"] = _checked_origin(base_url)
-    if key_location is not None:
-        given["key_location"] = _checked_location(key_location)
-    if on_response is not None:
-        if not callable(on_response):
-            raise TypeError(f"on_response must be callable, got {type(on_response).__name__}.")
-        given["on_response"] = on_response
-    token = settings.options.set(replace(outer, **given))
-    given.clear()  # It holds the key, and error trackers show the variables of a frame.
-    try:
-        yield
-    finally:
-        settings.options.reset(token)
+
+    def __init__(
+        self,
+        *,
+        api_key: str = DEFAULT_API_KEY,
+        timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
+        retry: RetryConfig | None = None,
+        base_url: str = _PERMUTIVES,
+        key_location: Literal["query", "header"] | None = None,
+        on_response: Callable[[AttemptRecord], object] | None = None,
+    ) -> None:
+        self._given: dict[str, Any] = {}
+        self._entered: list[Options] = []
+        if api_key is not DEFAULT_API_KEY:
+            self._given["api_key"] = HiddenText(checked_api_key(api_key))
+        if not isinstance(timeout, DefaultTimeout):
+            self._given["timeout"] = _checked_timeout(timeout)
+        if retry is not None:
+            require_kind("retry", retry, RetryConfig)
+            self._given["retry"] = retry
+        if base_url is not _PERMUTIVES:
+            self._given["base_url"] = _checked_origin(base_url)
+        if key_location is not None:
+            self._given["key_location"] = _checked_location(key_location)
+        if on_response is not None:
+            self._given["on_response"] = _checked_hook(on_response)
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+        outer = settings.options.get()
+        inner = replace(outer, block=Block(outer), **self._given)
+        self._entered.append(inner)
+        settings.options.set(inner)
+
+    def __exit__(self, *exception: object) -> None:
+        """End the block. One that ends before a block inside it, ends with that one."""
+        block = self._entered.pop().block
+        if block is not None:
+            block.is_open = False
+        found = settings.options.get()
+        while found.block is not None and not found.block.is_open:
+            found = found.block.outer
+        settings.options.set(found)
+
+    def __call__(self, function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
+        """Decorate a function, so that each of its calls is a block.
+
+        Raises
+        ------
+        TypeError
+            If the function is a coroutine or a generator: what it does comes after its call.
+        """
+        kinds = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
+        if any(is_kind(function) for is_kind in kinds):
+            raise TypeError(
+                f"options() cannot decorate {function.__qualname__}, a coroutine or generator "
+                "function. Write a with block inside it."
+            )
+
+        @wraps(function)
+        def inside(*positional: Arguments.args, **named: Arguments.kwargs) -> Returned:
+            with self:
+                return function(*positional, **named)
+
+        return inside
+
+
+def _checked_hook(on_response: Any) -> Callable[[AttemptRecord], object]:
+    if not callable(on_response) or iscoroutinefunction(on_response):
+        kind = type(on_response).__name__
+        raise TypeError(f"on_response must be a plain function, got {kind}.")
+    return on_response
 
 
 def _checked_timeout(timeout: Any) -> Timeout:

@@ -60,6 +60,14 @@ DEFAULT_TIMEOUT_SECONDS = DefaultTimeout(10.0)
 # --- What options() was given --------------------------------------------------------------------
 
 
+class Block:
+    """A ``with options()`` block: whether it is still open, and the options around it."""
+
+    def __init__(self, outer: Options) -> None:
+        self.outer = outer
+        self.is_open = True
+
+
 @dataclass(frozen=True)
 class Options:
     """The arguments of the ``options()`` blocks around a call. What was left out is None."""
@@ -70,6 +78,7 @@ class Options:
     base_url: str | None = None
     key_location: str | None = None
     on_response: Callable[[Any], object] | None = None
+    block: Block | None = field(default=None, repr=False, compare=False)
 
 
 options: ContextVar[Options] = ContextVar("options", default=Options())
@@ -94,6 +103,8 @@ class Settings:
         The bounds of one attempt.
     retry : RetryConfig or None
         The policy of requests that have none; None where it is not needed.
+    batch_timeout : DefaultTimeout
+        That of requests in batches to which neither a caller nor the environment gave one.
     network : tuple of (str or None)
         The variables that name proxies and certificates; see ``transport.network_variables``. Empty
         in another process, which reads its own.
@@ -105,6 +116,7 @@ class Settings:
     attempt_seconds: float
     max_response_mb: float
     retry: RetryConfig | None
+    batch_timeout: DefaultTimeout
     network: tuple[str | None, ...]
 
 

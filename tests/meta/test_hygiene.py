@@ -192,6 +192,7 @@ def test_modules_are_short() -> None:
         "_Utils.batch.types",
         "_Utils.retry.loop",
         "_Utils.retry.rate_limit",
+        "_Utils.settings",
         "Audience.Segment",
         "Identify.Identity",
     }

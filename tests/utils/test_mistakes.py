@@ -305,12 +305,12 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     "answer a text": (
         lambda: read_response(None, answered('"x"')),
         PermutiveInvalidResponseError,
-        "The service reported success, but its answer cannot be read: expected an object or an array, got a text",
+        "The service reported success, but its response cannot be read: expected an object or an array, got a text",
     ),
     "answer not an object": (
         lambda: read_object(answered("[]")),
         PermutiveInvalidResponseError,
-        "The service reported success, but its answer cannot be read: expected an object, got list",
+        "The service reported success, but its response cannot be read: expected an object, got list",
     ),
     "ids of another kind": (
         lambda: Cohort.batch_get_by_id([Cohort("n")], api_key="k"),
@@ -411,7 +411,7 @@ MISTAKES: dict[str, tuple[Any, type[Exception], str]] = {
     "on response": (
         lambda: options(on_response=5).__enter__(),
         TypeError,
-        "on_response must be callable, got int.",
+        "on_response must be a plain function, got int.",
     ),
     "attribute": (
         lambda: CohortList([]).nothing,

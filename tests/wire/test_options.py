@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import copy
 import dataclasses
+import inspect
 import logging
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Generator, Iterator, List, Tuple
 
 import pytest
 
@@ -213,7 +214,7 @@ WRONG: List[Tuple[dict[str, Any], type, str]] = [
     ({"base_url": None}, TypeError, "base_url must be of type str, got NoneType."),
     ({"base_url": ""}, ValueError, "base_url must be an origin such as"),
     ({"key_location": "body"}, ValueError, "key_location must be one of query, header."),
-    ({"on_response": 5}, TypeError, "on_response must be callable, got int."),
+    ({"on_response": 5}, TypeError, "on_response must be a plain function, got int."),
 ]
 
 
@@ -260,6 +261,72 @@ def test_a_decorated_function(server: FakeService) -> None:
     job()
     job()
     assert keys_of(server) == [OTHER_KEY] * 2
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "generator"])
+def test_functions_that_run_later_are_not_decorated(kind: str) -> None:
+    """A block around their call would have ended before they begin."""
+
+    async def coroutine() -> None:
+        pass
+
+    def generator() -> Iterator[None]:
+        yield
+
+    with pytest.raises(TypeError, match=f"cannot decorate .*{kind}, a coroutine or generator"):
+        options(timeout=1)({"coroutine": coroutine, "generator": generator}[kind])
+
+
+def test_blocks_that_end_out_of_order(server: FakeService) -> None:
+    """Two generators hold a block each: after both have ended, nothing of them is left."""
+    server.default = answer(200, [])
+
+    def held(key: str) -> Generator[None, None, None]:
+        with options(api_key=key):
+            Cohort.list()
+            yield
+
+    with options(api_key=KEY):
+        first, second = held("first"), held("second")
+        next(first)
+        next(second)
+        first.close()
+        Cohort.list()
+        second.close()
+        Cohort.list()
+    with pytest.raises(PermutiveCredentialsError):
+        Cohort.list()
+    assert keys_of(server) == ["first", "second", "second", KEY]
+
+
+def test_a_block_is_used_again(server: FakeService) -> None:
+    """The same object may be entered again, also inside itself."""
+    server.default = answer(200, [])
+    block = options(api_key=KEY)
+    with block, block:
+        Cohort.list()
+    with block:
+        Cohort.list()
+    with pytest.raises(PermutiveCredentialsError):
+        Cohort.list()
+    assert keys_of(server) == [KEY] * 2
+
+
+def test_a_block_that_ends_in_another_context() -> None:
+    """It ends without an error."""
+    block = options(api_key=KEY)
+    contextvars.copy_context().run(block.__enter__)
+    block.__exit__(None, None, None)
+
+
+def test_nothing_of_a_block_shows_its_key() -> None:
+    """Neither its attributes nor the frames of a wrong call do."""
+    assert KEY not in repr(vars(options(api_key=KEY)))
+    wrong: dict[str, Any] = {"api_key": KEY, "time_out": 5}
+    with pytest.raises(TypeError, match="time_out") as raised:
+        options(**wrong)
+    frames = [each.frame.f_locals for each in inspect.getinnerframes(raised.tb)][1:]
+    assert KEY not in repr(frames)
 
 
 def test_two_workspaces_in_threads(server: FakeService, elsewhere: FakeService) -> None:
@@ -371,6 +438,29 @@ def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
     with pytest.raises(ValueError, match=name):
         stream_batch(requests(), api_key=KEY)
     assert server.received == []
+
+
+def test_a_policy_that_no_request_needs(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where all requests have a policy of their own, a wrong variable is not read."""
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "0.5")
+    assert http.process_batch(things(2, retry=ONCE), api_key=KEY)[1] == []
+    with pytest.raises(ValueError, match="PERMUTIVE_RETRY_MAX_RETRIES"):
+        http.process_batch([*things(1, retry=ONCE), *things(1)], api_key=KEY)
+    assert len(server.received) == 2
+
+
+def test_a_batch_reads_the_file_when_it_is_called(server: FakeService, tmp_path: Path) -> None:
+    """What ``.env`` says of timeouts later comes too late; a wrong value is told at the call."""
+    server.default = late(0.05)
+    requests = things(2)
+    stream = stream_batch(requests, api_key=KEY)
+    (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=0.001")
+    assert [result.error for result in stream] == [None] * 2
+    (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=soon")
+    with pytest.raises(ValueError, match="PERMUTIVE_BATCH_TIMEOUT_SECONDS"):
+        stream_batch(requests, api_key=KEY)
 
 
 def test_an_iterable_with_options_of_its_own(server: FakeService) -> None:
@@ -515,6 +605,30 @@ def test_records_of_a_batch(server: FakeService) -> None:
     assert len(list(stream)) == 6
     assert sorted(each.path for each, _ in records) == [f"/v9/things/{n}" for n in range(6)]
     assert threading.get_ident() not in {thread for _, thread in records}
+
+
+def test_a_hook_that_closes_its_stream(server: FakeService) -> None:
+    """The stream ends, and no thread waits for another one."""
+    streams: List[Any] = []
+    with options(on_response=lambda record: streams[0].close()):
+        streams.append(stream_batch(things(50), api_key=KEY, max_workers=2))
+    assert len(list(streams[0])) < 50
+    assert len(server.received) <= 4
+
+
+def test_a_hook_that_calls_the_service(server: FakeService) -> None:
+    """Its own calls are not told of, so that it does not call itself without end."""
+    records: List[AttemptRecord] = []
+
+    def hook(record: AttemptRecord) -> None:
+        records.append(record)
+        http.get(KEY, f"{URL}/inside")
+
+    with options(on_response=hook):
+        http.get(KEY, URL)
+        http.get(KEY, URL)
+    assert [record.path for record in records] == ["/v9/things"] * 2
+    assert len(server.received) == 4
 
 
 def test_a_postponed_request(server: FakeService) -> None:

@@ -12,7 +12,7 @@ import requests
 from .. import settings
 from ..cancellation import batch_position
 from ..settings import Settings
-from .types import BatchRequest
+from .types import BatchRequest, timeout_of
 
 Send = Callable[..., requests.Response]
 
@@ -36,7 +36,7 @@ class WorkItem:
             request.params,
             request.json,
             request.headers,
-            request.timeout,
+            vars(request)["timeout"],
             request.retry,
         )
         return type(self), (self.index, sent)
@@ -56,7 +56,7 @@ class Reported(NamedTuple):
     records: list[Any]
 
 
-def send_item(send: Send, api_key: str, item: WorkItem) -> Any:
+def send_item(send: Send, api_key: str, item: WorkItem, used: Settings) -> Any:
     """Send a request through `send`, and return its response or its failure."""
     request = item.request
     batch_position.set(item.index)
@@ -68,7 +68,7 @@ def send_item(send: Send, api_key: str, item: WorkItem) -> Any:
             params=request.params,
             json=request.json,
             headers=request.headers,
-            timeout=request.timeout,
+            timeout=timeout_of(request, used.batch_timeout),
             retry=request.retry,
         )
     except Exception as error:
@@ -102,7 +102,7 @@ class RemoteSender:
         """Pickle without ``on_response``: the caller's process calls it when the results return."""
         options = self._used.options
         reports = _reports if options.on_response else None
-        kept = replace(options, api_key=None, on_response=reports)
+        kept = replace(options, api_key=None, on_response=reports, block=None)
         # Proxies and certificates are the other machine's own matter.
         used = replace(self._used, options=kept, network=())
         return RemoteSender, (self._send, self._api_key, used, self._run_id)
@@ -113,7 +113,7 @@ class RemoteSender:
         _records.set(records)
         settings.options.set(self._used.options)
         settings.of_batch.set(self._used)
-        return Reported(send_item(self._send, self._api_key, item), records)
+        return Reported(send_item(self._send, self._api_key, item, self._used), records)
 
 
 _records: ContextVar[list[Any]] = ContextVar("records")

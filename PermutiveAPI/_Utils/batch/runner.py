@@ -15,7 +15,7 @@ from contextvars import Context
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .. import settings
 from ..arguments import listed, require_iterable, require_kind
@@ -66,14 +66,14 @@ class BatchRunner:
     executor_class : callable
         Makes an executor from ``max_workers``.
     read_settings : callable
-        Puts the settings together that hold for the whole batch.
+        Puts the settings together that hold for the whole batch; told whether they need a policy.
     context : contextvars.Context
         Each worker runs in a copy of it.
     """
 
     send: Send
     executor_class: Callable[..., Any]
-    read_settings: Callable[[], Settings]
+    read_settings: Callable[[bool], Settings]
     context: Context
 
     def stream(
@@ -112,7 +112,7 @@ class BatchRunner:
             else borrowed_executor(options.executor)
         )
         batch = Cancellation()
-        run = _Run(options, total, self.read_settings())
+        run = _Run(options, total, self.read_settings(_needs_policy(requests)))
         source = _WorkItems(run, source_of(requests, self.context))
         sending = Sending(self.send, run.api_key, run.settings)
         context = self._workers_context(run.settings)
@@ -143,7 +143,7 @@ class BatchRunner:
         results: dict[int, Value] = {}
         executor = own_executor(self.executor_class, workers)
         batch = Cancellation()
-        context = self._workers_context(self.read_settings())
+        context = self._workers_context(self.read_settings(True))
         done = run_on_workers(function, AtHand(items), workers, executor, batch, context)
         with closing(Stream(done, batch)) as done:
             for position, _, future in done:
@@ -163,6 +163,14 @@ def checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
     for position, item in enumerate(batch):
         require_kind(f"requests[{position}]", item, BatchRequest)
     return batch
+
+
+def _needs_policy(requests: Any) -> bool:
+    """Tell whether a request may have no retry policy of its own. Other iterables are read only once."""
+    if type(requests) not in (list, tuple):
+        return True
+    given = cast("Sequence[Any]", requests)
+    return any(getattr(request, "retry", None) is None for request in given)
 
 
 def _check_options(options: BatchOptions) -> None:
@@ -214,7 +222,7 @@ class Sending:
         """Send a request, and return its response or its failure."""
         attempts_spent.set(item.attempts)
         try:
-            return send_item(self._send, self._api_key, item)
+            return send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
             return CallLater(later.due, replace(item, attempts=later.attempts))
 

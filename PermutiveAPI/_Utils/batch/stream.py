@@ -110,7 +110,9 @@ class Stream(Generator[Value, None, None]):
             self._reason = self._reason or reason
         self._closed = True
         self._batch.cancel()
-        if not (self._is_running() and self._thread == threading.get_ident()):
+        is_inside = self._is_running() and self._thread == threading.get_ident()
+        # A worker, in ``on_response`` for instance, cannot wait for itself: the reader ends the stream.
+        if not (is_inside or self._batch.works_in_this_thread()):
             self._end(seconds)
 
     def finish_at_exit(self) -> None:

@@ -47,13 +47,24 @@ class _BatchTimeout:
             return _UNREAD
         timeout: float | None = request.__dict__["timeout"]
         if isinstance(timeout, _UnreadTimeout):
-            return _parsed_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
+            return default_batch_timeout()
         return timeout
 
     def __set__(self, request: BatchRequest, timeout: float | None) -> None:
         if timeout is _UNREAD:
             timeout = _parsed_timeout(os.environ.get(settings.BATCH_TIMEOUT_SECONDS), _UNREAD)
         request.__dict__["timeout"] = timeout
+
+
+def timeout_of(request: BatchRequest, default: float) -> float | None:
+    """Return a request's timeout; `default` where nobody has given one."""
+    timeout: float | None = vars(request)["timeout"]
+    return default if isinstance(timeout, _UnreadTimeout) else timeout
+
+
+def default_batch_timeout() -> DefaultTimeout:
+    """Return the timeout that ``.env`` gives to requests."""
+    return _parsed_timeout(settings.text_in_file(settings.BATCH_TIMEOUT_SECONDS))
 
 
 def _parsed_timeout(

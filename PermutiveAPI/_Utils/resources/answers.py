@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import requests
+from typing import Any, TypeVar
 
 from ..errors import PermutiveInvalidResponseError
 from ..gc_pause import gc_paused, items_in
@@ -60,10 +58,9 @@ def read_object(response: Any) -> Any:
 
 
 def _items_in(response: Any) -> int:
-    """Estimate how many items a response holds; stand-ins count as short."""
-    if not issubclass(type(response), requests.Response):
-        return 0
-    return items_in(cast(requests.Response, response).content or b"")
+    """Estimate how many items a response holds, without having it read anything."""
+    body = getattr(response, "_content", None)
+    return items_in(body) if isinstance(body, bytes) else 0
 
 
 def _an_object(data: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from types import BuiltinFunctionType
@@ -212,10 +213,14 @@ def _wait_or_raise(
     raise error
 
 
+# Whether ``on_response`` is running: the calls that it makes itself are not told of.
+_reporting: ContextVar[bool] = ContextVar("reporting", default=False)
+
+
 def _report(call: Call, api_key: str, attempt: _Attempt, wait: float | None = None) -> None:
     """Tell the caller's ``on_response`` of an attempt, if there is one."""
     on_response = call.settings.options.on_response
-    if on_response is None:
+    if on_response is None or _reporting.get():
         return
     response = attempt.response
     answered = None if isinstance(response, Failure) else response
@@ -228,7 +233,11 @@ def _report(call: Call, api_key: str, attempt: _Attempt, wait: float | None = No
         request_id=request_id_of(answered),
         wait_seconds=wait,
     )
-    tell("on_response", on_response, record, api_key)
+    token = _reporting.set(True)
+    try:
+        tell("on_response", on_response, record, api_key)
+    finally:
+        _reporting.reset(token)
 
 
 def _named(call: Call) -> str:
