@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import requests
+
 from ..errors import PermutiveInvalidResponseError
 from ..gc_pause import gc_paused, items_in
 
@@ -58,8 +60,10 @@ def read_object(response: Any) -> Any:
 
 
 def _items_in(response: Any) -> int:
-    """Estimate how many items a response holds, without having it read anything."""
-    body = getattr(response, "_content", None)
+    """Estimate how many items a response holds. Nothing is read for it; stand-ins count as short."""
+    if not issubclass(type(response), requests.Response):
+        return 0
+    body: Any = response.__dict__.get("_content")
     return items_in(body) if isinstance(body, bytes) else 0
 
 
