@@ -187,7 +187,7 @@ def test_dotted_path_of_identity_is_the_module() -> None:
     from PermutiveAPI._Utils import http
 
     package = importlib.import_module("PermutiveAPI.Identify")
-    assert inspect.ismodule(package.Identity)  # type: ignore[attr-defined]
+    assert inspect.ismodule(package.Identity)
     assert PermutiveAPI.Identify.Identity.http is http  # type: ignore[attr-defined]
 
 

@@ -512,8 +512,8 @@ def test_replaced_with_retry(verb: str, monkeypatch: pytest.MonkeyPatch) -> None
         return "answer"
 
     monkeypatch.setattr(http, "_with_retry", stub)
-    assert _call(verb) == "answer"  # type: ignore[comparison-overlap]
-    assert http.request(verb, KEY, URL) == "answer"  # type: ignore[comparison-overlap]
+    assert _call(verb) == "answer"
+    assert http.request(verb, KEY, URL) == "answer"
     for method, url, key, kwargs in seen:
         assert method is getattr(requests, verb)
         assert (url, key) == (URL, KEY)

@@ -22,10 +22,10 @@ class Lazy(JSONSerializable[Dict[str, Any]]):
     inner: Optional["Alias"] = None
     builtin: list[Alias] | None = None
     named: Dict[str, Alias] = field(default_factory=dict)
-    bare_list: List = field(default_factory=list)  # type: ignore[type-arg]
-    bare_dict: Optional[Dict] = None  # type: ignore[type-arg]
-    builtin_list: Optional[list] = None  # type: ignore[type-arg]
-    builtin_dict: Optional[dict] = None  # type: ignore[type-arg]
+    bare_list: List = field(default_factory=list)
+    bare_dict: Optional[Dict] = None
+    builtin_list: Optional[list] = None
+    builtin_dict: Optional[dict] = None
     when: Optional[datetime] = None
     later: Later | None = None
 

@@ -25,7 +25,7 @@ UTC = timezone.utc
 def at(*parts: int, offset: float = 0) -> datetime:
     """Return an aware time, with an offset in hours."""
     zone = timezone(timedelta(hours=offset)) if offset else UTC
-    return datetime(*parts, tzinfo=zone)  # type: ignore[misc,arg-type]
+    return datetime(*parts, tzinfo=zone)
 
 
 TIMESTAMPS = [

@@ -192,7 +192,7 @@ def test_the_keys_place(
     """It wins over the environment."""
     inside = "header" if elsewhere_in == "query" else "query"
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", elsewhere_in)
-    with options(key_location=inside):  # type: ignore[arg-type]
+    with options(key_location=inside):
         http.get(KEY, URL)
     http.get(KEY, URL)
     places = ["query" if "k" in seen.query else "header" for seen in server.received]
@@ -228,7 +228,7 @@ WRONG: List[Tuple[dict[str, Any], type, str]] = [
 )  # fmt: skip
 def test_what_is_wrong(given: dict[str, Any], kind: type, words: str) -> None:
     """It is told at once, by the argument's name."""
-    with pytest.raises(kind, match=words):  # type: ignore[arg-type]
+    with pytest.raises(kind, match=words):
         with options(**given):
             raise AssertionError("The block was entered.")
 

@@ -603,7 +603,7 @@ def test_identify_reads_nothing_from_the_answer(server: FakeService) -> None:
     """The identity stays as it is, whatever the service resolves it to."""
     server.default = answer(200, {"user_id": "other"})
     known = Identity("u-1", [Alias("a", "email", 1), Alias("b", "ppid", 0)])
-    assert known.identify(KEY) is None  # type: ignore[func-returns-value]
+    assert known.identify(KEY) is None
     assert known.user_id == "u-1"
     assert server.received[0].json["aliases"] == [
         {"id": "a", "tag": "email", "priority": 1},

@@ -71,7 +71,7 @@ def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
 
 def test_leaving_early_cancels_what_has_not_begun() -> None:
     """Whoever leaves the loop early has nothing more called, and no thread left."""
-    release, ran = threading.Event(), []  # type: ignore[var-annotated]
+    release, ran = threading.Event(), []
 
     def call(item: int) -> int:
         ran.append(item)

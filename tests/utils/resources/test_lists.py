@@ -170,7 +170,7 @@ def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
 @pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
 def test_cache_attribute(cls: Any, name: str) -> None:
     """The dictionary is kept in its attribute, readable at once, and rebuilt when set to {}."""
-    items = dict(LISTS)[cls]  # type: ignore[arg-type]
+    items = dict(LISTS)[cls]
     attribute = f"_{name}_cache"
     assert getattr(cls(items), attribute) == getattr(cls(items), name)
     full = cls(items)
@@ -330,7 +330,7 @@ def test_returned_values() -> None:
     cohorts = CohortList(COHORTS)
     assert cohorts.pop(0) is COHORTS[0]
     assert cohorts.pop() is COHORTS[2]
-    assert cohorts.append(COHORTS[0]) is None  # type: ignore[func-returns-value]
+    assert cohorts.append(COHORTS[0]) is None
     with pytest.raises(ValueError):
         cohorts.remove(cohort("99"))
     with pytest.raises(IndexError):

@@ -111,7 +111,7 @@ def test_what_is_set_stands() -> None:
     got = response(body=b"\xfc")
     got.encoding = "latin-1"
     assert got.text == "ü"
-    got.headers = {"A": "b"}  # type: ignore[assignment]
+    got.headers = {"A": "b"}
     assert got.headers == {"A": "b"}
 
 
