@@ -104,7 +104,7 @@ class Cohort(ChangeTracking):
     name: str
     id: str | None = None
     code: int | str | None = None
-    query: Any = None  # Typed users give a Query, and read what the service wrote.
+    query: Any = None  # Users set a Query or a dictionary, and read a dictionary.
     tags: builtins.list[str] | None = None
     description: str | None = None
     subject_entity_level: str | None = None
@@ -125,7 +125,7 @@ class Cohort(ChangeTracking):
     def from_json(cls, data: Any) -> Cohort:
         """Make a cohort from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
 
-        Its state counts as the service's. So a later update sends the state only if it has changed.
+        Its state counts as the service's: a later update sends the state only if it has changed.
 
         Examples
         --------
@@ -240,7 +240,7 @@ class Cohort(ChangeTracking):
 
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY) -> Cohort:
-        """Fetch the cohort with an id, including its query; PermutiveResourceNotFoundError if none has it.
+        """Fetch a cohort by its id, with its query; PermutiveResourceNotFoundError if no cohort has it.
 
         Examples
         --------
@@ -252,7 +252,7 @@ class Cohort(ChangeTracking):
 
     @staticmethod
     def get_by_name(name: str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
-        """Fetch the cohort with a name, including its query; None if there is none.
+        """Fetch a cohort by its name, with its query; None if no cohort has it.
 
         It lists all cohorts, also those of child workspaces; the last duplicate wins. To look up many
         names, use ``Cohort.list().name_dictionary``.
@@ -267,7 +267,7 @@ class Cohort(ChangeTracking):
 
     @staticmethod
     def get_by_code(code: int | str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
-        """Fetch the cohort with a code, including its query; see :meth:`get_by_name`.
+        """Fetch a cohort by its code, with its query; see :meth:`get_by_name`.
 
         Examples
         --------

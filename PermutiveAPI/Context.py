@@ -27,7 +27,7 @@ _API_PAYLOAD = ["url", "page_properties"]
 
 @dataclass
 class ContextSegment(Resource):
-    """A page whose cohorts the service is asked for.
+    """A page, to ask the service which cohorts fit it.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
     the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value

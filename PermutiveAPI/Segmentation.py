@@ -74,7 +74,7 @@ class Event(JSONSerializable[dict[str, Any]]):
 
 @dataclass
 class Segmentation(Resource):
-    """Events of a user whose cohorts the service is asked for.
+    """Events of a user, to ask the service for the user's cohorts.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
     the key of ``Workspace.from_env()``. Every call raises ValueError if it finds no key or a value

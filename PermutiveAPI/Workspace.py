@@ -1,4 +1,4 @@
-"""Workspaces: a name, two ids and the key that opens their cohorts, imports and segments."""
+"""Workspaces: a name, two ids, and the key to their cohorts, imports and segments."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class WorkspaceList(ResourceList[Workspace]):
 
     @property
     def master_workspace(self) -> Workspace:
-        """The top-level workspace; ValueError if there is none."""
+        """The top-level workspace; ValueError if the list has no such workspace."""
         for workspace in self:
             if workspace.is_top_level:
                 return workspace
@@ -243,8 +243,8 @@ class WorkspaceList(ResourceList[Workspace]):
         for workspace in self:
             for each in list_of(workspace):
                 owner = self.id_dictionary.get(owner_id(each) or workspace.workspace_id)
-                key = each.id or object()  # Without ids, all are different.
-                # The list of the owner itself is the better source.
+                key = each.id or object()  # Objects without an id are all different.
+                # The owner's own list is the better source.
                 if key not in found or owner is workspace:
                     found[key] = (owner or workspace, each)
         return [*found.values()]
@@ -268,5 +268,5 @@ class WorkspaceList(ResourceList[Workspace]):
 
 
 def _plain(record: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a workspace as plain texts; until then, the key hides itself in ``repr()``."""
+    """Return the fields of a workspace as plain texts: the key of a record hides itself in ``repr()``."""
     return {name: str(value) for name, value in record.items()}

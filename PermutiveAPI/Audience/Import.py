@@ -22,7 +22,7 @@ from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource
 from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from .._Utils.resources.urls import resource_url
-from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
+from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Segment import Segment, SegmentList
 from .Source import Source
 
@@ -85,7 +85,7 @@ class Import(Resource):
 
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> Import:
-        """Fetch the import with an id; PermutiveResourceNotFoundError if there is none.
+        """Fetch an import by its id; PermutiveResourceNotFoundError if no import has it.
 
         Parameters
         ----------

@@ -24,7 +24,7 @@ from .._Utils.resources.base import Operation, Resource, built_from
 from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
 from .._Utils.resources.urls import resource_url
-from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage]
+from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from . import bulk
 
 # The service ignores `query`. It is sent, since release 5.4.4 sends it.
@@ -34,7 +34,7 @@ _CHANGEABLE = ["name", "description", "cpm", "categories"]
 _FIELDS_FROM_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
 _FIELDS_FROM_CREATE = ("id", "code", *_FIELDS_FROM_UPDATE, "created_at")
 
-# A page may be empty if the service filters the items of a page, but not a hundred pages in a row.
+# An empty page is normal if the service filters the items of a page; so many in a row are not.
 _MOST_EMPTY_PAGES = 100
 
 
@@ -104,7 +104,7 @@ class Segment(Resource):
     """
 
     code: str | None = None
-    if TYPE_CHECKING:  # Required, though Python asks for a default here.
+    if TYPE_CHECKING:  # Required, though a dataclass asks for a default after `code`.
         name: str  # pyright: ignore[reportGeneralTypeIssues]
         import_id: str  # pyright: ignore[reportGeneralTypeIssues]
     else:
@@ -195,7 +195,7 @@ class Segment(Resource):
 
     @staticmethod
     def get_by_code(import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY) -> Segment:
-        """Fetch the segment with a code; PermutiveResourceNotFoundError if there is none.
+        """Fetch a segment by its code; PermutiveResourceNotFoundError if no segment has it.
 
         Examples
         --------
@@ -207,7 +207,7 @@ class Segment(Resource):
 
     @staticmethod
     def get_by_id(import_id: str, segment_id: str, api_key: str = DEFAULT_API_KEY) -> Segment:
-        """Fetch the segment with an id; PermutiveResourceNotFoundError if there is none.
+        """Fetch a segment by its id; PermutiveResourceNotFoundError if no segment has it.
 
         Examples
         --------
@@ -269,9 +269,9 @@ class Segment(Resource):
     ) -> tuple[SegmentList, bulk.BulkFailures]:
         """Create, update and delete many segments of an import, up to 5,000 in one request.
 
-        More than 5,000 take several requests, one after the other. A request that fails does not stop
-        the others. The service finds segments by their codes. The segments that were created or updated
-        change as by :meth:`create` and :meth:`update`.
+        More than 5,000 changes take several requests, one after the other. A request that fails does not
+        stop the others. The service finds segments by their codes. The segments that were created or
+        updated change as by :meth:`create` and :meth:`update`.
 
         Parameters
         ----------
@@ -343,7 +343,7 @@ class Segment(Resource):
             for item, data in items:
                 if item.code in changing:
                     segment, names = changing[item.code]
-                    segment._take_over(names, data)
+                    segment._set_from_response(names, data)
             return [item for item, _ in items]
 
         parts, failures = bulk.send_in_parts(operations, send)

@@ -1,4 +1,4 @@
-"""Bulk operations on a collection: many in one request, and several requests if there are too many."""
+"""Bulk operations on a collection: up to 5,000 in one request."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource, built_from, streamed_from
 from .._Utils.resources.helpers import like
 from .._Utils.resources.urls import resource_url
-from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage]
+from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Alias import Alias, KnownAlias
 
 _API_PAYLOAD = ["user_id", "aliases"]

@@ -1,1 +1,1 @@
-"""What the resource files use: HTTP, retries, batches, JSON, settings. Nothing here knows a resource."""
+"""What the resource files use: HTTP, retries, batches, JSON, settings. No module here imports a resource."""

@@ -52,7 +52,7 @@ def require_one(**values: Any) -> str:
     Raises
     ------
     ValueError
-        If not exactly one is given; the message names those that are.
+        If none or several are given; the message names them.
     """
     given = [name for name, value in values.items() if value is not None]
     if len(given) != 1:

@@ -20,7 +20,7 @@ from . import settings
 
 logger = logging.getLogger("PermutiveAPI")
 
-# Up to the path: with a port or without a path it is Permutive's all the same.
+# The URL up to its path. It may have a port, and need not have a path.
 _PERMUTIVE_ORIGIN = re.compile(
     r"\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ class Origin(NamedTuple):
 
 
 def actual_url(url: str, origin: str | None) -> str:
-    """Return the URL that a request is sent to: `origin`, if there is one, replaces Permutive's hosts."""
+    """Return the URL that a request is sent to: `origin` replaces Permutive's hosts, unless it is None."""
     if origin is None:
         return url
     meant = _PERMUTIVE_ORIGIN.match(url)
@@ -53,12 +53,12 @@ def origin_of(url: str) -> str:
 
 
 def base_url(value: str | None) -> str | None:
-    """Return the origin that replaces Permutive's; None if there is none.
+    """Return the origin that replaces Permutive's; None if nothing replaces it.
 
     Parameters
     ----------
     value : str or None
-        The text of PERMUTIVE_API_BASE_URL. What ``options()`` was given wins.
+        The text of PERMUTIVE_API_BASE_URL. The `base_url` of ``options()`` wins over it.
 
     Plain http to anything but a loopback address is logged once as a WARNING.
 
@@ -92,7 +92,7 @@ def parse_origin(name: str, value: str) -> Origin:
     """
     try:
         parts = urlsplit(value)
-        _ = parts.port  # Raises ValueError unless it is absent or a port's number.
+        _ = parts.port  # Raises ValueError if it is not the number of a port.
         is_origin = (
             parts.scheme in ("http", "https")
             and bool(parts.hostname)
@@ -142,7 +142,7 @@ def warn_if_cleartext(name: str, origin: Origin) -> None:
 def _refuse_if_others_write(file: str) -> None:
     if os.name != "posix":  # Elsewhere, modes do not tell who may write.
         return
-    target = os.path.realpath(file)  # .env may be a link, and either folder may change.
+    target = os.path.realpath(file)  # If .env is a link, others may write to either folder.
     for place in (target, os.path.dirname(target), os.path.dirname(file)):
         if _others_write(place):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Stopping the requests of one batch together, from another thread.
+"""Stop all requests of a batch, from another thread.
 
 A worker thread runs inside a :class:`Cancellation` with :meth:`Cancellation.joined`. Whoever calls
 :meth:`Cancellation.cancel` ends its waits at once and shuts its connections down, so that a worker
@@ -21,7 +21,7 @@ class Cancelled(BaseException):
 
 
 class Cancellation:
-    """What the workers of one batch share: its end, and what was accepted. Safe to use from any thread.
+    """What the workers of a batch share: whether it is cancelled, and what the service accepted. Any thread may use it.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Cancellation:
         return _Joined(self, self._threads)
 
     def belongs_here(self) -> bool:
-        """Tell whether the batch was begun in this process. After a fork it is the parent's alone."""
+        """Tell whether the batch began in this process. After a fork, it belongs to the parent alone."""
         return os.getpid() == self._process
 
     def leave_this_thread(self) -> None:
@@ -54,24 +54,24 @@ class Cancellation:
 
     def works_in_this_thread(self) -> bool:
         """Tell whether the calling thread is, or was, a worker of this batch."""
-        # Not by its number alone, which a new thread may have.
+        # A new thread may have the number of a thread that has ended.
         return self._threads.get(threading.get_ident()) is threading.current_thread()
 
     def cancel(self) -> None:
         """End all waits, and shut down the connections in use."""
         self._cancelled.set()
-        # Under the lock: a connection that goes back to the pool first is another call's by then.
+        # Under the lock, since a connection that has gone back to the pool may serve another call.
         with self._lock:
             for connection in self._connections.values():
                 _shut_down(connection)
 
     def check(self) -> None:
-        """Raise Cancelled when the batch was cancelled."""
+        """Raise Cancelled if the batch was cancelled."""
         if self._cancelled.is_set():
             raise Cancelled
 
     def wait(self, seconds: float) -> None:
-        """Wait, but no longer once the batch is cancelled."""
+        """Wait; raise Cancelled as soon as the batch is cancelled."""
         self._cancelled.wait(seconds)
         self.check()
 
@@ -81,7 +81,7 @@ class Cancellation:
         self._accepted += 1
 
     def silent_seconds(self, now: float) -> float:
-        """Return how long ago the service last accepted something, or else the batch began."""
+        """Return the seconds since the service last accepted something, or else since the batch began."""
         return now - self.accepted_at
 
     def accepted_in(self, now: float) -> tuple[int, float]:
@@ -92,17 +92,17 @@ class Cancellation:
         """Have the connection that the calling thread uses shut down when the batch is cancelled."""
         with self._lock:
             self._connections[threading.get_ident()] = connection
-        # A cancel() just before this line has not seen the connection.
+        # A cancel() just before has not shut this connection down.
         self.check()
 
     def untrack(self) -> None:
-        """Leave the calling thread's connection alone: it is no longer in use."""
+        """Do not shut the calling thread's connection down: it is no longer in use."""
         with self._lock:
             self._connections.pop(threading.get_ident(), None)
 
 
 class _Joined(AbstractContextManager[None]):
-    """A block in which a thread works for a batch. A generator would take three times as long."""
+    """A block in which a thread works for a batch. As a generator, it would take three times as long."""
 
     def __init__(self, batch: Cancellation, threads: dict[int, object]) -> None:
         self._batch = batch
@@ -127,7 +127,7 @@ def current() -> Cancellation | None:
 
 
 def check() -> None:
-    """Raise Cancelled when the calling thread's batch, if any, was cancelled."""
+    """Raise Cancelled if the calling thread works for a batch that was cancelled."""
     batch = current()
     if batch is not None:
         batch.check()
@@ -151,22 +151,22 @@ def _shut_down(connection: Any) -> None:
     sock = getattr(connection, "sock", None)
     if isinstance(sock, socket.socket):
         try:
-            # Not sock.shutdown(): that of a TLS socket takes its state apart under a reader's feet.
+            # Not sock.shutdown(): on a TLS socket, it breaks the state that another thread reads from.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
-            pass  # It was closed in the meantime, which is what was wanted.
+            pass  # It is closed already.
 
 
 # --- The request that a worker sends -------------------------------------------------------------
 
-# The position of the request that is being sent, in the context of a batch's worker.
+# In the context of a batch's worker: the position of the request that is being sent.
 batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
-# How many attempts it has used up; None where it cannot be postponed.
+# How many attempts it has used up; None if it cannot be postponed.
 attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
 
 
 class RequestPostponed(BaseException):
-    """Ends a worker's call that is to be made again later.
+    """Ends a worker's call. The call is made again later.
 
     It is a BaseException, so that no ``except Exception`` catches it.
 
@@ -175,7 +175,7 @@ class RequestPostponed(BaseException):
     due : float
         When, in seconds of ``time.monotonic()``.
     attempts : int
-        How many attempts are used up by then.
+        How many attempts are used up.
     """
 
     def __init__(self, due: float, attempts: int) -> None:

@@ -18,7 +18,7 @@ from .redaction import REDACTED, redact_message
 
 WorkspaceRecord = dict[str, str]
 
-# Where the key travels when it is not in the query.
+# The header that holds the key if the query does not.
 KEY_HEADER = "X-API-Key"
 
 
@@ -53,7 +53,7 @@ def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dic
     api_key : str
         The key. If the caller set the header X-API-Key, that value is sent instead.
     in_header : bool
-        Whether the key travels in the header X-API-Key, and not in the query.
+        Whether the key travels in the header X-API-Key, not in the query.
     """
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not in_header:
@@ -74,13 +74,13 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
 
 
 class _LeftOut(str):
-    """The default of the argument `api_key`, told apart from an empty text that a caller gives."""
+    """The default of the argument `api_key`. It differs from an empty text that a caller gives."""
 
     def __repr__(self) -> str:
         return "the default workspace's key"
 
     def __reduce__(self) -> str:
-        return "DEFAULT_API_KEY"  # Pickled by name, so that a copy is this same object.
+        return "DEFAULT_API_KEY"  # Pickled by name, so that a copy is the same object.
 
 
 DEFAULT_API_KEY: str = _LeftOut()
@@ -117,7 +117,8 @@ def checked_api_key(api_key: str) -> str:
 def resolve_api_key(api_key: str) -> str:
     """Return the key that a caller gave; the default key if it was left out.
 
-    The default is that of ``options()``, else PERMUTIVE_API_KEY, else the key of :func:`default_workspace`.
+    The default is that of ``options()``, or else PERMUTIVE_API_KEY, or else the key of
+    :func:`default_workspace`.
 
     Raises
     ------
@@ -141,12 +142,12 @@ def resolve_api_key(api_key: str) -> str:
 
 
 def default_workspace() -> WorkspaceRecord:
-    """Return the one workspace of the credentials file, or of several the top-level one.
+    """Return the only workspace of the credentials file, or the top-level one of several.
 
     Raises
     ------
     PermutiveCredentialsError
-        As :func:`load_workspaces` does, or when none of several is top-level.
+        As :func:`load_workspaces` does, or if there are several and none is top-level.
     """
     workspaces = load_workspaces()
     if len(workspaces) == 1:
@@ -189,7 +190,7 @@ def with_canonical_names(record: Mapping[str, Any]) -> dict[str, Any]:
 def _credentials_path() -> Path:
     path = settings.text(settings.APPLICATION_CREDENTIALS)
     if path is not None and path[0] in "{[":
-        path = None  # Nothing shows the JSON, key and all, that somebody put there.
+        path = None  # It is the JSON itself, and no variable of a frame may show the key in it.
         raise PermutiveCredentialsError(
             f"{settings.APPLICATION_CREDENTIALS} must be the path of a JSON file, not JSON itself."
         )
@@ -202,7 +203,7 @@ def _credentials_path() -> Path:
 
 
 def _described_path() -> str:
-    # Whoever puts the JSON itself in the place of its path shall not see the key in an error.
+    # If somebody sets the variable to the JSON itself, no error may show the key in it.
     path = redact_message(str(_credentials_path()))
     return f"{settings.APPLICATION_CREDENTIALS} ({path})"
 
@@ -218,12 +219,12 @@ def _read_json(path: Path) -> Any:
         problem = "is not valid JSON"
     else:
         return content
-    # Raised out here: a decoding error in the chain would carry the whole file, key and all.
+    # Raised outside the handler, since a chained decoding error contains the whole file, with the key.
     raise PermutiveCredentialsError(f"{_described_path()} {problem}.")
 
 
 def _with_hidden_key(record: dict[str, Any]) -> dict[str, Any]:
-    """Hide the key of a workspace in the frames of an error."""
+    """Hide the key of a workspace, since tracebacks may show the variables of a frame."""
     for name in _SPELLINGS["api_key"]:
         if isinstance(record.get(name), str):
             record[name] = HiddenText(record[name])

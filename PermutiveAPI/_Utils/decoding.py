@@ -144,7 +144,7 @@ def converter_of(annotation: Any) -> Converter | None:
     if origin is Union or origin is types.UnionType:
         members = [each for each in arguments if each is not type(None)]
         return converter_of(members[0]) if len(members) == 1 else None
-    # A bare list, List, dict or Dict has no arguments.
+    # A list, List, dict or Dict without brackets has no arguments.
     if origin is list or annotation is list:
         return _list_converter(converter_of(arguments[0]) if arguments else None)
     if origin is dict or annotation is dict:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     from decimal import Decimal
 
-# In a field's metadata: the field is written even if it is empty, since the service requires it, or
-# since the constructor would fill it in.
+# In a field's metadata: an empty field is written, too, because the service requires it or because the
+# constructor would fill it in.
 ALWAYS_WRITTEN: Mapping[str, bool] = {"always_written": True}
 
 _NO_DEFAULT = object()
@@ -288,7 +288,7 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")
         if not hasattr(value, "tolist"):
-            return str(value)  # Its attributes, if any, are not its value.
+            return str(value)  # The attributes of such a type are not its value.
         native = value.tolist()  # A list for an array or a Series, a number for a scalar.
         if native is None:
             raise NotJSONError(f"{value} is not a value that JSON can hold")
@@ -305,7 +305,7 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
 # The first row that fits decides. Enum comes first, since its members may be texts or numbers, too.
 # bool comes before int, and datetime before date, since they are subclasses. A type that encodes itself
 # comes before dict and list, since it may be a subclass of them. Two classes are given by name, since
-# importing their modules takes long; whoever has such a value has imported the module.
+# importing their modules takes long. A value of such a class has imported its module.
 _TABLE: Sequence[tuple[tuple[type, ...] | str, Encoder]] = (
     ((Enum,), lambda value, keep_none: encoded(value.value, keep_none=keep_none)),
     ((type(None), bool), lambda value, keep_none: value),

@@ -306,7 +306,7 @@ def raise_for_status(e: Exception, response: requests.Response | None) -> NoRetu
     Parameters
     ----------
     e : Exception
-        What went wrong, for a status without an error of its own.
+        What went wrong, for a status without its own class.
     response : requests.Response or None
         The response.
 
@@ -352,7 +352,7 @@ def error_from_response(
     _settle_encoding(response)
     body = _decoded(response)
     words = _words_of(response, body)
-    # Taxonomy answers 400 in plain text.
+    # The Taxonomy API responds to malformed input with 400 and plain text.
     said = words[0] if body is _NOT_JSON and words else _cause_of(body)
     cause = _quoted(said, response)
     place = f" [URL: {address}]" if address else ""
@@ -394,7 +394,7 @@ _CLASSES_AND_TEXTS: Mapping[int, tuple[type[PermutiveAPIError], str]] = {
 }
 
 
-# The message that Permutive documents for every 404. If there is a cause, it is left out as a repetition.
+# The message that Permutive documents for every 404. It is left out if there is a cause.
 _NOT_FOUND = "The requested resource does not exist."
 
 

@@ -38,7 +38,7 @@ def split_filepath(fullfilepath: str | Path) -> tuple[str, str, str]:
 def write_private_text(filepath: str | Path, text: str) -> None:
     """Write a file that only its owner may read (mode 0600, if the system has modes).
 
-    The mode of an existing file is changed first, so that others can never read the text.
+    The mode of an existing file is changed first, so that others can at no time read the text.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-# A list of this length is made in a tenth of a second: with the collector on, it takes a few hundredths more.
+# Making a list of this length takes 0.1 s. The collector adds a few hundredths of a second.
 _LARGE_LIST = 10_000
 
 # JSON text is measured before it is decoded. The service writes 300 characters for a segment, 440 for a cohort.
@@ -25,9 +25,9 @@ def gc_paused(items: int) -> Generator[None, None, None]:
     again and finds nothing to free: that takes longer than making the list. When it is on again, it
     goes through the list once.
 
-    It belongs to the whole process. So only a call that finds it on turns it off. That call turns it
-    on again when it ends, even by an error. Calls of other threads that are not done by then get
-    slower. In no order of events does the collector stay off, unless the user has turned it off.
+    The whole process has one collector. So only a call that finds it on turns it off. That call turns
+    it on again when it ends, even by an error. Calls of other threads that are not done by then get
+    slower. But the collector never stays off, unless the user has turned it off.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def items_in(json_text: str | bytes) -> int:
 
 
 def _end_pauses_in_child() -> None:
-    """Turn the collector on in a forked process, which has no thread that would."""
+    """Turn the collector on in a forked process: the thread that would do it is not there."""
     if _pauses:
         _pauses.clear()
         gc.enable()

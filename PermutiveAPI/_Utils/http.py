@@ -5,8 +5,8 @@
 The functions may be called from any number of threads.
 
 Users' own tests replace names of this module (``request``, the verbs, ``_with_retry``,
-``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). All of them are looked up when
-they are called, so that a replacement takes effect.
+``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). Each is looked up when it is
+called, so that a replacement takes effect.
 """
 
 from __future__ import annotations
@@ -115,10 +115,9 @@ Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
 
-# POST stands first: where one stand-in replaces several verbs, it counts as the one that must not
-# be repeated lightly.
+# POST comes first: one stand-in for several verbs counts as POST, which must not be repeated lightly.
 _VERBS = ("post", "patch", "delete", "get")
-# Those of `requests` itself may be replaced before this module is imported.
+# The functions of `requests` itself may be replaced before this module is imported.
 _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
 
 
@@ -133,7 +132,7 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
     api_key : str
         The key. It is always needed here; only the models have a default.
     url : str
-        The address.
+        The URL.
     params : mapping, optional
         Query parameters, beside the key.
 
@@ -145,8 +144,8 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
     Raises
     ------
     PermutiveAPIError
-        The subclass for the response's status. PermutiveConnectionError if no attempt got a
-        response; each one waits PERMUTIVE_TIMEOUT_SECONDS (10 unless set).
+        The subclass for the response's status. PermutiveConnectionError if no attempt got a response.
+        Each attempt waits PERMUTIVE_TIMEOUT_SECONDS; otherwise 10.
     PermutiveCredentialsError
         If the key is empty.
     ValueError
@@ -158,8 +157,7 @@ def get(api_key: str, url: str, params: Mapping[str, Any] | None = None) -> requ
 def post(api_key: str, url: str, data: Any) -> requests.Response:
     """Send a POST request with `data` as its JSON body; otherwise the same as :func:`get`.
 
-    It is not repeated after a failure that may have come after it was processed, except to the
-    endpoints where repeating is harmless.
+    If it may have been processed, it is repeated only for endpoints where repeating is harmless.
     """
     return _send(requests.post, url, api_key, json=data)
 
@@ -203,10 +201,10 @@ def request(
     headers : mapping, optional
         Headers that win over DEFAULT_HEADERS.
     timeout : float or None
-        Seconds to wait for the connection and between two bytes; None waits without limit. Left out,
-        that of ``options()``, else 10. PERMUTIVE_ATTEMPT_SECONDS bounds the attempt as a whole.
+        Seconds to wait for the connection and between two bytes; None for no limit. If it is left out:
+        that of ``options()``, or else 10. PERMUTIVE_ATTEMPT_SECONDS bounds the attempt as a whole.
     retry : RetryConfig, optional
-        The retry policy; left out, that of ``options()``, else ``RetryConfig()``.
+        The retry policy. If it is left out: that of ``options()``, or else ``RetryConfig()``.
 
     Returns
     -------
@@ -216,7 +214,7 @@ def request(
     Raises
     ------
     ValueError
-        For another verb.
+        If `method` is another one.
     PermutiveAPIError
         As for :func:`get`.
     """
@@ -280,14 +278,14 @@ def _with_retry(
         Called as ``method(url, headers=..., params=..., **kwargs)``. The four verbs of requests use
         pooled connections; any other function counts as harmless to repeat.
     url : str
-        The address; see :func:`~PermutiveAPI._Utils.base_url.actual_url`.
+        The URL; see :func:`~PermutiveAPI._Utils.base_url.actual_url`.
     api_key : str
-        Travels as the query parameter ``k``, or as the header X-API-Key where
+        The key. It travels as the query parameter ``k``, or as the header X-API-Key if
         PERMUTIVE_API_KEY_LOCATION is "header".
     headers : mapping, optional
-        DEFAULT_HEADERS when it is left out.
+        The headers. If they are left out: DEFAULT_HEADERS.
     retry : RetryConfig, optional
-        The retry policy; ``RetryConfig()`` when it is left out.
+        The retry policy. If it is left out: ``RetryConfig()``.
     **kwargs
         params, json, timeout.
 
@@ -323,18 +321,18 @@ def _with_retry(
         policy=policy,
         own_policy=retry is not None,
         harmless=harmless,
-        repeats=harmless or sender is method,  # A stand-in's responses, as in 5.4.4.
-        # A stand-in contacts no service, and where time.sleep is one no time passes.
+        repeats=harmless or sender is method,  # Responses of a stand-in are repeated as in 5.4.4.
+        # A stand-in contacts no service, and no time passes while time.sleep is replaced.
         rate_limited=sender is not method and loop.takes_time(time.sleep),
     )
     return loop.run(call, api_key)
 
 
 def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:
-    """Return the HTTP method of a function, and what sends the request: the pool for functions of requests."""
+    """Return the HTTP method of a function, and the sender: the pool, if it is a function of requests."""
     for name in _VERBS:
         own = method is _OWN_FUNCTIONS[name]
-        if own or method is getattr(requests, name, None):  # Replaced, by a test for instance.
+        if own or method is getattr(requests, name, None):  # A test may have replaced it.
             pooled = own and not transport.requests_is_replaced()
             send = partial(transport.send, name.upper(), settings=now) if pooled else method
             return name.upper(), send
@@ -352,7 +350,7 @@ def _settings_now(with_policy: bool) -> Settings:
     Parameters
     ----------
     with_policy : bool
-        Whether the retry policy is needed: a wrong variable is told when it is first used.
+        Whether the retry policy is needed. If not, its variables are not checked.
 
     Raises
     ------
@@ -393,9 +391,9 @@ def process_batch(
 ) -> Responses:
     """Send many requests from a pool of workers, and collect the responses.
 
-    Callbacks run in the caller's thread, once a request: its own one first, then the progress
-    callback. One that raises is logged and does not stop the batch. Ctrl-C does, within a second:
-    nothing more is sent and no thread is left.
+    Callbacks run in the caller's thread, once for each request: first the request's own, then the
+    progress callback. If a callback raises, the error is logged and the batch continues. Ctrl-C stops
+    the batch within a second: nothing more is sent and no thread is left.
 
     Parameters
     ----------
@@ -404,31 +402,30 @@ def process_batch(
     api_key : str
         As for :func:`get`.
     max_workers : int, optional
-        The number of workers; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's
-        own number. With an executor, for how many workers requests are kept ready.
+        The number of workers. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's own
+        default. With an executor, requests are kept ready for so many workers.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request.
     executor : concurrent.futures.Executor, optional
-        Where the requests run, for instance other processes; it is not shut down. A stop reaches
-        what runs in this process. When it breaks in the midst of a batch, the rest are failures. A
-        cluster may run a call again whose result was lost: give it what may arrive twice.
+        Where the requests run, for instance in other processes. It is not shut down. A stop reaches
+        only what runs in this process. If it breaks during a batch, the remaining requests fail. A
+        cluster may run a call again if its result was lost: give it only what may arrive twice.
     journal : str or Path, optional
-        A file in which each success is written down as it comes. The same job, started again with
-        it, sends only the rest: what is done counts as completed and is absent from the responses.
-        Of equal requests, as many are skipped as have succeeded. The file must not be a symbolic
-        link.
+        A file that records each success as it comes. The same job, started again with it, sends only
+        the rest: what is done counts as completed and is absent from the responses. If requests are
+        equal, as many are skipped as have succeeded. The file must not be a symbolic link.
 
     Returns
     -------
     responses : list of requests.Response
-        The responses of those that succeeded, in the order of the requests.
+        The responses of the requests that succeeded, in the order of the requests.
     errors : list of (BatchRequest, Exception)
-        Those that failed, as they failed.
+        The requests that failed, in the order in which they failed.
 
     Raises
     ------
     ValueError
-        If `max_workers` is below 1, no key is found, or the journal is another job's.
+        If `max_workers` is below 1, no key is found, or the journal belongs to another job.
     TypeError
         If `requests` holds something else, or another argument is of a wrong kind.
     """
@@ -449,16 +446,16 @@ def stream_batch(
 ) -> Generator[BatchResult[Response], None, None]:
     """Send the requests of any iterable, and yield the result of each when it completes.
 
-    For more requests than memory holds: `requests` may be any iterable, also an endless generator. It
+    For more requests than fit into memory: `requests` may be any iterable, also an endless generator. It
     is read only as far ahead as the workers need: a list or a tuple in the caller's thread, anything
-    else, which may block, in one thread of its own. What belongs to one thread, as a connection of
-    sqlite3 does, is opened inside the generator. Arguments mean the same as for :func:`process_batch`.
+    else, which may block, in one separate thread. Open what belongs to one thread, such as a connection
+    of sqlite3, inside the generator. Arguments have the same meaning as for :func:`process_batch`.
 
     Yields
     ------
     BatchResult
-        In the order of completion. Leaving the loop early stops the rest, as Ctrl-C and the end of the
-        interpreter do; where a variable holds the generator, its ``close()`` does, in any thread.
+        The results in the order of completion. Leaving the loop early stops the rest, and so do Ctrl-C
+        and the exit of the interpreter. If a variable holds the generator, call ``close()``, in any thread.
 
     Raises
     ------
@@ -480,7 +477,7 @@ def stream_batch(
 def batch_runner() -> BatchRunner:
     """Return the runner of a batch. Each batch has its own, so that replaced names take effect.
 
-    Its workers run in a copy of the caller's context, over one set of connection classes.
+    Its workers run in a copy of the caller's context, with the same connection classes.
     """
     context = copy_context()
     context.run(transport.keep_classes)

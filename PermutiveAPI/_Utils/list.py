@@ -1,6 +1,7 @@
-"""Helpers for lists, kept for code that uses earlier releases.
+"""Kept for users of release 5.4.4, who import helpers for plain lists from here.
 
-The library itself uses only ``chunk_list``.
+The lists of resources, and ``to_pd_dataframe``, are in resources/lists.py. The library itself uses only
+``chunk_list``.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ def chunk_list(lst: list[T], n: int) -> list[list[T]]:
 
 
 def convert_list(val: str | list[Any]) -> list[Any]:
-    """Return a list as it is. Return the list whose Python literal a text is.
+    """Return a list unchanged; read a text such as "[1, 'a']" as a list.
 
     Raises
     ------
     ValueError
-        If `val` is neither.
+        If `val` is neither a list nor such a text.
 
     Examples
     --------

@@ -53,16 +53,16 @@ class options(AbstractContextManager[None]):
     key_location : {"query", "header"}, optional
         Where the key travels.
     on_response : callable, optional
-        Called with an :class:`AttemptRecord` after each attempt, in the thread that sent it; where
-        other processes send, in the caller's thread, when their results come back. What it raises is
-        logged.
+        Called with an :class:`AttemptRecord` after each attempt, in the thread that sent it. If other
+        processes send, it is called in the caller's thread, when their results come back. What it
+        raises is logged.
 
     Raises
     ------
     PermutiveCredentialsError
         If `api_key` is None, empty or blank.
     ValueError, TypeError
-        If another value is invalid; at once, before anything is sent.
+        If another value is invalid. It is raised here, before anything is sent.
 
     Examples
     --------
@@ -109,7 +109,7 @@ class options(AbstractContextManager[None]):
         settings.options.set(inner)
 
     def __exit__(self, *exception: object) -> None:
-        """End the block. One that ends before a block inside it, ends with that one."""
+        """End the block. If a block inside it is still open, end it together with that one."""
         block = self._entered.pop().block
         if block is not None:
             block.is_open = False
@@ -124,7 +124,7 @@ class options(AbstractContextManager[None]):
         Raises
         ------
         TypeError
-            If the function is a coroutine or a generator: what it does comes after its call.
+            If the function is a coroutine or a generator, since these run only after their call.
         """
         kinds = (iscoroutinefunction, isgeneratorfunction, isasyncgenfunction)
         if any(is_kind(function) for is_kind in kinds):

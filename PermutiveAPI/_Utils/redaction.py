@@ -155,7 +155,7 @@ def redact_headers(headers: MutableMapping[str, Any]) -> None:
 
 
 def hide_user_ids(message: str) -> str:
-    """Replace user ids in URLs. They are not secrets, but must not be in log records above DEBUG."""
+    """Replace user ids in URLs. They are not secret, but log records above DEBUG must not show them."""
     return re.sub(_USER_ID, REDACTED, message)
 
 
@@ -186,7 +186,7 @@ def redact_secret(message: str, secret: str) -> str:
     forms |= {json.dumps(secret)[1:-1], repr(secret)[1:-1]}
     pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
     if len(secret) < _SHORTEST_DISTINCT_SECRET:
-        # It must not hide a name either, such as in "k=...": the value is later found by that name.
+        # It must not hide a name, such as "k" in "k=...": the value is found later by that name.
         pattern = rf"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9]|[\"']?\s*[=:])"
     # Percent escapes may be upper or lower case.
     flags = re.IGNORECASE if "%" in plain else 0

@@ -1,9 +1,9 @@
-"""The settings of a call: what ``options()`` was given, then the environment, then ``.env``.
+"""The settings of a call: from ``options()``, or else from the environment, or else from ``.env``.
 
 A variable of the process environment wins; ``.env`` fills in what is not set there. The process
 environment is read at every call, never cached. ``.env`` is looked for from the working directory
-upwards when a variable is first missed, and read again only when it has changed; it never alters
-the process environment.
+upwards when a variable is missing for the first time, and is read again only if it has changed. It
+never alters the process environment.
 
 A batch reads its :class:`Settings` once, when it is called. Its workers find them in their context.
 """
@@ -50,14 +50,14 @@ class DefaultTimeout(float):
     def __reduce__(self) -> str | tuple[Any, ...]:
         """Pickle by its class, so that it stays a timeout that nobody gave in another process."""
         if self is DEFAULT_TIMEOUT_SECONDS:
-            return "DEFAULT_TIMEOUT_SECONDS"  # By name, so that a copy is this same object.
+            return "DEFAULT_TIMEOUT_SECONDS"  # By name, so that a copy is the same object.
         return DefaultTimeout, (float(self),)
 
 
 DEFAULT_TIMEOUT_SECONDS = DefaultTimeout(10.0)
 
 
-# --- What options() was given --------------------------------------------------------------------
+# --- The arguments of options() ------------------------------------------------------------------
 
 
 class Block:
@@ -70,7 +70,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Options:
-    """The arguments of the ``options()`` blocks around a call. What was left out is None."""
+    """The arguments of the ``options()`` blocks around a call; None for those that were left out."""
 
     api_key: str | None = field(default=None, repr=False)
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS  # None is a timeout, too.
@@ -94,17 +94,17 @@ class Settings:
     Attributes
     ----------
     options : Options
-        What the other settings were put together from, beside the environment.
+        The options that the other settings come from, beside the environment.
     base_url : str or None
-        The origin in place of Permutive's.
+        The origin that replaces Permutive's.
     key_in_header : bool
-        Whether the key travels in the header X-API-Key, and not in the query.
+        Whether the key travels in the header X-API-Key, not in the query.
     attempt_seconds, max_response_mb : float
         The bounds of one attempt.
     retry : RetryConfig or None
-        The policy of requests that have none; None where it is not needed.
+        The policy of requests without one; None if every request has its own.
     batch_timeout : DefaultTimeout
-        That of requests in batches to which neither a caller nor the environment gave one.
+        The timeout of a batch's requests, if neither the caller nor the environment gave one.
     network : tuple of (str or None)
         The variables that name proxies and certificates; see ``transport.network_variables``. Empty
         in another process, which reads its own.
@@ -120,12 +120,12 @@ class Settings:
     network: tuple[str | None, ...]
 
 
-# What the calls of a batch's workers go by.
+# The settings of the calls that a batch's workers make.
 of_batch: ContextVar[Settings | None] = ContextVar("settings_of_batch", default=None)
 
 
 def batch_settings() -> Settings | None:
-    """Return the settings of the batch that the caller works for; None outside, and in an ``options`` block there."""
+    """Return the settings of the batch that the caller works for; None outside of it, and in an ``options`` block."""
     found = of_batch.get()
     return found if found is not None and found.options is options.get() else None
 
@@ -134,22 +134,22 @@ def batch_settings() -> Settings | None:
 
 
 def text(name: str) -> str | None:
-    """Return a variable without surrounding spaces; None when it is unset or blank."""
+    """Return a variable without surrounding spaces; None if it is unset or blank."""
     return texts(name)[0]
 
 
 def text_in_file(name: str) -> str | None:
-    """Return what ``.env`` says of a variable, whatever the process environment says."""
+    """Return the value of a variable in ``.env``, whatever the process environment says."""
     return (_dotenv().values.get(name) or "").strip() or None
 
 
 def file_of(name: str) -> str | None:
-    """Return the path of the ``.env`` that a variable comes from; None if the environment has it."""
+    """Return the path of the ``.env`` that a variable comes from; None if it comes from the environment."""
     return None if os.environ.get(name, "").strip() else _dotenv().path
 
 
 def texts(*names: str) -> tuple[str | None, ...]:
-    """Return several variables, each as :func:`text` does, with one look at ``.env``."""
+    """Return several variables, each as :func:`text` does, but read ``.env`` only once."""
     values = [os.environ.get(name, "").strip() for name in names]
     if not all(values):
         filled_in = _dotenv().values
@@ -194,12 +194,12 @@ def parsed_count(name: str, value: str | None) -> int | None:
 
 
 def key_in_header(value: str | None) -> bool:
-    """Tell whether the key travels in a header, so that no URL shows it, and not in the query.
+    """Tell whether the key travels in a header, so that no URL shows it.
 
     Parameters
     ----------
     value : str or None
-        The text of PERMUTIVE_API_KEY_LOCATION. What ``options()`` was given wins.
+        The text of PERMUTIVE_API_KEY_LOCATION. The `key_location` of ``options()`` wins over it.
 
     Raises
     ------
@@ -261,7 +261,7 @@ _Signature = tuple[int, int, int] | None
 
 
 class _DotenvFile(NamedTuple):
-    """What was read, and what the file looked like then."""
+    """The variables of a file, and the state of the file when they were read."""
 
     path: str
     signature: _Signature
@@ -280,7 +280,7 @@ def _dotenv() -> _DotenvFile:
         return _NO_FILE
     known = _dotenv_by_folder.get(folder)
     if known is None or known.signature != _signature_of(known.path):
-        # Two threads may both read it: they read the same, and each assignment is whole.
+        # If two threads read it, they read the same, and each assignment is atomic.
         known = _dotenv_by_folder[folder] = _read_dotenv(folder)
     return known
 

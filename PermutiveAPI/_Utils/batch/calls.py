@@ -1,4 +1,4 @@
-"""The calls of a batch: those that an executor has, and those that are put off until later."""
+"""The calls of a batch: those that an executor has, and those that are postponed."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Done = tuple[int, Item, "Future[Result]"]
 _PYTHONS_MOST_WORKERS = 32
 # Calls handed to the executor for each worker: one that it works on and one that waits.
 _IN_FLIGHT_PER_WORKER = 2
-# Calls that are put off; with more of them no new items are taken.
+# While so many calls are postponed, no new items are taken.
 _MOST_POSTPONED = 1024
 # On Windows, Ctrl-C does not interrupt a wait that has no timeout.
 _LONGEST_WAIT_SECONDS = 0.5
 
 
 class CallLater(NamedTuple):
-    """What a call returns to be made again later. Until then it takes no worker.
+    """What a function returns to be called again later. Until then, its item occupies no worker.
 
     Attributes
     ----------
     due : float
         When, in seconds of ``time.monotonic()``.
     item : object
-        What to call the function with then. The item that is handed back in the end is the first one.
+        The argument of that call. The result is handed back with the first item.
     """
 
     due: float
@@ -42,7 +42,7 @@ class CallLater(NamedTuple):
 
 
 class AnyExecutor(Protocol):
-    """What is needed of an executor."""
+    """The part of an executor that a batch uses."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """Start one call."""
@@ -50,14 +50,14 @@ class AnyExecutor(Protocol):
 
 
 class Calls(Generic[Item, Result]):
-    """The calls of one batch: those that an executor has, and those that are put off.
+    """The calls of one batch: those that an executor has, and those that are postponed.
 
     Parameters
     ----------
     call : callable
-        What is called with each item, on a worker.
+        Called with each item, on a worker.
     batch : Cancellation
-        When it is cancelled, the calling thread gets ``Cancelled``.
+        If it is cancelled, the calling thread gets ``Cancelled``.
     workers : int or None
         How many workers the executor has.
     finite : bool
@@ -82,16 +82,16 @@ class Calls(Generic[Item, Result]):
         self._executor: AnyExecutor | None = None
         # By position.
         self._in_flight: dict[int, tuple[Item, Future[Any]]] = {}
-        # A heap of (due, position, item, what to call with).
+        # A heap of (due, position, item, argument).
         self._postponed: list[tuple[float, int, Item, Any]] = []
-        # Positions of calls in flight that are done; None when the source has something.
+        # Positions of calls that are done; None if the source has an item.
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
-        # Lets `next_done` return. It holds the queue alone: a reader that waits for its iterable must
-        # not keep an abandoned stream.
+        # Makes `next_done` return. It refers only to the queue, so that a reader that waits for its
+        # iterable does not keep an abandoned stream alive.
         self.wake: Callable[[], object] = partial(self._arrived.put, None)
 
     def are_over(self) -> bool:
-        """Tell whether nothing is on its way."""
+        """Tell whether no call is running, waiting or postponed."""
         return not self._in_flight and not self._postponed
 
     def has_arrived(self) -> bool:
@@ -104,19 +104,19 @@ class Calls(Generic[Item, Result]):
             future.cancel()
 
     def wait_for_begun(self, seconds: float) -> None:
-        """Wait until the calls that were not cancelled are done, but not for ever."""
+        """Wait for the calls that were not cancelled, at most so many seconds."""
         futures = [future for _, future in self._in_flight.values()]
         wait([one for one in futures if not one.cancelled()], timeout=seconds)
 
     def tell_late(self, late: Callable[[Item, Future[Result]], object]) -> None:
-        """Tell what is done and was not handed back, in the order of the items."""
+        """Call `late` for each call that is done and was not handed back, in the order of the items."""
         interruption: BaseException | None = None
         for _, (item, future) in sorted(self._in_flight.items()):
             if future.done() and not future.cancelled() and _put_off(future) is None:
                 try:
                     late(item, future)
                 except BaseException as error:
-                    interruption = error  # The others have completed, too.
+                    interruption = error  # First tell of the others, which are done, too.
         if interruption is not None:
             raise interruption
 
@@ -127,7 +127,7 @@ class Calls(Generic[Item, Result]):
         return self._most_in_flight - len(self._in_flight)
 
     def begin_due(self) -> None:
-        """Begin what was put off until now. It goes before new items."""
+        """Begin the postponed calls that are due, before those for new items."""
         while self._postponed and len(self._in_flight) < self._most_in_flight:
             if self._postponed[0][0] > monotonic():
                 return
@@ -135,7 +135,7 @@ class Calls(Generic[Item, Result]):
             self.begin(position, item, again)
 
     def begin(self, position: int, item: Item, argument: Any) -> None:
-        """Have a worker call for an item, with the item or what a postponement asked for."""
+        """Begin the call for an item; `argument` is the item, or that of a :class:`CallLater`."""
         self._batch.check()
         forgiving = self._finite and self._executor is not None
         if self._executor is None:
@@ -147,7 +147,7 @@ class Calls(Generic[Item, Result]):
         future.add_done_callback(_announcer(self._arrived, position))
 
     def next_done(self) -> Done[Item, Result] | None:
-        """Wait for a call to be done; None when something else is to be done first."""
+        """Wait for a call, and return it; return None if something else is to be done first."""
         wait_seconds = _LONGEST_WAIT_SECONDS
         if self._postponed:
             wait_seconds = self._until_due()
@@ -173,7 +173,7 @@ class Calls(Generic[Item, Result]):
 
 
 def _put_off(future: Future[Any]) -> CallLater | None:
-    """Return when a call that is done is to be made again; None if it is done for good."""
+    """Return what a call has returned, if it is to be made again later; otherwise None."""
     try:
         if future.exception() is not None:
             return None
@@ -186,7 +186,7 @@ def _put_off(future: Future[Any]) -> CallLater | None:
 def _submitted(
     executor: AnyExecutor, call: Callable[[Item], Result], item: Item, forgiving: bool
 ) -> Future[Result]:
-    """Start a call. An item that is refused, or cannot travel to another process, has failed at once."""
+    """Start a call. An item that is refused, or cannot be sent to another process, fails at once."""
     refusal: Exception | None = getattr(item, "refusal", None)
     if refusal is None:
         try:
@@ -201,7 +201,7 @@ def _submitted(
 
 
 def _can_travel(item: object) -> bool:
-    import pickle  # Seldom needed, and felt when everything is imported.
+    import pickle  # Rarely needed, and slow to import.
 
     try:
         pickle.dumps(item)

@@ -1,7 +1,7 @@
-"""The journal of a batch: what is done, so that the same job, started again, sends only the rest.
+"""The journal of a batch: it records what is done, so that the same job, started again, sends only the rest.
 
-A text file. Its first line says in JSON which job it belongs to; each further line is the digest of a
-request that succeeded. A digest is keyed with the API key: nobody without the key can tell from it
+It is a text file. Its first line says in JSON which job it belongs to; each further line is the digest
+of a request that succeeded. A digest is keyed with the API key: nobody without the key can tell from it
 whether a certain user's id was sent.
 """
 
@@ -21,13 +21,13 @@ from typing import Any, cast
 
 try:
     import fcntl
-except ImportError:  # Windows. There, two jobs on one journal are not noticed.
+except ImportError:  # Windows. There, nothing keeps two jobs from using one journal.
     fcntl = None
 
 _FORMAT = "PermutiveAPI 1"
 _DIGEST_BYTES = 16
 # A success is written at once, so that it survives the death of this process. It is synced about this much
-# later, so that it survives a power cut. To sync each one by itself would be slow.
+# later, so that it survives a power cut. Syncing after each success would be slow.
 _SECONDS_BETWEEN_SYNCS = 2.0
 # O_NOFOLLOW does not exist on Windows, O_BINARY only there.
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -41,11 +41,11 @@ class Journal:
     Parameters
     ----------
     path : str or Path
-        The file; it is made when it is missing.
+        The file. It is made if it does not exist.
     helper : str
         The helper that runs the job.
     origin : str
-        Where the requests really go.
+        The origin that the requests are sent to.
     api_key : str
         The key that they carry.
 
@@ -89,12 +89,12 @@ class Journal:
             os.close(self._file)
 
     def digest(self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any) -> str:
-        """Return the key of a request in the journal."""
+        """Return the digest of a request, which stands for it in the journal."""
         parts = [verb.upper(), url, params and dict(params), body]
         return _digest(self._secret, json.dumps(parts, default=str).encode())
 
     def skip_if_done(self, digest: str) -> bool:
-        """Tell whether to skip a request. Of equal requests, as many are skipped as have succeeded."""
+        """Tell whether to skip a request. If requests are equal, as many are skipped as have succeeded."""
         if not self._done[digest]:
             return False
         self._done[digest] -= 1
@@ -123,7 +123,7 @@ class Journal:
             while left:
                 left = left[os.write(self._file, left) :]
         except OSError as error:
-            # Half a line would join the next one, and no run could read the journal again.
+            # Half a line would run into the next one, and make the journal unreadable.
             size = os.fstat(self._file).st_size
             os.ftruncate(self._file, size - (len(whole) - len(left)))
             reason = f"journal cannot be written: {error.strerror}"
@@ -138,7 +138,7 @@ class Journal:
         if self._path.exists() and not self._path.is_file():
             raise ValueError(f"journal {str(self._path)!r} is not a regular file.")
         try:
-            # Missing folders are not made: a job that is misled to another place would send all again.
+            # Missing folders are not made: with a wrong path, the job would send everything again.
             return os.open(self._path, flags, stat.S_IRUSR | stat.S_IWUSR)
         except OSError as error:
             reason = f"journal cannot be opened: {error.strerror}"
@@ -153,7 +153,7 @@ class Journal:
             raise ValueError(f"journal {str(self._path)!r} is in use by another job.") from None
 
     def _read(self) -> Counter[str]:
-        """Return how often each request was done; begin the file, or mend its torn last line."""
+        """Return how often each request has succeeded; begin the file, or repair its last line."""
         head = json.dumps(self._job) + "\n"
         try:
             content = self._content().decode("ascii")

@@ -68,14 +68,14 @@ class _Bar:
     """A tqdm bar."""
 
     def __init__(self, tqdm: Any, description: str, total: int | None) -> None:
-        # Without the thread that tqdm starts to watch its bars: a batch leaves none behind.
+        # Without tqdm's monitor thread, since a batch leaves no thread behind.
         bar = type(tqdm.__name__, (tqdm,), {"monitor_interval": 0})
         self._bar = bar(
             desc=description or None, total=total, unit=" requests", miniters=1, file=sys.stderr
         )
 
     def show(self, progress: Progress) -> None:
-        # What was done before says nothing about the pace.
+        # Skipped requests say nothing about the rate.
         skipped = progress.skipped - self._bar.initial
         self._bar.initial += skipped
         self._bar.n += skipped
@@ -129,7 +129,7 @@ def _is_wide_terminal() -> bool:
         return False
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns > 0
-    except (OSError, ValueError):  # A terminal that an editor imitates.
+    except (OSError, ValueError):  # For instance an editor's imitation of a terminal.
         return True
 
 

@@ -1,7 +1,7 @@
 """The source of a batch's items: a list, or an iterable that is read in a separate thread.
 
-``next()`` of a generator may take as long as it likes. What is done must be handed back meanwhile, so
-the caller's thread cannot wait for it. Only a list or a tuple is read in the caller's thread.
+``next()`` of a generator may take any time. Meanwhile the caller's thread must hand back what is done,
+so it cannot wait for the generator. It reads only a list or a tuple itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
-# How long close() waits for a thread that has only to end; one that waits for its iterable takes longer.
+# How long close() waits for the thread. It ends at once, unless it waits for its iterable.
 _MOMENT_SECONDS = 0.1
 
 Item = TypeVar("Item")
@@ -29,14 +29,14 @@ class Nothing(Enum):
 
 
 class Source(Protocol[ItemTaken]):
-    """Where a batch takes its items from, one by one."""
+    """The source of a batch's items, one by one."""
 
     def begin(self, wake: Callable[[], object]) -> None:
-        """Begin; `wake` is called when it is worth taking again after ``Nothing.YET``."""
+        """Begin; after ``Nothing.YET``, `wake` is called when :meth:`take` may have an item."""
         ...
 
     def take(self, room: int) -> ItemTaken | Nothing:
-        """Return the next item, if it is there. As many as there is room for may be made ready."""
+        """Return the next item if it is there. Up to `room` items may be read ahead."""
         ...
 
     def close(self) -> None:
@@ -45,14 +45,14 @@ class Source(Protocol[ItemTaken]):
 
 
 def source_of(items: Iterable[Item], context: Context | None = None) -> Source[Item]:
-    """Return what gives the items of an iterable.
+    """Return the source of the items of an iterable.
 
     Parameters
     ----------
     items : iterable
-        One with an attribute `made_from` is made, item by item, from that other iterable.
+        If it has an attribute `made_from`, its items are made one by one from that other iterable.
     context : contextvars.Context, optional
-        An iterable that is read in a thread of its own is read in a copy of it, or of the caller's.
+        An iterable that is read in a separate thread is read in a copy of it, or of the caller's context.
     """
     if isinstance(getattr(items, "made_from", items), (list, tuple)):
         return AtHand(items)
@@ -60,7 +60,7 @@ def source_of(items: Iterable[Item], context: Context | None = None) -> Source[I
 
 
 class AtHand(Generic[Item]):
-    """Items that are there: they are taken in the caller's thread."""
+    """A source of items that are in memory: they are taken in the caller's thread."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = iter(items)
@@ -77,16 +77,16 @@ class AtHand(Generic[Item]):
 
 
 class Reader(Generic[Item]):
-    """Reads an iterable in a thread of its own, only as many items as it was asked for.
+    """Reads an iterable in a separate thread, only as many items as it was asked for.
 
-    A thread that waits for the iterable cannot be interrupted. It is a daemon, which the end of the
-    interpreter does not wait for, and ends when the iterable returns. It knows nothing of who reads: a
-    stream that is abandoned can be garbage, although its reader waits.
+    A thread that waits for the iterable cannot be interrupted. So it is a daemon, which the end of the
+    interpreter does not wait for. It ends when the iterable returns. It does not refer to the stream, so
+    an abandoned stream can be garbage while its reader waits.
     """
 
     def __init__(self, items: Iterable[Item], context: Context | None = None) -> None:
         self._items: Iterable[Item] = items
-        # Not "or": an empty context is false.
+        # Not `context or`, since an empty context is false.
         self._context = copy_context() if context is None else context
         # One True for each item that is to be taken; False ends the thread.
         self._asked: SimpleQueue[bool] = SimpleQueue()
@@ -108,7 +108,7 @@ class Reader(Generic[Item]):
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
-        # Looked at first: the last item may come between the two looks.
+        # Read before `_taken`: the last item may come between the two lines.
         ended = self._ended
         if self._taken:
             self._requested -= 1
@@ -131,7 +131,7 @@ class Reader(Generic[Item]):
 
     def _read(self, wake: Callable[[], object]) -> None:
         items = self._items
-        # Whatever reads the iterable shall be gone when this thread is, so that it ends here.
+        # Then only this thread refers to the iterable, and a generator behind it ends here.
         self._items = ()
         try:
             try:
@@ -150,6 +150,6 @@ class Reader(Generic[Item]):
 
 
 def _close(items: Any) -> None:
-    """Close a generator. Others, a file or a cursor for instance, are their owner's to close."""
+    """Close a generator. Its owner closes anything else, for instance a file or a cursor."""
     if isinstance(items, Generator):
         items.close()

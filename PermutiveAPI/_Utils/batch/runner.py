@@ -1,7 +1,7 @@
 """Run batches: send requests with workers, read their responses, record them, and call the callbacks.
 
-A :class:`BatchRunner` sends through a function it is given, on executors of a class it is given. How
-calls run on workers stands in workers.py.
+A :class:`BatchRunner` is given the function that sends, and the class of executors. workers.py runs the
+calls.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
-# Workers that fetch the details of a list when PERMUTIVE_BATCH_MAX_WORKERS does not say.
+# Workers that fetch the details of a list if PERMUTIVE_BATCH_MAX_WORKERS is not set.
 _DETAIL_WORKERS = 16
 
 logger = logging.getLogger("PermutiveAPI")
@@ -62,11 +62,11 @@ class BatchRunner:
     Parameters
     ----------
     send : callable
-        ``http.request``, or what a test has put in its place.
+        ``http.request``, or a test's replacement of it.
     executor_class : callable
         Makes an executor from ``max_workers``.
     read_settings : callable
-        Puts the settings together that hold for the whole batch; told whether they need a policy.
+        Returns the settings for the whole batch. Its argument says whether they need a policy.
     context : contextvars.Context
         Each worker runs in a copy of it.
     """
@@ -84,22 +84,22 @@ class BatchRunner:
         Parameters
         ----------
         requests : iterable of BatchRequest
-            What to send; taken only as fast as the workers get on. A list or a tuple, and what is made
-            from one, is read in the caller's thread, anything else in one of its own.
+            What to send; read only as fast as the workers send it. A list or a tuple, or what is made
+            from one, is read in the caller's thread, anything else in a separate thread.
         options : BatchOptions
             How to run.
         total : int or None
-            How many requests there are, where that is known.
+            How many requests there are, if that is known.
 
         Returns
         -------
         generator of BatchResult
-            Closing it, in any thread, or leaving a loop over it, stops the rest.
+            To stop the rest, close it in any thread, or leave a loop over it.
 
         Raises
         ------
         ValueError, TypeError
-            If an option or a variable is invalid, or no key is found; at once, before anything is sent.
+            If an option or a variable is invalid, or no key is found. It is raised before anything is sent.
         """
         workers = _checked_workers(options.max_workers)
         _check_options(options)
@@ -127,13 +127,13 @@ class BatchRunner:
     def collect_values(
         self, requests: Sequence[BatchRequest], options: BatchOptions
     ) -> tuple[list[Any], Failures]:
-        """Send requests, and return what the responses were read as, and the failures."""
+        """Send requests, and return the values read from the responses in order, and the failures."""
         return collected(self.stream(requests, options, len(requests)), attrgetter("value"))
 
     def map(self, function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
         """Call a function for every item, several at a time, and return the results in order.
 
-        PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time, 16 unless set. The first failure is raised,
+        PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time; otherwise 16. The first failure is raised,
         and what has not been sent by then is not sent.
         """
         if not items:
@@ -151,7 +151,7 @@ class BatchRunner:
         return [results[position] for position in range(len(items))]
 
     def _workers_context(self, used: Settings) -> Context:
-        """Return a copy of the context in which calls go by the settings of this batch."""
+        """Return a copy of the context in which calls use the settings of this batch."""
         context = self.context.copy()
         context.run(settings.of_batch.set, used)
         return context
@@ -166,7 +166,7 @@ def checked_requests(items: Iterable[Any]) -> list[BatchRequest]:
 
 
 def _needs_policy(requests: Any) -> bool:
-    """Tell whether a request may have no retry policy of its own. Other iterables are read only once."""
+    """Tell whether a request may lack a retry policy. Only lists and tuples are read to find out."""
     if type(requests) not in (list, tuple):
         return True
     given = cast("Sequence[Any]", requests)
@@ -205,7 +205,7 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 
 class Sending:
-    """Sends one request, in a thread of this process; pickled, it becomes a RemoteSender. Its text shows no key."""
+    """Sends one request in this process. Pickled, it becomes a RemoteSender. Its ``repr()`` shows no key."""
 
     def __init__(self, send: Send, api_key: str, used: Settings) -> None:
         self._send = send
@@ -214,7 +214,7 @@ class Sending:
         self._run_id = os.urandom(8)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what sends it in another process. Nothing is postponed there: it has another clock."""
+        """Pickle the sender for another process. Nothing is postponed there: it has another clock."""
         remote = RemoteSender(self._send, self._api_key, self._used, self._run_id)
         return remote.__reduce__()
 
@@ -250,12 +250,12 @@ class _Run(Listener[WorkItem]):
                 self._options.progress_callback.close()
 
     def idle(self) -> None:
-        """Have what was written down last reach the disk, although nothing follows it."""
+        """Sync the last records of the journal to disk, although no others follow."""
         if self._journal is not None:
             self._journal.sync_if_due()
 
     def work_item(self, index: int, request: Any) -> WorkItem | None:
-        """Return the item to send for a request; None if the request is done."""
+        """Return the item to send for a request; None if an earlier run has done it."""
         require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
         digest = None if refusal else self._digest_of(request)
@@ -266,13 +266,13 @@ class _Run(Listener[WorkItem]):
         return WorkItem(index, request, digest, refusal)
 
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
-        """Read a response, write down that it came, and call the callbacks."""
+        """Read a response, record it in the journal, and call the callbacks."""
         request = item.request
         response, error = self._outcome_of(future)
         value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
-                # Private, since users see the request and are not to call it.
+                # Private, since users see the request and must not call it.
                 value = request._read(response)  # pyright: ignore[reportPrivateUsage]
             except Exception as unreadable:
                 value, error = None, unreadable
@@ -294,7 +294,7 @@ class _Run(Listener[WorkItem]):
         return BatchResult(item.index, request, response, value, error)
 
     def late(self, item: WorkItem, future: Future[Any]) -> None:
-        """Complete a request that was done while the batch was being cancelled. What was cancelled is not told."""
+        """Complete a request that was done while the batch was being cancelled, unless it was cancelled itself."""
         if isinstance(future.exception(), (Exception, type(None))):
             self.complete(item, future)
 
@@ -303,7 +303,7 @@ class _Run(Listener[WorkItem]):
             return None
         url = actual_url(request.url, self.settings.base_url)
         if self._journal is None:
-            # Seldom needed, and felt when everything is imported.
+            # Rarely needed, and slow to import.
             from .journal import Journal
 
             origin = origin_of(url)
@@ -313,7 +313,7 @@ class _Run(Listener[WorkItem]):
         try:
             return self._journal.digest(request.method, url, request.params, request.json)
         except (TypeError, ValueError, RecursionError):
-            return None  # It cannot be sent either, and will say so.
+            return None  # It cannot be sent either: sending it raises the error.
 
     def _tell_progress(self, request: BatchRequest) -> None:
         if self._options.progress_callback is None:
@@ -334,7 +334,7 @@ class _Run(Listener[WorkItem]):
             tell("A callback of the batch", callback, value, self.api_key)
 
     def _outcome_of(self, future: Future[Any]) -> tuple[Any, Exception | None]:
-        """Return the response, also of a failure that has one, and the failure."""
+        """Return the response and the failure of a call; a failure may have a response, too."""
         error = future.exception()
         if error is None:
             result = future.result()
@@ -357,7 +357,7 @@ class _Run(Listener[WorkItem]):
 
 
 class _WorkItems:
-    """A source of what is to be sent, made from a source of requests."""
+    """A source of work items, made from a source of requests."""
 
     def __init__(self, run: _Run, requests: Source[Any]) -> None:
         self._run = run
@@ -367,7 +367,7 @@ class _WorkItems:
         self.close = requests.close
 
     def take(self, room: int) -> WorkItem | Nothing:
-        """Return the next request that is not done, with its number."""
+        """Return the next request that is not done, with its position."""
         while True:
             request = self._requests.take(room)
             if isinstance(request, Nothing):
@@ -385,11 +385,11 @@ def _results(
         for _, item, future in done:
             result = run.complete(item, future)
             if result.error is None:
-                # A worker in another process has another batch object.
+                # Workers in other processes have a batch object of their own.
                 batch.accepted_at = monotonic()
             yield result
 
 
 def _no_results() -> Results:
-    """Return an empty batch, which needs no key either."""
+    """Return the results of an empty batch. It needs no key."""
     yield from ()

@@ -1,15 +1,14 @@
-"""The stream object that callers hold: a generator that any thread may close, and the interpreter's end.
+"""The stream object that callers hold: a generator that any thread may close, and that ends at exit.
 
 A stream runs other threads. At exit, it must end before the interpreter waits for those
-threads. A forked child does not have them, so a stream cannot go on there.
+threads. A forked child does not have them, so a stream cannot continue there.
 """
 
 from __future__ import annotations
 
 import atexit
 
-# Imported first, so that its hook at the end of the interpreter is registered before the one here, and
-# runs after it.
+# Imported, though unused, so that its exit hook is registered before the one here, and runs after it.
 import concurrent.futures.thread  # noqa: F401 # pyright: ignore[reportUnusedImport]
 import logging
 import sys
@@ -28,12 +27,12 @@ from ..redaction import redact_message
 
 Value = TypeVar("Value")
 
-# How often a thread that closes a stream looks whether another one has come out of it.
+# How often a thread that closes a stream checks whether another thread has left it.
 _SECONDS_BETWEEN_LOOKS = 0.005
-# How long the end of the interpreter waits for a thread that is in a stream's callback.
+# How long the interpreter waits at exit for a thread that is in a stream's callback.
 _LONGEST_WAIT_AT_EXIT_SECONDS = 1.0
 
-# It is never set, and serves to sleep: tests replace time.sleep to skip the waits between attempts.
+# It is never set, and is used to sleep, since tests replace time.sleep to skip the waits between attempts.
 _never_set = threading.Event()
 
 logger = logging.getLogger("PermutiveAPI")
@@ -53,13 +52,13 @@ class Stream(Generator[Value, None, None]):
     def __init__(self, results: Generator[Value, None, None], batch: Cancellation) -> None:
         self._results = results
         self._batch = batch
-        # The thread that was the last one in the generator.
+        # The last thread that ran the generator.
         self._thread: int | None = None
         self._closed = False
         self._finishes_at_exit = False
         # Held by a thread that ends the generator.
         self._ending = threading.Lock()
-        # What comes instead of StopIteration, when the interpreter's end has stopped the batch.
+        # Raised instead of StopIteration, if the batch was stopped at exit.
         self._reason: Exception | None = None
         _stop_at_exit("concurrent.futures.process" in sys.modules)
         _remember(self)
@@ -74,23 +73,23 @@ class Stream(Generator[Value, None, None]):
         Raises
         ------
         RuntimeError
-            In a process that was forked from the stream's own, or when the interpreter ends.
+            In a process that was forked since the stream began, or when the interpreter exits.
         """
         return self._run(self._results.send, value)
 
     def throw(self, typ: Any, val: Any = None, tb: Any = None, /) -> Value:
-        """Raise an exception where the stream stands, which ends it."""
-        # Three arguments are deprecated where one says it all.
+        """Raise an exception inside the stream, which ends it."""
+        # Python has deprecated the three arguments, so they are passed on only if they are used.
         several = val is not None or tb is not None
         given = (typ, val, tb) if several else (typ,)
         return self._run(self._results.throw, *given)
 
     def close(self) -> None:
-        """Stop the stream, and return when nothing more is sent and what had completed is told.
+        """Stop the stream. Return when nothing more is sent, and the callbacks of completed requests have run.
 
-        Any thread may call it. One that waits in ``next()`` meanwhile gets StopIteration, as from any
-        generator that has ended. In a callback of the stream it returns at once, and the stream ends
-        after the callback. In a forked process it does nothing: the stream is the parent's.
+        Any thread may call it. A thread that waits in ``next()`` meanwhile gets StopIteration, as from
+        any generator that has ended. In a callback of the stream it returns at once, and the stream ends
+        after the callback. In a forked process it does nothing: the stream belongs to the parent.
         """
         self.stop()
 
@@ -100,7 +99,7 @@ class Stream(Generator[Value, None, None]):
         Parameters
         ----------
         reason : Exception, optional
-            What a thread that waits in ``next()`` gets in place of StopIteration.
+            Raised in a thread that waits in ``next()``, instead of StopIteration.
         seconds : float
             How long to wait for a thread that is in the stream.
         """
@@ -111,16 +110,16 @@ class Stream(Generator[Value, None, None]):
         self._closed = True
         self._batch.cancel()
         is_inside = self._is_running() and self._thread == threading.get_ident()
-        # A worker, in ``on_response`` for instance, cannot wait for itself: the reader ends the stream.
+        # A worker, for instance in ``on_response``, cannot wait for itself. So the reader ends the stream.
         if not (is_inside or self._batch.works_in_this_thread()):
             self._end(seconds)
 
     def finish_at_exit(self) -> None:
-        """Have the interpreter's end wait for this stream, where it waits for the thread that reads it."""
+        """Let the interpreter wait for this stream at exit, if it waits for the thread that reads it."""
         self._finishes_at_exit = True
 
     def has_to_finish(self) -> bool:
-        """Tell whether the interpreter's end is to wait: a thread that is not a daemon collects all results."""
+        """Tell whether the interpreter must wait at exit: a thread that is not a daemon collects all results."""
         return (
             self._finishes_at_exit
             and getgeneratorstate(self._results) != GEN_CLOSED
@@ -136,7 +135,7 @@ class Stream(Generator[Value, None, None]):
             raise RuntimeError(
                 "This stream belongs to the parent process. Begin a stream of your own after a fork."
             )
-        # Else the generator refuses, and the other thread stays the one in it.
+        # If another thread runs the generator, it raises below, and that thread stays the last one.
         if not self._is_running():
             self._thread = threading.get_ident()
         try:
@@ -148,7 +147,7 @@ class Stream(Generator[Value, None, None]):
                 self._end()
 
     def _end(self, seconds: float = inf) -> None:
-        """Close the generator, as soon as the thread that is in it has come out."""
+        """Close the generator as soon as the thread that runs it has left it."""
         give_up = monotonic() + seconds
         with self._ending:
             while self._is_running():
@@ -170,24 +169,24 @@ _open: dict[int, ref[Stream[Any]]] = {}
 
 def _remember(stream: Stream[Any]) -> None:
     number = next(_numbers)
-    # Bound now: at the very end the module's names are gone.
+    # Bound now, since the module's names may be gone at exit.
     forget = _open.pop
     _open[number] = ref(stream, lambda _: forget(number, None))
 
 
 @cache
 def _stop_at_exit(processes: bool) -> None:
-    """Have open streams stopped at the end of the interpreter, before executors wait for their threads.
+    """Stop open streams at exit, before executors wait for their threads.
 
-    ``atexit`` comes too late for it: the interpreter has waited for all threads by then, and so for all
-    requests that executors hold. ``concurrent.futures`` uses the same private function. What was
-    registered last runs first; so it is done again when executors of processes were imported.
+    ``atexit`` is too late: by then the interpreter has waited for all threads, and so for all requests
+    that executors hold. ``concurrent.futures`` uses the same private function. What was registered last
+    runs first. So it is registered again if executors of processes were imported since.
     """
     register = getattr(threading, "_register_atexit", atexit.register)
     try:
         register(_stop_open_streams)
     except RuntimeError:
-        pass  # The interpreter is ending.
+        pass  # The interpreter is exiting.
 
 
 def _stop_open_streams() -> None:

@@ -26,7 +26,7 @@ Results = Generator["BatchResult[Any]", None, None]
 
 
 class _UnreadTimeout(DefaultTimeout):
-    """A timeout that nobody gave, before ``.env`` is looked at."""
+    """A timeout that nobody gave, before ``.env`` is read."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _UnreadTimeout, (float(self),)
@@ -38,8 +38,8 @@ _UNREAD = _UnreadTimeout(DEFAULT_TIMEOUT_SECONDS)
 class _BatchTimeout:
     """The timeout of a request. The default is PERMUTIVE_BATCH_TIMEOUT_SECONDS.
 
-    The process environment is read when the request is made. ``.env``, which is a file, is looked at
-    only when the timeout is read: a batch of many requests would look at it for each.
+    The process environment is read when the request is made. The file ``.env`` is read only when the
+    timeout is read, since reading it for each request of a large batch would be slow.
     """
 
     def __get__(self, request: BatchRequest | None, owner: Any = None) -> float | None:
@@ -57,7 +57,7 @@ class _BatchTimeout:
 
 
 def timeout_of(request: BatchRequest, default: float) -> float | None:
-    """Return a request's timeout; `default` where nobody has given one."""
+    """Return a request's timeout; `default` if nobody has given one."""
     timeout: float | None = vars(request)["timeout"]
     return default if isinstance(timeout, _UnreadTimeout) else timeout
 
@@ -93,8 +93,8 @@ class BatchRequest:
     headers : mapping, optional
         Headers that win over the default ones.
     timeout : float or None
-        Seconds; None waits without limit. Left out, that of ``options()``, else
-        PERMUTIVE_BATCH_TIMEOUT_SECONDS, else 10.
+        The time limit in seconds; None for no limit. If it is left out: that of ``options()``, or else
+        PERMUTIVE_BATCH_TIMEOUT_SECONDS, or else 10.
     retry : RetryConfig, optional
         The retry policy.
     callback : callable, optional
@@ -268,7 +268,7 @@ class Progress:
         if self.average_per_thousand_seconds is None:
             return self.completed
         if self.average_per_thousand_seconds == 0:
-            return 0  # A coarse clock, by which nothing took any time.
+            return 0  # The clock is too coarse to measure the requests.
         sent = self.elapsed_seconds / self.average_per_thousand_seconds * 1000
         return self.completed - round(sent)
 
@@ -298,14 +298,14 @@ class BatchOptions:
     api_key : str, optional
         The key; the default key if it is left out.
     max_workers : int, optional
-        How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
-        Python's own number.
+        How many requests run at a time. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's
+        own default.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request, in the caller's thread.
     executor : concurrent.futures.Executor, optional
-        Where the requests run; threads of their own when it is left out. It is not shut down.
+        Where the requests run. If it is left out: in new threads. It is not shut down.
     journal : str or Path, optional
-        A file that keeps what is done, so that the same job, started again, sends only the rest.
+        A file that records what is done, so that the same job, started again, sends only the rest.
     """
 
     helper: str

@@ -1,7 +1,7 @@
-"""Calls on a pool of workers, handed back as they complete, cancelled at once.
+"""Calls on a pool of workers: they are handed back as they complete, and cancelled together.
 
-Knows no requests. The workers are threads of an executor made for one batch, or whatever an executor
-of the caller's runs calls on.
+This module does not know what is called. The workers are the threads of an executor made for one batch,
+or the workers of the caller's executor.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 NewExecutor = Callable[[], AbstractContextManager[Any]]
 
-# How long new items are taken while results wait to be handed back.
+# How long new items are taken although results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
-# How long a cancelled batch waits for calls on an executor of the caller's, which may run in other processes.
+# How long a cancelled batch waits for calls on the caller's executor, which may run in other processes.
 _GRACE_SECONDS = 0.5
 
 
 def own_executor(new_executor: Callable[..., Any], workers: int | None) -> NewExecutor:
-    """Return what makes an executor that ends with the batch."""
+    """Return a function that makes an executor, which ends with the batch."""
     return lambda: new_executor(max_workers=workers)
 
 
 def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
-    """Return what gives an executor of the caller's, which outlives the batch."""
+    """Return a function that gives the caller's executor, which outlives the batch."""
     return lambda: nullcontext(executor)
 
 
 class Listener(Generic[Item]):
-    """What a run of calls tells, beside the calls that it hands back.
+    """Hears of a run of calls what the calls that it hands back do not tell.
 
     Attributes
     ----------
     total : int or None
-        How many items there are. With a number, an executor that breaks in the midst of them, for
-        instance because a process died, is a failure of each of the rest; else it is raised.
+        How many items there are. If an executor breaks, for instance because a process died, each
+        remaining item fails; if the number is None, the executor's error is raised.
     """
 
     total: int | None = None
 
     def late(self, item: Item, future: Future[Any]) -> None:
-        """Hear of what had completed, but could not be handed back any more."""
+        """Hear of a call that is done, but could not be handed back any more."""
 
     def idle(self) -> None:
-        """Be called again and again, at least twice a second, while nothing completes."""
+        """Hear, at least twice a second, that nothing completes."""
 
     def ended(self) -> None:
-        """Hear that all is over."""
+        """Hear that the run has ended."""
 
 
 def run_on_workers(
@@ -71,30 +71,30 @@ def run_on_workers(
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
-    When the caller leaves early, or is interrupted, calls that have not begun are cancelled, and those
-    that have begun in this process are ended. In a process that was forked meanwhile nothing is done:
-    all of it is the parent's.
+    If the caller leaves early, or is interrupted, calls that have not begun are cancelled, and those
+    that have begun in this process are ended. A process that was forked meanwhile does nothing: all
+    calls belong to its parent.
 
     Parameters
     ----------
     function : callable
-        Called with one item, on a worker. Where it returns :class:`CallLater`, it is called again later,
+        Called with one item, on a worker. If it returns :class:`CallLater`, it is called again later,
         and nothing is handed back yet.
     items : Source
-        Taken only as fast as the workers get on. One with a `refusal`, an exception, fails with it and
-        is not called. What the source raises is raised when all that is on its way by then has been
-        handed back.
+        The items are taken only as fast as the workers process them. For an item with an exception
+        `refusal`, nothing is called: it fails with that exception. If the source raises an error, the
+        calls that have begun are handed back first.
     workers : int or None
-        How many workers the executor has; None for Python's own number.
+        How many workers the executor has; None for Python's own default.
     new_executor : callable
         Returns a context manager that gives the executor. It is called for the first
         item, so that an empty batch starts no threads.
     batch : Cancellation, optional
-        Cancelled by another thread, it ends the loop with ``Cancelled``.
+        If another thread cancels it, the loop ends with ``Cancelled``.
     context : contextvars.Context, optional
-        Each call runs in a copy of it, or of the caller's, so that spans, logging scopes and the like reach the workers.
+        Each call runs in a copy of it, or of the caller's context, so that spans and logging scopes reach the workers.
     listener : Listener, optional
-        Told of the rest.
+        Hears of the rest.
 
     Yields
     ------
@@ -102,7 +102,7 @@ def run_on_workers(
         The item's position, the item, and its future, which is done.
     """
     batch = batch or Cancellation()
-    # What is to be done in the end, the last one first.
+    # What to do in the end, in reverse order.
     ending = ExitStack()
     listener = listener or Listener()
     ending.callback(listener.ended)
@@ -135,7 +135,7 @@ def run_on_workers(
 def _completed(
     calls: Calls[Item, Result], source: Source[Item], idle: Callable[[], object]
 ) -> Iterator[Done[Item, Result]]:
-    """Begin a call for every item as there is room, and hand back what is done."""
+    """Begin a call for each item when there is room, and hand back what is done."""
     source.begin(calls.wake)
     position = 0
     exhausted = False
@@ -169,7 +169,7 @@ def _completed(
 class CancellableCall(Generic[Item, Result]):
     """A function whose calls end when their batch is cancelled.
 
-    In another process it is the function alone: what cancels it stays behind.
+    In another process, only the function is called: nothing can cancel it there.
     """
 
     def __init__(
@@ -181,7 +181,7 @@ class CancellableCall(Generic[Item, Result]):
     ) -> None:
         self._function = function
         self._batch = batch or Cancellation(silent_seconds)
-        # Not "or": an empty context is false.
+        # Not `context or`, since an empty context is false.
         self._context = copy_context() if context is None else context
 
     def __call__(self, item: Item) -> Result:
@@ -198,5 +198,5 @@ class CancellableCall(Generic[Item, Result]):
         return type(self), (self._function, None, None, silent_seconds)
 
     def __repr__(self) -> str:
-        """Show the function, which a cluster shows to others."""
+        """Show the function, for the logs of a cluster."""
         return f"CancellableCall({self._function!r})"

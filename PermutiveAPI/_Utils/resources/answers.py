@@ -60,7 +60,7 @@ def read_object(response: Any) -> Any:
 
 
 def _items_in(response: Any) -> int:
-    """Estimate how many items a response holds. Nothing is read for it; stand-ins count as short."""
+    """Estimate how many items a response holds, without reading it. Stand-ins count as short."""
     if not issubclass(type(response), requests.Response):
         return 0
     body: Any = response.__dict__.get("_content")

@@ -44,7 +44,7 @@ class Operation:
     data : dict, optional
         The body.
     fields_from_response : tuple of str
-        The fields that the object takes over from the response.
+        The fields that are set from the response.
     without_response : str, optional
         The error text for a request helper that returns None.
     """
@@ -60,8 +60,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
     """Base class of the models that the service stores.
 
     Every call of a single object goes through `_request_helper`, which users' own tests replace by
-    stubs. So it is called with exactly the arguments of ``http``'s functions, and of a response only
-    ``json()`` is used.
+    stubs. So it is called with exactly the arguments of ``http``'s functions, and only ``json()`` of a
+    response is used.
     """
 
     _request_helper: ClassVar[Any] = http
@@ -121,8 +121,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
             data = {**dict.fromkeys(cls._timestamps), **cast("dict[str, Any]", data)}
         return cls.from_json(data)
 
-    def _take_over(self: R, names: Iterable[str], data: Any) -> R:
-        """Take fields over from a response, and return the object that the response describes.
+    def _set_from_response(self: R, names: Iterable[str], data: Any) -> R:
+        """Set fields from a response, and return the object that the response describes.
 
         A field that is not in the response stays as it is; a timestamp becomes None.
         """
@@ -130,7 +130,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
             required = {name: getattr(self, name) for name in self._required}
             described = self._from_response({**required, **cast("dict[str, Any]", data)})
         else:
-            described = self._from_response(data)  # Raises, and says what is wrong.
+            described = self._from_response(data)  # Raises an error that says what is wrong.
         for name in names:
             if name in data or name in self._timestamps:
                 setattr(self, name, getattr(described, name))
@@ -151,11 +151,13 @@ class Resource(JSONSerializable[dict[str, Any]]):
         self._finish(operation, send(api_key=api_key, url=operation.url, **body))
 
     def _finish(self, operation: Operation, response: Any) -> None:
-        """Take over fields from the response to an operation."""
+        """Set fields from the response to an operation."""
         if operation.fields_from_response:
             without_response = operation.without_response or "Response is None"
             read_response(
-                partial(self._take_over, operation.fields_from_response), response, without_response
+                partial(self._set_from_response, operation.fields_from_response),
+                response,
+                without_response,
             )
         elif response is None and operation.without_response:
             raise ValueError(operation.without_response)
@@ -189,7 +191,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
         """Fetch one object for each different id, and return the objects by id."""
         given = listed("ids", ids)
         for position, each in enumerate(given):
-            if not isinstance(each, Hashable):  # As objects of the models are.
+            if not isinstance(each, Hashable):  # For instance an object instead of its id.
                 raise TypeError(f"ids[{position}] must be an id, got {type(each).__name__}.")
         wanted: list[str] = [*dict.fromkeys(given)]
         read = partial(read_response, cls._from_response, without_response=without_response)
@@ -235,7 +237,7 @@ def built_from(
     TypeError
         If `items` is not iterable, or an item is not of this class.
     Exception
-        What `build` raises. Its text or a note on it says which item it is about.
+        What `build` raises. Its text, or a note, says which item it is about.
     """
     return _built(name, iterated(name, items), kind, build)
 

@@ -1,4 +1,4 @@
-"""Models that know what the service has, so that an update sends only what differs."""
+"""Models that know the service's values, so that an update sends only what differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tracked = TypeVar("Tracked", bound="ChangeTracking")
 
 
 class ChangeTracking(Resource):
-    """Base of the models whose updates send only what differs from the service's values."""
+    """Base class of the models whose updates send only what differs from the service's values."""
 
     id: str | None
     # The fields that an update may send.
@@ -27,8 +27,8 @@ class ChangeTracking(Resource):
         made._known = to_payload(made, cls._updated_fields)
         return made
 
-    def _take_over(self: Tracked, names: Iterable[str], data: Any) -> Tracked:
-        described = super()._take_over(names, data)
+    def _set_from_response(self: Tracked, names: Iterable[str], data: Any) -> Tracked:
+        described = super()._set_from_response(names, data)
         if "id" in names:  # It was created.
             self._known = described._known
         return described
@@ -48,13 +48,13 @@ class ChangeTracking(Resource):
         return differing(to_payload(self, self._updated_fields), self._known_of_service())
 
     def _note_sent(self, sent: dict[str, Any]) -> None:
-        """Note what the service has now.
+        """Note the service's new values.
 
-        For an object made by the constructor or ``from_json``, only the state can be known: from
-        the file, or since ``enable`` or ``disable`` set it.
+        Of an object made by the constructor or ``from_json``, only the state can be known: from the
+        file, or because ``enable`` or ``disable`` has set it.
         """
         known = self._known_of_service()
-        if "id" not in sent:  # A switch, which the object is told of only now.
+        if "id" not in sent:  # enable() or disable(): the object gets its state only now.
             for name, value in sent.items():
                 setattr(self, name, value)
             known = {**dict.fromkeys(sent), **known}

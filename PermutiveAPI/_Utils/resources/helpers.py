@@ -29,7 +29,7 @@ def like(
     Parameters
     ----------
     first : classmethod
-        The helper whose arguments are spelt out. It stands in the same class body.
+        The helper that spells its arguments out, in the same class body.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def like(
                 bound.apply_defaults()
                 call = bound.arguments
                 del bound
-            del positional, named  # No local variable may show the key, wherever it was put.
+            del positional, named  # They may hold the key, and tracebacks may show local variables.
             if problem:
                 raise TypeError(problem)
             options = BatchOptions(name, **{each: call.pop(each) for each in {*call} & _OPTIONS})

@@ -32,12 +32,12 @@ T = TypeVar("T")
 IndexT = TypeVar("IndexT", bound="Index[Any]")
 L = TypeVar("L", bound="ResourceList[Any]")
 
-# Values that stand in a table as they are.
+# Types of values that a table holds unchanged.
 _SCALARS = frozenset((str, int, float, bool, datetime))
 
 
 class Index(Generic[T]):
-    """A look-up dictionary over a list, declared as a class attribute of it.
+    """A look-up dictionary of a list, declared as a class attribute of the list's class.
 
     The dictionary is kept in the list's attribute ``_<name>_cache`` until the list changes.
 
@@ -62,7 +62,7 @@ class Index(Generic[T]):
         ...
 
     @overload
-    def __get__(self, instance: Any, owner: Any) -> dict[str, T]:  # noqa: D105
+    def __get__(self, instance: Any, owner: Any) -> dict[str, T]:  # noqa: D105 -- said below
         ...
 
     def __get__(self, instance: ResourceList[Any] | None, owner: Any) -> Any:
@@ -83,7 +83,7 @@ class Index(Generic[T]):
         value = getattr(item, self._attribute, None)
         values = cast("list[Any]", value) if isinstance(value, list) else [value]
         keys = (key for key in values if key is not None)
-        # The same tag twice is one tag.
+        # If an item has the same tag twice, it counts once.
         return dict.fromkeys(map(self._key, keys) if self._key else keys)
 
 
@@ -120,7 +120,7 @@ class _Groups(dict[Any, Any]):
 
 
 def _changing(change: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method of list that changes it, and that has the dictionaries rebuilt afterwards."""
+    """Wrap a method that changes the list, so that the dictionaries are rebuilt afterwards."""
 
     @wraps(change)
     def changed(self: ResourceList[Any], *arguments: Any, **options: Any) -> Any:
@@ -157,7 +157,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def __init__(self, items_list: Iterable[T] | None = None) -> None:
         super().__init__(() if items_list is None else items_list)
 
-    if not TYPE_CHECKING:  # Each list declares its caches; every other name is a mistake.
+    if not TYPE_CHECKING:  # For a type checker, only the declared caches exist.
 
         def __getattr__(self, name):
             """Build the dictionary of a cache attribute that is not there yet."""
@@ -167,7 +167,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def refresh(self) -> None:
-        """Have every look-up dictionary rebuilt at its next access. Call it after a change to an item.
+        """Rebuild every look-up dictionary at its next access. Call it after a change to an item.
 
         Examples
         --------
@@ -181,7 +181,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
             vars(self).pop(index.cache_name, None)
 
     def _refresh_cache(self) -> None:
-        """Call :meth:`refresh`; this is its name in release 5.4.4."""
+        """Call :meth:`refresh`, under its name in release 5.4.4."""
         self.refresh()
 
     # --- JSON ------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 
     # --- Every way to change a list ----------------------------------------------------------------
 
-    if not TYPE_CHECKING:  # To a type checker they are list's own.
+    if not TYPE_CHECKING:  # For a type checker, they are list's own methods.
         append = _changing(list.append)
         clear = _changing(list.clear)
         extend = _changing(list.extend)
@@ -265,7 +265,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         found = cast(Any, super()).__getitem__(key)
         return type(self)(found) if isinstance(key, slice) else found
 
-    # To a type checker, a list of another kind is a mistake here; list would join both.
+    # For a type checker, the other list must have the same type; list would accept any.
     def __add__(  # pyright: ignore[reportIncompatibleMethodOverride]
         self: L, value: list[T], /
     ) -> L:
@@ -333,12 +333,12 @@ def _column(values: list[Any], annotation: Any) -> Any:
     """Return the values of a column, with the type of its annotation if all values fit it."""
     import pandas
 
-    table_library = cast(Any, pandas)  # Its stubs know no columns of unknown type.
+    table_library = cast(Any, pandas)  # Its stubs have no columns of unknown type.
     kinds = _members_of(annotation)
     if datetime in kinds:
         values = [_read_timestamp(value) for value in values]
     try:
-        # pandas would guess at other values: "now" would be the present moment, and 5 a time in 1970.
+        # pandas would guess at other values: "now" would become the present time, and 5 a time in 1970.
         if datetime in kinds and all(isinstance(value, (datetime, type(None))) for value in values):
             return table_library.to_datetime(table_library.Series(values, dtype=object), utc=True)
         if int in kinds and all(type(value) in (int, type(None)) for value in values):

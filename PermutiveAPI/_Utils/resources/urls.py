@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from ..arguments import require_filled
 
-# Values of these types are mistakes, whatever their text is; a float is a missing value of a table.
+# Values of these types are mistakes. A float is a missing value of a table.
 _NO_IDENTIFIERS = (bytes, bytearray, bool, float, list, tuple, dict, set, frozenset)
 
 

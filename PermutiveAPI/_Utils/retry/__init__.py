@@ -1,1 +1,1 @@
-"""The one retry loop: its rules, what an attempt came to, its waits, and the limits all keep to."""
+"""The retry loop, its rules, the outcome of an attempt, and the rate limits that all requests obey."""

@@ -1,7 +1,6 @@
-"""The retry loop: send, wait, send again; and queue where the service limits the rate.
+"""The retry loop: send, wait, send again, and queue if the service limits the rate.
 
-The rules stand in policy.py and outcome.py, and how all slow down together in rate_limit.py. Here they
-are acted on.
+policy.py, outcome.py and rate_limit.py decide; this module acts on it.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ logger = logging.getLogger("PermutiveAPI")
 
 @dataclass(slots=True)  # Not frozen, which would make each call slower.
 class Call:
-    """What is to be sent, and what is allowed for it.
+    """A request to send, and how it may be repeated.
 
     Parameters
     ----------
@@ -65,11 +64,11 @@ class Call:
     verb : str or None
         In capitals; None for a function that is not one of the four verbs.
     settings : Settings
-        What the call goes by.
+        The settings of the call.
     own_policy : bool
         Whether the caller gave the policy. Then each refusal counts as an attempt.
     harmless : bool
-        Whether the request may be repeated though it may have been processed.
+        Whether the request may be repeated, although it may have been processed.
     repeats : bool
         The same for its responses.
     rate_limited : bool
@@ -94,9 +93,9 @@ class _Attempt(NamedTuple):
     Attributes
     ----------
     number : int
-        1 for the first one. A refusal that uses up no attempt does not count.
+        Its number, from 1. A refusal that uses up no attempt does not count.
     response : requests.Response or Failure
-        What it brought.
+        The response, or the failure without one.
     sent_at, seconds : float
         When it was sent, by the monotonic clock, and how long it took.
     asked : float or None
@@ -111,7 +110,7 @@ class _Attempt(NamedTuple):
 
     @property
     def seen(self) -> str:
-        """What the log says of it."""
+        """The text that log records show."""
         if isinstance(self.response, Failure):
             return hide_user_ids(self.response.text)
         return f"status {self.response.status_code}"
@@ -167,7 +166,7 @@ def _attempt(call: Call, api_key: str, number: int) -> _Attempt:
     try:
         response = call.sender(call.url, **with_key(call.arguments, api_key, in_header))
     except SENDING_ERRORS as error:
-        cancellation.check()  # A stop shuts connections down, which looks like a failure.
+        cancellation.check()  # Cancelling shuts connections down, which looks like a failure.
         response = failure_of(error, api_key)
     except PermutiveInvalidResponseError as error:
         if error.response is not None:
@@ -175,7 +174,7 @@ def _attempt(call: Call, api_key: str, number: int) -> _Attempt:
             _report(call, api_key, _Attempt(number, error.response, sent_at, taken, None))
         raise
     except Exception as error:
-        # A recorder's or a stand-in's, whose text may quote the request.
+        # For instance of a recorder or a stand-in; its text may quote the request.
         hide_key_in(error, api_key)
         raise
     taken = time.monotonic() - sent_at
@@ -188,7 +187,7 @@ def _wait_or_raise(
 ) -> float:
     """Return how long to wait after an attempt that failed, or raise if it was the last one.
 
-    A batch that is out of patience tries nothing again that a limit refuses: all must end in bounded time.
+    A batch that is out of patience does not repeat what a limit refuses, so that it ends in bounded time.
     """
     response, policy, jitter = attempt.response, call.policy, random.random()
     exhausted = attempt.number >= policy.max_retries
@@ -213,12 +212,12 @@ def _wait_or_raise(
     raise error
 
 
-# Whether ``on_response`` is running: the calls that it makes itself are not told of.
+# Whether ``on_response`` is running: it does not hear of the calls that it makes itself.
 _reporting: ContextVar[bool] = ContextVar("reporting", default=False)
 
 
 def _report(call: Call, api_key: str, attempt: _Attempt, wait: float | None = None) -> None:
-    """Tell the caller's ``on_response`` of an attempt, if there is one."""
+    """Call ``on_response`` for an attempt, if the caller has given it."""
     on_response = call.settings.options.on_response
     if on_response is None or _reporting.get():
         return
@@ -250,7 +249,7 @@ def _named(call: Call) -> str:
 def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: bool) -> None:
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
-    A single call goes before the requests of batches. One that is alone waits by its policy only.
+    A single call goes before the requests of batches. A call that is alone waits only as its policy says.
     """
     if not rate_limit.any_limiter():
         return
@@ -285,7 +284,7 @@ def _learn(
     Returns
     -------
     RateLimiter or None
-        The limiter, if the response is the refusal of a limit.
+        The limiter, if a limit has refused the request.
     """
     now, asked, sent_at = time.monotonic(), attempt.asked, attempt.sent_at
     if is_throttled(response.status_code, asked):
@@ -304,7 +303,7 @@ def _learn(
 def _is_free(
     call: Call, batch: Cancellation | None, limiter: RateLimiter, asked: float | None
 ) -> bool:
-    """Tell whether a refusal uses up no attempt. A batch that is out of patience gives the limit up."""
+    """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit."""
     if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
         return False
     patient = _has_patience(call, batch, limiter, time.monotonic())
@@ -314,18 +313,18 @@ def _is_free(
 
 
 def _short(asked: float | None) -> float:
-    """Return a Retry-After that holds one request alone; 0.0 for a longer one, which holds all."""
+    """Return a Retry-After that holds only one request; 0.0 for a longer one, which holds all."""
     return asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
 
 
 def _asked(response: requests.Response) -> float | None:
     if response.status_code not in (429, 503):
-        return None  # Nearly always, and then no clock is read.
+        return None  # The usual case: no clock is read.
     return wait_asked_for(response, datetime.now(timezone.utc))
 
 
 def _pause(seconds: float) -> None:
-    """Wait between two attempts; a batch that is stopped cuts it short.
+    """Wait between two attempts, but no longer once the batch is cancelled.
 
     A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
     """
@@ -337,5 +336,5 @@ def _pause(seconds: float) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell time.sleep from what a test has put in its place, perhaps another built-in function."""
+    """Tell whether a function is time.sleep, and not a test's replacement, perhaps another built-in."""
     return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"

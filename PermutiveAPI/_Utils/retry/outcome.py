@@ -1,4 +1,4 @@
-"""What became of an attempt: what a failure means, whether to try again, and the error of giving up.
+"""The outcome of an attempt: what a failure means, whether to try again, and the error to give up with.
 
 Pure functions, without socket, clock or log. The errors are raised in loop.py.
 """
@@ -34,7 +34,7 @@ _UNKNOWN_OUTCOME = (
 )
 
 _CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
-# The same, of a stand-in or of urllib3 before 2, whose class for it stands elsewhere.
+# For errors of stand-ins and of urllib3 before 2, which have other classes.
 _CERTIFICATE = r"(?i)certificate verify failed|CertificateError\("
 _NOT_SENT_ERRORS = (
     requests_errors.ConnectTimeout,
@@ -42,8 +42,8 @@ _NOT_SENT_ERRORS = (
     urllib3_errors.ConnectTimeoutError,
     ConnectionRefusedError,
 )
-# What http.client says of a proxy that refuses to connect further. Not every ProxyError is of that
-# kind: urllib3 gives the name also to connections lost after a request was sent through the proxy.
+# http.client's text for a proxy that opens no tunnel. Other ProxyErrors are connections that were lost
+# after the proxy had got the request.
 _NO_TUNNEL = "Tunnel connection failed"
 _INVALID_REQUEST_ERRORS = (
     requests_errors.InvalidURL,
@@ -52,18 +52,18 @@ _INVALID_REQUEST_ERRORS = (
     requests_errors.InvalidHeader,
     requests_errors.InvalidJSONError,
     requests_errors.URLRequired,
-    # A header outside Latin-1, or a host's name that is too long.
+    # A header outside Latin-1, or a host name that is too long.
     UnicodeError,
     urllib3_errors.LocationParseError,
 )
-# What sending a request may raise.
+# The errors that sending a request may raise.
 SENDING_ERRORS = (requests_errors.RequestException, *_INVALID_REQUEST_ERRORS)
 _TIMEOUT_ERRORS = (requests_errors.Timeout, urllib3_errors.TimeoutError)
 
 
 @dataclass(frozen=True)
 class AttemptRecord:
-    """One attempt, as ``on_response`` gets it. It holds no key, no body and no user id.
+    """The record of an attempt, for ``on_response``. It holds no key, no body and no user id.
 
     Attributes
     ----------
@@ -72,15 +72,15 @@ class AttemptRecord:
     path : str
         The URL's path, without the query; a user's id in it is replaced.
     status : int or None
-        The HTTP status; None when no response came.
+        The HTTP status; None if no response came.
     seconds : float
         How long the attempt took.
     attempt : int
         Its number, from 1. An attempt that does not count has the number of the next one.
     request_id : str or None
-        The service's id of the request, where a JSON body of at most 64 KB names it.
+        The service's id of the request, if a JSON body of at most 64 KB holds it.
     wait_seconds : float or None
-        How long the call waits before the next attempt; None if there is none.
+        How long the call waits before the next attempt; None if this is the last one.
 
     Examples
     --------
@@ -107,7 +107,7 @@ class Outcome(enum.Enum):
 
 
 def outcome_of(error: Exception) -> Outcome:
-    """Tell what a failure means; of an unknown kind, that the request may have been processed."""
+    """Tell what a failure means. After one of an unknown kind, the request may have been processed."""
     causes = tuple(_causes(error))
     if isinstance(error, requests_errors.SSLError) and re.search(_CERTIFICATE, str(error)):
         return Outcome.UNTRUSTED_CERTIFICATE
@@ -120,7 +120,7 @@ def outcome_of(error: Exception) -> Outcome:
     ):
         return Outcome.NOT_SENT
     if isinstance(error, _INVALID_REQUEST_ERRORS):
-        # requests says the same of a header that is invalid in the response.
+        # requests raises InvalidHeader for a header of the response, too.
         answered = any(isinstance(cause, urllib3_errors.InvalidHeader) for cause in causes)
         return Outcome.UNKNOWN if answered else Outcome.INVALID_REQUEST
     return Outcome.UNKNOWN
@@ -137,7 +137,7 @@ def is_timeout(error: Exception) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Walk from an error to what is behind it: requests and urllib3 wrap one in the other."""
+    """Yield an error and the errors inside it, since requests and urllib3 wrap errors in each other."""
     waiting = [error]
     seen = set[int]()
     while waiting:
@@ -162,14 +162,14 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception, api_key: str) -> Failure:
-    """Return what an exception of an attempt means; `api_key` is left out of its text."""
+    """Return the failure that an exception stands for, without the key in its text."""
     text = redact_and_shorten(str(error) or type(error).__name__, [api_key])
     return Failure(outcome_of(error), text, is_timeout(error))
 
 
 def hide_key_in(error: Exception, api_key: str) -> None:
-    """Leave the key out of the texts that an exception of somebody else's was made with."""
-    with suppress(AttributeError):  # Where they cannot be set.
+    """Remove the key from the arguments of another library's exception."""
+    with suppress(AttributeError):  # Some exceptions do not let them be set.
         error.args = tuple(
             redact_secret(each, api_key) if isinstance(each, str) else each for each in error.args
         )
@@ -186,7 +186,7 @@ def may_repeat(failure: Failure, harmless: bool) -> bool:
 def error_of_failure(
     failure: Failure, attempts: int, url: str, harmless: bool
 ) -> PermutiveAPIError:
-    """Return the error with which to give up without a response."""
+    """Return the error to give up with, if no response came."""
     if failure.outcome is Outcome.INVALID_REQUEST:
         return PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
     message = f"Request failed after {attempts} attempts: {failure.text}"
@@ -199,7 +199,7 @@ def error_of_failure(
 def error_of_response(
     response: requests.Response, attempts: int, wait: float, url: str, harmless: bool
 ) -> PermutiveAPIError:
-    """Return the error with which to give up after a response: that of its status."""
+    """Return the error to give up with after a response: the error for its status."""
     reason, note = f"HTTP {response.status_code}", ""
     if 300 <= response.status_code <= 399:
         reason += " (redirects are not followed, since they would carry the key elsewhere)"
@@ -216,14 +216,14 @@ def error_of_response(
 
 
 def error_of_block(asked: float, left: float, url: str) -> PermutiveAPIError:
-    """Return the error of a request that is not sent: the service has asked for a long wait.
+    """Return the error of a request that is not sent, since the service has asked for a long wait.
 
     Parameters
     ----------
     asked, left : float
         The seconds that it asked for, and those that are left.
     url : str
-        Where the request was to go.
+        The URL of the request.
     """
     reason = (
         f"a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most"

@@ -1,7 +1,7 @@
 """The retry rules: a checked policy and pure functions, without socket, clock or sleep.
 
-This module decides whether a request may be repeated, whether a response is worth repeating it for,
-and how long to wait. Only loop.py acts on that. outcome.py says what a failure means.
+This module decides whether a request may be repeated, whether to repeat it after a response, and how
+long to wait. loop.py acts on it. outcome.py says what a failure means.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _DEFAULT_NAMES = ("MAX_RETRIES", "BACKOFF_FACTOR", "INITIAL_DELAY")
 _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
 _HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
-# Repeating these changes nothing that the first call has not changed: the same aliases are mapped
-# to the same user, the contextual endpoint only classifies a page, and stateless segmentation keeps nothing.
+# Repeating these changes nothing more: the same aliases are mapped to the same user, the contextual
+# endpoint only classifies a page, and stateless segmentation stores nothing.
 _HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment", "/ccs/v1/segmentation/stateless"))
 
-# Segments of an import, on which one PATCH makes, changes and deletes many.
+# The segments of an import: one PATCH creates, changes and deletes many of them.
 _COLLECTION = "/audience-api/v1/imports/[^/]+/segments"
 
 
@@ -88,7 +88,7 @@ class RetryConfig:
     )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse values that no waiting time can be computed from, also later ones."""
+        """Set a field; refuse a value from which no wait can be computed."""
         if name in _LEAST:
             whole = name == "max_retries"
             _require_number(name, value, at_least=_LEAST[name], whole=whole)
@@ -102,14 +102,14 @@ def take_defaults_from(names: dict[str, Any]) -> None:
 
 
 def default_policy(texts: tuple[str | None, ...]) -> RetryConfig:
-    """Return ``RetryConfig()``, made anew only when a default or a variable has changed.
+    """Return ``RetryConfig()``. A new one is made only if a default or a variable has changed.
 
-    The same object serves many calls: it is not for changing, nor for handing out.
+    The same object serves many calls: do not change it, and do not give it to users.
 
     Parameters
     ----------
     texts : tuple of (str or None)
-        What VARIABLES say.
+        The values of VARIABLES.
     """
     given = settings.options.get().retry
     if given is not None:
@@ -140,10 +140,10 @@ def is_repeatable(verb: str, url: str) -> bool:
     """Tell whether repeating a request that may have been processed is harmless."""
     try:
         path = urlsplit(url).path.rstrip("/")
-    except ValueError:  # It is never sent.
+    except ValueError:  # Such a URL is never sent.
         return False
     if verb == "PATCH":
-        # Of a whole collection it is many operations, of which the second time some would fail.
+        # On a collection, it is many operations, and some of them would fail the second time.
         return not re.fullmatch(_COLLECTION, path)
     return verb in _HARMLESS_VERBS or (verb == "POST" and path in _HARMLESS_POSTS)
 
@@ -151,27 +151,27 @@ def is_repeatable(verb: str, url: str) -> bool:
 def is_worth_repeating(status: int, harmless: bool) -> bool:
     """Tell whether to repeat a request after a response; `harmless`: repeating changes nothing more.
 
-    429 and 503 say that the request was not carried out. A gateway's 502 or 504 may come after it was.
+    After 429 and 503, the request was not carried out. A gateway's 502 or 504 may come after it was.
     """
     return status in (429, 503) or (harmless and 500 <= status <= 599)
 
 
 def may_wait(response: Any, wait: float, harmless: bool) -> bool:
-    """Tell whether to try again after a response, when that takes a wait of so many seconds."""
+    """Tell whether to try again after a response and a wait of so many seconds."""
     if wait > LONGEST_WAIT_SECONDS:
         return False
     return is_worth_repeating(response.status_code, harmless)
 
 
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
-    """Return how long to wait before the next attempt where the service does not say.
+    """Return how long to wait before the next attempt if the service does not say.
 
     Parameters
     ----------
     retry : RetryConfig
         The policy.
     retries : int
-        How many attempts were repeated already: 0 for the first wait.
+        How many waits there were before: 0 for the first wait.
     jitter : float
         A number from 0 to 1; it lengthens the wait by up to a quarter, so that workers that failed
         together do not return together.
@@ -182,7 +182,7 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
         Seconds, from 0 to 120.
     """
     if not retry.initial_delay:
-        return 0.0  # However large the factor has grown.
+        return 0.0  # Also if the power below would overflow.
     try:
         delay = retry.initial_delay * float(retry.backoff_factor) ** retries
     except OverflowError:
@@ -199,11 +199,11 @@ def wait_after_response(
     *,
     together: bool = False,
 ) -> float:
-    """Return the wait that the service asks for with 429 or 503, else the policy's own.
+    """Return the wait that the service asks for with 429 or 503, or else the policy's own.
 
-    The result may be longer than LONGEST_WAIT_SECONDS: then the service asks for more patience
-    than a caller has. With `together` the call is one of many that were refused at the same time: after
-    429 it waits for any part of the policy's time, so that they return one by one, each at its turn.
+    The result may be longer than LONGEST_WAIT_SECONDS, which no call waits. With `together`, the call is
+    one of many that were refused at the same time. After 429 it then waits for a random part of the
+    policy's time, so that the calls return one by one.
     """
     asked = wait_asked_for(response, now)
     if asked is not None:
@@ -216,7 +216,8 @@ def wait_after_response(
 def wait_asked_for(response: Any, now: datetime) -> float | None:
     """Return the seconds that the service asks for with 429 or 503, or None.
 
-    A date is read against the response's own Date, or else `now`: the two machines' clocks may differ.
+    A date is compared with the response's own Date, or else with `now`: the clocks of the two machines
+    may differ.
     """
     if response.status_code not in (429, 503):
         return None
@@ -226,7 +227,7 @@ def wait_asked_for(response: Any, now: datetime) -> float | None:
 
 
 def is_throttled(status: int, asked: float | None) -> bool:
-    """Tell whether a response is the refusal of a limit: 429, or 503 that says how long to wait."""
+    """Tell whether a limit has refused the request: 429, or 503 that says how long to wait."""
     return status == 429 or (status == 503 and asked is not None)
 
 
@@ -251,7 +252,7 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
         Seconds, 0 for a date in the past; None for what cannot be read.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        value = str(value)  # A stand-in's; a real header is a text.
+        value = str(value)  # A stand-in may have another type; a real header is a text.
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -264,7 +265,7 @@ def parse_retry_after(value: Any, now: datetime) -> float | None:
 def _http_date(value: Any) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
-        if date.tzinfo is None:  # "-0000": UTC without saying where it was.
+        if date.tzinfo is None:  # "-0000" means UTC in an unknown time zone.
             date = date.replace(tzinfo=timezone.utc)
         return date
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):

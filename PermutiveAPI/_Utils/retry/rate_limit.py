@@ -2,14 +2,14 @@
 
 A :class:`RateLimiter` begins with the first refusal and is forgotten when it no longer binds. Requests
 queue in virtual time: a clock that ticks once for every request that may go, faster or slower as the
-rate changes, and that stands still while the service asked for patience. So a new rate holds for
-those that already wait, nothing saved up in idle times comes as a burst, and a slot that is never
-used costs one tick.
+rate changes, and that stands still while the service asks for a wait. So a new rate applies to
+requests that already wait, idle time does not save up a burst, and a slot that is never used costs one
+tick.
 
 The rate rises by addition, slowly at first and faster the longer all goes well, and falls by
 multiplication when more than a tenth of the last responses were refusals. A refusal costs one round
-trip, but a rate that is too low slows all requests. So a few refusals do not lower the rate. Where
-nothing is accepted any more, a window is used up: then single requests probe at growing distances.
+trip, but a rate that is too low slows all requests. So a few refusals do not lower the rate. If nothing
+is accepted any more, a window is used up: then single requests probe at growing distances.
 
 Nothing here sleeps or reads a clock: `now` is the caller's, in monotonic seconds.
 """
@@ -22,9 +22,9 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-# Requests a second at which to begin when nothing is known but that the rate is too high.
+# Requests a second to begin with, if nothing is known but that the rate is too high.
 _FIRST_RATE = 20.0
-# The share of refusals that is tolerated, and how far below the limit to go on once there are more.
+# The share of refusals that is tolerated, and how far below the limit to continue if there are more.
 _MARGIN = 0.1
 # The seconds over which that share is measured, and in which a rate without a known limit grows e-fold.
 _SAMPLE_SECONDS = 0.5
@@ -32,19 +32,19 @@ _SAMPLE_SECONDS = 0.5
 _SMALLEST_SAMPLE = 10
 # The seconds on the way from the margin below the limit back up to it.
 _RECOVERY_SECONDS = 1.5
-# The rate is lowered to no less than this share of it at once.
+# One step lowers the rate no further than to this share of it.
 _LARGEST_DECREASE = 0.5
-# Each distance between two probes is so many times as long as the one before.
+# The factor by which the distance between two probes grows.
 _PROBE_SLOWDOWN = 1.25
-# A Retry-After up to this long holds only the refused request: many servers send 1 because they cannot
-# send less. A longer one holds all. The distance between two probes doubles up to this long.
+# A Retry-After of up to so many seconds holds only the refused request: many servers send 1 because they
+# cannot send less. A longer one holds all. Up to this distance, the distance between two probes doubles.
 SHORT_RETRY_AFTER_SECONDS = 1.0
 
-# Requests a second: a probe is sent every half minute, and beyond the highest rate nobody is bound.
+# Requests a second: a probe every half minute, and the rate above which nobody is held back.
 _LEAST_RATE = 1 / 30
 _HIGHEST_RATE = 10_000.0
 _FORGOTTEN_AFTER_SECONDS = 60.0
-# A day. A service that has asked for more is then asked again.
+# A day. After that, a service that has asked for a longer wait is tried again.
 _LONGEST_BLOCK_SECONDS = 86_400.0
 _MOST_LIMITERS = 256
 
@@ -116,7 +116,7 @@ class RateLimiter:
         self._lock = threading.Lock()
         self._only_caller: int | None = threading.get_ident()
         self._rate = _HIGHEST_RATE
-        # What the rate was before it was lowered; None while nothing is known of the limit.
+        # The rate before it was lowered; None while nothing is known of the limit.
         self._limit: float | None = None
         self._growth_seconds = _SAMPLE_SECONDS
         self._climbed = 0.0
@@ -125,10 +125,10 @@ class RateLimiter:
         self._ticked_at = now
         self._last_tick = -1.0
         self._next_free = 0.0
-        # What the service asked for.
+        # The wait that the service has asked for.
         self._blocked_until = now
         self._block = 0.0
-        # Responses since the rate was lowered, of late: older ones are forgotten by halves.
+        # Recent responses since the rate was lowered; the counts of older ones are halved.
         lately = min(seconds, _SAMPLE_SECONDS)
         self._accepted = accepted * lately / seconds if seconds else 0.0
         self._refused = 0.0
@@ -143,7 +143,7 @@ class RateLimiter:
 
     @property
     def rate(self) -> float:
-        """Requests a second that may go now."""
+        """How many requests a second may go now."""
         return self._rate
 
     @property
@@ -153,7 +153,7 @@ class RateLimiter:
 
     @property
     def asked(self) -> float:
-        """The last wait in seconds that the service asked for."""
+        """The last wait that the service has asked for, in seconds."""
         return self._block
 
     def reserve(self, now: float, *, first: bool = False) -> Slot:
@@ -170,9 +170,9 @@ class RateLimiter:
             return slot
 
     def wait_seconds(self, slot: Slot, now: float) -> float:
-        """Return 0.0 when the request is to be sent now, else after how long to ask again.
+        """Return 0.0 if the request may go now; otherwise the seconds after which to ask again.
 
-        The rate changes meanwhile: ask sooner. A 0.0 takes the slot.
+        Ask earlier, since the rate may rise. When 0.0 is returned, the slot is used.
         """
         with self._lock:
             self._advance(now)
@@ -181,7 +181,7 @@ class RateLimiter:
             if wait > 1e-9:
                 return wait
             if not slot.taken:
-                # One late request may be made up for; more would be a burst.
+                # One late request may catch up; more would be a burst.
                 self._next_free = max(self._next_free, self._tick - 1) + 1
             return 0.0
 
@@ -190,13 +190,13 @@ class RateLimiter:
         return self._blocked_until - now
 
     def is_mine_alone(self) -> bool:
-        """Tell whether only the calling thread was ever limited here: it waits for nobody."""
+        """Tell whether only the calling thread has been limited here. Then it waits for nobody."""
         with self._lock:
             self._note_caller()
             return self._only_caller is not None
 
     def give_up(self) -> None:
-        """Hold nobody back until the next refusal, except while the service has asked for it."""
+        """Hold nobody back until the next refusal, except as long as the service has asked for."""
         with self._lock:
             self._rate, self._limit, self._in_drought = _HIGHEST_RATE, None, False
 
@@ -212,13 +212,13 @@ class RateLimiter:
             self._accepted_at = now
             self._in_round += 1
             if sent_at <= self._lowered_at:
-                return  # It tells nothing of the rate of now.
+                return  # It says nothing about the present rate.
             self._advance(now)
             self._accepted += 1
             if self._in_drought:
                 self._begin_slowly(now)
             if max(self._last_tick, self._next_free) > self._tick:
-                self._raise()  # A rate that holds nobody back is not tried out.
+                self._raise()  # If the rate holds nobody back, a success says nothing about it.
 
     def on_throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
         """Record a refusal.
@@ -226,11 +226,11 @@ class RateLimiter:
         Parameters
         ----------
         sent_at : float
-            When that request was sent. Those that were under way together count as one signal.
+            When that request was sent. Requests that were under way together count as one signal.
         now : float
             Monotonic seconds.
         retry_after : float or None
-            For how many seconds the service wants nothing more.
+            The wait in seconds that the service asks for.
         """
         with self._lock:
             self._note_caller()
@@ -276,12 +276,12 @@ class RateLimiter:
                 _RECOVERY_SECONDS, _SMALLEST_SAMPLE / self._limit, _SMALLEST_SAMPLE * self._block
             )
             self._climbed += 1 / rate / seconds
-            # Slowly past the limit, and then ever faster: a limit that has risen is soon found.
+            # Slowly past the limit, then faster and faster, so that a limit that has risen is soon found.
             rate = self._limit * (1 - _MARGIN + _MARGIN * self._climbed**3)
         self._rate = min(rate, _HIGHEST_RATE)
 
     def _lower(self) -> None:
-        """Lower the rate to what was accepted of it, and a tenth below."""
+        """Lower the rate to the share that was accepted, and a tenth below."""
         if self._lowered_at == -math.inf:
             self._rate = _FIRST_RATE
         elif self._accepted:
@@ -295,7 +295,7 @@ class RateLimiter:
         self._rate = max(self._rate, _LEAST_RATE)
 
     def _begin_slowly(self, now: float) -> None:
-        """Resume after a pause at the mean rate since the last pause, since the window is soon used up."""
+        """Resume after a pause at the mean rate since the last pause, so that the window lasts."""
         mean = self._in_round / max(now - self._round_from, 1e-3)
         self._rate = max(self._rate, min(_FIRST_RATE, mean))
         self._growth_seconds = _RECOVERY_SECONDS
@@ -352,7 +352,7 @@ def forget(name: LimitKey, limiter: RateLimiter) -> None:
 
 
 def forget_all() -> None:
-    """Forget every limit, also where another thread was just about to note one."""
+    """Forget every limit, also one that another thread is about to record."""
     global _limiters, _lock
     _limiters, _lock = {}, threading.Lock()
 

@@ -1,4 +1,4 @@
-"""The way to the network: pooled connections, bounded in time and memory, that show no key."""
+"""Pooled connections to the network: they are bounded in time and memory, and show no key."""
 
 from .connections import keep_classes
 from .session import network_variables, requests_is_replaced, send

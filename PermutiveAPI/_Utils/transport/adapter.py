@@ -1,7 +1,7 @@
 """The adapter of requests over the pools of connections.py, made for many calls to the same origin.
 
-It remembers which pool serves an origin, and what a URL's path is. It still sends through
-``HTTPAdapter.send``, so that tests that replace that method see every call.
+It remembers the pool of each origin, and the path of a URL. It sends through ``HTTPAdapter.send``, so
+that tests that replace that method see every call.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Adapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = POOL_CLASSES
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        """Use them for a proxy, too."""
+        """Use these pool classes for a proxy, too."""
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = POOL_CLASSES
         return manager
@@ -43,16 +43,16 @@ class Adapter(HTTPAdapter):
         self, request: requests.PreparedRequest, verify: Any, proxies: Any = None, cert: Any = None
     ) -> Any:
         """Return the pool that serves a request's origin."""
-        # The same proxies are the same object: transport keeps one for each environment.
+        # Equal proxies are the same object: session.py keeps one for each environment.
         key = (_origin_of(request), verify, cert, id(proxies))
         pool, _ = self._pools.get(key, (None, None))
-        if pool is None or pool.pool is None:  # urllib3 closes the pool least used.
+        if pool is None or pool.pool is None:  # urllib3 closes the least recently used pool.
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             self._pools[key] = (pool, proxies)
         return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Set a pool's certificates, unless they are set."""
+        """Set a pool's certificates, unless it has them already."""
         if getattr(conn, "certificates", None) != (verify, cert):
             super().cert_verify(conn, url, verify, cert)
             conn.certificates = (verify, cert)
@@ -64,9 +64,9 @@ class Adapter(HTTPAdapter):
         return without_key((request.url or "")[len(_origin_of(request)) :] or "/")
 
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
-        """Return the response. If it comes from other pools, a stand-in's for instance, build it as requests does.
+        """Return the response. If it comes from other pools, for instance of a stand-in, build it as requests does.
 
-        An error response that is too large keeps its beginning alone: its status is what counts.
+        Of an error response that is too large, only the beginning is kept: its status counts.
         """
         if not isinstance(resp, WholeResponse):
             return super().build_response(req, resp)

@@ -1,7 +1,7 @@
-"""The bounds of one attempt: how long it lasts, how often the response is announced, how large it is.
+"""The bounds of one attempt: its time, the number of interim responses, and the size of the response.
 
 An attempt lasts from connecting to the last byte of the response. No second thread watches the clock:
-whoever waits looks at it, and waits no longer than the attempt has left.
+each wait is as long as the attempt has left, or shorter.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def begin(timeout: Any, settings: Settings) -> None:
     Parameters
     ----------
     timeout : float or tuple or None
-        Seconds, as requests takes them. A timeout above ``settings.attempt_seconds`` takes its place;
-        None lifts the bound.
+        Seconds, as requests takes them. A timeout above ``settings.attempt_seconds`` replaces it; None
+        lifts the bound.
     settings : Settings
-        Those of the call.
+        The settings of the call.
     """
     seconds = settings.attempt_seconds
     if type(timeout) is not float or timeout > seconds:
@@ -52,7 +52,7 @@ def begin(timeout: Any, settings: Settings) -> None:
 
 
 def _limit_of(wait: Any) -> float:
-    # requests refuses a value that is not a number, and says so.
+    # requests raises an error for a value that is not a number.
     return wait if isinstance(wait, (int, float)) else math.inf
 
 
@@ -67,12 +67,12 @@ def most_megabytes() -> float:
 
 
 def timeout_within(timeout: float | None) -> float | None:
-    """Return a timeout that is no longer than what the attempt has left.
+    """Return a timeout that is not longer than the time that the attempt has left.
 
     Raises
     ------
     OutOfBounds
-        If nothing is left.
+        If no time is left.
     """
     left = _attempt.get().ends - monotonic()
     if left <= 0:
@@ -83,7 +83,7 @@ def timeout_within(timeout: float | None) -> float | None:
 
 
 def bound_behind(error: BaseException) -> OutOfBounds | None:
-    """Return the error of the bound that caused a time-out, or None if an ordinary timeout caused it."""
+    """Return the error of the bound that caused a time-out; None if an ordinary timeout caused it."""
     attempt = _attempt.get()
     if monotonic() >= attempt.ends:
         return too_long(attempt)

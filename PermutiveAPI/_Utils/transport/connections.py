@@ -1,7 +1,7 @@
-"""Connections and pools of urllib3, which the batch that they work for can shut down.
+"""Connections and pools of urllib3 that a batch can shut down.
 
-What records calls (vcrpy, for instance) replaces urllib3's connection classes: then those are used, and
-not the ones here. Tracers and error trackers, which only watch, see no key: the key is put in only when
+Recorders of calls, such as vcrpy, replace urllib3's connection classes. Then their classes are used
+instead of those here. Tracers and error trackers, which only watch, see no key: it is added only when
 the request is written to the connection.
 """
 
@@ -37,8 +37,8 @@ from .lookup import addresses_of
 from .response import WholeResponse
 from .wire import BoundedResponse, read_body
 
-# --- Connections that a stopped batch can shut down ----------------------------------------------
-# The classes are named like urllib3's own, since its messages show the names.
+# --- Connections that a batch can shut down ------------------------------------------------------
+# The classes have the names of urllib3's own, since its messages show them.
 
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 else:
 
     def _urllib3s_own(found):
-        """Return urllib3's class, also where vcrpy's stands while this module is imported."""
+        """Return urllib3's class, even if vcrpy has replaced it while this module is imported."""
         return getattr(found, "_baseclass", found)
 
     _HTTPConnection = _urllib3s_own(urllib3.connection.HTTPConnection)
@@ -65,7 +65,7 @@ class HTTPConnection(_HTTPConnection):
         cancellation.track(self)
 
     def _new_conn(self) -> socket.socket:
-        """Connect, so that a name look-up can be interrupted, and a batch can stop all waits."""
+        """Connect, so that a name look-up can be interrupted, and a batch can end all waits."""
         try:
             sock = self._connected_socket()
         except TimeoutError as error:
@@ -98,7 +98,7 @@ class HTTPConnection(_HTTPConnection):
                 sock.settimeout(bounds.timeout_within(self.timeout))
                 cancellation.track(self)
                 sock.connect(address)
-                # The handshake and the request have what is left.
+                # The handshake and the request have the time that is left.
                 sock.settimeout(bounds.timeout_within(self.timeout))
                 return sock
             except OSError as error:
@@ -110,12 +110,12 @@ class HTTPConnection(_HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request, and tell the batch."""
         cancellation.track(self)
-        if self.sock is not None:  # It has the timeout of the last call.
+        if self.sock is not None:  # It still has the timeout of the last call.
             self.sock.settimeout(bounds.timeout_within(self.timeout))
         super().request(*args, **kwargs)
 
     def send(self, data: Any) -> None:
-        """Send data, with the key put back where it was taken out."""
+        """Send data, with the key put back in its place."""
         super().send(_with_key(data) if _keys.get() else data)
 
 
@@ -128,7 +128,7 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
             super().connect()
 
     def _new_conn(self) -> socket.socket:
-        """Connect; a batch gets a handle of its own, since the handshake takes the socket's away."""
+        """Connect; the batch gets a copy of the socket's handle, since the handshake takes the original."""
         sock = super()._new_conn()
         if cancellation.current() is not None:
             handle = self._handshake.enter_context(sock.dup())
@@ -136,27 +136,27 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
         return sock
 
 
-# --- The key, put into what is written alone -------------------------------------------------------
+# --- The key, added only when the request is written -----------------------------------------------
 
 _IN_QUERY = re.compile(r"(?<=[?&]k=)[^&]+")
-# Of this process alone, so that it stands nowhere else in a request.
+# Random, so that it occurs nowhere else in a request.
 _PLACEHOLDER = f"REDACTED-{os.urandom(4).hex()}"
 _PLACEHOLDERS = re.compile(_PLACEHOLDER.encode("ascii"))
-# The keys that were taken out of the call's request, in the order in which they are written.
+# The keys that were taken out of the call's request, in the order in which they are put back.
 _keys: ContextVar[tuple[bytes, ...]] = ContextVar("keys", default=())
 
 
 def without_key(target: str) -> str:
     """Return the request target without the key, which the connection adds again."""
     if _classes.get() is not _OWN_CLASSES:
-        return target  # A recorder matches calls by it.
+        return target  # A recorder matches calls by the key, too.
     target = target.partition("#")[0]  # A fragment is not sent.
     _keys.set(tuple(each.encode("ascii") for each in _IN_QUERY.findall(target)))
     return _IN_QUERY.sub(_PLACEHOLDER, target)
 
 
 def _without_key_in(headers: Any) -> Any:
-    """Return a request's headers without the key, likewise."""
+    """Return a request's headers without the key, which the connection adds again."""
     api_key = headers.get(KEY_HEADER)
     if _classes.get() is not _OWN_CLASSES or not api_key:
         return headers
@@ -166,7 +166,7 @@ def _without_key_in(headers: Any) -> Any:
 
 
 def _with_key(data: bytes) -> bytes:
-    """Put back what was taken out of the headers. What follows them, the body, stays as it is."""
+    """Put the key back into the request line and the headers. The body stays as it is."""
     waiting = iter(_keys.get())
     data = _PLACEHOLDERS.sub(lambda _: next(waiting), data, count=len(_keys.get()))
     _keys.set(tuple(waiting))
@@ -181,13 +181,13 @@ _URLLIB3_POOLS: Mapping[str, Any] = {
     "http": urllib3.connectionpool.HTTPConnectionPool,
     "https": urllib3.connectionpool.HTTPSConnectionPool,
 }
-# By scheme, the classes of the call that is being made, and those of the batch that it belongs to.
+# The classes by scheme, of the present call, and of the batch that it belongs to.
 _classes: ContextVar[Mapping[str, Any]] = ContextVar("classes", default=_OWN_CLASSES)
 _batch_classes: ContextVar[Mapping[str, Any]] = ContextVar("batch_classes")
 
 
 def classes_now() -> Mapping[str, Any]:
-    """Return the classes of connections by scheme: the ones here, or what has replaced urllib3's."""
+    """Return the connection classes by scheme: those here, or those that have replaced urllib3's."""
     found = {scheme: pool.ConnectionCls for scheme, pool in _URLLIB3_POOLS.items()}
     if found == _URLLIB3_CLASSES:
         return _OWN_CLASSES
@@ -198,22 +198,22 @@ def classes_now() -> Mapping[str, Any]:
 
 
 def keep_classes() -> None:
-    """Choose the connection classes once for a whole batch, whose context this is.
+    """Choose the connection classes for a whole batch. It is called in the batch's context.
 
-    A recorder restores urllib3's classes briefly whenever it connects. A worker that looked at that
+    A recorder restores urllib3's classes briefly whenever it connects. A worker that chose at that
     moment would bypass the recorder.
     """
     _batch_classes.set(classes_now())
 
 
 def choose_classes() -> None:
-    """Choose the classes for the call that begins, which has no key yet."""
+    """Choose the classes for a call that begins. No key has been taken out of it yet."""
     _keys.set(())
     _classes.set(_batch_classes.get(None) or classes_now())
 
 
 class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
-    """Connections to one origin; one that comes back is no longer the batch's."""
+    """Connections to one origin; a batch no longer tracks a connection that has come back."""
 
     ConnectionCls: Any = property(lambda self: _classes.get()[self.scheme])
 
@@ -252,7 +252,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
 
 
 def _read(response: Any) -> WholeResponse:
-    """Read a response. After its end, its connection goes back to the pool; before, it is closed."""
+    """Read a response. If it is read to its end, its connection goes back to the pool, else it is closed."""
     is_whole = False
     try:
         body, is_whole = read_body(response)

@@ -1,4 +1,4 @@
-"""Keeps the key out of what urllib3 logs while this library sends a request.
+"""Keep the key out of urllib3's log while this library sends a request.
 
 urllib3 writes the path and query of every request to its log at DEBUG. The filter here rewrites such
 records; it acts only in a thread that is sending for this library, so that the records of other
@@ -42,7 +42,7 @@ def active() -> Generator[None, None, None]:
 def install() -> None:
     """Add the filter to urllib3's loggers, once."""
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_FILTER)  # The same one twice is one.
+        logging.getLogger(name).addFilter(_FILTER)  # Adding it twice has no effect.
 
 
 class _RedactingFilter(logging.Filter):

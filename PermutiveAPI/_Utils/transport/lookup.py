@@ -1,4 +1,4 @@
-"""Looking up a host's addresses, so that the wait for them can be interrupted and ends in time."""
+"""Look up a host's addresses, so that the wait can be interrupted and ends in time."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from typing import Any
 from .. import cancellation
 from .bounds import OutOfBounds
 
-# How long Ctrl-C and the stop of a batch may go unnoticed.
+# How long it may take to notice Ctrl-C or a cancelled batch.
 _POLL_SECONDS = 0.1
 
 
 def addresses_of(host: str, port: int, family: int, seconds: float | None) -> list[tuple[Any, ...]]:
-    """Return what ``socket.getaddrinfo`` says of a host.
+    """Return the result of ``socket.getaddrinfo`` for a host.
 
-    That call cannot be interrupted. It runs in a thread of its own, which is left alone when the
-    wait for it ends early.
+    That call cannot be interrupted. It runs in a separate thread, which is abandoned if the wait for it
+    ends early.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def addresses_of(host: str, port: int, family: int, seconds: float | None) -> li
         If it takes too long; it is a TimeoutError.
     """
     getaddrinfo: Any = socket.getaddrinfo
-    if _is_address(host):  # Nobody has to be asked.
+    if _is_address(host):  # It needs no look-up.
         return getaddrinfo(host, port, family, socket.SOCK_STREAM)
     found: Future[list[tuple[Any, ...]]] = Future()
 
@@ -54,7 +54,7 @@ def addresses_of(host: str, port: int, family: int, seconds: float | None) -> li
     began = monotonic()
     try:
         thread.start()
-    except RuntimeError:  # The interpreter ends, or there are too many threads.
+    except RuntimeError:  # The interpreter is exiting, or there are too many threads.
         look_up()
     while thread.is_alive():
         waited = monotonic() - began

@@ -1,7 +1,7 @@
-"""Requests as requests prepares them, where what repeats is prepared once.
+"""Prepare requests as requests does, but prepare what repeats only once.
 
-A batch sends to few addresses with the same headers. requests takes every URL apart and checks every
-header anew; here a URL that needs no work gets none, and headers are checked once.
+A batch sends to few addresses with the same headers. requests parses every URL and checks every header
+each time. Here, a URL that needs no quoting is not parsed, and headers are checked once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]
 Body = bytes | str | None
 
-# A URL that requests would leave as it is: nothing to quote, no "." or ".." in its path, and no
-# invalid port.
+# A URL that requests would not change: nothing to quote, no "." or ".." in its path, and no invalid port.
 _PLAIN_URL = re.compile(
     r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
     r"(?:/(?!\.)[A-Za-z0-9._~-]*)+",
@@ -41,7 +40,7 @@ def prepare(
     url, headers, params
         As in ``requests.Request``; headers that are None are left out.
     body : bytes or str or None
-        What is sent.
+        The body.
 
     Raises
     ------
@@ -51,14 +50,14 @@ def prepare(
     pairs = tuple(headers.items())
     try:
         prepared_headers = _prepared_headers(pairs).copy()
-    except TypeError:  # A value that cannot be hashed: requests says what is wrong with it.
+    except TypeError:  # A value that cannot be hashed: requests raises the error for it.
         prepared_headers = _prepared_headers.__wrapped__(pairs)
     if body is not None:
         prepared_headers["Content-Length"] = str(len(body))
     elif verb != "GET":
         prepared_headers["Content-Length"] = "0"
     request = assemble(verb, _prepared_url(url, params or {}), prepared_headers, body)
-    if "@" in url:  # Before the host: a user and a password.
+    if "@" in url:  # A user and a password before the host.
         request.prepare_auth(None, request.url or "")
     return request
 
@@ -66,7 +65,7 @@ def prepare(
 def assemble(
     verb: str | None, url: str | None, headers: Headers, body: Any
 ) -> requests.PreparedRequest:
-    """Put a request together from parts that are prepared."""
+    """Put a request together from prepared parts."""
     request = requests.PreparedRequest()
     request.method = verb
     request.url = url
@@ -89,7 +88,7 @@ def _prepared_url(url: str, params: Mapping[str, Any]) -> str:
     request = requests.PreparedRequest()
     request.prepare_url(url, dict(params))
     prepared = request.url or ""
-    # What a host cannot hold is quoted by urllib3, and some of it refused by newer releases only.
+    # urllib3 quotes invalid characters of a host, and only its newer releases refuse some of them.
     host = parse_url(prepared).host or ""
     if "%" in host and not host.startswith("["):
         raise requests.exceptions.InvalidURL(f"{unquote(host)!r} is not a valid host")

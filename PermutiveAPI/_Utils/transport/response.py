@@ -1,7 +1,7 @@
-"""A response as requests gives it, kept small.
+"""A response of requests that takes little memory.
 
-A batch keeps every response. What most callers never look at (headers, cookies, the request) stays as
-it arrived, and becomes requests' own objects when it is first asked for.
+A batch keeps every response. Headers, cookies and the request, which most callers never read, stay as
+they arrived, and become requests' own objects when they are first read.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ class CompactResponse(requests.Response):
     Parameters
     ----------
     response : WholeResponse
-        What came.
+        The response that came.
     request : requests.PreparedRequest
-        What was sent; `request` is an equal one, made when it is first asked for.
+        The request that was sent. The attribute `request` is an equal one, made when it is first read.
     """
 
     def __init__(self, response: WholeResponse, request: requests.PreparedRequest) -> None:
-        # Not super().__init__(), which makes headers and cookies at once.
+        # Without super().__init__(), which would make headers and cookies at once.
         self._content = response.body
         self._content_consumed = True
         self._next = None
@@ -53,7 +53,7 @@ class CompactResponse(requests.Response):
         self._sent_url = request.url or ""
         self._sent = (request.method, _shared(tuple(request.headers.items())), request.body)
 
-    # Of the base class's attributes, these are made late; what is set later stands instead.
+    # These attributes of the base class are made when they are first read, unless they are set.
     url: Any = cached_property(lambda self: self._take_url())
     headers: Any = cached_property(lambda self: _headers(self._received))
     encoding: Any = cached_property(lambda self: get_encoding_from_headers(self.headers))
@@ -61,15 +61,15 @@ class CompactResponse(requests.Response):
     request: Any = cached_property(lambda self: self._take_request())
 
     def _take_url(self) -> str:
-        """Return the URL: without the key after a success, which callers may well log.
+        """Return the URL, without the key after a success, since callers may log it.
 
-        After a failure the error does the same, when it has looked for the key in the response.
+        After a failure, the error removes the key when it has searched the response for it.
         """
         url = self.__dict__.pop("_sent_url")
         return redact_url(url) if self.status_code < 300 else url
 
     def _take_request(self) -> requests.PreparedRequest:
-        """Return the request, and keep nothing of it beside: an error replaces it by one without key."""
+        """Return the request, and drop the original: an error replaces the request by one without the key."""
         verb, pairs, body = self.__dict__.pop("_sent")
         headers = CaseInsensitiveDict(pairs)
         if self.status_code < 300:
@@ -79,7 +79,7 @@ class CompactResponse(requests.Response):
 
 @lru_cache(maxsize=256)
 def _shared(pairs: Pairs) -> Pairs:
-    """Return the same object for the same headers, which repeat from one call to the next."""
+    """Return the same object for equal headers, since most responses have the same headers."""
     return pairs
 
 

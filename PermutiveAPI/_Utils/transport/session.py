@@ -1,6 +1,6 @@
 """Pooled connections over requests: one pool for all threads of the process.
 
-:func:`send` is the only way to the network. It goes through ``requests.Session.send`` and
+Only :func:`send` reaches the network. It goes through ``requests.Session.send`` and
 ``requests.adapters.HTTPAdapter.send``, looked up at every call, so that replacing either of them (as
 the packages ``responses`` and ``requests-mock`` do) takes effect. Everything here may be called from
 many threads, and in a child process after a fork, which gets a pool of its own.
@@ -28,8 +28,8 @@ from .adapter import Adapter
 from .connections import choose_classes
 from .prepare import prepare
 
-# A connection that finds no place in the pool is closed after use: there is a place for every
-# worker that a process could sensibly run. A place costs a pointer.
+# A connection is closed after use if the pool has no place for it. So there is a place for every worker
+# that a process could sensibly run. A place costs a pointer.
 _CONNECTIONS_PER_ORIGIN = 1024
 _ORIGINS = 32
 
@@ -46,7 +46,7 @@ _REPLACEABLE: tuple[tuple[Any, Any], ...] = (
 
 
 def requests_is_replaced() -> bool:
-    """Tell whether one of these functions is replaced. A wrapper, which only watches, does not count."""
+    """Tell whether one of these functions is replaced. A wrapper that only watches does not count."""
     return any(
         owner.request is not own and getattr(owner.request, "__wrapped__", None) is not own
         for owner, own in _REPLACEABLE
@@ -77,19 +77,19 @@ def send(
         Seconds to wait for the connection and between two bytes; None waits without limit.
         The whole attempt is bounded, too; see bounds.py.
     settings : Settings
-        Those of the call.
+        The settings of the call.
 
     Returns
     -------
     requests.Response
-        Whatever its status; redirects are not followed.
+        The response, with any status. Redirects are not followed.
 
     Raises
     ------
     requests.RequestException
-        When no whole response came.
+        If no whole response came.
     UnicodeError, urllib3.exceptions.LocationParseError
-        If a header or the host's name cannot be put on the wire.
+        If a header or the host name cannot be sent.
     PermutiveInvalidRequestError
         If `json` cannot be written as JSON.
     PermutiveInvalidResponseError
@@ -111,7 +111,7 @@ def send(
 
 
 def _hide_key_from_spans() -> None:
-    """Have OpenTelemetry leave the key out of the URLs that it records, where it is loaded."""
+    """Make OpenTelemetry, if it is loaded, leave the key out of the URLs that it records."""
     tracing = sys.modules.get("opentelemetry.util.http")
     hidden: Any = getattr(tracing, "PARAMS_TO_REDACT", None)
     if isinstance(hidden, list) and "k" not in hidden:
@@ -134,7 +134,7 @@ _ENCODER = JSONEncoder(allow_nan=False)
 
 class _Session(requests.Session):
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Prepare no ``response.next`` either: it would carry the key elsewhere."""
+        """Set no ``response.next``: it would carry the key elsewhere."""
         return None
 
 
@@ -160,7 +160,7 @@ def _current_pool() -> _Pool:
 def _new_pool() -> _Pool:
     log_redaction.install()
     session = _Session()
-    # Proxies and certificates come from _environment_of; a key from ~/.netrc is never wanted.
+    # Proxies and certificates come from _environment_of. Credentials from ~/.netrc must not be sent.
     session.trust_env = False
     # A cookie set for one key's call must not travel with another key's.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -175,7 +175,7 @@ def _new_pool() -> _Pool:
 
 
 def _forget_pool() -> None:
-    """Leave the parent's sockets to the parent: two processes must not read from one connection."""
+    """Forget the parent's pool: two processes must not read from one connection."""
     global _pool, _pool_lock
     _pool = None
     _pool_lock = threading.Lock()
@@ -194,10 +194,10 @@ def network_variables() -> tuple[str | None, ...]:
 
 
 def _environment_of(pool: _Pool, url: str, variables: tuple[str | None, ...]) -> dict[str, Any]:
-    """Return proxies and CA settings for a URL's origin, worked out anew only when a variable changed.
+    """Return proxies and CA settings for a URL's origin. They are found out again only if a variable changes.
 
-    Working them out costs more than all the rest of preparing a request: it reads the system's
-    proxy settings and matches the host against no_proxy.
+    Finding them out takes longer than all the rest of preparing a request: requests reads the system's
+    proxy settings and compares the host with no_proxy.
     """
     parts = urlsplit(url)
     key = (parts.scheme, parts.netloc, variables)

@@ -11,7 +11,7 @@ from typing import Any, cast
 from . import bounds
 
 _PIECE_BYTES = 65_536
-# The most by which decoding multiplies a body's size. For other encodings no limit is known.
+# The largest factor by which decoding makes a body larger. For other encodings, no limit is known.
 _MOST_GROWTH = {None: 1, "gzip": 1100, "deflate": 1100}
 
 
@@ -24,23 +24,23 @@ class BoundedResponse(http.client.HTTPResponse):
         super().__init__(cast("Any", self._wire), *args, **kwargs)
 
     def begin(self) -> None:
-        """Read up to the headers, and pass over what only announces the response, like Early Hints.
+        """Read the status and the headers, and skip interim responses such as Early Hints.
 
-        The response itself would else be left for the next request of this connection.
+        Otherwise the final response would be left for the next request of this connection.
         """
         super().begin()
         while self.status < 200:
             self.headers = self.msg = cast("Any", None)
             super().begin()
-        # http.client takes the end of the stream for the end of the headers. After a blank line
-        # it does not read on.
+        # http.client takes the end of the stream for the end of the headers. It reads nothing after a
+        # blank line.
         if self._wire.ended:
             raise http.client.RemoteDisconnected(
                 "Remote end closed connection inside the headers of its response"
             )
 
     def _read_status(self) -> tuple[str, int, str]:
-        """Read a status line; http.client itself passes over any number of 100 Continue."""
+        """Read a status line. http.client itself skips any number of 100 Continue."""
         version, status, reason = cast("Any", super())._read_status()
         self._interim_responses += status < 200
         if self._interim_responses > bounds.MOST_INTERIM_RESPONSES:
@@ -54,14 +54,14 @@ class BoundedResponse(http.client.HTTPResponse):
 class Wire(io.RawIOBase):
     """The bytes of a response as they come from a socket, until the attempt's time is over.
 
-    ``ended`` tells whether the far end was found to have closed the connection.
+    ``ended`` is true when the other end has closed the connection.
     """
 
     def __init__(self, sock: Any) -> None:
-        # By position: stand-ins of sockets (mocket, for instance) have another name for it.
+        # By position: stand-ins for sockets, such as mocket's, have another name for the argument.
         self._bytes: Any = sock.makefile("rb", 0)
         self._sock = sock
-        # pyOpenSSL's sockets do not tell the timeout; those that they wrap do.
+        # pyOpenSSL's sockets have no gettimeout(); the sockets that they wrap do.
         timeout_of = getattr(sock, "gettimeout", None) or sock.socket.gettimeout
         timeout: float | None = timeout_of()
         self._timeout = math.inf if timeout is None else timeout
@@ -69,7 +69,7 @@ class Wire(io.RawIOBase):
         self.ended = False
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        """Return the bytes as a buffered file. http.client takes what has this method for a socket."""
+        """Return the bytes as a buffered file. http.client takes an object with this method for a socket."""
         return io.BufferedReader(self)
 
     def readable(self) -> bool:
@@ -77,7 +77,7 @@ class Wire(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
-        """Read what has come, or wait for it as long as the timeout and the attempt allow."""
+        """Read the bytes that have come, or wait for them as long as the timeout and the attempt allow."""
         attempt = self._attempt
         left = attempt.ends - monotonic()
         if left < self._timeout:
@@ -105,7 +105,7 @@ def read_body(response: Any) -> tuple[bytes, bool]:
     Returns
     -------
     body : bytes
-        The body; of one that is too large only the beginning.
+        The body, or only its beginning if it is too large.
     is_whole : bool
         False if the body is too large. Then more may be left to read.
     """
@@ -114,7 +114,7 @@ def read_body(response: Any) -> tuple[bytes, bool]:
     growth = _MOST_GROWTH.get(response.headers.get("content-encoding"), math.inf)
     if length is not None and length * growth <= most:
         return response.read(), True
-    if length is not None and growth == 1:  # It is announced as too large.
+    if length is not None and growth == 1:  # Content-Length says that it is too large.
         return response.read(_PIECE_BYTES), False
     pieces: list[bytes] = []
     size = 0
