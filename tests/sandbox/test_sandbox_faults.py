@@ -5,8 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from PermutiveAPI.sandbox import Sandbox
-
 COHORTS = "/cohorts-api/v2/cohorts/"
 NEW = {"name": "n", "query": {}}
 
@@ -88,40 +86,6 @@ def test_fault_body(call, sandbox, fault, text, kind):
     answer = call("GET", COHORTS)
     assert (answer.status_code, answer.text) == (fault["status"], text)
     assert kind is None or answer.headers["content-type"] == kind
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [({"status": 199}, "status"), ({"status": 600}, "status"), ({"times": 0}, "times")],
-)
-def test_impossible_faults(options, text):
-    """A fault that cannot be is refused by name."""
-    with pytest.raises(ValueError, match=text):
-        Sandbox().fail_next(**options)
-
-
-@pytest.mark.parametrize(
-    "options, text",
-    [
-        ({"latency_seconds": -1}, "latency_seconds must not be negative."),
-        ({"rate_limit_per_second": 0}, "rate_limit_per_second must be at least 1, or None."),
-        ({"page_size": 0}, "page_size must be at least 1."),
-    ],
-)
-def test_impossible_behaviour(options, text):
-    """A behaviour that cannot be is refused by name."""
-    with pytest.raises(ValueError) as refused:
-        Sandbox(**options)
-    assert str(refused.value) == text
-
-
-@pytest.mark.parametrize(
-    "options", [{"latency_seconds": "1"}, {"rate_limit_per_second": "x"}, {"page_size": True}]
-)
-def test_behaviour_of_a_wrong_kind(options):
-    """A text where a number is expected is refused by name."""
-    with pytest.raises(TypeError, match=f"{next(iter(options))} must be a number"):
-        Sandbox(**options)
 
 
 def test_faults_count_under_load(call, sandbox):

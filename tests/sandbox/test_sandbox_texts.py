@@ -6,13 +6,14 @@ import errno
 import hashlib
 import json
 import os
-from typing import Any
+from typing import Any, Callable, cast
 
 import pytest
 import requests
 
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.sandbox.background import listening_socket
+from tests.support.mistakes import Mistake, assert_raises, each
 
 IMPORTS = "/audience-api/v1/imports"
 COHORTS = "/cohorts-api/v2/cohorts/"
@@ -325,68 +326,65 @@ def entered_twice() -> None:
         pass
 
 
-@pytest.mark.parametrize(
-    ("mistake", "kind", "text"),
-    [
-        (
-            lambda: Sandbox(latency_seconds="1"),  # type: ignore[arg-type]
-            TypeError,
-            "latency_seconds must be a number, got '1'.",
-        ),
-        (lambda: Sandbox(page_size=True), TypeError, "page_size must be a number, got True."),
-        (
-            lambda: Sandbox(rate_limit_per_second="2"),  # type: ignore[arg-type]
-            TypeError,
-            "rate_limit_per_second must be a number, got '2'.",
-        ),
-        (
-            lambda: Sandbox(latency_seconds=-0.1),
-            ValueError,
-            "latency_seconds must not be negative.",
-        ),
-        (
-            lambda: Sandbox(rate_limit_per_second=0),
-            ValueError,
-            "rate_limit_per_second must be at least 1, or None.",
-        ),
-        (lambda: Sandbox(page_size=0), ValueError, "page_size must be at least 1."),
-        (
-            lambda: Sandbox().fail_next(status=199),
-            ValueError,
-            "status must be from 200 to 599, not 199.",
-        ),
-        (
-            lambda: Sandbox().fail_next(status=600),
-            ValueError,
-            "status must be from 200 to 599, not 600.",
-        ),
-        (lambda: Sandbox().fail_next(times=0), ValueError, "times must be at least 1, not 0."),
-        (
-            lambda: Sandbox().base_url,
-            RuntimeError,
-            "The sandbox has no address before its with block.",
-        ),
-        (entered_twice, RuntimeError, "The sandbox is running already."),
-    ],
-    ids=[
-        "latency-text",
-        "page-flag",
-        "rate-text",
-        "latency",
-        "rate",
-        "page",
-        "low-status",
-        "high-status",
-        "times",
-        "address",
-        "twice",
-    ],
-)
-def test_mistakes(mistake: Any, kind: type, text: str) -> None:
-    """A value that no service could follow, or a use at the wrong time, is told in full."""
-    with pytest.raises(kind) as caught:
-        mistake()
-    assert str(caught.value) == text
+MISTAKES: dict[str, Mistake] = {
+    "text for a latency": (
+        lambda: Sandbox(latency_seconds=cast(Any, "1")),
+        TypeError,
+        "latency_seconds must be a number, got '1'.",
+    ),
+    "true for a page size": (
+        lambda: Sandbox(page_size=True),
+        TypeError,
+        "page_size must be a number, got True.",
+    ),
+    "text for a rate": (
+        lambda: Sandbox(rate_limit_per_second=cast(Any, "2")),
+        TypeError,
+        "rate_limit_per_second must be a number, got '2'.",
+    ),
+    "negative latency": (
+        lambda: Sandbox(latency_seconds=-0.1),
+        ValueError,
+        "latency_seconds must not be negative.",
+    ),
+    "rate of zero": (
+        lambda: Sandbox(rate_limit_per_second=0),
+        ValueError,
+        "rate_limit_per_second must be at least 1, or None.",
+    ),
+    "page size of zero": (
+        lambda: Sandbox(page_size=0),
+        ValueError,
+        "page_size must be at least 1.",
+    ),
+    "status too low": (
+        lambda: Sandbox().fail_next(status=199),
+        ValueError,
+        "status must be from 200 to 599, not 199.",
+    ),
+    "status too high": (
+        lambda: Sandbox().fail_next(status=600),
+        ValueError,
+        "status must be from 200 to 599, not 600.",
+    ),
+    "no times": (
+        lambda: Sandbox().fail_next(times=0),
+        ValueError,
+        "times must be at least 1, not 0.",
+    ),
+    "no address yet": (
+        lambda: Sandbox().base_url,
+        RuntimeError,
+        "The sandbox has no address before its with block.",
+    ),
+    "entered twice": (entered_twice, RuntimeError, "The sandbox is running already."),
+}
+
+
+@each(MISTAKES)
+def test_mistakes(call: Callable[[], Any], kind: type[Exception], text: str) -> None:
+    """A wrong value, or a use at the wrong time, is an error that says what is wrong."""
+    assert_raises(call, kind, text)
 
 
 @pytest.mark.parametrize("status", [200, 599])

@@ -37,6 +37,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, identity
 from tests.support.fake_service import Connection, FakeService, answer, hang_up, stall
+from tests.support.mistakes import assert_raises
 
 OTHER_KEY = "0ther-key-4c1d-9d1c-aaaa"
 URL = "https://api.permutive.app/v9/things"
@@ -200,37 +201,52 @@ def test_the_keys_place(
     assert keys_of(server) == [KEY, KEY]
 
 
-WRONG: List[Tuple[dict[str, Any], type, str]] = [
-    ({"timeout": 0}, ValueError, "timeout must be a positive number of seconds, got 0."),
-    ({"timeout": float("nan")}, ValueError, "timeout must be a positive number"),
-    ({"timeout": float("inf")}, ValueError, "timeout must be a positive number"),
-    ({"timeout": True}, TypeError, "timeout must be seconds, a pair of them, or None"),
-    ({"timeout": "5"}, TypeError, "timeout must be seconds, a pair of them, or None"),
-    ({"timeout": (1, -1)}, ValueError, "timeout must be a positive number"),
-    ({"timeout": (1, 2, 3)}, ValueError, "timeout must be a pair of"),
-    ({"retry": 3}, TypeError, "retry must be of type RetryConfig, got int."),
-    ({"base_url": "127.0.0.1:8080"}, ValueError, "base_url must be an origin such as"),
-    ({"base_url": "https://u:p@h"}, ValueError, "base_url must be an origin such as"),
-    ({"base_url": None}, TypeError, "base_url must be of type str, got NoneType."),
-    ({"base_url": ""}, ValueError, "base_url must be an origin such as"),
-    ({"key_location": "body"}, ValueError, "key_location must be one of query, header."),
-    ({"on_response": 5}, TypeError, "on_response must be a plain function, got int."),
-]
+SECONDS = "timeout must be a positive number of seconds, got "
+KINDS = "timeout must be seconds, a pair of them, or None, got "
+ORIGIN = "base_url must be an origin such as http://127.0.0.1:8080: http or https, a host and perhaps a port, without user, path or query."
+WRONG: dict[str, Tuple[dict[str, Any], type[Exception], str]] = {
+    "timeout of zero": ({"timeout": 0}, ValueError, f"{SECONDS}0."),
+    "timeout of NaN": ({"timeout": float("nan")}, ValueError, f"{SECONDS}nan."),
+    "infinite timeout": ({"timeout": float("inf")}, ValueError, f"{SECONDS}inf."),
+    "negative timeout": ({"timeout": (1, -1)}, ValueError, f"{SECONDS}(1, -1)."),
+    "timeout of three": (
+        {"timeout": (1, 2, 3)},
+        ValueError,
+        "timeout must be a pair of (connect, read) seconds, got (1, 2, 3).",
+    ),
+    "timeout of true": ({"timeout": True}, TypeError, f"{KINDS}True."),
+    "text for a timeout": ({"timeout": "5"}, TypeError, f"{KINDS}'5'."),
+    "number for a policy": ({"retry": 3}, TypeError, "retry must be of type RetryConfig, got int."),
+    "origin without a scheme": ({"base_url": "127.0.0.1:8080"}, ValueError, ORIGIN),
+    "origin with a password": ({"base_url": "https://u:p@h"}, ValueError, ORIGIN),
+    "empty origin": ({"base_url": ""}, ValueError, ORIGIN),
+    "None for an origin": (
+        {"base_url": None},
+        TypeError,
+        "base_url must be of type str, got NoneType.",
+    ),
+    "unknown key location": (
+        {"key_location": "body"},
+        ValueError,
+        "key_location must be one of query, header.",
+    ),
+    "number for a function": (
+        {"on_response": 5},
+        TypeError,
+        "on_response must be a plain function, got int.",
+    ),
+}
 
 
-@pytest.mark.parametrize(
-    ("given", "kind", "words"),
-    WRONG,
-    ids=[
-        "zero", "NaN", "infinite", "bool", "text", "negative", "three", "number as policy", "no scheme",
-        "password", "no origin", "empty origin", "place", "no function",
-    ],
-)  # fmt: skip
-def test_what_is_wrong(given: dict[str, Any], kind: type, words: str) -> None:
-    """It is told at once, by the argument's name."""
-    with pytest.raises(kind, match=words):
+@pytest.mark.parametrize(("given", "kind", "text"), WRONG.values(), ids=list(WRONG))
+def test_wrong_arguments(given: dict[str, Any], kind: type[Exception], text: str) -> None:
+    """A wrong argument is an error before the block begins."""
+
+    def enter() -> None:
         with options(**given):
             raise AssertionError("The block was entered.")
+
+    assert_raises(enter, kind, text)
 
 
 # --- Where they hold -----------------------------------------------------------------------------
