@@ -25,10 +25,15 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
 
 @pytest.fixture
 def executors(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """What the fake for the executor was made with, each time."""
+    """The `max_workers` of each executor that was made."""
     made: List[Any] = []
-    fake = type("Fake", (DoneExecutor,), {"made": made})
-    monkeypatch.setattr(http, "ThreadPoolExecutor", fake)
+
+    class Fake(DoneExecutor):
+        def __init__(self, max_workers: Any) -> None:
+            super().__init__(max_workers)
+            made.append(max_workers)
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", Fake)
     return made
 
 

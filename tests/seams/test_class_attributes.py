@@ -18,8 +18,9 @@ from PermutiveAPI import (
     Source,
     Workspace,
 )
+from tests.support.calls import COHORT, IMPORT
 from tests.support.fake_service import FakeService, answer
-from tests.support.fakes import COHORT, COHORTS, IMPORT, KEY, OnlyJson
+from tests.support.fakes import COHORTS, KEY, OnlyJson
 
 
 def _cohorts() -> CohortList:

@@ -20,7 +20,8 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.support.fakes import COHORT, IMPORT, KEY, SEGMENT, OnlyJson, Recorder
+from tests.support.calls import COHORT, IMPORT, SEGMENT
+from tests.support.fakes import KEY, OnlyJson, Recorder
 
 BODY = {**IMPORT, **SEGMENT, **COHORT}
 

@@ -31,17 +31,9 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.retry.policy import is_repeatable
+from tests.support.calls import COHORT, IMPORT, SEGMENT
 from tests.support.fake_service import FakeService
-from tests.support.fakes import (
-    COHORT,
-    COHORTS,
-    IDENTIFY,
-    IMPORT,
-    IMPORTS,
-    KEY,
-    SEGMENT,
-    SEGMENTATION,
-)
+from tests.support.fakes import COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENTATION
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 Case = Tuple[str, Callable[[], Any], str, str, Any]

@@ -18,7 +18,8 @@ from PermutiveAPI import (
     TrackedEvent,
 )
 from tests.seams.test_stub_helpers import IdentityHelper, OneHelper, RequestHelper, StubHelper
-from tests.support.fakes import COHORT, COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENT
+from tests.support.calls import COHORT, SEGMENT
+from tests.support.fakes import COHORTS, IDENTIFY, IMPORTS, KEY
 
 SEGMENTS = f"{IMPORTS}/i-1/segments"
 BY_CODE = f"{SEGMENTS}/code/abc"

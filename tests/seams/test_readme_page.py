@@ -9,16 +9,8 @@ from typing import Any, Dict
 import pytest
 import requests_mock as requests_mock_package
 
-from tests.support.fakes import (
-    COHORT,
-    COHORTS,
-    IDENTIFY,
-    IMPORT,
-    IMPORTS,
-    KEY,
-    SEGMENT,
-    SEGMENTATION,
-)
+from tests.support.calls import COHORT, IMPORT, SEGMENT
+from tests.support.fakes import COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENTATION
 
 HEAD = """
 from PermutiveAPI import (
@@ -232,8 +224,8 @@ BLOCKS: Dict[str, Any] = {
         COHORT_BLOCK,
         ["Found 1 cohorts.", "Retrieved cohort: Readers", "Created cohort with ID: c-"],
     ),
-    "segment": (SEGMENT_BLOCK, ["Found 1 segments in", "Retrieved segment: Flyers"]),
-    "import": (IMPORT_BLOCK, ["Import ID: i-1, Code: partner, Source Type: live_ramp_3p"]),
+    "segment": (SEGMENT_BLOCK, ["Found 1 segments in", "Retrieved segment: Buyers"]),
+    "import": (IMPORT_BLOCK, ["Import ID: i-1, Code: markets, Source Type: live_ramp_3p"]),
     "user": (USER_BLOCK, ["Successfully identified user."]),
     "segmentation": (SEGMENTATION_BLOCK, ["Segment Name"]),
     "table": (TABLE_BLOCK, ["C1", "C2"]),

@@ -29,15 +29,13 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
+from tests.support.calls import COHORT, IMPORT, SEGMENT
 from tests.support.fake_service import FakeService, answer
 from tests.support.fakes import (
-    COHORT,
     COHORTS,
     IDENTIFY,
-    IMPORT,
     IMPORTS,
     KEY,
-    SEGMENT,
     SEGMENTATION,
     URL,
     OnlyJson,

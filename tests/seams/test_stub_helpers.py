@@ -21,18 +21,9 @@ from PermutiveAPI import (
     SegmentList,
 )
 from PermutiveAPI._Utils import http
+from tests.support.calls import COHORT, IMPORT, SEGMENT
 from tests.support.fake_service import FakeService
-from tests.support.fakes import (
-    COHORT,
-    COHORTS,
-    IDENTIFY,
-    IMPORT,
-    IMPORTS,
-    KEY,
-    SEGMENT,
-    SEGMENTATION,
-    OnlyJson,
-)
+from tests.support.fakes import COHORTS, IDENTIFY, IMPORTS, KEY, SEGMENTATION, OnlyJson
 
 MODELS = [Cohort, Segment, Import, Identity, Segmentation]
 
@@ -233,7 +224,7 @@ def test_segment_writes_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Segment, "_request_helper", helper)
     segment = Segment("1234", "mine", "i-1", query={"q": 1})
     segment.create(KEY)
-    assert (segment.id, segment.name, segment.cpm) == ("s-1", "theirs", 2.0)
+    assert (segment.id, segment.name, segment.cpm) == ("s-1", "theirs", 2.5)
     segment.update(KEY)
     segment.delete(KEY)
     collection = f"{IMPORTS}/i-1/segments"

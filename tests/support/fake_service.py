@@ -77,6 +77,16 @@ def answer_from(content_of: Callable[[ReceivedRequest], Any]) -> Step:
     return step
 
 
+def after(seconds: float, step: Step) -> Step:
+    """Wait, and do a step."""
+
+    def delayed(connection: Connection) -> bool:
+        connection.server.stopping.wait(seconds)
+        return step(connection)
+
+    return delayed
+
+
 def then_hang_up(step: Step) -> Step:
     """Do a step, and close the connection in good order without having announced it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, List, Optional
 
 import requests
 
@@ -15,36 +15,6 @@ COHORTS = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 IMPORTS = "https://api.permutive.app/audience-api/v1/imports"
 IDENTIFY = "https://api.permutive.com/v2.0/identify"
 SEGMENTATION = "https://api.permutive.app/ccs/v1/segmentation"
-
-COHORT: Dict[str, Any] = {
-    "id": "c-1",
-    "name": "Readers",
-    "code": 12345,
-    "query": {"type": "users"},
-    "tags": ["a"],
-    "workspace_id": "w-1",
-    "request_id": "r-1",
-    "created_at": "2022-09-22T15:44:29.513211710Z",
-    "last_updated_at": "2022-09-23T15:44:29.513214670Z",
-}
-SEGMENT: Dict[str, Any] = {
-    "id": "s-1",
-    "code": "1234",
-    "name": "Flyers",
-    "import_id": "i-1",
-    "description": "d",
-    "cpm": 2.0,
-    "categories": ["c"],
-    "updated_at": "2022-09-22T15:44:29Z",
-}
-IMPORT: Dict[str, Any] = {
-    "id": "i-1",
-    "name": "Partner",
-    "code": "partner",
-    "relation": "3rd",
-    "identifiers": ["appnexus"],
-    "source": {"id": "src", "state": {"type": "active"}, "type": "live_ramp_3p"},
-}
 
 
 class OnlyJson:
@@ -103,12 +73,11 @@ class Recorder:
 
 
 class DoneExecutor:
-    """An executor with the least that one may have: its futures are done when they are given."""
-
-    made: List[Any] = []
+    """An executor without threads: ``submit`` makes the call, and returns a future that is done."""
 
     def __init__(self, max_workers: Optional[int]) -> None:
-        self.made.append(max_workers)
+        self.max_workers = max_workers
+        self.submitted: List[Any] = []
 
     def __enter__(self) -> "DoneExecutor":
         return self
@@ -117,10 +86,11 @@ class DoneExecutor:
         return None
 
     def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Call the function here and now."""
+        """Make the call now."""
+        self.submitted.append(args)
         future: "Future[Any]" = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:
+        except BaseException as error:
             future.set_exception(error)
         return future

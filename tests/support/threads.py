@@ -1,9 +1,16 @@
-"""Threads that a batch must not leave behind."""
+"""Threads that tests start, and threads that a batch must not leave behind."""
 
 from __future__ import annotations
 
 import threading
-from typing import List
+from typing import Any, Callable, List
+
+
+def in_thread(function: Callable[[], Any]) -> threading.Thread:
+    """Run a function in another thread."""
+    thread = threading.Thread(target=function)
+    thread.start()
+    return thread
 
 
 def workers_left() -> List[str]:

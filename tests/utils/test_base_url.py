@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ import pytest
 from PermutiveAPI._Utils import settings
 from PermutiveAPI._Utils.base_url import base_url, origin_of
 from PermutiveAPI._Utils.settings import API_BASE_URL
+from tests.support.platforms import needs_fork
 
 
 def origin_now() -> Optional[str]:
@@ -136,7 +136,7 @@ def test_nothing_to_tell(
     assert warnings(caplog) == []
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork there")
+@needs_fork
 def test_forked_child(tmp_path: Path) -> None:
     """A forked child does not hang, tells of new origins, and not again what its parent has told."""
     script = """

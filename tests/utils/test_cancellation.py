@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import threading
 from types import SimpleNamespace
-from typing import Callable
 
 import pytest
 
 from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.cancellation import Cancellation, Cancelled
+from tests.support.threads import in_thread
 
 
 def test_threads_belong_to_a_batch_inside_the_block_only() -> None:
@@ -81,17 +81,10 @@ def test_a_new_thread_with_an_old_number_is_no_worker() -> None:
         if threading.get_ident() in numbers:
             taken.append(batch.works_in_this_thread())
 
-    in_thread(work)
+    in_thread(work).join()
     for _ in range(100):
-        in_thread(look)
+        in_thread(look).join()
     assert not any(taken)
-
-
-def in_thread(function: Callable[[], None]) -> None:
-    """Run a function in a thread of its own, to its end."""
-    thread = threading.Thread(target=function)
-    thread.start()
-    thread.join()
 
 
 def test_stopping_cuts_no_connection_that_went_back() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import subprocess
 import sys
 from typing import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from PermutiveAPI import Cohort, CohortList
 from PermutiveAPI._Utils.gc_pause import gc_paused, items_in
+from tests.support.platforms import needs_fork
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ assert gc.isenabled()
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@needs_fork
 def test_a_forked_process_collects() -> None:
     """A process that is forked in the meantime has nobody who would turn it on."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=20)

@@ -28,6 +28,7 @@ from tests.support.fake_service import (
     Connection,
     FakeService,
     Step,
+    after,
     answer,
     chunked,
     cut_in_headers,
@@ -314,13 +315,8 @@ def test_shortened_wait_does_not_outlive_its_attempt(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that just came in time leaves the connection with the next call's timeout."""
-
-    def late(connection: Connection) -> bool:
-        connection.server.stopping.wait(0.1)
-        return answer(200, {})(connection)
-
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
-    server.default = late
+    server.default = after(0.1, answer(200, {}))
     for _ in range(3):
         http.request("GET", KEY, URL, timeout=0.25)
     assert {seen.connection for seen in server.received} == {1}

@@ -36,27 +36,11 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
-from tests.support.fake_service import (
-    Connection,
-    FakeService,
-    ReceivedRequest,
-    answer,
-    answer_from,
-    stall,
-)
+from tests.support.fake_service import Connection, FakeService, answer, answer_from, stall
+from tests.support.things import URL, path_of, things
+from tests.support.threads import in_thread
 
-URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
-
-
-def things(count: int, **more: Any) -> List[BatchRequest]:
-    """Make numbered requests."""
-    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
-
-
-def path_of(request: ReceivedRequest) -> Any:
-    """Answer what was asked for."""
-    return {"path": request.path}
 
 
 @contextmanager
@@ -298,19 +282,23 @@ def test_what_completes_while_a_stream_is_left(
 # --- What goes wrong -----------------------------------------------------------------------------
 
 
+def killing_when_busy(server: FakeService, pool: Executor) -> threading.Thread:
+    """Kill a pool's only process when its first request has arrived."""
+    victim = pool.submit(os.getpid).result()
+
+    def kill() -> None:
+        server.wait_for(lambda: server.received)
+        os.kill(victim, signal.SIGKILL)
+
+    return in_thread(kill)
+
+
 @pytest.mark.parametrize(("kind", "words"), [("processes", "terminated"), ("Dask", "died")])
 def test_a_process_that_dies(server: FakeService, kind: str, words: str) -> None:
     """When a process dies, what it was sending fails; the batch ends and tells it."""
     server.script = [stall(), stall()]
     with KINDS[kind](1) as pool:
-        victim = pool.submit(os.getpid).result()
-        killer = threading.Thread(
-            target=lambda: (
-                server.wait_for(lambda: server.received),
-                os.kill(victim, signal.SIGKILL),
-            )
-        )
-        killer.start()
+        killer = killing_when_busy(server, pool)
         results = list(stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool))
         killer.join()
     failed = [result for result in results if result.error is not None]
@@ -342,14 +330,7 @@ def test_a_pool_that_breaks_under_an_endless_stream(server: FakeService) -> None
     """A stream without an end does not fail forever: it raises."""
     server.default = stall()
     with process_pool(1) as pool:
-        victim = pool.submit(os.getpid).result()
-        killer = threading.Thread(
-            target=lambda: (
-                server.wait_for(lambda: server.received),
-                os.kill(victim, signal.SIGKILL),
-            )
-        )
-        killer.start()
+        killer = killing_when_busy(server, pool)
         endless = (things(1)[0] for _ in itertools.count())
         stream = stream_batch(endless, api_key=KEY, max_workers=1, executor=pool)
         with pytest.raises(BrokenExecutor):

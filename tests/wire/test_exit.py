@@ -7,17 +7,20 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List
 
 import pytest
 
-from tests.support.fake_service import Connection, FakeService, Step, answer, stall
+from tests.support.fake_service import FakeService, Step, after, answer, stall
+from tests.support.things import numbers
 
 # A second, and the end of the process on a busy machine.
 LIMIT_SECONDS = 2.0
 
 # Scripts write their journal into a folder of the test.
 pytestmark = pytest.mark.usefixtures("tmp_path")
+
+# After a blink, so that a script has ended before all its requests are answered.
+SLOWLY = after(0.2, answer(200, {}))
 
 BEGIN = """
 import sys, threading, time
@@ -73,26 +76,11 @@ def run(script: str, last_line: str = "") -> Ended:
     return Ended(child.returncode, stdout, stderr)
 
 
-def numbers(server: FakeService) -> List[int]:
-    """Return the numbers of the requests that arrived."""
-    return [int(seen.path.rpartition("/")[2]) for seen in server.received]
-
-
-def slowly(server: FakeService) -> Step:
-    """Answer after a blink, so that a script has ended before all are answered."""
-
-    def step(connection: Connection) -> bool:
-        server.stopping.wait(0.2)
-        return answer(200, {})(connection)
-
-    return step
-
-
 @pytest.mark.parametrize("end", ENDS)
 def test_an_open_stream_sends_nothing_more(server: FakeService, tmp_path: Path, end: str) -> None:
     """However a script ends, requests that have not begun are not sent; what was answered is recorded."""
     server.script = [answer(200, {})]
-    server.default = slowly(server)
+    server.default = SLOWLY
     line, code = ENDS[end]
     done = run(OPEN, line)
     assert done.returncode == code
@@ -121,7 +109,7 @@ def test_an_open_stream_holds_nobody_up(server: FakeService, rest: Step) -> None
 @pytest.mark.parametrize("pool", ["ThreadPoolExecutor", "ProcessPoolExecutor"])
 def test_an_executor_of_the_callers(server: FakeService, pool: str) -> None:
     """What an executor that was lent has not begun is not sent either."""
-    server.default = slowly(server)
+    server.default = SLOWLY
     done = run(
         f"""
 list(stream_batch(things(1), api_key="key-0001"))
@@ -156,7 +144,7 @@ next(stream)
 
 def test_a_batch_in_another_thread_is_finished(server: FakeService) -> None:
     """The interpreter waits for a thread that is no daemon, and so for the batch that it collects."""
-    server.default = slowly(server)
+    server.default = SLOWLY
     done = run("""
 def work():
     responses, errors = http.process_batch(

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import List
 
 import pytest
 
-from tests.support.fake_service import Connection, FakeService, answer
+from tests.support.fake_service import FakeService, after, answer
+from tests.support.platforms import needs_fork
+from tests.support.things import numbers
 
 pytestmark = [
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here"),
+    needs_fork,
     # Scripts write their journal into a folder of the test.
     pytest.mark.usefixtures("tmp_path"),
 ]
 REQUESTS = 12
+
+# After a while, so that requests are under way while a child lives and ends.
+SLOWLY = after(0.15, answer(200, {}))
 
 BEGIN = """
 import gc, multiprocessing, os, sys, threading, time
@@ -125,24 +128,13 @@ def run(script: str) -> str:
     return done.stdout
 
 
-def numbers(server: FakeService) -> List[int]:
-    """Return the numbers of the requests that arrived, in order."""
-    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.received)
-
-
-def slowly(connection: Connection) -> bool:
-    """Answer after a while, so that requests are on their way while a child lives and ends."""
-    connection.server.stopping.wait(0.15)
-    return answer(200, {})(connection)
-
-
 @pytest.mark.parametrize("child", CHILDREN)
 def test_a_child_leaves_an_open_stream_alone(
     server: FakeService, tmp_path: Path, child: str
 ) -> None:
     """However it ends, the parent's requests get their answers, its journal stays locked and whole, and nobody hangs."""
     server.script = [answer(200, {})]
-    server.default = slowly
+    server.default = SLOWLY
     begin = "stream = stream_batch(things(), **OPTIONS)\nnext(stream)\n"
     assert run(begin + CHILDREN[child] + FINISH) == "whole\n"
     own = [0] if child == "its own stream" else []
@@ -164,7 +156,7 @@ def act():
 def test_a_child_forked_in_a_callback(server: FakeService, tmp_path: Path, child: str) -> None:
     """One that unwinds through process_batch does no harm; one that goes on in it is told by a RuntimeError."""
     server.script = [answer(200, {})]
-    server.default = slowly
+    server.default = SLOWLY
     script = f"""
 {IN_A_CALLBACK[child]}
 forked = False
@@ -195,7 +187,7 @@ print("whole", flush=True)
 def test_multiprocessing(server: FakeService, tmp_path: Path) -> None:
     """Processes that multiprocessing forks end in their own way, and leave an open stream alone, too."""
     server.script = [answer(200, {})]
-    server.default = slowly
+    server.default = SLOWLY
     script = """
 def work(close):
     if close:
@@ -224,7 +216,7 @@ for worker in workers:
 def test_a_child_while_the_iterable_blocks(server: FakeService) -> None:
     """A child has no reader of the iterable; it ends all the same, and the parent's goes on."""
     server.script = [answer(200, {})]
-    server.default = slowly
+    server.default = SLOWLY
     script = """
 def slow():
     yield from things(6)
@@ -245,7 +237,7 @@ if in_child():
 def test_a_child_while_another_thread_waits(server: FakeService) -> None:
     """The thread that is in next() does not exist in a child: close() waits for nobody there."""
     server.script = [answer(200, {})]
-    server.default = slowly
+    server.default = SLOWLY
     script = """
 stream = stream_batch(things(), **OPTIONS)
 next(stream)

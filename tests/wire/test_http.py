@@ -26,7 +26,7 @@ from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
 from tests.support.fake_service import (
     Connection,
     FakeService,
-    Step,
+    after,
     answer,
     answer_from,
     hang_up,
@@ -38,16 +38,6 @@ from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1)
-
-
-def after(seconds: float, step: Step) -> Step:
-    """Do a step with a delay."""
-
-    def delayed(connection: Any) -> bool:
-        connection.server.stopping.wait(seconds)
-        return step(connection)
-
-    return delayed
 
 
 # --- Requests ------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import ssl
@@ -30,6 +29,7 @@ from tests.support.fake_service import (
     stall,
     stall_in_body,
 )
+from tests.support.platforms import needs_fork
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -317,8 +317,6 @@ def test_the_first_failure_of_details_stops_the_rest(server: FakeService) -> Non
 
 
 # --- Forks ---------------------------------------------------------------------------------------
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 FORK = """
 import os, sys

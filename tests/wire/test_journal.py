@@ -30,10 +30,8 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, stall
+from tests.support.things import URL, numbers
 from tests.support.threads import workers_left
-
-URL = "https://api.permutive.app/v9/things"
-
 
 LINE_BYTES = 33
 
@@ -55,11 +53,6 @@ def things(count: int) -> List[BatchRequest]:
 def run(requests: Any, journal: Any, key: str = KEY) -> Any:
     """Run a job."""
     return http.process_batch(requests, api_key=key, journal=journal)
-
-
-def numbers(server: FakeService) -> List[int]:
-    """Return the numbers of the requests that arrived, in order."""
-    return sorted(int(seen.path.rpartition("/")[2]) for seen in server.received)
 
 
 def refusing(*names: str) -> Callable[[Connection], bool]:

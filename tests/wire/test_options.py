@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import pickle
 import threading
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Generator, Iterator, List, Tuple
@@ -36,32 +35,17 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, identity
-from tests.support.fake_service import Connection, FakeService, answer, hang_up, stall
+from tests.support.fake_service import FakeService, after, answer, hang_up, stall
 from tests.support.mistakes import assert_raises
+from tests.support.things import URL, things
 
 OTHER_KEY = "0ther-key-4c1d-9d1c-aaaa"
-URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1)
 
 
 def keys_of(server: FakeService) -> List[Any]:
     """Return the keys that arrived, in order; a key in the header as a text."""
     return [seen.query.get("k", [seen.headers.get("x-api-key")])[0] for seen in server.received]
-
-
-def things(count: int, **more: Any) -> List[BatchRequest]:
-    """Make numbered requests."""
-    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
-
-
-def late(seconds: float) -> Callable[[Connection], bool]:
-    """Answer after a while."""
-
-    def step(connection: Connection) -> bool:
-        time.sleep(seconds)
-        return answer(200, {})(connection)
-
-    return step
 
 
 @pytest.fixture
@@ -141,7 +125,7 @@ def test_a_timeout_wins_over_the_environment(
         time_out(lambda: http.get(KEY, URL))
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.001")
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.001")
-    server.default = late(0.05)
+    server.default = after(0.05, answer(200, {}))
     with options(timeout=None, retry=ONCE):
         assert http.process_batch(things(2), api_key=KEY)[1] == []
         assert http.get(KEY, URL).status_code == 200
@@ -469,7 +453,7 @@ def test_a_policy_that_no_request_needs(
 
 def test_a_batch_reads_the_file_when_it_is_called(server: FakeService, tmp_path: Path) -> None:
     """What ``.env`` says of timeouts later comes too late; a wrong value is told at the call."""
-    server.default = late(0.05)
+    server.default = after(0.05, answer(200, {}))
     requests = things(2)
     stream = stream_batch(requests, api_key=KEY)
     (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=0.001")
@@ -669,7 +653,7 @@ def test_other_processes(
     records: List[Tuple[AttemptRecord, int]] = []
     spawn = multiprocessing.get_context("spawn")
     elsewhere.script = [answer(500, {"request_id": "r-1"})]
-    elsewhere.default = late(0.06)
+    elsewhere.default = after(0.06, answer(200, {}))
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
     note = lambda each: records.append((each, threading.get_ident()))  # noqa: E731
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
@@ -756,7 +740,7 @@ def test_a_copy_of_a_request_has_no_timeout_either(
     with options(timeout=0.05, retry=ONCE):
         [(_, error)] = http.process_batch([copied(things(1)[0])], api_key=KEY)[1]
         assert isinstance(error, PermutiveTimeoutError)
-    server.default = late(0.1)
+    server.default = after(0.1, answer(200, {}))
     with options(timeout=0.05, retry=ONCE):
         given = copied(things(1, timeout=10.0)[0])
         assert http.process_batch([given], api_key=KEY)[1] == []
@@ -780,6 +764,6 @@ def test_a_timeout_of_a_batch_of_models_is_not_that_of_requests(
 ) -> None:
     """Where it is left out, it is 10 seconds, whatever the variable for requests says."""
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
-    server.default = late(0.08)
+    server.default = after(0.08, answer(200, {}))
     asked = [Segmentation([Event("Pageview", "2025-07-01T00:00:00Z")], "u")]
     assert Segmentation.batch_send(asked, api_key=KEY)[1] == []

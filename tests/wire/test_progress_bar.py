@@ -15,7 +15,7 @@ import termios
 import time
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any, List
+from typing import Any
 
 import pytest
 
@@ -23,9 +23,8 @@ from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_ba
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
 from tests.support.fake_service import FakeService, answer
+from tests.support.things import URL, things
 from tests.support.threads import workers_left
-
-URL = "https://api.permutive.app/v9/things"
 
 
 class Terminal(io.StringIO):
@@ -34,11 +33,6 @@ class Terminal(io.StringIO):
     def isatty(self) -> bool:
         """Say so."""
         return True
-
-
-def things(count: int) -> List[BatchRequest]:
-    """Make numbered requests."""
-    return [BatchRequest("GET", f"{URL}/{number}") for number in range(count)]
 
 
 def run(count: int, bar: Any) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Callable, List, Optional
 import pytest
 
 from PermutiveAPI import (
-    BatchRequest,
     PermutiveAPIError,
     PermutiveRateLimitError,
     PermutiveServerError,
@@ -29,9 +28,9 @@ from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, Step, answer
-from tests.support.threads import workers_left
+from tests.support.things import URL, things
+from tests.support.threads import in_thread, workers_left
 
-URL = "https://api.permutive.app/v9/things"
 OTHER_KEY = "another-key-0001"
 ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
 
@@ -72,11 +71,6 @@ def refusal(status: int = 429, retry_after: Optional[str] = None) -> Step:
     """Refuse, with a Retry-After or without."""
     headers = {} if retry_after is None else {"Retry-After": retry_after}
     return answer(status, {"error": {}}, headers=headers)
-
-
-def things(count: int, retry: Optional[RetryConfig] = None) -> List[BatchRequest]:
-    """Make numbered requests."""
-    return [BatchRequest("GET", f"{URL}/{number}", retry=retry) for number in range(count)]
 
 
 def paths(server: FakeService) -> List[str]:
@@ -167,7 +161,7 @@ def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
 ) -> None:
     """A request of a stream with a `retry` of its own gives up after its attempts."""
     server.default = refusal(status, retry_after)
-    [result] = stream_batch(things(1, RetryConfig(2, initial_delay=0.01)), api_key=KEY)
+    [result] = stream_batch(things(1, retry=RetryConfig(2, initial_delay=0.01)), api_key=KEY)
     assert getattr(result.error, "status", None) == status
     assert len(server.received) == 2
 
@@ -311,13 +305,6 @@ def refuse_once(server: FakeService, retry_after: str, status: int = 429) -> Non
     assert len(server.received) == 1
 
 
-def in_background(call: Callable[[], Any]) -> threading.Thread:
-    """Make a call in another thread."""
-    thread = threading.Thread(target=call)
-    thread.start()
-    return thread
-
-
 def single_call() -> Any:
     """Make a call."""
     return http.get(KEY, URL)
@@ -336,7 +323,7 @@ def test_everybody_waits_as_long_as_the_service_asks(
 ) -> None:
     """After one call's refusal the others do not even arrive before the time is over."""
     refuse_once(server, "0.3", status)
-    thread = in_background(call)
+    thread = in_thread(call)
     time.sleep(0.15)
     assert len(server.received) == 1
     thread.join()
@@ -368,7 +355,7 @@ def test_a_single_call_goes_before_a_batch(server: FakeService) -> None:
     """A single call takes the next turn, however many requests of a batch wait for theirs."""
     service = server.default = Limited(20, 1)
     stream = stream_batch(things(40), api_key=KEY, max_workers=32)
-    thread = in_background(lambda: list(stream))
+    thread = in_thread(lambda: list(stream))
     assert server.wait_for(lambda: len(server.received) - service.refused > 4)
     before = len(server.received)
     http.get(KEY, f"{URL}/single")
@@ -381,7 +368,9 @@ def test_waiting_for_a_turn_uses_up_no_attempt(server: FakeService) -> None:
     """A request that waited has all its attempts left: two failures and a success."""
     refuse_once(server, "0.1")
     server.script = [answer(503), answer(503)]
-    [result] = stream_batch(things(1, RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY)
+    [result] = stream_batch(
+        things(1, retry=RetryConfig(max_retries=3, initial_delay=0.0)), api_key=KEY
+    )
     assert result.error is None
     assert len(server.received) == 4
 

@@ -25,28 +25,16 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.support.calls import KEY, SEGMENTED, TRACKED, identity, segmentation, tracked
-from tests.support.fake_service import (
-    Connection,
-    FakeService,
-    ReceivedRequest,
-    answer,
-    answer_from,
-    stall,
-)
+from tests.support.fake_service import Connection, FakeService, answer, answer_from, stall
+from tests.support.things import URL, path_of
 from tests.support.threads import workers_left
 
-URL = "https://api.permutive.app/v9/things"
 variable: "ContextVar[str]" = ContextVar("variable", default="unset")
 
 
 def things(count: int) -> Iterator[BatchRequest]:
     """Make numbered requests, one by one."""
     return (BatchRequest("GET", f"{URL}/{number}") for number in range(count))
-
-
-def path_of(request: ReceivedRequest) -> Any:
-    """Answer what was asked for."""
-    return {"path": request.path}
 
 
 def test_each_result_belongs_to_its_request(server: FakeService) -> None:

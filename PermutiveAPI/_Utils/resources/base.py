@@ -93,19 +93,9 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     @classmethod
     def from_json(cls: type[R], data: Any) -> R:
-        """Make an object from JSON data, JSON text or a file.
+        """Make an object from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
 
         The constructor fills in a timestamp that is absent; one that is null stays None.
-
-        Parameters
-        ----------
-        data : dict or str or Path
-            JSON data, JSON text, or the path of a JSON file. Unknown members are ignored.
-
-        Raises
-        ------
-        TypeError
-            If `data` is of another kind, is not valid JSON, or lacks a required member.
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         made = super().from_json(content)

@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Callable, List, Optional
+from typing import Any, Callable, List
 
 import pytest
 
 from PermutiveAPI import BatchRequest
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.types import BatchOptions, ReadingRequest
-
-
-class AtOnce:
-    """An executor that has done every call when submit returns, and has nothing else."""
-
-    def __init__(self, max_workers: Optional[int]) -> None:
-        self.max_workers = max_workers
-        self.submitted: List[Any] = []
-
-    def __enter__(self) -> "AtOnce":
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        return None
-
-    def submit(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Make the call now."""
-        self.submitted.append(args)
-        future: "Future[Any]" = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
+from tests.support.fakes import DoneExecutor
 
 
 def batch(count: int) -> List[BatchRequest]:
@@ -42,7 +18,9 @@ def batch(count: int) -> List[BatchRequest]:
     return [BatchRequest("GET", f"https://h/{number}") for number in range(count)]
 
 
-def run(requests: Any, send: Callable[..., Any], new_executor: Any = AtOnce, **options: Any) -> Any:
+def run(
+    requests: Any, send: Callable[..., Any], new_executor: Any = DoneExecutor, **options: Any
+) -> Any:
     """Run a batch on the fake."""
     settings = BatchOptions("test", **{"api_key": "key", **options})
     return runner(send, new_executor).collect(requests, settings)
@@ -62,10 +40,10 @@ def run_concurrently(
 
 def test_run_concurrently_keeps_the_order() -> None:
     """Results come in the order of the items, on at most as many workers as there are items."""
-    executors: List[AtOnce] = []
+    executors: List[DoneExecutor] = []
 
-    def new_executor(max_workers: int) -> AtOnce:
-        executors.append(AtOnce(max_workers))
+    def new_executor(max_workers: int) -> DoneExecutor:
+        executors.append(DoneExecutor(max_workers))
         return executors[-1]
 
     assert run_concurrently(str, [3, 1, 2], new_executor=new_executor) == ["3", "1", "2"]
@@ -78,9 +56,9 @@ def test_run_concurrently_follows_the_environment(monkeypatch: pytest.MonkeyPatc
     """PERMUTIVE_BATCH_MAX_WORKERS says how many at a time."""
     seen: List[Any] = []
 
-    def new_executor(max_workers: int) -> AtOnce:
+    def new_executor(max_workers: int) -> DoneExecutor:
         seen.append(max_workers)
-        return AtOnce(max_workers)
+        return DoneExecutor(max_workers)
 
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", "2")
     run_concurrently(str, [1, 2, 3], new_executor=new_executor)
@@ -105,7 +83,7 @@ def test_run_concurrently_raises_the_first_failure() -> None:
         return item
 
     with pytest.raises(LookupError, match="no such thing"):
-        run_concurrently(call, [0, 1, 2], new_executor=AtOnce)
+        run_concurrently(call, [0, 1, 2], new_executor=DoneExecutor)
 
 
 @pytest.mark.parametrize("workers", [0, -1])

@@ -16,7 +16,7 @@ import pytest
 from PermutiveAPI import BatchRequest
 from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.batch.types import BatchOptions
-from tests.support.threads import workers_left
+from tests.support.threads import in_thread, workers_left
 from tests.utils.batch.test_runner import batch, runner
 
 
@@ -46,11 +46,11 @@ def wait_until(condition: Callable[[], Any]) -> bool:
     return bool(condition())
 
 
-def in_thread(function: Callable[[], Any]) -> threading.Thread:
-    """Run a function in a thread."""
-    thread = threading.Thread(target=function)
-    thread.start()
-    return thread
+def assert_ended(results: Any) -> None:
+    """Assert that a stream has ended, and that no worker is left."""
+    assert workers_left() == []
+    with pytest.raises(StopIteration):
+        next(results)
 
 
 def test_it_is_a_generator() -> None:
@@ -78,10 +78,8 @@ def test_close_twice(taken: int) -> None:
             next(results)
         results.close()
         results.close()
-        assert workers_left() == []
         assert len(sent) <= 2 * taken + 1
-        with pytest.raises(StopIteration):
-            next(results)
+        assert_ended(results)
     with pytest.raises(ZeroDivisionError):
         results.throw(ZeroDivisionError())
 
@@ -92,9 +90,7 @@ def test_throw() -> None:
     next(results)
     with pytest.raises(ZeroDivisionError, match="why"):
         results.throw(ZeroDivisionError("why"))
-    assert workers_left() == []
-    with pytest.raises(StopIteration):
-        next(results)
+    assert_ended(results)
 
 
 def test_another_thread_closes_a_stream_that_rests() -> None:
@@ -102,9 +98,7 @@ def test_another_thread_closes_a_stream_that_rests() -> None:
     results = begun(send_first)
     next(results)
     in_thread(results.close).join(5)
-    assert workers_left() == []
-    with pytest.raises(StopIteration):
-        next(results)
+    assert_ended(results)
 
 
 def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
@@ -149,9 +143,7 @@ def test_a_callback_closes_its_stream() -> None:
     holder.append(begun(send_first, progress_callback=lambda progress: holder[0].close()))
     first = next(holder[0])
     assert first.index == 0
-    assert workers_left() == []
-    with pytest.raises(StopIteration):
-        next(holder[0])
+    assert_ended(holder[0])
 
 
 def test_a_callback_closes_a_stream_that_another_thread_closes() -> None:

@@ -22,7 +22,7 @@ from PermutiveAPI._Utils.batch.workers import (
     own_executor,
     run_on_workers,
 )
-from tests.utils.batch.test_runner import AtOnce
+from tests.support.fakes import DoneExecutor
 
 
 def listening(**functions: Any) -> "Listener[Any]":
@@ -46,7 +46,7 @@ def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, AtHand(items()), 2, own_executor(AtOnce, 2))
+    loop = run_on_workers(double, AtHand(items()), 2, own_executor(DoneExecutor, 2))
     position, item, future = next(loop)
     assert (position, item, future.result()) == (0, 0, 0)
     assert len(taken) <= 8
@@ -63,7 +63,7 @@ def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, AtHand(items()), 50, own_executor(AtOnce, 50))
+    loop = run_on_workers(double, AtHand(items()), 50, own_executor(DoneExecutor, 50))
     next(loop)
     assert len(taken) < 12
     loop.close()
@@ -191,7 +191,7 @@ def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
         double,
         AtHand(range(5)),
         2,
-        own_executor(AtOnce, 2),
+        own_executor(DoneExecutor, 2),
         listener=listening(
             late=lambda item, future: late.append(threading.get_ident()),
             ended=lambda: ended.append(threading.get_ident()),
@@ -273,7 +273,7 @@ class Refusing:
 def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
     """It is called with what it asked for, not before its time, and handed back once, with its first item."""
     function = Refusing(times=2, seconds=0.03)
-    loop = run_on_workers(function, AtHand([7]), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(function, AtHand([7]), 1, own_executor(DoneExecutor, 1))
     [(position, item, future)] = loop
     assert (position, item, future.result()) == (0, 7, 7)
     assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
@@ -317,7 +317,7 @@ def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
         ahead.append(len(taken))
         return item
 
-    loop = run_on_workers(call, AtHand(items()), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(call, AtHand(items()), 1, own_executor(DoneExecutor, 1))
     assert len(list(loop)) == 20
     assert 5 <= ahead[0] <= 5 + 2
 
@@ -331,7 +331,7 @@ def test_the_earliest_comes_first() -> None:
             return CallLater(began + 0.06 - 0.02 * item, str(item))
         return item
 
-    loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(DoneExecutor, 1))
     assert [future.result() for _, _, future in loop] == ["2", "1", "0"]
 
 
@@ -369,7 +369,7 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
         call,
         AtHand(range(3)),
         3,
-        own_executor(AtOnce, 3),
+        own_executor(DoneExecutor, 3),
         listener=listening(late=lambda *told: late.append(told)),
     )
     next(loop)
@@ -384,7 +384,7 @@ def test_a_failure_of_the_iterable_waits_for_what_was_put_off() -> None:
         yield 1
         raise LookupError("the database is gone")
 
-    loop = run_on_workers(Refusing(1, 0.01), AtHand(items()), 1, own_executor(AtOnce, 1))
+    loop = run_on_workers(Refusing(1, 0.01), AtHand(items()), 1, own_executor(DoneExecutor, 1))
     assert next(loop)[2].result() == 1
     with pytest.raises(LookupError):
         next(loop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import gc_pause
 from PermutiveAPI._Utils.resources.answers import read_response
 from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
+from tests.support.platforms import needs_fork
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
@@ -571,7 +571,7 @@ assert os.wait()[1] == 0
 """
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="There is no fork here.")
+@needs_fork
 def test_collector_in_a_forked_process() -> None:
     """A process forked while a list was read collects; one whose parent keeps it off does not."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)

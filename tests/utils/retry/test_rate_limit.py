@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI._Utils.retry.rate_limit import LimitKey, RateLimiter, Slot, api_of, limit_key_of
+from tests.support.platforms import needs_fork
 
 NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
@@ -340,7 +340,7 @@ def test_registry_is_bounded() -> None:
     assert rate_limit.limiter_of(named(999)) is None
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@needs_fork
 def test_child_process_begins_without_limits() -> None:
     """After a fork, the child knows no limit and no held lock of its parent."""
     script = """
