@@ -1,4 +1,4 @@
-"""What every test starts from: no setting of the machine's, no .env, quick retries."""
+"""The start of every test: no settings of the machine, no .env, quick retries."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.fake_service import FakeService
 
 
 def pytest_configure() -> None:
-    """Keep the garbage collector out of the collection of tests, where nothing is garbage."""
+    """Turn the garbage collector off while tests are collected, since nothing is garbage then."""
     gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Start it again; what has been imported and collected stays, and is never looked through again."""
+    """Turn it on again. It never goes through the objects that exist by now."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -28,7 +28,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session")
 def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder without a file, for all tests that write none: making one for each takes long."""
+    """An empty folder for all tests that write no file, since making one for each test takes long."""
     return tmp_path_factory.mktemp("empty")
 
 
@@ -36,7 +36,7 @@ def empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def clean_environment(
     monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, empty_folder: Path
 ) -> Iterator[None]:
-    """Hide the machine's settings and proxies, forget limits, and make waits between attempts a blink."""
+    """Hide the machine's settings and proxies, forget limits, and shorten the waits between attempts."""
     rate_limit.forget_all()
     for name in list(os.environ):
         if name.startswith("PERMUTIVE_") or name.lower().endswith("_proxy"):
@@ -51,7 +51,7 @@ def clean_environment(
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    """A local Permutive service, which the library talks to inside the test."""
+    """A sandbox, which the library talks to inside the test."""
     with Sandbox() as running:
         yield running
 

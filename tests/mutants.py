@@ -1,13 +1,13 @@
 """Random mutants of the package, and whether the tests notice them.
 
 ``python -m tests.mutants --seed 1 --count 50`` changes one place at a time in a copy of the project, runs
-the tests that cover the place, and prints the changes that no test noticed. A survivor is a missing
-test, or a change that makes no difference: look at each. Which test covers which line is measured
-with the whole suite, and kept in ``.mutants`` until the package or a test changes. Needs git and POSIX.
+the tests that cover the place, and prints the changes that no test noticed. For each of them, either a
+test is missing, or the change makes no difference. Which test covers which line is measured with the
+whole suite, and kept in ``.mutants`` until the package or a test changes. It needs git and POSIX.
 
-What makes no difference for sure is not drawn: docstrings, types (so annotations, and what stands under
-``if TYPE_CHECKING``), ``__all__`` and ``__slots__``, the wording of log records, and the texts of an enum's
-members where the enum is internal and its module never reads ``.value``.
+Changes that surely make no difference are not tried: docstrings, types (annotations, and code under
+``if TYPE_CHECKING``), ``__all__`` and ``__slots__``, the wording of log records, and the texts of an internal
+enum's members if its module never reads ``.value``.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ WORDING = {*LOGGING, "cast", "TypeVar"}
 
 
 def changes(node: ast.AST) -> Iterator[Tuple[ast.AST, "str | ast.AST"]]:
-    """Yield what to replace, and by what."""
+    """Yield each node that can be replaced, with its replacement."""
     match node:
         case ast.Compare(ops=[first, *rest]):
             for other in OTHERS.get(type(first), ()):
@@ -127,12 +127,12 @@ def negations(tests: Iterable[ast.expr]) -> Iterator[Tuple[ast.AST, ast.AST]]:
 
 
 def name_of(called: ast.expr) -> str:
-    """Return the last part of the name of what is called."""
+    """Return the last part of the name of a called function."""
     return ast.unparse(called).partition("(")[0].rpartition(".")[2]
 
 
 def children(node: ast.AST) -> Iterable[ast.AST]:
-    """Return the parts of a node in which changes count: no docstrings, no types, no wording of logs."""
+    """Return the parts of a node that are worth changing: no docstrings, no types, no texts of log records."""
     match node:
         case ast.FunctionDef(decorator_list=[ast.Name(id="overload")]):
             return ()
@@ -159,7 +159,7 @@ def children(node: ast.AST) -> Iterable[ast.AST]:
 
 
 def is_never_shown(member: ast.AST, owner: ast.AST, path: str, source: bytes) -> bool:
-    """Tell whether this is a text that an internal enum's member has for those who read the code."""
+    """Tell whether a text is the value of an internal enum's member, which is only for readers of the code."""
     return (
         isinstance(owner, ast.ClassDef)
         and any(name_of(base) == "Enum" for base in owner.bases)
@@ -181,11 +181,11 @@ class Mutant(NamedTuple):
     old: str
     new: str
     lines: Tuple[int, ...]
-    """Those whose tests may notice it: the statement's, or all of the function whose head it is in."""
+    """The lines whose tests may notice it: those of the statement, or of the whole function if it is in its head."""
     owner: str
-    """The class that it stands in."""
+    """The class that it is in."""
     at_import: bool
-    """Whether it runs when its module is imported, and not in a function."""
+    """Whether it runs at the import of its module, outside of functions."""
 
     def __str__(self) -> str:
         old, new = (" ".join(text.split()) for text in (self.old, self.new))
@@ -230,14 +230,14 @@ def mutants_of(path: str) -> Iterator[Mutant]:
 
 
 def node_id_of(case: ElementTree.Element) -> str:
-    """Return what pytest calls a test case of a report."""
+    """Return pytest's id of a test case in a report."""
     module, *classes = case.get("classname", "").split(".Test")
     path = module.replace(".", "/") + ".py"
     return "::".join([path, *(f"Test{each}" for each in classes), case.get("name", "")])
 
 
 def words_of(mutant: Mutant) -> Set[str]:
-    """Return the words of what is changed; the name of the test for a fork's hook has "fork" in it."""
+    """Return the words in a mutant's code, since a test's name often has one of them, for instance "fork"."""
     return set(re.findall("[a-z]{4,}", mutant.old.lower()))
 
 
@@ -253,11 +253,11 @@ class Coverage:
         self.seconds = {
             node_id_of(case): float(case.get("time", 0))
             for case in ElementTree.parse(CASES).iter("testcase")
-            if not len(case)  # Those that failed or were skipped tell nothing.
+            if not len(case)  # Tests that failed or were skipped say nothing.
         }
         self._known: Dict[str, Dict[int, Set[str]]] = {}
         self._lines: Counter[str] = Counter()
-        """How many lines each test covers, of the modules that were asked for."""
+        """How many lines each test covers, in the modules that were read."""
 
     def of(self, path: str) -> Dict[int, Set[str]]:
         """Return the tests of each line of a module that was run."""
@@ -276,21 +276,21 @@ class Coverage:
         lines = self.of(mutant.path)
         tests = set[str]().union(*(lines.get(each, ()) for each in mutant.lines))
         if mutant.at_import or not tests:
-            # The test that imported the module first is not the one to notice it. Whatever uses the
-            # module or the class may. The same holds for a function that runs at the import alone.
+            # The test that imported the module first need not notice it. Any test that uses the module
+            # or the class may. The same is true for a function that runs only at the import.
             tests = tests.union(*lines.values(), self._naming(mutant.owner))
         words = {Path(mutant.path).stem.lower()}
         if mutant.at_import:
             words |= words_of(mutant)
-            # Some run the module in a process of their own, where nothing is measured.
+            # Some tests run the module in another process, where nothing is measured.
             tests = tests.union(test for test in self.seconds if any(map(test.__contains__, words)))
         likely = {test for test in tests if any(map(test.__contains__, words))}
-        # Quick tests first, and those of a few lines: they look at these more closely.
+        # First quick tests, and tests that cover few lines, since they check these more closely.
         order = sorted(
             tests, key=lambda test: (test not in likely, self.seconds[test] * self._lines[test])
         )
-        # Of a test with many cases, three come first, and the others last; but any of them may be the
-        # one about a row of a table, which is made at the import.
+        # Of a test with many cases, three come first and the others last. But for code that runs at the
+        # import, such as a row of a table, any of the cases may be the right one.
         early = likely if mutant.at_import else set[str]()
         cases: Dict[str, int] = {}
         late: Dict[str, bool] = {}
@@ -339,7 +339,7 @@ def pytest(folder: Path, *arguments: str, seconds: "float | None" = None) -> int
         env={
             **os.environ,
             "PYTHONPATH": str(folder),
-            # Of two changes within a second, bytecode would hide the second one.
+            # Without bytecode: it would hide the second of two changes within a second.
             "PYTHONDONTWRITEBYTECODE": "1",
             "COVERAGE_FILE": str(COVERAGE),
         },
@@ -351,7 +351,7 @@ def pytest(folder: Path, *arguments: str, seconds: "float | None" = None) -> int
         return running.wait(seconds)
     except subprocess.TimeoutExpired:
         return 1
-    finally:  # Its children end with it.
+    finally:  # Also ends its children.
         try:
             os.killpg(running.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -389,7 +389,7 @@ def survives(folder: Path, mutant: Mutant, coverage: Coverage, budget: float) ->
             chosen, needed = coverage.chosen(part, budget)
             limit = 30 + 3 * needed
             code = pytest(folder, "-x", *chosen, seconds=limit) if chosen else 0
-            if code == NOT_FOUND:  # The mutant has renamed a case.
+            if code == NOT_FOUND:  # The mutant has renamed a test case.
                 names = dict.fromkeys(test.partition("[")[0] for test in chosen)
                 code = pytest(folder, "-x", *names, seconds=limit)
             if code:
@@ -428,7 +428,7 @@ def main() -> None:
             if coverage.of(name).keys() & set(mutant.lines)
         ]
         count = min(options.count, len(candidates))
-        # In the order in which they are drawn: the part that is done is a sample, too.
+        # In random order, so that the part that is done is a sample, too.
         sample = random.Random(options.seed).sample(candidates, count)
         print(f"{count} of {len(candidates)} mutants, seed {options.seed}", flush=True)
 

@@ -1,1 +1,1 @@
-"""What users' code relies on, name by name: constants, signatures and texts are checked here and nowhere else."""
+"""The names, constants, signatures and texts that users' code relies on. They are checked only here."""

@@ -120,12 +120,12 @@ PATHS = {
 
 
 def test_all_is_sorted_and_complete() -> None:
-    """__all__ is sorted, holds what the contract names, and nothing twice."""
+    """__all__ is sorted, and holds exactly the public names, each once."""
     assert PermutiveAPI.__all__ == sorted(OF_5_4_4 + NEW)
 
 
 def test_star_import_gives_what_all_says() -> None:
-    """Every name of __all__ can be imported, and no other public name stands beside them."""
+    """`import *` gives every name of __all__, and no other public name."""
     names: "dict[str, Any]" = {}
     exec("from PermutiveAPI import *", names)
     assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
@@ -137,7 +137,7 @@ def test_star_import_gives_what_all_says() -> None:
 
 @pytest.mark.parametrize("module", PATHS)
 def test_import_paths(module: str) -> None:
-    """Everything can be imported from where the contract says."""
+    """Every name can be imported from its documented module."""
     found = importlib.import_module(module)
     assert [name for name in PATHS[module] if not hasattr(found, name)] == []
 
@@ -176,7 +176,7 @@ def test_endpoints_versions_and_payloads(monkeypatch: pytest.MonkeyPatch) -> Non
     "module", [each for each in PATHS if not each.startswith("PermutiveAPI._")]
 )
 def test_one_class_everywhere(module: str) -> None:
-    """A class that is public at the top level is the same one in its own module."""
+    """A public class is the same object at the top level and in its own module."""
     for name in PATHS[module]:
         if name in PermutiveAPI.__all__:
             assert getattr(importlib.import_module(module), name) is getattr(PermutiveAPI, name)
@@ -188,6 +188,7 @@ def test_dotted_path_of_identity_is_the_module() -> None:
 
     package = importlib.import_module("PermutiveAPI.Identify")
     assert inspect.ismodule(package.Identity)
+    # Type checkers take Identity for the class.
     assert PermutiveAPI.Identify.Identity.http is http  # type: ignore[attr-defined]
 
 
@@ -218,7 +219,7 @@ def test_typing_marker_ships() -> None:
 
 
 def test_metadata() -> None:
-    """The metadata name the package, its version, and the Python it needs."""
+    """The metadata contain the name of the package, its version, and the Python version that it needs."""
     metadata = importlib.metadata.metadata("PermutiveAPI")
     assert metadata["Name"] == "PermutiveAPI"
     assert metadata["Version"] == PermutiveAPI.__version__

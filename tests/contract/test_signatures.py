@@ -39,7 +39,7 @@ _KEY = "api_key=DEFAULT_API_KEY"
 _BATCH = f"*, {_KEY}, max_workers=None, progress_callback=None"
 _REST = "executor=None, journal=None"
 
-# name or name=default; what follows a lone * is by keyword.
+# name or name=default; arguments after a lone * are keyword-only.
 CALLS: List[Tuple[Any, str]] = [
     (http.get, "api_key, url, params=None"),
     (http.post, "api_key, url, data"),
@@ -144,7 +144,7 @@ def _actual(function: Any) -> Shape:
 
 @pytest.mark.parametrize("function, text", CALLS, ids=[each[0].__qualname__ for each in CALLS])
 def test_signature(function: Any, text: str) -> None:
-    """A public callable takes the arguments of 5.4.4, under their names, places and defaults; new ones come last."""
+    """A public callable takes the arguments of 5.4.4, with the same names, positions and defaults; new ones come last."""
     assert _actual(function) == _wanted(text)
 
 

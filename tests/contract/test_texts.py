@@ -1,4 +1,4 @@
-"""The texts of refusals, which callers match. Nothing is sent before one."""
+"""The texts of errors that callers match. Nothing is sent before such an error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REFUSALS: List[Any] = [
     (lambda: _segment(id="").update(KEY), UPDATE_SEGMENT),
     (lambda: _segment().delete(KEY), DELETE_SEGMENT),
     (lambda: _segment(id="").delete(KEY), DELETE_SEGMENT),
-    # The first item is complete: a batch looks at every item before it sends one.
+    # The first item is complete: a batch checks every item before it sends one.
     (lambda: Cohort.batch_update([_cohort(id="1"), _cohort()], api_key=KEY), UPDATE_COHORT),
     (lambda: Cohort.batch_update([_cohort(id="1"), _cohort(id="")], api_key=KEY), UPDATE_COHORT),
     (lambda: Cohort.batch_delete([_cohort(id="1"), _cohort()], api_key=KEY), DELETE_COHORT),
@@ -50,7 +50,7 @@ REFUSALS: List[Any] = [
 
 @pytest.mark.parametrize(("call", "text"), REFUSALS)
 def test_refusals(server: FakeService, call: Callable[[], Any], text: str) -> None:
-    """What is missing is a ValueError with the documented text, before anything is sent."""
+    """A missing query or id is a ValueError with the documented text, before anything is sent."""
     with pytest.raises(ValueError) as caught:
         call()
     assert (str(caught.value), server.received) == (text, [])
@@ -76,10 +76,8 @@ DOTS = "must be an identifier, got"
 
 
 @pytest.mark.parametrize(("call", "name"), IDENTIFIERS)
-def test_identifiers_that_name_nothing(
-    server: FakeService, call: Callable[[Any], Any], name: str
-) -> None:
-    """An empty identifier, None, or dots that a path would swallow are a ValueError that names the argument."""
+def test_invalid_identifiers(server: FakeService, call: Callable[[Any], Any], name: str) -> None:
+    """None, an empty identifier, and dots, which URLs drop, are a ValueError that names the argument."""
     for bad, says in ((None, EMPTY), ("", EMPTY), (" ", EMPTY), (".", DOTS), ("..", DOTS)):
         with pytest.raises(ValueError, match=rf"^{name} {says}"):
             call(bad)

@@ -1,4 +1,4 @@
-"""What documents start from: a sandbox, and the settings that its reader has made."""
+"""The start of a document's test: a sandbox, and the settings of a reader."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def settings_of_a_reader(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The environment names a workspace JSON; a logger's level that a document sets is put back."""
+    """Name a workspace JSON in the environment, and restore the logger's level after the test."""
     credentials = tmp_path / "workspace.json"
     credentials.write_text(json.dumps(sandbox.credentials()))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))

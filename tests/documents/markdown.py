@@ -1,4 +1,4 @@
-"""Documents in Markdown: their blocks, run against the sandbox, and where their links lead."""
+"""Documents in Markdown: run their blocks against the sandbox, and check their links."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PermutiveAPI.sandbox import Sandbox
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
-# A block, and the block of text below it, which is what it prints.
+# A block, and the block of text below it, which says what the block prints.
 _PYTHON = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?",
     re.DOTALL | re.MULTILINE,
@@ -25,7 +25,7 @@ _PYTHON = re.compile(
 
 @dataclass(frozen=True)
 class Example:
-    """A block of Python, the line on which it starts, and what it prints, where the document says so."""
+    """A block of Python, the line where it starts, and the output that the document promises."""
 
     code: str
     line: int
@@ -58,9 +58,9 @@ def examples(document: Path) -> Iterator[Example]:
 
 
 def run_python_blocks(document: Path, sandbox: Sandbox) -> Dict[str, Any]:
-    """Run a document's blocks one after the other, with a key and ids put in.
+    """Run a document's blocks one after the other, with the sandbox's key and ids.
 
-    Where a block of text follows, it must be what the block prints; ``...`` stands for any text.
+    If a block of text follows, it must be what the block prints; ``...`` stands for any text.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def dead_links(document: Path) -> List[str]:
 
 
 def _leads(document: Path, file: str, section: str) -> bool:
-    """Tell whether a link from a document leads somewhere."""
+    """Tell whether the target of a link exists."""
     target = document.parent / file if file else document
     if not target.exists():
         return False

@@ -1,4 +1,4 @@
-"""The commands that the documents promise are those that the gate runs."""
+"""The commands in the documents are those that the gate runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_gate_runs_every_check() -> None:
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 @pytest.mark.parametrize("command", CHECKS)
 def test_a_document_names_every_check(document: str, command: str) -> None:
-    """Whoever follows the document runs what the gate runs."""
+    """A document names every command that the gate runs."""
     text = (ROOT / document).read_text(encoding="utf-8")
     assert re.search(rf"^{re.escape(command)}$", text, re.MULTILINE)
 
@@ -46,12 +46,12 @@ def test_the_readme_starts_with_the_two_commands() -> None:
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", ".ci/run"])
 def test_coverage_is_in_the_commands(document: str) -> None:
-    """The commands ask for the coverage that plain pytest, of one test for instance, does not measure."""
+    """The commands measure coverage; plain pytest, for instance of one test, does not."""
     assert MEASURED in (ROOT / document).read_text(encoding="utf-8")
 
 
 def test_coverage_has_its_bounds(pytestconfig: pytest.Config) -> None:
-    """`--cov` measures lines and branches of the package, and fails below 95 %; plain pytest does not measure."""
+    """`--cov` measures lines and branches of the package, and fails below 95 %; plain pytest measures nothing."""
     coverage = Coverage(config_file=str(ROOT / "pyproject.toml"))
     assert coverage.get_option("run:source") == ["PermutiveAPI"]
     assert coverage.get_option("run:branch") is True
@@ -62,7 +62,7 @@ def test_coverage_has_its_bounds(pytestconfig: pytest.Config) -> None:
 
 
 def test_the_gate_builds_the_pages_as_the_document_says() -> None:
-    """The command that builds the pages, with warnings as errors, is that of CONTRIBUTING.md."""
+    """The gate builds the pages with the command of CONTRIBUTING.md, with warnings as errors."""
     (build,) = [step for step in STEPS if step.startswith("sphinx-build ")]
     assert "-W" in build.split()
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -51,7 +51,7 @@ def test_the_demo_says_what_it_does_and_loses_nothing(
 def test_the_demo_fails_as_often_as_it_says(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service answers 503 three times, as printed; the library repeats those requests."""
+    """The service responds with 503 three times, as printed, and the library repeats those requests."""
     from PermutiveAPI import _demo
 
     monkeypatch.setattr(_demo, "_COHORTS", 1)
@@ -72,7 +72,7 @@ def test_the_demo_fails_as_often_as_it_says(
 def test_a_demo_that_loses_something_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The exit status tells when cohorts were lost."""
+    """The exit status is 1 if cohorts were lost."""
     from PermutiveAPI import _demo
 
     # More faults than the demo's attempts can overcome.
@@ -90,7 +90,7 @@ def test_a_demo_that_loses_something_fails(
 
 
 def test_what_the_demo_sends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It sends what a user of the service would: a cohort of readers, a user with two names, a pageview."""
+    """It sends what a user would: a cohort of readers, a user with two aliases, a pageview."""
     from PermutiveAPI import _demo
 
     monkeypatch.setattr(_demo, "_COHORTS", 1)

@@ -1,4 +1,4 @@
-"""Docstrings are programs: every example in them runs, and every public name has one."""
+"""Docstrings are programs: every example in them runs, and every public name has an example."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MODULES.insert(0, "PermutiveAPI")
 
 PUBLIC = (PermutiveAPI, Query, answers, sandbox, testing)
 
-# What users have at hand: the public names. A variable ``sandbox`` is the running one.
+# The examples may use the public names, and ``sandbox``, the running sandbox.
 NAMES: Dict[str, Any] = {
     name: getattr(module, name)
     for module in (Query, sandbox, PermutiveAPI)
@@ -54,7 +54,7 @@ def examples_of(name: str) -> List[doctest.DocTest]:
 def test_the_examples_of_a_module_run(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every docstring example prints what it says, with a fresh sandbox as the service and a key to it."""
+    """Every docstring example prints what it says, with a fresh sandbox and its key."""
     runner = doctest.DocTestRunner()
     credentials = tmp_path / "workspace.json"
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
@@ -74,7 +74,7 @@ def test_there_are_examples() -> None:
 
 
 def public_callables() -> Iterator[Tuple[str, List[Any]]]:
-    """Give every public class, function and method, a method with those that it overrides."""
+    """Yield every public class, function and method; a method together with those that it overrides."""
     for module in PUBLIC:
         for name in module.__all__:
             found = getattr(module, name)
@@ -89,7 +89,7 @@ def public_callables() -> Iterator[Tuple[str, List[Any]]]:
 
 
 def methods_of(cls: Any) -> Iterator[Tuple[str, List[Any]]]:
-    """Give the public methods of a class that this package defines."""
+    """Yield the public methods of a class that this package defines."""
     for name in dir(cls):
         method = inspect.getattr_static(cls, name)
         function = getattr(method, "__func__", method)
@@ -106,7 +106,7 @@ def has_example(found: List[Any]) -> bool:
 
 
 def test_every_public_name_has_an_example() -> None:
-    """Whoever asks for help on a public class, method or function sees how it is used."""
+    """Every public class, method and function has an example of its use."""
     without = {name for name, found in public_callables() if not has_example(found)}
     assert sorted(without - set(WITHOUT_EXAMPLE)) == []
     assert sorted(set(WITHOUT_EXAMPLE) - without) == []

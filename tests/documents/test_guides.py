@@ -49,13 +49,13 @@ def test_every_python_block_runs_in_order(
     ids=name_of,
 )
 def test_every_link_leads_somewhere(document: Path) -> None:
-    """No link leads nowhere."""
+    """The target of every link exists."""
     assert dead_links(document) == []
 
 
 @pytest.mark.parametrize("module", [PermutiveAPI, PermutiveAPI.Query], ids=["top level", "Query"])
 def test_every_public_name_is_in_the_reference(module: object) -> None:
-    """Whoever looks a public name up finds it."""
+    """Every public name is in docs/reference."""
     reference = "\n".join(
         page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md")
     )

@@ -13,7 +13,7 @@ README = ROOT / "README.md"
 KEYS = DOCS / "guides" / "keys.md"
 MOST_LINES = 350
 
-# What the user's own page shows; a block that starts like this must stay.
+# How the blocks of 5.4.4's page begin. They must stay.
 PROMISED = (
     "from PermutiveAPI import (\n    Alias,",
     "# Create a workspace instance",
@@ -35,7 +35,7 @@ PROMISED = (
 def test_every_python_block_runs_in_order(
     sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The README's blocks run one after the other, with a key and ids put in, and nothing fails."""
+    """The README's blocks run one after the other, with the sandbox's key and ids, and none fails."""
     namespace = run_python_blocks(README, sandbox)
     assert namespace["failures"] == []
     assert namespace["segment_failures"] == []
@@ -48,7 +48,7 @@ def test_every_python_block_runs_in_order(
 
 
 def test_it_is_short_and_leads_to_every_guide() -> None:
-    """What a newcomer reads stays short; the rest is a link away."""
+    """The README has at most 350 lines, and links to every guide."""
     text = README.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     guides = {f"docs/guides/{page.name}" for page in (DOCS / "guides").glob("*.md")}
@@ -78,5 +78,5 @@ def test_the_credentials_block_is_what_the_library_reads(
 
 
 def test_every_link_leads_somewhere() -> None:
-    """No link in the README leads nowhere."""
+    """The target of every link in the README exists."""
     assert dead_links(README) == []

@@ -16,7 +16,7 @@ COMMANDS = {"__main__", "_demo"}
 
 
 class Imported(NamedTuple):
-    """One imported name: where it is imported, and whether the module needs it to load."""
+    """An imported name, and whether it is imported when its module is loaded."""
 
     target: str
     at_module_level: bool
@@ -40,7 +40,7 @@ def tree_of(name: str) -> ast.Module:
 
 @lru_cache(maxsize=None)
 def imports_of(name: str) -> List[Imported]:
-    """Return what a module imports: `PermutiveAPI.`-names in full, typing-only imports left out."""
+    """Return what a module imports at run time, with the full names of the package's own modules."""
     path = modules()[name]
     package = ("PermutiveAPI." + name).rstrip(".").split(".")
     if path.name != "__init__.py":
@@ -83,7 +83,7 @@ def foreign_imports_of(name: str) -> "set[str]":
 
 
 def calls_in(name: str) -> "set[str]":
-    """Return every function that a module calls or names, as it is written: time.sleep, open."""
+    """Return every function that a module calls or names, as it is written, for instance time.sleep."""
     return {
         ast.unparse(node)
         for node in ast.walk(tree_of(name))

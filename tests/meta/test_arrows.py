@@ -35,8 +35,8 @@ RESOURCES = [
     "Identify.Alias",
 ]
 
-# Each room of _Utils, and which others it may know: a folder, or a module beside the folders. The lower,
-# the less. "room.module" opens that module alone.
+# Each room of _Utils (a folder, or a module beside the folders), and the rooms that it may import.
+# "room.module" allows only that module.
 BELOW = {
     "arguments": "",
     "version": "",
@@ -60,7 +60,7 @@ BELOW = {
     "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
 }
 
-# A resource, and which other resources it may know.
+# Each resource, and the resources that it may import.
 ABOVE = {
     "Workspace": "Cohort Audience.Import Audience.Segment",
     "Cohort": "",
@@ -79,7 +79,7 @@ ABOVE = {
 }
 
 
-# Each module of Query, and which others it may know; of the rest of the package they know encoding.
+# Each module of Query, and the modules of Query that it may import. All may import _Utils.encoding.
 IN_QUERY = {
     "reading": "",
     "writing": "",
@@ -96,13 +96,13 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
-# What the sandbox checks and evaluates queries with, and where.
+# The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 
 def test_every_module_has_its_place() -> None:
-    """No module stands outside the picture."""
+    """Every module is in one of the tables above."""
     known = {*ABOVE, *SANDBOX, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
@@ -120,7 +120,7 @@ def offenders(names: Iterable[str], wrong_in: Callable[[str], Set[str]]) -> Dict
 
 
 def test_below() -> None:
-    """A module of _Utils imports only from its own room and those below it, and no resource."""
+    """A module of _Utils imports only from its own room and the rooms below it, and no resource."""
 
     def wrong_in(name: str) -> Set[str]:
         allowed = {room_of(name), *BELOW[room_of(name)].split()}
@@ -135,7 +135,7 @@ def test_below() -> None:
 
 
 def test_in_query() -> None:
-    """A module of Query imports only those below it, and no resource."""
+    """A module of Query imports only the modules below it, and no resource."""
 
     def wrong_in(name: str) -> Set[str]:
         below = {f"Query.{each}" for each in IN_QUERY[name.partition(".")[2]].split()}
@@ -145,7 +145,7 @@ def test_in_query() -> None:
 
 
 def test_above() -> None:
-    """A resource imports only the resources that it is made of, beside _Utils."""
+    """A resource imports only the resources that it contains, beside _Utils."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
@@ -155,12 +155,12 @@ def test_above() -> None:
 
 
 def test_testing() -> None:
-    """What helps users' tests knows no resource."""
+    """testing.py imports no resource."""
     assert own_imports_of("testing") <= {"_Utils", "_Utils.credentials", "_Utils.redaction"}
 
 
 def test_no_circles() -> None:
-    """No module imports itself by way of others."""
+    """No module imports itself, directly or through others."""
 
     def reached(name: str, seen: Set[str]) -> Set[str]:
         for each in own_imports_of(name) - seen - {"", "_Utils"}:
@@ -207,16 +207,16 @@ PURE = [
 
 @pytest.mark.parametrize("name", PURE)
 def test_pure_modules(name: str) -> None:
-    """They do no I/O, read no clock and log nothing; most import nothing that does."""
+    """A pure module does no I/O, reads no clock and logs nothing; most import no module that does."""
     foreign = {each.split(".")[0] for each in foreign_imports_of(f"_Utils.{name}")}
     kinds = {each for each in foreign_imports_of(f"_Utils.{name}") if "." in each}
-    if name == "retry.outcome":  # It tells errors apart by their classes.
+    if name == "retry.outcome":  # It needs the classes of errors.
         assert {each for each in kinds if each.startswith(("requests", "urllib3"))} <= {
             "requests.exceptions",
             "urllib3.exceptions",
         }
         foreign -= {"requests", "urllib3"}
-    elif name == "retry.rate_limit":  # Its limiters have locks, and a forked child forgets them.
+    elif name == "retry.rate_limit":  # It needs locks, and a hook for forks.
         assert {
             each for each in calls_in(f"_Utils.{name}") if each.startswith(("os.", "threading."))
         } <= {"os.register_at_fork", "threading.Lock", "threading.get_ident"}
@@ -242,7 +242,7 @@ CONNECTIONS = (
 
 
 def test_only_transport_touches_connections() -> None:
-    """Only transport makes sessions and connections; cancellation alone ends them."""
+    """Only transport makes sessions and connections; only cancellation ends them."""
 
     def wrong_in(name: str) -> Set[str]:
         room = ".".join(name.split(".")[:2])
@@ -259,7 +259,7 @@ def test_only_transport_touches_connections() -> None:
 
 
 def test_only_the_loop_sleeps() -> None:
-    """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
+    """Only the retry loop sleeps; http may name time.sleep, too, and the class of thread pools."""
 
     def sleeps_and_pools_in(name: str) -> Set[str]:
         sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
@@ -272,7 +272,7 @@ def test_only_the_loop_sleeps() -> None:
 
 
 def test_only_batches_start_threads() -> None:
-    """Threads beside those of executors read a source, look a name up, or end what the garbage collector met in a worker."""
+    """Threads outside of executors only read an iterable, look a name up, or end a batch for a worker."""
 
     def started_in(name: str) -> Set[str]:
         return {each for each in calls_in(name) if each.endswith("threading.Thread")}
@@ -285,7 +285,7 @@ def test_only_batches_start_threads() -> None:
 
 
 def test_only_lists_imports_pandas() -> None:
-    """Only lists imports pandas, only settings dotenv, both inside functions; none numpy."""
+    """Only lists imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {
@@ -303,7 +303,7 @@ def test_only_lists_imports_pandas() -> None:
 
 
 def test_errors_are_mapped_in_one_place() -> None:
-    """Only errors tells statuses apart into exceptions, for failure; only transport and http send."""
+    """Only errors maps statuses to exceptions; only transport and http send."""
     for name in LIBRARY:
         if name not in ("_Utils.errors", "_Utils.retry.outcome"):
             assert "error_from_response" not in calls_in(name), name
@@ -312,13 +312,13 @@ def test_errors_are_mapped_in_one_place() -> None:
 
 
 def test_identifiers_become_urls_in_one_place() -> None:
-    """Only urls quotes identifiers; no resource puts a URL together by itself."""
+    """Only urls quotes identifiers; no resource builds a URL itself."""
     for name in RESOURCES:
         assert "quote" not in {each.split(".")[-1] for each in calls_in(name)}, name
 
 
 def test_sandbox_stands_alone() -> None:
-    """The sandbox imports nothing of the library outside its folder, but to evaluate queries."""
+    """The sandbox imports nothing of the library outside its folder, except Query."""
 
     def wrong_in(name: str) -> Set[str]:
         outside = {each for each in own_imports_of(name) if each.split(".")[0] != "sandbox"}

@@ -1,4 +1,4 @@
-"""The benchmarks' declarations fit what measures them. Nothing is measured here."""
+"""The benchmarks' declarations fit their measurements. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEASUREMENTS = {
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
 def test_a_line_gives_its_measurement_the_settings_that_it_takes(line: Line) -> None:
-    """Every line names a measurement, with its settings, and small sizes for some of them."""
+    """Every line names a measurement and its settings, with small sizes for some of them."""
     subject, *settings = MEASUREMENTS[line.measurement]
     assert subject == "subject"
     assert set(settings) == set(line.settings)
@@ -31,12 +31,12 @@ def test_a_line_gives_its_measurement_the_settings_that_it_takes(line: Line) -> 
 
 
 def test_names_are_unique() -> None:
-    """A name chooses one line."""
+    """Every line has a different name."""
     assert len({line.name for line in LINES}) == len(LINES)
 
 
 def test_the_command_needs_the_standard_library_alone() -> None:
-    """Without any installed package, the lines can be listed."""
+    """The lines can be listed without any installed package."""
     command = [sys.executable, "-S", "-m", "benchmarks", "--list"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

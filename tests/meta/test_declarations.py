@@ -1,10 +1,11 @@
-"""Every resource is declared alike, on one screen."""
+"""All resources are declared in the same way."""
 
 from __future__ import annotations
 
 import ast
 import dataclasses
 import inspect
+import sys
 import typing
 from typing import Any, Callable, Dict, List, cast
 
@@ -38,7 +39,7 @@ CALLS: Dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("model", MODELS)
 def test_models_are_dataclasses(model: Any) -> None:
-    """Every model is a dataclass with the JSON abilities, whose docstring names each field."""
+    """Every model is a dataclass with the JSON mixin, and its docstring names each field."""
     assert dataclasses.is_dataclass(model)
     documented = inspect.getdoc(model) or ""
     for each in dataclasses.fields(model):
@@ -47,7 +48,7 @@ def test_models_are_dataclasses(model: Any) -> None:
 
 @pytest.mark.parametrize("model", RESOURCES)
 def test_resources_go_through_one_helper(model: Any) -> None:
-    """Every resource that reaches the network has the helper of all, not one of its own."""
+    """Every resource that reaches the network uses the common request helper."""
     assert issubclass(model, Resource)
     assert "_request_helper" not in vars(model)
     names = [each.name for each in dataclasses.fields(cast(Any, model))]
@@ -78,7 +79,7 @@ def test_calls_are_all_there() -> None:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_key_may_be_left_out(name: str) -> None:
-    """Every call that reaches the network takes api_key, and help() says what it is when left out."""
+    """Every call that reaches the network takes api_key, and help() says what its default is."""
     parameter = inspect.signature(CALLS[name]).parameters["api_key"]
     assert str(parameter) == "api_key: 'str' = the default workspace's key"
     assert type(parameter.default).__bases__ == (str,)
@@ -103,14 +104,14 @@ def test_batches_are_alike(name: str) -> None:
     "name", [each for each in CALLS if each.split(".")[1].startswith(("get_", "list"))]
 )
 def test_getters_are_static(name: str) -> None:
-    """Whatever fetches is a static method."""
+    """Every method that fetches is a static method."""
     owner, _, method = name.partition(".")
     assert isinstance(vars(getattr(PermutiveAPI, owner))[method], staticmethod)
 
 
 @pytest.mark.parametrize("cls", LISTS)
 def test_lists_are_declarations(cls: Any) -> None:
-    """Every list declares its items and its dictionaries; what they do stands once, below."""
+    """Every list only declares the type of its items and its dictionaries."""
     assert cls._item_type.__name__ + "List" == cls.__name__
     fields = {each.name for each in dataclasses.fields(cls._item_type)}
     for name, value in vars(cls).items():
@@ -124,7 +125,7 @@ def test_lists_are_declarations(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", LISTS)
 def test_dictionaries_are_annotated(cls: Any) -> None:
-    """Every dictionary says what it gives."""
+    """Every dictionary declares the type of its values."""
     annotations = typing.cast("dict[str, Any]", cls.__annotations__)
     declared = {name for name, value in vars(cls).items() if isinstance(value, Index)}
     assert declared <= set(annotations)
@@ -148,7 +149,7 @@ def test_endpoint_and_payload_stand_at_the_top(model: Any) -> None:
 def test_resources_know_no_verbs_of_http() -> None:
     """No resource opens connections, retries, sleeps or reads a status by itself."""
     for model in MODELS:
-        source = inspect.getsource(inspect.getmodule(model))  # type: ignore[arg-type]
+        source = inspect.getsource(sys.modules[model.__module__])
         for word in ("status_code", "sleep(", "requests.get", "requests.post", "Thread"):
             assert word not in source, (model, word)
     assert len(modules()) > 20

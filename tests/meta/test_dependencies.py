@@ -14,7 +14,7 @@ DISTRIBUTIONS = {"dotenv": "python-dotenv"}  # Where the names differ.
 
 
 def test_every_import_is_declared_and_every_dependency_is_imported() -> None:
-    """The package and its users' extras depend on what its modules import, and on nothing else."""
+    """The declared dependencies and users' extras are exactly what the modules import."""
     imported = {
         target.partition(".")[0] for name in modules() for target in foreign_imports_of(name)
     }

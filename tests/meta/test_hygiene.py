@@ -1,4 +1,4 @@
-"""Habits of the house that ruff cannot check."""
+"""Rules of the code base that ruff cannot check."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_import_is_light(tmp_path: Path) -> None:
-    """Importing the package pulls in neither pandas, numpy, dotenv nor the sandbox's server."""
+    """Importing the package imports neither pandas, numpy, dotenv nor the sandbox's server."""
     heavy = ["pandas", "numpy", "dotenv", "starlette", "uvicorn"]
     code = f"import sys, PermutiveAPI; print([name for name in {heavy} if name in sys.modules])"
     done = run(code, tmp_path)
@@ -59,7 +59,7 @@ LEVELS = ("debug", "info", "warning", "error", "exception", "critical", "log")
 
 @pytest.mark.parametrize("name", LIBRARY)
 def test_logging_is_not_for_the_root_and_lazy(name: str) -> None:
-    """A logger has a name, and the text of a record is a literal; the rest of the rules is ruff's."""
+    """Every logger has a name, and the text of a record is a literal. ruff checks the other rules."""
     for node in ast.walk(tree_of(name)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             called = ast.unparse(node.func)
@@ -108,7 +108,7 @@ def test_docstrings() -> None:
     """Every public name has a docstring, in private modules too."""
     for name, each in EVERYTHING.items():
         if "ResourceList." in name and name.split(".")[-1] in LIKE_A_LIST:
-            continue  # They say what list says.
+            continue  # Their docstrings are those of list.
         assert inspect.getdoc(each), f"{name} has no docstring"
 
 
@@ -126,7 +126,7 @@ HEADINGS = {
 
 
 def test_numpy_sections() -> None:
-    """Sections are NumPy's, and none lists methods."""
+    """The sections of docstrings are NumPy's, and no section lists methods."""
     for name, each in EVERYTHING.items():
         for heading, line in pairwise((inspect.getdoc(each) or "").splitlines()):
             if line and set(line) == {"-"}:
@@ -134,7 +134,7 @@ def test_numpy_sections() -> None:
 
 
 def test_documented_parameters_exist() -> None:
-    """Every parameter that a docstring describes is one of the signature."""
+    """Every parameter that a docstring describes is in the signature."""
     for name, each in EVERYTHING.items():
         if inspect.isroutine(each):
             known = {*inspect.signature(each).parameters}
@@ -166,7 +166,7 @@ def test_public_classes_and_errors_are_documented() -> None:
 
 
 def test_modules_say_what_they_are_for() -> None:
-    """Every module begins with its idea in one sentence."""
+    """The docstring of every module begins with one sentence."""
     for name in modules():
         text = ast.get_docstring(tree_of(name))
         assert text, name
@@ -175,7 +175,7 @@ def test_modules_say_what_they_are_for() -> None:
 
 
 def test_modules_are_short() -> None:
-    """A module passes 300 lines only where it has a reason, and none passes 600."""
+    """Only the listed modules have more than 300 lines, and no module has more than 600."""
     long = {
         name: lines
         for name, path in modules().items()
@@ -201,7 +201,7 @@ def test_modules_are_short() -> None:
 
 
 def test_functions_are_short() -> None:
-    """No function has more than 60 lines beside its docstring."""
+    """No function has more than 60 lines without its docstring."""
     long: List[Tuple[str, str, int]] = []
     for name in modules():
         for node in ast.walk(tree_of(name)):

@@ -15,7 +15,7 @@ def is_of_the_package(value: Any) -> bool:
 
 
 def test_ids_are_fixed_words(request: pytest.FixtureRequest) -> None:
-    """No id is a text that the package computes: a fault in it would rename the test, not fail it."""
+    """The package computes no id: a fault in it would rename the test instead of failing it."""
     computed = {
         item.nodeid.partition("[")[0]
         for item in request.session.items

@@ -1,4 +1,4 @@
-"""The page of operations: the library reaches each of them, the sandbox answers it, and the rest is true, too."""
+"""The page of operations is true: the library calls each one, the sandbox has it, and so on."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
 
 
 class Row(NamedTuple):
-    """One operation, and the call that reaches it."""
+    """One operation, and the call that sends it."""
 
     method: str
     path: str
@@ -67,7 +67,7 @@ ROWS = _rows()
 
 
 class Objects:
-    """What the calls are about, as a sandbox has it."""
+    """The objects of a sandbox that the calls need."""
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -115,7 +115,7 @@ CALLS: Dict[str, Callable[[Objects], Any]] = {
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
-    """The call sends the row's operation, and the sandbox answers with success."""
+    """The call sends the operation of its row, and the sandbox responds with success."""
     owner, _, method = row.call.partition(".")
     assert callable(getattr(getattr(PermutiveAPI, owner), method))
     objects = Objects(sandbox.api_key)
@@ -127,7 +127,7 @@ def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
 
 
 def test_the_table_is_whole() -> None:
-    """Every operation of the sandbox has its row, and every row an operation and a call."""
+    """Every operation of the sandbox has a row, and every row has an operation and a call."""
     operations = {
         (method, re.sub(r"\{\w+\}", "{}", path.rstrip("/")))
         for path, methods in _ROUTES.items()
@@ -141,12 +141,12 @@ def test_the_table_is_whole() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_limited_as_the_heading_says(row: Row) -> None:
-    """An operation stands under the API whose limit it counts against."""
+    """Every operation is below the heading of the API whose limit it counts against."""
     assert api_of(row.path) == row.api
 
 
 def test_the_calls_send_what_the_page_says() -> None:
-    """Every call of the models stands in the row of what it sends, with whether it is repeated."""
+    """Every call of the models is in the row of its operation, and `repeated` says whether it is repeated."""
     shown = {(name, row) for row in ROWS for name in (row.call, *row.others)}
     sent = {
         (call.name.split()[0], row)

@@ -1,4 +1,4 @@
-"""The types of decoded answers name the keys that the service answers."""
+"""The types of decoded responses have the keys that the service returns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EVENT = TrackedEvent("Pageview", USER, {"a": 1}, session_id="s", view_id="v")
 IN_COHORTS = TrackedEvent("Pageview", USER, segments=[1], cohorts=["2"])
 PAGE = ContextSegment("https://example.com/sport/football")
 
-# What is called, the type that it answers, and which of its optional keys are there.
+# The call, the type of its response, and the optional keys that the response has.
 CALLS: Dict[str, Tuple[Callable[[str], Any], Any, str]] = {
     "send": (QUESTION.send, answers.SegmentationAnswer, "segments"),
     "send with activations": (
@@ -61,14 +61,14 @@ def assert_is(value: Any, annotation: Any, place: str) -> None:
 
 @pytest.mark.parametrize(("call", "kind", "optional"), CALLS.values(), ids=list(CALLS))
 def test_keys(sandbox: Sandbox, call: Callable[[str], Any], kind: Any, optional: str) -> None:
-    """An answer has the keys of its type: those that are always there, and the optional ones."""
+    """A response has the required keys of its type, and the listed optional ones."""
     answer = call(sandbox.api_key)
     assert_is(answer, kind, kind.__name__)
     assert set(answer) - kind.__required_keys__ == set(optional.split())
 
 
 def test_every_type_is_seen() -> None:
-    """The calls above reach every type of the module, and every optional key."""
+    """The calls above return every type of the module, and every optional key."""
     seen: Set[Any] = set()
     waiting: List[Any] = [kind for _, kind, _ in CALLS.values()]
     while waiting:

@@ -1,4 +1,4 @@
-"""Cohorts as objects: copies to be created, and what people see of them."""
+"""Cohorts as objects: copies, and repr()."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.fake_service import FakeService, answer
 
 
 def test_a_copy_is_created_beside_the_original(server: FakeService) -> None:
-    """A copy of a fetched cohort has its definition and nothing of the service's, and leaves it alone."""
+    """A copy of a fetched cohort has its definition, none of the service's fields, and shares nothing with it."""
     query = {"in_segment": 1}
     server.script = [answer(200, {**COHORT, "query": query, "live_audience_size": 9})]
     server.default = answer(201, {**COHORT, "id": "c-2", "code": 2})
@@ -30,7 +30,8 @@ def test_a_copy_is_created_beside_the_original(server: FakeService) -> None:
         "created_at": None,
         "last_updated_at": None,
     }
-    copy.tags.append("c")  # type: ignore[union-attr]
+    assert copy.tags is not None
+    copy.tags.append("c")
     copy.query["in_segment"] = 2
     copy.create(KEY)
     sent = server.received[-1]
@@ -40,7 +41,7 @@ def test_a_copy_is_created_beside_the_original(server: FakeService) -> None:
 
 
 def test_a_copy_takes_changes_of_any_field() -> None:
-    """A change of what the service gives is taken, too; one of no field is a TypeError."""
+    """A copy takes a change of any field, also of the service's; another name is a TypeError."""
     time = datetime(2020, 1, 1, tzinfo=timezone.utc)
     copy = Cohort("n", id="1").copy(id="2", created_at=time)
     assert (copy.id, copy.created_at, copy.last_updated_at) == ("2", time, None)
@@ -49,13 +50,13 @@ def test_a_copy_takes_changes_of_any_field() -> None:
 
 
 def test_a_copy_keeps_a_typed_query() -> None:
-    """A typed query is the same in the copy."""
+    """The copy has the same typed query."""
     query = event("Pageview")
     assert Cohort("n", query=query).copy().query == query
 
 
-def test_repr_shows_what_says_something() -> None:
-    """repr() leaves out what is not set, and shows timestamps as people write them."""
+def test_repr() -> None:
+    """repr() leaves out fields that are not set, and shows timestamps in a readable form."""
     cohort = Cohort("n", id="1", tags=["a"])
     cohort.created_at = None
     cohort.last_updated_at = datetime(2020, 1, 1, 8, tzinfo=timezone.utc)

@@ -1,4 +1,4 @@
-"""What ``dir()`` and completion show of the public classes: what users call and read, and no internals."""
+"""``dir()`` and completion show what users call and read, and no internals."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SINGLE = "create update delete"
 BATCHES = "batch_create batch_update batch_delete"
 TABLE = "to_pd_dataframe refresh id_dictionary code_dictionary name_dictionary"
 
-# Beside the fields and what the JSON mixin and list give.
+# The names beside the fields, and beside those of the JSON mixin and of list.
 CALLS = {
     "Alias": "",
     "Cohort": f"{SINGLE} {BATCHES} enable disable copy get_by_id get_by_name get_by_code list"
@@ -49,7 +49,7 @@ CALLS = {
     "Workspace": "is_top_level cohorts imports segments from_env",
     "WorkspaceList": "refresh id_dictionary name_dictionary master_workspace cohorts imports from_env",
 }
-# What the constructors need.
+# The arguments of the constructors.
 MADE: Dict[str, List[Any]] = {
     "Alias": ["a", "email", 0],
     "Cohort": ["n"],
@@ -67,12 +67,12 @@ MADE: Dict[str, List[Any]] = {
 
 
 def shown(value: Any) -> List[str]:
-    """Return the names of an object that stand for users."""
+    """Return the names of an object that users see."""
     return [name for name in dir(value) if not name.startswith("_")]
 
 
 def fields_of(cls: Any) -> List[str]:
-    """Return the fields of a dataclass; of a list those that every list has."""
+    """Return the fields of a dataclass, or the names that every list has."""
     if issubclass(cls, list):
         return shown(list)
     return [each.name for each in dataclasses.fields(cls)]
@@ -80,7 +80,7 @@ def fields_of(cls: Any) -> List[str]:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_models_and_lists(name: str) -> None:
-    """A model shows its fields, its JSON abilities and its calls; a list its dictionaries, too."""
+    """A model shows its fields, its JSON methods and its calls; a list also shows its dictionaries."""
     cls: Any = getattr(PermutiveAPI, name)
     made = cls(*MADE.get(name, []))
     names = {*fields_of(cls), *JSON.split(), *CALLS[name].split()}
@@ -88,7 +88,7 @@ def test_models_and_lists(name: str) -> None:
 
 
 def test_no_class_is_forgotten() -> None:
-    """Every model and list at the top level stands in the table above."""
+    """Every model and list at the top level is in the table above."""
     public = [getattr(PermutiveAPI, name) for name in PermutiveAPI.__all__]
     classes = {each for each in public if isinstance(each, type)}
     assert set(CALLS) == {each.__name__ for each in classes if hasattr(each, "to_json")}
@@ -109,13 +109,13 @@ BATCH: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("made", "more"), BATCH.values(), ids=list(BATCH))
-def test_what_batches_are_made_of(made: Any, more: str) -> None:
-    """Requests, results and progress show their fields and what is worked out from them."""
+def test_parts_of_batches(made: Any, more: str) -> None:
+    """Requests, results and progress show their fields and properties."""
     assert shown(made) == sorted([*fields_of(type(made)), *more.split()])
 
 
 def test_requests_of_helpers(server: FakeService) -> None:
-    """The request of a failure and of a result shows what any request does, whoever made it."""
+    """A request that a helper made shows the same names as any request."""
     server.default = answer(404, {})
     _, failures = Cohort.batch_delete([Cohort("n", id="c-1")], api_key=KEY)
     [result] = Identity.stream_identify([Identity("u", [])], api_key=KEY)
@@ -124,7 +124,7 @@ def test_requests_of_helpers(server: FakeService) -> None:
 
 
 def test_errors_and_progress_bars() -> None:
-    """An error shows what it tells beside what every exception has; a progress bar how it ends."""
+    """An error shows its attributes, and a progress bar its method `close`."""
     told = set(shown(PermutiveAPIError("m"))) - set(shown(Exception()))
     assert told == {"message", "status", "url", "response", "request_id", "code"}
     assert shown(progress_bar()) == ["close"]

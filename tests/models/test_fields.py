@@ -19,6 +19,7 @@ from PermutiveAPI import (
     KnownAlias,
     Segment,
     Segmentation,
+    SegmentList,
     Source,
     TrackedEvent,
     Workspace,
@@ -124,7 +125,7 @@ FIELDS: Dict[Any, Dict[str, Any]] = {
 
 @pytest.mark.parametrize("model", FIELDS)
 def test_order(model: Any) -> None:
-    """The fields stand in the documented order, which is the order of the arguments."""
+    """The fields have the documented order, which is the order of the arguments."""
     assert issubclass(model, JSONSerializable)
     assert dataclasses.is_dataclass(model)
     names = [each.name for each in dataclasses.fields(model)]
@@ -136,7 +137,7 @@ def test_order(model: Any) -> None:
 
 @pytest.mark.parametrize("model", FIELDS)
 def test_positions(model: Any) -> None:
-    """Arguments may be given by position or by name, all of them."""
+    """All arguments may be given by position or by name."""
     values = [f"value {number}" for number in range(len(FIELDS[model]))]
     by_position = model(*values)
     assert [getattr(by_position, name) for name in FIELDS[model]] == values
@@ -145,7 +146,7 @@ def test_positions(model: Any) -> None:
 
 @pytest.mark.parametrize("model", FIELDS)
 def test_defaults(model: Any) -> None:
-    """What is left out has the documented default, a fresh one for each object."""
+    """A field that is left out has the documented default, a new one for each object."""
     required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}
     one, other = model(**required), model(**required)
     for name, default in FIELDS[model].items():
@@ -169,14 +170,14 @@ def test_required_fields(model: Any) -> None:
 
 @pytest.mark.parametrize("model", FIELDS)
 def test_unknown_arguments(model: Any) -> None:
-    """An argument that is no field is a TypeError that names it."""
+    """An unknown argument is a TypeError that names it."""
     required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}
     with pytest.raises(TypeError, match="unheard_of"):
         model(**required, unheard_of=1)
 
 
 def test_equality_is_by_fields() -> None:
-    """Two objects with the same fields are equal, also when one was used and the other was not."""
+    """Two objects with the same fields are equal, even if one has cached something."""
     pairs: List[Any] = [
         (Alias("a", "t", 1), Alias("a", "t", 1)),
         (Workspace("n", "o", "w", "k"), Workspace("n", "o", "w", "k")),
@@ -186,7 +187,7 @@ def test_equality_is_by_fields() -> None:
         assert one == other
         assert one != object()
     used = Workspace("n", "o", "w", "k")
-    used._segments["i"] = None  # type: ignore[assignment]
+    used._segments["i"] = SegmentList()
     assert used == Workspace("n", "o", "w", "k")
 
 

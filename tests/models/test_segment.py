@@ -1,4 +1,4 @@
-"""Segments: a code that may be left out, and what is sent of them."""
+"""Segments: a code that may be left out, and the fields that are sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_code_may_be_left_out() -> None:
     ids=repr,
 )
 def test_required_fields(arguments: Dict[str, Any], text: str) -> None:
-    """name and import_id stay required: TypeError naming what is missing."""
+    """name and import_id are required: a TypeError names what is missing."""
     with pytest.raises(TypeError) as caught:
         Segment(**arguments)
     assert str(caught.value) == text
@@ -49,14 +49,15 @@ def test_required_fields(arguments: Dict[str, Any], text: str) -> None:
     assert str(caught.value) == text
 
 
-def test_positions_that_end_too_early() -> None:
-    """A code alone by position misses the other two."""
+def test_missing_import_id_by_position() -> None:
+    """Arguments by position may not leave import_id out."""
+    unchecked: Any = Segment
     with pytest.raises(TypeError, match="'import_id'"):
-        Segment("c", "n")  # pyright: ignore[reportCallIssue]
+        unchecked("c", "n")
 
 
 def test_payload() -> None:
-    """The payload names what create sends."""
+    """The payload names the fields that create sends."""
     assert sorted(_API_PAYLOAD) == sorted(
         ["name", "code", "description", "cpm", "categories", "query"]
     )
@@ -80,7 +81,7 @@ def _with_price(price: Any) -> Segment:
     return segment
 
 
-# How a segment came by its price, and what is sent of it.
+# Where a segment's price comes from, and what is sent.
 PRICES: List[Any] = [
     pytest.param(lambda: Segment(**FACTS), {}, id="left out"),
     pytest.param(lambda: Segment.from_json(FACTS), {}, id="absent in JSON"),
@@ -98,10 +99,10 @@ PRICES: List[Any] = [
 
 
 @pytest.mark.parametrize(("make", "price"), PRICES)
-def test_a_price_is_sent_where_somebody_gave_it(
+def test_a_given_price_is_sent(
     server: FakeService, make: Callable[[], Segment], price: Dict[str, Any]
 ) -> None:
-    """update and bulk send a price that was given or set, also 0.0, and never the default."""
+    """update and bulk send a price that was given or set, even 0.0, but never the default."""
     server.default = answer(200, {**FACTS, "items": []})
     make().update("key")
     make().update_by_code("key")
@@ -114,8 +115,8 @@ def test_a_price_is_sent_where_somebody_gave_it(
 
 
 @pytest.mark.parametrize("told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr)
-def test_a_price_that_the_service_told_is_sent(server: FakeService, told: Dict[str, Any]) -> None:
-    """Of a fetched segment update sends the price that the service told, also 0.0, and no other."""
+def test_a_price_of_the_service_is_sent(server: FakeService, told: Dict[str, Any]) -> None:
+    """For a fetched segment, update sends the service's price, even 0.0, but no default."""
     server.default = answer(200, {**FACTS, **told})
     Segment.get_by_id("i", "s", "key").update("key")
     price = {name: value for name, value in told.items() if value is not None}
@@ -123,7 +124,7 @@ def test_a_price_that_the_service_told_is_sent(server: FakeService, told: Dict[s
 
 
 def test_the_default_price_is_a_plain_zero_to_everybody_else() -> None:
-    """The default price shows, compares and is written as 0.0, and a column of it is one of floats."""
+    """The default price is shown, compared and written as 0.0, and a column of it has floats."""
     segment = Segment(**FACTS)
     assert (segment.cpm, repr(segment.cpm), str(segment.cpm)) == (0.0, "0.0", "0.0")
     assert type(segment.to_json()["cpm"]) is float
@@ -134,7 +135,7 @@ def test_the_default_price_is_a_plain_zero_to_everybody_else() -> None:
 
 
 def test_an_update_by_code_tells_the_id(server: FakeService) -> None:
-    """A segment that was known by its code alone has its id after update_by_code."""
+    """A segment without an id gets its id by update_by_code."""
     server.default = answer(200, FACTS)
     segment = Segment("c", "n", "i")
     segment.update_by_code("key")

@@ -1,14 +1,14 @@
-"""Timestamps that are missing."""
+"""Missing timestamps, and time zones."""
 
 from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple, cast
 
 import pytest
 
-from PermutiveAPI import Cohort, CohortList, Import, Segment, Source
+from PermutiveAPI import Cohort, CohortList, Import, Segment, SegmentList, Source
 from PermutiveAPI._Utils.retry.policy import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
 from tests.support.fake_service import FakeService, answer
@@ -38,7 +38,7 @@ MODELS = [
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str]) -> None:
-    """One that is missing, or None, is copied from the other."""
+    """A timestamp that is missing or None is copied from the other."""
     for present, missing in (names, names[::-1]):
         for times in ({present: EARLIER}, {present: EARLIER, missing: None}):
             made = make(**times)
@@ -47,7 +47,7 @@ def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str])
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) -> None:
-    """Both missing become the same current UTC time."""
+    """If both are missing, both become the same current UTC time."""
     before = datetime.now(timezone.utc)
     made = make()
     first, second = (getattr(made, name) for name in names)
@@ -58,14 +58,14 @@ def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) 
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_both_present_stay(make: Callable[..., Any], names: Tuple[str, str]) -> None:
-    """Both present stay as they are."""
+    """If both are present, both stay as they are."""
     made = make(**dict(zip(names, (EARLIER, LATER), strict=True)))
     assert [getattr(made, name) for name in names] == [EARLIER, LATER]
 
 
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_from_json(make: Callable[..., Any], names: Tuple[str, str]) -> None:
-    """What users' data lack is filled in the same way; null stays None, and what is unreadable stays, too."""
+    """from_json fills in absent timestamps in the same way; null stays None, and an unreadable text stays."""
     data: Dict[str, Any] = make().to_json()
     for name in names:
         data.pop(name)
@@ -86,7 +86,7 @@ def _without_times(data: Dict[str, Any]) -> Dict[str, Any]:
     return {name: data[name] for name in data if not name.endswith("_at")}
 
 
-# How an object is fetched, alone and in a list, and what the answers hold it in.
+# How an object is fetched, alone and in a list, and the response around it.
 FETCHED = [
     pytest.param(lambda: Cohort.get_by_id("1", KEY), COHORT, dict, id="cohort"),
     pytest.param(lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each], id="cohorts"),
@@ -103,8 +103,7 @@ FETCHED = [
     pytest.param(lambda: Import.get_by_id("i", KEY), IMPORT, dict, id="import"),
     pytest.param(lambda: Import.list(KEY)[0], IMPORT, lambda each: {"items": [each]}, id="imports"),
     pytest.param(
-        # An import's segments are optional; this answer has some.
-        lambda: Import.get_by_id("i", KEY).segments[0],  # type: ignore[index]
+        lambda: cast(SegmentList, Import.get_by_id("i", KEY).segments)[0],
         SEGMENT,
         lambda each: {**IMPORT, "segments": [each]},
         id="segments in an import",
@@ -125,10 +124,10 @@ FETCHED = [
 
 
 @pytest.mark.parametrize(("fetch", "data", "held"), FETCHED)
-def test_an_answer_gives_only_the_timestamps_that_it_tells(
+def test_fetched_objects_have_only_the_services_timestamps(
     server: FakeService, fetch: Callable[[], Any], data: Any, held: Callable[..., Any]
 ) -> None:
-    """What is fetched has the service's timestamps and no others, so that two fetches are equal."""
+    """A fetched object has the service's timestamps and no others, so that two fetches are equal."""
     facts = _without_times(data)
     told = "last_updated_at" if data is COHORT else "updated_at"
     server.default = answer(200, held(facts))
@@ -146,7 +145,7 @@ def test_an_answer_gives_only_the_timestamps_that_it_tells(
 
 @pytest.fixture(params=["EST5", "JST-9"], ids=["new-york", "tokyo"])
 def elsewhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the machine in another time zone."""
+    """Set another time zone."""
     if not hasattr(time, "tzset"):
         pytest.skip("the zone of a process cannot be changed there")
     with monkeypatch.context() as patched:
@@ -167,7 +166,7 @@ def test_a_text_without_a_zone_is_utc_everywhere(text: str) -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_a_time_without_a_zone_is_utc_everywhere() -> None:
-    """A naive time that a user sets is UTC in JSON that is read back, and in a table."""
+    """A naive time that a user sets counts as UTC in JSON and in a table."""
     cohort = Cohort("c", created_at=EARLIER.replace(tzinfo=None))
     assert Cohort.from_json(cohort.to_json()).created_at == EARLIER
     frame = CohortList([cohort]).to_pd_dataframe()
@@ -176,7 +175,7 @@ def test_a_time_without_a_zone_is_utc_everywhere() -> None:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_now_is_the_same_everywhere() -> None:
-    """The time that a new object gets is the present one, in UTC."""
+    """A new object gets the current time in UTC."""
     before = datetime.now(timezone.utc)
     made = Cohort("c").created_at
     assert made is not None
@@ -187,6 +186,6 @@ def test_now_is_the_same_everywhere() -> None:
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("zone", ["GMT", "-0000", ""])
 def test_a_wait_is_the_same_everywhere(zone: str) -> None:
-    """A Retry-After with a date asks for the same wait in every zone."""
+    """A date in Retry-After means the same wait in every time zone."""
     date = f"Wed, 01 Jan 2020 00:00:07 {zone}"
     assert parse_retry_after(date, EARLIER) == 7.0

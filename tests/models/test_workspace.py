@@ -1,4 +1,4 @@
-"""Workspaces: the key that is never shown, caches, spellings, the top-level one."""
+"""Workspaces: hidden keys, caches, spellings, and the top-level workspace."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CHILD = Workspace("Child", "org", "child", SECRET)
     ids=["one", "list", "slice", "plain", "tuple", "dict", "in dict", "nested", "index"],
 )
 def test_key_is_never_shown(shown: Any) -> None:
-    """No way to show a workspace, or what holds it, shows the key."""
+    """Neither a workspace nor an object that contains it shows the key."""
     texts = [
         repr(shown),
         str(shown),
@@ -100,7 +100,7 @@ with_modes = pytest.mark.skipif(os.name != "posix", reason="there are no modes t
 def test_new_file_is_private_at_once(
     secret: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A workspace's file is made with mode 0600, whatever the umask; it is at no moment a wider one."""
+    """A workspace's file is made with mode 0600, whatever the umask, and never has a wider mode."""
     narrowed: List[Any] = []
     monkeypatch.setattr(os, "fchmod", lambda *arguments: narrowed.append(arguments))
     before = os.umask(0)
@@ -116,7 +116,7 @@ def test_new_file_is_private_at_once(
 @pytest.mark.parametrize("secret", SECRETS, ids=SECRET_IDS)
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o602])
 def test_existing_file_is_narrowed(secret: Any, tmp_path: Path, mode: int) -> None:
-    """An existing file is narrowed to 0600, and holds the new content alone."""
+    """An existing file gets the mode 0600, and only the new content."""
     path = tmp_path / "old.json"
     path.write_text("x" * 10_000)
     path.chmod(mode)
@@ -129,7 +129,7 @@ def test_existing_file_is_narrowed(secret: Any, tmp_path: Path, mode: int) -> No
 def test_key_is_written_after_the_narrowing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a file cannot be narrowed, the error names it, and the file stays as it was, without the key."""
+    """If the mode cannot be set, the error names the file, and the file stays as it was, without the key."""
     path = tmp_path / "of_somebody_else.json"
     path.write_text("theirs")
     path.chmod(0o666)
@@ -145,7 +145,7 @@ def test_key_is_written_after_the_narrowing(
 
 @with_modes
 def test_pipe_stays_as_it_is(tmp_path: Path) -> None:
-    """A pipe gets the key, too, and keeps its mode: whoever gave it decides who reads from it."""
+    """A pipe gets the key and keeps its mode: its owner decides who may read it."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     path.chmod(0o640)
@@ -158,7 +158,7 @@ def test_pipe_stays_as_it_is(tmp_path: Path) -> None:
 
 @with_modes
 def test_other_models_keep_the_usual_mode(tmp_path: Path) -> None:
-    """The file of a model without a key gets the mode that the umask gives, and keeps it."""
+    """The file of a model without a key gets the usual mode, and keeps it."""
     path = tmp_path / "cohorts.json"
     CohortList([Cohort("Fans")]).to_json_file(path)
     path.chmod(0o644)
@@ -172,7 +172,7 @@ def test_other_models_keep_the_usual_mode(tmp_path: Path) -> None:
 @pytest.mark.parametrize("workspace", ["workspace_id", "workspaceID"])
 @pytest.mark.parametrize("key", ["api_key", "apiKey", "privateKey"])
 def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) -> None:
-    """from_json takes every spelling of credentials files, and leaves its argument untouched."""
+    """from_json accepts every spelling of credentials files, and does not change its argument."""
     data = {"name": "Main", organisation: "org", workspace: "org", key: SECRET, "more": 1}
     before = dict(data)
     assert Workspace.from_json(data) == MAIN
@@ -195,7 +195,7 @@ def test_missing_fields(missing: str) -> None:
 
 @pytest.mark.parametrize("text", ['{"apiKey": "sup3r-s3cret"', '["sup3r-s3cret"]'])
 def test_broken_text(text: str) -> None:
-    """Text that cannot be read is a TypeError that does not show the key, nor do errors behind it."""
+    """A text that cannot be read is a TypeError. Neither it nor its chained errors show the key."""
     with pytest.raises(TypeError) as caught:
         Workspace.from_json(text)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
@@ -203,13 +203,13 @@ def test_broken_text(text: str) -> None:
 
 
 def test_is_top_level() -> None:
-    """A workspace is top-level when it is the organisation's own."""
+    """A workspace is top-level if it has the organisation's id."""
     assert MAIN.is_top_level is True
     assert CHILD.is_top_level is False
 
 
 def test_master_workspace() -> None:
-    """The list names its top-level workspace, the first one of several."""
+    """The list names its first top-level workspace."""
     assert WorkspaceList([CHILD, MAIN, Workspace("x", "o", "o", "k")]).master_workspace is MAIN
 
 
@@ -221,7 +221,7 @@ def test_no_master_workspace(items: List[Workspace]) -> None:
 
 
 def test_from_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """from_env gives the default workspace, and on the list all of them."""
+    """Workspace.from_env returns the default workspace, WorkspaceList.from_env all workspaces."""
     path = tmp_path / "workspaces.json"
     path.write_text(json.dumps([CHILD.to_json(), MAIN.to_json()]))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
@@ -232,17 +232,17 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cls", [Workspace, WorkspaceList])
 def test_from_env_without_a_file(cls: Any) -> None:
-    """Without the variable the error names it."""
+    """If the variable is not set, the error names it."""
     with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
         cls.from_env()
 
 
-# --- What is remembered ----------------------------------------------------------------------------
+# --- Caches ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """Replace the three lists, and tell with which arguments they were called."""
+    """Replace the three lists, and return the arguments of their calls."""
     seen: List[Any] = []
 
     def replace_list(owner: Any, result: Any) -> None:
@@ -287,7 +287,7 @@ def test_arguments(calls: List[Any]) -> None:
 def test_caches(
     calls: List[Any], method: str, arguments: Dict[str, Any], other: Dict[str, Any]
 ) -> None:
-    """What was listed is remembered per argument, an empty list too, until it is forced."""
+    """Lists are cached for each argument, even empty ones, until a refresh is forced."""
     workspace = Workspace("Main", "org", "org", SECRET)
     listing = getattr(workspace, method)
     first = listing(**arguments)
@@ -304,8 +304,8 @@ def test_caches(
     assert len(calls) == 3
 
 
-def test_caches_are_each_workspaces_own(calls: List[Any]) -> None:
-    """Two workspaces remember apart."""
+def test_each_workspace_has_its_own_caches(calls: List[Any]) -> None:
+    """Two workspaces do not share their caches."""
     Workspace("a", "o", "w", "k").cohorts()
     Workspace("a", "o", "w", "k").cohorts()
     assert len(calls) == 2
@@ -327,8 +327,8 @@ def test_copies(again: Any) -> None:
     assert again(WorkspaceList([MAIN])) == [MAIN]
 
 
-# A parent that lists its child's cohorts, and a child that inherits one of the parent's and one of a
-# workspace whose key nobody here has.
+# A parent that lists its child's cohorts, and a child that inherits a cohort of the parent and one of an
+# unknown workspace.
 PARENT_COHORTS = [("p", "org"), ("c", "child")]
 CHILD_COHORTS = [("c", "child"), ("p", "org"), ("x", "elsewhere"), ("n", None)]
 
@@ -359,10 +359,8 @@ def test_every_cohort_once(monkeypatch: pytest.MonkeyPatch, reverse: bool) -> No
     )
 
 
-def test_a_strangers_cohort_comes_with_the_first_workspace_that_lists_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """So does one whose workspace is not in the list; cohorts without an id are all kept."""
+def test_a_cohort_of_an_unknown_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cohort of a workspace outside the list comes with the first workspace that lists it; cohorts without an id are all kept."""
 
     def listed(**arguments: Any) -> CohortList:
         nameless = [Cohort("a"), Cohort("b")]
@@ -397,8 +395,8 @@ def _import(id: str, inheritance: Any) -> Import:
     return Import(id, id, id, "3rd", [], source, inheritance=inheritance)
 
 
-def test_every_cohort_is_asked_for_as_by_the_workspaces(calls: List[Any]) -> None:
-    """Details and a forced refresh are passed on to the workspaces, whose answers are remembered."""
+def test_cohorts_use_the_caches_of_the_workspaces(calls: List[Any]) -> None:
+    """Details and a forced refresh are passed on to the workspaces, which cache the lists."""
     workspaces = WorkspaceList([Workspace("Main", "org", "org", SECRET)])
     workspaces.cohorts()
     workspaces.cohorts()
@@ -407,8 +405,8 @@ def test_every_cohort_is_asked_for_as_by_the_workspaces(calls: List[Any]) -> Non
     assert [arguments["include_details"] for _, _, arguments in calls] == [False, True, False]
 
 
-def test_every_import_is_asked_for_as_by_the_workspaces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So it is with imports: no details unless they are asked for, and one request for several calls."""
+def test_imports_use_the_caches_of_the_workspaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Imports come without details unless they are asked for, and several calls send one request."""
     asked: List[Any] = []
 
     def listed(**arguments: Any) -> ImportList:
