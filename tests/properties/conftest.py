@@ -11,7 +11,7 @@ settings.register_profile(
     database=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
-    # The environment is cleaned once a test, which is often enough: no example changes it.
+    # The environment is cleaned once for each test. That is enough, since no example changes it.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("house")

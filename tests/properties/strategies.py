@@ -37,8 +37,8 @@ objects = st.dictionaries(texts, json_values, max_size=3)
 offsets = st.integers(-24 * 3600 + 1, 24 * 3600 - 1).map(
     lambda seconds: timezone(timedelta(seconds=seconds))
 )
-# Not at the very ends of the calendar: there a time cannot be compared across zones. ISO 8601 says
-# nothing of a fold.
+# Without the first and last days of the calendar, where times in different zones cannot be compared, and
+# without folds, which ISO 8601 cannot express.
 moments = st.datetimes(
     min_value=datetime(1, 1, 3),
     max_value=datetime(9999, 12, 29),

@@ -1,4 +1,4 @@
-"""Whatever users put into an object, JSON can hold it."""
+"""Any value that users put into an object becomes JSON, or is refused."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Colour(enum.Enum):
 
 @dataclass
 class Anything(JSONSerializable[Dict[str, Any]]):
-    """A model of a user's own."""
+    """A user's own model."""
 
     value: Any
     items: List[Any] = field(default_factory=list)
@@ -69,7 +69,7 @@ nested: "st.SearchStrategy[Any]" = st.recursive(
 
 
 def is_json(value: Any) -> bool:
-    """Tell whether a value is made of nothing but JSON's own types."""
+    """Tell whether a value consists only of JSON's types."""
     if type(value) is dict:
         keys = all(type(key) in (str, int, float, bool, type(None)) for key in value)
         return keys and all(map(is_json, value.values()))
@@ -80,7 +80,7 @@ def is_json(value: Any) -> bool:
 
 @given(nested)
 def test_any_value_becomes_json(value: Any) -> None:
-    """Any nested value is encoded to what json can write."""
+    """Any nested value is encoded to data that json can write."""
     written = encoded(value)
     assert is_json(written)
     json.dumps(written, allow_nan=False)
@@ -89,7 +89,7 @@ def test_any_value_becomes_json(value: Any) -> None:
 
 @given(json_values)
 def test_json_inside_dictionaries_stays(value: Any) -> None:
-    """JSON that a user puts inside a dictionary is written as it is, None and True included."""
+    """JSON data inside a dictionary is written unchanged, including None and True."""
     written = encoded({"v": value})["v"]
     assert repr(written) == repr(value)
     event = Event("e", "now", {"v": value})
@@ -102,7 +102,7 @@ def test_json_inside_dictionaries_stays(value: Any) -> None:
     nested, st.sampled_from([math.nan, math.inf, -math.inf, Decimal("NaN"), numpy.float64("nan")])
 )
 def test_one_bad_number_anywhere(value: Any, bad: Any) -> None:
-    """A number that JSON cannot hold is refused wherever it stands, and its place is said."""
+    """A number that JSON cannot hold is refused anywhere, and the error names its place."""
     for holder, place in (
         ({"a": [value, bad]}, "a["),
         ([{"b": bad}, value], "[0].b"),
@@ -115,7 +115,7 @@ def test_one_bad_number_anywhere(value: Any, bad: Any) -> None:
 
 @given(st.dictionaries(texts, nested, max_size=4))
 def test_writing_shares_no_container(value: Dict[str, Any]) -> None:
-    """What was written shares no dictionary and no list with the value."""
+    """The encoded data share no dictionary and no list with the value."""
     mine = set(containers(value))
     assert not mine & set(containers(encoded(value)))
 

@@ -1,4 +1,4 @@
-"""Look-ups against a search through the list, after any changes."""
+"""Look-ups find the same as a search through the list, after any changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Keys = Callable[[Any], Iterable[Any]]
 
 
 def one(attribute: str, shown: Callable[[Any], Any] = lambda key: key) -> Keys:
-    """Return the key of an item in a list, or none."""
+    """Return a function that returns the key of an item in a list, or an empty list."""
 
     def keys(item: Any) -> Iterable[Any]:
         value = getattr(item, attribute)
@@ -36,7 +36,7 @@ def one(attribute: str, shown: Callable[[Any], Any] = lambda key: key) -> Keys:
 
 
 def many(attribute: str) -> Keys:
-    """Return the keys of an item that has several."""
+    """Return a function that returns the keys of an item that has several."""
     return lambda item: getattr(item, attribute) or []
 
 
@@ -92,7 +92,7 @@ slices = st.builds(slice, st.none() | positions, st.none() | positions)
 
 
 class Lists(RuleBasedStateMachine):
-    """A list of this library beside a plain one to which the same happens."""
+    """A list of this library, and a plain list that gets the same changes."""
 
     @initialize(kind=st.sampled_from(sorted(ITEMS, key=lambda each: each.__name__)), data=st.data())
     def start(self, kind: Any, data: st.DataObject) -> None:
@@ -107,7 +107,7 @@ class Lists(RuleBasedStateMachine):
         return data.draw(st.lists(ITEMS[self.kind] | known, max_size=3))
 
     def both(self, act: Callable[[Any], Any]) -> None:
-        """Do the same to both lists: they return, or refuse, alike."""
+        """Do the same to both lists: both return the same, or both raise."""
         outcomes: List[Any] = []
         for items in (self.plain, self.ours):
             try:
@@ -192,29 +192,29 @@ class Lists(RuleBasedStateMachine):
 
     @rule()
     def reverse(self) -> None:
-        """Turn the list round."""
+        """Reverse the list."""
         self.both(lambda items: items.reverse())
 
     @rule(part=slices)
     def slice(self, part: slice) -> None:
-        """Go on with a slice."""
+        """Continue with a slice."""
         self.plain, self.ours = self.plain[part], self.ours[part]
 
     @rule(data=st.data())
     def add(self, data: st.DataObject) -> None:
-        """Go on with a sum."""
+        """Continue with a sum."""
         new = self.some(data)
         self.plain, self.ours = self.plain + new, self.ours + new
 
     @rule(way=st.sampled_from([lambda items: items.copy(), copy.copy]))
     def copied(self, way: Callable[[Any], Any]) -> None:
-        """Go on with a copy, and change the one that was copied."""
+        """Continue with a copy, and change the original."""
         before, self.plain, self.ours = self.ours, list(self.plain), way(self.ours)
         before.clear()
 
     @rule(way=st.sampled_from([copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))]))
     def copied_deeply(self, way: Callable[[Any], Any]) -> None:
-        """Go on with a deep copy."""
+        """Continue with a deep copy."""
         self.ours = way(self.ours)
         assert self.ours == self.plain
         self.plain = list(self.ours)
@@ -235,20 +235,20 @@ class Lists(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def look_up(self, data: st.DataObject) -> None:
-        """Build one dictionary now, so that later changes must be seen."""
+        """Build one dictionary now, so that it must follow later changes."""
         name = data.draw(st.sampled_from(sorted({**UNIQUE[self.kind], **GROUPED[self.kind]})))
         getattr(self.ours, name)
 
     @invariant()
     def same_items(self) -> None:
-        """Both lists hold the same objects, and ours keeps its type."""
+        """Both lists hold the same objects, and the library's list keeps its type."""
         if hasattr(self, "ours"):
             assert type(self.ours) is self.kind
             assert [id(item) for item in self.ours] == [id(item) for item in self.plain]
 
     @invariant()
     def same_look_ups(self) -> None:
-        """Every dictionary is what a search through the list finds."""
+        """Every dictionary holds what a search through the list finds."""
         if not hasattr(self, "ours"):
             return
         for name, keys in UNIQUE[self.kind].items():

@@ -1,4 +1,4 @@
-"""Waits, URLs and timestamps, whatever comes in."""
+"""Waits, URLs and timestamps, for any input."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ dates = st.text(alphabet="MonTueJlGT0123456789 ,:-+.()\t", max_size=40)
 @example("Mon, 01 Jan 2025 00:00:00 +9999")
 @example("Mon, 01 Jan 2025 00:00:00 -999999999999")
 def test_retry_after_never_raises(value: Any) -> None:
-    """Any Retry-After is a number of seconds, or ignored."""
+    """Any Retry-After is a number of seconds, or is ignored."""
     seconds = parse_retry_after(value, NOW)
     assert seconds is None or seconds >= 0
 
@@ -50,7 +50,7 @@ def test_retry_after_seconds(whole: int, thousandths: int) -> None:
 
 @given(st.integers(-(10**9), 10**9))
 def test_retry_after_dates(seconds: int) -> None:
-    """A date counts from now, and one in the past is no wait."""
+    """A date counts from now; a date in the past is no wait."""
     date = format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
     assert parse_retry_after(date, NOW) == max(0, seconds)
 
@@ -78,7 +78,7 @@ def test_waits_never_shrink(policy: RetryConfig, jitter: float) -> None:
 def test_waits_after_any_answer(
     policy: RetryConfig, retries: int, status: int, header: str
 ) -> None:
-    """Whatever the service answers, the wait is a number that is not negative."""
+    """After any response, the wait is a number of 0 or more."""
     response = requests.Response()
     response.status_code = status
     response.headers["Retry-After"] = header
@@ -95,7 +95,7 @@ identifiers = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filt
 
 @given(identifiers, identifiers)
 def test_identifiers_come_back_from_the_url(one: str, other: str) -> None:
-    """Any identifier is one part of the path, from which it comes back as it was."""
+    """Any identifier becomes one part of the path, and can be decoded again."""
     url = resource_url("https://host/imports/", "{a}/segments/{b}", a=one, b=other)
     parts = urlsplit(url)
     assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("https", "host", "", "")
@@ -111,14 +111,14 @@ def test_identifiers_come_back_from_the_url(one: str, other: str) -> None:
 
 @given(identifiers)
 def test_identifiers_survive_another_origin(identifier: str) -> None:
-    """Sending a request to another origin leaves its path as it is."""
+    """Another origin does not change the path of a URL."""
     url = f"https://api.permutive.app/x/{quote(identifier, safe='')}?a={quote(identifier)}"
     assert actual_url(url, "http://h") == url.replace("https://api.permutive.app", "http://h", 1)
 
 
 @given(st.text(alphabet=" \t\n\r\x0b\x0c\u00a0\u2003"))
 def test_blank_identifiers_are_refused(identifier: str) -> None:
-    """Nothing but spaces is no identifier."""
+    """An identifier that consists only of spaces is refused."""
     try:
         url = resource_url("https://host", "{id}", id=identifier)
     except ValueError as error:
@@ -132,7 +132,7 @@ def test_blank_identifiers_are_refused(identifier: str) -> None:
 
 @given(moments)
 def test_timestamps_come_back(moment: datetime) -> None:
-    """A timestamp that was written is read back, its offset too."""
+    """A timestamp is read back with its offset."""
     read = parse_timestamp(moment.isoformat())
     assert read == moment
     assert read is not None and read.utcoffset() == moment.utcoffset()
@@ -149,7 +149,7 @@ def test_nanoseconds_are_cut(moment: datetime, nanoseconds: int) -> None:
 
 @given(st.text() | st.text(alphabet="0123456789-:TZ+., ", max_size=40))
 def test_any_text_as_a_timestamp(text: str) -> None:
-    """Any text is an aware datetime, or stays as it came."""
+    """Any text becomes an aware datetime, or stays unchanged."""
     read = parse_timestamp(text)
     assert read is None or read.utcoffset() is not None
     kept = Cohort.from_json({"name": "c", "created_at": text}).created_at

@@ -1,4 +1,4 @@
-"""Queries keep their meaning: rewritten, as JSON and back, whoever the user is."""
+"""Queries keep their meaning when they are rewritten, written as JSON and read back, for any user."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def joined(inner: st.SearchStrategy[Query]) -> st.SearchStrategy[Query]:
 queries = st.recursive(clauses, joined, max_leaves=8)
 negatable_queries = st.recursive(negatable, joined, max_leaves=6)
 
-# Four clauses, so that parts of one query meet in others.
+# Only four clauses, so that queries often have equal parts.
 MEMBERS = [in_segment(n) for n in range(4)]
 memberships = st.recursive(st.sampled_from(MEMBERS), joined, max_leaves=12)
 
@@ -140,7 +140,7 @@ users = st.builds(
 @searching
 @given(query=queries, user=users)
 def test_rewriting_keeps_the_meaning(query: Query, user: User) -> None:
-    """What is sent, an AND of ORs, is true of the same users as what was written."""
+    """The query that is sent, an AND of ORs, is true for the same users as the original."""
     sent = query.to_json()
     assert_and_of_ors(sent)
     assert matches(from_json(sent), user) is matches(query, user)
@@ -149,7 +149,7 @@ def test_rewriting_keeps_the_meaning(query: Query, user: User) -> None:
 @searching
 @given(query=memberships)
 def test_rewriting_keeps_every_answer(query: Query) -> None:
-    """What is sent has the same answer as what was written, for each user that there can be."""
+    """The query that is sent has the same value as the original, for every possible user."""
     sent = from_json(query.to_json())
     for segments in product([False, True], repeat=len(MEMBERS)):
         user = User([], NOW, None, lambda code, held=segments: held[int(code)])
@@ -159,7 +159,7 @@ def test_rewriting_keeps_every_answer(query: Query) -> None:
 @searching
 @given(query=memberships)
 def test_nothing_needless_is_sent(query: Query) -> None:
-    """No part of what is sent follows from another part, and none stands there twice."""
+    """In the query that is sent, no part follows from another part, and none occurs twice."""
     data = query.to_json()
     eithers = [
         frozenset(clause["in_segment"] for clause in either.get("or", [either]))
@@ -180,7 +180,7 @@ def assert_and_of_ors(data: Dict[str, Any]) -> None:
 @searching
 @given(query=queries)
 def test_json_and_back(query: Query) -> None:
-    """Read back, a query is equal, sends the same, and says a sentence."""
+    """A query that is read back is equal, sends the same, and has a description."""
     read = from_json(query.to_json())
     assert read == query and hash(read) == hash(query)
     assert read.to_json() == query.to_json()
@@ -191,7 +191,7 @@ def test_json_and_back(query: Query) -> None:
 @searching
 @given(query=negatable_queries, user=users)
 def test_negation(query: Query, user: User) -> None:
-    """The opposite is true of exactly the others; twice, it is the query itself."""
+    """The opposite is true for exactly the other users, and its opposite is the query itself."""
     assert matches(~query, user) is not matches(query, user)
     assert matches(~~query, user) is matches(query, user)
 
@@ -199,7 +199,7 @@ def test_negation(query: Query, user: User) -> None:
 @searching
 @given(one=queries, other=queries, user=users)
 def test_joining(one: Query, other: Query, user: User) -> None:
-    """& and | mean what they say."""
+    """& means "and", and | means "or"."""
     both = matches(one, user) and matches(other, user)
     either = matches(one, user) or matches(other, user)
     assert matches(one & other, user) is both
@@ -209,7 +209,7 @@ def test_joining(one: Query, other: Query, user: User) -> None:
 @searching
 @given(condition=conditions)
 def test_conditions_and_back(condition: Condition) -> None:
-    """A condition inside a query is read back equal."""
+    """A condition inside a query is equal after it was read back."""
     query = event("A").where(condition)
     read = from_json(query.to_json())
     assert read == query
@@ -232,7 +232,7 @@ json_values = st.recursive(
 @searching
 @given(data=json_values)
 def test_anything_else_is_refused(data: Any) -> None:
-    """Whatever JSON is given is a query of the grammar, or a QueryError; nothing else happens."""
+    """Any JSON is a query of the grammar, or raises QueryError."""
     try:
         query = from_json(data)
     except QueryError as error:
@@ -242,7 +242,7 @@ def test_anything_else_is_refused(data: Any) -> None:
 
 
 def test_strategies_reach_both_answers() -> None:
-    """The random users and queries are no formality: both answers occur often."""
+    """The strategies are useful: random queries are often true and often false for random users."""
     seen: List[bool] = []
 
     @searching

@@ -1,4 +1,4 @@
-"""``repr()`` of a query is the code that makes it, whatever the query, also of one that was read."""
+"""``repr()`` of any query is the code that makes it, also if the query was read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PermutiveAPI.Query import Condition, Query, at_least, event, from_json, pro
 
 searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 
-# Small pools, so that equal parts meet.
+# Few values, so that parts are often equal.
 texts = st.sampled_from(["a", "it's", 'say "hi"', 'it\'s "b"', "\\\n", "\\'", "ü&|~("])
 small = st.sampled_from([0, 1, 2, 0.5, 2.0])
 numbers = st.sampled_from([-1, -0.5, 0, 1, 1.0, 10**20])
@@ -33,7 +33,7 @@ def one_or_more(strategy: "st.SearchStrategy[Any]") -> "st.SearchStrategy[Any]":
 
 
 def members(**strategies: Any) -> "st.SearchStrategy[Dict[str, Any]]":
-    """Return objects with these members; where one ends with an underscore, it may be absent."""
+    """Return objects with these members. A member whose name ends with an underscore may be absent."""
     required = {k: v for k, v in strategies.items() if not k.endswith("_")}
     optional = {k[:-1]: v for k, v in strategies.items() if k.endswith("_")}
     return st.fixed_dictionaries(required, optional=optional)
@@ -45,7 +45,7 @@ def one_member(**strategies: Any) -> "st.SearchStrategy[Dict[str, Any]]":
 
 
 def joined(inner: "st.SearchStrategy[Any]") -> "st.SearchStrategy[Any]":
-    """Return several, joined by "and" or by "or"."""
+    """Return several parts, joined by "and" or by "or"."""
     several = st.lists(inner, min_size=1, max_size=3)
     return one_member(**{"and": several, "or": several})
 
@@ -130,7 +130,7 @@ queries = st.recursive(
 
 
 def joined_by_users(inner: "st.SearchStrategy[Any]") -> "st.SearchStrategy[Any]":
-    """Return several, joined by & and |."""
+    """Return several parts, joined by & and |."""
     return st.builds(lambda one, other: one & other, inner, inner) | st.builds(
         lambda one, other: one | other, inner, inner
     )
@@ -166,12 +166,12 @@ written: "st.SearchStrategy[Query]" = st.recursive(clauses, joined_by_users, max
 
 
 def evaluated(code: str) -> Any:
-    """Return what a line of users' code makes, where the names of the module are imported."""
+    """Return the value of a line of users' code, with the names of the module imported."""
     return eval(code, dict(vars(Queries)))
 
 
 def assert_well_written(code: str) -> None:
-    """Assert that code has no needless parentheses and is formatted as black does it."""
+    """Assert that code has no needless parentheses, and is formatted as by black."""
     plain = ast.unparse(ast.parse(code))
     assert black.format_str(plain, mode=black.Mode(line_length=10**6)) == f"{code}\n"
 
@@ -179,7 +179,7 @@ def assert_well_written(code: str) -> None:
 @searching
 @given(query=written)
 def test_code_of_what_was_written(query: Query) -> None:
-    """The code of a query makes an equal one, which is made in the same way."""
+    """The code of a query makes an equal query with the same code."""
     made = evaluated(repr(query))
     assert made == query and repr(made) == repr(query)
     assert made.describe() == query.describe()
@@ -198,7 +198,7 @@ def test_code_of_conditions(condition: Condition) -> None:
 @searching
 @given(data=queries)
 def test_code_of_what_was_read(data: Dict[str, Any]) -> None:
-    """The code of a query that was read makes one of the same JSON, whatever the grammar has."""
+    """The code of any query that was read makes a query with the same JSON."""
     query = from_json(data)
     made = evaluated(repr(query))
     assert made.to_json() == query.to_json() and made.describe() == query.describe()

@@ -1,4 +1,4 @@
-"""No secret survives, and nothing else is lost."""
+"""No secret remains, and no other text is lost."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from PermutiveAPI._Utils.redaction import (
 )
 
 names = st.sampled_from(["k", "api_key", "token", "access_token", "key", "K", "Api_Key", "apiKey"])
-# What keys are made of, and what may stand in one that is quoted or encoded.
+# The characters of keys, and those of secrets that are quoted or encoded.
 plain_secrets = st.text(
     string.ascii_letters + string.digits + "-_.~:/+=!*", min_size=1, max_size=40
 )
@@ -48,7 +48,7 @@ PLAIN_FORMS = [
 @pytest.mark.parametrize("form", PLAIN_FORMS)
 @given(name=names, secret=plain_secrets, before=surroundings, after=surroundings)
 def test_plain_secrets(form: str, name: str, secret: str, before: str, after: str) -> None:
-    """A secret made of what keys are made of is replaced, and all around it stays."""
+    """A secret with the characters of keys is replaced, and the text around it stays."""
     message = f"{before} {form.format(name=name, secret=secret)}\n{after}"
     expected = f"{before} {form.format(name=name, secret='[REDACTED]')}\n{after}"
     assert redact_message(message) == expected
@@ -60,7 +60,7 @@ MARK = "5ecret"
 
 @given(name=names, before=any_secrets, after=any_secrets)
 def test_any_secret_as_a_json_member(name: str, before: str, after: str) -> None:
-    """Whatever a secret holds, it does not survive as a JSON member."""
+    """Any secret is replaced as a JSON member."""
     secret = before + MARK + after
     for ascii_only in (True, False):
         text = json.dumps({"x": 1, name: secret, "y": "z"}, ensure_ascii=ascii_only)
@@ -71,14 +71,14 @@ def test_any_secret_as_a_json_member(name: str, before: str, after: str) -> None
 
 @given(name=names, before=any_secrets, after=any_secrets)
 def test_any_secret_as_a_python_member(name: str, before: str, after: str) -> None:
-    """Nor does it survive in the repr of a dictionary."""
+    """Any secret is replaced in the repr of a dictionary."""
     shown = repr({"x": 1, name: before + MARK + after, "y": "z"})
     assert redact_message(shown).replace('"', "'") == repr({"x": 1, name: "[REDACTED]", "y": "z"})
 
 
 @given(name=names, before=any_secrets, after=any_secrets)
 def test_any_secret_in_a_url(name: str, before: str, after: str) -> None:
-    """Nor in a URL, as a message or as a URL, even one that is encoded as a whole."""
+    """Any secret is replaced in a URL, even if the whole URL is encoded."""
     url = "https://h/p?" + urlencode({"a": "1", name: before + MARK + after, "b": "2"})
     expected = f"https://h/p?a=1&{name}=[REDACTED]&b=2"
     assert redact_url(url) == expected
@@ -90,7 +90,7 @@ def test_any_secret_in_a_url(name: str, before: str, after: str) -> None:
 
 @given(secret=any_secrets, before=surroundings)
 def test_known_secret(secret: str, before: str) -> None:
-    """A known secret does not survive, as it is, percent-encoded, or escaped."""
+    """A known secret is replaced, whether it is plain, percent-encoded or escaped."""
     secret = f"{secret}{MARK}{secret}"
     forms = [
         secret,
@@ -108,7 +108,7 @@ def test_known_secret(secret: str, before: str) -> None:
 
 @given(secret=any_secrets)
 def test_secret_of_the_request(secret: str) -> None:
-    """The key that the request carried does not survive in what the service said."""
+    """The key of the request is removed from the service's words."""
     secret = f"{secret}{MARK}"
     response = requests.Response()
     response.url = "https://h/p?" + urlencode({"a": "1", "k": secret})
@@ -126,7 +126,7 @@ def test_any_text(text: str) -> None:
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + " .,;:/?&-_()", max_size=80))
 def test_text_without_assignments(text: str) -> None:
-    """A text in which nothing is assigned stays as it is."""
+    """A text without an assignment stays as it is."""
     assert redact_message(text) == text
 
 

@@ -1,4 +1,4 @@
-"""What was written is read back as it was."""
+"""Objects that are written are read back equal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def exactly(value: Any) -> str:
 @pytest.mark.parametrize("name", MODELS)
 @given(data=st.data())
 def test_round_trip(name: str, data: st.DataObject) -> None:
-    """from_json(x.to_json()) == x for every model with values of the annotated types, also as text."""
+    """from_json(x.to_json()) == x for every model with values of the annotated types, also through JSON text."""
     model = data.draw(MODELS[name])
     cls = type(model)
     written = model.to_json()
@@ -52,7 +52,7 @@ def test_copies(name: str, data: st.DataObject) -> None:
 
 @given(segmentations)
 def test_segmentations(segmentation: Segmentation) -> None:
-    """For a segmentation the round trip holds for the events and the user."""
+    """A segmentation is read back with its events and its user."""
     for data in (segmentation.to_json(), json.dumps(segmentation.to_json())):
         again = Segmentation.from_json(data)
         assert exactly(again.events) == exactly(segmentation.events)

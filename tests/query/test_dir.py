@@ -1,4 +1,4 @@
-"""What ``dir()`` and completion show of a query: what users call and read, and nothing of its making."""
+"""``dir()`` and completion of a query show what users call and read, and no internals."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ SHOWN: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("made", "names"), SHOWN.values(), ids=list(SHOWN))
 def test_what_is_shown(made: Any, names: str) -> None:
-    """Only what users call, and the fields that they may read, have a name without an underscore."""
+    """Only methods and fields for users have names without an underscore."""
     shown = [name for name in dir(made) if not name.startswith("_")]
     assert shown == sorted(names.split())
 

@@ -1,4 +1,4 @@
-"""Queries: what is written, what is sent, what is said, and what is refused."""
+"""Queries: the code that users write, the JSON that is sent, and the description in words."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ JOINED: List[Written] = [
 
 @pytest.mark.parametrize(("query", "data", "words"), CLAUSES + JOINED)
 def test_what_is_sent_and_said(query: Query, data: Dict[str, Any], words: str) -> None:
-    """A query is sent as the grammar writes it, read back, and said in words."""
+    """A query is sent in the form of the grammar, is read back equal, and is described in words."""
     assert query.to_json() == data and query == data
     assert from_json(data) == query
     assert from_json(query.to_json()) == query
@@ -251,7 +251,7 @@ def test_what_is_sent_and_said(query: Query, data: Dict[str, Any], words: str) -
 
 
 def test_json_text_is_read_too() -> None:
-    """As the models read it."""
+    """from_json reads JSON text, too, as the models do."""
     assert from_json('{"in_segment": 12345}') == MEMBER
 
 
@@ -300,7 +300,7 @@ CONDITIONS: List[Tuple[Condition, Any, str]] = [
 
 @pytest.mark.parametrize(("condition", "data", "words"), CONDITIONS)
 def test_conditions(condition: Condition, data: Any, words: str) -> None:
-    """Every operator of the grammar can be written, sent, read and said."""
+    """Every operator of the grammar can be written, sent, read and described."""
     where = {"property": "a", "condition": data}
     assert condition.to_json() == where
     assert condition.describe() == f"a {words}"
@@ -320,12 +320,12 @@ OPPOSITES: Dict[str, Tuple[Condition, Condition]] = {
 
 @pytest.mark.parametrize(("one", "other"), OPPOSITES.values(), ids=list(OPPOSITES))
 def test_negative_conditions(one: Condition, other: Condition) -> None:
-    """~ makes the negative form of a condition, and the condition of its negative form."""
+    """~ makes the negative form of a condition, and twice the condition itself."""
     assert ~one == other and ~other == one
 
 
 def test_functions_over_lists() -> None:
-    """A function of the objects in a list, some of them, is tested as a property is."""
+    """A function over the objects in a list, or over some of them, is tested like a property."""
     condition = (
         prop("properties.items")
         .sum("price")
@@ -357,13 +357,13 @@ def test_functions_over_lists() -> None:
 
 
 def test_emptiness_with_a_value() -> None:
-    """The grammar has emptiness as an operator, too; its value is kept."""
+    """Emptiness as an operator is kept with its value."""
     data = {**CLICK_JSON, "where": {"property": "a", "condition": {"is_empty": True}}}
     assert from_json(data).to_json() == data
 
 
 def test_conditions_are_joined() -> None:
-    """By & and |, nested as they are written; a second where() is added to the first."""
+    """Conditions joined by & and | are nested as written; a second where() is added to the first."""
     a, b, c = (prop(name).equal_to(1) for name in "abc")
     assert (a & b | c).to_json() == {"or": [{"and": [a.to_json(), b.to_json()]}, c.to_json()]}
     assert CLICK.where(a).where(b) == CLICK.where(a & b)
@@ -383,7 +383,7 @@ def test_conditions_are_joined() -> None:
 
 
 def test_immutable() -> None:
-    """A query that was made never changes: what refines it returns a new one."""
+    """A query never changes: each method returns a new one."""
     start = event("A")
     refined = start.at_least(5)
     assert start == event("A") != refined
@@ -397,7 +397,7 @@ def test_immutable() -> None:
 
 
 def test_equality_and_hash() -> None:
-    """Equal when the same is sent, also to that JSON itself; usable in sets and as keys."""
+    """Queries are equal if the same JSON is sent, and equal that JSON; they can be in sets and be keys."""
     same = from_json(FOOTBALL_JSON)
     assert same == FOOTBALL and hash(same) == hash(FOOTBALL)
     assert FOOTBALL == FOOTBALL_JSON and FOOTBALL != CLICK_JSON
@@ -417,11 +417,11 @@ def test_precedence_is_pythons() -> None:
     assert ~a & b == (~a) & b
 
 
-# --- What is refused -----------------------------------------------------------------------------
+# --- Large queries, and special values -------------------------------------------------------------
 
 
 def test_too_large() -> None:
-    """What would be thousands of parts is refused, naming the part."""
+    """A query that would become thousands of parts is refused, and the error names the part."""
     pairs = [in_segment(2 * n) & in_segment(2 * n + 1) for n in range(12)]
     query = pairs[0]
     for pair in pairs[1:]:
@@ -431,7 +431,7 @@ def test_too_large() -> None:
 
 
 def test_what_is_left_counts() -> None:
-    """A query that becomes more than 1,000 ORs is sent where most of them follow from the others."""
+    """Only the ORs that remain count: those that follow from others are left out."""
     many = joined("and", [in_segment(n) for n in range(40)])
     assert (many | many) == many
 
@@ -441,19 +441,19 @@ def _with(where: Any) -> Dict[str, Any]:
 
 
 def test_units_in_the_singular() -> None:
-    """The grammar has them; they mean the same."""
+    """A unit in the singular means the same as in the plural."""
     data = {**CLICK_JSON, "during": {"the_last": {"value": 1, "unit": "day"}}}
     assert from_json(data) == CLICK.in_the_last(days=1)
 
 
 def test_nested_queries_are_read() -> None:
-    """The fuller grammar nests and in or and or in and, as deep as it likes."""
+    """A query that nests "and" in "or" and "or" in "and" is read."""
     nested = {"or": [{"and": [MEMBER_JSON, {"or": [CLICK_JSON]}]}, FOOTBALL_JSON]}
     assert from_json(nested) == MEMBER & CLICK | FOOTBALL
 
 
 def test_numbers_of_numpy() -> None:
-    """Numbers out of a table are written as Python's own."""
+    """NumPy numbers, for instance from a table, are written as Python's numbers."""
     clause = event("A").at_least(np.int64(2)).in_the_last(days=np.int32(3))
     query = clause.where(prop("x").between(np.float32(0.5), np.int64(2)))
     assert json.loads(json.dumps((query & in_segment(np.int64(5))).to_json())) == {
@@ -466,7 +466,7 @@ def test_numbers_of_numpy() -> None:
     "value", [True, False, None, ["x"]], ids=["true", "false", "nothing", "a list"]
 )
 def test_empty_and_not_as_operators(value: Any) -> None:
-    """As an operator, too; its value is kept."""
+    """The opposite of an emptiness operator keeps its value."""
     opposites = {"is_empty": "is_not_empty", "is_not_empty": "is_empty"}
     for operator, opposite in opposites.items():
         query = from_json(_with({"property": "a", "condition": {operator: value}}))
@@ -476,7 +476,7 @@ def test_empty_and_not_as_operators(value: Any) -> None:
 
 
 def test_text_is_the_sentence() -> None:
-    """str() says a query and a condition in words; several values of a negative operator are none of them."""
+    """str() describes a query and a condition; several values of a negative operator mean none of them."""
     condition = prop("a").not_equal_to(["x", "y"])
     assert str(condition) == condition.describe() == 'a is not any of "x" or "y"'
     assert str(event("A").where(condition)) == event("A").where(condition).describe()
@@ -492,7 +492,7 @@ NO_QUERIES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("query", NO_QUERIES.values(), ids=list(NO_QUERIES))
 def test_what_is_no_query(server: FakeService, query: Any) -> None:
-    """What is easily taken for a query is refused before anything is sent."""
+    """An object that is easily mistaken for a query is refused before anything is sent."""
     with pytest.raises(TypeError, match="query must be a query, such as event"):
         Cohort("c", query=query).create("key")
     with pytest.raises(TypeError, match="query must be a query, such as event"):
@@ -501,7 +501,7 @@ def test_what_is_no_query(server: FakeService, query: Any) -> None:
 
 
 def test_numbers_of_numpy_in_conditions() -> None:
-    """They are values of conditions, too."""
+    """NumPy numbers can be values of conditions."""
     conditions = [
         prop("a").equal_to(np.int64(3)),
         prop("a").greater_than(np.int64(3)),
@@ -512,13 +512,13 @@ def test_numbers_of_numpy_in_conditions() -> None:
 
 
 def test_numbers_that_no_float_holds() -> None:
-    """They are numbers of JSON."""
+    """A number that is too large for a float can be sent and read."""
     clause = event("A").at_least(10**400)
     assert from_json(clause.to_json()) == clause
 
 
 def test_a_query_that_cannot_be_sent() -> None:
-    """It is equal to itself, has a hash, and is refused at once, however long it is."""
+    """A query that is too long is equal to itself, has a hash, and is refused quickly."""
     long = [joined("and", [in_segment(2 * n + side) for n in range(400)]) for side in (0, 1)]
     query = long[0] | long[1]
     assert query == query and len({query, query}) == 1
@@ -528,7 +528,7 @@ def test_a_query_that_cannot_be_sent() -> None:
 
 
 def test_many_clauses() -> None:
-    """An AND of thousands of clauses is one already."""
+    """An AND of thousands of clauses is in the service's form already, and is sent."""
     parts = [in_segment(n) for n in range(3000)]
     assert joined("and", parts).to_json() == {"and": [p.to_json() for p in parts]}
 
@@ -543,7 +543,7 @@ EMPTY_AS_OPERATOR: List[Tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("condition", "words"), EMPTY_AS_OPERATOR)
 def test_emptiness_as_an_operator(condition: Any, words: str) -> None:
-    """It is kept as it was read, shares nothing with the data, and says its value."""
+    """An emptiness operator is kept as it was read, shares nothing with the data, and its description has its value."""
     inner = {"function": "any", "property": "b", "condition": condition}
     nested = _with({"property": "a", "condition": inner})
     assert from_json(nested).to_json() == nested
@@ -557,6 +557,6 @@ def test_emptiness_as_an_operator(condition: Any, words: str) -> None:
 
 
 def test_a_blank_value_of_a_connection() -> None:
-    """The grammar has any text there."""
+    """The value of a connection may be empty."""
     data = {"in_connections_import_segment": {"field_name": "f", "value": ""}}
     assert from_json(data).to_json() == data

@@ -125,19 +125,19 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
 
 @pytest.mark.parametrize(("made", "code"), SHOWN.values(), ids=list(SHOWN))
 def test_the_code_that_makes_it(made: Any, code: str) -> None:
-    """repr() is that code: in a fixed order, with parentheses only where they are needed."""
+    """repr() is the code, in a fixed order, with parentheses only if they are needed."""
     assert repr(made) == code
     again = evaluated(code)
     assert again == made and repr(again) == code
 
 
 def evaluated(code: str) -> Any:
-    """Return what a line of users' code makes."""
+    """Return the value of a line of users' code."""
     return eval(code, dict(vars(PermutiveAPI.Query)))
 
 
 def test_windows() -> None:
-    """repr() of a window is the method of clauses that makes it."""
+    """repr() of a window is the method call that makes it."""
     assert repr(event("A").in_the_last(months=1).during) == "in_the_last(months=1)"
     session = has_entered(1).in_this_session().during
     assert session is not None and session.length == 0
@@ -182,7 +182,7 @@ ONLY_READ: Dict[str, Dict[str, Any]] = {
 
 @pytest.mark.parametrize("data", ONLY_READ.values(), ids=list(ONLY_READ))
 def test_what_is_only_read(data: Dict[str, Any]) -> None:
-    """A clause that users cannot write, since its numbers are refused, is shown as it was read."""
+    """A clause with numbers that the methods refuse is shown as the JSON that was read."""
     clause = from_json(data)
     code = str(data).replace("'", '"')
     assert repr(clause) == f"from_json({code})"
@@ -191,7 +191,7 @@ def test_what_is_only_read(data: Dict[str, Any]) -> None:
 
 
 def test_a_part_that_is_only_read() -> None:
-    """A condition or a number that users cannot write is shown as if they could."""
+    """A condition or a number that the methods refuse is shown like any other."""
     clause = from_json(ONLY_READ["a range"])
     assert repr(getattr(clause, "condition")) == 'prop("a").between(5, 1)'
     negative = from_json(ONLY_READ["a frequency"])

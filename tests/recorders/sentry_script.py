@@ -1,4 +1,4 @@
-"""Does all the work under Sentry, and prints what Sentry would send, one event per line."""
+"""Do the work under Sentry, and print the events that Sentry would send, one per line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Printing(Transport):
 
 
 class TimeIsUp(Exception):
-    """What a task queue raises in the midst of a task that takes too long."""
+    """The exception that a task queue raises in a task that takes too long."""
 
 
 def time_is_up(*_: Any) -> None:
@@ -40,7 +40,7 @@ def time_is_up(*_: Any) -> None:
 
 
 def report_broken_credentials(path: Path) -> None:
-    """Report what a file without a default, one without a name, and JSON in its place end in."""
+    """Report the errors of a file without a default workspace, of a file without a name, and of JSON instead of a path."""
     child = {"name": "Child", "organisation_id": "o", "workspace_id": "w", "api_key": KEY}
     contents: List[Any] = [[child, child], [{**child, "name": ""}]]
     for content in contents:
@@ -49,7 +49,7 @@ def report_broken_credentials(path: Path) -> None:
         report(Cohort.list)
     os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] = json.dumps(child)
     report(Cohort.list)
-    # The mistake of a caller whose types nobody checks.
+    # The mistake of a caller without a type checker.
     report(lambda: Cohort.list(KEY.encode()))  # type: ignore[arg-type]
     headers: Any = {"a": ["x"]}
     report(lambda: http.request("GET", KEY, "https://h/", headers=headers))

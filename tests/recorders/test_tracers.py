@@ -38,13 +38,13 @@ class Spans:
         return list(self._exporter.get_finished_spans())
 
     def text(self) -> str:
-        """Return all that the spans hold."""
+        """Return everything that the spans contain."""
         return "\n".join(span.to_json() for span in self.finished())
 
 
 @pytest.fixture(params=[RequestsInstrumentor, URLLib3Instrumentor])
 def spans(request: pytest.FixtureRequest) -> Iterator[Spans]:
-    """Record spans by one of the two instrumentations."""
+    """Record spans with one of the two instrumentations."""
     recorded = Spans()
     instrumentor = request.param()
     instrumentor.instrument(tracer_provider=recorded.provider)
@@ -57,7 +57,7 @@ def spans(request: pytest.FixtureRequest) -> Iterator[Spans]:
 def test_no_span_shows_the_key(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, spans: Spans, location: str, name: str
 ) -> None:
-    """Spans of successes and failures, of any kind of call, hold URLs and no key."""
+    """Spans of successes and failures, of any kind of call, contain URLs but no key."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     server.default = step
     WORK[name]()
@@ -65,7 +65,7 @@ def test_no_span_shows_the_key(
     text = spans.text()
     assert "/v2" in text and KEY not in text
     sent = {"query": "k", "header": "x-api-key"}[location]
-    for seen in server.received:  # The service got it all the same.
+    for seen in server.received:  # The service has got the key.
         assert KEY in (seen.query.get("k", []) if location == "query" else seen.headers[sent])
 
 
@@ -90,7 +90,7 @@ def test_spans_of_a_batch_have_their_parent(server: FakeService, spans: Spans, w
 
 @pytest.mark.parametrize("location", ["query", "header"])
 def test_no_event_of_sentry_shows_the_key(server: FakeService, location: str) -> None:
-    """Breadcrumbs, spans, and the frames of errors with their local variables hold no key."""
+    """Breadcrumbs, spans, and the frames of errors with their local variables contain no key."""
     server.default = step
     done = subprocess.run(
         [sys.executable, "-m", "tests.recorders.sentry_script"],
@@ -113,7 +113,7 @@ def test_no_event_of_sentry_shows_the_key(server: FakeService, location: str) ->
         "PermutiveBadRequestError",
         "PermutiveServerError",
         "PermutiveConnectionError",
-        "TimeIsUp",  # Raised in the midst of a call.
+        "TimeIsUp",  # Raised during a call.
         *["PermutiveCredentialsError"] * 3,
         "TypeError",
         "PermutiveInvalidRequestError",

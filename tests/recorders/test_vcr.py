@@ -30,23 +30,23 @@ def location(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> Any:
-    """Return a recorder with the settings that users take."""
+    """Return a recorder with the settings for users."""
     return vcr.VCR(cassette_library_dir=str(tmp_path), **vcr_config())
 
 
 IDS = [str(number) for number in range(60)]
 
-# Older releases lose their own patch when several threads call, plain requests too; Python 3.10 has no newer one.
+# Older releases lose their own patch if several threads send, even with plain requests. Python 3.10 has no newer release.
 needs_threads = pytest.mark.skipif(
     Version(vcr.__version__) < Version("9.4.2"), reason="vcrpy before 9.4.2"
 )
 
 
 @needs_threads
-def test_nothing_goes_past_a_cassette(
+def test_no_call_bypasses_a_cassette(
     server: FakeService, recorder: Any, location: str, tmp_path: Path
 ) -> None:
-    """What was recorded is played back, single, in batches and details, and nothing reaches the service."""
+    """Recorded calls are played back, single, in batches and as details, and nothing reaches the service."""
     server.default = step
     Cohort.get_by_id("before", KEY)  # Leaves a connection in the pool.
 
@@ -75,7 +75,7 @@ def test_nothing_goes_past_a_cassette(
 def test_what_was_not_recorded_fails_and_is_not_sent(
     server: FakeService, recorder: Any, location: str
 ) -> None:
-    """A cassette without a call refuses it, and the refusal shows no key."""
+    """A cassette refuses a call that it does not contain, and the error shows no key."""
     server.default = answer(200, COHORT)
     Cohort.get_by_id("before", KEY)
     with recorder.use_cassette("empty.yaml", record_mode="none"):
@@ -90,7 +90,7 @@ def test_what_was_not_recorded_fails_and_is_not_sent(
 def test_no_cassette_holds_the_key(
     server: FakeService, recorder: Any, location: str, name: str, tmp_path: Path
 ) -> None:
-    """Neither successes nor failures, of any kind of call, write the key down."""
+    """Neither successes nor failures, of any kind of call, record the key."""
     server.default = step
     with recorder.use_cassette("calls.yaml"):
         WORK[name]()
@@ -100,7 +100,7 @@ def test_no_cassette_holds_the_key(
 
 
 def test_ids_of_aliases_are_hashed(server: FakeService, recorder: Any, tmp_path: Path) -> None:
-    """A cassette holds a digest of each alias, the caller gets what the service answered."""
+    """A cassette contains a digest of each alias, but the caller gets the service's response."""
     alias = {"id": "jo@example.com", "tag": "email", "permutive_id": "u"}
     server.script = [answer(200, {"user_id": "u"})]
     server.default = answer(200, [alias])
@@ -118,14 +118,14 @@ def test_ids_of_aliases_are_hashed(server: FakeService, recorder: Any, tmp_path:
 
 
 def named(request: ReceivedRequest) -> Any:
-    """Answer a cohort or a user that is named as what was sent."""
+    """Answer with a cohort or a user of the name that was sent."""
     sent = request.json
     name = sent.get("name") or sent["user_id"]
     return {**COHORT, "id": f"id of {name}", "name": name, "user_id": f"resolved {name}"}
 
 
 def test_each_item_of_a_batch_gets_its_own_answer_back(server: FakeService, recorder: Any) -> None:
-    """Played back, creates and aliases at one address are told apart by their bodies, in any order."""
+    """Creates and identities with the same URL are played back by their bodies, in any order."""
     server.default = answer_from(named)
 
     def work(names: List[str]) -> Any:
@@ -157,14 +157,14 @@ assert issubclass(connections.HTTPConnection, own)
 
 
 def test_an_import_inside_a_cassette_changes_nothing(tmp_path: Path) -> None:
-    """The library may be imported for the first time while a recorder is at work."""
+    """The library may be imported for the first time inside a cassette."""
     code = IMPORTING.format(cassette=str(tmp_path / "c.yaml"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_bodies_without_aliases_stay(server: FakeService, recorder: Any, tmp_path: Path) -> None:
-    """Other bodies are recorded as they are, also what is no JSON."""
+    """Other bodies are recorded unchanged, even if they are not JSON."""
     server.script = [answer(200, b"<html>", content_type="text/html")]
     with recorder.use_cassette("page.yaml"):
         Identity("u", []).identify(KEY)
@@ -191,7 +191,7 @@ def test_recorded():
 def test_pytest_recording(
     server: FakeService, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A suite with pytest-recording records, and runs again without the service."""
+    """A test suite with pytest-recording records calls, and runs again without the service."""
     server.default = answer(200, COHORT)
     pytester.makepyfile(SUITE.replace("{key}", KEY))
     options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]

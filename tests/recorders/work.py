@@ -1,4 +1,4 @@
-"""What tools watch or record: calls of every kind that succeed and fail."""
+"""The calls that tools watch or record: every kind of call, successes and failures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.fake_service import Connection, answer, reset, stall
 
 
 def step(connection: Connection) -> bool:
-    """Answer by the path: lists, refusals, failures that are repeated, resets."""
+    """Answer by the path: with lists, refusals, failures that are repeated, or resets."""
     assert connection.request is not None
     path = connection.request.path
     if path.endswith("cohorts/") and connection.request.method == "GET":
@@ -27,7 +27,7 @@ def step(connection: Connection) -> bool:
 
 
 def failing(call: Callable[[], Any]) -> Callable[[], Exception]:
-    """Return a call that returns the error of another one."""
+    """Return a function that makes a call and returns its error."""
 
     def run() -> Exception:
         try:

@@ -1,4 +1,4 @@
-"""Misspellings of the grammar, everywhere it has a name."""
+"""Misspellings of every name of the grammar."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CLAUSES = [
 
 
 def misspellings(name: str) -> Iterator[str]:
-    """Yield a name with a letter too few, one too many, a wrong one, two swapped, and in capitals."""
+    """Yield a name with a letter missing, added or wrong, with two letters swapped, and in capitals."""
     for place in range(len(name)):
         yield name[:place] + name[place + 1 :]
         yield name[:place] + "x" + name[place:]
@@ -58,7 +58,7 @@ def misspellings(name: str) -> Iterator[str]:
 
 
 def misspelt(data: Any) -> Iterator[Any]:
-    """Yield JSON data with one name misspelt, for each of its names and misspellings."""
+    """Yield JSON data with one name misspelt, for each name and each misspelling."""
     if isinstance(data, dict):
         for name, value in data.items():
             for wrong in {*misspellings(name)} - {name}:
@@ -73,7 +73,7 @@ def misspelt(data: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("clause", CLAUSES)
 def test_every_misspelling_is_refused(clause: Query) -> None:
-    """One wrong letter in a name is seen, wherever the name stands."""
+    """One wrong letter in any name is refused."""
     query = clause.to_json()
     assert query_fault(query, None) is None
     wrong = [*misspelt(query)]
@@ -82,13 +82,13 @@ def test_every_misspelling_is_refused(clause: Query) -> None:
 
 @pytest.mark.parametrize("clause", CLAUSES)
 def test_a_strange_member_is_refused(clause: Query) -> None:
-    """A member that no clause has is seen beside those that it has."""
+    """A member that the grammar does not have is refused beside members that it has."""
     for query in ({**clause.to_json(), "colour": "red"}, {"colour": clause.to_json()}):
         assert query_fault(query, None)
         assert query_fault(query, False) is None
 
 
-# Words of the grammar that any other object may have as well.
+# Words of the grammar that other objects may have as well.
 PLAIN = {"provider", "field_name", "value", "unit", "seconds", "completion", "times"}
 PLAIN |= {"function", "contains"}
 
@@ -107,6 +107,6 @@ NAMES = {name for clause in CLAUSES for name in names(clause.to_json())}
 
 
 def test_one_name_is_enough() -> None:
-    """A name of the grammar tells that a query uses it, unless it is a word of everybody's."""
+    """A query uses the grammar if it has one of its names, except common words."""
     refused = {name for name in NAMES if query_fault({"strange": [{name: 1}]}, None)}
     assert refused == NAMES - PLAIN

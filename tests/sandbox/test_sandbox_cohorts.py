@@ -24,7 +24,7 @@ def test_list_is_the_keys_workspace(call, child, sandbox):
 
 @pytest.mark.parametrize("path", ["/cohorts-api/v2/cohorts", COHORTS])
 def test_slash(call, path):
-    """The collection answers with and without a trailing slash."""
+    """The collection has a URL with and without a trailing slash."""
     assert call("GET", path).status_code == 200
     body = {"name": "S", "query": {}}
     assert call("POST", path, json=body).status_code == 201
@@ -41,7 +41,7 @@ def test_child_workspaces(call, child, flag, more):
 
 
 def test_created_cohort(call, sandbox):
-    """A created cohort has what the service sets: 201, integer code, Enabled, times."""
+    """A create responds with 201 and the fields that the service sets: integer code, Enabled, times."""
     cohort = call.created(name="Né", tags=["a"], id="mine", code=1, state="Disabled")
     assert UUID4.fullmatch(cohort["id"])
     assert isinstance(cohort["code"], int) and cohort["code"] > 12_000
@@ -55,7 +55,7 @@ def test_created_cohort(call, sandbox):
 
 
 def test_seeded_cohorts(call):
-    """Seeded cohorts carry integer codes, nanoseconds and, unless lookalike, queries."""
+    """Seeded cohorts have integer codes, nanoseconds and, unless they are lookalikes, queries."""
     lookalikes = set()
     for listed in call("GET", COHORTS).json():
         cohort = call("GET", COHORTS + listed["id"]).json()
@@ -81,7 +81,7 @@ def test_seeded_cohorts(call):
     ],
 )
 def test_patch(call, change, expected):
-    """PATCH changes what is sent, clears a null description, ignores the unknown."""
+    """PATCH changes the fields that are sent, clears a null description, and ignores unknown fields."""
     before = call.created(description="d", tags=["t"])
     answer = call("PATCH", COHORTS + before["id"], json=change)
     assert answer.status_code == 200
@@ -93,7 +93,7 @@ def test_patch(call, change, expected):
 
 
 def test_delete(call):
-    """A deleted cohort answers 200 with an empty body and is gone."""
+    """A delete responds with 200 and an empty body, and the cohort is gone."""
     path = COHORTS + call.created()["id"]
     answer = call("DELETE", path)
     assert (answer.status_code, answer.content) == (200, b"")
@@ -101,8 +101,8 @@ def test_delete(call):
     assert call("DELETE", path).status_code == 404
 
 
-def test_keys_reach(call, child):
-    """The top-level key changes the child's cohorts; the child's key inherits the others."""
+def test_reach_of_keys(call, child):
+    """The top-level key can change the child's cohorts; the child's key can only read the inherited ones."""
     above, below = call.created(), child.created()
     assert call("PATCH", COHORTS + below["id"], json={"name": "N"}).status_code == 200
     assert child("GET", COHORTS + above["id"]).json() == above
@@ -114,7 +114,7 @@ def test_keys_reach(call, child):
 
 @pytest.mark.parametrize("path", ["/ccs/v1/segmentation", "/ctx/v1/segment"])
 def test_inherited_cohorts_hold_users(call, child, path):
-    """Users and pages of a child workspace fall into inherited cohorts as well as its own."""
+    """Users and pages of a child workspace belong to inherited cohorts and to its own."""
     above = {str(each["code"]) for each in call("GET", COHORTS).json()}
     below = {str(each["code"]) for each in child("GET", COHORTS).json()} - above
     body = {"user_id": "u", "events": [], "url": "https://h/sport", "page_properties": {}}
@@ -127,7 +127,7 @@ def test_inherited_cohorts_hold_users(call, child, path):
     "method, body", [("PATCH", {"name": "N"}), ("PATCH", {"name": 1}), ("DELETE", None)]
 )
 def test_lookalike_cohorts_stay(call, method, body):
-    """A lookalike cohort can be neither updated nor deleted: 400 that says so."""
+    """A lookalike cohort can be neither updated nor deleted: the response is 400, and says so."""
     [found, *_] = (c for c in call("GET", COHORTS).json() if "Lookalike" in c["name"])
     before = call("GET", COHORTS + found["id"]).json()
     assert "query" not in before
@@ -154,7 +154,7 @@ def test_lookalike_cohorts_stay(call, method, body):
     ],
 )
 def test_malformed_create(call, body):
-    """A body of another structure is 400 with code 1002, and makes nothing."""
+    """A body of another structure is 400 with code 1002, and creates nothing."""
     count = len(call("GET", COHORTS).json())
     answer = call("POST", COHORTS, json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1002)
@@ -163,7 +163,7 @@ def test_malformed_create(call, body):
 
 @pytest.mark.parametrize("kind, status", [("real_time", 201), ("offline", 201), ("lookalike", 400)])
 def test_segment_types(call, kind, status):
-    """A cohort is of one of the two documented types."""
+    """A cohort must have one of the two documented types."""
     body = {"name": "n", "query": {}, "segment_type": kind}
     answer = call("POST", COHORTS, json=body)
     assert answer.status_code == status
@@ -171,7 +171,7 @@ def test_segment_types(call, kind, status):
 
 
 def test_changed_cohort(call):
-    """The answer to a change has the query and no audience size, which is still there."""
+    """The response to a change has the query and no audience size; the size does not change."""
     before = call("GET", COHORTS + call("GET", COHORTS).json()[0]["id"]).json()
     assert before["live_audience_size"] > 0
     answer = call("PATCH", COHORTS + before["id"], json={"tags": ["new"]}).json()
@@ -181,7 +181,7 @@ def test_changed_cohort(call):
 
 
 def test_malformed_state(call):
-    """A state outside Enabled and Disabled is refused, by name."""
+    """A state other than Enabled and Disabled is refused, and the cause names it."""
     path = COHORTS + call.created()["id"]
     error = call("PATCH", path, json={"state": "On"}).json()["error"]
     assert error["cause"] == "state: one of Enabled, Disabled is expected"
@@ -189,7 +189,7 @@ def test_malformed_state(call):
 
 CLAUSE = {"event": "Pageview", "frequency": {"equal_to": 1}}
 CORRECT = [CLAUSE, {"and": [{"or": [{"in_segment": 1}]}, {"has_entered": {"segment": 1}}]}]
-# What users of other clients wrote as queries: none of it is in the grammar.
+# Queries of other clients' users. None of them is in the grammar.
 FOREIGN = [
     {},
     {"type": "users"},
@@ -241,14 +241,14 @@ def answers(call, query):
 @pytest.mark.parametrize("check", [None, True, False])
 @pytest.mark.parametrize("query", CORRECT)
 def test_correct_queries(call, sandbox, check, query):
-    """A query of the grammar always passes."""
+    """A query that follows the grammar is always accepted."""
     sandbox.check_queries = check
     assert answers(call, query) == (201, 200, None)
 
 
 @pytest.mark.parametrize("query", MISSPELT)
 def test_misspelt_queries(call, sandbox, query):
-    """A query that uses the grammar and departs from it is refused, unless told otherwise."""
+    """A query that uses the grammar but does not follow it is refused, unless queries are not checked."""
     for check in (None, True):
         sandbox.check_queries = check
         created, changed, cause = answers(call, query)
@@ -261,7 +261,7 @@ def test_misspelt_queries(call, sandbox, query):
 
 @pytest.mark.parametrize("query", FOREIGN)
 def test_foreign_queries(call, sandbox, query):
-    """A query with no member of the grammar passes, unless every one is checked."""
+    """A query that does not use the grammar is accepted, unless all queries are checked."""
     for check in (None, False):
         sandbox.check_queries = check
         assert answers(call, query) == (201, 200, None)

@@ -22,7 +22,7 @@ LINES = 6
 
 @pytest.fixture
 def served():
-    """Start the command in a process of its own; give it and what it printed."""
+    """Start the command in another process; give the process and its output."""
     arguments = ["--port", "0", "--latency-ms", "1", "--rate-limit", "3"]
     with subprocess.Popen(
         RUN + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -89,7 +89,7 @@ def test_in_process(sandbox, capsys, monkeypatch):
     "options, check", [([], None), (["--check-queries"], True), (["--no-check-queries"], False)]
 )
 def test_check_queries(monkeypatch, options, check):
-    """The switch has three positions, of which the default is the sandbox's own."""
+    """The option has three values; by default, it is the sandbox's default."""
     seen = []
     monkeypatch.setattr(command, "serve", lambda sandbox: seen.append(sandbox) or 0)
     assert main(["sandbox", *options]) == 0
@@ -97,7 +97,7 @@ def test_check_queries(monkeypatch, options, check):
 
 
 def test_greeting(sandbox, tmp_path):
-    """What is printed on starting can be pasted into another shell."""
+    """The lines that are printed at the start can be pasted into another shell."""
     text = command._greeting(sandbox, tmp_path / "a b.json")
     assert text.splitlines() == [
         f"Permutive sandbox at {sandbox.base_url} (Ctrl-C stops it)",
@@ -114,7 +114,7 @@ def test_greeting(sandbox, tmp_path):
     "host, words", [("127.0.0.1", "already in use"), ("256.1.1.1", "Cannot listen on")]
 )
 def test_no_address(sandbox, capsys, host, words):
-    """An address that cannot be had is one line that says why."""
+    """If the address is not available, one line says why."""
     port = sandbox.base_url.rsplit(":", 1)[1]
     assert main(["sandbox", "--host", host, "--port", port]) == 1
     error = capsys.readouterr().err
@@ -136,7 +136,7 @@ def test_no_address(sandbox, capsys, host, words):
     ],
 )
 def test_wrong_arguments(capsys, arguments, words):
-    """A wrong argument is status 2 and a message that names it."""
+    """A wrong argument gives status 2 and a message that names it."""
     with pytest.raises(SystemExit) as left:
         main(arguments)
     assert left.value.code == 2
@@ -157,7 +157,7 @@ def test_help(capsys, arguments, words):
 
 
 def test_help_of_the_options(capsys, monkeypatch):
-    """The help says of every option what it does, and what holds without it."""
+    """The help says what every option does, and its default."""
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         main(["sandbox", "--help"])
@@ -176,7 +176,7 @@ def test_help_of_the_options(capsys, monkeypatch):
 
 
 def test_help_of_the_commands(capsys, monkeypatch):
-    """The help says what the command is for, what each part of it does, and what it needs."""
+    """The help says what the command is for, what each subcommand does, and what it needs."""
     monkeypatch.setenv("COLUMNS", "200")
     with pytest.raises(SystemExit):
         main(["--help"])
@@ -191,7 +191,7 @@ def test_help_of_the_commands(capsys, monkeypatch):
 
 
 def fake_demo(monkeypatch, run_demo):
-    """Put a module in the place of the demo's."""
+    """Replace the module of the demo."""
     module = types.ModuleType("PermutiveAPI._demo")
     vars(module)["run_demo"] = run_demo
     monkeypatch.setitem(sys.modules, "PermutiveAPI._demo", module)
@@ -207,7 +207,7 @@ def raising(error):
 
 
 def test_demo(monkeypatch):
-    """The command demo runs the demo and gives its status."""
+    """The command `demo` runs the demo and returns its status."""
     fake_demo(monkeypatch, lambda: 7)
     assert main(["demo"]) == 7
     fake_demo(monkeypatch, raising(KeyboardInterrupt()))
@@ -215,7 +215,7 @@ def test_demo(monkeypatch):
 
 
 def test_missing_extra(monkeypatch, capsys):
-    """Without the extra the command says what to install; other defects stay loud."""
+    """Without the extra, the command says what to install; other errors are raised."""
     missing = ImportError('pip install "PermutiveAPI[sandbox]"', name="uvicorn")
     fake_demo(monkeypatch, raising(missing))
     assert main(["demo"]) == 1
@@ -226,7 +226,7 @@ def test_missing_extra(monkeypatch, capsys):
 
 
 def test_serve_takes_a_sandbox():
-    """A sandbox that runs already is not served a second time."""
+    """A sandbox that is running cannot be served again."""
     with Sandbox() as running:
         with pytest.raises(RuntimeError):
             command.serve(running)

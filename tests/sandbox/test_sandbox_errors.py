@@ -102,7 +102,7 @@ def test_errors_of_the_other_apis(call, sandbox, path):
 
 
 def test_unspecified_error(call, sandbox):
-    """The message of a defect is Permutive's, whole."""
+    """The message of a defect is Permutive's whole message."""
     sandbox.fail_next(status=500)
     message = call("GET", COHORTS).json()["error"]["message"]
     assert message == (
@@ -117,7 +117,7 @@ KEYS = ["api_key", "child_api_key", "read_only_api_key"]
 
 @pytest.mark.parametrize("name", KEYS)
 def test_header_key(sandbox, name):
-    """The header X-API-Key opens what the query parameter opens."""
+    """The header X-API-Key gives the same access as the query parameter."""
     assert len({getattr(sandbox, each) for each in KEYS}) == len(KEYS)
     key = getattr(sandbox, name)
     assert uuid.UUID(key).version == 4
@@ -145,7 +145,7 @@ SEGMENTS = "/audience-api/v1/imports/{}/segments"
 )
 @pytest.mark.parametrize("by_header", [False, True])
 def test_read_only_key(call, sandbox, method, path, by_header):
-    """With the read-only key each change of cohorts and segments is 403, and changes nothing."""
+    """With the read-only key, each change of cohorts and segments is 403, and nothing changes."""
     here = call("GET", COHORTS).json()[0]["id"] if COHORTS in path else None
     path = path.format(here or call.imports()[1]["id"])
     key = sandbox.read_only_api_key
@@ -165,7 +165,7 @@ def test_read_only_key(call, sandbox, method, path, by_header):
 
 
 def test_read_only_key_reads(call, sandbox):
-    """The read-only key reads what the other one reads, and tells of users as any key."""
+    """The read-only key reads what the private key reads, and may send users and events."""
     params = {"k": sandbox.read_only_api_key}
     for path in (COHORTS, "/audience-api/v1/imports", call.segments_path()):
         assert call("GET", path, params=params).json() == call("GET", path).json()
@@ -208,7 +208,7 @@ def test_unknown_paths(call, path):
     ],
 )
 def test_wrong_verbs(call, method, path, allowed):
-    """A verb that a path does not have is 405, and says which it has."""
+    """A verb that a path does not have is 405, and the response lists its verbs."""
     answer = call(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     phrase = "MethodNotAllowed" if "v2.0" in path else "Method Not Allowed"
@@ -229,14 +229,14 @@ def test_wrong_verbs(call, method, path, allowed):
     ],
 )
 def test_bodies(call, body, code):
-    """A missing body is 1003, one that is no JSON 1002."""
+    """A missing body has code 1003, and a body that is not JSON 1002."""
     answer = call("POST", COHORTS, data=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
 
 @pytest.mark.parametrize("levels, status", [(198, 201), (199, 400), (964, 400)])
 def test_nesting(call, levels, status):
-    """What is taken can be read back, however deeply it is nested; the rest is 400."""
+    """A nested body that is accepted can be read back; one that is nested too deeply is 400."""
     query = b'{"a":' * levels + b"1" + b"}" * levels
     answer = call("POST", COHORTS, data=b'{"name": "n", "query": %b}' % query)
     assert answer.status_code == status
@@ -280,7 +280,7 @@ def test_numbers_that_are_not_finite(call, method, path, body, number):
     "number, cause", [("NaN", "NaN is not JSON"), ("1e400", "the number 1e400 is too large")]
 )
 def test_cause_names_the_number(call, number, cause):
-    """The cause says which number cannot be, and why."""
+    """The cause names the number and says what is wrong with it."""
     body = '{"name": "n", "query": {"n": %s}}' % number
     assert call("POST", COHORTS, data=body).json()["error"]["cause"] == cause
 
@@ -288,7 +288,7 @@ def test_cause_names_the_number(call, number, cause):
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize("path", [COHORTS, "/audience-api/v1/imports", "/v2.0/users"])
 def test_bodies_that_are_too_large(call, sandbox, path, pieces):
-    """A body above 10 MB is 413, whole or in chunks, and its connection lives on."""
+    """A body above 10 MB is 413, whole or in chunks, and its connection stays open."""
     size = 10_000_001
     body = b"x" * size if pieces == 1 else iter([b"x" * 4_000_000] * pieces)
     answer = call("POST", path, data=body)
@@ -303,7 +303,7 @@ def test_bodies_that_are_too_large(call, sandbox, path, pieces):
 
 
 def test_largest_body(call):
-    """A body of 10 MB is read, and a wrong key is told before the size."""
+    """A body of 10 MB is accepted, and a wrong key is checked before the size."""
     body = b'{"name": "n", "query": {}}'
     body += b" " * (10_000_000 - len(body))
     assert call("POST", COHORTS, data=body).status_code == 201
@@ -324,7 +324,7 @@ def test_list_flag(call):
 
 
 def test_defect(call, monkeypatch, caplog):
-    """A defect of the sandbox itself is 500 with 5000, and loud in the log."""
+    """A defect of the sandbox is 500 with code 5000, and is logged."""
     monkeypatch.setattr(cohorts, "_cohort", lambda call: 1 / 0)
     answer = call("GET", COHORTS + "x")
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, 5000)

@@ -14,7 +14,7 @@ pytest_plugins = ["PermutiveAPI.sandbox.pytest_plugin"]
 
 @pytest.fixture
 def fresh(monkeypatch):
-    """Let PermutiveAPI.sandbox be imported anew, and restore it afterwards."""
+    """Let PermutiveAPI.sandbox be imported again, and restore it afterwards."""
     package = importlib.import_module("PermutiveAPI.sandbox")
     monkeypatch.setattr(PermutiveAPI, "sandbox", package)
     for name in list(sys.modules):
@@ -39,14 +39,14 @@ def test_missing_package(fresh, monkeypatch, missing):
 
 
 def test_own_defect(fresh, monkeypatch):
-    """A missing module of the package itself is not taken for the extra."""
+    """A missing module of the package itself is not mistaken for the extra."""
     monkeypatch.setitem(sys.modules, "PermutiveAPI.sandbox.seed", None)
     with pytest.raises(ModuleNotFoundError, match="seed"):
         importlib.import_module("PermutiveAPI.sandbox")
 
 
 def test_command_without_extra():
-    """The command without the extra prints one line that names it, status 1."""
+    """Without the extra, the command prints one line that names it, with status 1."""
     code = (
         "import sys; sys.modules['uvicorn'] = None\n"
         "from PermutiveAPI.__main__ import main; sys.exit(main(['sandbox']))"
@@ -59,7 +59,7 @@ def test_command_without_extra():
 
 
 def test_imports_nothing_of_the_library():
-    """The sandbox imports no module of the package outside its folder, but for queries."""
+    """The sandbox imports no module of the package outside its folder, except Query."""
     code = (
         "import PermutiveAPI, sys; before = set(sys.modules)\n"
         "import PermutiveAPI.sandbox.command, PermutiveAPI.sandbox.pytest_plugin\n"

@@ -29,20 +29,20 @@ def statuses(call, *requests):
     ],
 )
 def test_fail_next(call, sandbox, fault, sent, expected):
-    """A fault meets the next requests of its verb and path, as often as asked."""
+    """The next requests with its verb and path get the fault, as often as asked."""
     sandbox.fail_next(**fault)
     assert statuses(call, *sent) == expected
 
 
 def test_faults_queue(call, sandbox):
-    """Faults answer in the order in which they were asked for."""
+    """Faults come in the order in which they were asked for."""
     sandbox.fail_next(status=500, times=2)
     sandbox.fail_next(status=429)
     assert statuses(call, *[("GET", COHORTS)] * 4) == [500, 500, 429, 200]
 
 
 def test_faults_change_nothing(call, sandbox):
-    """A request that meets a fault does not reach the service."""
+    """A request that gets a fault changes nothing in the sandbox."""
     before = call("GET", COHORTS).json()
     sandbox.fail_next(status=500)
     call("POST", COHORTS, json=NEW)
@@ -64,7 +64,7 @@ def test_faults_change_nothing(call, sandbox):
     ],
 )
 def test_fault_envelope(call, sandbox, status, code, retry_after):
-    """A fault answers the envelope for its status, and the Retry-After asked for."""
+    """A fault has the envelope for its status, and the given Retry-After."""
     sandbox.fail_next(status=status, retry_after=retry_after)
     answer = call("GET", COHORTS)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -81,7 +81,7 @@ def test_fault_envelope(call, sandbox, status, code, retry_after):
     ],
 )
 def test_fault_body(call, sandbox, fault, text, kind):
-    """A fault answers the body and the type asked for."""
+    """A fault has the given body and content type."""
     sandbox.fail_next(**fault)
     answer = call("GET", COHORTS)
     assert (answer.status_code, answer.text) == (fault["status"], text)
@@ -89,7 +89,7 @@ def test_fault_body(call, sandbox, fault, text, kind):
 
 
 def test_faults_count_under_load(call, sandbox):
-    """Of many requests at once exactly as many fail as asked for."""
+    """Of many requests at the same time, exactly the given number fails."""
     sandbox.fail_next(status=503, times=20)
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: call("GET", "/x"), range(60)))
@@ -97,7 +97,7 @@ def test_faults_count_under_load(call, sandbox):
 
 
 def test_latency(call, sandbox):
-    """Every answer waits as long as told, and requests wait side by side."""
+    """Every response is delayed, and several requests wait at the same time."""
     sandbox.latency_seconds = 0.1
     start = time.perf_counter()
     with ThreadPoolExecutor(8) as threads:
@@ -107,7 +107,7 @@ def test_latency(call, sandbox):
 
 @pytest.mark.parametrize("retry_after", ["1", "0.5", None])
 def test_rate_limit(call, sandbox, retry_after):
-    """Calls above the limit get 429 with the envelope; lifting it ends that."""
+    """Requests above the limit get 429 with the envelope, until the limit is lifted."""
     sandbox.rate_limit_per_second = 3
     sandbox.retry_after = retry_after
     answers = [call("GET", "/x") for _ in range(5)]
@@ -119,7 +119,7 @@ def test_rate_limit(call, sandbox, retry_after):
 
 
 def test_rate_limit_passes(call, sandbox):
-    """A second after a call its place is free again."""
+    """A second after a request, another one is accepted in its place."""
     sandbox.rate_limit_per_second = 1
     assert statuses(call, *[("GET", COHORTS)] * 2) == [200, 429]
     time.sleep(1.01)

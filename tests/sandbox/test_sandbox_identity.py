@@ -8,7 +8,7 @@ IDENTIFY = "/v2.0/identify"
 
 
 def identify(call, user, *aliases):
-    """Identify a user by aliases written tag:id:priority; return the answer."""
+    """Identify a user by aliases written as tag:id:priority; return the response."""
     parts = [alias.split(":") for alias in aliases]
     named = [{"tag": t, "id": i, "priority": int(p)} for t, i, p in parts]
     return call("POST", IDENTIFY, json={"user_id": user, "aliases": named})
@@ -35,7 +35,7 @@ def identify(call, user, *aliases):
     ids=["none-known", "no-aliases", "one-user", "lowest-wins", "some-known", "tie"],
 )
 def test_alias_rules(call, sandbox, calls, expected, aliases):
-    """Aliases resolve by the documented rules, and the mapping is kept."""
+    """Aliases are resolved by the documented rules, and the mapping is stored."""
     answer = [identify(call, *arguments) for arguments in calls][-1]
     assert (answer.status_code, answer.json()) == (200, {"user_id": expected})
     found = {f"{tag}:{name}": user for (tag, name), user in sandbox.aliases.items()}
@@ -43,7 +43,7 @@ def test_alias_rules(call, sandbox, calls, expected, aliases):
 
 
 def test_allow_list(call, sandbox):
-    """Tags outside the allow-list are ignored silently."""
+    """Aliases with other tags than the allowed ones are ignored."""
     sandbox.alias_tags = {"email"}
     answer = identify(call, "u", "email:a:0", "phone:b:1")
     assert answer.status_code == 200
@@ -51,7 +51,7 @@ def test_allow_list(call, sandbox):
 
 
 def test_required_uuids(call, sandbox):
-    """User ids may be any text, unless the sandbox is told to require UUIDs."""
+    """User ids may be any text, unless the sandbox requires UUIDs."""
     assert identify(call, "user-123").status_code == 200
     sandbox.require_uuid_user_ids = True
     error = identify(call, "user-123").json()["error"]

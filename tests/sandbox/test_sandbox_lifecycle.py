@@ -29,7 +29,7 @@ def surroundings():
     ],
 )
 def test_environment(monkeypatch, before, exempt):
-    """Inside the block the environment points here; after it all is as it was."""
+    """Inside the block, the environment points to the sandbox; afterwards it is restored."""
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
     for name, value in before.items():
@@ -51,8 +51,8 @@ def test_every_proxy_off(monkeypatch):
         assert os.environ["no_proxy"] == "*"
 
 
-def test_past_the_proxy(monkeypatch):
-    """A machine's proxy is not asked for the sandbox."""
+def test_no_proxy(monkeypatch):
+    """Requests to the sandbox do not go through the machine's proxy."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     with Sandbox() as sandbox:
@@ -60,7 +60,7 @@ def test_past_the_proxy(monkeypatch):
 
 
 def test_block_that_fails(monkeypatch):
-    """An error inside the block passes through, and all is restored and closed."""
+    """An error inside the block is raised, and everything is restored and closed."""
     monkeypatch.delenv("PERMUTIVE_API_BASE_URL", raising=False)
     sandbox = Sandbox()
     with pytest.raises(KeyError):
@@ -72,7 +72,7 @@ def test_block_that_fails(monkeypatch):
 
 
 def test_credentials(sandbox):
-    """The credentials are those of a top-level workspace and a child of it."""
+    """The credentials are those of a top-level workspace and its child."""
     top, child = sandbox.credentials()
     fields = {"name", "organisation_id", "workspace_id", "api_key"}
     assert set(top) == set(child) == fields
@@ -82,7 +82,7 @@ def test_credentials(sandbox):
 
 
 def test_same_data():
-    """Two sandboxes start with the same data, and share nothing afterwards."""
+    """Two sandboxes start with the same data, and do not share them."""
     with Sandbox() as one, Sandbox() as other:
         key = {"k": one.api_key}
         path = "/cohorts-api/v2/cohorts/"
@@ -97,7 +97,7 @@ def test_same_data():
 
 
 def test_second_start():
-    """A stopped sandbox starts again with its state; a running one does not."""
+    """A stopped sandbox starts again with its state; a running one cannot be started."""
     sandbox = Sandbox()
     identity = {"user_id": "u", "aliases": [{"tag": "t", "id": "i", "priority": 0}]}
     with sandbox:
@@ -112,7 +112,7 @@ def test_second_start():
 
 
 def test_repr():
-    """The sandbox shows where it is, and no key."""
+    """repr() of the sandbox shows its address, and no key."""
     sandbox = Sandbox()
     with pytest.raises(RuntimeError, match="with block"):
         sandbox.base_url
@@ -124,7 +124,7 @@ def test_repr():
 
 
 def test_port_in_use(sandbox):
-    """A port in use is an OSError where the block is entered, and nothing is left."""
+    """A port in use is an OSError on entering the block, and nothing is left running."""
     port = int(sandbox.base_url.rsplit(":", 1)[1])
     before = surroundings(), threading.active_count()
     with pytest.raises(OSError):
@@ -136,7 +136,7 @@ def test_port_in_use(sandbox):
     "host, origin", [("::1", "http://[::1]:"), ("0.0.0.0", "http://127.0.0.1:")]
 )
 def test_hosts(host, origin):
-    """IPv6 addresses are bracketed, and a wildcard is called on loopback."""
+    """IPv6 addresses are in brackets, and a wildcard address is reached on loopback."""
     if host == "::1" and not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     with Sandbox(host=host) as sandbox:
@@ -170,7 +170,7 @@ def test_quick_stop(sandbox):
 
 
 def test_no_chatter(caplog):
-    """The server logs nothing, also where everything is logged; others still do."""
+    """The server logs nothing at any level; a user's own uvicorn server still logs."""
     with caplog.at_level(logging.DEBUG):
         with Sandbox() as sandbox:
             requests.get(sandbox.base_url, timeout=5)
@@ -183,7 +183,7 @@ def test_no_chatter(caplog):
 
 
 def test_start_that_fails(monkeypatch):
-    """A server that cannot start raises where the block is entered."""
+    """A server that cannot start raises its error on entering the block."""
 
     async def broken(self, sockets=None):
         raise OSError("no event loop today")

@@ -32,7 +32,7 @@ EVENT = Event("Pageview", "2025-07-01T15:39:11.594Z")
 
 
 def test_users_and_aliases(sandbox: Sandbox) -> None:
-    """A new user has no aliases; those that were identified name the user."""
+    """A new user has no aliases, and then those of identify."""
     key = sandbox.api_key
     user = Identity.create_user(key)
     assert user != Identity.create_user(key)
@@ -45,7 +45,7 @@ def test_users_and_aliases(sandbox: Sandbox) -> None:
 
 
 def test_resolving_finds_the_user_who_was_known(sandbox: Sandbox) -> None:
-    """Another user id than the one sent comes back: singly, in a batch and in a stream."""
+    """A call, a batch and a stream return the known user instead of the one that was sent."""
     key = sandbox.api_key
     Identity("first", [EMAIL]).identify(key)
     second = Identity("second", [EMAIL, CRM])
@@ -58,7 +58,7 @@ def test_resolving_finds_the_user_who_was_known(sandbox: Sandbox) -> None:
 
 
 def test_tracking(sandbox: Sandbox) -> None:
-    """Enriched, the whole event comes back with the service's time; else the user and the time."""
+    """An enriched event comes back whole, with the service's time; otherwise only user and time come back."""
     key = sandbox.api_key
     seen = TrackedEvent("Pageview", "u-1", {"a": None}, segments=[1], cohorts=["2"])
     answer = cast(Mapping[str, Any], seen.track(key))
@@ -90,8 +90,8 @@ def test_tracking(sandbox: Sandbox) -> None:
         (TrackedEvent("A", "u", {"x": float("nan")}), "properties.x"),
     ],
 )
-def test_events_that_cannot_be(sandbox: Sandbox, event: TrackedEvent, words: str) -> None:
-    """They are refused before anything is sent, alone and in batches."""
+def test_invalid_events(sandbox: Sandbox, event: TrackedEvent, words: str) -> None:
+    """An invalid event is refused before anything is sent, alone and in batches."""
     with pytest.raises((TypeError, ValueError), match=words):
         event.track(sandbox.api_key)
     with pytest.raises((TypeError, ValueError), match=words):
@@ -112,7 +112,7 @@ def test_events_that_cannot_be(sandbox: Sandbox, event: TrackedEvent, words: str
     ],
 )
 def test_users_of_events(sandbox: Sandbox, event: TrackedEvent, sent: dict[str, Any]) -> None:
-    """A user id, aliases or both are sent as given; an empty list beside a user id is left out."""
+    """A user id, aliases or both are sent as given; an empty list of aliases beside a user id is left out."""
     assert event.track(sandbox.api_key)["user_id"]
     bodies, failures = TrackedEvent.batch_track([event], api_key=sandbox.api_key)
     assert (len(bodies), failures) == (1, [])
@@ -121,7 +121,7 @@ def test_users_of_events(sandbox: Sandbox, event: TrackedEvent, sent: dict[str, 
 
 
 def test_aliases_beside_a_user_id(sandbox: Sandbox) -> None:
-    """The service takes the user id and ignores the aliases; alone they get a user that is kept."""
+    """Aliases beside a user id are ignored; aliases alone get a new user that is stored."""
     key = sandbox.api_key
     known = TrackedEvent("A", aliases=[EMAIL]).track(key)["user_id"]
     assert sandbox.aliases == {("email", "a@b.c"): known}
@@ -146,7 +146,7 @@ ALIAS = {"tag": "t", "id": "i", "priority": 0}
     ],
 )
 def test_events_without_a_user(sandbox: Sandbox, user: dict[str, Any]) -> None:
-    """An event needs a user id or at least one alias, and no empty list of them: else 400."""
+    """An event without a user id and without an alias, or with an empty list of aliases, is 400."""
     url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
     answer = requests.post(url, json={"name": "A", **user}, timeout=5)
     error = answer.json()["error"]
@@ -157,7 +157,7 @@ def test_events_without_a_user(sandbox: Sandbox, user: dict[str, Any]) -> None:
 
 
 def test_an_event_comes_back_as_it_was_sent(sandbox: Sandbox) -> None:
-    """The answer has the event's members, the user and the time, and no others."""
+    """The response has the event's members, the user and the time, and nothing else."""
     url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
     event = {"name": "A", "user_id": "u", "view_id": "v", "colour": "red"}
     answer = requests.post(url, json=event, timeout=5).json()
@@ -166,7 +166,7 @@ def test_an_event_comes_back_as_it_was_sent(sandbox: Sandbox) -> None:
 
 
 def test_properties_that_are_too_large(sandbox: Sandbox) -> None:
-    """The service refuses more than 950 KB."""
+    """Properties of more than 950 KB are refused."""
     url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
     for letter, most in (("x", 949_992), ("é", 474_996)):
         event = {"name": "A", "user_id": "u", "properties": {"x": letter * most}}
@@ -179,7 +179,7 @@ def test_properties_that_are_too_large(sandbox: Sandbox) -> None:
 
 
 def test_pages(sandbox: Sandbox) -> None:
-    """A page falls into cohorts; its words are keywords."""
+    """The response to a page has cohorts, and the words of its URL as keywords."""
     page = ContextSegment("https://h.example/sport/football", {"client": {"title": "x"}})
     answer = page.send(sandbox.api_key)
     assert answer["cohorts"] and answer["activations"]["target_dfp"]
@@ -212,20 +212,20 @@ PAGE = "https://h.example/sport"
     ],
 )
 def test_shapes_of_pages(sandbox: Sandbox, page: dict[str, Any], status: int) -> None:
-    """A page needs an address and properties; what is documented of its client is checked."""
+    """A page needs a URL and properties, and the documented members of `client` are checked."""
     url = f"{sandbox.base_url}/ctx/v1/segment?k={sandbox.api_key}"
     assert requests.post(url, json=page, timeout=5).status_code == status
 
 
 def test_the_sandbox_checks_names_of_events(sandbox: Sandbox) -> None:
-    """Other clients than this one get an error, too."""
+    """The sandbox itself refuses invalid names of events, for other clients."""
     body = {"name": "Page view", "user_id": "u", "properties": {}}
     url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
     assert requests.post(url, json=body, timeout=5).status_code == 400
 
 
 def test_stateless(sandbox: Sandbox) -> None:
-    """The state, an object, goes back and forth as it came; the service keeps nothing."""
+    """The state is sent back unchanged, and the service stores nothing."""
     key = sandbox.api_key
     question = Segmentation(events=[EVENT], user_id="u-1")
     first = question.send_stateless(key)
@@ -242,7 +242,7 @@ def test_stateless(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("state", ["text", 5, True, [{}], b"{}", iter({})])
 def test_states_that_are_no_objects(sandbox: Sandbox, state: Any) -> None:
-    """They are refused by name, before anything is sent."""
+    """A state that is not an object is a TypeError that names it, before anything is sent."""
     question = Segmentation(events=[EVENT], user_id="u-1")
     with pytest.raises(TypeError, match="state must be of type Mapping, got"):
         question.send_stateless(sandbox.api_key, state=state)
@@ -258,7 +258,7 @@ USERS: Any = [
 
 @pytest.mark.parametrize(("named", "sent"), USERS)
 def test_users_by_alias(sandbox: Sandbox, named: Any, sent: Any) -> None:
-    """A user is named by an id, an alias or several; the priority of one alone is not sent."""
+    """A user is named by an id, an alias or several aliases; the priority of a single alias is not sent."""
     question = Segmentation(events=[EVENT], **named)
     assert question.send(sandbox.api_key)["user_id"]
     assert sandbox.requests[-1].json == {"events": [EVENT.to_json()], **sent}
@@ -279,8 +279,8 @@ def test_users_by_alias(sandbox: Sandbox, named: Any, sent: Any) -> None:
         ({"aliases": "crm"}, "aliases must be a list"),
     ],
 )
-def test_users_named_otherwise(sandbox: Sandbox, named: Any, words: str) -> None:
-    """None and several are refused before anything is sent."""
+def test_users_named_wrongly(sandbox: Sandbox, named: Any, words: str) -> None:
+    """A user that is named not at all, twice or wrongly is refused before anything is sent."""
     question = Segmentation(events=[EVENT], **named)
     for call in (question.send, question.send_stateless):
         with pytest.raises((TypeError, ValueError), match=words):
@@ -292,7 +292,7 @@ def test_users_named_otherwise(sandbox: Sandbox, named: Any, words: str) -> None
 
 @pytest.mark.parametrize("events", [EVENT, "events", iter([EVENT]), 5])
 def test_events_that_are_no_list(sandbox: Sandbox, events: Any) -> None:
-    """They are refused by name, before anything is sent."""
+    """Events that are not a list are a TypeError that names them, before anything is sent."""
     question = Segmentation(events=events, user_id="u")
     for call in (question.send, question.send_stateless, lambda key: question.split()):
         with pytest.raises(TypeError, match="events must be a list, got"):
@@ -301,7 +301,7 @@ def test_events_that_are_no_list(sandbox: Sandbox, events: Any) -> None:
 
 
 def test_more_than_ten_events(sandbox: Sandbox) -> None:
-    """They are refused with what to do, which works: the parts are in order, and of one user.
+    """More than ten events are refused; split() makes parts in order, for the same user.
 
     The error is the library's, since code that caught the service's 400 must still catch it.
     """
@@ -325,20 +325,20 @@ def test_more_than_ten_events(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 10])
 def test_short_histories_are_one_call(count: int) -> None:
-    """Nothing is split that fits into one call."""
+    """Events that fit into one call are not split."""
     question = Segmentation(events=[EVENT] * count, user_id="u-1")
     assert question.split() == [question]
 
 
 def test_an_answer_that_names_no_user(server: FakeService) -> None:
-    """resolve() says so instead of returning nothing."""
+    """resolve() raises an error if the response names no user."""
     server.default = answer(200, {"user_id": ""})
     with pytest.raises(PermutiveInvalidResponseError, match="user_id must not be"):
         Identity("u", [EMAIL]).resolve("key")
 
 
 def test_user_ids_are_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    """A user's id in an address is hidden where it is logged."""
+    """A user's id in a URL is hidden in log records."""
     caplog.set_level("DEBUG")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

@@ -1,4 +1,4 @@
-"""A sandbox that checks queries evaluates them: users fall into cohorts by what they did."""
+"""A sandbox that checks queries evaluates them: a user's events decide which cohorts the user belongs to."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def checking() -> Iterator[Sandbox]:
 
 
 def cohort_of(sandbox: Sandbox, query: Query) -> str:
-    """Create a cohort, and return its code as answers have it."""
+    """Create a cohort, and return its code as a text."""
     made = Cohort(name="Mine", query=query)
     made.create(sandbox.api_key)
     return str(made.code)
 
 
 def pageview(url: str, age: timedelta = timedelta(), session: str = "s-1") -> Event:
-    """Return a pageview that long ago."""
+    """Return a pageview of this age."""
     time = datetime.now(timezone.utc) - age
     return Event("Pageview", time.isoformat(), {"client": {"url": url}}, session)
 
 
 def cohorts(sandbox: Sandbox, user: str, events: List[Event]) -> Set[str]:
-    """Return the cohorts into which a user falls after some events."""
+    """Return the cohorts that a user belongs to after some events."""
     answer = Segmentation(events=events, user_id=user).send(sandbox.api_key)
     return set(answer["cohorts"])
 
 
 def test_two_football_pageviews(checking: Sandbox) -> None:
-    """A user with two of them falls into the cohort; with one, or of the politics, nobody does."""
+    """A user with two football pageviews belongs to the cohort; with one, or with others, a user does not."""
     code = cohort_of(checking, FOOTBALL)
     football, politics = pageview("/sport/football/1"), pageview("/politics/1")
     assert code in cohorts(checking, "fan", [football, football])
@@ -63,7 +63,7 @@ def test_two_football_pageviews(checking: Sandbox) -> None:
 
 
 def test_tracked_events_count(checking: Sandbox) -> None:
-    """Events that were tracked are the user's, by id and by alias."""
+    """Tracked events count, by user id and by alias."""
     key = checking.api_key
     code = cohort_of(checking, event("Signup"))
     TrackedEvent("Signup", "tracked").track(key)
@@ -75,7 +75,7 @@ def test_tracked_events_count(checking: Sandbox) -> None:
 
 
 def test_stateless_evaluation(checking: Sandbox) -> None:
-    """Without a state kept here, the events of the state that is given count, and no others."""
+    """In a stateless call, only the events of the call and of its state count."""
     key = checking.api_key
     code = cohort_of(checking, FOOTBALL)
     football = pageview("/sport/football/1")
@@ -91,7 +91,7 @@ def test_stateless_evaluation(checking: Sandbox) -> None:
 
 
 def test_cohorts_of_cohorts(checking: Sandbox) -> None:
-    """A query may ask for another cohort; one that asks for itself has nobody in it."""
+    """A query may refer to another cohort; nobody belongs to a cohort that refers to itself."""
     fans = cohort_of(checking, FOOTBALL)
     both = cohort_of(checking, in_segment(fans) & event("Click"))
     circle = Cohort(name="Circle", query=in_segment(1))
@@ -106,7 +106,7 @@ def test_cohorts_of_cohorts(checking: Sandbox) -> None:
 
 
 def test_long_chains_of_cohorts(checking: Sandbox) -> None:
-    """Cohorts that name others twice each are evaluated once each, and not once a way to reach them."""
+    """In a long chain of cohorts, each one is evaluated once, although there are many ways to it."""
     clicked = last = left = right = cohort_of(checking, event("Click"))
     for _ in range(40):
         left, right = (cohort_of(checking, in_segment(last) & event(name)) for name in "LR")
@@ -126,7 +126,7 @@ def test_sessions(checking: Sandbox) -> None:
 
 
 def test_what_the_sandbox_does_not_know(checking: Sandbox) -> None:
-    """Nobody has entered anything, so everybody has not."""
+    """Nobody has entered a segment, so "has not entered" is true for everybody."""
     entered = cohort_of(checking, has_entered(1))
     not_entered = cohort_of(checking, ~has_entered(1))
     found = cohorts(checking, "u", [])
@@ -134,7 +134,7 @@ def test_what_the_sandbox_does_not_know(checking: Sandbox) -> None:
 
 
 def test_views_by_completion(checking: Sandbox) -> None:
-    """They are counted like views by engaged time: the sandbox saw none."""
+    """Views by completion are evaluated like views by engaged time: nobody had one."""
     views = cohort_of(checking, engaged_views(completion=at_least(0.5)))
     few = engaged_views(completion=at_least(0.5), times=fewer_than(1))
     no_views = cohort_of(checking, few)
@@ -143,7 +143,7 @@ def test_views_by_completion(checking: Sandbox) -> None:
 
 
 def test_seeded_cohorts_are_evaluated(checking: Sandbox) -> None:
-    """The cohorts with which a sandbox starts are of the grammar; lookalikes have nobody."""
+    """The first cohorts of a sandbox follow the grammar; nobody belongs to lookalikes."""
     football = [pageview("/sport/football/1")] * 9
     names = {str(each.code): each.name for each in Cohort.list(checking.api_key)}
     found = {names[code] for code in cohorts(checking, "u", football)}
@@ -154,14 +154,14 @@ def test_seeded_cohorts_are_evaluated(checking: Sandbox) -> None:
 @pytest.mark.parametrize(
     "query", [{"type": "users"}, {"event": "A", "frequency": {"greater_then": 1}}]
 )
-def test_a_query_that_is_none(checking: Sandbox, query: Any) -> None:
-    """It is refused with the place where it departs from the grammar."""
+def test_a_query_outside_of_the_grammar(checking: Sandbox, query: Any) -> None:
+    """A query that does not follow the grammar is refused with the place of the mistake."""
     with pytest.raises(PermutiveBadRequestError, match="400 Bad Request: query"):
         Cohort(name="Mine", query=query).create(checking.api_key)
 
 
 def test_an_event_without_a_time_is_outside_every_window(checking: Sandbox) -> None:
-    """A time that cannot be read is none."""
+    """An event whose time cannot be read is outside every window."""
     code = cohort_of(checking, event("Pageview").in_the_last(days=1))
     assert code not in cohorts(checking, "u", [Event("Pageview", "yesterday")])
 
@@ -234,7 +234,7 @@ CONDITIONS: List[Tuple[Condition, bool]] = [
 
 @pytest.mark.parametrize(("condition", "fulfilled"), CONDITIONS)
 def test_conditions(checking: Sandbox, condition: Condition, fulfilled: bool) -> None:
-    """Every operator and function means what its words say."""
+    """Every operator and function is evaluated as its name says."""
     code = cohort_of(checking, event("Order").where(condition))
     now = datetime.now(timezone.utc).isoformat()
     found = cohorts(checking, "u", [Event("Order", now, PROPERTIES)])
@@ -242,7 +242,7 @@ def test_conditions(checking: Sandbox, condition: Condition, fulfilled: bool) ->
 
 
 def test_emptiness_as_an_operator(checking: Sandbox) -> None:
-    """What is false of "is empty" is that there is something."""
+    """The operator is_empty with false means that the property is not empty."""
     now = datetime.now(timezone.utc).isoformat()
     codes: List[str] = []
     for condition in ({"is_empty": False}, {"is_not_empty": False}, {"is_empty": True}):
@@ -264,7 +264,7 @@ def test_emptiness_as_an_operator(checking: Sandbox) -> None:
     ],
 )
 def test_units_of_windows(checking: Sandbox, unit: str, age: timedelta) -> None:
-    """A window of two reaches back two of its unit, and no further."""
+    """A window of two units reaches back two units, and no further."""
     code = cohort_of(checking, event("Pageview").in_the_last(**{unit: 2}))
     within = cohorts(checking, "u", [pageview("/a", age - timedelta(seconds=30))])
     before = cohorts(checking, "v", [pageview("/a", age + timedelta(seconds=30))])
@@ -272,6 +272,6 @@ def test_units_of_windows(checking: Sandbox, unit: str, age: timedelta) -> None:
 
 
 def test_the_longest_window(checking: Sandbox) -> None:
-    """A window may reach back before all times."""
+    """A window may begin before the first possible date."""
     code = cohort_of(checking, event("Pageview").in_the_last(months=10**9))
     assert code in cohorts(checking, "u", [pageview("/a")])

@@ -1,4 +1,4 @@
-"""What the sandbox remembers of the requests it got."""
+"""The request log of the sandbox."""
 
 import socket
 from dataclasses import FrozenInstanceError
@@ -12,7 +12,7 @@ COHORTS = "/cohorts-api/v2/cohorts/"
 
 
 def test_requests(call, sandbox):
-    """A request is kept with all that arrived, and with the status of its answer."""
+    """A request is recorded whole, with the status of its response."""
     call("POST", COHORTS + "?a=1&a=2&b=", json={"name": "é"}, headers={"X-Extra": "e"})
     (request,) = sandbox.requests
     assert (request.method, request.path) == ("POST", COHORTS)
@@ -27,21 +27,21 @@ def test_requests(call, sandbox):
 
 
 def test_raw_path(call, sandbox):
-    """The path is kept as sent, percent-encoding included."""
+    """The path is recorded as sent, percent-encoding included."""
     call("GET", COHORTS + "a%2Fb%20c")
     assert sandbox.requests[0].path == COHORTS + "a%2Fb%20c"
 
 
 @pytest.mark.parametrize("body, decoded", [(b"", None), (b"{", None), (b"[1]", [1])])
 def test_json(call, sandbox, body, decoded):
-    """The decoded body is None where there is no JSON."""
+    """The decoded body is None if the body is not JSON."""
     call("POST", COHORTS, data=body)
     assert sandbox.requests[0].json == decoded
 
 
 @pytest.mark.parametrize("key", ["top", "wrong-but-long-enough"])
 def test_masked_keys(sandbox, key):
-    """A key shows up nowhere: path, query, headers, body, right or wrong."""
+    """No part of a record shows a key: not its path, query, headers or body."""
     key = sandbox.api_key if key == "top" else key
     requests.post(
         f"{sandbox.base_url}/{key}/x",
@@ -64,7 +64,7 @@ def test_masked_keys(sandbox, key):
 
 @pytest.mark.parametrize("length, shown", [(15, "x" * 15), (16, "[REDACTED]")])
 def test_short_keys(sandbox, length, shown):
-    """A key of 16 characters is masked elsewhere, too; a shorter one is an innocent word."""
+    """A key of 16 characters or more is masked everywhere; a shorter one may be an ordinary word."""
     key = "x" * length
     params = {"k": key, "other": key}
     requests.get(sandbox.base_url, params=params, timeout=5)
@@ -72,7 +72,7 @@ def test_short_keys(sandbox, length, shown):
 
 
 def test_connections(call, sandbox):
-    """Requests of one kept-alive connection share its port; another has its own."""
+    """Requests on the same connection have the same port; another connection has another port."""
     call("GET", COHORTS)
     call("GET", COHORTS)
     requests.get(sandbox.base_url, timeout=5)
@@ -81,7 +81,7 @@ def test_connections(call, sandbox):
 
 
 def test_clear(call, sandbox):
-    """Cleared requests are gone, and a response under way does not bring them back."""
+    """Cleared requests are gone, even if their responses come later."""
     call("GET", COHORTS)
     kept = sandbox.requests
     sandbox.clear_requests()
@@ -99,7 +99,7 @@ def test_newest(call, sandbox, monkeypatch):
 
 
 def test_broken_off(sandbox):
-    """A request broken off within its body is not one that arrived."""
+    """A request that breaks off inside its body is not recorded."""
     host, port = sandbox.base_url[len("http://") :].split(":")
     with socket.create_connection((host, int(port)), timeout=5) as broken:
         broken.sendall(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc")
@@ -108,14 +108,14 @@ def test_broken_off(sandbox):
 
 
 def test_long_body(call, sandbox):
-    """A body that arrives in many pieces is whole."""
+    """A body that arrives in many pieces is recorded whole."""
     body = {"name": "n", "query": {"text": "x" * 1_000_000}}
     assert call("POST", COHORTS, json=body).json()["query"] == body["query"]
     assert sandbox.requests[0].json == body
 
 
 def test_kept_after_the_block():
-    """What arrived can be read after the block as well."""
+    """The records can also be read after the block."""
     with Sandbox() as sandbox:
         requests.get(sandbox.base_url, timeout=5)
     assert [request.status for request in sandbox.requests] == [401]

@@ -15,7 +15,7 @@ def segment(call, params=None, **body):
 
 @pytest.mark.parametrize("user", ["user-123", "user-1", "user-2", "é"])
 def test_cohorts(call, user):
-    """A user is in some enabled cohorts of the workspace, the same at each call."""
+    """A user belongs to some enabled cohorts of the workspace, the same at each call."""
     answer = segment(call, user_id=user)
     assert answer.status_code == 200
     body = answer.json()
@@ -30,7 +30,7 @@ def test_cohorts(call, user):
 
 
 def test_disabled(call):
-    """A disabled cohort holds nobody."""
+    """Nobody belongs to a disabled cohort."""
     before = segment(call, user_id="u").json()
     path = COHORTS + before["segments"][0]["id"]
     call("PATCH", path, json={"state": "Disabled"})
@@ -39,7 +39,7 @@ def test_disabled(call):
 
 @pytest.mark.parametrize("asked, given", [("true", True), ("false", False)])
 def test_activations(call, asked, given):
-    """Activations are answered only when asked for."""
+    """Activations are in the response only on request."""
     params = {"activations": asked, "synchronous-validation": "true"}
     body = segment(call, params, user_id="u").json()
     expected = {"gam": body["cohorts"]} if given else None
@@ -54,13 +54,13 @@ def test_flags(call, name):
 
 
 def test_segments_key(call, sandbox):
-    """The assumed key segments can be switched off."""
+    """The undocumented key `segments` can be switched off."""
     sandbox.segments_key_in_segmentation = False
     assert set(segment(call, user_id="u").json()) == {"user_id", "cohorts"}
 
 
 def test_aliases(call, sandbox):
-    """An alias gives its user, an unknown one a new user that is kept."""
+    """An alias names its user; an unknown alias gets a new user that is stored."""
     alias = {"tag": "email", "id": "a@example.com"}
     first = segment(call, alias=alias).json()["user_id"]
     assert sandbox.aliases == {("email", "a@example.com"): first}
@@ -88,7 +88,7 @@ def test_aliases(call, sandbox):
     ],
 )
 def test_malformed(call, body, code):
-    """A request that is not as documented is 400 with its code."""
+    """A request that does not have the documented form is 400 with a code."""
     answer = segment(call, **body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
 
@@ -103,7 +103,7 @@ def test_users_named_otherwise(call, named, number):
 
 
 STATELESS = SEGMENTATION + "/stateless"
-# As Permutive's documents show one.
+# A state as in Permutive's documents.
 FOREIGN = {
     "internal_state": {"12345": {"0c8b70cdb7": ["p", 1]}},
     "external_state": {"67890": {"0c8b70cdb7": ["p", None]}},
@@ -118,7 +118,7 @@ def stateless(call, **body):
 
 
 def test_states(call):
-    """A state has the documented members, and the cohorts that the other call answers."""
+    """A state has the documented members, and the cohorts of the stateful call."""
     answer = stateless(call).json()
     assert set(answer) == {"user_id", "state"}
     state = answer["state"]
@@ -129,7 +129,7 @@ def test_states(call):
 
 
 def test_states_continue(call):
-    """A second call works from the state that it is given: ten events are five and five."""
+    """A second call continues from its state: five and five events are ten."""
     first, last = [EVENT] * 5, [{**EVENT, "name": "Last"}] * 5
     half = stateless(call, events=first).json()["state"]
     whole = stateless(call, events=last, state=half).json()["state"]
@@ -138,7 +138,7 @@ def test_states_continue(call):
 
 
 def test_states_of_the_service(call):
-    """A state that the live service answered is taken; what is not the sandbox's goes back."""
+    """A state of the live service is accepted; members that are not the sandbox's are returned unchanged."""
     answer = stateless(call, state=FOREIGN)
     assert answer.status_code == 200
     state = answer.json()["state"]
@@ -170,7 +170,7 @@ def test_states_of_the_service(call):
     ],
 )
 def test_states_of_another_kind(call, state):
-    """A state of another kind is 400 with code 1002, and its cause names the state."""
+    """A state of a wrong kind is 400 with code 1002, and the cause names the state."""
     answer = stateless(call, state=state)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (400, 1002)

@@ -31,7 +31,7 @@ def add(call, path, **fields):
 
 
 def test_imports(call, child):
-    """Both keys see the two imports; the child's view names where they come from."""
+    """Both keys see the two imports; the child sees where they are inherited from."""
     own, inherited = call.imports(), child.imports()
     assert [i["id"] for i in own] == [i["id"] for i in inherited] and len(own) == 2
     for seen, below in zip(own, inherited, strict=True):
@@ -44,7 +44,7 @@ def test_imports(call, child):
 
 
 def test_sources(call):
-    """Sources have the documented forms: lists of principals, UUIDs, no list that is empty."""
+    """Sources have the documented form: lists of principals, UUIDs, no empty lists."""
     uploaded, live_ramp = (each["source"] for each in call.imports())
     assert live_ramp["type"] == "live_ramp_3p"
     assert uuid.UUID(live_ramp["organization_id"]).version == 4
@@ -55,11 +55,11 @@ def test_sources(call):
     for source in (uploaded, live_ramp):
         assert uuid.UUID(source["id"]).version == 4
         assert source["state"] == {"type": "active"}
-        assert "errors" not in source  # Documented as not empty, and for failures alone.
+        assert "errors" not in source  # Documented as never empty, and only for failures.
 
 
 def test_prices(call):
-    """Segments for sale have prices, those of one's own data have none."""
+    """Third-party segments have prices, segments of own data do not."""
     own, bought = (call("GET", call.segments_path(n)).json() for n in (0, 1))
     assert [each["cpm"] for each in bought["elements"][:3]] == [0.5, 0.75, 1.0]
     assert not any("cpm" in each for each in own["elements"])
@@ -69,7 +69,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def test_times(call):
-    """Segments tell microseconds: seeded, made and changed ones."""
+    """The times of seeded, created and changed segments have microseconds."""
     path = call.segments_path()
     segments = call("GET", path).json()["elements"]
     made = add(call, path, code="new")
@@ -81,7 +81,7 @@ def test_times(call):
 
 @pytest.mark.parametrize("number, total, sizes", [(0, 25, [20, 5]), (1, 60, [20] * 3)])
 def test_pages(call, number, total, sizes):
-    """Pages hold every segment once; only the last has no token; tokens are base64."""
+    """Pages contain every segment once; only the last page has no token; tokens are base64."""
     found = pages(call, call.segments_path(number))
     assert [len(page["elements"]) for page in found] == sizes
     assert {page["pagination"]["total_count"] for page in found} == {total}
@@ -97,7 +97,7 @@ def test_pages(call, number, total, sizes):
 
 
 def test_page_size(call, sandbox):
-    """The page size is what the sandbox is told, also while it runs."""
+    """The page size can be set, also while the sandbox runs."""
     sandbox.page_size = 100
     assert len(pages(call, call.segments_path(1))) == 1
     sandbox.page_size = 7
@@ -105,7 +105,7 @@ def test_page_size(call, sandbox):
 
 
 def test_pages_stay_steady(call):
-    """A segment deleted between two pages neither hides nor repeats another."""
+    """If a segment is deleted between two pages, no other segment is missing or repeated."""
     path = call.segments_path(0)
     first = call("GET", path).json()
     call("DELETE", f"{path}/{first['elements'][3]['id']}")
@@ -117,7 +117,7 @@ def test_pages_stay_steady(call):
 
 @pytest.mark.parametrize("code", ["demo_25_34", "intent_auto", "_", "0001", "aB9_"])
 def test_codes_with_underscores(call, code):
-    """Letters, digits and underscores make a code, alone and in a batch."""
+    """A code consists of letters, digits and underscores, in a single call and in a batch."""
     path, other = call.segments_path(0), call.segments_path(1)
     assert add(call, path, code=code)["code"] == code
     assert call("GET", f"{path}/code/{code}").json()["code"] == code
@@ -127,7 +127,7 @@ def test_codes_with_underscores(call, code):
 
 @pytest.mark.parametrize("by", ["id", "code"])
 def test_segment_life(call, by):
-    """A segment is read, changed and deleted by id and by code alike."""
+    """A segment can be read, changed and deleted by its id and by its code."""
     path = call.segments_path()
     made = add(call, path, code="New1", description="d", cpm=2, categories=["c"], x=1)
     assert made.pop("updated_at") < "9"
@@ -152,7 +152,7 @@ def test_segment_life(call, by):
 
 
 def test_duplicate_code(call):
-    """A code taken in the import is 409 with 4000, and free in the other import."""
+    """A code that exists in the import is 409 with code 4000; another import may use it."""
     body = {"name": "n", "code": "Twice"}
     add(call, call.segments_path(0), **body)
     answer = call("POST", call.segments_path(0), json=body)
@@ -162,7 +162,7 @@ def test_duplicate_code(call):
 
 @pytest.mark.parametrize("name, code", [("Frequent Flyers", "FrequentFlyers"), ("é ü", "segment")])
 def test_missing_code(call, sandbox, name, code):
-    """A segment without a code gets one from its name, or 400 when told so."""
+    """A segment without a code gets one from its name, or 400 if the sandbox is set so."""
     path = call.segments_path()
     made = [add(call, path, name=name)["code"] for _ in range(3)]
     assert made == [code, f"{code}2", f"{code}3"]
@@ -242,7 +242,7 @@ def operation(kind, code, **data):
 
 
 def test_batch(call):
-    """A batch creates, updates and deletes, and answers the segments."""
+    """A batch creates, updates and deletes, and returns the segments."""
     path = call.segments_path(1)
     operations = [
         operation("Create", "B1", name="n", cpm=1),
@@ -270,7 +270,7 @@ def test_batch(call):
     ],
 )
 def test_failed_batch(call, operations, status):
-    """A batch that cannot be carried out whole changes nothing."""
+    """If one operation of a batch fails, the batch changes nothing."""
     path = call.segments_path(1)
     before = pages(call, path)
     operations = [operation("Create", "B1", name="n"), *operations]
@@ -280,5 +280,5 @@ def test_failed_batch(call, operations, status):
 
 
 def test_child_writes(child):
-    """The child's key writes in every import that it lists."""
+    """The child's key may write in every import that it lists."""
     assert add(child, child.segments_path(), code="FromBelow")["code"] == "FromBelow"

@@ -1,4 +1,4 @@
-"""What the sandbox says, in full, and the data with which it starts."""
+"""The texts of the sandbox, in full, and its first data."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ REQUIRED = "the field is required"
 # --- The data ------------------------------------------------------------------------------------
 
 SEED = "69d00830178605b3f28d5f6a45961447b43dd00f6561d5f0091d0dbc7830bd9d"
-"""Of all that a new sandbox holds. Users' tests may rely on it: change the number on purpose only."""
+"""The digest of all data of a new sandbox. Users' tests may rely on the data: change it only on purpose."""
 
 
 def test_the_data_is_the_same_in_every_release(sandbox: Sandbox, call: Any) -> None:
-    """Workspaces, keys, cohorts, imports and segments are those of the last release, to the letter."""
+    """Workspaces, keys, cohorts, imports and segments are exactly those of the last release."""
     sandbox.page_size = 100
     listed = call("GET", COHORTS, params={"include-child-workspaces": "true"}).json()
     held = {
@@ -52,7 +52,7 @@ def test_the_data_is_the_same_in_every_release(sandbox: Sandbox, call: Any) -> N
 
 
 def test_the_next_code(call: Any) -> None:
-    """The codes of new cohorts follow those of the 42 that are there: 12345 to 12386."""
+    """The codes of new cohorts follow those of the 42 first cohorts: 12345 to 12386."""
     assert call.created()["code"] == 12387
 
 
@@ -179,7 +179,7 @@ def test_the_next_code(call: Any) -> None:
     ],
 )
 def test_what_is_wrong_with_a_body(call: Any, path: str, body: Any, cause: str) -> None:
-    """A refused body is answered with where it is wrong, and with what is expected there."""
+    """The response to a wrong body says where it is wrong, and what is expected there."""
     answer = call("POST", path, json=body)
     assert (answer.status_code, answer.json()["error"]["cause"]) == (400, cause)
 
@@ -199,13 +199,13 @@ def test_what_is_wrong_with_a_body(call: Any, path: str, body: Any, cause: str) 
     ids=["empty", "constant", "number", "depth"],
 )
 def test_what_is_no_body(call: Any, content: bytes, code: int, cause: str) -> None:
-    """A body that cannot be read has a code of its own, and says why."""
+    """The response to a body that cannot be read has its own code, and says why."""
     error = call("POST", COHORTS, data=content).json()["error"]
     assert (error["code"], error["cause"]) == (code, cause)
 
 
 def test_what_does_not_exist(call: Any, child: Any) -> None:
-    """A name that is not there is told, and so is a cohort that belongs elsewhere."""
+    """The response names what does not exist, and says if a cohort belongs to another workspace."""
     unknown = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
     segments = call.segments_path()
     inherited = call("GET", COHORTS).json()[0]["id"]
@@ -230,7 +230,7 @@ def test_what_does_not_exist(call: Any, child: Any) -> None:
 
 
 def test_taxonomy_says_it_in_plain_text(call: Any) -> None:
-    """What Taxonomy cannot read is named in plain text."""
+    """Taxonomy names in plain text the part that it cannot read."""
     segments = call.segments_path()
     found = [
         call("GET", f"{IMPORTS}/5"),
@@ -272,7 +272,7 @@ DOCUMENTED = {
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 429, 500, 599])
 def test_messages(call: Any, sandbox: Sandbox, status: int) -> None:
-    """Each status has the code and the message that Permutive documents, or its name."""
+    """Each status has the code and the message that Permutive documents, or else the name of the status."""
     sandbox.fail_next(status=status)
     error = call("GET", IMPORTS).json()["error"]
     assert (error["code"], error["message"]) == DOCUMENTED[status]
@@ -297,8 +297,8 @@ def test_links_to_standards(call: Any, sandbox: Sandbox, status: int, section: s
     assert call("GET", COHORTS).json()["error"]["type"] == f"https://tools.ietf.org/html/{section}"
 
 
-def test_what_keys_are_told(sandbox: Sandbox) -> None:
-    """Without a key, with an unknown one and with one that may only read, the answer says so in full."""
+def test_texts_about_keys(sandbox: Sandbox) -> None:
+    """The response says that the key is missing, is unknown, or may only read."""
     url = sandbox.base_url + COHORTS
     reader = {"k": sandbox.read_only_api_key}
     errors = [
@@ -394,8 +394,8 @@ def test_statuses_at_the_edges(call: Any, sandbox: Sandbox, status: int) -> None
     assert call("GET", COHORTS).status_code == status
 
 
-def test_addresses_that_cannot_be_had(sandbox: Sandbox) -> None:
-    """A port in use and a foreign address are told in full."""
+def test_unavailable_addresses(sandbox: Sandbox) -> None:
+    """The error says whether the port is in use or the address is not available."""
     port = int(sandbox.base_url.rpartition(":")[2])
     with pytest.raises(OSError) as caught:
         listening_socket("127.0.0.1", port)
@@ -412,7 +412,7 @@ def test_addresses_that_cannot_be_had(sandbox: Sandbox) -> None:
 
 
 def test_a_token_with_a_stray_character(call: Any) -> None:
-    """A token that is not quite the one that was answered is refused, and not read in part."""
+    """A token with one more character is refused."""
     segments = call.segments_path(1)
     token = call("GET", segments).json()["pagination"]["next_token"]
     assert call("GET", segments, params={"pagination_token": token}).status_code == 200

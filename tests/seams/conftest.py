@@ -1,4 +1,4 @@
-"""No call of this folder may leave the machine by accident."""
+"""Fixtures for replaced names. No call of this folder may leave the machine."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
 
 @pytest.fixture(autouse=True)
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail a test whose call goes past its fake to the real service."""
+    """Fail a test if a call bypasses its fake and goes to the real service."""
     lookup = socket.getaddrinfo
 
     def checked(host: Any, *args: Any, **kwargs: Any) -> Any:

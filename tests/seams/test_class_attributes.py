@@ -73,7 +73,7 @@ def test_look_ups_without_a_match(look_up: str, monkeypatch: pytest.MonkeyPatch)
     assert not get.called
 
 
-# Before Python 3.11 mock.patch finds the class behind "PermutiveAPI.Cohort", since then the module.
+# "PermutiveAPI.Cohort" is the class for mock.patch before Python 3.11, and the module since.
 COHORT_CLASS = "PermutiveAPI.Cohort" + ("" if sys.version_info < (3, 11) else ".Cohort")
 
 
@@ -96,7 +96,7 @@ def test_list_replaced_by_pytest_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_details_use_the_replaced_get_by_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With details every cohort goes through ``Cohort.get_by_id(<id>, <key>)``, in list order."""
+    """With details, every cohort is fetched by ``Cohort.get_by_id(<id>, <key>)``, in list order."""
     ids = [f"c-{n}" for n in range(20)]
 
     def fake_get(id: str, key: str, /) -> Cohort:
@@ -114,7 +114,7 @@ def test_details_use_the_replaced_get_by_id(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_one_failing_detail_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One detail that fails raises: nothing is silently dropped."""
+    """If one detail fails, its error is raised: nothing is silently dropped."""
 
     def fake_get(id: str, key: str) -> Cohort:
         if id == "c-1":
@@ -132,7 +132,7 @@ def test_one_failing_detail_raises(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_details_run_on_the_replaced_executor(
     monkeypatch: pytest.MonkeyPatch, executors: List[Any]
 ) -> None:
-    """Details are fetched on ``http.ThreadPoolExecutor``, also where its futures are done at once."""
+    """Details are fetched on ``http.ThreadPoolExecutor``, also if its futures are done at once."""
     helper = MagicMock()
     helper.get.return_value = OnlyJson([{**COHORT, "id": f"c-{n}"} for n in range(40)])
     monkeypatch.setattr(Cohort, "_request_helper", helper)
@@ -171,7 +171,7 @@ def test_import_details_use_the_replaced_segment_list(
 
 
 def test_workspace_cohorts(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``cohorts`` calls ``Cohort.list`` with exactly three keywords, once an argument."""
+    """``cohorts`` calls ``Cohort.list`` with exactly three keywords, once for each argument."""
     calls: List[bool] = []
 
     def fake_list(
@@ -194,7 +194,7 @@ def test_workspace_cohorts(workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 
 
 def test_workspace_imports(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``imports`` calls ``Import.list`` with exactly two keywords, once an argument."""
+    """``imports`` calls ``Import.list`` with exactly two keywords, once for each argument."""
     calls: List[bool] = []
 
     def fake_list(*, api_key: str, include_details: bool) -> ImportList:
@@ -211,7 +211,7 @@ def test_workspace_imports(workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 
 
 def test_workspace_segments(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``segments`` calls ``Segment.list`` with exactly two keywords, once an import."""
+    """``segments`` calls ``Segment.list`` with exactly two keywords, once for each import."""
     calls: List[str] = []
 
     def fake_list(*, import_id: str, api_key: str) -> SegmentList:
@@ -227,10 +227,10 @@ def test_workspace_segments(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
     assert calls == ["a", "b", "a"]
 
 
-def test_a_failing_list_is_not_remembered(
+def test_a_failing_list_is_not_cached(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What failed is asked for again the next time."""
+    """A list that failed is fetched again the next time."""
     fake = MagicMock(side_effect=[RuntimeError("boom"), CohortList()])
     monkeypatch.setattr(Cohort, "list", fake)
     with pytest.raises(RuntimeError):
@@ -245,7 +245,7 @@ def test_a_failing_list_is_not_remembered(
 def test_classes_replaced_in_the_workspace_module(
     name: str, method: str, argument: Optional[str], workspace: Workspace
 ) -> None:
-    """A class replaced as ``PermutiveAPI.Workspace.<name>`` serves the workspace."""
+    """A class replaced as ``PermutiveAPI.Workspace.<name>`` is used by the workspace."""
     with patch.object(sys.modules["PermutiveAPI.Workspace"], name) as fake:
         arguments = () if argument is None else (argument,)
         found = getattr(workspace, method)(*arguments)

@@ -76,7 +76,7 @@ def test_max_workers_as_given(
 def test_max_workers_of_the_environment(
     name: str, executors: List[Any], request_stub: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A left-out max_workers is PERMUTIVE_BATCH_MAX_WORKERS."""
+    """If max_workers is left out, PERMUTIVE_BATCH_MAX_WORKERS is used."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", " 7 ")
     if name == "process_batch":
         BATCHES[name](max_workers=None)
@@ -106,7 +106,7 @@ def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
 
 
 def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """With futures that are done at once no thread is started, and callbacks still count up."""
+    """With futures that are done at once, no thread is started, and progress still counts up."""
     threads: List[Any] = []
     events: List[Any] = []
 
@@ -174,7 +174,7 @@ def test_many_requests_on_done_futures(
 
 
 def test_one_thread_at_a_time(monkeypatch: pytest.MonkeyPatch, request_stub: Recorder) -> None:
-    """An executor that completes in its own thread and its own order will do."""
+    """An executor may complete calls in its own thread and in its own order."""
 
     class Backwards:
         def __init__(self, max_workers: Any) -> None:
@@ -245,7 +245,7 @@ def test_removing_the_fake(request_stub: Recorder) -> None:
 
 
 def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
-    """With real threads too, callbacks run in the caller's thread."""
+    """Callbacks run in the caller's thread, also with real threads."""
     threads: List[Any] = []
 
     def note(value: Any) -> None:
@@ -260,7 +260,7 @@ def test_callbacks_run_in_the_callers_thread(request_stub: Recorder) -> None:
 def test_a_raising_callback_does_not_sink_the_batch(
     request_stub: Recorder, executors: List[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A callback that raises is logged under the package's name, without a key, and the batch goes on."""
+    """If a callback raises, the error is logged under the package's name, without a key, and the batch continues."""
 
     def broken(value: Any) -> None:
         raise RuntimeError("broken callback with k=other-key")

@@ -62,7 +62,7 @@ def _workspace() -> Workspace:
 PAGE = {"elements": [SEGMENT], "pagination": {}}
 ANSWER = {"user_id": "u", "cohorts": ["1"]}
 
-# What it proves, the call, and the one request that it makes.
+# The name of the case, the call, and the one request that it makes.
 CASES: List[Case] = [
     ("Cohort.list", lambda: Cohort.list(KEY), "GET", COHORTS, [COHORT]),
     ("Cohort.get_by_id", lambda: Cohort.get_by_id("c-1", KEY), "GET", "c-1", COHORT),
@@ -220,7 +220,7 @@ ERRORS: Dict[int, Any] = {
 def test_responses_errors(
     case: Case, status: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
-    """An intercepted error keeps the key in what was sent, and out of the error."""
+    """The request that was sent has the key, and the error of the intercepted response does not."""
     _, run, verb, url, _ = case
     error = {"request_id": "r", "error": {"code": 7, "cause": "why", "message": "what"}}
     mocked.add(verb, _url(url), json=error, status=status)
@@ -243,7 +243,7 @@ def test_responses_errors(
 def test_responses_errors_in_batches(
     case: Case, status: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
-    """An intercepted error of a batch stands in the failures, and what was sent keeps the key."""
+    """The failures of a batch have the intercepted error, and the request that was sent has the key."""
     _, run, verb, url, _ = case
     mocked.add(verb, _url(url), json={"error": {"cause": "why"}}, status=status)
     succeeded, ((request, error),) = run()
@@ -255,7 +255,7 @@ def test_responses_errors_in_batches(
 
 
 def test_responses_in_turn(mocked: responses_package.RequestsMock, waits: List[float]) -> None:
-    """Answers registered in turn are given to the attempts in turn."""
+    """Several registered responses are given to the attempts one after the other."""
     mocked.add("GET", COHORTS, status=500)
     mocked.add("GET", COHORTS, status=429, headers={"Retry-After": "3"})
     mocked.add("GET", COHORTS, json=[COHORT])
@@ -267,7 +267,7 @@ def test_responses_in_turn(mocked: responses_package.RequestsMock, waits: List[f
 def test_responses_raising(
     verb: str, attempts: int, mocked: responses_package.RequestsMock, waits: List[float]
 ) -> None:
-    """An exception registered as a body is a failure: reads are repeated, a create is not."""
+    """An exception registered as a body is a failure: a read is repeated, a create is not."""
     mocked.add(verb, COHORTS, body=requests.ConnectionError("boom"))
     with pytest.raises(PermutiveConnectionError, match=f"after {attempts} attempts"):
         if verb == "GET":
@@ -302,7 +302,7 @@ def test_responses_matchers(mocked: responses_package.RequestsMock) -> None:
 
 
 def test_responses_unregistered(waits: List[float]) -> None:
-    """A call that nobody registered fails and goes nowhere."""
+    """A call that is not registered fails and is not sent."""
     with responses_package.RequestsMock():
         with pytest.raises(PermutiveConnectionError):
             Cohort.list(KEY)
@@ -310,7 +310,7 @@ def test_responses_unregistered(waits: List[float]) -> None:
 
 @responses_package.activate
 def test_responses_as_a_decorator() -> None:
-    """The decorator of ``responses`` works as the context manager does."""
+    """The decorator of ``responses`` works like its context manager."""
     responses_package.get(COHORTS, json=[COHORT])
     assert Cohort.list(KEY)[0].name == "Readers"
     assert responses_package.assert_call_count(f"{COHORTS}?k={KEY}", 1)
@@ -368,7 +368,7 @@ def test_requests_mock_intercepts(
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 500])
 @pytest.mark.parametrize("case", CASES, ids=_ids(CASES))
 def test_requests_mock_errors(case: Case, status: int, waits: List[float]) -> None:
-    """An error given by ``requests-mock`` keeps the key in what was sent, and out of the error."""
+    """The request that was sent has the key, and the error of a ``requests-mock`` response does not."""
     _, run, verb, url, _ = case
     with requests_mock_package.Mocker() as mocked:
         mocked.register_uri(verb, _url(url), status_code=status, text="plain words")
@@ -382,7 +382,7 @@ def test_requests_mock_errors(case: Case, status: int, waits: List[float]) -> No
 
 @pytest.mark.parametrize("case", BATCHES, ids=_ids(BATCHES))
 def test_requests_mock_errors_in_batches(case: Case) -> None:
-    """An error given by ``requests-mock`` in a batch stands in the failures."""
+    """The failures of a batch have the error of a ``requests-mock`` response."""
     _, run, verb, url, _ = case
     with requests_mock_package.Mocker() as mocked:
         mocked.register_uri(verb, _url(url), status_code=404)
@@ -401,7 +401,7 @@ def test_requests_mock_fixture(requests_mock: Any) -> None:
 
 
 def test_requests_mock_raising(waits: List[float]) -> None:
-    """An exception registered with ``exc`` is a failure that reads are repeated after."""
+    """An exception registered with ``exc`` is a failure, after which a read is repeated."""
     with requests_mock_package.Mocker() as mocked:
         mocked.get(COHORTS, exc=requests.exceptions.ConnectTimeout)
         with pytest.raises(PermutiveConnectionError, match="after 3 attempts"):

@@ -1,4 +1,4 @@
-"""Mocks as answers."""
+"""Mocks as responses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STATUSES: Dict[int, Any] = {
 @pytest.mark.parametrize("spec", [None, requests.Response])
 @pytest.mark.parametrize("make", [Mock, MagicMock])
 def test_raise_for_status_takes_mocks(make: Type[Mock], spec: Any, status: int) -> None:
-    """``raise_for_status`` maps a mock that has a status code and nothing else, also one with a spec."""
+    """``raise_for_status`` maps a mock that has only a status code, with and without a spec."""
     answer = make(spec=spec, status_code=status)
     with pytest.raises(STATUSES[status]) as caught:
         http.raise_for_status(RuntimeError("x"), answer)
@@ -47,7 +47,7 @@ def test_raise_for_status_takes_mocks(make: Type[Mock], spec: Any, status: int) 
 @pytest.mark.parametrize("spec", [None, requests.Response])
 @pytest.mark.parametrize("make", [Mock, MagicMock])
 def test_with_retry_takes_mocks(make: Type[Mock], spec: Any, waits: List[float]) -> None:
-    """Mocks with a status code are retried and mapped like any other answer."""
+    """Mocks with a status code are retried and mapped like any other response."""
     answers = [make(spec=spec, status_code=status) for status in (500, 429, 400)]
     with pytest.raises(PermutiveBadRequestError):
         http._with_retry(Mock(side_effect=answers), URL, KEY)
@@ -55,7 +55,7 @@ def test_with_retry_takes_mocks(make: Type[Mock], spec: Any, waits: List[float])
 
 
 def test_redaction_takes_mocks() -> None:
-    """``_redact_sensitive_data`` takes a mock, whose headers are a mock too."""
+    """``_redact_sensitive_data`` accepts a mock whose headers are a mock, too."""
     assert http._redact_sensitive_data(f"k={KEY}", Mock()) == "k=[REDACTED]"
 
 
@@ -71,7 +71,7 @@ def test_redaction_takes_mocks() -> None:
 def test_specified_mocks_that_cannot_be_read(
     model: Any, read: Callable[[], Any], body: Any
 ) -> None:
-    """An unreadable body of a ``Mock(spec=requests.Response)`` is a ValueError, nothing else touched."""
+    """An unreadable body of a ``Mock(spec=requests.Response)`` is a ValueError."""
     answer = Mock(spec=requests.Response)
     answer.json.return_value = body
     with patch.object(model, "_request_helper") as helper:
@@ -82,7 +82,7 @@ def test_specified_mocks_that_cannot_be_read(
 
 
 def test_errors_with_mocks_survive_pickling() -> None:
-    """An error with a mock for a response survives pickling, without the mock."""
+    """An error whose response is a mock can be pickled; the mock is left out."""
     answer = Mock(spec=requests.Response, status_code=404)
     with pytest.raises(PermutiveResourceNotFoundError) as caught:
         http.raise_for_status(RuntimeError("x"), answer)

@@ -84,7 +84,7 @@ def test_changes_with_a_stub(
     model: Any,
     calls: List[Any],
 ) -> None:
-    """Each goes through post, patch or delete, with the arguments of the other calls."""
+    """The new calls use post, patch or delete, with the same arguments as the other calls."""
     helper = StubHelper(body)
     monkeypatch.setattr(model, "_request_helper", helper)
     call()
@@ -92,7 +92,7 @@ def test_changes_with_a_stub(
 
 
 def test_resolve_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``resolve`` posts what the helper's ``to_payload`` makes, as ``identify`` does."""
+    """``resolve`` posts the result of the helper's ``to_payload``, as ``identify`` does."""
 
     class Resolving(IdentityHelper):
         def post(self, api_key: str, url: str, data: Dict[str, Any]) -> Any:
@@ -111,7 +111,7 @@ def test_resolve_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_list_aliases_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``list_aliases`` gets by keyword, without params."""
+    """``list_aliases`` calls ``get`` with keywords, without params."""
     helper = OneHelper([{"id": "a", "tag": "email", "permutive_id": "u-1"}])
     monkeypatch.setattr(Identity, "_request_helper", helper)
     assert Identity.list_aliases("u-1", KEY) == [KnownAlias("a", "email", "u-1")]
@@ -162,7 +162,7 @@ REQUESTS: Dict[str, Tuple[Any, Callable[[], Any], Any]] = {
 def test_requests_with_a_stub(
     monkeypatch: pytest.MonkeyPatch, model: Any, call: Callable[[], Any], seen: Any
 ) -> None:
-    """Each calls ``request`` with the six keywords, and returns the body as it is."""
+    """The new calls use ``request`` with the six keywords, and return the body unchanged."""
     helper = RequestHelper({"any": ["thing"]})
     monkeypatch.setattr(model, "_request_helper", helper)
     assert call() == {"any": ["thing"]}

@@ -1,4 +1,4 @@
-"""The code blocks of the project page of 5.4.4, run as they stand."""
+"""The code blocks of the project page of 5.4.4 run unchanged."""
 
 from __future__ import annotations
 
@@ -256,7 +256,7 @@ def _service() -> requests_mock_package.Mocker:
 
 @pytest.mark.parametrize("name", BLOCKS)
 def test_block(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """A code block of the page runs as it stands and prints what it promises."""
+    """A code block of the page runs unchanged and prints what it promises."""
     code, lines = BLOCKS[name]
     with _service():
         exec(HEAD + code, {})
@@ -266,7 +266,7 @@ def test_block(name: str, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_bad_request_block(capsys: pytest.CaptureFixture[str]) -> None:
-    """The page's error handling prints status and url of a 400, without the key."""
+    """The page's error handling prints the status and URL of a 400, without the key."""
     with requests_mock_package.Mocker() as service:
         service.get(COHORTS, status_code=400, json={"error": {"cause": "no"}})
         exec(HEAD + ERRORS_BLOCK, {})
@@ -310,7 +310,7 @@ def test_invalid_settings(name: str, value: str, monkeypatch: pytest.MonkeyPatch
 def test_credentials_of_the_page(
     spelling: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The key of the file that .env names is used where a call is given none."""
+    """A call without a key uses the key of the file that .env names."""
     from PermutiveAPI import Cohort
 
     record = {"name": "Main", "organizationID": "o", "workspaceID": "o", spelling: KEY}

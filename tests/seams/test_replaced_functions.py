@@ -1,4 +1,4 @@
-"""Replaced functions of ``http`` and of ``requests`` take effect, and give way when they are removed."""
+"""Replaced functions of ``http`` and of ``requests`` take effect until they are restored."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _call(verb: str, url: str = URL) -> requests.Response:
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("owner", [http.requests, requests, "dotted", "package"])
 def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
-    """A replaced function of requests answers the verb, wherever it is named."""
+    """A replaced function of requests is called for its verb, under any path of its module."""
     if owner == "dotted":
         patching = patch(f"PermutiveAPI._Utils.http.requests.{verb}")
     elif owner == "package":
@@ -80,7 +80,7 @@ def test_replaced_verb_of_requests(verb: str, owner: Any) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``request`` calls the replaced function of its verb with all that it was given."""
+    """``request`` calls the replaced function of its verb with all its arguments."""
     fake = Recorder(bare(200))
     monkeypatch.setattr(http.requests, verb, fake)
     http.request(
@@ -106,7 +106,7 @@ def test_request_uses_the_replaced_verb(verb: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_own_headers_win(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Headers of the caller win over the default ones, which stay as they are."""
+    """The caller's headers win over the default ones, which do not change."""
     fake = Recorder(bare(200))
     monkeypatch.setattr(requests, "get", fake)
     http.request("get", KEY, URL, headers={"Accept": "text/csv"})
@@ -116,7 +116,7 @@ def test_own_headers_win(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_removing_a_replaced_verb_restores_the_pool(verb: str, server: FakeService) -> None:
-    """When the fake is gone, calls go over one pooled connection again."""
+    """When the fake is removed, calls use one pooled connection again."""
     _call(verb)
     before = server.connections
     with patch.object(requests, verb, return_value=bare(200)):
@@ -129,7 +129,7 @@ def test_removing_a_replaced_verb_restores_the_pool(verb: str, server: FakeServi
 
 
 def test_a_replaced_verb_leaves_the_others(server: FakeService) -> None:
-    """Where only one verb is replaced, the others reach the service."""
+    """If only one verb is replaced, the others reach the service."""
     with patch.object(requests, "get", return_value=bare(200)):
         _call("get")
         _call("delete")
@@ -164,7 +164,7 @@ def test_bare_answers_with_a_failing_status(
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 418, 429, 500])
 def test_answers_whose_request_has_only_a_url(verb: str, status: int, waits: List[float]) -> None:
-    """An answer whose ``request`` has a url and nothing else is mapped, its key redacted."""
+    """A response whose ``request`` has only a URL is mapped, and its key is redacted."""
     response: Any = with_body(status, b'{"error": {"cause": "no"}}')
     response.request = UrlOnly(f"{URL}?k={KEY}")
     with patch.object(requests, verb, return_value=response):
@@ -188,7 +188,7 @@ def test_bad_request_text() -> None:
 
 
 def test_answers_in_turn(waits: List[float]) -> None:
-    """``side_effect`` with a failing answer first is tried again until one succeeds."""
+    """A ``side_effect`` of several responses is called again until one succeeds."""
     answers = [bare(500), bare(429), bare(200)]
     with patch("requests.get", side_effect=list(answers)) as fake:
         assert http.get(KEY, URL) is answers[2]
@@ -197,7 +197,7 @@ def test_answers_in_turn(waits: List[float]) -> None:
 
 
 def test_refused_connection_is_tried_again(waits: List[float]) -> None:
-    """A read that fails without an answer is repeated, then raises with the failure's own text."""
+    """A read without a response is repeated, and then raises an error with the failure's text."""
     with patch("requests.get", side_effect=requests.ConnectionError("boom")) as get:
         with pytest.raises(PermutiveConnectionError) as caught:
             http.get(KEY, URL)
@@ -239,10 +239,10 @@ def test_removing_session_send_restores_the_pool(server: FakeService) -> None:
     "name",
     ["requests.Session.request", "requests.api.request", "requests.sessions.Session.request"],
 )
-def test_replaced_ways_to_requests_are_not_bypassed(
+def test_replaced_functions_inside_requests_are_not_bypassed(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Who replaces what requests.get leads to gets every call, single and in a batch; nothing is sent."""
+    """A replaced function that requests.get itself calls gets every call, single and in a batch; nothing is sent."""
     calls: List[Any] = []
 
     def fake(*args: Any, **kwargs: Any) -> requests.Response:
@@ -260,10 +260,10 @@ def test_replaced_ways_to_requests_are_not_bypassed(
     assert server.connections == 0
 
 
-def test_what_wraps_a_way_to_requests_leaves_the_pool(
+def test_wrapped_functions_inside_requests_leave_the_pool(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tracer's wrapper only watches: connections are kept alive all the same."""
+    """If a tracer only wraps such a function, connections are kept alive."""
     original = requests.Session.request
 
     @functools.wraps(original)
@@ -277,7 +277,7 @@ def test_what_wraps_a_way_to_requests_leaves_the_pool(
 
 
 def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replaced ``requests.Session.send`` answers the workers of a batch too."""
+    """A replaced ``requests.Session.send`` is called in the workers of a batch, too."""
     send = Recorder(with_body(200, b'{"user_id": "u"}'))
     monkeypatch.setattr(requests.Session, "send", send)
     identities = [Identity(f"u{n}", []) for n in range(5)]
@@ -289,7 +289,7 @@ def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def stub_get(api_key: str, url: str, params: Any = None) -> Any:
-    """Answer as 5.4.4's ``get`` would, for every collection."""
+    """Return what 5.4.4's ``get`` would return, for every collection."""
     if url == COHORTS:
         return OnlyJson([COHORT])
     if url.startswith(COHORTS):
@@ -321,7 +321,7 @@ READS: List[Tuple[str, Callable[[], Any]]] = [
 def test_replaced_get_answers_every_read(
     read: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A replaced ``http.get`` answers everything that is read, through ``json()`` alone."""
+    """A replaced ``http.get`` is called for every read, and only ``json()`` of its result is used."""
     fake = MagicMock(side_effect=stub_get)
     monkeypatch.setattr(http, "get", fake)
     assert read()
@@ -354,7 +354,7 @@ WRITES: List[Tuple[str, Callable[[], Any], str, Any]] = [
 def test_replaced_verb_takes_every_write(
     module: str, verb: str, write: Callable[[], Any], url: str, body: Any
 ) -> None:
-    """A verb replaced under any path of the module takes the writes of every model, by keyword."""
+    """A verb that is replaced under any path of the module gets the writes of every model, by keyword."""
     with patch(f"{module}.{verb}", return_value=OnlyJson(body)) as fake:
         write()
     (), kwargs = fake.call_args
@@ -423,7 +423,7 @@ BATCHES: Dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_replaced_request_serves_every_batch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replaced ``http.request`` serves every batch: three positionals, five keywords."""
+    """A replaced ``http.request`` is called for every batch, with three positional arguments and five keywords."""
     fake = Recorder(OnlyJson({**IMPORT, **SEGMENT, **COHORT}))
     monkeypatch.setattr(http, "request", fake)
     succeeded, failures = BATCHES[name]()
@@ -437,7 +437,7 @@ def test_replaced_request_serves_every_batch(name: str, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("name", BATCHES)
 def test_failing_request_lands_in_failures(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a replaced ``http.request`` raises stands in the failures, the very exception."""
+    """The failures of a batch have the same exception that a replaced ``http.request`` raised."""
     boom = RuntimeError("boom")
     monkeypatch.setattr(http, "request", Recorder(boom))
     succeeded, failures = BATCHES[name]()
@@ -448,7 +448,7 @@ def test_failing_request_lands_in_failures(name: str, monkeypatch: pytest.Monkey
 
 
 def test_process_batch_reads_nothing_from_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``process_batch`` hands any object through that a replaced ``http.request`` returns."""
+    """``process_batch`` returns any object that a replaced ``http.request`` returns."""
     answers = [OnlyJson(n) for n in range(4)]
 
     def stub(
@@ -472,7 +472,7 @@ def test_process_batch_reads_nothing_from_answers(monkeypatch: pytest.MonkeyPatc
 
 
 def test_batches_pass_requests_as_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each field of a BatchRequest reaches a replaced ``http.request`` as the object it is."""
+    """Each field of a BatchRequest is passed to a replaced ``http.request`` as the same object."""
     fake = Recorder(OnlyJson(None))
     monkeypatch.setattr(http, "request", fake)
     retry = http.RetryConfig(1, 1.0, 0.0)
@@ -519,7 +519,7 @@ def test_replaced_with_retry(verb: str, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_replaced_with_retry_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replaced ``http._with_retry`` answers the workers of a batch too."""
+    """A replaced ``http._with_retry`` is called in the workers of a batch, too."""
     fake = Recorder(OnlyJson({}))
     monkeypatch.setattr(http, "_with_retry", fake)
     responses, errors = Identity.batch_identify([Identity("u", [])], api_key=KEY)
@@ -531,7 +531,7 @@ def test_replaced_with_retry_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_sleep_records_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While ``time.sleep`` is replaced, it gets one positional number a wait, growing by the factor."""
+    """While ``time.sleep`` is replaced, it gets one positional number for each wait, growing by the factor."""
     fake = Recorder(None)
     monkeypatch.setattr(http.time, "sleep", fake)
     policy = http.RetryConfig(max_retries=4, backoff_factor=3.0, initial_delay=50.0)
@@ -565,7 +565,7 @@ def test_sleep_is_replaced_in_workers_too(monkeypatch: pytest.MonkeyPatch) -> No
 def test_sleep_gets_what_the_service_asks(
     status: int, value: str, wait: float, waits: List[float]
 ) -> None:
-    """The wait that Retry-After asks for is what a replaced ``time.sleep`` gets."""
+    """A replaced ``time.sleep`` gets the wait that Retry-After asks for."""
     busy = bare(status)
     busy.headers["Retry-After"] = value
     with patch("requests.get", side_effect=[busy, bare(200)]):
@@ -574,7 +574,7 @@ def test_sleep_gets_what_the_service_asks(
 
 
 def test_sleep_when_removed_waits_for_real(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When ``time.sleep`` is restored, waits take the time that they say."""
+    """When ``time.sleep`` is restored, waits take real time."""
     import time
 
     policy = http.RetryConfig(2, 1.0, 0.05)
@@ -598,7 +598,7 @@ def test_own_functions_use_the_pool(server: FakeService) -> None:
 
 
 def test_own_post_is_not_repeated(server: FakeService, waits: List[float]) -> None:
-    """``requests.post`` itself is not repeated where the service may have processed it."""
+    """``requests.post`` itself is not repeated if the service may have processed the request."""
     from tests.support.fake_service import reset
 
     server.default = reset()
@@ -609,7 +609,7 @@ def test_own_post_is_not_repeated(server: FakeService, waits: List[float]) -> No
 
 
 def test_answers_of_the_scripted_kind(server: FakeService) -> None:
-    """``requests.get`` given to ``_with_retry`` returns the service's answer."""
+    """``requests.get`` given to ``_with_retry`` returns the service's response."""
     server.default = answer(200, {"x": 1})
     response = http._with_retry(requests.get, f"{server.url}/x", KEY, params={"p": "1"})
     assert response.json() == {"x": 1}
@@ -637,7 +637,7 @@ def test_removing_a_replaced_function_of_a_batch(name: str, server: FakeService)
 
 
 class Fixed(Exception):
-    """An exception of somebody's own, whose arguments cannot be set."""
+    """An exception whose arguments cannot be set."""
 
     @property
     # Read-only, as some libraries make it; BaseException declares an attribute.
@@ -690,6 +690,6 @@ with mock.patch("requests.get") as get, mock.patch("time.sleep", sleeps.append):
 
 
 def test_a_replacement_before_the_first_import_takes_effect() -> None:
-    """A name replaced before the library is imported is used too, and nothing reaches the network."""
+    """A name that is replaced before the library is imported is used, too, and nothing reaches the network."""
     done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Helper classes put in the place of ``_request_helper``, with exactly the signatures of 5.4.4."""
+"""Helper classes that replace ``_request_helper``, with exactly the signatures of 5.4.4."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MODELS = [Cohort, Segment, Import, Identity, Segmentation]
 
 
 class StubHelper:
-    """Records calls and answers one body; each method takes what 5.4.4 gave it and no more."""
+    """Records calls and returns one body; each method takes exactly the arguments of 5.4.4."""
 
     def __init__(self, body: Any) -> None:
         self.calls: List[Tuple[Any, ...]] = []
@@ -107,7 +107,7 @@ def test_the_helper_is_the_module() -> None:
 
 
 def test_cohort_create_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``Cohort.create`` posts the payload's fields and adopts what the answer says."""
+    """``Cohort.create`` posts the payload's fields and sets the fields of the response."""
     helper = StubHelper(COHORT)
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     cohort = Cohort("Mine", query={"type": "users"}, state="Enabled", tags=["t"])
@@ -122,7 +122,7 @@ def test_cohort_create_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cohort_update_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``Cohort.update`` patches the cohort's own url and adopts two fields."""
+    """``Cohort.update`` patches the cohort's URL and sets two fields."""
     helper = StubHelper(COHORT)
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     cohort = Cohort("Mine", id="c/1", description="d")
@@ -133,7 +133,7 @@ def test_cohort_update_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_cohort_delete_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``Cohort.delete`` reads nothing from the answer."""
+    """``Cohort.delete`` reads nothing from the response."""
     helper = StubHelper(AssertionError)
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     assert Cohort("n", id="c-1").delete(KEY) is None
@@ -146,7 +146,7 @@ def test_cohort_delete_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cohort_list_with_a_stub(
     asked: Any, params: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``Cohort.list`` calls ``get(api_key, url, params=...)`` and asks for children only when told."""
+    """``Cohort.list`` calls ``get(api_key, url, params=...)``, with child workspaces only on request."""
     helper = ManyHelper([COHORT])
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     found = Cohort.list(KEY, *asked)
@@ -238,7 +238,7 @@ def test_segment_writes_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_identify_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``identify`` sends what the stub's ``to_payload`` made, called with two positionals."""
+    """``identify`` calls the stub's ``to_payload`` with two positional arguments, and sends the result."""
     helper = IdentityHelper()
     monkeypatch.setattr(Identity, "_request_helper", helper)
     identity = Identity("u", [Alias("a", "email", 0)])
@@ -250,7 +250,7 @@ def test_identify_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_send_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``send`` calls ``request`` with six keywords and returns the decoded body as it is."""
+    """``send`` calls ``request`` with six keywords and returns the decoded body unchanged."""
     body = {"segments": [{"id": "1"}], "x": None}
     helper = RequestHelper(body)
     monkeypatch.setattr(Segmentation, "_request_helper", helper)
@@ -263,7 +263,7 @@ def test_send_with_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("make", [Mock, MagicMock])
 def test_mock_as_a_helper(make: Type[Mock]) -> None:
-    """``patch.object(Cohort, "_request_helper")`` works with mocks whose ``json()`` answers."""
+    """``patch.object(Cohort, "_request_helper")`` works with mocks whose ``json()`` returns a body."""
     with patch.object(Cohort, "_request_helper", make()) as helper:
         helper.get.return_value.json.return_value = [COHORT]
         assert Cohort.list(KEY)[0].name == "Readers"
@@ -275,7 +275,7 @@ def test_mock_as_a_helper(make: Type[Mock]) -> None:
 
 
 def test_specified_mock_as_an_answer() -> None:
-    """A ``Mock(spec=requests.Response)`` is an answer when its ``json()`` works."""
+    """A ``Mock(spec=requests.Response)`` is accepted if its ``json()`` works."""
     answer = Mock(spec=requests.Response)
     answer.json.return_value = SEGMENT
     with patch.object(Segment, "_request_helper") as helper:
@@ -285,7 +285,7 @@ def test_specified_mock_as_an_answer() -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_removing_a_helper(model: Any, server: FakeService) -> None:
-    """When the stub is gone, the module ``http`` serves the model again."""
+    """When the stub is removed, the model uses the module ``http`` again."""
     with patch.object(model, "_request_helper", object()):
         assert model._request_helper is not http
     assert model._request_helper is http
@@ -294,7 +294,7 @@ def test_removing_a_helper(model: Any, server: FakeService) -> None:
 
 
 def test_a_helper_of_a_subclass(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A subclass with its own helper uses it, and leaves the model's alone."""
+    """A subclass may have its own helper; the model's does not change."""
 
     class Mine(Cohort):
         _request_helper = StubHelper(COHORT)
@@ -374,7 +374,7 @@ def test_helper_that_answers_none(
 def test_none_where_nothing_is_read(
     model: Any, call: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where nothing is read from the answer, None will do."""
+    """A helper may return None if nothing is read from the response."""
     monkeypatch.setattr(model, "_request_helper", NoneHelper)
     assert call() is None
 

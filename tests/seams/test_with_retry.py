@@ -23,8 +23,8 @@ from PermutiveAPI._Utils import http
 from tests.support.fakes import COHORTS, KEY, URL, Recorder, UrlOnly, bare, with_body
 
 
-def test_what_a_method_is_called_with() -> None:
-    """A method gets the url, headers, params with the key, and the keywords given: nothing else."""
+def test_arguments_of_the_method() -> None:
+    """A method gets the URL, headers, params with the key, and the given keywords, nothing else."""
     method = Recorder(bare(200))
     response = http._with_retry(method, URL, KEY, params={"p": "1"}, json={"b": 2}, timeout=4)
     assert response is method.answers[0]
@@ -41,8 +41,8 @@ def test_what_a_method_is_called_with() -> None:
     ]
 
 
-def test_the_least_that_a_method_is_called_with() -> None:
-    """Without keywords a method gets headers and params alone, so a small function will do."""
+def test_fewest_arguments_of_the_method() -> None:
+    """Without keywords, a method gets only headers and params, so a small function is enough."""
 
     def method(url: str, headers: Any, params: Any) -> requests.Response:
         assert (url, params) == (URL, {"k": KEY})
@@ -52,7 +52,7 @@ def test_the_least_that_a_method_is_called_with() -> None:
 
 
 def test_the_callers_dicts_stay_as_they_are() -> None:
-    """The caller's params and headers are not changed; the method gets fresh dicts that hide the key."""
+    """The caller's params and headers do not change; the method gets new dictionaries that hide the key."""
     params, headers = {"p": "1"}, {"H": "1"}
     method = Recorder(bare(200))
     http._with_retry(method, URL, KEY, params=params, headers=headers)
@@ -113,7 +113,7 @@ def test_attempts_count_the_first(status: int, attempts: int, waits: List[float]
 def test_any_callable_is_harmless_to_repeat(
     make: Any, failure: Exception, waits: List[float]
 ) -> None:
-    """A method that is none of the four verbs' own functions is repeated after any failure."""
+    """A method that is not a function of one of the four verbs is repeated after any failure."""
     recorder = Recorder(failure)
     with pytest.raises(PermutiveConnectionError) as caught:
         http._with_retry(make(recorder), URL, KEY)
@@ -131,7 +131,7 @@ def test_a_failure_then_an_answer(waits: List[float]) -> None:
 
 @pytest.mark.parametrize("failure", [requests.ReadTimeout("slow"), requests.ConnectTimeout("slow")])
 def test_timeouts_have_their_own_error(failure: Any, waits: List[float]) -> None:
-    """A failure for want of time is a PermutiveTimeoutError with the failure's own text."""
+    """A failure by a time limit is a PermutiveTimeoutError with the failure's text."""
     with pytest.raises(PermutiveTimeoutError, match="after 3 attempts: slow$"):
         http._with_retry(Recorder(failure), URL, KEY)
 
@@ -167,7 +167,7 @@ def test_mistakes_are_not_repeated(failure: Exception, waits: List[float]) -> No
 
 @pytest.mark.parametrize("failure", [ValueError("v"), KeyError("k"), RuntimeError("r")])
 def test_other_exceptions_pass(failure: Exception, waits: List[float]) -> None:
-    """What is no failure of requests passes through as it is."""
+    """An exception that is not a failure of requests is raised unchanged."""
     method = Recorder(failure)
     with pytest.raises(type(failure)) as caught:
         http._with_retry(method, URL, KEY)
@@ -177,7 +177,7 @@ def test_other_exceptions_pass(failure: Exception, waits: List[float]) -> None:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_denied(status: int) -> None:
-    """A bare answer with 401 or 403 says that the key is invalid or may not do this."""
+    """After a bare response of 401 or 403, the error says that the key is invalid or lacks permissions."""
     with pytest.raises(
         PermutiveAuthenticationError,
         match=rf"^{status}: Invalid API key or insufficient permissions\.",
@@ -186,7 +186,7 @@ def test_denied(status: int) -> None:
 
 
 def test_answers_with_a_url_only_request(waits: List[float]) -> None:
-    """Answers whose request has nothing but a url are retried and mapped like any other."""
+    """Responses whose request has only a URL are retried and mapped like any other."""
     busy: Any = with_body(503, b"down for repairs")
     busy.request = UrlOnly(f"{URL}?k={KEY}")
     with pytest.raises(PermutiveServerError, match="down for repairs") as caught:
@@ -196,7 +196,7 @@ def test_answers_with_a_url_only_request(waits: List[float]) -> None:
 
 
 def test_without_request_the_error_names_the_address() -> None:
-    """An answer that does not know its request still gives an error with the url that was called."""
+    """The error of a response without a request has the URL that was called."""
     with pytest.raises(PermutiveAPIError) as caught:
         http._with_retry(Recorder(bare(404)), URL, KEY)
     assert caught.value.url == URL
@@ -215,7 +215,7 @@ def test_too_long_a_wait_raises(asked: str, waits: List[float]) -> None:
 
 @pytest.mark.parametrize("asked", ["soon", "-5", "1e3", "nan", "inf", "", "0x10"])
 def test_junk_in_retry_after_is_ignored(asked: str, waits: List[float]) -> None:
-    """Junk in Retry-After leaves the policy's own wait."""
+    """If Retry-After is junk, the policy's own wait is used."""
     busy = bare(503)
     busy.headers["Retry-After"] = asked
     policy = RetryConfig(2, 1.0, 10.0)
@@ -235,7 +235,7 @@ def test_no_exception_is_chained() -> None:
 
 
 def test_a_refusal_that_a_fake_reports() -> None:
-    """A refused connection surely never reached the service, whoever tells of it."""
+    """A refused connection that a fake reports surely never reached the service."""
     calls: list[str] = []
 
     def refuse(url: str, **arguments: Any) -> requests.Response:
@@ -250,7 +250,7 @@ def test_a_refusal_that_a_fake_reports() -> None:
 
 
 def test_an_invalid_certificate_that_a_fake_reports() -> None:
-    """An invalid certificate is not tried again, whoever tells of it."""
+    """An invalid certificate that a fake reports is not tried again."""
     calls: list[str] = []
 
     def refuse(url: str, **arguments: Any) -> requests.Response:

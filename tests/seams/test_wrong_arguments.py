@@ -1,4 +1,4 @@
-"""Wrong arguments are refused before anything is sent, wherever the request would go."""
+"""Wrong arguments are refused before anything is sent."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_wrong_arguments(name: str, call: Callable[[], Any]) -> None:
 
 @pytest.mark.parametrize("kind", [iter, tuple, set, dict.fromkeys])
 def test_batches_take_any_iterable(kind: Any) -> None:
-    """Ids may be any iterable, a generator too; one id is fetched once."""
+    """Ids may be any iterable, even a generator; equal ids are fetched once."""
     with requests_mock_package.Mocker() as service:
         service.get(f"{IMPORTS}/i-1", status_code=404)
         found, failures = Import.batch_get_by_id(kind(["i-1", "i-1"]), api_key=KEY)

@@ -1,7 +1,7 @@
 """Run the soak: ``python -m tests.soak --requests 200000 --kills 12 --seed 1``.
 
-It starts the service, starts the job, kills it at random, starts it again, and in the end compares what the
-job said with what the service saw. It exits with 1 where they differ.
+It starts the service, starts the job, kills it at random, starts it again, and in the end compares the job's
+report with what the service saw. If they differ, it exits with 1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import requests
 
 from tests.soak.job import WORKERS, name_of, told
 
-# A job that is killed may have had this many requests on their way.
+# A job that is killed may have had so many requests under way.
 _ON_THEIR_WAY = 2 * WORKERS
 # With 200,000 requests, a leak of more than 50 bytes per request exceeds it.
 _MOST_GROWTH_MEGABYTES = 10.0
@@ -32,7 +32,7 @@ _KILLS_COME_WITHIN = 0.9
 
 @dataclass
 class Soak:
-    """What is known in the end."""
+    """The results of a soak."""
 
     count: int
     kills: int
@@ -43,7 +43,7 @@ class Soak:
     megabytes_at_last: float
 
     def complaints(self) -> List[str]:
-        """Return every difference between what was promised and what was seen."""
+        """Return every broken promise."""
         outcome = dict(self.told)
         expected = {name_of(number) for number in range(self.count)}
         successes = {name for name, each in outcome.items() if each == "success"}
@@ -67,7 +67,7 @@ class Soak:
         return [complaint for complaint, holds in checks.items() if not holds]
 
     def __str__(self) -> str:
-        """Say what happened."""
+        """Show the results in a line."""
         outcomes = Counter(outcome for _, outcome in self.told)
         made = [times for name, times in self.carried_out.items() if name[0] == "c"]
         return (
@@ -78,7 +78,7 @@ class Soak:
 
 
 def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
-    """Run the job until it is done, killed so many times on the way."""
+    """Run the job until it is done, and kill it so many times before."""
     journal, results = folder / "journal", folder / "results"
     chance = random.Random(seed)
     ends = sorted(int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills))
@@ -106,7 +106,7 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
     finally:
         service.terminate()
         service.communicate()
-    lines = _lines_in(journal) - 1  # Its head.
+    lines = _lines_in(journal) - 1  # Without its first line.
     return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last)
 
 
@@ -124,7 +124,7 @@ def _lines_in(path: Path) -> int:
 
 
 def main() -> None:
-    """Run it as the command line says."""
+    """Run the soak with the arguments of the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--kills", type=int, default=12)

@@ -1,7 +1,7 @@
-"""The job of the soak, as a careful user writes it: a stream with a journal, and a file of what became of each.
+"""The job of the soak, as a careful user writes it: a stream with a journal, and a file with each result.
 
-``python -m tests.soak.job COUNT JOURNAL RESULTS``. Half of the requests make a cohort, which must not happen
-twice; half identify a user. A request that failed is not sent again by the next run: its line says why.
+``python -m tests.soak.job COUNT JOURNAL RESULTS``. Half of the requests create a cohort, which must not happen
+twice; half identify a user. The next run does not send failed requests again: their lines say why they failed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def name_of(number: int) -> str:
 
 
 def request_of(number: int) -> BatchRequest:
-    """Return the request that makes a cohort or identifies a user."""
+    """Return the request that creates a cohort or identifies a user."""
     name = name_of(number)
     if name[0] == "c":
         body = {"name": name, "query": _QUERY}
@@ -33,7 +33,7 @@ def request_of(number: int) -> BatchRequest:
 
 
 def line_of(result: BatchResult[Any]) -> str:
-    """Say in a line what became of a request."""
+    """Return the line for a result."""
     body = result.batch_request.json
     name = body.get("name") or body["user_id"]
     if result.error is None:
@@ -44,7 +44,7 @@ def line_of(result: BatchResult[Any]) -> str:
 
 
 def told(results: Path) -> Iterator[Tuple[str, str]]:
-    """Yield name and outcome of each line; a line that a kill has torn counts for nothing."""
+    """Yield the name and outcome of each line; skip a line that a kill has cut off."""
     text = results.read_text() if results.exists() else ""
     for line in text.splitlines(keepends=True):
         if line.endswith("\n"):
@@ -53,13 +53,13 @@ def told(results: Path) -> Iterator[Tuple[str, str]]:
 
 
 def resident_megabytes() -> float:
-    """Return how much memory this process holds."""
+    """Return how much memory this process uses."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def run(count: int, journal: Path, results: Path) -> None:
-    """Send what is left, and print how much memory that took at first and in the end."""
+    """Send the remaining requests, and print the memory used at first and in the end."""
     failed: Set[str] = {name for name, outcome in told(results) if outcome != "success"}
     left = (request_of(n) for n in range(count) if name_of(n) not in failed)
     lines = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -1,7 +1,7 @@
-"""The far end of the soak: it makes cohorts and identifies users, and fails at random.
+"""The service of the soak: it creates cohorts and identifies users, and fails at random.
 
 ``python -m tests.soak.service SEED`` prints its port and serves until it is terminated. It counts how often
-it has carried out each request; ``GET /__carried_out`` tells.
+it has carried out each request; ``GET /__carried_out`` returns the counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Dict, Optional
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _MARK = re.compile(rb'"(?:name|user_id)": ?"([cu]-\d+)"')
 
-# What a hundred thousand requests meet, beside success. "Carried out" faults come after the work was done.
+# The faults of a hundred thousand requests. Those in the second group come after the request was carried out.
 REFUSALS: Dict[str, int] = {
     "429": 1000,
     "429 with Retry-After": 500,
@@ -59,7 +59,7 @@ _CLOSES = ("reset", "reset after the work", "cut in the headers", "truncated")
 
 
 class Service:
-    """Carries requests out, or not, and counts."""
+    """Carries requests out, unless they get a fault, and counts them."""
 
     def __init__(self, seed: int) -> None:
         self.carried_out: Counter[str] = Counter()
@@ -68,7 +68,7 @@ class Service:
         self._weights = list(_SHARES.values())
 
     def fault(self) -> Optional[str]:
-        """Draw what happens to a request; None for nothing."""
+        """Draw the fault of a request; None for success."""
         if self._random.random() * 100_000 >= sum(self._weights):
             return None
         return self._random.choices(self._faults, self._weights)[0]

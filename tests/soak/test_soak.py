@@ -1,4 +1,4 @@
-"""The soak, made small; its command runs 200,000 requests."""
+"""A small soak. Its command runs 200,000 requests."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ BAD: Dict[str, Dict[str, Any]] = {
 
 
 def test_a_good_end_is_no_complaint() -> None:
-    """One that was killed after its journal line, before it was told, is neither lost nor doubled."""
+    """A request whose job was killed between its journal line and its result is neither lost nor doubled."""
     assert GOOD.complaints() == []
 
 
 @pytest.mark.parametrize("complaint", BAD)
 def test_every_difference_is_a_complaint(complaint: str) -> None:
-    """Each check of the soak can fail."""
+    """Each check of the soak reports its own difference."""
     complaints = replace(GOOD, **BAD[complaint]).complaints()
     assert any(complaint in each for each in complaints)
 
@@ -48,6 +48,6 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
     not sys.platform.startswith("linux"), reason="The job reads its memory from /proc."
 )
 def test_a_small_soak(tmp_path: Path) -> None:
-    """Killed twice and started again, a job reports each request once, and makes no cohort twice but those on their way."""
+    """A job that is killed twice and started again reports each request once, and doubles only requests under way."""
     seen = soak(600, kills=2, seed=7, folder=tmp_path)
     assert seen.complaints() == [], str(seen)

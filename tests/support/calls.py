@@ -1,4 +1,4 @@
-"""Every call of the library that reaches the network: how to make it, and what must arrive."""
+"""Every call of the library that reaches the network: how to make it, and the request that must arrive."""
 
 from __future__ import annotations
 
@@ -83,21 +83,19 @@ TRACKING = {"enrich": "true", "sdkp": "false"}
 PLAIN = {"activations": "false", "synchronous-validation": "false"}
 CHILDREN = {"include-child-workspaces": "true"}
 
-# A call's own limit, where it has an argument for it: the tests keep it below the patience of a test.
-
 
 def _timeout_seconds() -> float:
-    """Return the time limit of calls that take one: that of the test at hand."""
+    """Return the timeout for calls that take one; a test may shorten it."""
     return float(os.environ.get("PERMUTIVE_TIMEOUT_SECONDS", "10"))
 
 
 @dataclass(frozen=True, eq=False)
 class WireCall:
-    """One call, and the one request that it makes (or the first one of several).
+    """One call, and the request that it sends, or the first one of several.
 
-    ``make`` is called with ``api_key=...``, or without it where `key_optional`. A batch holds one
-    item, and its failures are turned into what it raises. ``reads`` tells whether the answer's body
-    is read; ``harmless`` whether repeating the request is.
+    ``make`` is called with ``api_key=...``, or without it. A batch has one item, and its failure is
+    raised. ``reads`` tells whether the call reads the body of the response, ``harmless`` whether its
+    request may be repeated.
     """
 
     name: str
@@ -140,12 +138,12 @@ class WireCall:
 
 
 def cohort(**fields: Any) -> Cohort:
-    """Return a cohort as a user makes it."""
+    """Return a cohort with a name and a query."""
     return Cohort(**{"name": "Readers", "query": QUERY, "description": "Who reads", **fields})
 
 
 def segment(**fields: Any) -> Segment:
-    """Return a segment as a user makes it."""
+    """Return a segment with a code and a name."""
     return Segment(**{"code": "1234", "name": "Buyers", "import_id": "i-1", **fields})
 
 
@@ -155,19 +153,19 @@ def identity() -> Identity:
 
 
 def tracked(**fields: Any) -> TrackedEvent:
-    """Return an event to be tracked."""
+    """Return an event to track."""
     return TrackedEvent(
         **{"name": "Pageview", "user_id": "u-1", "properties": {"n": None}, **fields}
     )
 
 
 def page() -> ContextSegment:
-    """Return a question about a page."""
+    """Return a page."""
     return ContextSegment("https://h.example/sport", {"client": {}})
 
 
 def segmentation(**fields: Any) -> Segmentation:
-    """Return a question about one event."""
+    """Return a segmentation with one event."""
     return Segmentation(events=[EVENT], user_id="u-1", **fields)
 
 
@@ -691,7 +689,7 @@ HTTP_CALLS: List[WireCall] = [
 
 
 def _streamed(call: WireCall, name: str, stream: Callable[..., Any]) -> WireCall:
-    """Return a batch's call made as a stream: the same request, and results one by one."""
+    """Return the call of a batch, made as a stream."""
 
     def make(**key: Any) -> Any:
         return _collected(stream(**key))

@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests."""
+"""TLS for the servers of tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fake service that does what a script says, byte by byte: also what no HTTP framework would do."""
+"""A fake service that follows a script, byte by byte, so that it can do what no HTTP framework does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import parse_qs, urlsplit
 
 Step = Callable[["Connection"], bool]
-"""Answers one request; returns whether the connection stays open."""
+"""Responds to one request; returns whether the connection stays open."""
 
 
 @dataclass
@@ -37,7 +37,7 @@ class ReceivedRequest:
 
 @dataclass
 class Connection:
-    """What a step of the script works with."""
+    """The connection, request and server that a step of the script gets."""
 
     sock: socket.socket
     server: "FakeService"
@@ -45,7 +45,7 @@ class Connection:
     request: Optional[ReceivedRequest] = None
 
     def send(self, data: bytes) -> None:
-        """Put bytes on the wire."""
+        """Send bytes."""
         self.sock.sendall(data)
 
 
@@ -56,7 +56,7 @@ def answer(
     content_type: str = "application/json",
     headers: Optional[Dict[str, str]] = None,
 ) -> Step:
-    """Answer properly; a body that is not bytes is sent as JSON."""
+    """Send a whole response; a body that is not bytes is sent as JSON."""
 
     def step(connection: Connection) -> bool:
         connection.send(_message(status, body, content_type, headers))
@@ -66,7 +66,7 @@ def answer(
 
 
 def answer_from(content_of: Callable[[ReceivedRequest], Any]) -> Step:
-    """Answer 200 and the JSON that a function makes from the request."""
+    """Respond with 200 and the JSON that a function makes from the request."""
 
     def step(connection: Connection) -> bool:
         assert connection.request is not None
@@ -88,7 +88,7 @@ def after(seconds: float, step: Step) -> Step:
 
 
 def then_hang_up(step: Step) -> Step:
-    """Do a step, and close the connection in good order without having announced it."""
+    """Do a step, and close the connection without having announced it."""
 
     def both(connection: Connection) -> bool:
         step(connection)
@@ -98,7 +98,7 @@ def then_hang_up(step: Step) -> Step:
 
 
 def reset() -> Step:
-    """Reset the connection after the request was read, without a byte of an answer."""
+    """Reset the connection after reading the request, without a response."""
 
     def step(connection: Connection) -> bool:
         _reset_when_closed(connection.sock)
@@ -108,12 +108,12 @@ def reset() -> Step:
 
 
 def hang_up() -> Step:
-    """Close the connection in good order, without a byte of an answer."""
+    """Close the connection after reading the request, without a response."""
     return lambda connection: False
 
 
 def truncate(body: Any = b'{"id": "1"}', keep: int = 4) -> Step:
-    """Promise a whole body, send `keep` bytes of it and hang up."""
+    """Announce a whole body, send `keep` bytes of it, and hang up."""
 
     def step(connection: Connection) -> bool:
         message = _message(200, body, "application/json", None)
@@ -125,7 +125,7 @@ def truncate(body: Any = b'{"id": "1"}', keep: int = 4) -> Step:
 
 
 def stall() -> Step:
-    """Never answer, until the server stops."""
+    """Send no response until the server stops."""
 
     def step(connection: Connection) -> bool:
         connection.server.stopping.wait(30)
@@ -159,17 +159,17 @@ def stall_in_headers() -> Step:
 
 
 def cut_in_headers(keep: bytes = b"HTTP/1.1 200 OK\r\nContent-Le") -> Step:
-    """Send the beginning of an answer that ends inside its headers, and hang up."""
+    """Send the beginning of a response, up to a place inside its headers, and hang up."""
     return raw(keep)
 
 
 def drip_headers(seconds: float) -> Step:
-    """Send a status line, and then the headers byte by byte, so many seconds apart, without end."""
+    """Send a status line, and then endless headers, one byte every so many seconds."""
     return _drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", seconds)
 
 
 def drip_body(seconds: float) -> Step:
-    """Send the headers, and then a long body byte by byte, so many seconds apart."""
+    """Send the headers, and then a long body, one byte every so many seconds."""
     return _drip(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", seconds)
 
 
@@ -184,7 +184,7 @@ def _drip(beginning: bytes, seconds: float) -> Step:
 
 
 def interim(count: int, step: Step, status: str = "103 Early Hints") -> Step:
-    """Announce the answer so many times, and then do a step."""
+    """Send so many interim responses, and then do a step."""
 
     def both(connection: Connection) -> bool:
         connection.send(f"HTTP/1.1 {status}\r\nLink: </a>\r\n\r\n".encode() * count)
@@ -194,7 +194,7 @@ def interim(count: int, step: Step, status: str = "103 Early Hints") -> Step:
 
 
 def endless_interim(status: str = "103 Early Hints") -> Step:
-    """Announce the answer again and again, as long as the client reads."""
+    """Send interim responses as long as the client reads."""
 
     def step(connection: Connection) -> bool:
         while not connection.server.stopping.is_set():
@@ -205,7 +205,7 @@ def endless_interim(status: str = "103 Early Hints") -> Step:
 
 
 def gzip_bomb(megabytes: float, status: int = 200) -> Step:
-    """Answer with a body that is small on the wire, and as large as this when it is decoded."""
+    """Respond with a body that is small on the wire, but as large as this when it is decoded."""
     compressor = zlib.compressobj(wbits=31)
     pieces = [compressor.compress(b" " * 2**16) for _ in range(int(megabytes * 16))]
     body = b"".join([*pieces, compressor.flush()])
@@ -213,7 +213,7 @@ def gzip_bomb(megabytes: float, status: int = 200) -> Step:
 
 
 def chunked(body: bytes, status: int = 200, size: int = 2**16) -> Step:
-    """Answer in chunks of a size, so that nothing tells before the end how long the body is."""
+    """Respond in chunks, so that the length of the body is unknown until its end."""
 
     def step(connection: Connection) -> bool:
         connection.send(f"HTTP/1.1 {status} Status\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
@@ -237,12 +237,12 @@ def raw(data: bytes) -> Step:
 
 
 class FakeService:
-    """Serves on loopback: each request gets the next step of `script`, then `default`.
+    """Serves on loopback: each request gets the next step of `script`, or else `default`.
 
-    ``received`` holds the requests in the order of their arrival, ``connections`` counts the accepted
-    connections. With an `ssl_context` it speaks TLS. With ``resets_on_accept`` it resets every new
-    connection when a request arrives, before it reads a byte. With ``drips_on_accept``, seconds, it
-    sends the beginning of a TLS record byte by byte, so far apart, in place of a handshake.
+    ``received`` holds the requests in the order of their arrival; ``connections`` counts the accepted
+    connections. With an `ssl_context`, it uses TLS. With ``resets_on_accept``, it resets every new
+    connection when a request arrives, before it reads a byte. With ``drips_on_accept``, it sends the
+    beginning of a TLS record instead of a handshake, one byte every so many seconds.
     """
 
     def __init__(self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0) -> None:
@@ -282,7 +282,7 @@ class FakeService:
             sockets = list(self._open)
         for sock in sockets:
             try:
-                # Not that of a TLS socket, which takes its state apart under a reader's feet.
+                # Not the method of a TLS socket, which breaks the state that another thread reads from.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
             except OSError:
                 pass
@@ -290,7 +290,7 @@ class FakeService:
             thread.join(5)
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = 5.0) -> bool:
-        """Wait until a condition holds; return whether it came to hold."""
+        """Wait until a condition is true; return False if it is not true after so many seconds."""
         give_up = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > give_up:
@@ -318,7 +318,7 @@ class FakeService:
     def _serve(self, sock: socket.socket, number: int) -> None:
         try:
             if self.resets_on_accept:
-                # Not sooner: a client that is still connecting would rightly call it refused.
+                # Not earlier: for a client that is still connecting, it would be a refused connection.
                 sock.recv(1, socket.MSG_PEEK)
                 _reset_when_closed(sock)
                 return
@@ -338,7 +338,7 @@ class FakeService:
                         self.received.append(request)
                         step = self.script.pop(0) if self.script else self.default
                     if not step(Connection(sock, self, request=request)):
-                        # The stream shares the socket: it must not keep it open.
+                        # The stream shares the socket, and must not keep it open.
                         return
         except (OSError, ValueError):
             pass

@@ -1,4 +1,4 @@
-"""Fakes such as users' own suites put in the library's place: answers, helpers and executors."""
+"""Fakes as in users' own tests: responses, functions and executors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEGMENTATION = "https://api.permutive.app/ccs/v1/segmentation"
 
 
 class OnlyJson:
-    """An answer of which nothing but ``json()`` works."""
+    """A response of which only ``json()`` works."""
 
     def __init__(self, body: Any) -> None:
         self._body = body
@@ -28,12 +28,12 @@ class OnlyJson:
         return self._body
 
     def __getattr__(self, name: str) -> Any:
-        """Fail the test: nothing else of an answer is to be read."""
+        """Fail the test: the library must read nothing else."""
         raise AssertionError(f"the answer's {name!r} was touched")
 
 
 def bare(status: int) -> requests.Response:
-    """Return a response with nothing but a status code."""
+    """Return a response that has only a status code."""
     response = requests.Response()
     response.status_code = status
     return response
@@ -47,14 +47,14 @@ def with_body(status: int, body: bytes = b"{}") -> requests.Response:
 
 
 class UrlOnly:
-    """A request of which nothing but the url is known."""
+    """A request that has only a URL."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
 
 class Recorder:
-    """A function that records its calls and answers from a script; the last answer repeats."""
+    """A function that records its calls, and returns given values one after the other, the last one repeatedly."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -62,7 +62,7 @@ class Recorder:
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Record the call and answer or raise what is next."""
+        """Record the call, and return the next value, or raise it if it is an exception."""
         with self._lock:
             self.calls.append((args, kwargs))
             more = len(self.answers) > 1

@@ -1,6 +1,6 @@
-"""Workers, a service with a limit and the time between them, as events: minutes in milliseconds.
+"""A simulation of workers and a service with a rate limit: minutes take milliseconds.
 
-The workers do as a batch does: they drive the real limiters and follow the real rules.
+The workers behave as those of a batch: they use the real limiters and the real rules.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from PermutiveAPI._Utils.retry.policy import is_throttled, refusals_are_free
 from PermutiveAPI._Utils.retry.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
 
 ATTEMPTS = 3
-# What a request costs the client, one after the other.
+# The time that a request costs the client; requests do not overlap in it.
 CLIENT_SECONDS = 0.0003
-# The scheduler wakes a worker up to this much late.
+# How late the scheduler wakes a worker at most.
 LATENESS_SECONDS = 0.0002
-# Each leg of the way varies by this share.
+# By which share the time of each way varies.
 JITTER = 0.05
-# A simulation that takes longer is given up.
+# A simulation that takes longer fails.
 LONGEST_SECONDS = 10_000.0
 
 
@@ -31,19 +31,19 @@ LONGEST_SECONDS = 10_000.0
 
 
 class Service(Protocol):
-    """What lets requests through, or not."""
+    """A rate limit."""
 
     def wait(self, now: float) -> float:
-        """Return 0.0 when a request that arrives now passes, else after how long one may."""
+        """Return 0.0 if a request that arrives now is accepted, else the seconds until one is."""
         ...
 
     def take(self, now: float) -> None:
-        """Let a request through that arrives now."""
+        """Accept a request that arrives now."""
         ...
 
 
 class Bucket:
-    """So many a second, saved up to `burst`; the rate may change with time."""
+    """So many requests a second, saved up to `burst`; the rate may change."""
 
     def __init__(
         self, rate: float, burst: int, later: Tuple[Tuple[float, float], ...] = ()
@@ -52,7 +52,7 @@ class Bucket:
         self._tokens, self._at = float(burst), 0.0
 
     def wait(self, now: float) -> float:
-        """Fill the bucket, and look into it."""
+        """Fill the bucket, and check it."""
         while self._later and self._later[0][0] <= now:
             begin, rate = self._later[0]
             self._fill(begin)
@@ -73,14 +73,14 @@ class Bucket:
 
 
 class FixedWindow:
-    """So many in each stretch of the service's clock."""
+    """So many requests in each fixed period of the service's clock."""
 
     def __init__(self, most: int, seconds: float, phase: float = 0.0) -> None:
         self._most, self._seconds, self._phase = most, seconds, phase
         self._window, self._count = -1, 0
 
     def wait(self, now: float) -> float:
-        """Look whether the window is used up."""
+        """Check whether the window is used up."""
         window = math.floor((now + self._phase) / self._seconds + 1e-9)
         if window != self._window:
             self._window, self._count = window, 0
@@ -94,14 +94,14 @@ class FixedWindow:
 
 
 class SlidingWindow:
-    """So many within any stretch of time."""
+    """So many requests in any period of this length."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._sent: Deque[float] = deque()
 
     def wait(self, now: float) -> float:
-        """Look at those of the last stretch."""
+        """Count the requests of the last period."""
         while self._sent and now - self._sent[0] >= self._seconds - 1e-9:
             self._sent.popleft()
         if len(self._sent) < self._most:
@@ -114,14 +114,14 @@ class SlidingWindow:
 
 
 class ConcurrencyLimit:
-    """So many at the same time, each for as long as the service works on it."""
+    """So many requests at the same time, each as long as the service works on it."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._until: List[float] = []
 
     def wait(self, now: float) -> float:
-        """Look whether a place is free."""
+        """Check whether a place is free."""
         while self._until and self._until[0] <= now:
             heapq.heappop(self._until)
         return 0.0 if len(self._until) < self._most else self._until[0] - now
@@ -132,7 +132,7 @@ class ConcurrencyLimit:
 
 
 class RandomRefusals:
-    """Refuses a share of all, for no reason of the client's."""
+    """Refuses a share of all requests, at random."""
 
     def __init__(self, share: float, seed: int) -> None:
         self._share, self._chance = share, random.Random(seed)
@@ -147,7 +147,7 @@ class RandomRefusals:
 
 # --- Cells ---------------------------------------------------------------------------------------
 
-# What the service says of a wait: whole seconds and at least one, always one, or something else.
+# The Retry-After for a wait: whole seconds and at least one, always one, or something else.
 RETRY_AFTER: "dict[str, Callable[[float], Optional[float]]]" = {
     "none": lambda wait: None,
     "right": lambda wait: float(max(1, math.ceil(wait - 1e-9))),
@@ -160,7 +160,7 @@ RETRY_AFTER: "dict[str, Callable[[float], Optional[float]]]" = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One service, and one batch that runs into its limit.
+    """One service, and one batch that reaches its limit.
 
     Parameters
     ----------
@@ -187,13 +187,13 @@ class Cell:
 
 @dataclass
 class Outcome:
-    """What became of the requests of a cell."""
+    """The results of a cell's requests."""
 
     lost: int = 0
     seconds: float = 0.0
     sent: int = 0
     refused: int = 0
-    # Of those refused, how many were sent before the first refusal came back.
+    # How many of the refused requests were sent before the first refusal came back.
     unaware: int = 0
 
     @property
@@ -204,7 +204,7 @@ class Outcome:
 
 
 def shortest_seconds(cell: Cell, seed: int) -> float:
-    """Return how long a client takes that knows the service, with the same workers and latency."""
+    """Return how long a client takes that knows the limit, with the same workers and latency."""
     if cell.group.startswith("random"):
         worked = cell.requests * cell.latency / cell.workers
         return max(worked, cell.requests * CLIENT_SECONDS) + cell.latency
@@ -237,12 +237,12 @@ def simulate(cell: Cell, seed: int = 0) -> Outcome:
 
 
 class _Client:
-    """A process: its requests that are left, those put off, and what it knows of its batch."""
+    """A process: its remaining requests, its postponed ones, and the state of its batch."""
 
     def __init__(self, number: int, requests: int) -> None:
         self.name = LimitKey("https://service", f"key of {number}", "/v9")
         self.left = requests
-        self.put_off: List[Tuple[float, int]] = []  # A heap of (due, attempts).
+        self.postponed: List[Tuple[float, int]] = []  # A heap of (due, attempts).
         self.busy_until = 0.0
         self.accepted = 0
         self.accepted_at = 0.0
@@ -276,10 +276,10 @@ class _Simulation:
 
     def _worker(self, client: _Client) -> Worker:
         now = yield 0.0
-        while client.left or client.put_off:
+        while client.left or client.postponed:
             attempts = 0
-            if client.put_off and (client.put_off[0][0] <= now or not client.left):
-                due, attempts = heapq.heappop(client.put_off)
+            if client.postponed and (client.postponed[0][0] <= now or not client.left):
+                due, attempts = heapq.heappop(client.postponed)
                 if due > now:
                     now = yield due - now
             else:
@@ -317,7 +317,7 @@ class _Simulation:
             )
             if refusals_are_free(now - max(client.accepted_at, limiter.accepted_at)):
                 if asked and asked <= SHORT_RETRY_AFTER_SECONDS:
-                    heapq.heappush(client.put_off, (now + asked, attempts))
+                    heapq.heappush(client.postponed, (now + asked, attempts))
                     return now
                 continue
             limiter.give_up()
@@ -328,7 +328,7 @@ class _Simulation:
             now = yield asked or self._chance.random() * 2.0 ** (attempts - 1)
 
     def _leg(self) -> float:
-        """Return how long half of the way takes."""
+        """Return how long one way takes."""
         return self._cell.latency / 2 * (1 + JITTER * (2 * self._chance.random() - 1))
 
     def _count(self, sent_at: float, now: float, refused: bool) -> None:

@@ -1,7 +1,7 @@
-"""The limiter zoo: services with limits of every kind, and what a batch is to reach with each.
+"""The limiter zoo: services with rate limits of every kind, and the targets of a batch for each.
 
 ``python -m tests.support.limiter_zoo`` simulates all cells, which takes a minute, and prints a row for
-each group. With ``--seed 7`` chance falls otherwise, ``--misses`` names the cells that miss a target.
+each group. ``--seed 7`` gives other random numbers, ``--misses`` names the cells that miss a target.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ WORKERS = (4, 16, 64)
 LATENCIES = (0.0, 0.02, 0.1, 0.3)
 FEW_SETTINGS = [(workers, latency) for workers in (4, 64) for latency in (0.02, 0.1)]
 ALL_SETTINGS = [(workers, latency) for workers in WORKERS for latency in LATENCIES]
-# With a concurrency limit: the share of a request's latency in which the service works on it.
+# For a concurrency limit: the share of a request's latency during which the service works on it.
 SERVICE_SHARE = 0.6
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a group of cells is to reach. Nothing is ever lost.
+    """The target of a group of cells. In no cell may a request be lost.
 
     Parameters
     ----------
     ratio : float
-        Time taken, over the time that the limit allows, in the worst cell.
+        The time taken, divided by the shortest possible time, in the worst cell.
     median_ratio : float
-        The same in the median.
+        The same, in the median cell.
     refused : float
-        The share of requests refused after the first refusal came back, less ten.
+        The share of requests refused after the first refusal came back, without ten of them.
     refused_far : float
         The same with 64 workers, or 300 ms to the service and back.
     """
@@ -84,7 +84,7 @@ def cells() -> List[Cell]:
 
 
 def _binds(workers: int, latency: float, rate: float) -> bool:
-    """Tell whether so many workers reach a limit at all."""
+    """Tell whether so many workers reach the limit at all."""
     return not latency or workers / latency > 1.2 * rate
 
 
@@ -208,7 +208,7 @@ def _others() -> Iterator[Cell]:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a batch has reached in a cell."""
+    """The results of a batch in a cell."""
 
     cell: Cell
     lost: int
@@ -216,7 +216,7 @@ class Figures:
     refused: float
 
     def misses(self) -> List[str]:
-        """Say which targets were missed."""
+        """Name the targets that were missed."""
         target = TARGETS[self.cell.group]
         missed: List[str] = []
         if self.lost:

@@ -1,4 +1,4 @@
-"""Looks for a secret wherever an error or a log may show it."""
+"""Search for a secret everywhere that an error or a log may show it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 def assert_no_secret(
     error: BaseException, records: Iterable[logging.LogRecord], secret: str
 ) -> None:
-    """Assert that neither an error nor a log record shows a secret, as it is or encoded."""
+    """Assert that neither an error nor a log record shows a secret, plain or encoded."""
     forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     places = [*_of_error(error), *_of_records(records)]
     leaks = [f"{place}: {text}" for place, text in places if any(form in text for form in forms)]

@@ -3,7 +3,7 @@
 Nothing here is ever run.
 """
 
-# A line is reported for its mistake, not for what is unused or unknown because of one.
+# A line must be reported for its mistake, not because something is unused or unknown.
 # pyright: strict, reportUnusedExpression=false, reportUnusedImport=false, reportUnusedVariable=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownLambdaType=false
 
@@ -180,7 +180,7 @@ for result in Segmentation.stream_send([question]):
 
 
 def on_cohort(cohort: Cohort) -> None:
-    """Take the wrong thing for a progress callback."""
+    """Take a cohort instead of the progress."""
 
 
 def on_progress(progress: Progress) -> None:
@@ -190,7 +190,7 @@ def on_progress(progress: Progress) -> None:
 
 
 def create(cohorts: Iterable[Cohort]) -> None:
-    """Give a batch what it does not take."""
+    """Give wrong arguments to a batch."""
     Cohort.batch_create(segments)  # mistake
     Cohort.batch_create(cohort)  # mistake
     Cohort.batch_create(cohorts, "key")  # mistake

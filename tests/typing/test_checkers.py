@@ -16,7 +16,7 @@ import pytest
 FOLDER = Path(__file__).parent
 FILES = [FOLDER / "users_code.py", FOLDER / "mistakes.py"]
 
-# A file, and a line of it.
+# Files and the numbers of lines.
 Lines = Set[Tuple[str, int]]
 
 
@@ -40,7 +40,7 @@ def reported_by_mypy(folder: Path) -> Lines:
 
 
 def output_of(checker: str, arguments: List[str], folder: Path) -> str:
-    """Run a checker in a folder of users' code, which stands outside of the project."""
+    """Run a checker in a folder of users' code outside of the project."""
     done = subprocess.run(
         [sys.executable, "-m", checker, *arguments],
         cwd=folder,
@@ -49,7 +49,7 @@ def output_of(checker: str, arguments: List[str], folder: Path) -> str:
         text=True,
         timeout=120,
     )
-    assert done.returncode == 1, done.stderr or done.stdout  # It reported mistakes.
+    assert done.returncode == 1, done.stderr or done.stdout  # 1: it has reported mistakes.
     return done.stdout
 
 
@@ -84,7 +84,7 @@ def test_checkers_report_the_mistakes_alone(
 
 
 def test_there_are_mistakes_and_none_in_the_users_code() -> None:
-    """The marks are found where they are to be, so that the test above can fail."""
+    """Only the file of mistakes has marks, so that the test above can fail."""
     users_code, mistakes = FILES
     assert mistakes_in([users_code]) == set()
     assert len(mistakes_in([mistakes])) > 100

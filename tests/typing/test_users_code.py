@@ -1,4 +1,4 @@
-"""The users' code runs, and no public call is missing from it."""
+"""The users' code runs, and it makes every public call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.typing import users_code
 SOURCE = Path(users_code.__file__)
 TREE = ast.parse(SOURCE.read_text(encoding="utf-8"))
 
-# What the calls of Query return: users know these objects by their methods alone.
+# The classes of what the calls of Query return; users do not name them.
 MADE_BY_CALLS = [
     event("a"),
     in_segment(1),
@@ -36,12 +36,12 @@ MADE_BY_CALLS = [
 
 
 def is_own(value: Any) -> bool:
-    """Tell a class or function of the package from constants and from what it imports."""
+    """Tell whether an object is a class or function of the package."""
     return str(getattr(value, "__module__", "")).startswith("PermutiveAPI")
 
 
 def public_names() -> Set[str]:
-    """Return what users import: from the package and its modules, and from inside, as 5.4.4 had it."""
+    """Return the names that users import: from the package, from its modules, and from _Utils as in 5.4.4."""
     modules: List[Any] = [PermutiveAPI, Query, answers, sandbox, testing]
     names = {name for module in modules for name in module.__all__}
     for path in (each for each in PATHS if "_Utils" in each):
@@ -52,7 +52,7 @@ def public_names() -> Set[str]:
 
 
 def public_members() -> Iterator[Tuple[str, Any]]:
-    """Yield the methods and properties of the public classes, by the names that users write."""
+    """Yield the methods and properties of the public classes, with their names."""
     classes = [type(each) for each in MADE_BY_CALLS]
     for module in (PermutiveAPI, Query, sandbox):
         found = [getattr(module, name) for name in module.__all__]
@@ -65,7 +65,7 @@ def public_members() -> Iterator[Tuple[str, Any]]:
 
 
 def public_calls() -> Dict[CodeType, str]:
-    """Return the code of every public method and property, and its name."""
+    """Return the code objects of every public method and property, with their names."""
     calls: Dict[CodeType, str] = {}
     for name, member in public_members():
         function = getattr(member, "fget", None) or getattr(member, "__func__", member)
@@ -76,7 +76,7 @@ def public_calls() -> Dict[CodeType, str]:
 
 
 def written_names() -> Set[str]:
-    """Return every name and attribute in the users' code, but not what is only imported."""
+    """Return every name and attribute in the users' code, without names that are only imported."""
     nodes = list(ast.walk(TREE))
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
@@ -102,7 +102,7 @@ def test_every_public_call_is_made(
     def note_call(frame: FrameType, event: str, argument: Any) -> None:
         caller = frame.f_back
         while caller and caller.f_code.co_filename == helpers.__file__:
-            caller = caller.f_back  # It stands before helpers that are like others.
+            caller = caller.f_back  # The frame of the decorator `like`.
         if event == "call" and caller and caller.f_code.co_filename == str(SOURCE):
             made.add(calls.get(frame.f_code, ""))
 

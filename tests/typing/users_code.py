@@ -142,7 +142,7 @@ def enabled(cohorts: Iterable[Cohort], tag: str) -> CohortList:
 
 
 def list_cohorts(api_key: str) -> dict[str, int]:
-    """Look through the list of cohorts in many ways; return how many there are of each tag."""
+    """Use the list of cohorts in many ways; return how many cohorts each tag has."""
     cohorts = Cohort.list(api_key, include_child_workspaces=True, include_details=True)
     first: Cohort = cohorts[0]
     few: CohortList = cohorts[:5]
@@ -250,7 +250,7 @@ def conditions() -> list[Condition]:
 
 
 def describe_imports(api_key: str) -> dict[str, list[str]]:
-    """List the imports with their segments, and say where each one comes from."""
+    """List the imports with their segments, and describe where each one comes from."""
     imports: ImportList = Import.list(api_key=api_key, include_details=True)
     for each in imports:
         source: Source = each.source
@@ -307,7 +307,7 @@ def edit_segments(api_key: str, import_id: str, names: dict[str, str]) -> Segmen
 
 
 def identify(api_key: str, email: str) -> list[KnownAlias]:
-    """Give a new user an alias, and return the aliases of whom it names."""
+    """Give a new user an alias, and return the aliases of the user that it names."""
     identity = Identity(Identity.create_user(api_key), [Alias(email, "email", 0)])
     identity.identify(api_key=api_key)
     user_id: str = identity.resolve(api_key)
@@ -315,13 +315,13 @@ def identify(api_key: str, email: str) -> list[KnownAlias]:
 
 
 def codes_of(answer: SegmentationAnswer) -> set[int]:
-    """Return the codes of a user's cohorts as numbers, the activated ones included."""
+    """Return the codes of a user's cohorts as numbers, including the activated ones."""
     activated = answer.get("activations", {}).get("gam", [])
     return {int(code) for code in [*answer["cohorts"], *activated]}
 
 
 def segment_user(api_key: str, count: int) -> SegmentationState | None:
-    """Ask which cohorts a user falls into, by a state of the service's and by one of our own."""
+    """Ask which cohorts a user belongs to, with a state of the service and with our own state."""
     now = datetime.now(timezone.utc).isoformat()
     history = Segmentation(
         [Event("Pageview", now, {"number": n}, session_id="s") for n in range(count)],
@@ -367,7 +367,7 @@ def track(api_key: str) -> str:
 
 
 def subject_of(data: ContextualData) -> str:
-    """Return what a page is about: its best category, else its keywords."""
+    """Return what a page is about: its best category, or else its keywords."""
     found: Classifications = data["classifications"]
     categories = sorted(found["categories"], key=lambda each: each["confidence"])
     if categories:
@@ -390,7 +390,7 @@ def segment_pages(api_key: str, urls: Iterable[str]) -> dict[str, list[str]]:
 
 
 def on_progress(progress: Progress) -> None:
-    """Say how far a batch has come."""
+    """Show how far a batch has come."""
     per_thousand = progress.average_per_thousand_seconds
     pace = f"{per_thousand:.2f}s" if per_thousand is not None else "n/a"
     left = progress.remaining_seconds or 0.0
@@ -499,7 +499,7 @@ def send_requests(api_key: str) -> list[int]:
 
 
 def note(result: BatchResult[Any]) -> None:
-    """Note what became of a request of any stream."""
+    """Log the result of a request of any stream."""
     status = None if result.response is None else result.response.status_code
     request = result.batch_request
     logger.info("%d %s %s %s", result.index, request.method, status, result.item)
@@ -509,7 +509,7 @@ def note(result: BatchResult[Any]) -> None:
 
 
 def reason(error: Exception) -> str:
-    """Say in a word what went wrong."""
+    """Return in a few words what went wrong."""
     kinds: dict[type[PermutiveAPIError], str] = {
         PermutiveTimeoutError: "slow",
         PermutiveConnectionError: "unreachable",
@@ -532,7 +532,7 @@ def reason(error: Exception) -> str:
 
 
 def fail(api_key: str) -> list[str]:
-    """Do what fails, and say why it did."""
+    """Make calls that fail, and return the reasons."""
     reasons: list[str] = []
     try:
         Cohort.get_by_id("no-such-cohort", api_key=api_key)
@@ -575,7 +575,7 @@ def all_workspaces() -> dict[str, int]:
 
 @dataclass
 class Export(JSONSerializable[dict[str, Any]]):
-    """A model of a user's own."""
+    """A user's own model."""
 
     name: str
     when: datetime
@@ -583,7 +583,7 @@ class Export(JSONSerializable[dict[str, Any]]):
 
 
 def use_helpers(folder: Path) -> Export:
-    """Use what code of earlier releases imports from the package's inside."""
+    """Use the names of _Utils that code of earlier releases imports."""
     chunks: list[list[int]] = chunk_list([1, 2, 3], 2)
     merged = merge_list(convert_list("[1, 2]"), 3)
     assert compare_list(merged, [3, 2, 1]) and len(chunks) == 2
@@ -605,7 +605,7 @@ def use_helpers(folder: Path) -> Export:
 
 
 def try_offline() -> list[RecordedRequest]:
-    """Try a job against a local service that is slow, limited and fails."""
+    """Try a job against a sandbox that is slow and limited, and that fails."""
     behaviour = Behaviour(page_size=5)
     with Sandbox(check_queries=True, page_size=behaviour.page_size) as sandbox:
         sandbox.latency_seconds = 0.001
@@ -621,7 +621,7 @@ def try_offline() -> list[RecordedRequest]:
 
 
 def recorder_settings() -> dict[str, Any]:
-    """Return the settings of a recorder of calls, as a fixture of a test suite does."""
+    """Return the settings of a recorder, as a fixture of a test suite does."""
     return {**vcr_config(), "record_mode": "none"}
 
 

@@ -1,1 +1,1 @@
-"""Unit tests of PermutiveAPI._Utils, one file a module."""
+"""Unit tests of PermutiveAPI._Utils, one file for each module."""

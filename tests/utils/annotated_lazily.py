@@ -1,4 +1,4 @@
-"""The same classes, with annotations that stay text."""
+"""The classes of annotated_plainly.py, with annotations that stay texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PermutiveAPI._Utils.json import JSONSerializable
 
 @dataclass
 class Lazy(JSONSerializable[Dict[str, Any]]):
-    """Every way to say a thing, not evaluated."""
+    """Every form of annotation, not evaluated."""
 
     one: Alias
     many: List[Alias]
@@ -32,6 +32,6 @@ class Lazy(JSONSerializable[Dict[str, Any]]):
 
 @dataclass
 class Later(JSONSerializable[Dict[str, Any]]):
-    """A class that is defined after the one that names it."""
+    """A class that is defined after the class that names it."""
 
     when: datetime | None = None

@@ -1,4 +1,4 @@
-"""Classes whose annotations are evaluated at once, quoted ones among them."""
+"""Classes whose annotations are evaluated when they are defined, except quoted ones."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ from PermutiveAPI._Utils.json import JSONSerializable
 
 @dataclass
 class Plain(JSONSerializable[Dict[str, Any]]):
-    """Every way to say a thing, evaluated at once."""
+    """Every form of annotation, evaluated."""
 
     one: Alias
     many: List[Alias]
@@ -30,6 +30,6 @@ class Plain(JSONSerializable[Dict[str, Any]]):
 
 @dataclass
 class Later(JSONSerializable[Dict[str, Any]]):
-    """A class that is defined after the one that names it."""
+    """A class that is defined after the class that names it."""
 
     when: Optional[datetime] = None

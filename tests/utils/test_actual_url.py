@@ -1,4 +1,4 @@
-"""Where a request really goes."""
+"""The URL that a request is sent to."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ ORIGIN = "http://127.0.0.1:8080"
     ],
 )
 def test_another_origin(url: str, expected: str) -> None:
-    """Every URL of Permutive's two hosts goes to the origin, path and query unchanged; no other does."""
+    """Every URL of Permutive's two hosts goes to the origin, with the same path and query; other URLs do not change."""
     assert actual_url(url, None) == url
     assert actual_url(url, ORIGIN) == expected

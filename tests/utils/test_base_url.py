@@ -1,4 +1,4 @@
-"""PERMUTIVE_API_BASE_URL: what is an origin, and plain http."""
+"""PERMUTIVE_API_BASE_URL: valid origins, and the warning about plain http."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def origin_now() -> Optional[str]:
 
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A blank value counts as none."""
+    """A blank value counts as not set."""
     monkeypatch.setenv(API_BASE_URL, value)
     assert origin_now() is None
 
@@ -66,8 +66,8 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> 
         "http://[::1",
     ],
 )
-def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Anything else is a ValueError that names the variable, and shows no password."""
+def test_invalid_origins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Another value is a ValueError that names the variable, and shows no password."""
     monkeypatch.setenv(API_BASE_URL, value)
     with pytest.raises(ValueError) as caught:
         origin_now()
@@ -78,7 +78,7 @@ def test_what_is_no_origin(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 
 
 def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable changed between two calls takes effect."""
+    """A variable that changes between two calls takes effect."""
     monkeypatch.setenv(API_BASE_URL, "http://one")
     assert origin_now() == "http://one"
     monkeypatch.setenv(API_BASE_URL, "http://two")
@@ -100,7 +100,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> List[str]:
 def test_plain_http_is_told_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Plain http to another machine is told once for each origin, however many threads ask."""
+    """Plain http to another machine is logged once for each origin, even by many threads."""
     text = (
         "PERMUTIVE_API_BASE_URL is plain http: keys and data travel to {} unencrypted. Use https."
     )
@@ -127,10 +127,10 @@ def test_plain_http_is_told_once(
 @pytest.mark.parametrize(
     "origin", ["https://staging.example", "http://127.0.0.1:1", "http://localhost"]
 )
-def test_nothing_to_tell(
+def test_no_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, origin: str
 ) -> None:
-    """https, and plain http that stays on the machine, is not told."""
+    """https, and plain http on the same machine, is not logged."""
     monkeypatch.setenv(API_BASE_URL, origin)
     origin_now()
     assert warnings(caplog) == []
@@ -138,7 +138,7 @@ def test_nothing_to_tell(
 
 @needs_fork
 def test_forked_child(tmp_path: Path) -> None:
-    """A forked child does not hang, tells of new origins, and not again what its parent has told."""
+    """A forked child does not hang, and logs only origins that its parent has not logged."""
     script = """
 import logging, os
 from PermutiveAPI._Utils import settings
@@ -173,5 +173,5 @@ else:
     ids=["permutive", "capitals"],
 )
 def test_origins_of_urls(url: str, origin: str) -> None:
-    """An origin is written in one way in every release: journals hold it, and limits go by it."""
+    """An origin is always written in the same way, since journals contain it and limits depend on it."""
     assert origin_of(url) == origin

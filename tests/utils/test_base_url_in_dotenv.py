@@ -31,7 +31,7 @@ def origin_now() -> Optional[str]:
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the working directory, two folders below the one where .env will be."""
+    """Make a working directory two folders below the folder of .env."""
     below = tmp_path / "project" / "scripts"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
@@ -51,7 +51,7 @@ def write_dotenv(path: Path, origin: str, mode: int = 0o600) -> Path:
     ids=["file", "file-for-all", "folder", "folder-for-all", "sticky-folder"],
 )
 def test_hostile_dotenv_above(work: Path, tmp_path: Path, file_mode: int, folder_mode: int) -> None:
-    """A base URL from a .env that others may write, or put there, is refused by name before any request."""
+    """A base URL is refused before any request if others may write to the .env or its folder."""
     hostile = write_dotenv(tmp_path / ".env", ELSEWHERE, file_mode)
     tmp_path.chmod(folder_mode)
     place = hostile if file_mode & 0o002 else tmp_path
@@ -71,7 +71,7 @@ def test_hostile_dotenv_above(work: Path, tmp_path: Path, file_mode: int, folder
 
 @pytest.mark.parametrize("folder", ["where-it-is", "where-it-leads"])
 def test_link_to_a_dotenv(work: Path, tmp_path: Path, folder: str) -> None:
-    """Of a .env that is a link, nobody else may write to either folder."""
+    """If the .env is a link, others may write neither to its folder nor to that of its target."""
     kept = tmp_path / "kept"
     kept.mkdir()
     (tmp_path / ".env").symlink_to(write_dotenv(kept / "settings", ELSEWHERE))
@@ -103,7 +103,7 @@ def test_group_may_write(
     allowed: bool,
     place: str,
 ) -> None:
-    """A group that may write counts as others, unless it is the owner's own, without other members."""
+    """A group that may write counts as others, unless the owner is its only member."""
 
     def group_of(number: int) -> SimpleNamespace:
         if group is None:
@@ -124,7 +124,7 @@ def test_group_may_write(
 
 
 def test_group_that_only_reads(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A group that may read, and not write, does no harm, whoever its members are."""
+    """A group that may only read is allowed, whoever its members are."""
     staff = SimpleNamespace(gr_name="staff", gr_gid=7, gr_mem=["you"])
     monkeypatch.setattr(grp, "getgrgid", lambda number: staff)
     write_dotenv(tmp_path / ".env", ELSEWHERE, 0o640)
@@ -135,7 +135,7 @@ def test_group_that_only_reads(work: Path, tmp_path: Path, monkeypatch: pytest.M
 def test_loopback_from_any_dotenv(
     work: Path, tmp_path: Path, server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A loopback address is taken from any .env: what is sent there stays on the machine."""
+    """A loopback address is accepted from any .env, since requests stay on the machine."""
     write_dotenv(tmp_path / ".env", server.url, 0o666)
     tmp_path.chmod(0o777)
     monkeypatch.delenv(API_BASE_URL)
@@ -158,7 +158,7 @@ def test_loopback_from_any_dotenv(
     ],
 )
 def test_what_is_loopback(work: Path, tmp_path: Path, origin: str, is_loopback: bool) -> None:
-    """127.*, ::1 and localhost are loopback, and names that only look so are not."""
+    """127.*, ::1 and localhost are loopback; names that only look similar are not."""
     write_dotenv(tmp_path / ".env", origin, 0o666)
     if is_loopback:
         assert origin_now() == origin
@@ -170,7 +170,7 @@ def test_what_is_loopback(work: Path, tmp_path: Path, origin: str, is_loopback: 
 def test_environment_is_trusted(
     work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A base URL of the process environment counts, whatever .env lies about."""
+    """A base URL of the process environment is accepted, whoever may write to a .env."""
     write_dotenv(tmp_path / ".env", ELSEWHERE, 0o666)
     monkeypatch.setenv(API_BASE_URL, "https://staging.example")
     assert origin_now() == "https://staging.example"

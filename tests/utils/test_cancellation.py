@@ -1,4 +1,4 @@
-"""Stopping the requests of a batch together."""
+"""Cancelling all requests of a batch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.threads import in_thread
 
 
 def test_threads_belong_to_a_batch_inside_the_block_only() -> None:
-    """Inside the block the thread works for the batch, after it for none, nested ones included."""
+    """A thread works for a batch only inside the block, also if blocks are nested."""
     outer, inner = Cancellation(), Cancellation()
     assert cancellation.current() is None
     with outer.joined():
@@ -25,8 +25,8 @@ def test_threads_belong_to_a_batch_inside_the_block_only() -> None:
     assert cancellation.current() is None
 
 
-def test_stopped_batch_takes_no_more_work() -> None:
-    """A worker that comes after the stop, or waits, ends; it is no Exception that a handler takes."""
+def test_cancelled_batch_takes_no_more_work() -> None:
+    """A worker that joins or waits after cancel() ends with an error that is not an Exception."""
     batch = Cancellation()
     batch.check()
     batch.wait(0)
@@ -42,7 +42,7 @@ def test_stopped_batch_takes_no_more_work() -> None:
 
 
 def test_connections_in_use_are_shut_down() -> None:
-    """A stop wakes whoever reads from a connection in use."""
+    """cancel() wakes a thread that reads from a connection in use."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         batch = Cancellation()
@@ -53,7 +53,7 @@ def test_connections_in_use_are_shut_down() -> None:
 
 
 def test_other_connections_are_left_alone() -> None:
-    """A connection that is no longer in use, has no socket or is closed does no harm."""
+    """cancel() ignores a connection that is no longer in use, has no socket or is closed."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         batch = Cancellation()
@@ -70,7 +70,7 @@ def test_other_connections_are_left_alone() -> None:
 
 
 def test_a_new_thread_with_an_old_number_is_no_worker() -> None:
-    """A thread that gets the number of a worker that has ended does not count as one."""
+    """A thread with the number of a worker that has ended does not count as a worker."""
     batch, numbers, taken = Cancellation(), set[int](), list[bool]()
 
     def work() -> None:
@@ -87,8 +87,8 @@ def test_a_new_thread_with_an_old_number_is_no_worker() -> None:
     assert not any(taken)
 
 
-def test_stopping_cuts_no_connection_that_went_back() -> None:
-    """While a batch is being stopped, no worker can hand its connection back for others to use."""
+def test_cancelling_cuts_no_connection_that_went_back() -> None:
+    """While a batch is being cancelled, no worker can return its connection for others to use."""
     batch = Cancellation()
     waited: list[bool] = []
 

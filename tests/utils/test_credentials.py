@@ -1,4 +1,4 @@
-"""The workspace JSON: every spelling, every mistake, and no key shown."""
+"""The workspace JSON: every spelling, every mistake, and hidden keys."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Writer = Callable[[Any], Path]
 
 @pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Writer:
-    """Write a credentials file, from JSON data or from text, and name it in the environment."""
+    """Write a credentials file from JSON data or a text, and name it in the environment."""
 
     def write(content: Any) -> Path:
         path = tmp_path / "workspace.json"
@@ -49,12 +49,12 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Writer:
 
 
 def pickle_and_back(value: Any) -> Any:
-    """Return what another process gets."""
+    """Return the value that another process gets."""
     return pickle.loads(pickle.dumps(value))
 
 
 def everything_about(error: BaseException) -> str:
-    """Return all that an error can show: message, arguments, the whole chain, tracebacks."""
+    """Return everything that an error can show: message, arguments, the whole chain, tracebacks."""
     seen: List[BaseException] = []
     waiting: Iterator[Any] = iter([error])
     texts: List[str] = ["".join(traceback.format_exception(error))]
@@ -65,7 +65,7 @@ def everything_about(error: BaseException) -> str:
             continue
         seen.append(current)
         texts += [str(current), repr(current), repr(vars(current))]
-        # A JSONDecodeError keeps the whole document in an attribute.
+        # JSONDecodeError keeps the whole document in an attribute.
         texts.append(str(getattr(current, "doc", "")))
         pending += [current.__cause__, current.__context__]
     return "\n".join(texts)
@@ -82,13 +82,13 @@ SPELLINGS = list(
 
 @pytest.mark.parametrize(("organisation", "workspace", "key"), SPELLINGS)
 def test_spellings(credentials: Writer, organisation: str, workspace: str, key: str) -> None:
-    """A workspace is read in any of the spellings in use."""
+    """A workspace is read with any of the accepted spellings."""
     credentials({"name": "Main", organisation: "o", workspace: "w", key: SECRET})
     assert Workspace.from_env() == Workspace("Main", "o", "w", SECRET)
 
 
 def test_several_spellings_of_one_field(credentials: Writer) -> None:
-    """Of several spellings the field's own name counts, and an empty value or null does not."""
+    """If a field has several spellings, its own name wins; an empty value or null does not count."""
     credentials({**GOOD, "apiKey": "another", "workspaceID": "another"})
     assert Workspace.from_env() == Workspace(**GOOD)
     for nothing in ("", None):
@@ -97,7 +97,7 @@ def test_several_spellings_of_one_field(credentials: Writer) -> None:
 
 
 def test_one_object_or_an_array(credentials: Writer) -> None:
-    """The file holds one object or an array."""
+    """The file may contain one object or an array."""
     credentials(GOOD)
     assert WorkspaceList.from_env() == [Workspace(**GOOD)]
     credentials([CHILD, GOOD])
@@ -107,20 +107,20 @@ def test_one_object_or_an_array(credentials: Writer) -> None:
 
 
 def test_default_of_several_is_the_top_level_one(credentials: Writer) -> None:
-    """With several workspaces the default is the top-level one."""
+    """If there are several workspaces, the default is the top-level one."""
     credentials([CHILD, GOOD])
     assert Workspace.from_env() == Workspace(**GOOD)
     assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
 def test_one_workspace_is_the_default_whatever_its_level(credentials: Writer) -> None:
-    """With one workspace that one is the default."""
+    """If there is one workspace, it is the default."""
     credentials([CHILD])
     assert resolve_api_key(DEFAULT_API_KEY) == "child-key"
 
 
 def test_several_without_a_top_level_one(credentials: Writer) -> None:
-    """With several workspaces and no top-level one there is no default, and the error says why."""
+    """If there are several workspaces and none is top-level, the error says why there is no default."""
     path = credentials([CHILD, {**CHILD, "name": "Other", "workspace_id": "other"}])
     with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
@@ -142,7 +142,7 @@ def test_several_without_a_top_level_one(credentials: Writer) -> None:
     ids=["cut", "empty", "number"],
 )
 def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: str) -> None:
-    """The error about a file is the variable, the path, and what is wrong."""
+    """The error names the variable, the path, and what is wrong with the file."""
     path = credentials(content)
     with pytest.raises(PermutiveCredentialsError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
@@ -151,14 +151,14 @@ def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: s
 
 @pytest.mark.parametrize("empty", [None, "", " \t\n"])
 def test_empty_key_is_not_the_default_one(credentials: Writer, empty: Any) -> None:
-    """A key that is given and empty never stands for the default one: the error says so."""
+    """An empty key never means the default key: the error says so."""
     credentials(GOOD)
     with pytest.raises(PermutiveCredentialsError, match="^api_key must not be empty"):
         resolve_api_key(empty)
 
 
 def test_key_of_the_environment_wins(credentials: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """PERMUTIVE_API_KEY wins over the workspace file, and spaces around it do not count."""
+    """PERMUTIVE_API_KEY wins over the workspace file; spaces around it do not count."""
     credentials(GOOD)
     monkeypatch.setenv("PERMUTIVE_API_KEY", "  of-the-environment ")
     assert resolve_api_key(DEFAULT_API_KEY) == "of-the-environment"
@@ -170,7 +170,7 @@ def test_key_of_the_environment_wins(credentials: Writer, monkeypatch: pytest.Mo
     "copied", [copy.copy, copy.deepcopy, pickle_and_back], ids=["copy", "deepcopy", "pickle"]
 )
 def test_left_out_key_stays_one_object(copied: Callable[[Any], Any]) -> None:
-    """The default of api_key is found by name when it is copied or pickled, and is an empty text."""
+    """The default of api_key is an empty text, and stays the same object when it is copied or pickled."""
     assert copied(DEFAULT_API_KEY) is DEFAULT_API_KEY
     assert DEFAULT_API_KEY == ""
 
@@ -182,13 +182,13 @@ def test_given_key_wins() -> None:
 
 @pytest.mark.parametrize("wrong", [5, b"bytes", ["list"], True])
 def test_key_of_a_wrong_kind(wrong: Any) -> None:
-    """A key that is no text is a TypeError that names the argument."""
+    """A key that is not a text is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="api_key"):
         resolve_api_key(wrong)
 
 
 def test_nothing_resolves_a_key() -> None:
-    """Without key and variable the error says what to set."""
+    """Without a key and a variable, the error says what to set."""
     with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
     assert str(caught.value) == (
@@ -198,7 +198,7 @@ def test_nothing_resolves_a_key() -> None:
 
 
 def test_variable_from_dotenv(credentials: Writer, tmp_path: Path) -> None:
-    """The variable may stand in .env."""
+    """The variable may be in .env."""
     path = credentials(GOOD)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv(VARIABLE)
@@ -214,7 +214,7 @@ def test_file_is_read_each_time(credentials: Writer) -> None:
     assert resolve_api_key(DEFAULT_API_KEY) == "rotated"
 
 
-def test_values_are_trimmed_and_mark_is_skipped(credentials: Writer, tmp_path: Path) -> None:
+def test_spaces_and_byte_order_mark(credentials: Writer, tmp_path: Path) -> None:
     """Spaces around a value and a byte order mark do not count."""
     credentials("\ufeff" + json.dumps({**GOOD, "api_key": f" {SECRET}\n"}))
     assert Workspace.from_env() == Workspace(**GOOD)
@@ -223,7 +223,7 @@ def test_values_are_trimmed_and_mark_is_skipped(credentials: Writer, tmp_path: P
 def test_home_directory(
     monkeypatch: pytest.MonkeyPatch, credentials: Writer, tmp_path: Path
 ) -> None:
-    """A path may begin with the home directory's ~."""
+    """A path may begin with ~, the home directory."""
     credentials(GOOD)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
@@ -253,7 +253,7 @@ BROKEN: Dict[str, str] = {
 
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
 def test_broken_json(credentials: Writer, text: str) -> None:
-    """Broken JSON is a ValueError that names variable and path, and never shows the key."""
+    """Broken JSON is a ValueError that names the variable and the path, and does not show the key."""
     path = credentials(text)
     with pytest.raises(ValueError) as caught:
         WorkspaceList.from_env()
@@ -273,7 +273,7 @@ def test_not_utf8(credentials: Writer) -> None:
 @pytest.mark.parametrize("field", GOOD)
 @pytest.mark.parametrize("value", ["absent", None, "", "  ", 5, ["x"]], ids=repr)
 def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
-    """A missing field is a ValueError with variable, path and field that never shows the key."""
+    """A missing field is a ValueError that names the variable, the path and the field, and does not show the key."""
     record = {**GOOD, field: value}
     if value == "absent":
         del record[field]
@@ -289,7 +289,7 @@ def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
 
 @pytest.mark.parametrize("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]], ids=repr)
 def test_content_of_a_wrong_kind(credentials: Writer, content: Any) -> None:
-    """A file without workspaces is a ValueError that names variable and path."""
+    """A file without workspaces is a ValueError that names the variable and the path."""
     path = credentials(json.dumps(content))
     with pytest.raises(ValueError, match=VARIABLE) as caught:
         WorkspaceList.from_env()
@@ -298,7 +298,7 @@ def test_content_of_a_wrong_kind(credentials: Writer, content: Any) -> None:
 
 
 def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the variable holds the JSON itself instead of a path, the key is still not shown."""
+    """If the variable contains the JSON itself instead of a path, the error does not show the key."""
     monkeypatch.setenv(VARIABLE, json.dumps({"name": "Main", "apiKey": SECRET}))
     with pytest.raises(ValueError, match=VARIABLE) as caught:
         resolve_api_key(DEFAULT_API_KEY)
@@ -307,7 +307,7 @@ def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("content", ['{"name": "Main"}', '[{"name": "Main"}]', "[]"])
 def test_json_is_no_path(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    """An object and an array are known for what they are, and the error says what is wanted."""
+    """If the variable contains an object or an array, the error says that a path is expected."""
     monkeypatch.setenv(VARIABLE, content)
     with pytest.raises(ValueError) as caught:
         WorkspaceList.from_env()
@@ -315,7 +315,7 @@ def test_json_is_no_path(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
 
 
 def test_a_path_may_begin_with_any_letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drives and folders have all kinds of names: such a file is missing, and not called JSON."""
+    """A path with an unusual beginning is a missing file, and is not mistaken for JSON."""
     for path in ("X:/workspace.json", "x.json", "_", "0.json", "./{.json"):
         monkeypatch.setenv(VARIABLE, path)
         with pytest.raises(ValueError) as caught:
@@ -324,7 +324,7 @@ def test_a_path_may_begin_with_any_letter(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_no_path() -> None:
-    """Without the variable there is no workspace, and the error says what to set."""
+    """If the variable is not set, the error says what to set."""
     with pytest.raises(ValueError) as caught:
         WorkspaceList.from_env()
     assert str(caught.value) == (
@@ -334,7 +334,7 @@ def test_no_path() -> None:
 
 
 def test_nothing_is_logged(credentials: Writer, caplog: pytest.LogCaptureFixture) -> None:
-    """Reading the file logs no key at any level."""
+    """Reading the file does not log the key at any level."""
     caplog.set_level(logging.DEBUG)
     credentials(GOOD)
     Workspace.from_env()
@@ -342,7 +342,7 @@ def test_nothing_is_logged(credentials: Writer, caplog: pytest.LogCaptureFixture
 
 
 def test_bottomless_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A credentials file that nests too deeply is a ValueError that names variable and path."""
+    """A credentials file that is nested too deeply is a ValueError that names the variable and the path."""
     path = tmp_path / "workspace.json"
     path.write_text("[" * 100_000, encoding="utf-8")
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
@@ -351,7 +351,7 @@ def test_bottomless_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_empty_file_of_workspaces(credentials: Writer) -> None:
-    """An empty list holds no workspace, and the error says so."""
+    """The error says that an empty list contains no workspace."""
     path = credentials([])
     with pytest.raises(PermutiveCredentialsError) as caught:
         WorkspaceList.from_env()
@@ -359,7 +359,7 @@ def test_an_empty_file_of_workspaces(credentials: Writer) -> None:
 
 
 def test_no_default_among_several(credentials: Writer) -> None:
-    """Where none of several workspaces is top-level, the error says what to do."""
+    """If none of several workspaces is top-level, the error says what to do."""
     path = credentials([{**GOOD, "workspace_id": "a"}, {**GOOD, "workspace_id": "b"}])
     with pytest.raises(PermutiveCredentialsError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
@@ -369,8 +369,8 @@ def test_no_default_among_several(credentials: Writer) -> None:
     )
 
 
-def test_what_hides_a_key() -> None:
-    """The parameters and headers of a call show no key, under any of its names."""
+def test_parameters_and_headers_hide_the_key() -> None:
+    """The parameters and headers of a call do not show the key, under any of its names."""
     sent = HidingKey({"k": SECRET, "X-API-Key": SECRET, "x-api-key": SECRET, "page": 2})
     shown = {"k": "[REDACTED]", "X-API-Key": "[REDACTED]", "x-api-key": "[REDACTED]", "page": 2}
     assert repr(sent) == repr(shown)

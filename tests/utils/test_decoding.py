@@ -1,4 +1,4 @@
-"""JSON to annotated Python."""
+"""JSON data to annotated Python objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UTC = timezone.utc
 
 
 def at(*parts: int, offset: float = 0) -> datetime:
-    """Return an aware time, with an offset in hours."""
+    """Return an aware time; the offset is in hours."""
     zone = timezone(timedelta(hours=offset)) if offset else UTC
     return datetime(*parts, tzinfo=zone)
 
@@ -90,7 +90,7 @@ def test_unreadable_timestamps(text: str) -> None:
     "value", [1663861469, 1.5, True, {"a": 1}, at(2025, 1, 1), datetime(2025, 1, 1)]
 )
 def test_timestamps_of_other_kinds(value: Any) -> None:
-    """What is no text, a datetime among them, stays as it came."""
+    """A value that is not a text, such as a datetime, stays as it came."""
     assert Cohort.from_json({"name": "c", "created_at": value}).created_at == value
 
 
@@ -116,7 +116,7 @@ MEMBERS: Dict[str, Any] = {
 @pytest.mark.parametrize("model", [Plain, Lazy])
 @pytest.mark.parametrize("name", MEMBERS)
 def test_annotations(model: Any, name: str) -> None:
-    """Models, lists of them and optional ones are built, however they are annotated."""
+    """Models, lists of models and optional models are built with any form of annotation."""
     required: Dict[str, Any] = {"one": READ, "many": []}
     original = model(**{**required, name: MEMBERS[name]})
     again = model.from_json(original.to_json())
@@ -126,21 +126,21 @@ def test_annotations(model: Any, name: str) -> None:
 
 @pytest.mark.parametrize("module", [annotated_plainly, annotated_lazily])
 def test_class_defined_later(module: Any) -> None:
-    """An annotation may name a class that is defined further down."""
+    """An annotation may name a class that is defined later."""
     model = module.Plain if module is annotated_plainly else module.Lazy
     original = model(READ, [], later=module.Later(at(2025, 7, 1)))
     assert model.from_json(original.to_json()) == original
 
 
 def test_local_class_with_an_unresolvable_annotation() -> None:
-    """One annotation that nobody can resolve does not spoil the others."""
+    """If one annotation cannot be resolved, the others still work."""
 
     @dataclass
     class Half(JSONSerializable[Dict[str, Any]]):
         many: List["Alias"]
         maybe: Optional[Alias] = None
+        # The two annotations cannot be resolved, on purpose.
         unknown: "Nowhere" = None  # type: ignore[name-defined] # noqa: F821
-        # An annotation that cannot be resolved is what the test is about.
         broken: "1 +" = None  # type: ignore[valid-type] # noqa: F722
         when: Optional[datetime] = None
 
@@ -151,7 +151,7 @@ def test_local_class_with_an_unresolvable_annotation() -> None:
 
 
 def test_inherited_fields() -> None:
-    """The annotations of a parent class count too."""
+    """The annotations of a parent class count, too."""
 
     @dataclass
     class Child(Alias):
@@ -178,7 +178,7 @@ def test_dataclass_without_the_mixin() -> None:
 
 
 def test_fields_that_the_constructor_does_not_take() -> None:
-    """A field that is no argument of the constructor is written, and not read."""
+    """A field that is not an argument of the constructor is written, but not read."""
 
     @dataclass
     class Derived(JSONSerializable[Dict[str, Any]]):
@@ -194,7 +194,7 @@ def test_fields_that_the_constructor_does_not_take() -> None:
 
 
 def test_class_that_is_no_dataclass() -> None:
-    """A class with the mixin is made from the arguments of its constructor."""
+    """A class with the mixin that is not a dataclass is made from the arguments of its constructor."""
 
     class Handmade(JSONSerializable[Dict[str, Any]]):
         def __init__(self, name: str, size: int = 1) -> None:
@@ -247,7 +247,7 @@ def test_unserialize_value(value: Any, annotation: Any, expected: Any, module: A
 
 
 def test_unserialize_value_without_a_module() -> None:
-    """Without a module an annotation that is no text is still followed."""
+    """Without a module, an annotation that is not a text is still followed."""
     assert JSONSerializable.unserialize_value(ALIAS, Alias) == READ
     assert JSONSerializable.unserialize_value(ALIAS, "Alias") == ALIAS
     assert JSONSerializable.unserialize_value(ALIAS, Alias, module="no.such.module") == READ
@@ -275,7 +275,7 @@ def test_segments_of_an_import_are_a_segment_list() -> None:
 
 
 def test_values_of_the_right_type_are_kept() -> None:
-    """A value that is of the right type already is kept as it is."""
+    """A value that already has the right type is kept as it is."""
     source = Source("s", {}, "t")
     segments = SegmentList([Segment.from_json(SEGMENT)])
     moment = at(2025, 7, 1)
@@ -309,7 +309,7 @@ def test_members_of_a_wrong_kind(data: Dict[str, Any], where: str) -> None:
 
 @pytest.mark.parametrize("bare", [list, List, dict, Dict])
 def test_bare_lists_and_objects_of_a_wrong_kind(bare: Any) -> None:
-    """A list or an object without types for its items is checked for its own kind, too."""
+    """A value of a list or dict without types for its items must be a list or an object."""
     with pytest.raises(TypeError, match="^expected an? (list|object), got str$"):
         JSONSerializable.unserialize_value("text", bare)
 
@@ -346,5 +346,5 @@ def test_every_model_is_read_without_falling_back_to_any() -> None:
     ],
 )
 def test_the_short_cut_reads_what_the_long_way_reads(text: str) -> None:
-    """The service's own form of a timestamp means the same where it is read the long way."""
+    """The service's own form of a timestamp is read to the same time on both paths."""
     assert parse_timestamp(text) == parse_timestamp(f" {text}")

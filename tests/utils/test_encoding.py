@@ -1,4 +1,4 @@
-"""Python to JSON: the ordered table, and what is left out."""
+"""Python values to JSON data: the ordered table, and fields that are left out."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize(("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__)
 def test_numpy_and_pandas(value: Any, expected: Any) -> None:
-    """NumPy and pandas scalars become numbers, arrays lists, and nothing is silently dropped."""
+    """NumPy and pandas scalars become numbers, arrays become lists, and nothing is silently dropped."""
     found = encoded(value)
     assert found == expected
     assert type(found) is type(expected)
@@ -199,7 +199,7 @@ REFUSED = [
     ids=range(9),
 )
 def test_what_json_cannot_hold(value: Any, build: Any, place: str) -> None:
-    """NaN, infinities and NaT are a ValueError that says where they stand."""
+    """NaN, infinities and NaT are a ValueError that names their place."""
     with pytest.raises(ValueError) as caught:
         encoded(build(value))
     assert str(caught.value).startswith(f"{place}: ")
@@ -207,7 +207,7 @@ def test_what_json_cannot_hold(value: Any, build: Any, place: str) -> None:
 
 @pytest.mark.parametrize("value", REFUSED, ids=repr)
 def test_what_json_cannot_hold_alone(value: Any) -> None:
-    """Standing alone they are a ValueError too, also for json.dumps with json_default."""
+    """NaN, infinities and NaT alone are a ValueError, too, also for json.dumps with json_default."""
     with pytest.raises(ValueError):
         encoded(value)
     with pytest.raises(ValueError):
@@ -225,14 +225,14 @@ def test_what_json_cannot_hold_alone(value: Any) -> None:
     ids=range(4),
 )
 def test_places_below_other_keys_and_mappings(value: Any, place: str) -> None:
-    """The place is said as it would be written, whatever kinds of keys and mappings it goes through."""
+    """The error writes the place as in code, for any kind of key and mapping."""
     with pytest.raises(ValueError) as caught:
         encoded(value)
     assert str(caught.value).startswith(f"{place}")
 
 
 def test_subclasses_of_classes_that_stand_in_the_table_by_name() -> None:
-    """A subclass of Decimal or UUID is written as these are."""
+    """A subclass of Decimal or UUID is written like these."""
 
     class Price(Decimal):
         pass
@@ -246,7 +246,7 @@ def test_subclasses_of_classes_that_stand_in_the_table_by_name() -> None:
 
 
 def test_importing_the_package_imports_nothing_that_only_some_values_need() -> None:
-    """Neither decimal nor uuid is imported before somebody has a value of theirs."""
+    """Neither decimal nor uuid is imported before a value of theirs is written."""
     script = (
         "import sys, requests\n"
         "before = set(sys.modules)\n"
@@ -259,7 +259,7 @@ def test_importing_the_package_imports_nothing_that_only_some_values_need() -> N
 
 
 def test_sets_are_written_in_one_order() -> None:
-    """The same set gives the same JSON; one that cannot be sorted is written all the same."""
+    """The same set gives the same JSON; a set that cannot be sorted is written, too."""
     assert encoded({3, 1, 2}) == [1, 2, 3]
     assert sorted(encoded({"a", 1}), key=str) == [1, "a"]
     assert encoded({None, "a"}) == ["a"]
@@ -281,12 +281,12 @@ def test_sets_are_written_in_one_order() -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_keys(key: Any, text: str) -> None:
-    """Keys that are no texts become what json can write as one."""
+    """Keys that are not texts become keys that json can write."""
     assert json.loads(json.dumps(encoded({key: 0}))) == {text: 0}
 
 
 def test_lists_drop_none() -> None:
-    """Lists drop None items; inside dictionaries what users put is kept."""
+    """Lists drop None items; inside dictionaries, users' None items are kept."""
     assert encoded([1, None, (None, 2)]) == [1, [2]]
     assert encoded({"a": [None, {"b": None}]}) == {"a": [None, {"b": None}]}
     cohort = Cohort("c", query={"in": [None, 1], "x": None}, tags=["a", None])  # type: ignore[list-item]
@@ -296,7 +296,7 @@ def test_lists_drop_none() -> None:
 
 
 def test_writing_shares_nothing() -> None:
-    """Changing what was written does not change the object."""
+    """Changing the JSON data does not change the object."""
     query = {"in": [1]}
     cohort = Cohort("c", query=query, tags=["a"])
     written = cohort.to_json()
@@ -310,7 +310,7 @@ def test_writing_shares_nothing() -> None:
 
 @dataclass
 class Defaults(JSONSerializable[Dict[str, Any]]):
-    """A field of every kind of default."""
+    """A model with fields of every kind of default."""
 
     required: Any
     none: Any = None
@@ -364,7 +364,7 @@ def test_models_with_empty_fields_round_trip(model: Any) -> None:
 
 
 def test_absent_ids_of_events_are_left_out() -> None:
-    """An event's absent session_id and view_id are left out, present ones are written."""
+    """An event's absent session_id and view_id are left out; present ones are written."""
     seg = Segmentation([Event("e", "now"), Event("e", "now", {}, "s", "v")], "u", True)
     assert seg.to_json() == {
         "events": [
@@ -406,7 +406,7 @@ def test_to_json_of_any_object(value: Any, expected: Any) -> None:
 
 
 def test_to_payload() -> None:
-    """A payload holds the object's fields as JSON data, None left out, only the names asked for."""
+    """A payload holds the given fields as JSON data, without those that are None."""
     cohort = Cohort("c", tags=[], query={"a": None}, description=None, id="1")
     assert to_payload(cohort, ["id", "name", "query", "description", "tags"]) == {
         "name": "c",
@@ -428,17 +428,17 @@ def test_to_payload() -> None:
 
 
 def test_to_payload_of_a_one_shot_iterable() -> None:
-    """The names may come from an iterable that can be read once."""
+    """The names may come from an iterable that can be read only once."""
     assert to_payload(Alias("a", "t", 1), iter(["tag", "id"])) == {"id": "a", "tag": "t"}
 
 
 def test_kept_names() -> None:
-    """The function is offered by json and by http."""
+    """json and http have the function under its kept name."""
     assert http.to_payload is to_payload_of_json is to_payload
 
 
 def test_type_that_encodes_itself() -> None:
-    """A type that says itself how it is written is written so, wherever it stands."""
+    """A type that encodes itself is written so in any place."""
 
     class Own(SelfEncoding):
         def __init__(self) -> None:
@@ -452,7 +452,7 @@ def test_type_that_encodes_itself() -> None:
 
 
 def test_object_that_holds_itself() -> None:
-    """An object that holds itself is a ValueError that says where, not a crash."""
+    """An object that contains itself is a ValueError that names the place, not a crash."""
     loop: Dict[str, Any] = {}
     loop["again"] = loop
     with pytest.raises(ValueError, match="query"):
@@ -460,7 +460,7 @@ def test_object_that_holds_itself() -> None:
 
 
 def test_segmentation_writes_events_and_user_id_alone() -> None:
-    """to_json of a segmentation gives exactly events and user_id, whatever its flags."""
+    """to_json of a segmentation gives exactly events and user_id, with any flags."""
     written = Segmentation([Event("e", "now")], "u", True, True).to_json()
     assert sorted(written) == ["events", "user_id"]
     again = Segmentation.from_json(written)

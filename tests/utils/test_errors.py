@@ -1,4 +1,4 @@
-"""The exceptions, and what an answer is turned into."""
+"""The exceptions, and the error for each response."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ENVELOPE = {
 
 
 def answer(status: int, body: Any = b"", *, url: str = URL) -> requests.Response:
-    """Build an answer as requests would."""
+    """Build a response as requests does."""
     response = requests.Response()
     response.status_code = status
     response.url = url
@@ -75,7 +75,7 @@ TREE = [
 
 @pytest.mark.parametrize(("child", "parent"), TREE)
 def test_tree(child: type, parent: type) -> None:
-    """Each error stands in its place of the tree, and is the same one everywhere."""
+    """Each error has its parent class, and is the same class everywhere."""
     assert issubclass(child, parent)
     assert getattr(http, child.__name__) is getattr(PermutiveAPI, child.__name__)
 
@@ -98,7 +98,7 @@ STATUSES = [
 
 @pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
 def test_statuses(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
-    """Each status has its error; its text stays, and the service's words follow it."""
+    """Each status has its error; the service's words follow the fixed text."""
     response = answer(status, ENVELOPE)
     error = error_of(response)
     assert type(error) is kind
@@ -112,7 +112,7 @@ def test_statuses(status: int, kind: Type[PermutiveAPIError], text: str) -> None
 
 @pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
 def test_bare_answers(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
-    """An answer with nothing but a status is mapped as well."""
+    """A response that has only a status is mapped, too."""
     response = requests.Response()
     response.status_code = status
     error = error_of(response)
@@ -122,7 +122,7 @@ def test_bare_answers(status: int, kind: Type[PermutiveAPIError], text: str) -> 
 
 
 def test_without_an_answer() -> None:
-    """Without an answer the error says what went wrong, and shows no secret."""
+    """Without a response, the error says what went wrong, and shows no secret."""
     error = error_of(None, f"boom k={SECRET}")
     assert type(error) is PermutiveAPIError
     assert str(error) == "An unexpected error occurred: boom k=[REDACTED]"
@@ -152,7 +152,7 @@ def test_without_an_answer() -> None:
     ids=lambda each: repr(each)[:40],
 )
 def test_extract_error_message(body: Any, text: str) -> None:
-    """The cause counts, else the message; else the text says what is the matter."""
+    """The text is the cause, or else the message, or else says what is missing."""
     assert http._extract_error_message(answer(400, body)) == text
 
 
@@ -165,13 +165,13 @@ def test_extract_error_message(body: Any, text: str) -> None:
     ],
 )
 def test_plain_text_bodies(body: Any, words: str) -> None:
-    """A body that is no error envelope is quoted too."""
+    """A body that is not an error envelope is quoted, too."""
     for status in (400, 404, 422, 500):
         assert words in str(error_of(answer(status, body)))
 
 
 def test_long_bodies_are_shortened() -> None:
-    """A long body is quoted in part, and one word is not said twice."""
+    """A long body is quoted in part, and equal words are not repeated."""
     message = str(error_of(answer(500, b"word " * 10_000)))
     assert len(message) < 500
     assert message.endswith("...")
@@ -216,7 +216,7 @@ def test_a_text_says_nothing_twice(status: int, said: Any, text: str) -> None:
 
 
 def test_a_refusal_in_plain_text_says_what_the_service_said() -> None:
-    """Taxonomy's 400 in plain text is the cause; a body without words has none to give."""
+    """The plain text of Taxonomy's 400 is the cause; an empty body gives no cause."""
     text = str(error_of(answer(400, b"Invalid value for: body")))
     assert text == f"400 Bad Request: Invalid value for: body [URL: {SHOWN}]"
     empty = str(error_of(answer(400, b"")))
@@ -225,7 +225,7 @@ def test_a_refusal_in_plain_text_says_what_the_service_said() -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 429, 500])
 def test_no_secret_is_shown(status: int) -> None:
-    """What the service says is shown without the key, by name and by value."""
+    """The service's words are shown without the key, which is found by name and by value."""
     said = f"no key {SECRET} for k={SECRET} at {URL}"
     response = answer(status, {"error": {"message": said, "cause": said}})
     error = error_of(response, f"failed: {URL}")
@@ -243,25 +243,25 @@ def test_no_secret_is_shown(status: int) -> None:
 
 
 def test_request_that_was_sent_is_left_alone() -> None:
-    """The error's answer shows a copy of the request; the one that was sent stays as it is."""
+    """The error's response has a copy of the request; the request that was sent does not change."""
     response = answer(404)
     sent = response.request
     error_of(response)
     assert (sent.url, sent.headers["X-API-Key"]) == (URL, SECRET)
 
 
-# --- What users' tests put in the place of an answer, or of its request --------------------------------
+# --- Stand-ins for a response, or for its request, in users' tests -------------------------------------
 
 
 def prepared(**attributes: Any) -> requests.PreparedRequest:
-    """Build a request of which only these attributes were ever set."""
+    """Build a request that has only these attributes."""
     request = requests.PreparedRequest()
     vars(request).update(attributes)
     return request
 
 
 def prepared_by_its_url() -> requests.PreparedRequest:
-    """Build a request on which only `prepare_url` was called, as tests of 5.4.4 do."""
+    """Build a request on which only `prepare_url` was called, as in tests of 5.4.4."""
     request = requests.PreparedRequest()
     request.prepare_url(URL, None)
     return request
@@ -293,7 +293,7 @@ HALF_MADE_REQUESTS: Dict[str, Any] = {
     ids=["raise_for_status", "constructor"],
 )
 def test_half_made_requests(make: Callable[[Any], Any], request_: Any) -> None:
-    """Whatever stands in the place of an answer's request, the error is that of the status, without key."""
+    """With any stand-in for the request, the error is that of the status, and does not show the key."""
     before = dict(vars(request_))
     response = answer(404)
     response.request = request_
@@ -308,7 +308,7 @@ def test_half_made_requests(make: Callable[[Any], Any], request_: Any) -> None:
 
 
 def response_of(**attributes: Any) -> requests.Response:
-    """Build an answer of which only these attributes were ever set."""
+    """Build a response that has only these attributes."""
     response = requests.Response()
     vars(response).update(attributes)
     return response
@@ -337,7 +337,7 @@ HALF_MADE_RESPONSES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("response", HALF_MADE_RESPONSES.values(), ids=HALF_MADE_RESPONSES)
 def test_half_made_responses(response: Any) -> None:
-    """Whatever stands in the place of an answer, the error is that of its status, where it has one."""
+    """With any stand-in for the response, the error is that of its status, if it has one."""
     known = getattr(response, "status_code", None) == 404
     error = error_of(response)
     assert type(error) is (PermutiveResourceNotFoundError if known else PermutiveAPIError)
@@ -355,7 +355,7 @@ ERRORS = sorted({child for child, _ in TREE} | {PermutiveAPIError}, key=lambda e
 @pytest.mark.parametrize("kind", ERRORS)
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
 def test_errors_survive_pickling(kind: Any, again: Any) -> None:
-    """An error keeps its kind and all it carries."""
+    """A pickled error keeps its class and attributes."""
     error = kind("message", status=418, url=URL, response=answer(418, ENVELOPE))
     error.request_id, error.code = "req-1", 7
     same = again(error)
@@ -372,7 +372,7 @@ def test_pickle_holds_no_secret() -> None:
 
 
 def test_fake_of_an_answer_does_not_hinder_pickling() -> None:
-    """An answer that cannot be pickled stays behind."""
+    """A response that cannot be pickled is left out."""
     fake: Any = SimpleNamespace(status_code=400, unpicklable=lambda: None)
     error = PermutiveAPIError("message", status=400, response=fake)
     assert error.response is fake
@@ -389,13 +389,13 @@ def test_constructor() -> None:
 
 
 def test_status_and_url_come_from_the_answer() -> None:
-    """Where status and url are left out they are the answer's."""
+    """If status and url are left out, they come from the response."""
     error = PermutiveAPIError("message", response=answer(404))
     assert (error.status, error.url) == (404, SHOWN)
 
 
 def test_unchained() -> None:
-    """An error raised without its context drags no other error along."""
+    """An error that is raised unchained has no cause and no context."""
     error = PermutiveAPIError("new")
     with pytest.raises(PermutiveAPIError) as caught:
         try:
@@ -407,13 +407,13 @@ def test_unchained() -> None:
 
 
 def test_odd_envelopes() -> None:
-    """Odd values in the envelope are carried as they came."""
+    """Odd values in the envelope are kept unchanged."""
     error = error_of(answer(400, {"request_id": 5, "error": {"code": "x"}}))
     assert (error.request_id, error.code) == (5, "x")
 
 
 def test_a_response_without_a_url() -> None:
-    """Of a bare Response() the error names no URL, as in 5.4.4."""
+    """The error of a bare Response() has no URL, as in 5.4.4."""
     response = requests.Response()
     response.status_code = 400
     response._content = b'{"error": {"cause": "c"}}'
@@ -422,7 +422,7 @@ def test_a_response_without_a_url() -> None:
 
 
 def test_huge_body_of_no_known_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A huge body that names no encoding is taken for UTF-8: guessing would take minutes."""
+    """A huge body without an encoding is read as UTF-8, since guessing would take minutes."""
 
     def guess(self: requests.Response) -> str:
         raise AssertionError("asked for a guess")

@@ -1,4 +1,4 @@
-"""The kept helpers for file paths."""
+"""The helpers for file paths that 5.4.4 has."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KINDS: "list[Callable[[str], Any]]" = [str, Path]
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_check_filepath(tmp_path: Path, kind: Callable[[str], Any]) -> None:
-    """The missing parent folder is made, not the file, and a second time does no harm."""
+    """The missing parent folder is made, but not the file; a second call does nothing."""
     path = tmp_path / "a" / "b" / "c.json"
     for _ in range(2):
         check_filepath(kind(str(path)))
@@ -39,7 +39,7 @@ def test_check_filepath_without_a_folder(tmp_path: Path) -> None:
     ],
 )
 def test_split_filepath(kind: Callable[[str], Any], path: str, parts: Tuple[str, str, str]) -> None:
-    """A path is split into folder, name, and extension with its dot, all of them texts."""
+    """A path is split into three texts: folder, name, and extension with its dot."""
     found = split_filepath(kind(path))
     assert found == parts
     assert [type(part) for part in found] == [str, str, str]

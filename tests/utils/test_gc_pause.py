@@ -1,4 +1,4 @@
-"""The pause of the garbage collector by itself; that large lists take one stands in resources/test_lists.py."""
+"""The pause of the garbage collector; resources/test_lists.py tests which lists use it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.platforms import needs_fork
 
 @pytest.fixture(autouse=True)
 def collector_on() -> Iterator[None]:
-    """Begin with the collector on, and find it on."""
+    """Begin and end with the collector on."""
     gc.enable()
     yield
     assert gc.isenabled()
 
 
 def test_off_inside_on_after() -> None:
-    """It is off inside, also inside a second time, and on after."""
+    """The collector is off inside the block, also in a nested block, and on afterwards."""
     with gc_paused(10_001):
         assert not gc.isenabled()
         with gc_paused(10_001):
@@ -49,18 +49,18 @@ assert gc.isenabled()
 
 @needs_fork
 def test_a_forked_process_collects() -> None:
-    """A process that is forked in the meantime has nobody who would turn it on."""
+    """In a process that is forked inside the block, the collector is on."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=20)
 
 
 def test_on_for_a_short_list() -> None:
-    """Up to 10,000 items it stays on."""
+    """The collector stays on for up to 10,000 items."""
     with gc_paused(10_000):
         assert gc.isenabled()
 
 
 def test_text_is_judged_by_its_length() -> None:
-    """JSON text of 10,001 segments is long enough for a pause, and that of 5,000 cohorts is not."""
+    """The JSON text of 10,001 segments is long enough for a pause; that of 5,000 cohorts is not."""
     cohorts = CohortList([Cohort(f"Cohort number {number}") for number in range(3)])
     assert 0 < items_in(json.dumps(cohorts.to_json())) <= 3
     assert items_in("x" * 300 * 10_001) == items_in(b"x" * 300 * 10_001) == 10_001

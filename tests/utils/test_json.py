@@ -95,14 +95,14 @@ def test_reading_from_data_text_path_and_file(model: Any, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("model", MODELS, ids=kind)
 def test_unknown_keys_are_ignored(model: Any) -> None:
-    """Members that the class does not know are ignored."""
+    """Unknown members are ignored."""
     data = {**model.to_json(), "unknown": [1], "self": 2, "_private": 3}
     assert type(model).from_json(data) == model
 
 
 @pytest.mark.parametrize("model", MODELS + LISTS, ids=kind)
 def test_argument_is_left_untouched(model: Any) -> None:
-    """from_json leaves its argument untouched."""
+    """from_json does not change its argument."""
     data = model.to_json()
     before = copy.deepcopy(data)
     type(model).from_json(data)
@@ -112,7 +112,7 @@ def test_argument_is_left_untouched(model: Any) -> None:
 @pytest.mark.parametrize("model", MODELS, ids=kind)
 @pytest.mark.parametrize("data", [5, None, ["x"], (1,), 1.5, b"{}", object])
 def test_wrong_kinds(model: Any, data: Any) -> None:
-    """What is no dict, text or path is a TypeError that says what came."""
+    """A value that is not a dict, text or path is a TypeError that names its type."""
     with pytest.raises(TypeError) as caught:
         type(model).from_json(data)
     assert str(caught.value) == (
@@ -122,7 +122,7 @@ def test_wrong_kinds(model: Any, data: Any) -> None:
 
 @pytest.mark.parametrize("text", ["[1]", "5", "null", '"text"', "true"])
 def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
-    """JSON text and files that hold no object are the same TypeError."""
+    """JSON text and files that do not contain an object are the same TypeError."""
     path = tmp_path / "file.json"
     path.write_text(text)
     name = type(json.loads(text)).__name__
@@ -134,7 +134,7 @@ def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed])
 @pytest.mark.parametrize("text", ["{", "not json", "", "{'a': 1}", "[1,]"])
 def test_broken_text(cls: Any, text: str, tmp_path: Path) -> None:
-    """Text that is no JSON is a TypeError that says so, and drags no document along."""
+    """A text that is not JSON is a TypeError that does not contain the document."""
     path = tmp_path / "file.json"
     path.write_text(text)
     for data in (text, path):
@@ -144,13 +144,13 @@ def test_broken_text(cls: Any, text: str, tmp_path: Path) -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A path without a file is the system's own error."""
+    """A missing file is the system's own error."""
     with pytest.raises(FileNotFoundError):
         Alias.from_json(tmp_path / "missing.json")
 
 
 def test_byte_order_mark(tmp_path: Path) -> None:
-    """The mark that some editors put before the text does not matter."""
+    """A byte order mark is skipped."""
     path = tmp_path / "file.json"
     path.write_text('{"id": "ü", "tag": "t", "priority": 1}', encoding="utf-8-sig")
     assert Alias.from_json(path) == Alias("ü", "t", 1)
@@ -158,7 +158,7 @@ def test_byte_order_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cls", [CohortList, SegmentList, ImportList, WorkspaceList])
 def test_list_from_a_dictionary(cls: Any) -> None:
-    """A dictionary is no list, and the error says what to use."""
+    """A dictionary is not a list, and the error says what to use."""
     with pytest.raises(TypeError) as caught:
         cls.from_json({"name": "c"})
     assert str(caught.value).startswith(f"Cannot create a {cls.__name__} from a dictionary. ")
@@ -168,7 +168,7 @@ def test_list_from_a_dictionary(cls: Any) -> None:
 @pytest.mark.parametrize("cls", [CohortList, SegmentList, ImportList, WorkspaceList, Listed])
 @pytest.mark.parametrize("data", [5, None, (1,), 1.5, b"[]", {1}], ids=repr)
 def test_list_from_a_wrong_kind(cls: Any, data: Any) -> None:
-    """What is no list, text or path is a TypeError that says what came."""
+    """A value that is not a list, text or path is a TypeError that names its type."""
     with pytest.raises(TypeError) as caught:
         cls.from_json(data)
     assert str(caught.value) == (
@@ -179,7 +179,7 @@ def test_list_from_a_wrong_kind(cls: Any, data: Any) -> None:
 
 @pytest.mark.parametrize("text", ['{"name": "c"}', "5", "null", '"text"'])
 def test_list_from_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
-    """Text and files that hold no list are a TypeError that says where they came from."""
+    """Texts and files that do not contain a list are a TypeError that names their type."""
     path = tmp_path / "file.json"
     path.write_text(text)
     for data in (text, path):
@@ -191,13 +191,13 @@ def test_list_from_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("item", [5, None, ["x"]], ids=repr)
 def test_list_with_items_of_a_wrong_kind(item: Any) -> None:
-    """An item that is no object is a TypeError."""
+    """An item that is not an object is a TypeError."""
     with pytest.raises(TypeError, match="`from_json\\(\\)` expected a dict"):
         CohortList.from_json([{"name": "c"}, item])
 
 
 def test_list_keeps_items_that_are_models_already() -> None:
-    """An item that is of the right type already is kept."""
+    """An item that already has the right type is kept."""
     cohort = Cohort("c")
     read = CohortList.from_json([cohort, {"name": "d"}])
     assert read[0] is cohort
@@ -205,7 +205,7 @@ def test_list_keeps_items_that_are_models_already() -> None:
 
 
 def test_load_json_list(tmp_path: Path) -> None:
-    """The helper returns the items of a list, a text or a file, and names what it makes."""
+    """The helper returns the items of a list, a text or a file; its error names the classes."""
     path = tmp_path / "file.json"
     path.write_text("[1]")
     assert [load_json_list(each, "XList") for each in ([1], "[1]", path)] == [[1]] * 3
@@ -236,7 +236,7 @@ def test_subclasses_of_dict_and_list() -> None:
 
 @pytest.mark.parametrize("model", MODELS + LISTS, ids=kind)
 def test_str_is_indented_json(model: Any) -> None:
-    """str() is indented JSON; a workspace's key is not in it."""
+    """str() is indented JSON without a workspace's key."""
     text = str(model)
     if isinstance(model, (Workspace, WorkspaceList)):
         assert '"key"' not in text
@@ -267,7 +267,7 @@ VALUES: Dict[str, Any] = {
 
 
 def test_custom_encoder_and_default_agree_with_the_models() -> None:
-    """customJSONEncoder and json_default write what the models write, and keep None in lists."""
+    """customJSONEncoder and json_default write the same as the models, but keep None in lists."""
     texts = [
         json.dumps(VALUES, cls=customJSONEncoder),
         json.dumps(VALUES, default=json_default),
@@ -299,7 +299,7 @@ def test_custom_encoder_writes_keys() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), numpy.float64("inf"), Decimal("NaN")])
 def test_custom_encoder_refuses_what_json_cannot_hold(value: Any) -> None:
-    """NaN and infinities are a ValueError that says where they stand."""
+    """NaN and infinities are a ValueError that names their place."""
     with pytest.raises(ValueError, match=r"^a\[0\]: "):
         json.dumps({"a": [value]}, cls=customJSONEncoder)
 
@@ -311,7 +311,7 @@ def test_default_of_the_custom_encoder() -> None:
 
 
 def test_subclass_of_the_custom_encoder() -> None:
-    """A subclass's own default is asked for the objects that it knows."""
+    """The `default` of a subclass is called for objects that it knows."""
 
     class Money:
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Helpers that are declared like another one: to users, ordinary class methods with a signature of their own."""
+"""Helpers that are declared with `like`: users see ordinary class methods with a full signature."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PAIRS = [(first, helper) for first, helpers in HELPERS.items() for helper in hel
 
 @pytest.mark.parametrize("first, helper", PAIRS, ids=[each.__qualname__ for _, each in PAIRS])
 def test_signature(first: str, helper: Any) -> None:
-    """It shows the first one's arguments, its own return type, and its own names and docstring."""
+    """The signature has the first helper's arguments and its own return type; names and docstring are its own."""
     explicit: Any = getattr(helper.__self__, first)
     shown, wanted = inspect.signature(helper), inspect.signature(explicit)
     assert shown.parameters == wanted.parameters
@@ -38,7 +38,7 @@ def test_signature(first: str, helper: Any) -> None:
 
 
 def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function gets the class that was asked, the items by position or name, and what was given or is the default."""
+    """The function gets the class, the items by position or name, and the other arguments or their defaults."""
     batches: List[Any] = []
     monkeypatch.setattr(Cohort, "_batch", classmethod(lambda *each: batches.append(each)))
 
@@ -56,7 +56,7 @@ def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_further_arguments_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Arguments that are not options of a batch reach the function under their names."""
+    """Arguments that are not options of a batch are passed to the function by name."""
     sent: List[Any] = []
 
     class Runner:
@@ -69,7 +69,7 @@ def test_further_arguments_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (request.params, request.timeout) == ({"enrich": "false", "sdkp": "false"}, 3)
 
 
-# As a type checker does not see it.
+# Without its type, so that type checkers allow the mistakes.
 BATCH_UPDATE: Any = Segment.batch_update
 MISTAKES: Dict[str, Callable[[], Any]] = {
     "missing a required argument: 'segments'": lambda: BATCH_UPDATE(api_key=KEY),
@@ -90,7 +90,7 @@ def test_mistakes_in_the_call(problem: str) -> None:
 
 
 def test_no_frame_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While it runs, no local variable but one named api_key shows the key."""
+    """While the helper runs, only a local variable named api_key shows the key."""
     shown: List[str] = []
 
     def look(*arguments: Any) -> None:
@@ -106,5 +106,5 @@ def test_no_frame_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_pickled_by_name() -> None:
-    """It can be sent to another process, as any class method can."""
+    """The helper can be pickled, as any class method can."""
     assert pickle.loads(pickle.dumps(Cohort.batch_enable)) == Cohort.batch_enable

@@ -1,4 +1,4 @@
-"""The kept helpers for lists."""
+"""The helpers for lists that 5.4.4 has."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from PermutiveAPI._Utils.list import chunk_list, compare_list, convert_list, mer
     ],
 )
 def test_chunk_list(items: List[Any], n: int, expected: List[Any]) -> None:
-    """A list is cut into pieces of n, the last one perhaps shorter."""
+    """A list is cut into pieces of n items; the last one may be shorter."""
     assert chunk_list(items, n) == expected
 
 
 @pytest.mark.parametrize("n", [0, -1])
 def test_chunk_list_refuses(n: int) -> None:
-    """Pieces of less than one item are a ValueError that names n."""
+    """A size below 1 is a ValueError that names n."""
     with pytest.raises(ValueError, match="n must be at least 1"):
         chunk_list([1], n)
 
@@ -42,12 +42,12 @@ def test_chunk_list_refuses(n: int) -> None:
     ],
 )
 def test_convert_list(value: Any, expected: List[Any]) -> None:
-    """A list, and text that evaluates to one, give that list."""
+    """A list, or a text that evaluates to one, gives that list."""
     assert convert_list(value) == expected
 
 
 def test_convert_list_keeps_the_list() -> None:
-    """A list comes back itself."""
+    """A list is returned itself."""
     items = [1]
     assert convert_list(items) is items
 

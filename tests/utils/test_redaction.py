@@ -1,4 +1,4 @@
-"""What a secret looks like, and what only looks like one."""
+"""What a secret looks like, and what only looks similar."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ FORMS = {
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
-    """The value of a secret name is replaced in every form, and nothing else is."""
+    """The value of a secret name is replaced in every form, and nothing else."""
     message = "before " + form.format(name=name, secret=SECRET) + " after"
     redacted = redact_message(message)
     assert SECRET not in redacted
@@ -55,14 +55,14 @@ def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
 def test_redacting_twice_changes_nothing(form: str, name: str) -> None:
-    """Redacting what was redacted changes nothing."""
+    """Redacting a text twice changes nothing more."""
     once = redact_message(form.format(name=name, secret=SECRET))
     assert redact_message(once) == once
 
 
 @pytest.mark.parametrize("name", [name.upper() for name in NAMES])
 def test_case_of_name_does_not_matter(name: str) -> None:
-    """A secret name is one in capitals too."""
+    """A secret name in capitals is found, too."""
     assert redact_message(f"{name}={SECRET}") == f"{name}=[REDACTED]"
 
 
@@ -87,7 +87,7 @@ def test_case_of_name_does_not_matter(name: str) -> None:
     ],
 )
 def test_whole_names_only(message: str) -> None:
-    """A name that only contains a secret name is no secret name."""
+    """A name that only contains a secret name is not secret."""
     assert redact_message(message) == message
 
 
@@ -130,12 +130,12 @@ def test_spellings_of_credentials_files(name: str) -> None:
     ],
 )
 def test_edges_of_values(message: str, expected: str) -> None:
-    """A value ends where its form ends; null, true and false are no secrets."""
+    """A value ends where its form ends; null, true and false are not secret."""
     assert redact_message(message) == expected
 
 
 def test_redact_message_takes_anything() -> None:
-    """What is no text is turned into text first."""
+    """A value that is not a text is converted to a text first."""
     error: Any = ValueError("k=abc")
     assert redact_message(error) == "k=[REDACTED]"
     nothing: Any = None
@@ -160,25 +160,25 @@ def test_redact_message_takes_anything() -> None:
     ],
 )
 def test_redact_url(url: str, expected: str) -> None:
-    """In a URL a value reaches up to the next & or #."""
+    """In a URL, a value ends at the next & or #."""
     assert redact_url(url) == expected
 
 
 @pytest.mark.parametrize("secret", ["s3cr3t/key+with=signs", 'with"quote', "ünïcode-x"])
 def test_known_secret_is_replaced_in_every_writing(secret: str) -> None:
-    """A known secret is replaced as it is, percent-encoded in either case, and escaped."""
+    """A known secret is replaced if it is plain, percent-encoded in either case, or escaped."""
     plain = quote(secret, safe="")
     message = f"<{secret}> <{plain}> <{plain.lower()}> <{quote(plain, safe='')}>"
     assert redact_secret(message, secret) == " ".join(["<[REDACTED]>"] * 4)
 
 
 def test_short_secret_is_replaced_as_a_word_only() -> None:
-    """A secret as short as "k" does not tear other words apart."""
+    """A secret as short as "k" is not replaced inside other words."""
     assert redact_secret("key k, task", "k") == "key [REDACTED], task"
 
 
 def test_empty_secret_replaces_nothing() -> None:
-    """Nothing is replaced where there is no secret."""
+    """An empty secret replaces nothing."""
     assert redact_secret("anything", "") == "anything"
 
 
@@ -191,7 +191,7 @@ def _response(url: str, **headers: Any) -> requests.Response:
 
 
 def test_response_own_secret_is_removed_wherever_it_stands() -> None:
-    """The key that the request carried is removed even where no name announces it."""
+    """The key of the request is removed, even without a name before it."""
     response = _response("https://h/x?k=my%2Fown%20key&page=abcdefgh")
     said = "you sent my/own key (my%2Fown%20key) for page abcdefgh"
     assert redact_sensitive_data(said, response) == (
@@ -201,7 +201,7 @@ def test_response_own_secret_is_removed_wherever_it_stands() -> None:
 
 @pytest.mark.parametrize("value", ["header-secret", b"header-secret"])
 def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
-    """A key that travelled in a header is removed too, whether it was given as text or as bytes."""
+    """A key that was sent in a header is removed, too, whether it was a text or bytes."""
     response = _response("https://h/x", **{"X-API-Key": value})
     assert redact_sensitive_data("bad header-secret", response) == "bad [REDACTED]"
 
@@ -220,19 +220,19 @@ def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
     ids=repr,
 )
 def test_answers_that_know_no_secret(response: Any) -> None:
-    """An answer without a request, a URL or headers still has its text redacted by name."""
+    """The text of a response without a request, a URL or headers is redacted by name."""
     assert redact_sensitive_data("k=abc, 42", response) == "k=[REDACTED], 42"
 
 
 @pytest.mark.parametrize(("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")])
-def test_only_what_is_cut_says_so(length: int, end: str) -> None:
-    """A text of just the greatest length is whole; dots stand for what is left out of a longer one."""
+def test_only_a_shortened_text_ends_with_dots(length: int, end: str) -> None:
+    """A text of the greatest length is whole; a longer one is cut, and ends with dots."""
     shown = redact_and_shorten("x" * length, ())
     assert shown.endswith(end) and shown.count("x") == min(length, 20_000)
 
 
 def test_kept_names() -> None:
-    """The functions are offered by http under the names in use."""
+    """http has the functions under their kept names."""
     assert http.redact_message is redact_message
     assert http.redact_url is redact_url
     assert http._redact_sensitive_data("k=abc", None) == "k=[REDACTED]"
@@ -250,20 +250,20 @@ def test_kept_names() -> None:
     ],
 )
 def test_redacted_forms(text: str) -> None:
-    """A secret in a list, an object or a command's option is found; redacting twice is once."""
+    """A secret in a list, an object or a command's option is found; redacting twice changes nothing more."""
     redacted = redact_message(text)
     assert "SEKRET" not in redacted
     assert redact_message(redacted) == redacted
 
 
 def test_a_name_with_a_dash_stays() -> None:
-    """A dash inside a word is part of a name: it is not the name of a secret."""
+    """A dash is part of a name, so a name that contains a secret name and a dash is not secret."""
     assert redact_message("my-key=5") == "my-key=5"
 
 
 @pytest.mark.parametrize("text", ["/x?k=k&a=1", '{"k": "k"}', "k: k"])
-def test_a_key_that_is_called_like_a_secret(text: str) -> None:
-    """A short key does not hide the name of another secret."""
+def test_a_key_that_is_also_a_name(text: str) -> None:
+    """A short key that is also the name of a secret does not hide that name."""
     redacted = redact_message(redact_secret(text + " k=OTHER", "k"))
     assert "OTHER" not in redacted
     assert "k" in redacted
@@ -272,7 +272,7 @@ def test_a_key_that_is_called_like_a_secret(text: str) -> None:
 @pytest.mark.parametrize("depth", range(6))
 @pytest.mark.parametrize("quote", ['"', "'"])
 def test_members_in_escaped_json(depth: int, quote: str) -> None:
-    """A member of JSON that was escaped any number of times is redacted."""
+    """A member of JSON is redacted, however often the JSON was escaped."""
     mark = "\\" * (2**depth - 1) + quote
     text = f"{{{mark}api_key{mark}: {mark}{KEY}{mark}}}"
     assert KEY not in http.redact_message(text)
@@ -286,7 +286,7 @@ ALL_NAMES = (
 
 @pytest.mark.parametrize("name", ALL_NAMES)
 def test_every_name_in_every_form(name: str) -> None:
-    """Each name is known as a parameter, as a member, encoded, in capitals, and as part of no other name."""
+    """Each name is found as a parameter, as a member, encoded and in capitals, but not inside another name."""
     for known in (name, name.upper()):
         assert redact_message(f"/x?{known}=s3cret&a=1") == f"/x?{known}=[REDACTED]&a=1"
         assert redact_message(f'{{"{known}": "s3cret"}}') == f'{{"{known}": "[REDACTED]"}}'
@@ -299,7 +299,7 @@ def test_every_name_in_every_form(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["x-api-key", "authorization", "proxy-authorization"])
 def test_every_header(name: str) -> None:
-    """Headers that carry a secret are known in text and in mappings, whatever their case."""
+    """Headers that hold a secret are found in texts and in mappings, in any case."""
     assert redact_message(f"{name}: Bearer s3cret\nNext: 1") == f"{name}: [REDACTED]\nNext: 1"
     headers = {name.title(): "s3cret", name.encode().upper(): b"s3cret", "Accept": "a"}
     redact_headers(headers)

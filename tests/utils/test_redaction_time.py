@@ -1,6 +1,6 @@
-"""Redaction takes time in proportion to the text, whatever the text is made of.
+"""Redaction takes time in proportion to the length of the text, for any text.
 
-Times are those of the thread, and only compared with each other: a busy machine changes no result.
+CPU times of the thread are only compared with each other, so that a busy machine changes no result.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from PermutiveAPI._Utils.redaction import (
 
 SECRET = "0123-secret/key"
 GROWTH = 4
-# What grows with the square grows 16 times.
+# If the time grew with the square, the factor would be 16.
 MOST = 9.0
 
 
 def own_response() -> requests.Response:
-    """Return an answer whose request carried the secret."""
+    """Return a response whose request has the secret."""
     response = requests.Response()
     response.url = f"https://h/x?k={SECRET}"
     return response
 
 
 def headers_from(text: str) -> None:
-    """Redact a header that holds the text, and one that is named so."""
+    """Redact a header with the text as its value, and one with the text as its name."""
     redact_headers({"X-API-Key": text, text: "x"})
 
 
 def secrets_in(text: str) -> Any:
-    """Look for secrets in an answer whose URL holds the text."""
+    """Search for secrets in a response whose URL contains the text."""
     response = requests.Response()
     response.url = f"https://h/x?{text}"
     return secrets_of(response)
@@ -60,7 +60,7 @@ FUNCTIONS: Dict[str, Callable[[str], Any]] = {
     "secrets_of": secrets_in,
 }
 
-# What a text is made of, again and again.
+# The units that a text repeats.
 UNITS: Dict[str, str] = {
     "open lists": '"key": [',
     "open objects": '"key": {',
@@ -97,7 +97,7 @@ UNITS: Dict[str, str] = {
     "marks": "k=[REDACTED]",
     "spaces": " ",
 }
-# What stands before them: a value that is still open, or a depth of encoding that nothing has.
+# What comes before the units: a value that is still open, or an extreme depth of encoding.
 PREFIXES: Dict[str, Callable[[int], str]] = {
     "bare": lambda length: "",
     "in a value": lambda length: 'k="',
@@ -107,17 +107,17 @@ PREFIXES: Dict[str, Callable[[int], str]] = {
 
 
 def seconds(function: Callable[[str], Any], text: str) -> float:
-    """Return how long it takes."""
+    """Return the CPU time of a call."""
     began = time.thread_time()
     function(text)
     return time.thread_time() - began
 
 
 def assert_linear(function: Callable[[str], Any], made: Callable[[int], str], length: int) -> None:
-    """Assert that a text that is four times as long takes about four times as long, at best."""
+    """Assert that a text of four times the length takes about four times as long, at best."""
     for _ in range(3):
         took = seconds(function, made(GROWTH * length))
-        # Below a millisecond the clock says little; nothing that short grows dangerously.
+        # Below a millisecond, the clock is too coarse.
         if took < MOST * 0.001 or took < MOST * seconds(function, made(length)):
             return
     raise AssertionError("the time grows faster than the text")
@@ -138,18 +138,18 @@ def test_any_message(unit: str, prefix: Callable[[int], str]) -> None:
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_any_function(function: Callable[[str], Any], unit: str) -> None:
-    """So does every other function, with a text of any kind."""
+    """Every other function takes time in proportion to the length of a text of any kind."""
     assert_linear(function, repeated(unit, PREFIXES["bare"]), 6_000)
 
 
 @pytest.mark.parametrize("beginning", ["k=", 'k=\\"', '"k"', '"k": \\"'])
 def test_backslashes_without_end(beginning: str) -> None:
-    """So does a message in which backslashes follow a name, and no quote ends them."""
+    """A message with endless backslashes after a name takes time in proportion to its length."""
     assert_linear(redact_message, repeated("\\", lambda _: beginning), 6_000)
 
 
 def ever_longer_escapes(length: int) -> str:
-    """Return members whose quotes are escaped ever deeper, so that none of them is ever closed."""
+    """Return members whose quotes are escaped deeper and deeper, so that none of them is closed."""
     members, total = [], 0
     while total < length:
         count = len(members) // 2 + 1
@@ -164,12 +164,12 @@ def ever_longer_escapes(length: int) -> str:
     ids=["open lists", "ever longer escapes"],
 )
 def test_a_megabyte(made: Callable[[int], str]) -> None:
-    """A megabyte takes four times the time of a quarter of it, also where nothing is ever closed."""
+    """A megabyte takes four times as long as a quarter of it, even if no value is ever closed."""
     assert_linear(redact_message, made, 2**18)
 
 
-def test_what_is_kept_of_a_huge_text() -> None:
-    """Of a huge text the beginning is kept; secrets in it are found, and none is left in part."""
+def test_a_huge_text_is_cut() -> None:
+    """Only the beginning of a huge text is kept; secrets in it are replaced, and no part of one is left."""
     text = redact_and_shorten("k=abc " + SECRET * 100_000, [SECRET])
     assert text.startswith("k=[REDACTED] [REDACTED]") and text.endswith("...")
     assert len(text) < 30_000 and "secret" not in text
@@ -177,7 +177,7 @@ def test_what_is_kept_of_a_huge_text() -> None:
 
 @pytest.mark.parametrize("shift", range(20))
 def test_secret_across_the_cut(shift: int) -> None:
-    """Wherever a huge text is cut, nothing is left of a secret that stood there."""
+    """If a huge text is cut inside a secret, no part of the secret is left."""
     for form in (
         f" {SECRET} ",
         f"k={SECRET}",
@@ -194,7 +194,7 @@ def test_secret_across_the_cut(shift: int) -> None:
 
 
 def test_short_text_stays() -> None:
-    """A text that is not huge loses nothing."""
+    """A text that is not huge is kept whole."""
     assert redact_and_shorten("see https://host and k=1", []) == (
         "see https://host and k=[REDACTED]"
     )
@@ -211,5 +211,5 @@ def test_short_text_stays() -> None:
     ],
 )
 def test_value_that_is_cut(cut: str, expected: str) -> None:
-    """A value that is not closed reaches to the end of the text."""
+    """A value that is not closed ends with the text."""
     assert redact_message(cut) == expected

@@ -44,7 +44,7 @@ def test_names() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A blank value counts as none."""
+    """A blank value counts as not set."""
     for name in (settings.TIMEOUT_SECONDS, *COUNTS):
         monkeypatch.setenv(name, value)
     assert settings.text(settings.TIMEOUT_SECONDS) is None
@@ -63,7 +63,7 @@ def test_surrounding_spaces_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"])
 def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """What is no positive finite number is a ValueError that names the variable."""
+    """A value that is not a positive finite number is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=name):
         settings.number(name, 10.0)
@@ -72,7 +72,7 @@ def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> 
 @pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"])
 def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
-    """What is no whole number of at least 1 is a ValueError that names the variable."""
+    """A value that is not a whole number of at least 1 is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match=name):
         settings.count(name)
@@ -87,7 +87,7 @@ def test_backoff_factor_is_at_least_one(monkeypatch: pytest.MonkeyPatch, value: 
 
 
 def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable changed between two calls takes effect."""
+    """A variable that changes between two calls takes effect."""
     monkeypatch.setenv(settings.TIMEOUT_SECONDS, "1")
     assert settings.text(settings.TIMEOUT_SECONDS) == "1"
     monkeypatch.setenv(settings.TIMEOUT_SECONDS, "2")
@@ -109,7 +109,7 @@ def test_dotenv_is_found_upwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_nearest_dotenv_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of several .env files the nearest one counts."""
+    """If there are several .env files, the nearest one counts."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
     below = tmp_path / "below"
     below.mkdir()
@@ -135,7 +135,7 @@ def test_process_environment_is_not_altered(tmp_path: Path) -> None:
 
 
 def test_bad_value_in_dotenv(tmp_path: Path) -> None:
-    """A bad value in .env is a ValueError that names the variable."""
+    """A wrong value in .env is a ValueError that names the variable."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
     with pytest.raises(ValueError, match=settings.TIMEOUT_SECONDS):
         settings.number(settings.TIMEOUT_SECONDS, 10.0)
@@ -143,13 +143,13 @@ def test_bad_value_in_dotenv(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="])
 def test_dotenv_without_a_value(tmp_path: Path, line: str) -> None:
-    """A variable without a value in .env is unset."""
+    """A variable without a value in .env counts as not set."""
     (tmp_path / ".env").write_text(line + "\n")
     assert settings.text(settings.TIMEOUT_SECONDS) is None
 
 
 def test_dotenv_made_changed_and_removed(tmp_path: Path) -> None:
-    """A .env that appears, changes or goes takes effect."""
+    """A .env that is made, changed or removed takes effect."""
     path = tmp_path / ".env"
     assert settings.text(settings.TIMEOUT_SECONDS) is None
     path.write_text("PERMUTIVE_TIMEOUT_SECONDS=1\n")
@@ -161,14 +161,14 @@ def test_dotenv_made_changed_and_removed(tmp_path: Path) -> None:
 
 
 def test_dotenv_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """The mark that some editors put before the first line does not matter."""
+    """A byte order mark before the first line is skipped."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=3\n", encoding="utf-8-sig")
     assert settings.text(settings.TIMEOUT_SECONDS) == "3"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the directory is in use there")
 def test_deleted_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a working directory there is no .env, and no crash."""
+    """If the working directory was deleted, there is no .env, and no crash."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -178,7 +178,7 @@ def test_deleted_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_dotenv_is_not_read_at_import(tmp_path: Path) -> None:
-    """A .env that would be refused does no harm until a value of it is needed."""
+    """A .env that would be refused is not read before one of its values is needed."""
     (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
     done = subprocess.run(
         [sys.executable, "-c", "import PermutiveAPI, sys; print('dotenv' in sys.modules)"],

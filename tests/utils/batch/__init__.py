@@ -1,1 +1,1 @@
-"""Unit tests of PermutiveAPI._Utils.batch, one file a module."""
+"""Unit tests of PermutiveAPI._Utils.batch, one file for each module."""

@@ -1,4 +1,4 @@
-"""Where the items of a batch come from, and in which thread they are taken."""
+"""The source of a batch's items, and the thread in which they are taken."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ variable: "ContextVar[str]" = ContextVar("variable", default="unset")
 
 
 class Taking:
-    """Takes from a source as the engine does."""
+    """Takes from a source as a batch does."""
 
     def __init__(self, items: Any) -> None:
         self.source: Any = source_of(items)
@@ -32,7 +32,7 @@ class Taking:
         return item
 
     def ended(self) -> None:
-        """Wait for the last thing that the thread does."""
+        """Wait until the thread has done its last step."""
         while not self.source._ended:
             self.woken.get(timeout=5)
 
@@ -43,25 +43,25 @@ def readers() -> List[threading.Thread]:
 
 
 def made_from(items: Any) -> MadeRequests:
-    """Make a request of each item, as the models' helpers do."""
+    """Make a request from each item, as the models' helpers do."""
     return MadeRequests((BatchRequest("GET", "https://h") for _ in items), items)
 
 
 @pytest.mark.parametrize("items", [[1], (1,), [], made_from([1]), made_from((1,))])
-def test_what_is_at_hand_needs_no_thread(items: Any) -> None:
-    """A list, a tuple, and what is made from one are read by whoever asks."""
+def test_a_list_needs_no_thread(items: Any) -> None:
+    """A list, a tuple, and requests made from one are read in the caller's thread."""
     assert isinstance(source_of(items), AtHand)
 
 
 @pytest.mark.parametrize("items", [iter([1]), range(1), {1}, made_from(iter([1])), made_from({1})])
-def test_what_may_take_long_has_a_thread(items: Any) -> None:
-    """Any other iterable, and what is made from one, may block: a thread of its own reads it."""
+def test_other_iterables_have_a_thread(items: Any) -> None:
+    """Any other iterable may block, so a separate thread reads it, and requests made from it."""
     assert isinstance(source_of(items), Reader)
 
 
 @pytest.mark.parametrize("items", [[1, 2], iter([1, 2])], ids=["list", "iterator"])
 def test_items_come_in_order_and_end(items: Any) -> None:
-    """Each item comes once; after the last one there is nothing left, however often one asks."""
+    """Each item comes once; after the last one, every further take() returns LEFT."""
     assert Taking(iter([])).take() is Nothing.LEFT
     taking = Taking(items)
     assert [taking.take(3), taking.take(2)] == [1, 2]
@@ -70,7 +70,7 @@ def test_items_come_in_order_and_end(items: Any) -> None:
 
 
 def test_no_more_is_taken_than_there_is_room_for() -> None:
-    """The iterable is asked for so many items only, and for more when some were taken away."""
+    """Only as many items are read as there is room for, and more when some are taken."""
     asked: List[int] = []
 
     def items() -> Iterator[int]:
@@ -89,8 +89,8 @@ def test_no_more_is_taken_than_there_is_room_for() -> None:
     taking.source.close()
 
 
-def test_one_other_thread_does_all() -> None:
-    """Making the iterator, each item and the closing happen in one daemon thread, in the caller's context."""
+def test_one_other_thread_does_everything() -> None:
+    """One daemon thread makes the iterator, reads each item and closes it, in the caller's context."""
     seen: List[Any] = []
 
     class Rows:
@@ -121,7 +121,7 @@ def test_one_other_thread_does_all() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda items: items, made_from], ids=["own", "made"])
 def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
-    """A stop closes the generator in the thread that reads it, as soon as it has come back."""
+    """close() closes the generator in the thread that reads it, as soon as it has yielded."""
     waiting, release, closed = (threading.Event() for _ in range(3))
     where: List[threading.Thread] = []
     resumed: List[int] = []
@@ -154,8 +154,8 @@ def test_a_generator_is_closed_although_its_owner_holds_it(wrap: Any) -> None:
     assert not reader.is_alive()
 
 
-def test_what_nobody_else_holds_ends_in_its_thread() -> None:
-    """A generator behind a map() is garbage when the reader ends, and so ends there."""
+def test_a_generator_behind_a_map_ends_in_the_readers_thread() -> None:
+    """A generator behind a map() becomes garbage when the reader ends, and so ends in its thread."""
     where: List[threading.Thread] = []
 
     def rows() -> Iterator[int]:
@@ -172,8 +172,8 @@ def test_what_nobody_else_holds_ends_in_its_thread() -> None:
     assert where == [reader]
 
 
-def test_what_has_an_owner_is_not_closed() -> None:
-    """A file or a cursor is left open."""
+def test_other_iterables_are_not_closed() -> None:
+    """A file or a cursor stays open."""
 
     class Cursor:
         closed = False
@@ -197,7 +197,7 @@ def test_what_has_an_owner_is_not_closed() -> None:
 
 @pytest.mark.parametrize("error", [LookupError("gone"), KeyboardInterrupt()])
 def test_what_the_iterable_raises_comes_after_its_items(error: BaseException) -> None:
-    """It is raised where the next item would have been, in the caller's thread."""
+    """The error is raised in place of the next item, in the caller's thread."""
 
     def items() -> Iterator[int]:
         yield 1
@@ -212,7 +212,7 @@ def test_what_the_iterable_raises_comes_after_its_items(error: BaseException) ->
 
 
 def test_an_iterable_that_cannot_begin() -> None:
-    """What iter() raises is raised like what next() raises."""
+    """An error of iter() is raised like an error of next()."""
 
     class Broken:
         def __iter__(self) -> Iterator[int]:
@@ -223,7 +223,7 @@ def test_an_iterable_that_cannot_begin() -> None:
 
 
 def test_no_thread_is_left() -> None:
-    """The thread ends with the iterable, and a stop waits for one that has only to end."""
+    """The thread ends with the iterable, and close() waits for it if it need not wait for the iterable."""
     taking = Taking(iter([1]))
     taking.take(2)
     assert taking.take() is Nothing.LEFT
@@ -235,6 +235,6 @@ def test_no_thread_is_left() -> None:
     assert readers() == []
 
 
-def test_what_was_never_begun_can_be_closed() -> None:
-    """A stream that fails before its first item closes its source all the same."""
+def test_a_source_that_never_began_can_be_closed() -> None:
+    """A stream that fails before its first item closes its source."""
     Reader(iter([1])).close()

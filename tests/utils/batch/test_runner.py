@@ -1,4 +1,4 @@
-"""The loop of batches, on fakes for executors."""
+"""The batch runner, on a fake executor."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ def batch(count: int) -> List[BatchRequest]:
 def run(
     requests: Any, send: Callable[..., Any], new_executor: Any = DoneExecutor, **options: Any
 ) -> Any:
-    """Run a batch on the fake."""
+    """Run a batch on the fake executor."""
     settings = BatchOptions("test", **{"api_key": "key", **options})
     return runner(send, new_executor).collect(requests, settings)
 
 
 def runner(send: Callable[..., Any], executor_class: Callable[..., Any]) -> Any:
-    """Make a runner that sends and works otherwise."""
+    """Make a runner with another sender and executor."""
     return replace(http.batch_runner(), send=send, executor_class=executor_class)
 
 
 def run_concurrently(
     function: Callable[[Any], Any], items: List[Any], *, new_executor: Callable[..., Any]
 ) -> Any:
-    """Call a function on a fake's workers."""
+    """Call a function on the workers of a fake executor."""
     return runner(function, new_executor).map(function, items)
 
 
@@ -75,7 +75,7 @@ def test_run_concurrently_with_nothing_to_do() -> None:
 
 
 def test_run_concurrently_raises_the_first_failure() -> None:
-    """One failure raises; nothing is silently dropped."""
+    """The first failure is raised; nothing is silently dropped."""
 
     def call(item: int) -> int:
         if item == 1:
@@ -88,27 +88,27 @@ def test_run_concurrently_raises_the_first_failure() -> None:
 
 @pytest.mark.parametrize("workers", [0, -1])
 def test_workers_below_one(workers: int) -> None:
-    """max_workers below 1 is a ValueError that names it for an empty batch, too."""
+    """max_workers below 1 is a ValueError that names it, even for an empty batch."""
     with pytest.raises(ValueError, match="max_workers"):
         run([], print, max_workers=workers)
 
 
 @pytest.mark.parametrize("workers", ["4", 1.5, True])
 def test_workers_of_a_wrong_kind(workers: Any) -> None:
-    """max_workers that is no whole number is a TypeError that names it."""
+    """max_workers that is not a whole number is a TypeError that names it."""
     with pytest.raises(TypeError) as refused:
         run(batch(1), print, max_workers=workers)
     assert str(refused.value) == f"max_workers must be a whole number, got {workers!r}."
 
 
 def test_requests_of_a_wrong_kind() -> None:
-    """Something else than a BatchRequest is a TypeError that names its place."""
+    """An item that is not a BatchRequest is a TypeError that names its place."""
     with pytest.raises(TypeError, match=r"requests\[1\] must be of type BatchRequest, got dict"):
         run([*batch(1), {}], print)
 
 
 def test_empty_batch() -> None:
-    """An empty batch gives two empty lists and needs neither key nor thread."""
+    """An empty batch returns two empty lists and needs neither key nor thread."""
 
     def none(max_workers: int) -> Any:
         raise RuntimeError("an executor was made")
@@ -116,8 +116,8 @@ def test_empty_batch() -> None:
     assert run([], print, api_key=None, new_executor=none) == ([], [])
 
 
-def test_what_is_no_exception_ends_the_batch() -> None:
-    """An exit of the interpreter is no failure of a request."""
+def test_other_base_exceptions_end_the_batch() -> None:
+    """SystemExit is not a failure of a request: it ends the batch."""
 
     def send(*_: Any, **__: Any) -> Any:
         raise SystemExit(3)
@@ -127,7 +127,7 @@ def test_what_is_no_exception_ends_the_batch() -> None:
 
 
 def test_answer_that_cannot_be_read_is_a_failure() -> None:
-    """A request whose answer cannot be read has failed, and the others have not."""
+    """A request whose response cannot be read has failed; the others have not."""
 
     def read(response: Any) -> None:
         if response == "bad":

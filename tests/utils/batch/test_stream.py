@@ -1,4 +1,4 @@
-"""The stream object: a generator that any thread may close, and that ends in its own workers, too."""
+"""The stream object: a generator that any thread may close, even its own workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def begun(send: Callable[..., Any], requests: Any = None, **options: Any) -> Any
 
 
 def send_first(method: str, api_key: str, url: str, **options: Any) -> str:
-    """Answer the first request, and let the others wait until the stop."""
+    """Respond to the first request, and let the others wait until the batch is cancelled."""
     if not url.endswith("/0"):
         running = cancellation.current()
         assert running is not None
@@ -39,7 +39,7 @@ def send_first(method: str, api_key: str, url: str, **options: Any) -> str:
 
 
 def wait_until(condition: Callable[[], Any]) -> bool:
-    """Wait until a condition holds; return whether it came to hold."""
+    """Wait until a condition is true; return False if it is not true after five seconds."""
     give_up = time.monotonic() + 5
     while not condition() and time.monotonic() < give_up:
         time.sleep(0.002)
@@ -54,7 +54,7 @@ def assert_ended(results: Any) -> None:
 
 
 def test_it_is_a_generator() -> None:
-    """Whatever takes a generator takes a stream; at its end it raises StopIteration, and goes on doing so."""
+    """A stream has the methods of a generator; after its end, it always raises StopIteration."""
     results = begun(lambda *_, **__: 1, batch(2))
     assert isinstance(results, Generator)
     assert iter(results) is results
@@ -66,7 +66,7 @@ def test_it_is_a_generator() -> None:
 
 @pytest.mark.parametrize("taken", [0, 1], ids=["before the first", "after the first"])
 def test_close_twice(taken: int) -> None:
-    """close() ends a stream, also one that has not begun; once more does no harm."""
+    """close() ends a stream, even before its first result; a second close() does nothing."""
     sent: List[str] = []
 
     def send(method: str, api_key: str, url: str, **options: Any) -> str:
@@ -85,7 +85,7 @@ def test_close_twice(taken: int) -> None:
 
 
 def test_throw() -> None:
-    """What is thrown into a stream ends it and comes back, as in any generator."""
+    """An exception that is thrown into a stream ends it and is raised, as in any generator."""
     results = begun(send_first)
     next(results)
     with pytest.raises(ZeroDivisionError, match="why"):
@@ -94,7 +94,7 @@ def test_throw() -> None:
 
 
 def test_another_thread_closes_a_stream_that_rests() -> None:
-    """When close() returns, all is over, although another thread began it."""
+    """When close() returns, the stream has ended, although another thread began it."""
     results = begun(send_first)
     next(results)
     in_thread(results.close).join(5)
@@ -102,7 +102,7 @@ def test_another_thread_closes_a_stream_that_rests() -> None:
 
 
 def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
-    """Whoever waits in next() gets StopIteration; close() returns when the stop is carried out."""
+    """A thread that waits in next() gets StopIteration; close() returns when the stream has ended."""
     results = begun(send_first)
     next(results)
     left: List[Any] = []
@@ -117,7 +117,7 @@ def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
 
 
 def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
-    """Nothing in flight, and nothing to come: close() ends the wait all the same."""
+    """close() ends the wait even if no request is in flight and the iterable blocks."""
     release = threading.Event()
 
     def requests() -> Iterator[BatchRequest]:
@@ -138,7 +138,7 @@ def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
 
 
 def test_a_callback_closes_its_stream() -> None:
-    """close() in a callback returns at once; the result is handed over, and then the stream has ended."""
+    """close() in a callback returns at once; the stream hands over this result, and then ends."""
     holder: List[Any] = []
     holder.append(begun(send_first, progress_callback=lambda progress: holder[0].close()))
     first = next(holder[0])
@@ -147,7 +147,7 @@ def test_a_callback_closes_its_stream() -> None:
 
 
 def test_a_callback_closes_a_stream_that_another_thread_closes() -> None:
-    """What completed during a stop is told in the thread that stops; close() returns at once there, too."""
+    """Callbacks of requests that completed run in the thread that closes; close() returns at once there, too."""
     holder: List[Any] = []
     second = threading.Event()
 
@@ -171,7 +171,7 @@ def test_a_callback_closes_a_stream_that_another_thread_closes() -> None:
 
 
 def test_two_threads_in_one_stream() -> None:
-    """As with any generator, a second thread in next() is told that it is in use."""
+    """A second thread in next() gets a ValueError, as from any generator."""
     results = begun(send_first)
     next(results)
     waiting = in_thread(lambda: list(results))
@@ -187,7 +187,7 @@ def test_two_threads_in_one_stream() -> None:
 
 @pytest.fixture
 def unraisable(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """What Python could raise nowhere."""
+    """Record the exceptions that Python could not raise."""
     heard: List[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", heard.append)
     monkeypatch.setattr(threading, "excepthook", heard.append)
@@ -195,7 +195,7 @@ def unraisable(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
 
 
 def test_an_abandoned_stream_is_stopped(unraisable: List[Any]) -> None:
-    """When nobody holds a stream any more, it ends."""
+    """A stream that nobody refers to any more ends."""
     results = begun(send_first)
     next(results)
     del results
@@ -207,7 +207,7 @@ def test_an_abandoned_stream_is_stopped(unraisable: List[Any]) -> None:
 def test_a_stream_that_ends_in_its_own_worker(
     unraisable: List[Any], tmp_path: Any, in_a_cycle: bool
 ) -> None:
-    """One that becomes garbage in a worker ends without an error, and what completed is recorded."""
+    """A stream that becomes garbage in a worker ends without an error, and its successes are recorded."""
     holder: List[Any] = []
     at_work, resting = threading.Event(), threading.Event()
     done: List[str] = []
@@ -239,7 +239,7 @@ def test_a_stream_that_ends_in_its_own_worker(
 
 
 def test_a_callback_closes_what_another_thread_has_asked_for_a_result() -> None:
-    """A thread that asks while another one is in a callback is refused, and does not hold the callback's close up."""
+    """If a thread calls next() while a callback runs, it gets an error, and the callback can still close the stream."""
     refused: List[BaseException] = []
 
     def callback(progress: Any) -> None:
@@ -261,7 +261,7 @@ def test_a_callback_closes_what_another_thread_has_asked_for_a_result() -> None:
 
 
 def test_the_first_reason_to_stop_counts() -> None:
-    """Whoever waits in next() gets what ended the stream, and not what came after."""
+    """A thread that waits in next() gets the first reason, not a later one."""
     results = begun(send_first)
     next(results)
     caught: List[Any] = []

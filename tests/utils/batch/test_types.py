@@ -1,10 +1,10 @@
-"""What a batch is made of."""
+"""The parts of a batch."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 import pytest
 
@@ -17,7 +17,7 @@ TIMEOUT = "PERMUTIVE_BATCH_TIMEOUT_SECONDS"
 
 
 def test_fields() -> None:
-    """The fields stand in the documented order, all but the first two optional."""
+    """The fields have the documented order; all but the first two are optional."""
     request = BatchRequest("GET", "https://h")
     assert dataclasses.is_dataclass(BatchRequest)
     assert {each.name: getattr(request, each.name) for each in dataclasses.fields(request)} == {
@@ -33,7 +33,7 @@ def test_fields() -> None:
         "item": None,
     }
     with pytest.raises(TypeError, match="item"):
-        BatchRequest("GET", "https://h", item=5)  # type: ignore[call-arg]
+        cast(Any, BatchRequest)("GET", "https://h", item=5)
     assert list(inspect.signature(BatchRequest).parameters)[:3] == ["method", "url", "params"]
     retry = RetryConfig(1, 1, 0)
     full = BatchRequest("POST", "u", {"a": 1}, {"b": 2}, {"c": "d"}, None, retry, print, repr)
@@ -52,7 +52,7 @@ def test_timeout_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "soon"])
 def test_bad_timeout(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A bad variable is a ValueError that names it, where the timeout is left out."""
+    """A wrong variable is a ValueError that names it, if the timeout is left out."""
     monkeypatch.setenv(TIMEOUT, value)
     with pytest.raises(ValueError, match=TIMEOUT):
         BatchRequest("GET", "u")
@@ -60,7 +60,7 @@ def test_bad_timeout(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 
 
 def test_repr_shows_no_secret() -> None:
-    """repr() shows every field that says something, without secrets."""
+    """repr() shows every field that is not None, without secrets."""
     request: Any = BatchRequest(
         "GET",
         "https://h/x?k=s3cret",
@@ -76,14 +76,14 @@ def test_repr_shows_no_secret() -> None:
 
 
 def test_reading_requests_are_batch_requests() -> None:
-    """A request whose answer is read is a BatchRequest as well, and must say how it is read."""
+    """A ReadingRequest is a BatchRequest, and needs the argument `read`."""
     assert isinstance(ReadingRequest("GET", "u", item=1, read=print), BatchRequest)
     with pytest.raises(TypeError, match="read"):
-        ReadingRequest("GET", "u", item=1)  # pyright: ignore[reportCallIssue]
+        cast(Any, ReadingRequest)("GET", "u", item=1)
 
 
 def test_progress_is_frozen() -> None:
-    """A Progress holds its six numbers and cannot be changed."""
+    """A Progress has six fields and cannot be changed."""
     request = BatchRequest("GET", "u")
     progress = Progress(1, 2, 0, request, 0.5, 500.0)
     assert [each.name for each in dataclasses.fields(Progress)] == [
@@ -102,13 +102,13 @@ def test_progress_is_frozen() -> None:
 
 @pytest.mark.parametrize("name", ["BatchRequest", "Progress", "RetryConfig"])
 def test_one_class_everywhere(name: str) -> None:
-    """http and the top level offer the same class."""
+    """http and the top level have the same class."""
     assert getattr(http, name) is getattr(PermutiveAPI, name)
 
 
 @pytest.mark.parametrize("items", ["text", b"raw", 5, None], ids=repr)
 def test_items_that_are_no_list(items: Any) -> None:
-    """A text, or what cannot be iterated over, is a TypeError that names the argument."""
+    """A text, or an object that is not iterable, is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="cohorts must be a list"):
         PermutiveAPI.Cohort.batch_create(items, api_key="k")
     with pytest.raises(TypeError, match="requests must be a list"):
@@ -126,14 +126,14 @@ def test_items_that_are_no_list(items: Any) -> None:
         (3, 9, None, None, None),
     ],
 )
-def test_what_a_dashboard_needs(
+def test_rate_and_remaining_time(
     completed: int,
     total: Optional[int],
     per_thousand: Optional[float],
     rate: Optional[float],
     remaining: Optional[float],
 ) -> None:
-    """Rate and remaining time follow from the pace; None where it, or the total, is unknown."""
+    """Rate and remaining time follow from the average; they are None if it, or the total, is unknown."""
     progress = Progress(completed, total, 0, BatchRequest("GET", "https://h"), 10.0, per_thousand)
     assert progress.skipped == (completed if per_thousand is None else completed - 50)
     assert progress.requests_per_second == rate

@@ -1,4 +1,4 @@
-"""Calls on workers: how far ahead items are taken, what is handed back, and how it ends."""
+"""Calls on workers: how far ahead items are taken, what is handed back, and how the run ends."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from tests.support.fakes import DoneExecutor
 
 
 def listening(**functions: Any) -> "Listener[Any]":
-    """Make a listener with these functions for methods."""
+    """Make a listener with these functions as methods."""
     listener: "Listener[Any]" = Listener()
     vars(listener).update(functions)
     return listener
 
 
 def double(item: int) -> int:
-    """Stand for a request."""
+    """Stand in for a request."""
     return item * 2
 
 
-def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
-    """Of many items only a few a worker are handed to the executor ahead of time."""
+def test_items_are_taken_only_as_fast_as_workers_process_them() -> None:
+    """Only a few items for each worker are handed to the executor ahead of time."""
     taken: List[int] = []
 
     def items() -> Any:
@@ -54,7 +54,7 @@ def test_items_are_taken_only_as_fast_as_workers_get_on() -> None:
 
 
 def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
-    """Results come although the next items take their time: no full set of calls is waited for."""
+    """Results are handed back while the iterable is slow to yield the next items."""
     taken: List[int] = []
 
     def items() -> Any:
@@ -70,7 +70,7 @@ def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
 
 
 def test_leaving_early_cancels_what_has_not_begun() -> None:
-    """Whoever leaves the loop early has nothing more called, and no thread left."""
+    """After the loop is left early, nothing more is called, and no thread is left."""
     release, ran = threading.Event(), []
 
     def call(item: int) -> int:
@@ -91,7 +91,7 @@ def test_leaving_early_cancels_what_has_not_begun() -> None:
 
 
 class Keeping:
-    """An executor that begins no call by itself, as one that is busy with others' calls."""
+    """An executor that begins no call by itself, like one that is busy with other calls."""
 
     def __init__(self) -> None:
         self.calls: List[Tuple[Any, "Future[Any]"]] = []
@@ -102,15 +102,15 @@ class Keeping:
         return self.calls[-1][1]
 
     def begin(self, number: int) -> "Future[Any]":
-        """Begin a call, so that it can be cancelled no more."""
+        """Begin a call, so that it can no longer be cancelled."""
         future = self.calls[number][1]
         assert future.set_running_or_notify_cancel()
         return future
 
 
 @pytest.mark.parametrize("how", ["close", "abandon", "interrupt"])
-def test_leaving_cancels_what_an_executor_of_the_callers_has_not_begun(how: str) -> None:
-    """Each call that waits on an executor that was lent is cancelled; it would be made after the end."""
+def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> None:
+    """Each call that waits on the caller's executor is cancelled; otherwise it would be made later."""
     keeping = Keeping()
     loop: Any = run_on_workers(double, AtHand(range(50)), 3, borrowed_executor(keeping))
     threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
@@ -129,8 +129,8 @@ def test_leaving_cancels_what_an_executor_of_the_callers_has_not_begun(how: str)
     assert not begun.cancelled()
 
 
-def test_what_completes_while_a_stop_waits_is_told() -> None:
-    """Calls of other processes that complete within the grace of a stop have completed."""
+def test_what_completes_within_the_grace_time_is_reported() -> None:
+    """Calls in other processes that complete within the grace time are handed to `late`."""
     keeping = Keeping()
     late: List[Any] = []
     loop: Any = run_on_workers(
@@ -149,8 +149,8 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
     assert late == [(1, 2), (2, 4)]
 
 
-def test_what_completed_too_late_is_told() -> None:
-    """What had completed when the loop was left is handed to `late`; what was stopped is, too, and says so."""
+def test_what_completed_too_late_is_reported() -> None:
+    """Calls that had completed when the loop was left, and those that were cancelled, are handed to `late`."""
     late: List[Tuple[int, Any]] = []
     gate = threading.Barrier(3)
 
@@ -175,7 +175,7 @@ def test_what_completed_too_late_is_told() -> None:
     )
     assert next(loop)[0] == 0
     gate.wait(10)
-    time.sleep(0.02)  # The first of the two returns, the other one waits.
+    time.sleep(0.02)  # The first of the two calls returns, the other one waits.
     loop.close()
     assert [item for item, _ in late] == [1, 2]
     assert late[0][1] is None
@@ -184,7 +184,7 @@ def test_what_completed_too_late_is_told() -> None:
 
 @pytest.mark.parametrize("taken", [1, 5], ids=["left early", "to the end"])
 def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
-    """With a fake that calls in the caller's thread, the caller's thread does the rest, too."""
+    """If a fake executor makes the calls in the caller's thread, no other thread is started."""
     ended: List[int] = []
     late: List[int] = []
     loop: Any = run_on_workers(
@@ -205,7 +205,7 @@ def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
 
 
 def test_nothing_is_begun_after_a_stop() -> None:
-    """A stop while items are taken ends the loop: an executor is given no more of them."""
+    """If the batch is cancelled while items are taken, the executor gets no more of them."""
     batch = cancellation.Cancellation()
     keeping = Keeping()
 
@@ -221,8 +221,8 @@ def test_nothing_is_begun_after_a_stop() -> None:
     assert [item for item, _ in keeping.calls] == [0, 1]
 
 
-def test_an_executor_of_the_callers_outlives_the_loop() -> None:
-    """An executor that was lent is not shut down, neither at the end nor when the loop is left."""
+def test_the_callers_executor_outlives_the_loop() -> None:
+    """The caller's executor is not shut down, neither at the end nor when the loop is left."""
     with ThreadPoolExecutor(2) as executor:
         for _ in range(2):
             loop = run_on_workers(double, AtHand(range(9)), 2, borrowed_executor(executor))
@@ -231,14 +231,14 @@ def test_an_executor_of_the_callers_outlives_the_loop() -> None:
         assert executor.submit(double, 4).result() == 8
 
 
-def test_a_call_travels_without_what_stops_it() -> None:
-    """In another process a call is the function alone."""
+def test_a_call_is_pickled_without_its_batch() -> None:
+    """In another process, a call consists only of its function."""
     call: Any = pickle.loads(pickle.dumps(CancellableCall(double)))
     assert call(4) == 8
 
 
 def test_an_iterable_that_raises_ends_the_loop() -> None:
-    """What the iterable raises reaches the caller, and no thread is left."""
+    """An error of the iterable reaches the caller, and no thread is left."""
 
     def items() -> Any:
         yield 1
@@ -250,11 +250,11 @@ def test_an_iterable_that_raises_ends_the_loop() -> None:
     assert threading.active_count() == before
 
 
-# --- Calls that are put off ----------------------------------------------------------------------
+# --- Postponed calls -----------------------------------------------------------------------------
 
 
 class Refusing:
-    """A function that puts each item off so often before it returns it."""
+    """A function that postpones each item so often before it returns it."""
 
     def __init__(self, times: int, seconds: float) -> None:
         self.times = times
@@ -262,7 +262,7 @@ class Refusing:
         self.calls: List[Tuple[Any, float]] = []
 
     def __call__(self, item: Any) -> Any:
-        """Return the item, or when to come again, and with what."""
+        """Return the item, or postpone it with another argument."""
         self.calls.append((item, time.monotonic()))
         number, tries = item if isinstance(item, tuple) else (item, 0)
         if tries < self.times:
@@ -270,8 +270,8 @@ class Refusing:
         return number
 
 
-def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
-    """It is called with what it asked for, not before its time, and handed back once, with its first item."""
+def test_a_postponed_call_is_made_again_when_it_is_due() -> None:
+    """A postponed call is made with its new argument, not before its time, and handed back once, with its first item."""
     function = Refusing(times=2, seconds=0.03)
     loop = run_on_workers(function, AtHand([7]), 1, own_executor(DoneExecutor, 1))
     [(position, item, future)] = loop
@@ -282,8 +282,8 @@ def test_a_call_that_is_put_off_is_made_again_when_it_is_due() -> None:
         assert 0.03 <= after - before < 0.3
 
 
-def test_workers_take_other_items_while_one_is_put_off() -> None:
-    """A call that is put off holds up no worker and no other item."""
+def test_workers_take_other_items_while_one_is_postponed() -> None:
+    """A postponed call occupies no worker and delays no other item."""
     called: List[Any] = []
 
     def call(item: int) -> Any:
@@ -297,10 +297,8 @@ def test_workers_take_other_items_while_one_is_put_off() -> None:
     assert called.index(-1) > 1
 
 
-def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """With so many of them no new items are taken, and all of them are called in the end."""
+def test_postponed_calls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While too many calls are postponed, no new items are taken, and all calls are made in the end."""
     monkeypatch.setattr(calls, "_MOST_POSTPONED", 5)
     due = time.monotonic() + 0.05
     taken: List[int] = []
@@ -323,7 +321,7 @@ def test_what_is_put_off_counts_not_as_in_flight_but_is_bounded(
 
 
 def test_the_earliest_comes_first() -> None:
-    """What is put off is called in the order of its times, not of its items."""
+    """Postponed calls are made in the order of their times, not of their items."""
     began = time.monotonic()
 
     def call(item: Any) -> Any:
@@ -335,8 +333,8 @@ def test_the_earliest_comes_first() -> None:
     assert [future.result() for _, _, future in loop] == ["2", "1", "0"]
 
 
-def test_leaving_early_calls_nothing_that_was_put_off() -> None:
-    """A stop forgets what was put off: it is neither called nor told."""
+def test_leaving_early_forgets_postponed_calls() -> None:
+    """After the loop is left, postponed calls are neither made nor reported."""
     called: List[Any] = []
     late: List[Any] = []
 
@@ -358,8 +356,8 @@ def test_leaving_early_calls_nothing_that_was_put_off() -> None:
     assert late == []
 
 
-def test_a_stop_tells_no_postponement_that_just_came() -> None:
-    """A call that was put off at the moment of the stop has not completed."""
+def test_a_call_that_is_postponed_while_leaving_is_not_reported() -> None:
+    """A call that is postponed at the moment when the loop is left has not completed."""
     late: List[Any] = []
 
     def call(item: Any) -> Any:
@@ -377,8 +375,8 @@ def test_a_stop_tells_no_postponement_that_just_came() -> None:
     assert late == []
 
 
-def test_a_failure_of_the_iterable_waits_for_what_was_put_off() -> None:
-    """What is put off is on its way, too."""
+def test_a_failure_of_the_iterable_waits_for_postponed_calls() -> None:
+    """Postponed calls are handed back before the iterable's error is raised."""
 
     def items() -> Any:
         yield 1

@@ -1,1 +1,1 @@
-"""Unit tests of PermutiveAPI._Utils.resources, one file a module."""
+"""Unit tests of PermutiveAPI._Utils.resources, one file for each module."""

@@ -1,4 +1,4 @@
-"""What all resources share."""
+"""The base class of all resources."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def _answer(body: Any) -> Any:
 
 
 def test_answers_are_read_through_json_alone() -> None:
-    """An answer needs nothing but json()."""
+    """A response needs only json()."""
     assert read_response(lambda body: body["a"], _answer({"a": 1})) == 1
 
 
 def test_no_answer() -> None:
-    """A helper that answers None is a ValueError with the text for the call."""
+    """A helper that returns None is a ValueError with the text of the call."""
     with pytest.raises(ValueError, match="^Response is None$"):
         read_response(str, None)
     with pytest.raises(ValueError, match="^Unable to get_segment$"):
@@ -38,7 +38,7 @@ def test_no_answer() -> None:
     "body", [ValueError("not JSON"), TypeError("odd"), 5, [], {"id": 1}], ids=repr
 )
 def test_unreadable_answers(body: Any) -> None:
-    """A body that is not what is documented is an error that is a PermutiveAPIError and a ValueError."""
+    """A body other than the documented one is both a PermutiveAPIError and a ValueError."""
     with pytest.raises(PermutiveInvalidResponseError) as caught:
         read_response(Cohort.from_json, _answer(body))
     assert isinstance(caught.value, ValueError)
@@ -46,7 +46,7 @@ def test_unreadable_answers(body: Any) -> None:
 
 
 def test_words_of_the_reader_are_kept() -> None:
-    """What a reader says itself is not wrapped; its error is given the answer."""
+    """A PermutiveAPIError of a reader keeps its text, and gets the response."""
     answer = _answer({})
 
     def read(body: Any) -> Any:
@@ -59,7 +59,7 @@ def test_words_of_the_reader_are_kept() -> None:
 
 
 def test_items_of_a_wrong_kind() -> None:
-    """An item of another kind is a TypeError that names the argument and the place."""
+    """An item of a wrong kind is a TypeError that names the argument and the position."""
     cohort: Any = Cohort("c")
     built = built_from("cohorts", iter([cohort]), Cohort, lambda each: each.name)
     assert list(built) == [(cohort, "c")]
@@ -69,8 +69,8 @@ def test_items_of_a_wrong_kind() -> None:
         require_kind("name", 5, str)
 
 
-def test_a_refused_item_says_where_it_stands() -> None:
-    """A batch's error keeps the text that callers match, and notes which item it is about."""
+def test_the_error_of_a_batch_names_the_item() -> None:
+    """A batch's error keeps the text that callers match, and has a note that names the item."""
     cohorts = [Cohort("a", id="1", query={"x": 1}), Cohort("b")]
     with pytest.raises(ValueError) as refused:
         Cohort.batch_update(cohorts, api_key="key")
@@ -99,19 +99,19 @@ def test_a_refused_item_says_where_it_stands() -> None:
     ],
 )
 def test_batches_check_their_items(batch: Any, argument: str) -> None:
-    """Every batch refuses items of another kind by the argument's name, before anything is sent."""
+    """Every batch refuses items of a wrong kind with an error that names the argument, before anything is sent."""
     with pytest.raises(TypeError, match=rf"{argument}\[0\]"):
         batch(["x"], api_key="k")
 
 
 def test_answer_that_is_a_text() -> None:
-    """A text is not read as JSON within JSON."""
+    """A JSON text inside JSON is not decoded again."""
     with pytest.raises(PermutiveInvalidResponseError, match="text"):
         read_response(Cohort.from_json, _answer('{"name": "c"}'))
 
 
 def test_deleting_needs_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is read from the answer to the deletion of a cohort, which may be None."""
+    """Nothing is read from the response to a deletion of a cohort; it may be None."""
     helper = SimpleNamespace(delete=lambda api_key, url: None)
     monkeypatch.setattr(Cohort, "_request_helper", helper)
     Cohort("c", id="1").delete("k")

@@ -1,4 +1,4 @@
-"""Lists as tables."""
+"""Lists as DataFrames."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def of_kind(each: Any) -> str:
 
 @pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
 def test_rows_and_columns(items: Any) -> None:
-    """One row an object, one column a field in declared order, also for an empty list."""
+    """A table has one row per object and one column per field in declared order, also for an empty list."""
     frame = items.to_pd_dataframe()
     assert isinstance(frame, pandas.DataFrame)
     assert len(frame) == len(items)
@@ -65,7 +65,7 @@ def test_timestamps(items: Any) -> None:
 
 @pytest.mark.parametrize("cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]], ids=len)
 def test_whole_numbers(cohorts: Any) -> None:
-    """Whole numbers are nullable integers, also where some or all are missing."""
+    """Whole numbers are nullable integers, also if some or all are missing."""
     frame = cohorts.to_pd_dataframe()
     assert frame["live_audience_size"].dtype == "Int64"
     assert frame["code"].dtype == "Int64"
@@ -93,7 +93,7 @@ def test_codes_that_are_texts(codes: List[Any]) -> None:
     "texts", [[], ["Enabled", "Disabled"], ["Enabled", None], [None], ["Other"]]
 )
 def test_states_are_texts(texts: List[Any]) -> None:
-    """The state, of which two texts are known, has the column of any text."""
+    """The column of states, which are literals, is one of texts."""
     cohorts = [Cohort("c", state=text, segment_type=text) for text in texts]
     frame = CohortList(cohorts).to_pd_dataframe()
     pandas.testing.assert_series_equal(frame["state"], frame["segment_type"], check_names=False)
@@ -101,7 +101,7 @@ def test_states_are_texts(texts: List[Any]) -> None:
 
 @dataclasses.dataclass
 class Switch(JSONSerializable[Dict[str, Any]]):
-    """A model with texts and truths."""
+    """A model with texts and booleans."""
 
     word: str
     on: bool
@@ -115,7 +115,7 @@ class Switches(TabularList[Switch]):
 
 
 def test_texts_and_booleans() -> None:
-    """A column of texts or booleans has the type that pandas gives them, and a missing one is None."""
+    """A column of texts or booleans has pandas' usual type, and a missing value is None."""
     frame = Switches([Switch("a", True), Switch("", False, True)]).to_pd_dataframe()
     assert frame["word"].dtype == pandas.Series(["a", ""]).dtype
     assert frame["word"].tolist() == ["a", ""]
@@ -135,8 +135,8 @@ def test_texts_of_a_cohort() -> None:
     assert frame["description"].isna().tolist() == [False, True]
 
 
-def test_truth_is_no_number() -> None:
-    """True in a column of whole numbers stays True, and is not counted as 1."""
+def test_true_is_no_number() -> None:
+    """True in a column of whole numbers stays True, and does not become 1."""
     cohorts = CohortList([Cohort("c", live_audience_size=True), Cohort("d")])
     frame = cohorts.to_pd_dataframe()
     assert frame["live_audience_size"].tolist() == [True, 0]
@@ -144,7 +144,7 @@ def test_truth_is_no_number() -> None:
 
 
 def test_prices() -> None:
-    """Prices are numbers, a missing one is missing."""
+    """Prices are numbers, and a missing price is a missing value."""
     frame = SegmentList(
         [Segment("c", "n", "i", cpm=2), Segment("d", "n", "i", cpm=None)]
     ).to_pd_dataframe()
@@ -169,7 +169,7 @@ def test_nested_values() -> None:
 
 @pytest.mark.parametrize("junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}], ids=repr)
 def test_unreadable_timestamps(junk: Any) -> None:
-    """A timestamp that could not be read is shown as it came: nobody guesses at it, and no warning."""
+    """A timestamp that cannot be read stays unchanged, without a guess and without a warning."""
     cohorts = CohortList([Cohort("c", created_at=junk), Cohort("d", created_at=MOMENT)])
     frame = cohorts.to_pd_dataframe()
     assert frame["created_at"].tolist() == [junk, MOMENT]
@@ -178,7 +178,7 @@ def test_unreadable_timestamps(junk: Any) -> None:
 
 @pytest.mark.parametrize("junk", ["garbage", 5, {"a": 1}], ids=repr)
 def test_nothing_but_unreadable_timestamps(junk: Any) -> None:
-    """A column of nothing but unreadable timestamps is shown as it came, too."""
+    """A column of only unreadable timestamps stays unchanged, too."""
     frame = CohortList([Cohort("c", created_at=junk)]).to_pd_dataframe()
     assert frame["created_at"].tolist() == [junk]
 
@@ -193,7 +193,7 @@ def test_timestamps_that_are_texts_or_have_no_zone() -> None:
 
 
 def test_missing_timestamps() -> None:
-    """A timestamp that was taken away is missing in the table."""
+    """A timestamp that was set to None is a missing value in the table."""
     cohort = Cohort("c")
     cohort.created_at = None
     frame = CohortList([cohort]).to_pd_dataframe()
@@ -202,20 +202,20 @@ def test_missing_timestamps() -> None:
 
 
 def test_numbers_too_large_for_a_column() -> None:
-    """A number that no nullable integer holds is shown as it is."""
+    """A number that is too large for a nullable integer stays unchanged."""
     frame = CohortList([Cohort("c", live_audience_size=2**70)]).to_pd_dataframe()
     assert frame["live_audience_size"].tolist() == [2**70]
 
 
 @pytest.mark.parametrize("wrong", ["free", {"a": 1}], ids=["text", "object"])
 def test_prices_of_a_wrong_kind(wrong: Any) -> None:
-    """A price that is no number is shown as it is."""
+    """A price that is not a number stays unchanged."""
     frame = SegmentList([Segment("c", "n", "i", cpm=wrong)]).to_pd_dataframe()
     assert frame["cpm"].tolist() == [wrong]
 
 
 def test_example_of_the_readme() -> None:
-    """The two cohorts of the README come out as a table of ids and names."""
+    """The table of the README's two cohorts has their ids and names."""
     cohorts = CohortList(
         [
             Cohort(name="C1", id="1", code="c1", tags=["t1"]),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from datetime import datetime, timezone
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, cast
 
 import pytest
 import requests
@@ -35,17 +35,17 @@ MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
 
 def cohort(id: str, **fields: Any) -> Cohort:
-    """Make a cohort that equals another one with the same arguments."""
+    """Make a cohort with fixed timestamps, so that equal arguments give equal cohorts."""
     return Cohort(fields.pop("name", f"name {id}"), id=id, created_at=MOMENT, **fields)
 
 
 def segment(code: str, **fields: Any) -> Segment:
-    """Make a segment that equals another one with the same arguments."""
+    """Make a segment with fixed timestamps, so that equal arguments give equal segments."""
     return Segment(code, f"name {code}", "i", f"id {code}", created_at=MOMENT, **fields)
 
 
 def audience(id: str, identifiers: List[str]) -> Import:
-    """Make an import that equals another one with the same arguments."""
+    """Make an import with fixed timestamps, so that equal arguments give equal imports."""
     return Import(
         id, f"name {id}", f"code {id}", "r", identifiers, Source("s", {}, "t"), created_at=MOMENT
     )
@@ -83,7 +83,7 @@ EACH_DICTIONARY = [(cls, name) for cls, names in DICTIONARIES.items() for name i
 
 @pytest.mark.parametrize(("cls", "items"), LISTS)
 def test_made_from_an_optional_list(cls: Any, items: List[Any]) -> None:
-    """A list is made from an optional list, which is not shared with it."""
+    """A list is made from an optional list, and is independent of it."""
     assert list in cls.__mro__
     assert cls() == cls(None) == cls(items_list=None) == cls([]) == []
     given = list(items)
@@ -120,7 +120,7 @@ def test_slices_sums_and_copies_keep_the_type(cls: Any, items: List[Any]) -> Non
 
 @pytest.mark.parametrize(("cls", "items"), LISTS)
 def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
-    """A single index gives the item itself, and one out of range is an IndexError."""
+    """An index gives the item itself; an index out of range is an IndexError."""
     full = cls(items)
     assert full[0] is items[0]
     assert full[-1] is items[-1]
@@ -134,7 +134,7 @@ def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
 def test_deep_copies_and_pickles(
     cls: Any, items: List[Any], again: Callable[[Any], Any], warm: bool
 ) -> None:
-    """A deep copy and a pickle have the items, and indexes of their own."""
+    """A deep copy and a pickle have the same items, and their own dictionaries."""
     full = cls(items)
     if warm:
         for name in DICTIONARIES[cls]:
@@ -149,9 +149,9 @@ def test_deep_copies_and_pickles(
 
 
 def test_unknown_attributes() -> None:
-    """An attribute that nobody declared is an AttributeError that names it."""
+    """An unknown attribute is an AttributeError that names it."""
     with pytest.raises(AttributeError, match="CohortList.*no_such_dictionary"):
-        CohortList().no_such_dictionary  # type: ignore[attr-defined]
+        getattr(CohortList(), "no_such_dictionary")
     assert not hasattr(CohortList(), "_no_such_dictionary_cache")
 
 
@@ -160,7 +160,7 @@ def test_unknown_attributes() -> None:
 
 @pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
 def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
-    """Every dictionary of an empty list is empty, in its attribute too."""
+    """Every dictionary of an empty list is empty, and so is its cache attribute."""
     empty = cls()
     assert getattr(empty, f"_{name}_cache") == {}
     assert getattr(empty, name) == {}
@@ -169,7 +169,7 @@ def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
 
 @pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
 def test_cache_attribute(cls: Any, name: str) -> None:
-    """The dictionary is kept in its attribute, readable at once, and rebuilt when set to {}."""
+    """The dictionary is kept in its cache attribute, which can be read first, and is rebuilt if it is set to {}."""
     items = dict(LISTS)[cls]
     attribute = f"_{name}_cache"
     assert getattr(cls(items), attribute) == getattr(cls(items), name)
@@ -186,7 +186,7 @@ def test_cache_attribute(cls: Any, name: str) -> None:
 
 @pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
 def test_on_the_class_itself(cls: Any, name: str) -> None:
-    """On the class the dictionary is a declaration that can be looked at."""
+    """On the class, the dictionary is its declaration."""
     assert getattr(cls, name) is vars(cls)[name]
 
 
@@ -207,7 +207,7 @@ def test_on_the_class_itself(cls: Any, name: str) -> None:
     ],
 )
 def test_one_object_a_key(cls: Any, items: List[Any], name: str, expected: Dict[str, int]) -> None:
-    """Each of these dictionaries gives one object a key; objects without the key are left out."""
+    """Each of these dictionaries gives one object per key; objects without a key are left out."""
     found = getattr(cls(items), name)
     assert list(found) == list(expected)
     assert all(found[key] is items[position] for key, position in expected.items())
@@ -243,7 +243,7 @@ def test_several_objects_a_key(
 
 
 def test_missing_keys() -> None:
-    """A missing key is a KeyError, where several have a key an empty list; neither inserts anything."""
+    """A missing key is a KeyError, or an empty list in dictionaries of lists; neither inserts anything."""
     cohorts = CohortList(TAGGED)
     for name in DICTIONARIES[CohortList]:
         dictionary = getattr(cohorts, name)
@@ -262,7 +262,7 @@ def test_missing_keys() -> None:
 
 
 def test_refresh_cache_is_refresh() -> None:
-    """_refresh_cache(), as 5.4.4 calls it, re-reads edited items."""
+    """_refresh_cache(), the name of 5.4.4, reads edited items again."""
     cohorts = CohortList([cohort("1")])
     assert list(cohorts.id_dictionary) == ["1"]
     cohorts[0].id = "2"
@@ -271,7 +271,7 @@ def test_refresh_cache_is_refresh() -> None:
 
 
 def test_last_of_several_with_one_key_stands() -> None:
-    """Of several objects with one key the last one stands."""
+    """If several objects have the same key, the last one wins."""
     one, other = cohort("1", name="same", code=5), cohort("1", name="same", code="5")
     cohorts = CohortList([one, other])
     for dictionary in (cohorts.id_dictionary, cohorts.name_dictionary, cohorts.code_dictionary):
@@ -304,7 +304,7 @@ CHANGES: Dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
 @pytest.mark.parametrize("name", DICTIONARIES[CohortList])
 def test_every_change_is_seen(change: Callable[[Any], Any], name: str) -> None:
-    """Any change to the list is seen by the next access to any dictionary, and does what list does."""
+    """Every dictionary follows any change to the list, and the change is the same as that of list."""
     items = [*COHORTS, *TAGGED]
     cohorts, plain = CohortList(items), list(items)
     assert getattr(cohorts, name)
@@ -317,7 +317,7 @@ def test_every_change_is_seen(change: Callable[[Any], Any], name: str) -> None:
 
 
 def test_augmented_assignments_keep_the_object() -> None:
-    """+= and *= change the list itself."""
+    """+= and *= change the list and keep the object."""
     cohorts = same = CohortList(COHORTS)
     same += [cohort("9")]
     same *= 2
@@ -326,7 +326,7 @@ def test_augmented_assignments_keep_the_object() -> None:
 
 
 def test_returned_values() -> None:
-    """Methods return what those of list do."""
+    """Methods return the same as those of list."""
     cohorts = CohortList(COHORTS)
     assert cohorts.pop(0) is COHORTS[0]
     assert cohorts.pop() is COHORTS[2]
@@ -338,7 +338,7 @@ def test_returned_values() -> None:
 
 
 def test_change_that_fails_halfway_is_seen() -> None:
-    """Items that came before an iterable raised are in the list, and are found."""
+    """Items that came before an iterable raised an error are in the list and in its dictionaries."""
 
     def broken() -> Iterator[Cohort]:
         yield cohort("9")
@@ -353,12 +353,12 @@ def test_change_that_fails_halfway_is_seen() -> None:
         cohorts += broken()
     assert cohorts.id_dictionary == CohortList(cohorts).id_dictionary
     with pytest.raises(TypeError):
-        cohorts.sort()  # pyright: ignore[reportCallIssue]
+        cast(Any, cohorts).sort()
     assert cohorts.id_dictionary == CohortList(cohorts).id_dictionary
 
 
 def test_refresh_re_reads_edited_items() -> None:
-    """After an item was edited, refresh() re-reads it."""
+    """After an item was edited, refresh() reads it again."""
     edited = cohort("1")
     cohorts = CohortList([edited])
     assert "1" in cohorts.id_dictionary
@@ -368,7 +368,7 @@ def test_refresh_re_reads_edited_items() -> None:
 
 
 def test_look_ups_in_a_loop_read_no_item() -> None:
-    """A look-up inside a loop does not walk through the list again."""
+    """A look-up inside a loop does not go through the list again."""
 
     class Counted(Cohort):
         reads = 0
@@ -386,7 +386,7 @@ def test_look_ups_in_a_loop_read_no_item() -> None:
 
 
 def test_index_that_came_out_empty_is_rebuilt() -> None:
-    """An index that came out empty is rebuilt each time, so edited items are found."""
+    """An empty dictionary is rebuilt at each access, so edited items are found."""
     edited = Cohort("c")
     cohorts = CohortList([edited])
     assert cohorts.id_dictionary == {}
@@ -395,7 +395,7 @@ def test_index_that_came_out_empty_is_rebuilt() -> None:
 
 
 def test_lists_of_ones_own() -> None:
-    """A subclass inherits the dictionaries, and may declare more."""
+    """A user's subclass inherits the dictionaries, and may declare more."""
 
     class Own(CohortList):
         state_dictionary: UniqueIndex[Cohort] = UniqueIndex("state")
@@ -428,37 +428,37 @@ def test_frames_are_offered_by_three_lists() -> None:
 
 
 class Watched(Cohort):
-    """A cohort that notes whether the collector may run while it is read and written."""
+    """A cohort that records whether the collector is on while it is read and written."""
 
     seen: List[bool] = []
 
     def __post_init__(self) -> None:
-        """Note it when read, and when asked to refuse."""
+        """Record it when the cohort is read, and raise an error if its name asks for it."""
         self.seen.append(gc.isenabled())
         if self.name == "refuse":
             raise RuntimeError("refused")
 
     def to_json(self) -> Dict[str, Any]:
-        """Note it when written."""
+        """Record it when the cohort is written."""
         self.seen.append(gc.isenabled())
         return super().to_json()
 
     def __getattribute__(self, name: str) -> Any:
-        """Note it when a column is made."""
+        """Record it when a column is made."""
         if name == "description":
             Watched.seen.append(gc.isenabled())
         return super().__getattribute__(name)
 
 
 class WatchedList(CohortList):
-    """A list of them."""
+    """A list of watched cohorts."""
 
     _item_type = Watched
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[bool]]:
-    """Take every list for a large one, turn the collector on again after the test, and give what the items saw of it."""
+    """Treat every list as large, turn the collector on after the test, and return what the items recorded."""
     monkeypatch.setattr(gc_pause, "_LARGE_LIST", 0)
     monkeypatch.setattr(gc_pause, "_CHARACTERS_PER_ITEM", 1)
     Watched.seen.clear()
@@ -477,7 +477,7 @@ LARGE_JOBS: Dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
 @pytest.mark.parametrize("on", [True, False], ids=["on", "off"])
 def test_collector_pauses(collector: List[bool], job: Callable[[], Any], on: bool) -> None:
-    """While a large list is read or written the collector is off; afterwards it is on or off as before."""
+    """The collector is off while a large list is read or written, and afterwards as it was before."""
     if not on:
         gc.disable()
     job()
@@ -489,7 +489,7 @@ def test_collector_pauses(collector: List[bool], job: Callable[[], Any], on: boo
     "length, on", [(3_000_000, True), (3_000_300, False)], ids=["short", "long"]
 )
 def test_collector_and_responses(length: int, on: bool) -> None:
-    """A response is decoded and read with the collector off if its body is that of more than 10,000 segments."""
+    """The collector is off while a response is read whose body is longer than 10,000 segments."""
     response = requests.Response()
     response._content = b"[]".ljust(length)
     assert read_response(lambda data: (data, gc.isenabled()), response) == ([], on)
@@ -498,7 +498,7 @@ def test_collector_and_responses(length: int, on: bool) -> None:
 
 @pytest.mark.parametrize("job", LARGE_JOBS.values(), ids=LARGE_JOBS.keys())
 def test_collector_runs_for_short_lists(job: Callable[[], Any]) -> None:
-    """While a short list is read or written the collector stays on."""
+    """The collector stays on while a short list is read or written."""
     Watched.seen.clear()
     job()
     assert False not in Watched.seen != []
@@ -517,7 +517,7 @@ def test_collector_after_an_error(collector: List[bool], text: str) -> None:
 
 @pytest.mark.parametrize("first_to_end", [0, 1])
 def test_collector_and_overlapping_threads(collector: List[bool], first_to_end: int) -> None:
-    """Whichever of two threads that read lists ends first, the collector is on in the end."""
+    """If two threads read lists, the collector is on in the end, whichever thread ends first."""
     begun = [threading.Event(), threading.Event()]
     may_end = [threading.Event(), threading.Event()]
 
@@ -573,13 +573,13 @@ assert os.wait()[1] == 0
 
 @needs_fork
 def test_collector_in_a_forked_process() -> None:
-    """A process forked while a list was read collects; one whose parent keeps it off does not."""
+    """In a process that is forked while a list is read, the collector is on, unless the user has turned it off."""
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)
 
 
 @pytest.mark.parametrize("items", [[None], [Cohort("a"), None], ["text"], [5]])
 def test_text_of_lists_with_foreign_items(items: List[Any]) -> None:
-    """``str()`` of a list shows what ``to_json()`` gives, whatever was put into it."""
+    """``str()`` of a list shows the same as ``to_json()``, whatever its items are."""
     cohorts = CohortList(items)
     assert json.loads(str(cohorts)) == cohorts.to_json()
     assert str(ImportList()) == "[]"

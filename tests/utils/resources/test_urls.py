@@ -1,4 +1,4 @@
-"""Identifiers made into URLs."""
+"""URLs with identifiers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from PermutiveAPI._Utils.resources.urls import resource_url
     ],
 )
 def test_identifiers_are_percent_encoded(endpoint: str, identifier: Any, quoted: str) -> None:
-    """An identifier is percent-encoded as a whole, whether or not the endpoint ends in a slash."""
+    """The whole identifier is percent-encoded, whether or not the endpoint ends with a slash."""
     url = resource_url(endpoint, "{id}", id=identifier)
     assert url == f"https://host/v1/imports/{quoted}"
 
@@ -47,19 +47,19 @@ def test_empty_identifiers_are_refused(identifier: Any) -> None:
 
 @pytest.mark.parametrize("identifier", [".", ".."])
 def test_dots_are_refused(identifier: str) -> None:
-    """A path's dots would name something else, so they are a ValueError that names the argument."""
+    """Dots, which URLs drop, are a ValueError that names the argument."""
     with pytest.raises(ValueError, match="import_id"):
         resource_url("https://h", "{import_id}/segments", import_id=identifier)
 
 
 def test_text_that_has_no_encoding() -> None:
-    """Half a surrogate pair is a ValueError: no URL can hold it."""
+    """Half a surrogate pair, which no URL can hold, is a ValueError."""
     with pytest.raises(ValueError):
         resource_url("https://h", "{id}", id="\ud800")
 
 
 @pytest.mark.parametrize("identifier", [b"raw", True, 1.5, ["a"], ("a",), {"a": 1}], ids=repr)
 def test_identifiers_of_a_wrong_kind(identifier: Any) -> None:
-    """What is no identifier at all is a TypeError that names the argument."""
+    """A value of a wrong type is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="import_id must be a text"):
         resource_url("https://h", "{import_id}", import_id=identifier)

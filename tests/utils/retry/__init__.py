@@ -1,1 +1,1 @@
-"""Unit tests of PermutiveAPI._Utils.retry, one file a module."""
+"""Unit tests of PermutiveAPI._Utils.retry, one file for each module."""

@@ -1,4 +1,4 @@
-"""Dates in a Retry-After header that no calendar has."""
+"""Impossible dates in a Retry-After header."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ NOW = datetime(2024, 1, 1, tzinfo=timezone.utc)
     ],
 )
 def test_numbers_beyond_every_calendar(value: str) -> None:
-    """A date whose numbers are too large for a date is like none at all, and no crash."""
+    """A date with numbers that are too large is ignored, and is no crash."""
     assert parse_retry_after(value, NOW) is None

@@ -1,4 +1,4 @@
-"""Batches that run into limits of every kind, in simulated time; see tests/support/limiter_zoo.py."""
+"""Batches that reach rate limits of every kind, in simulated time; see tests/support/limiter_zoo.py."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measure
 
 # Only every 11th cell of a group is simulated. The number is prime, so that every setting occurs.
 STRIDE = 11
-# Cells that are known to miss a target, and by how much at the most: where the limit lets only some
-# dozen requests through, the search for it is a large part of them.
+# Groups with cells that miss their target, and the worst figures that are allowed: if a limit accepts only
+# a few dozen requests, finding it takes a large part of them.
 MISSES: Dict[str, Tuple[float, float]] = {
     "bucket, burst 10 or more": (1.35, 0.35),
     "sliding window": (1.3, 0.5),
@@ -29,7 +29,7 @@ def sample(group: str) -> List[Figures]:
 
 @pytest.mark.parametrize("group", TARGETS)
 def test_group(group: str) -> None:
-    """Nothing is lost; a batch takes little more than the limit allows, and is seldom refused."""
+    """No request is lost; a batch takes little longer than the limit allows, and is rarely refused."""
     figures = sample(group)
     target = TARGETS[group]
     assert sum(each.lost for each in figures) == 0
@@ -48,6 +48,6 @@ def test_group(group: str) -> None:
 
 
 def test_groups() -> None:
-    """Each group of the zoo has a target, and each target a group."""
+    """Each group of the zoo has a target, and each target has a group."""
     assert set(by_group(measured(cell, 0) for cell in ())) == set()
     assert {cell.group for cell in cells()} == set(TARGETS)

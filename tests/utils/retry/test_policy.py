@@ -46,7 +46,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_environment_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Defaults come from the environment at the time the object is made."""
+    """Defaults come from the environment when the object is made."""
     before = RetryConfig()
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "7")
     monkeypatch.setenv("PERMUTIVE_RETRY_BACKOFF_FACTOR", "1.5")
@@ -66,7 +66,7 @@ def test_environment_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyP
 def test_bad_variable_counts_when_it_is_used(
     monkeypatch: pytest.MonkeyPatch, variable: str, argument: Dict[str, Any]
 ) -> None:
-    """A bad variable is a ValueError that names it, but only where the argument is left out."""
+    """A wrong variable is a ValueError that names it, but only if the argument is left out."""
     monkeypatch.setenv(variable, "-1")
     with pytest.raises(ValueError, match=variable):
         RetryConfig()
@@ -82,7 +82,7 @@ def test_bad_variable_counts_when_it_is_used(
     ],
 )
 def test_constructor_refuses(field: str, value: Any) -> None:
-    """A value out of its range is a ValueError that names the argument and says what it takes."""
+    """A value out of its range is a ValueError that names the argument and its range."""
     with pytest.raises(ValueError) as caught:
         RetryConfig(**{field: value})
     takes = {
@@ -94,12 +94,12 @@ def test_constructor_refuses(field: str, value: Any) -> None:
 
 
 def test_limits_are_allowed() -> None:
-    """One attempt, a factor of 1 and no delay at all are fine."""
+    """One attempt, a factor of 1 and no delay are allowed."""
     assert RetryConfig(1, 1, 0).max_retries == 1
 
 
 def test_checked_when_changed_and_picklable() -> None:
-    """A policy can be changed within the same bounds, and survives pickling."""
+    """A policy can be changed within the same bounds, and can be pickled."""
     policy = RetryConfig(4, 3.0, 0.5)
     policy.max_retries = 5
     with pytest.raises(ValueError, match="max_retries"):
@@ -135,7 +135,7 @@ def test_checked_when_changed_and_picklable() -> None:
     ],
 )
 def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None:
-    """GET, DELETE, PATCH of one object, and POST to identify, the contextual endpoint and stateless segmentation."""
+    """GET, DELETE, PATCH of one object, and POST to three endpoints, are harmless to repeat."""
     assert is_repeatable(verb, url) is harmless
 
 
@@ -148,7 +148,7 @@ def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None
     ],
 )
 def test_statuses_worth_repeating(status: int, whatever: bool, harmless: bool) -> None:
-    """429 and 503 are tried again whatever the request, other 5xx where that is harmless."""
+    """429 and 503 are always repeated, other 5xx only if repeating is harmless."""
     assert is_worth_repeating(status, harmless=False) is whatever
     assert is_worth_repeating(status, harmless=True) is harmless
 
@@ -244,13 +244,13 @@ def kind_of_error(each: Any) -> Optional[str]:
 
 @pytest.mark.parametrize(("error", "outcome", "timeout"), FAILURES, ids=kind_of_error)
 def test_what_a_failure_means(error: Any, outcome: Outcome, timeout: bool) -> None:
-    """Each kind of failure tells whether the request may have been processed, and if it was late."""
+    """Each kind of failure tells whether the request may have been processed, and whether it was a time-out."""
     assert outcome_of(error) is outcome
     assert is_timeout(error) is timeout
 
 
 def test_errors_that_hold_each_other() -> None:
-    """Errors that name each other as their reason do not hang the search."""
+    """Errors that name each other as their reason do not cause an endless loop."""
     one: Any = requests.ConnectionError("one")
     other: Any = OSError("other")
     one.reason, other.reason = other, one
@@ -297,12 +297,12 @@ DATE = "Tue, 01 Jul 2025 12:00:30 GMT"
     ],
 )
 def test_retry_after(value: Any, seconds: Optional[float]) -> None:
-    """Whole and fractional seconds and HTTP dates are read, junk is ignored."""
+    """Whole and fractional seconds and HTTP dates are read; junk is ignored."""
     assert parse_retry_after(value, NOW) == seconds
 
 
 def test_endless_retry_after() -> None:
-    """A number that no float can hold is a wait without end, not a crash."""
+    """A number that is too large for a float is an infinite wait, not a crash."""
     assert parse_retry_after("9" * 400, NOW) == math.inf
 
 
@@ -319,8 +319,8 @@ POLICY = RetryConfig(5, 2.0, 1.0)
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
-def test_service_says_how_long(status: int, value: str) -> None:
-    """Retry-After counts with 429 and 503, however long it is."""
+def test_retry_after_counts(status: int, value: str) -> None:
+    """After 429 and 503, Retry-After is the wait, however long it is."""
     assert wait_after_response(POLICY, 0, _answer(status, value), NOW, 0.0) == 7.0
     assert wait_after_response(POLICY, 0, _answer(status, "500"), NOW, 0.0) == 500.0
 
@@ -337,8 +337,8 @@ def test_service_says_how_long(status: int, value: str) -> None:
     ],
     ids=lambda answer: str(answer.status_code),
 )
-def test_policy_says_how_long(answer: Any) -> None:
-    """Without a readable Retry-After, or with another status, the policy's own wait counts."""
+def test_the_policys_wait_counts(answer: Any) -> None:
+    """Without a readable Retry-After, or after another status, the policy's own wait is used."""
     for retries in range(4):
         wait = wait_after_response(POLICY, retries, answer, NOW, 1.0)
         assert 2.0**retries <= wait <= 1.25 * 2.0**retries
@@ -365,7 +365,7 @@ def test_backoff(policy: RetryConfig, retries: int, jitter: float, seconds: floa
 
 
 def test_date_without_zone_is_utc() -> None:
-    """A date whose zone is unknown counts as UTC."""
+    """A date without a time zone counts as UTC."""
     later = NOW + timedelta(seconds=5)
     assert parse_retry_after(later.strftime("%a, %d %b %Y %H:%M:%S"), NOW) == 5.0
 
@@ -382,17 +382,17 @@ def test_date_without_zone_is_utc() -> None:
     ],
 )
 def test_refusals_of_a_limit(status: int, asked: Optional[float], throttled: bool) -> None:
-    """A limit answers 429, or 503 and says how long to wait."""
+    """A response is the refusal of a limit if it is 429, or 503 that says how long to wait."""
     assert is_throttled(status, asked) is throttled
 
 
 @pytest.mark.parametrize(("seconds", "patient"), [(0, True), (120, True), (121, False)])
 def test_patience(seconds: float, patient: bool) -> None:
-    """Refusals cost no attempt for two minutes after the service last accepted something."""
+    """Refusals use up no attempt for two minutes after the service last accepted something."""
     assert refusals_are_free(seconds) is patient
 
 
 def test_a_path_that_speaks_of_certificates() -> None:
-    """Only what the error itself says of a certificate counts, not the words of a path."""
+    """Only the text of the error itself says whether a certificate is invalid, not the path."""
     text = "Max retries exceeded with url: /certificate (Caused by SSLEOFError())"
     assert outcome_of(requests.exceptions.SSLError(text)) is Outcome.UNKNOWN

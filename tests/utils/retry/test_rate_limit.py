@@ -1,4 +1,4 @@
-"""Slowing down together: slots, lowering and raising, and the limits that are kept."""
+"""The rate limiter: slots, lowering and raising the rate, and the registry of limiters."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ searching = settings(max_examples=60, deadline=None, database=None, derandomize=
 
 @pytest.fixture(autouse=True)
 def no_limits() -> Iterator[None]:
-    """Begin and end without a limit."""
+    """Begin and end without limiters."""
     rate_limit.forget_all()
     yield
     rate_limit.forget_all()
 
 
 def lowered(now: float = 0.0, retry_after: Optional[float] = None) -> RateLimiter:
-    """Return a limiter whose rate was lowered just now, for the first time."""
+    """Return a limiter whose rate has just been lowered for the first time."""
     for _ in range(2):
         rate_limit.on_throttled(NAME, now - 0.1, now, retry_after)
     limiter = rate_limit.limiter_of(NAME)
@@ -44,7 +44,7 @@ def lowered(now: float = 0.0, retry_after: Optional[float] = None) -> RateLimite
 
 
 def sent_at(limiter: RateLimiter, slot: Slot, now: float) -> float:
-    """Wait for a slot, and return when it came."""
+    """Wait for a slot, and return the time when it came."""
     while (wait := limiter.wait_seconds(slot, now)) > 0:
         now += min(wait, 0.5)
     return now
@@ -54,7 +54,7 @@ def sent_at(limiter: RateLimiter, slot: Slot, now: float) -> float:
 
 
 def test_slots_are_spread_in_order() -> None:
-    """Those that wait go one by one in the order they queued up, not all at once."""
+    """Waiting requests go one by one in the order of their slots."""
     limiter = lowered(retry_after=2.0)
     slots = [limiter.reserve(2.0) for _ in range(10)]
     times = [sent_at(limiter, slot, 2.0) for slot in slots]
@@ -64,7 +64,7 @@ def test_slots_are_spread_in_order() -> None:
 
 
 def test_the_first_goes_before_all_that_wait() -> None:
-    """A slot that is reserved as the first is the next one, and those that wait come after it."""
+    """A slot that is reserved with `first` goes before all that wait."""
     limiter = lowered()
     waiting = [limiter.reserve(0.0) for _ in range(50)]
     assert sent_at(limiter, waiting[0], 0.0) == pytest.approx(0.0)
@@ -78,7 +78,7 @@ def test_the_first_goes_before_all_that_wait() -> None:
     ("retry_after", "until"), [(None, 0.0), (1.0, 0.0), (1.1, 1.1), (60.0, 60.0)]
 )
 def test_retry_after_is_for_all(retry_after: Optional[float], until: float) -> None:
-    """Above a second nobody sends before it is over, whoever was told; up to a second all others do."""
+    """A Retry-After above a second holds all requests; a shorter one holds only the refused request."""
     limiter = lowered(retry_after=retry_after)
     early, late = limiter.reserve(0.0), limiter.reserve(until)
     assert sent_at(limiter, early, 0.0) == pytest.approx(until)
@@ -86,7 +86,7 @@ def test_retry_after_is_for_all(retry_after: Optional[float], until: float) -> N
 
 
 def test_longest_retry_after_counts() -> None:
-    """Of several answers to requests under way together, the longest Retry-After counts."""
+    """If several responses have a Retry-After, the longest one counts."""
     limiter = lowered(0.0, 2.0)
     for at, now, retry_after in [(-0.2, 0.1, 3.0), (-0.1, 0.2, 2.0)]:
         limiter.on_throttled(at, now, retry_after)
@@ -95,7 +95,7 @@ def test_longest_retry_after_counts() -> None:
 
 
 def test_an_endless_retry_after() -> None:
-    """A wait without end, or of years, holds all for a day. Then the service is asked again."""
+    """An infinite wait, or one of years, holds all requests for a day. Then the service is tried again."""
     day = 86_400.0
     for asked in (math.inf, 1e9):
         rate_limit.forget_all()
@@ -106,7 +106,7 @@ def test_an_endless_retry_after() -> None:
 
 
 def test_new_rate_holds_for_those_who_wait() -> None:
-    """A lower rate lengthens the wait of a slot that was reserved before."""
+    """A lower rate lengthens the wait of a slot that was reserved before it."""
     limiter = lowered()
     slots = [limiter.reserve(0.1) for _ in range(21)]
     before = 20 / limiter.rate
@@ -116,7 +116,7 @@ def test_new_rate_holds_for_those_who_wait() -> None:
 
 
 def test_abandoned_slots_block_nobody() -> None:
-    """Slots that are never asked for again delay the next one by one tick each."""
+    """Each slot that is never used delays the next one by one tick."""
     limiter = lowered()
     for _ in range(3):
         limiter.reserve(0.1)
@@ -126,7 +126,7 @@ def test_abandoned_slots_block_nobody() -> None:
 
 
 def test_idle_time_saves_up_no_burst() -> None:
-    """After a pause the first request goes at once, and the next ones at the rate."""
+    """After a pause, the first request goes at once, and the next ones at the rate."""
     limiter = lowered()
     times = [sent_at(limiter, limiter.reserve(30.0), 30.0) for _ in range(5)]
     assert times[0] == 30.0
@@ -134,7 +134,7 @@ def test_idle_time_saves_up_no_burst() -> None:
 
 
 def test_single_calls_are_not_held_up() -> None:
-    """Calls that come one a second go at once, and a rate that holds nobody back is not raised."""
+    """One call a second goes at once, and a rate that holds nobody back is not raised."""
     limiter = lowered()
     for second in range(1, 50):
         now = float(second)
@@ -147,13 +147,13 @@ def test_single_calls_are_not_held_up() -> None:
 
 
 def under_load(limiter: RateLimiter, now: float) -> None:
-    """Let somebody wait."""
+    """Make a request wait."""
     limiter.reserve(now)
     limiter.reserve(now)
 
 
 def test_a_few_refusals_lower_nothing() -> None:
-    """A tenth of refusals is no reason to slow down, more than a tenth is one."""
+    """A tenth of refusals does not lower the rate; more than a tenth does."""
     limiter = RateLimiter(0.0, accepted=100, seconds=0.5)
     unlimited = limiter.rate
     for _ in range(12):
@@ -164,7 +164,7 @@ def test_a_few_refusals_lower_nothing() -> None:
 
 
 def test_the_rate_falls_to_what_was_accepted() -> None:
-    """It falls to the share that was accepted and a tenth below, but at most to half at once."""
+    """The rate falls to the share that was accepted, and a tenth below, but at most to half in one step."""
     limiter = lowered()
     for _ in range(6):
         limiter.on_success(0.1, 0.2)
@@ -178,7 +178,7 @@ def test_the_rate_falls_to_what_was_accepted() -> None:
 
 
 def test_requests_under_way_count_once() -> None:
-    """However many requests were under way when the rate was lowered, it is not lowered again."""
+    """Refusals of requests that were under way when the rate was lowered do not lower it again."""
     limiter = lowered()
     for number in range(64):
         limiter.on_throttled(-0.1, 0.001 * number, None)
@@ -188,7 +188,7 @@ def test_requests_under_way_count_once() -> None:
 
 
 def test_answers_from_before_count_for_nothing() -> None:
-    """What was accepted before the rate was lowered does not raise it."""
+    """Successes of requests from before the rate was lowered do not raise it."""
     limiter = lowered()
     for _ in range(3):
         limiter.reserve(0.0)
@@ -197,7 +197,7 @@ def test_answers_from_before_count_for_nothing() -> None:
 
 
 def test_probes_in_a_drought_grow_apart() -> None:
-    """Where nothing is accepted, distances double up to a second and then grow by a quarter, up to 30 s."""
+    """If nothing is accepted, the distance between probes doubles up to a second, and then grows by a quarter up to 30 s."""
     limiter, now = lowered(), 0.0
     distances: List[float] = []
     while not distances or distances[-1] < 29.9:
@@ -212,7 +212,7 @@ def test_probes_in_a_drought_grow_apart() -> None:
 
 
 def test_after_a_drought_it_begins_at_the_mean_rate() -> None:
-    """A window that lets 60 through in a minute is filled slowly."""
+    """After a drought, a window of 60 requests a minute is filled slowly."""
     limiter, now = RateLimiter(0.0, accepted=60, seconds=0.1), 0.0
     while now < 60:
         now += 1 / limiter.rate
@@ -222,7 +222,7 @@ def test_after_a_drought_it_begins_at_the_mean_rate() -> None:
 
 
 def test_the_rate_rises_faster_and_faster() -> None:
-    """Below the limit slowly, past it ever faster, and never by more than fits between two looks."""
+    """The rate rises slowly below the limit, and faster and faster past it, but always by small steps."""
     limiter = lowered()
     for _ in range(9):
         limiter.on_success(0.1, 0.2)
@@ -241,7 +241,7 @@ def test_the_rate_rises_faster_and_faster() -> None:
 
 
 def test_giving_up_holds_nobody() -> None:
-    """Nobody waits any more, except as long as the service has asked for it."""
+    """After give_up(), nobody waits, except as long as the service has asked for."""
     limiter = lowered()
     slots = [limiter.reserve(0.0) for _ in range(100)]
     limiter.give_up()
@@ -275,19 +275,19 @@ def test_giving_up_holds_nobody() -> None:
     ],
 )
 def test_apis(path: str, api: str) -> None:
-    """Each API has limits of its own, found by the first parts of the path."""
+    """The first parts of the path tell which API's limit applies."""
     assert api_of(path) == api
 
 
 def test_limited_things_are_told_apart_and_hide_the_key() -> None:
-    """Queries make no difference, and no text shows the key."""
+    """The query of a URL makes no difference, and no text of a LimitKey shows the key."""
     name = limit_key_of("HTTPS://Service/cohorts-api/v2/x?k=1", "key-1")
     assert name == LimitKey("https://service", "key-1", "Cohorts")
     assert "key-1" not in repr(name)
 
 
 def test_limits_are_separate() -> None:
-    """One origin, key and API does not slow another down."""
+    """A limit applies to one origin, key and API, and does not slow down others."""
     lowered()
     for other in OTHERS:
         assert rate_limit.limiter_of(other) is None
@@ -300,14 +300,14 @@ def test_limits_are_separate() -> None:
     [(None, 59.0, True), (None, 61.0, False), (90.0, 149.0, True), (90.0, 151.0, False)],
 )
 def test_quiet_limit_is_forgotten(retry_after: Optional[float], now: float, kept: bool) -> None:
-    """A minute without a refusal after the last one, or after its Retry-After, frees the way."""
+    """A limiter is forgotten a minute after the last refusal, or after its Retry-After."""
     lowered(retry_after=retry_after)
     rate_limit.on_success(NAME, now - 0.1, now)
     assert (rate_limit.limiter_of(NAME) is not None) == kept
 
 
 def test_limit_that_binds_nobody_is_forgotten() -> None:
-    """A rate that has grown beyond what a client can send frees the way."""
+    """A limiter is forgotten when its rate is higher than a client can send."""
     limiter, now = lowered(), 1.0
     while rate_limit.limiter_of(NAME) is limiter and now < 60:
         slot, _ = limiter.reserve(now), limiter.reserve(now)
@@ -318,19 +318,19 @@ def test_limit_that_binds_nobody_is_forgotten() -> None:
 
 
 def test_old_limit_begins_anew() -> None:
-    """A refusal long after the last one is a first one."""
+    """A refusal long after the last one makes a new limiter."""
     old = lowered()
     assert lowered(10.0) is old
     assert lowered(1000.0) is not old
 
 
 def named(number: int) -> LimitKey:
-    """Return one of many."""
+    """Return one of many keys."""
     return LimitKey("https://service", str(number), "Cohorts")
 
 
 def test_registry_is_bounded() -> None:
-    """Many keys do not fill the memory; the newest are kept."""
+    """Only the newest limiters are kept, so that many keys do not fill the memory."""
     for number in range(1000):
         rate_limit.on_throttled(named(number), 0.0, 0.1, None)
     kept = [each for each in range(1000) if rate_limit.limiter_of(named(each))]
@@ -342,7 +342,7 @@ def test_registry_is_bounded() -> None:
 
 @needs_fork
 def test_child_process_begins_without_limits() -> None:
-    """After a fork, the child knows no limit and no held lock of its parent."""
+    """After a fork, the child has no limiters, and no lock that its parent holds."""
     script = """
 import os
 from PermutiveAPI._Utils.retry import rate_limit
@@ -364,7 +364,7 @@ assert rate_limit.limiter_of(name) is not None
 
 
 def test_threads_get_slots_of_their_own() -> None:
-    """Slots reserved by many threads at once are all different, and only one limiter is made."""
+    """Many threads that reserve slots at once get different slots of one limiter."""
     slots: List[Tuple[RateLimiter, float]] = []
     start = threading.Barrier(8)
 
@@ -386,7 +386,7 @@ def test_threads_get_slots_of_their_own() -> None:
 
 
 def test_alone_until_another_thread_comes() -> None:
-    """A caller is alone under a limit until another thread was seen there."""
+    """A caller is alone under a limit until another thread comes."""
     limiter = lowered()
     assert limiter.is_mine_alone()
     other = threading.Thread(target=lambda: limiter.reserve(1.0))
@@ -407,7 +407,7 @@ events = st.tuples(
 @searching
 @given(st.lists(events, max_size=200))
 def test_any_order_of_events(sequence: List[Tuple[str, float, float, Optional[float]]]) -> None:
-    """Whatever happens in whatever order, waits are finite, slots in order, rates within bounds."""
+    """After events in any order, waits are finite, slots are in order, and rates are within bounds."""
     limiter, now = RateLimiter(0.0), 0.0
     slots: List[Slot] = []
     ticks: List[float] = []
@@ -433,7 +433,7 @@ def test_any_order_of_events(sequence: List[Tuple[str, float, float, Optional[fl
 @searching
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 2)), max_size=60), st.booleans())
 def test_every_slot_comes(history: List[Tuple[bool, float]], first: bool) -> None:
-    """After any history a slot comes, within what the rate and the block allow."""
+    """After any history, a slot comes as soon as the rate and the block allow."""
     limiter, now = RateLimiter(0.0), 0.0
     for refuse, passed in history:
         now += passed

@@ -1,4 +1,4 @@
-"""Edges of the rate limiter: late slots, and what it knows of the last success."""
+"""Edges of the rate limiter: late slots, and the last success."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PermutiveAPI._Utils.retry.rate_limit import RateLimiter
 
 
 def test_late_requests_make_up_for_one() -> None:
-    """When several slots are overdue, two requests go at once and the others at the rate."""
+    """If several slots are overdue, two requests go at once and the others at the rate."""
     limiter = RateLimiter(0.0)
     for _ in range(2):
         limiter.on_throttled(-0.1, 0.0, None)
@@ -24,7 +24,7 @@ def test_late_requests_make_up_for_one() -> None:
 
 
 def test_it_knows_when_a_request_was_last_accepted() -> None:
-    """Also a request that was sent before the rate was lowered shows that the service accepts some."""
+    """A success counts as the last one even if its request was sent before the rate was lowered."""
     limiter = RateLimiter(0.0)
     for _ in range(2):
         limiter.on_throttled(-0.1, 0.0, None)

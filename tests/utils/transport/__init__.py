@@ -1,1 +1,1 @@
-"""Unit tests of PermutiveAPI._Utils.transport, one file a module."""
+"""Unit tests of PermutiveAPI._Utils.transport, one file for each module."""

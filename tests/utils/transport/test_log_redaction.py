@@ -1,4 +1,4 @@
-"""What urllib3 logs while the library sends, and while others do."""
+"""urllib3's log records while the library sends, and while other code does."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ urllib3_logger = logging.getLogger("urllib3.connectionpool")
 
 @pytest.fixture(autouse=True)
 def installed(caplog: pytest.LogCaptureFixture) -> None:
-    """Have the filter installed, and every record seen."""
+    """Install the filter, and capture every record."""
     log_redaction.install()
     caplog.set_level(logging.DEBUG)
 
@@ -31,7 +31,7 @@ def installed(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )
 def test_records_of_this_library_show_no_key(caplog: pytest.LogCaptureFixture, name: str) -> None:
-    """What any logger of urllib3 logs while this library sends is redacted, arguments included."""
+    """Records of every urllib3 logger are redacted while this library sends, including their arguments."""
     with log_redaction.active():
         logging.getLogger(name).debug('"%s %s" %d', "GET", "/x?k=secret&page=2", 200)
     assert caplog.messages == ['"GET /x?k=[REDACTED]&page=2" 200']
@@ -39,7 +39,7 @@ def test_records_of_this_library_show_no_key(caplog: pytest.LogCaptureFixture, n
 
 
 def test_traceback_in_a_record_shows_no_key(caplog: pytest.LogCaptureFixture) -> None:
-    """A traceback that urllib3 logs while this library sends is redacted."""
+    """Tracebacks in urllib3's records are redacted while this library sends."""
     with log_redaction.active():
         try:
             raise OSError("https://h/x?k=secret")
@@ -50,7 +50,7 @@ def test_traceback_in_a_record_shows_no_key(caplog: pytest.LogCaptureFixture) ->
 
 
 def test_records_of_others_stay(caplog: pytest.LogCaptureFixture) -> None:
-    """What other users of urllib3 log stays as it is, also after a call of this library."""
+    """Records of other users of urllib3 do not change, even after a call of this library."""
     with log_redaction.active():
         with log_redaction.active():
             pass
@@ -60,7 +60,7 @@ def test_records_of_others_stay(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_installed_once() -> None:
-    """Installing the filter again does not add it again."""
+    """Installing the filter twice adds it once."""
     before = list(urllib3_logger.filters)
     log_redaction.install()
     assert urllib3_logger.filters == before

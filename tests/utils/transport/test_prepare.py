@@ -1,4 +1,4 @@
-"""The short way to a prepared request ends where requests' own way ends."""
+"""prepare() makes the same request as requests itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_requests(
 def assert_same(
     verb: str, url: str, headers: Mapping[str, Any], params: Optional[Dict[str, Any]], body: Any
 ) -> None:
-    """Assert that both ways lead to the same request, or to the same kind of error."""
+    """Assert that both make the same request, or raise the same kind of error."""
     try:
         wanted = by_requests(verb, url, headers, params, body)
     except (requests.RequestException, UnicodeError) as error:
@@ -79,7 +79,7 @@ def assert_same(
 )
 @pytest.mark.parametrize("params", [None, {}, {"k": "key", "a b": "ü&="}])
 def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
-    """Plain URLs, odd ones and impossible ones."""
+    """Plain, odd and invalid URLs are prepared as by requests."""
     assert_same("GET", url, JSON_HEADERS, params, None)
 
 
@@ -95,14 +95,14 @@ def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
     ids=str,
 )
 def test_parameters(params: Dict[str, Any]) -> None:
-    """Values that are no texts, and several of one name."""
+    """Parameters that are not texts, or have several values, are prepared as by requests."""
     assert_same("GET", "https://h.example/p", JSON_HEADERS, params, None)
 
 
 @pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
 @pytest.mark.parametrize("body", [None, b'{"a": 1}', "text"])
 def test_bodies(verb: str, body: Any) -> None:
-    """Content-Length is what requests says, for every verb with a body and without."""
+    """Content-Length is the same as with requests, for every verb with and without a body."""
     assert_same(verb, "https://h.example/p", JSON_HEADERS, {"k": "key"}, body)
 
 
@@ -120,18 +120,18 @@ def test_bodies(verb: str, body: Any) -> None:
     ids=str,
 )
 def test_headers(headers: Dict[str, Any]) -> None:
-    """Headers that repeat, that are no texts and that would break the message."""
+    """Repeated headers, headers that are not texts, and invalid headers are prepared as by requests."""
     assert_same("GET", "https://h.example/p", headers, None, None)
 
 
 def test_headers_that_are_none_are_left_out() -> None:
-    """As a session of requests leaves them out."""
+    """Headers that are None are left out, as by a session of requests."""
     request = prepare("GET", "https://h.example/p", {"X-Own": None}, None, None)
     assert dict(request.headers) == {}
 
 
 def test_headers_of_one_request_are_not_those_of_the_next() -> None:
-    """What is prepared once is not shared by those who may change it."""
+    """Changing the headers of one request does not change those of the next."""
     first = prepare("GET", "https://h.example/p", JSON_HEADERS, None, None)
     first.headers["X-Own"] = "1"
     second = prepare("GET", "https://h.example/p", JSON_HEADERS, None, None)
@@ -145,14 +145,14 @@ texts = st.text(max_size=12)
 @searching
 @given(path=paths, params=st.dictionaries(texts, texts, max_size=3))
 def test_any_path_and_parameters(path: str, params: Dict[str, str]) -> None:
-    """Whatever stands in a path or a parameter."""
+    """Any path and any parameter are prepared as by requests."""
     assert_same("GET", f"https://h.example/{path}", JSON_HEADERS, params, None)
 
 
 @searching
 @given(params=st.dictionaries(st.text(min_size=1), texts, max_size=4))
 def test_parameters_arrive(params: Dict[str, str]) -> None:
-    """What is read from the URL is what was meant."""
+    """The parameters that are read from the URL are those that were given."""
     try:
         url = prepare("GET", "https://h.example/p", {}, params, None).url or ""
     except UnicodeError:  # Half a surrogate pair.

@@ -1,4 +1,4 @@
-"""A compact response says what requests' own response says."""
+"""A compact response has the same attributes as requests' own response."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEADERS: Tuple[Tuple[str, str], ...] = (
     ("Link", '<https://h.example/p?page=2>; rel="next"'),
 )
 URL = "http://h.example/p"
-# What belongs to one call, or to the connection, which a compact response has nothing of.
+# Attributes of one call, or of the connection, which a compact response does not have.
 UNLIKE = ("raw", "elapsed", "request", "connection", "url")
 
 
@@ -33,13 +33,13 @@ def response(
     headers: Tuple[Tuple[str, str], ...] = HEADERS,
     reason: str = "OK",
 ) -> CompactResponse:
-    """Return a response as the transport makes it."""
+    """Return a compact response."""
     request = prepare("POST", URL, {"Accept": "*/*"}, {"k": "key"}, b"{}")
     return CompactResponse(WholeResponse(status, reason, headers, body), request)
 
 
-def test_what_it_says() -> None:
-    """Status, reason, URL, headers, text, cookies, links, and the request."""
+def test_attributes() -> None:
+    """It has status, reason, URL, headers, text, cookies, links, and the request."""
     got = response()
     assert (got.status_code, got.reason, got.ok) == (200, "OK", True)
     assert got.url == got.request.url == f"{URL}?k=[REDACTED]"
@@ -64,8 +64,8 @@ def test_no_reason(reason: Any) -> None:
     assert response(404, reason=reason).reason == ""
 
 
-def test_no_key_where_people_look() -> None:
-    """A success shows its key nowhere, looked at or not; a failure keeps it for its error to remove."""
+def test_no_key_after_a_success() -> None:
+    """A success does not show the key; a failure keeps it until its error removes it."""
     for look in (lambda got: got.url, lambda got: got.request, lambda got: got.cookies):
         got = response()
         assert look(got) is not None
@@ -75,7 +75,7 @@ def test_no_key_where_people_look() -> None:
 
 
 def test_as_a_stream_and_as_a_context() -> None:
-    """A body that was read can be read in pieces, too."""
+    """The body can be read in pieces, and the response is a context manager."""
     with response(body=b"line 1\nline 2\n") as got:
         assert list(got.iter_lines()) == [b"line 1", b"line 2"]
         assert b"".join(got.iter_content(3)) == b"line 1\nline 2\n"
@@ -84,7 +84,7 @@ def test_as_a_stream_and_as_a_context() -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_failures_raise(status: int) -> None:
-    """raise_for_status() raises, with the response."""
+    """raise_for_status() raises an error with the response."""
     got = response(status, reason="Bad")
     assert not got.ok and not got
     with pytest.raises(requests.HTTPError, match=f"{status} ") as caught:
@@ -94,7 +94,7 @@ def test_failures_raise(status: int) -> None:
 
 @pytest.mark.parametrize("look_first", [False, True])
 def test_pickled(look_first: bool) -> None:
-    """It travels between processes, looked at or not."""
+    """It can be pickled, before and after its attributes were read."""
     got = response()
     if look_first:
         assert got.headers and got.cookies and got.request and got.encoding
@@ -106,8 +106,8 @@ def test_pickled(look_first: bool) -> None:
     assert copy.request.url == got.request.url
 
 
-def test_what_is_set_stands() -> None:
-    """Attributes can be replaced, as those of requests' own response can."""
+def test_attributes_can_be_set() -> None:
+    """Attributes can be set, as those of requests' own response."""
     got = response(body=b"\xfc")
     got.encoding = "latin-1"
     assert got.text == "ü"
@@ -115,15 +115,15 @@ def test_what_is_set_stands() -> None:
     assert got.headers == {"A": "b"}
 
 
-def test_one_responses_headers_are_not_anothers() -> None:
-    """Changing what equal responses have in common changes one of them."""
+def test_headers_are_not_shared() -> None:
+    """Changing the headers of one response does not change those of an equal one."""
     first, second = response(), response()
     first.headers["X-Own"] = "1"
     assert "X-Own" not in second.headers
 
 
-def test_it_has_what_the_service_sent(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the same server, both ways give the same answer; every public attribute is there."""
+def test_same_as_requests(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has every public attribute of requests' response from the same server, with the same values."""
     server.default = answer(
         200, {"a": 1}, headers={"X-Own": "ü-latin".encode("latin-1").decode("latin-1")}
     )
@@ -138,8 +138,8 @@ def test_it_has_what_the_service_sent(server: FakeService, monkeypatch: pytest.M
     assert mine.raw is None
 
 
-def test_little_room() -> None:
-    """Beyond its body, a response that nobody has looked into takes less than 3 kB."""
+def test_little_memory() -> None:
+    """Beyond its body, a response whose attributes were not read takes less than 3 kB."""
     body = b"x" * 10
     kept: List[Any] = []
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""What an answer is read from: sockets, what wraps them, and what stands in for them in users' tests."""
+"""Reading a response from sockets, from wrapped sockets, and from users' stand-ins for sockets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{"a":1}'
 
 
 class Wrapped:
-    """A socket that does not tell its timeout, as those of pyOpenSSL; the one that it wraps does."""
+    """A socket without gettimeout(), like those of pyOpenSSL; the socket that it wraps has it."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -26,7 +26,7 @@ class Wrapped:
 
 @pytest.mark.parametrize("timeout", [None, 5.0])
 def test_wrapped_socket(timeout: Optional[float]) -> None:
-    """A wrapped socket is read like the one within."""
+    """A wrapped socket is read like the socket inside it."""
     near, far = socket.socketpair()
     with closing(near), closing(far):
         near.settimeout(timeout)
@@ -36,7 +36,7 @@ def test_wrapped_socket(timeout: Optional[float]) -> None:
 
 
 class Fake:
-    """What a package puts in place of sockets, with arguments named otherwise."""
+    """A package's stand-in for sockets, with other names of arguments."""
 
     sent: List[bytes] = []
 
@@ -44,7 +44,7 @@ class Fake:
         pass
 
     def makefile(self, mode: str = "r", bufsize: int = -1) -> io.BytesIO:
-        """Return an answer."""
+        """Return a response."""
         return io.BytesIO(ANSWER)
 
     def sendall(self, data: bytes) -> None:
