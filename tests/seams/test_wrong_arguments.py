@@ -1,5 +1,8 @@
 """Wrong arguments are refused before anything is sent."""
 
+# Type checkers find these mistakes.
+# pyright: reportArgumentType=false
+
 from __future__ import annotations
 
 from typing import Any, Callable, List
@@ -13,40 +16,34 @@ from PermutiveAPI._Utils import http
 from tests.support.fakes import IMPORTS, KEY, URL
 
 WRONG: List[Any] = [
-    ("cohorts", lambda: Cohort.batch_create(None, api_key=KEY)),  # type: ignore[arg-type]
-    ("cohorts", lambda: Cohort.batch_delete(5, api_key=KEY)),  # type: ignore[arg-type]
-    ("segments", lambda: Segment.batch_update("ab", api_key=KEY)),  # type: ignore[arg-type]
-    ("identities", lambda: Identity.batch_identify(None, api_key=KEY)),  # type: ignore[arg-type]
-    ("requests", lambda: Segmentation.batch_send(None, api_key=KEY)),  # type: ignore[arg-type]
-    (
-        "requests",
-        lambda: http.process_batch(None, api_key=KEY, max_workers=1),  # type: ignore[arg-type]
-    ),
-    ("ids", lambda: Import.batch_get_by_id(None, api_key=KEY)),  # type: ignore[arg-type]
+    ("cohorts", lambda: Cohort.batch_create(None, api_key=KEY)),
+    ("cohorts", lambda: Cohort.batch_delete(5, api_key=KEY)),
+    ("segments", lambda: Segment.batch_update("ab", api_key=KEY)),
+    ("identities", lambda: Identity.batch_identify(None, api_key=KEY)),
+    ("requests", lambda: Segmentation.batch_send(None, api_key=KEY)),
+    ("requests", lambda: http.process_batch(None, api_key=KEY, max_workers=1)),
+    ("ids", lambda: Import.batch_get_by_id(None, api_key=KEY)),
     ("ids", lambda: Import.batch_get_by_id("i-1", api_key=KEY)),
-    ("ids", lambda: Import.batch_get_by_id(b"i-1", api_key=KEY)),  # type: ignore[arg-type]
-    ("retry", lambda: http.request("GET", KEY, URL, retry=3)),  # type: ignore[arg-type]
-    ("retry", lambda: http._with_retry(requests.get, URL, KEY, retry={})),  # type: ignore[arg-type]
+    ("ids", lambda: Import.batch_get_by_id(b"i-1", api_key=KEY)),
+    ("retry", lambda: http.request("GET", KEY, URL, retry=3)),
+    ("retry", lambda: http._with_retry(requests.get, URL, KEY, retry={})),
     (
         "progress_callback",
         lambda: http.process_batch(
-            [BatchRequest("GET", URL)],
-            api_key=KEY,
-            max_workers=1,
-            progress_callback=5,  # type: ignore[arg-type]
+            [BatchRequest("GET", URL)], api_key=KEY, max_workers=1, progress_callback=5
         ),
     ),
     ("name", lambda: Cohort.get_by_name("", KEY)),
-    ("name", lambda: Cohort.get_by_name(None, KEY)),  # type: ignore[arg-type]
-    ("code", lambda: Cohort.get_by_code(None, KEY)),  # type: ignore[arg-type]
+    ("name", lambda: Cohort.get_by_name(None, KEY)),
+    ("code", lambda: Cohort.get_by_code(None, KEY)),
     *[
-        ("id", lambda id=id: Cohort.get_by_id(id, KEY))  # type: ignore[misc]
+        ("id", lambda id=id: Cohort.get_by_id(id, KEY))
         for id in (b"c-1", ["c-1"], {"id": 1}, True, float("nan"), ("c",))
     ],
-    ("segment_id", lambda: Segment.get_by_id("i", b"s", KEY)),  # type: ignore[arg-type]
-    ("import_id", lambda: Segment.list(float("nan"), KEY)),  # type: ignore[arg-type]
-    ("api_key", lambda: Cohort.list(b"key")),  # type: ignore[arg-type]
-    ("api_key", lambda: Cohort.batch_delete([Cohort("n", id="1")], api_key=5)),  # type: ignore[arg-type]
+    ("segment_id", lambda: Segment.get_by_id("i", b"s", KEY)),
+    ("import_id", lambda: Segment.list(float("nan"), KEY)),
+    ("api_key", lambda: Cohort.list(b"key")),
+    ("api_key", lambda: Cohort.batch_delete([Cohort("n", id="1")], api_key=5)),
 ]
 
 

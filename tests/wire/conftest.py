@@ -1,4 +1,4 @@
-"""What the wire tests start from."""
+"""The start of the wire tests: a fake service, quick retries, TLS."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.fake_service import FakeService
 
 @pytest.fixture(scope="session")
 def port() -> int:
-    """A port that stays the same: the library makes ready anew for every origin that it meets."""
+    """One port for all tests, since the library prepares a pool for each new origin."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.fixture(autouse=True)
 def quick_retries(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make waits between attempts less than a blink: there are thousands of them."""
+    """Shorten the waits between attempts, since there are thousands of them."""
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "0.00001")
 
 
@@ -39,7 +39,7 @@ def server(port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeService]:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port whose queue of connections is full: whoever connects waits."""
+    """A port whose queue of connections is full, so that connecting waits."""
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.socket()))
         listener.bind(("127.0.0.1", 0))
@@ -56,7 +56,7 @@ def deaf_port() -> Iterator[int]:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """An authority that only these tests know."""
+    """A certificate authority for these tests."""
     return trustme.CA()
 
 
@@ -72,7 +72,7 @@ def bundle(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(scope="session")
 def contexts(authority: trustme.CA) -> Dict[str, ssl.SSLContext]:
-    """Contexts with a certificate that is valid, expired, and another host's."""
+    """TLS contexts with a valid certificate, an expired one, and one of another host."""
     past = datetime.now(timezone.utc) - timedelta(days=2)
     return {
         "valid": context_for(authority.issue_cert("127.0.0.1")),

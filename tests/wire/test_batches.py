@@ -52,7 +52,7 @@ URL = "https://api.permutive.app/v9/things"
 
 
 def echo(request: ReceivedRequest) -> Any:
-    """Answer what was asked for."""
+    """Return what was sent."""
     return {"path": request.path, "body": request.body.decode(), "query": request.query}
 
 
@@ -71,25 +71,25 @@ def number_of(connection: Connection) -> int:
 
 
 class InReverse:
-    """Answers requests that arrive together in the reverse of their order."""
+    """Responds to requests that arrive together in reverse order."""
 
     def __init__(self, count: int) -> None:
         self.done = [threading.Event() for _ in range(count + 1)]
         self.done[count].set()
 
     def __call__(self, connection: Connection) -> bool:
-        """Wait for the next one to be answered, and answer this one."""
+        """Wait until the next request has its response, and respond to this one."""
         number = number_of(connection)
         self.done[number + 1].wait(5)
         open_ = answer_from(echo)(connection)
-        # The client must have the answer before the one before it is sent.
+        # The client must have the response before the previous one is sent.
         connection.server.stopping.wait(0.01)
         self.done[number].set()
         return open_
 
 
 def batch_helpers() -> Dict[str, Any]:
-    """Return every batch helper with one item, and the answer that it wants."""
+    """Return every batch helper with one item, and the response that it needs."""
     return {
         "Cohort.batch_create": (Cohort.batch_create, cohort, COHORT),
         "Cohort.batch_update": (Cohort.batch_update, lambda: cohort(id="c"), COHORT),
@@ -121,7 +121,7 @@ def items_of(name: str, count: int) -> List[Any]:
 
 
 def test_responses_come_in_the_order_of_the_requests(server: FakeService) -> None:
-    """Responses stand in input order, although the service answers the last one first; progress comes as they complete."""
+    """Responses are in the order of the requests, although the last one comes first; progress comes as they complete."""
     server.default = InReverse(6)
     batch = things(6)
     heard: List[Progress] = []
@@ -135,8 +135,8 @@ def test_responses_come_in_the_order_of_the_requests(server: FakeService) -> Non
     assert [progress.batch_request for progress in heard] == batch[::-1]
 
 
-def test_what_failed_is_left_out_of_the_responses(server: FakeService) -> None:
-    """Failures leave the others in order, and are told with the very request that failed."""
+def test_failures_are_left_out_of_the_responses(server: FakeService) -> None:
+    """The other responses stay in order, and each failure has the same request object that was given."""
     server.default = lambda connection: (
         answer(400) if number_of(connection) % 3 == 0 else answer_from(echo)
     )(connection)
@@ -150,7 +150,7 @@ def test_what_failed_is_left_out_of_the_responses(server: FakeService) -> None:
 
 
 def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: FakeService) -> None:
-    """For each request its own callback is called once, then progress, all in the caller's thread."""
+    """For each request, its own callback is called once, then the progress callback, in the caller's thread."""
     server.default = lambda connection: (
         answer(404) if number_of(connection) == 2 else answer_from(echo)
     )(connection)
@@ -181,7 +181,7 @@ def test_callbacks_run_once_each_in_the_thread_of_the_caller(server: FakeService
 
 @every_helper
 def test_progress(server: FakeService, name: str) -> None:
-    """Every batch helper tells its progress after each request: completed 1 to total, errors, time."""
+    """Every batch helper reports its progress after each request: completed from 1 to total, errors, time."""
     helper, _, content = batch_helpers()[name]
     server.script = [answer(400)]
     server.default = answer(200, content)
@@ -209,7 +209,7 @@ def test_progress(server: FakeService, name: str) -> None:
 
 
 def test_models_are_updated_before_progress_is_told(server: FakeService) -> None:
-    """When progress is told of a cohort, the cohort has its id already."""
+    """A cohort has its id before progress is reported."""
     server.default = answer(201, COHORT)
     cohorts = [cohort() for _ in range(3)]
     with_id: List[int] = []
@@ -224,14 +224,14 @@ def test_models_are_updated_before_progress_is_told(server: FakeService) -> None
 
 
 def raising(value: Any) -> None:
-    """Stand in for a callback with a mistake in it."""
+    """Stand in for a callback that raises an error."""
     raise RuntimeError(f"mistake, with k={KEY}")
 
 
 def test_a_raising_callback_does_not_sink_the_batch(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a callback raises is logged, without the key, and the batch goes on."""
+    """If a callback raises an error, the error is logged without the key, and the batch continues."""
     server.default = lambda connection: (
         answer(404) if number_of(connection) == 1 else answer_from(echo)
     )(connection)
@@ -252,7 +252,7 @@ def test_a_raising_callback_does_not_sink_the_batch(
 def test_an_answer_that_cannot_be_read_is_a_failure(
     server: FakeService, name: str, content: bytes
 ) -> None:
-    """A 2xx answer without the documented JSON is a failure, where one is documented: not a success, and not sent twice."""
+    """A 2xx response without the documented JSON is a failure, and its request is not sent again."""
     helper, _, documented = batch_helpers()[name]
     reads = documented and not name.endswith("_delete")
     server.script = [answer(200, content)]
@@ -270,7 +270,7 @@ def test_an_answer_that_cannot_be_read_is_a_failure(
 
 
 def test_an_unreadable_answer_leaves_the_model_as_it_was(server: FakeService) -> None:
-    """A cohort whose answer cannot be read keeps its fields; its neighbours are updated."""
+    """A cohort whose response cannot be read keeps its fields; the others are updated."""
     server.script = [answer(201, b"{")]
     server.default = answer(201, COHORT)
     cohorts = [cohort(), cohort()]
@@ -281,8 +281,8 @@ def test_an_unreadable_answer_leaves_the_model_as_it_was(server: FakeService) ->
     assert isinstance(error, ValueError)
 
 
-def test_every_failure_is_told_as_it_failed(server: FakeService) -> None:
-    """A create without an answer is a failure whose outcome is unknown, sent once; a 503 one after its attempts."""
+def test_each_failure_has_its_error(server: FakeService) -> None:
+    """A create without a response is sent once, and its outcome is unknown; after a 503, it fails after its attempts."""
 
     def step(connection: Connection) -> bool:
         assert connection.request is not None
@@ -327,7 +327,7 @@ def test_each_request_has_its_own_policy(server: FakeService) -> None:
 
 
 class NoThreads(ThreadPoolExecutor):
-    """Fails where an executor is made."""
+    """Fails if an executor is made."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         raise AssertionError("an executor was made")
@@ -337,7 +337,7 @@ class NoThreads(ThreadPoolExecutor):
 def test_an_empty_batch_starts_no_thread(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Nothing to send means two empty results, no executor and no progress."""
+    """An empty batch returns two empty lists, makes no executor and reports no progress."""
     monkeypatch.setattr(http, "ThreadPoolExecutor", NoThreads)
     heard: List[Progress] = []
     results, failures = batch_helpers()[name][0]([], api_key=KEY, progress_callback=heard.append)
@@ -348,7 +348,7 @@ def test_an_empty_batch_starts_no_thread(
 @every_helper
 @pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True], ids=repr)
 def test_a_wrong_number_of_workers_is_refused(server: FakeService, name: str, workers: Any) -> None:
-    """max_workers below 1, or no whole number, is an error that names it, for an empty batch too; nothing is sent."""
+    """max_workers below 1, or not a whole number, is an error that names it, even for an empty batch; nothing is sent."""
     for count in (0, 1):
         with pytest.raises((ValueError, TypeError), match="max_workers") as raised:
             batch_helpers()[name][0](items_of(name, count), api_key=KEY, max_workers=workers)
@@ -359,7 +359,7 @@ def test_a_wrong_number_of_workers_is_refused(server: FakeService, name: str, wo
 
 @every_helper
 def test_a_wrong_item_is_refused(server: FakeService, name: str) -> None:
-    """An item of another kind is an error that tells where it stands, before anything is sent."""
+    """An item of a wrong kind is an error that names its position, before anything is sent."""
     wrong = None if name == "Import.batch_get_by_id" else "wrong"
     with pytest.raises((TypeError, ValueError)):
         batch_helpers()[name][0]([*items_of(name, 1), wrong], api_key=KEY)
@@ -367,7 +367,7 @@ def test_a_wrong_item_is_refused(server: FakeService, name: str) -> None:
 
 
 class Crowd:
-    """Answers once so many requests are there together, and notes the most that ever were."""
+    """Responds when so many requests are there at the same time, and records the highest number."""
 
     def __init__(self, together: int) -> None:
         self.barrier = threading.Barrier(together)
@@ -375,7 +375,7 @@ class Crowd:
         self.present = self.most = 0
 
     def __call__(self, connection: Connection) -> bool:
-        """Wait for the others, and answer."""
+        """Wait for the others, and respond."""
         with self.lock:
             self.present += 1
             self.most = max(self.most, self.present)
@@ -386,10 +386,10 @@ class Crowd:
 
 
 @pytest.mark.parametrize("given", [None, "argument"])
-def test_so_many_workers_as_asked_for(
+def test_number_of_workers(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, given: Optional[str]
 ) -> None:
-    """max_workers, or PERMUTIVE_BATCH_MAX_WORKERS where it is left out, is how many requests are under way at once."""
+    """max_workers, or else PERMUTIVE_BATCH_MAX_WORKERS, is the number of requests that are under way at once."""
     monkeypatch.setenv("PERMUTIVE_BATCH_MAX_WORKERS", "9" if given else " 3 ")
     server.default = crowd = Crowd(3)
     responses, _ = http.process_batch(things(9), api_key=KEY, max_workers=3 if given else None)
@@ -408,7 +408,7 @@ def test_a_wrong_number_of_workers_in_the_environment(
 
 
 def test_a_thousand_requests_share_sixteen_connections(server: FakeService) -> None:
-    """1000 requests from 16 workers open at most 16 connections, and each gets its own answer."""
+    """1000 requests from 16 workers open at most 16 connections, and each gets its own response."""
     server.default = answer_from(echo)
     before = threading.active_count()
     responses, errors = http.process_batch(things(1000), api_key=KEY, max_workers=16)
@@ -418,12 +418,12 @@ def test_a_thousand_requests_share_sixteen_connections(server: FakeService) -> N
     ]
     assert len(server.received) == 1000
     assert server.connections <= 16
-    # The server's own threads: one a connection.
+    # The server has one thread for each connection.
     assert threading.active_count() <= before + server.connections
 
 
 def test_details_are_fetched_several_at_a_time(server: FakeService) -> None:
-    """The details of a list are fetched at once, over as many connections."""
+    """The details of a list are fetched at the same time, over several connections."""
     ids = [{"id": f"c-{number}", "name": "n"} for number in range(4)]
     crowd = Crowd(4)
 
@@ -440,7 +440,7 @@ def test_details_are_fetched_several_at_a_time(server: FakeService) -> None:
 
 
 def test_threads_never_get_each_others_answers(server: FakeService) -> None:
-    """16 threads with 50 calls each, errors among them, all get the answers to their own questions."""
+    """16 threads with 50 calls each, some of them errors, get their own responses."""
 
     def step(connection: Connection) -> bool:
         number = number_of(connection)

@@ -1,4 +1,4 @@
-"""One attempt ends: in its time, after a number of interim answers, and before its answer fills the memory."""
+"""The bounds of one attempt: its time, the number of interim responses, and the size of the response."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from tests.support.secrets import assert_no_secret
 URL = "https://api.permutive.app/v9/things"
 BOUND_SECONDS = 0.15
 DRIP_SECONDS = 0.01
-# On a busy machine; an attempt that is not bounded takes the five seconds of the timeout, or for ever.
+# Long enough for a busy machine. An unbounded attempt takes the five seconds of the timeout, or for ever.
 SOON_SECONDS = 4.0
 LARGER_THAN_BUFFERS = 20_000_000
 UNKNOWN = "outcome is unknown"
@@ -53,7 +53,7 @@ UNKNOWN = "outcome is unknown"
 
 @pytest.fixture(autouse=True)
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make one attempt, whose timeout is not what ends it."""
+    """Allow only one attempt, with a timeout that does not end it."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     for name in ("TIMEOUT_SECONDS", "BATCH_TIMEOUT_SECONDS"):
         monkeypatch.setenv(f"PERMUTIVE_{name}", str(SOON_SECONDS + 1))
@@ -61,7 +61,7 @@ def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an attempt take a blink, and its timeouts less: a longer one would give it more time."""
+    """Allow a short attempt, with shorter timeouts, since a longer timeout would give it more time."""
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", str(BOUND_SECONDS))
     for name in ("TIMEOUT_SECONDS", "BATCH_TIMEOUT_SECONDS"):
         monkeypatch.setenv(f"PERMUTIVE_{name}", str(BOUND_SECONDS * 0.9))
@@ -69,13 +69,13 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def long_enough_to_connect(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an attempt take the time to connect, and to copy a large request, on a busy machine."""
+    """Allow enough time to connect, and to send a large request, on a busy machine."""
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.5")
 
 
 @pytest.fixture
 def one_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an answer be as large as a megabyte."""
+    """Allow responses of up to a megabyte."""
     monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "1")
 
 
@@ -124,7 +124,7 @@ WAYS: Dict[str, Callable[[], PermutiveAPIError]] = {
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 
 
-# --- An answer that is cut inside its headers ------------------------------------------------------
+# --- A response that is cut inside its headers -----------------------------------------------------
 
 CUTS = {
     "status line": b"HTTP/1.1 200",
@@ -140,7 +140,7 @@ CUTS = {
 
 @pytest.mark.parametrize("kept", CUTS.values(), ids=CUTS)
 def test_cut_in_the_headers(any_server: FakeService, kept: bytes) -> None:
-    """Wherever the headers are cut, with and without TLS, it is a failed attempt and no success."""
+    """A response that is cut anywhere in its headers is a failed attempt, with and without TLS."""
     any_server.default = cut_in_headers(kept)
     error = by_single_call()
     assert type(error) is PermutiveConnectionError
@@ -151,7 +151,7 @@ def test_cut_in_the_headers(any_server: FakeService, kept: bytes) -> None:
 def test_cut_in_the_headers_of_any_call(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
-    """No call takes it for a success. It is repeated where that is harmless; else the outcome is unknown."""
+    """It is a success for no call. The request is repeated if that is harmless; otherwise the outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = cut_in_headers()
     error = call.error()
@@ -162,8 +162,8 @@ def test_cut_in_the_headers_of_any_call(
     assert_no_secret(error, [], KEY)
 
 
-def test_what_was_cut_is_not_recorded(server: FakeService, tmp_path: Path) -> None:
-    """A journal holds no answer that was cut: the job, started again, sends the request again."""
+def test_a_cut_response_is_not_recorded(server: FakeService, tmp_path: Path) -> None:
+    """A journal does not record a response that was cut: the job, started again, sends the request again."""
     journal = tmp_path / "job.journal"
     batch = [BatchRequest("DELETE", URL)]
     for fault in (cut_in_headers(), truncate()):
@@ -176,7 +176,7 @@ def test_what_was_cut_is_not_recorded(server: FakeService, tmp_path: Path) -> No
 
 
 def test_whole_headers_at_the_end_of_the_stream(server: FakeService) -> None:
-    """An answer that ends with the connection is whole when its headers are."""
+    """A response that ends with its connection is whole if its headers are whole."""
     server.default = cut_in_headers(b"HTTP/1.1 200 OK\r\n\r\n")
     assert http.get(KEY, URL).content == b""
     server.default = cut_in_headers(b"HTTP/1.1 200 OK\n\n{}")
@@ -193,7 +193,7 @@ SLOW: Dict[str, Step] = {"headers": drip_headers(DRIP_SECONDS), "body": drip_bod
 def test_byte_by_byte(
     any_server: FakeService, short: None, fault: Step, way: Callable[[], PermutiveAPIError]
 ) -> None:
-    """Bytes that keep coming do not keep an attempt alive: it ends as by a time-out, and says why."""
+    """A response that comes byte by byte ends with a time-out, and the error says why."""
     any_server.default = fault
     began = time.monotonic()
     error = way()
@@ -201,18 +201,18 @@ def test_byte_by_byte(
     assert isinstance(error, PermutiveTimeoutError)
     assert "took longer than 0.15 s" in str(error)
     assert "PERMUTIVE_ATTEMPT_SECONDS" in str(error)
-    # The connection cannot be used any more.
+    # The connection cannot be used again.
     any_server.default = answer(200, {})
     http.get(KEY, URL)
     assert any_server.received[-1].connection == 2
 
 
-# The timeout of the others, 10 s, gives an attempt that time.
+# The other calls have a timeout of 10 s, which would give the attempt that time.
 @every([call for call in ALL_CALLS if not (call.harmless or call.takes_timeout)])
 def test_outcome_of_a_slow_answer(
     server: FakeService, short: None, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
-    """What must not be repeated is not, and its outcome is unknown."""
+    """A request that must not be repeated is sent once, and its outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = drip_body(DRIP_SECONDS)
     error = call.error()
@@ -221,7 +221,7 @@ def test_outcome_of_a_slow_answer(
 
 
 def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A TLS handshake of single bytes ends, too."""
+    """A TLS handshake that comes byte by byte ends, too."""
     with FakeService() as server:
         server.drips_on_accept = DRIP_SECONDS
         url = server.url.replace("http:", "https:")
@@ -239,7 +239,7 @@ def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPa
 def test_slow_proxy(
     server: FakeService, short: None, monkeypatch: pytest.MonkeyPatch, fault: Step, timeout: Any
 ) -> None:
-    """A proxy that is slow to open a tunnel ends the attempt, too, if not sooner by the connect timeout."""
+    """If a proxy is slow to open a tunnel, the attempt ends, or else the connect timeout ends it earlier."""
     monkeypatch.setenv("https_proxy", server.url)
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "https://service.example")
     server.default = fault
@@ -251,7 +251,7 @@ def test_slow_proxy(
 
 
 def test_request_that_is_not_taken(any_server: FakeService, long_enough_to_connect: None) -> None:
-    """A far end that stops reading ends the attempt, also in the midst of a request."""
+    """If the service stops reading, the attempt ends, even in the middle of a request."""
 
     def answer_and_stop_reading(connection: Connection) -> bool:
         answer(200, {})(connection)
@@ -268,7 +268,7 @@ def test_request_that_is_not_taken(any_server: FakeService, long_enough_to_conne
 def test_request_that_nobody_takes(
     long_enough_to_connect: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same on a connection that nobody has accepted."""
+    """If nobody accepts the connection, the attempt ends."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
@@ -278,7 +278,7 @@ def test_request_that_nobody_takes(
 
 @pytest.mark.parametrize("timeout", [0.6, (0.1, 0.6), (0.6, 0.1), None, (0.1, None)])
 def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
-    """A timeout that is longer gives the whole attempt that time, and None lifts the bound."""
+    """A longer timeout gives the whole attempt that time, and None lifts the bound."""
 
     def slow(connection: Connection) -> bool:
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n")
@@ -292,7 +292,7 @@ def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
 
 
 def test_no_bound_with_a_timeout_of_none(server: FakeService, short: None) -> None:
-    """None waits without limit: no bound is left to the socket, either."""
+    """With a timeout of None, the socket has no timeout either."""
 
     def slow(connection: Connection) -> bool:
         connection.server.stopping.wait(2 * BOUND_SECONDS)
@@ -303,7 +303,7 @@ def test_no_bound_with_a_timeout_of_none(server: FakeService, short: None) -> No
 
 
 def test_timeout_within_the_bound(server: FakeService) -> None:
-    """A timeout that is shorter than the bound ends the wait for a byte, and the error names no bound."""
+    """A shorter timeout ends the wait for a byte, and the error names no bound."""
     server.default = stall()
     with pytest.raises(PermutiveTimeoutError) as caught:
         http.request("GET", KEY, URL, timeout=0.05)
@@ -314,7 +314,7 @@ def test_timeout_within_the_bound(server: FakeService) -> None:
 def test_shortened_wait_does_not_outlive_its_attempt(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that just came in time leaves the connection with the next call's timeout."""
+    """After a response that came just in time, the connection gets the next call's timeout."""
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
     server.default = after(0.1, answer(200, {}))
     for _ in range(3):
@@ -327,14 +327,14 @@ def test_shortened_wait_does_not_outlive_its_attempt(
 def test_invalid_bound(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """A bound that is no positive finite number is refused by name before anything is sent."""
+    """A bound that is not a positive finite number is a ValueError that names it, before anything is sent."""
     monkeypatch.setenv(f"PERMUTIVE_{name}", value)
     with pytest.raises(ValueError, match=f"PERMUTIVE_{name} must be a positive finite"):
         http.get(KEY, URL)
     assert server.received == []
 
 
-# --- Interim answers -------------------------------------------------------------------------------
+# --- Interim responses -----------------------------------------------------------------------------
 
 INTERIM = ["100 Continue", "103 Early Hints"]
 
@@ -344,7 +344,7 @@ INTERIM = ["100 Continue", "103 Early Hints"]
 def test_endless_interim_answers(
     server: FakeService, status: str, way: Callable[[], PermutiveAPIError]
 ) -> None:
-    """An answer that is announced again and again is a failed attempt, as by a time-out."""
+    """Endless interim responses are a failed attempt, like a time-out."""
     server.default = endless_interim(status)
     error = way()
     assert isinstance(error, PermutiveTimeoutError)
@@ -353,7 +353,7 @@ def test_endless_interim_answers(
 
 @pytest.mark.parametrize("status", INTERIM)
 def test_number_of_interim_answers(server: FakeService, status: str) -> None:
-    """Twenty are passed over, whatever their kinds; one more is too many."""
+    """Twenty interim responses of any kind are skipped; one more is too many."""
     server.default = interim(10, interim(10, answer(200, {}), status))
     assert http.get(KEY, URL).status_code == 200
     assert http.get(KEY, URL).status_code == 200
@@ -362,7 +362,7 @@ def test_number_of_interim_answers(server: FakeService, status: str) -> None:
         http.get(KEY, URL)
 
 
-# --- The size of an answer -------------------------------------------------------------------------
+# --- The size of a response ------------------------------------------------------------------------
 
 MEGABYTE = 2**20
 TOO_LARGE: Dict[str, Step] = {
@@ -376,7 +376,7 @@ TOO_LARGE: Dict[str, Step] = {
 
 
 def gzip_in_chunks(connection: Connection) -> bool:
-    """Answer with a gzip body in chunks that is larger than allowed."""
+    """Respond with a gzip body in chunks that is larger than allowed."""
     body = gzip.compress(b" " * (20 * MEGABYTE))
     connection.send(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -397,7 +397,7 @@ def test_too_large(
     fault: Step,
     way: Callable[[], PermutiveAPIError],
 ) -> None:
-    """An answer that is too large is an error that names the variable; it is not asked for again."""
+    """A response that is too large is an error that names the variable; the request is not repeated."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = fault
     error = way()
@@ -408,7 +408,7 @@ def test_too_large(
     )
     assert len(server.received) == 1
     assert_no_secret(error, [], KEY)
-    # What is left of it is not taken for the next answer.
+    # The rest of it is not mistaken for the next response.
     server.default = answer(200, {"id": 1})
     assert http.get(KEY, URL).json() == {"id": 1}
 
@@ -422,7 +422,7 @@ FITTING: Dict[str, Step] = {
 
 @pytest.mark.parametrize("step", FITTING.values(), ids=FITTING)
 def test_just_fitting(server: FakeService, one_megabyte: None, step: Step) -> None:
-    """An answer of just the largest size is whole, and its connection is used again."""
+    """A response of exactly the largest size is whole, and its connection is used again."""
     server.default = step
     for _ in range(2):
         assert http.get(KEY, URL).content == b" " * MEGABYTE
@@ -433,7 +433,7 @@ def test_just_fitting(server: FakeService, one_megabyte: None, step: Step) -> No
 def test_memory_of_a_bomb(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, megabytes: str
 ) -> None:
-    """A bomb takes no more memory than the largest answer, some pieces and what lies on the wire."""
+    """A gzip bomb takes no more memory than the largest response and a few pieces."""
     server.default = gzip_bomb(240)
     monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", megabytes)
     tracemalloc.start()
@@ -442,12 +442,12 @@ def test_memory_of_a_bomb(
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    # With urllib3 before 2.6, a piece of the wire is decoded at once: 64 kB become 64 MB.
+    # urllib3 before 2.6 decodes a whole piece of the wire at once: 64 kB become 64 MB.
     assert most < (float(megabytes) + 160) * MEGABYTE
 
 
 def test_nothing_of_it_is_kept(server: FakeService, one_megabyte: None) -> None:
-    """The error of an answer that is too large keeps no more than its beginning."""
+    """The error of a response that is too large keeps only its beginning."""
     server.default = answer(200, b" " * (2 * MEGABYTE))
     error = by_single_call()
     assert error.response is not None and len(error.response.content) <= 2**16
@@ -457,7 +457,7 @@ def test_nothing_of_it_is_kept(server: FakeService, one_megabyte: None) -> None:
 def test_error_answer_that_is_too_large(
     server: FakeService, one_megabyte: None, status: int
 ) -> None:
-    """The status of an error answer counts, however large the answer is; its beginning is kept."""
+    """An error response of any size gives the error of its status; its beginning is kept."""
     server.default = answer(status, b"see here " + b"x " * MEGABYTE, content_type="text/plain")
     error = by_single_call()
     assert error.status == status
@@ -469,7 +469,7 @@ def test_error_answer_that_is_too_large(
 def test_error_answer_that_is_too_large_is_repeated(
     server: FakeService, one_megabyte: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is repeated after its status is repeated after a huge one, too."""
+    """After a huge error response, a request is repeated as after a small one."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.script = [gzip_bomb(4, 503), answer(500, b" " * 2 * MEGABYTE)]
     server.default = answer(200, {"id": 1})
@@ -477,7 +477,7 @@ def test_error_answer_that_is_too_large_is_repeated(
 
 
 def test_batch_keeps_its_bounds(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bounds of a batch are those of its beginning."""
+    """A batch keeps the bounds with which it began."""
 
     def requests() -> Iterator[BatchRequest]:
         yield BatchRequest("GET", URL)
@@ -494,7 +494,7 @@ def test_batch_keeps_its_bounds(server: FakeService, monkeypatch: pytest.MonkeyP
 def test_a_wrong_bound(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
-    """A bound that is not a positive number raises at once, before a request is sent or fails of it."""
+    """A wrong bound is an error of the whole call or batch, before anything is sent."""
     monkeypatch.setenv(variable, value)
     batch = [BatchRequest("GET", URL)] * 3
     calls: Dict[str, Callable[[], Any]] = {

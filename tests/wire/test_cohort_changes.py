@@ -39,14 +39,14 @@ CHANGES: Dict[str, Any] = {
 def test_what_was_changed_is_sent(
     server: FakeService, fetched: Cohort, field: str, value: Any, sent: Any
 ) -> None:
-    """Of a cohort that came from the service, an update sends what differs, and the id."""
+    """For a fetched cohort, an update sends the fields that differ, and the id."""
     setattr(fetched, field, value)
     fetched.update(KEY)
     assert server.received[-1].json == {"id": "c-1", **sent}
 
 
 def test_a_change_in_place_is_seen(server: FakeService, fetched: Cohort) -> None:
-    """Tags that were appended to, and a query that was edited, are changes, too."""
+    """Appending to the tags, and editing the query, are changes, too."""
     assert fetched.tags is not None
     fetched.tags.append("c")
     fetched.query["frequency"]["greater_than_or_equal_to"] = 5
@@ -58,7 +58,7 @@ def test_a_change_in_place_is_seen(server: FakeService, fetched: Cohort) -> None
 
 
 def test_a_second_update_sends_what_is_new(server: FakeService, fetched: Cohort) -> None:
-    """What an update has sent is known to the service: the next one leaves it alone."""
+    """The next update does not send again what an update has sent."""
     fetched.name = "Fans"
     fetched.update(KEY)
     fetched.description = None
@@ -67,7 +67,7 @@ def test_a_second_update_sends_what_is_new(server: FakeService, fetched: Cohort)
 
 
 def test_a_failed_update_is_sent_again(server: FakeService, fetched: Cohort) -> None:
-    """What the service refused it does not know."""
+    """The next update sends again what the service has refused."""
     server.script = [answer(409)]
     fetched.name = "Fans"
     with pytest.raises(PermutiveConflictError):
@@ -77,7 +77,7 @@ def test_a_failed_update_is_sent_again(server: FakeService, fetched: Cohort) -> 
 
 
 def test_listed_cohorts(server: FakeService) -> None:
-    """Cohorts of a list, which come without queries, send what was changed, in batches, too."""
+    """For cohorts of a list, which come without queries, only changes are sent, in batches, too."""
     server.script = [answer(200, [{**COHORT, "id": f"c-{n}"} for n in range(3)])]
     server.default = answer(200, COHORT)
     cohorts = Cohort.list(KEY)
@@ -89,7 +89,7 @@ def test_listed_cohorts(server: FakeService) -> None:
 
 
 def test_a_created_cohort(server: FakeService) -> None:
-    """A cohort that was created sends what was changed since, and can lose its description."""
+    """For a created cohort, only later changes are sent, and None clears the description."""
     server.script = [answer(201, {**COHORT, "query": QUERY})]
     server.default = answer(200, COHORT)
     made = Cohort("Readers", query=QUERY, description="Who reads", tags=["a", "b"])
@@ -101,8 +101,8 @@ def test_a_created_cohort(server: FakeService) -> None:
     assert bodies == [{"id": "c-1"}, {"id": "c-1", "description": None}]
 
 
-def test_a_created_cohort_of_which_little_was_answered(server: FakeService) -> None:
-    """What the answer to a create leaves out is sent by an update as ever."""
+def test_a_created_cohort_with_a_short_response(server: FakeService) -> None:
+    """An update sends the fields that the response to the create did not have."""
     server.default = answer(200, {"id": "c-1", "name": "Readers", "code": 1})
     made = Cohort("Readers", query=QUERY, tags=["a"])
     made.create(KEY)
@@ -111,7 +111,7 @@ def test_a_created_cohort_of_which_little_was_answered(server: FakeService) -> N
 
 
 def test_cohorts_made_by_hand(server: FakeService) -> None:
-    """Such a cohort sends all that is not None, as it always did, its state included."""
+    """For a cohort made by the constructor, all fields that are not None are sent, including the state."""
     server.default = answer(200, COHORT)
     made = cohort(id="c-1", tags=["a"], state="Disabled")
     for _ in range(2):
@@ -130,7 +130,7 @@ def test_cohorts_made_by_hand(server: FakeService) -> None:
     "read", [Cohort.from_json, lambda data: CohortList.from_json([data])[0]], ids=["one", "a list"]
 )
 def test_saved_cohorts(server: FakeService, read: Callable[[Any], Cohort]) -> None:
-    """A cohort from a file sends all but its state, which others may have changed; unless it was."""
+    """For a cohort from a file, the state is sent only if it has changed, and all other fields always."""
     server.default = answer(200, COHORT)
     saved = read({**COHORT, "query": QUERY})
     saved.update(KEY)
@@ -142,7 +142,7 @@ def test_saved_cohorts(server: FakeService, read: Callable[[Any], Cohort]) -> No
 
 
 def test_enable_and_disable_touch_nothing_else(server: FakeService, fetched: Cohort) -> None:
-    """They send the state alone, take it over, and leave other changes to the next update."""
+    """enable and disable send and set only the state, and leave other changes to the next update."""
     fetched.name = "Fans"
     server.default = answer(200, {**COHORT, "state": "Disabled"})
     fetched.disable(KEY)
@@ -161,7 +161,7 @@ def test_without_an_id(server: FakeService, call: Callable[..., None]) -> None:
 
 
 def test_segment_type_is_sent_when_a_cohort_is_created(server: FakeService) -> None:
-    """So that a copy is of the same type; an update, which cannot change it, does not send it."""
+    """A create sends the segment type, so that a copy has the same type; an update cannot change it."""
     server.default = answer(201, COHORT)
     made = cohort(segment_type="real_time")
     made.create(KEY)
@@ -172,7 +172,7 @@ def test_segment_type_is_sent_when_a_cohort_is_created(server: FakeService) -> N
 
 
 def test_a_query_object(server: FakeService) -> None:
-    """A Query is sent as its JSON, by create and by update; an empty query is none."""
+    """create and update send a Query as its JSON; an empty query counts as missing."""
     server.default = answer(201, COHORT)
     football = event("Pageview").at_least(2)
     made = Cohort(name="Fans", query=football)
@@ -188,7 +188,7 @@ def test_a_query_object(server: FakeService) -> None:
 
 
 def test_two_colleagues(sandbox: Sandbox) -> None:
-    """What a colleague changed in the meantime stays."""
+    """An update does not undo what a colleague has changed in the meantime."""
     key = sandbox.api_key
     mine = Cohort(name="Readers", query=QUERY, description="Old", tags=["a"])
     mine.create(key)
@@ -205,7 +205,7 @@ def test_two_colleagues(sandbox: Sandbox) -> None:
 
 
 def test_many_at_once(sandbox: Sandbox) -> None:
-    """Many are fetched, disabled and enabled; the results are by id, in the order asked for."""
+    """Batches fetch, disable and enable cohorts; fetched cohorts come by id, in the order of the ids."""
     key = sandbox.api_key
     ids: List[str] = [str(each.id) for each in Cohort.list(key)[:5]]
     wanted = [*ids[::-1], ids[0], "38470a62-9837-4c86-bbf3-45dd6d52dd83"]
@@ -220,9 +220,9 @@ def test_many_at_once(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("state", ["disabled", "Paused", ""])
-def test_a_state_that_is_none(server: FakeService, fetched: Cohort, state: str) -> None:
-    """It is refused before anything is sent, with the ones there are."""
-    fetched.state = state  # pyright: ignore[reportAttributeAccessIssue]
+def test_an_invalid_state(server: FakeService, fetched: Cohort, state: Any) -> None:
+    """An invalid state is refused before anything is sent, and the error names the valid states."""
+    fetched.state = state
     with pytest.raises(ValueError, match="state must be one of Enabled, Disabled, got"):
         fetched.update(KEY)
     assert server.received == []
@@ -230,7 +230,7 @@ def test_a_state_that_is_none(server: FakeService, fetched: Cohort, state: str) 
 
 @pytest.mark.parametrize("state", ["Archived", "enabled", 5])
 def test_a_state_that_is_new(server: FakeService, state: Any) -> None:
-    """A state that the documents do not name is kept as it came, and is not sent back."""
+    """An undocumented state from the service is kept, and is not sent back."""
     server.default = answer(200, {**COHORT, "state": state})
     fetched = Cohort.get_by_id("c-1", KEY)
     assert fetched.state == Cohort.from_json(fetched.to_json()).state == state
@@ -240,8 +240,8 @@ def test_a_state_that_is_new(server: FakeService, state: Any) -> None:
 
 
 @pytest.mark.parametrize("ids", [[cohort(id="c-1")], ["c-1", ["c-2"]]])
-def test_ids_that_are_none(server: FakeService, ids: Any) -> None:
-    """Cohorts in the place of their ids are told as such."""
+def test_cohorts_instead_of_ids(server: FakeService, ids: Any) -> None:
+    """Cohorts instead of ids are a TypeError that names the position."""
     words = rf"ids\[{len(ids) - 1}\] must be an id, got"
     with pytest.raises(TypeError, match=words):
         Cohort.batch_get_by_id(ids, api_key=KEY)
@@ -249,7 +249,7 @@ def test_ids_that_are_none(server: FakeService, ids: Any) -> None:
 
 
 def test_a_state_that_goes_back_and_forth(server: FakeService) -> None:
-    """Each change of the state is sent: of a cohort read from a file, and of one enabled by hand."""
+    """Each change of the state is sent, for a cohort from a file and for one that was enabled."""
     server.default = answer(200, {"id": "c-1", "name": "Readers"})
     read = Cohort.from_json({"id": "c-1", "name": "Readers", "state": "Enabled"})
     made = Cohort("Readers", id="c-1")
@@ -265,7 +265,7 @@ def test_a_state_that_goes_back_and_forth(server: FakeService) -> None:
 
 
 def test_another_id(server: FakeService, fetched: Cohort) -> None:
-    """What is known of one cohort says nothing of another: all is sent, as for one made by hand."""
+    """If the id has changed, all fields are sent, as for a cohort made by the constructor."""
     fetched.id = "c-2"
     fetched.update(KEY)
     body = server.received[-1].json
@@ -273,7 +273,7 @@ def test_another_id(server: FakeService, fetched: Cohort) -> None:
 
 
 def test_a_change_while_others_are_sent(server: FakeService) -> None:
-    """What was changed after it was sent is sent by the next update."""
+    """A change during an update is sent by the next update."""
     server.default = answer(200, {**COHORT, "query": QUERY})
     one, other = (Cohort.get_by_id(f"c-{n}", KEY) for n in (1, 2))
     other.name = "First"
@@ -287,7 +287,7 @@ def test_a_change_while_others_are_sent(server: FakeService) -> None:
 
 
 def test_one_is_not_true(server: FakeService) -> None:
-    """JSON tells 1 from true, though Python does not."""
+    """A change from 1 to true is a change, although Python compares them as equal."""
     where = {"property": "a", "condition": {"equal_to": 1}}
     query = {"event": "A", "frequency": {"equal_to": 1}, "where": where}
     server.default = answer(200, {**COHORT, "query": query})
@@ -297,8 +297,8 @@ def test_one_is_not_true(server: FakeService) -> None:
     assert server.received[-1].json["query"]["where"]["condition"] == {"equal_to": True}
 
 
-def test_what_the_service_did_not_have_is_sent_once(server: FakeService) -> None:
-    """A description that a fetched cohort lacked is known to the service after an update."""
+def test_a_new_field_is_sent_once(server: FakeService) -> None:
+    """A description that a fetched cohort lacked is sent by one update, and not by the next."""
     plain = {name: value for name, value in COHORT.items() if name != "description"}
     server.default = answer(200, {**plain, "query": QUERY})
     found = Cohort.get_by_id("c-1", KEY)

@@ -1,4 +1,4 @@
-"""What errors say: how often was tried, what the service said, and what was not done."""
+"""The texts of errors: the number of attempts, the service's words, and what was not done."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def said(message: Any = None, cause: Any = None) -> Any:
 
 
 def list_text() -> str:
-    """Return what the error of a list, which is harmless to repeat, says."""
+    """Return the error text of a list, which may be repeated."""
     with pytest.raises(PermutiveAPIError) as caught:
         Cohort.list(KEY)
     return str(caught.value)
 
 
 def create_text() -> str:
-    """Return what the error of a create, which is not, says."""
+    """Return the error text of a create, which may not be repeated."""
     with pytest.raises(PermutiveAPIError) as caught:
         Cohort("Fans", query=QUERY).create(KEY)
     return str(caught.value)
@@ -101,7 +101,7 @@ def create_text() -> str:
     ],
 )
 def test_what_an_answer_means(server: FakeService, step: Step, text: str, count: int) -> None:
-    """An error tells the number of attempts where there may be several, each of the service's words once, and why not."""
+    """An error has the number of attempts if there may be several, the service's words once, and the reason."""
     server.default = step
     found = list_text()
     assert text in found
@@ -114,7 +114,7 @@ def test_what_an_answer_means(server: FakeService, step: Step, text: str, count:
 def test_attempts_are_counted(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, attempts: int
 ) -> None:
-    """The number in the text is that of the requests that arrived."""
+    """The number of attempts is the number of requests that arrived."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(attempts))
     server.default = answer(503)
     assert list_text() == f"503: API unavailable after retries. Attempts: {attempts}."
@@ -123,7 +123,7 @@ def test_attempts_are_counted(
 
 @pytest.mark.parametrize("status", [500, 502, 599])
 def test_unknown_outcome(server: FakeService, status: int) -> None:
-    """After a 5xx a create is not repeated, and its error says so after its kept text."""
+    """After a 5xx, a create is not repeated, and its error says that the outcome is unknown."""
     server.default = answer(status, said("Gone."))
     text = f"{status}: API unavailable after retries. Gone. {UNKNOWN}"
     assert create_text() == text
@@ -132,7 +132,7 @@ def test_unknown_outcome(server: FakeService, status: int) -> None:
 
 @pytest.mark.parametrize("status", [400, 404, 499, 600])
 def test_known_outcome(server: FakeService, status: int) -> None:
-    """A refusal that is no 5xx leaves no doubt: nothing was made."""
+    """After a 4xx, the outcome is known: nothing was created."""
     server.default = answer(status)
     assert "unknown" not in create_text()
 
@@ -140,7 +140,7 @@ def test_known_outcome(server: FakeService, status: int) -> None:
 def test_a_wait_of_two_minutes_is_kept(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A Retry-After of 120 s is waited for; only a longer one is an error at once."""
+    """A call waits for a Retry-After of 120 s; a longer one is an error at once."""
     waits: List[float] = []
     monkeypatch.setattr(http.time, "sleep", waits.append)
     server.script += [answer(429, headers={"Retry-After": "120"}), answer(body=[])]
@@ -149,7 +149,7 @@ def test_a_wait_of_two_minutes_is_kept(
 
 
 def test_long_words_are_shortened(server: FakeService) -> None:
-    """What the service says is quoted up to 300 characters, then cut with an ellipsis."""
+    """The service's words are quoted up to 300 characters, and then end with dots."""
     server.script += [answer(409, said("a" * 300)), answer(409, said("b" * 301))]
     conflict = "409: Conflict with the resource's present state."
     assert list_text() == f"{conflict} {'a' * 300}"
@@ -157,13 +157,13 @@ def test_long_words_are_shortened(server: FakeService) -> None:
 
 
 def test_words_of_a_page(server: FakeService) -> None:
-    """Of an HTML page the words are told, without its styles, scripts and tags."""
+    """The words of an HTML page are quoted without its styles, scripts and tags."""
     page = b"<style>b{}</style><h1>Not\n here</h1><script>x()</script> <b>Sorry</b>"
     server.default = answer(404, page, content_type="text/html")
     assert list_text() == "Resource not found. Not here Sorry"
 
 
-# --- Without an answer ---------------------------------------------------------------------------
+# --- Without a response --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_what_a_failure_says(
     text: str,
     verb: str,
 ) -> None:
-    """The error and the one record say how often was tried, the failure's words, and what is not known."""
+    """The error and its only log record have the number of attempts, the failure's text, and the unknown outcome."""
 
     def fail(*arguments: Any, **options: Any) -> Any:
         raise failure
@@ -206,7 +206,7 @@ def test_what_a_failure_says(
     ids=["space", "no-host", "no-scheme"],
 )
 def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture, url: str) -> None:
-    """A request that cannot be written says so, once, as a mistake of the caller's, and is no failure to be logged."""
+    """A request that cannot be written is an error of the caller, is tried once, and is not logged as a failure."""
     with pytest.raises(PermutiveInvalidRequestError) as caught:
         http.request("GET", KEY, url)
     assert str(caught.value).startswith("The request cannot be sent: ")
@@ -215,15 +215,15 @@ def test_what_cannot_be_sent(caplog: pytest.LogCaptureFixture, url: str) -> None
 
 
 @pytest.mark.parametrize("charset", ["undefined", "idna", "none-such", "a\0b"])
-def test_an_error_in_an_encoding_that_is_none(server: FakeService, charset: str) -> None:
-    """An error page in an unknown encoding is the documented error, with the service's words."""
+def test_an_error_in_an_unknown_encoding(server: FakeService, charset: str) -> None:
+    """An error page in an unknown encoding gives the error of its status, with the service's words."""
     server.default = answer(400, b"bad \xff body", content_type=f"text/plain; charset={charset}")
     with pytest.raises(PermutiveBadRequestError, match="bad . body"):
         http.get(KEY, f"{server.url}/x")
 
 
 def test_a_time_out_within_an_answer(server: FakeService) -> None:
-    """An answer that stops in its middle is told as such, with the host."""
+    """The error of a response that stops in the middle says so, and names the host."""
     server.default = stall_in_body()
     with pytest.raises(PermutiveTimeoutError, match="127.0.0.1.*within its response"):
         http.request("GET", KEY, f"{server.url}/x", timeout=0.05, retry=RetryConfig(max_retries=1))
@@ -255,7 +255,7 @@ ENDS = {
 def test_why_an_attempt_ended(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, fault: Step, reason: str
 ) -> None:
-    """The error says in full how the answer ended."""
+    """The error says how the response ended."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     server.default = fault
     with pytest.raises(PermutiveAPIError) as caught:
@@ -269,7 +269,7 @@ def test_why_an_attempt_ended(
 def test_why_a_slow_attempt_ended(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, fault: Step
 ) -> None:
-    """The error of an attempt that took too long names its bound, and what to raise."""
+    """The error of an attempt that took too long names its bound, and the variable to raise."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.1")
     server.default = fault
@@ -283,7 +283,7 @@ def test_why_a_slow_attempt_ended(
 
 
 def test_a_short_page_without_an_encoding_is_guessed_at(server: FakeService) -> None:
-    """Up to 1 MB, the words of a page that names no encoding are read as requests guesses them."""
+    """The encoding of a page of up to 1 MB that names none is guessed by requests."""
     words = "Größe überschritten, bitte später wieder versuchen: äöüß. " * 4
     server.default = answer(404, words.encode("latin-1"), content_type="application/octet-stream")
     guessed = requests.get(server.url, timeout=5).text.strip()
@@ -325,7 +325,7 @@ class _Unreadable:
 
 
 def test_a_text_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then the error says what the status means, and no more."""
+    """If a response has no readable text, the error only says what the status means."""
     monkeypatch.setattr(requests, "get", lambda *_, **__: _Unreadable())
     assert list_text() == "Resource not found."
 
@@ -335,14 +335,14 @@ def test_a_text_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_key_that_is_quoted_without_a_name(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, status: int, location: str
 ) -> None:
-    """Whatever the status, an error shows nothing of a key that the service quotes."""
+    """If the service quotes the key, no error shows it, for any status."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     server.default = answer(status, said(f"Nobody knows {KEY}."))
     assert "Nobody knows [REDACTED]." in list_text()
 
 
 def test_a_service_that_wants_nothing_for_long(server: FakeService) -> None:
-    """A call under a long Retry-After is not sent, and says how long is left and why it does not wait."""
+    """During a long Retry-After, no call is sent, and the error says how long is left and why the call does not wait."""
     server.default = answer(429, headers={"Retry-After": "3000"})
     list_text()
     asked = "the service asked for a wait of 3000 s, of which 3000 s are left"

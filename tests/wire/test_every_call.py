@@ -1,4 +1,4 @@
-"""Every public call in good weather: what the server saw, and which key it was sent with."""
+"""Every public call without faults: the request that the server saw, and its key."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from PermutiveAPI import PermutiveAuthenticationError, PermutiveCredentialsError
 from tests.support.calls import ALL_CALLS, KEY, MODEL_CALLS, WireCall, every
 from tests.support.fake_service import FakeService, answer
 
-# Awkward on the way: all of it must arrive as it is.
+# Difficult to encode: it must arrive unchanged.
 AWKWARD_KEY = "pä ss/wörd+&k=%41#?"
 
 
 @every()
 def test_one_request_arrives_as_documented(server: FakeService, call: WireCall) -> None:
-    """A call sends one request: its verb, path, parameters, key, headers and body are the documented ones."""
+    """A call sends one request with the documented verb, path, parameters, key, headers and body."""
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
     [seen] = server.received
@@ -37,7 +37,7 @@ def test_one_request_arrives_as_documented(server: FakeService, call: WireCall) 
 
 
 def test_an_awkward_key_arrives_as_it_is(server: FakeService) -> None:
-    """A key with spaces, slashes, ampersands and non-ASCII letters arrives as it is, from every call."""
+    """A key with spaces, slashes, ampersands and non-ASCII letters arrives unchanged, from every call."""
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=AWKWARD_KEY)
@@ -49,7 +49,7 @@ EMPTY_KEYS = [None, "", " ", "\n\t"]
 
 
 def takes_the_default_key(call: WireCall) -> bool:
-    """Tell whether a call's key may be left out: of the models' calls it may."""
+    """Tell whether a call's key may be left out, as in the models' calls."""
     return call in MODEL_CALLS and not call.name.startswith("Workspace")
 
 
@@ -72,7 +72,7 @@ TOP = {"name": "Top", "organizationID": "w-1", "workspaceID": "w-1", "privateKey
 def test_a_key_that_is_left_out_is_the_default_one(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: WireCall
 ) -> None:
-    """A key that is left out is PERMUTIVE_API_KEY, else the credentials file's top-level workspace's."""
+    """If the key is left out, PERMUTIVE_API_KEY is used, or else the key of the file's top-level workspace."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", path)
     server.default = answer(call.status, call.answer)
@@ -85,7 +85,7 @@ def test_a_key_that_is_left_out_is_the_default_one(
 def test_an_empty_key_never_stands_for_the_default_one(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A key that is None or blank, as of a variable that is not set, is refused, and nothing is sent."""
+    """A key that is None or blank, for instance of a variable that is not set, is refused, and nothing is sent."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", path)
     monkeypatch.setenv("PERMUTIVE_API_KEY", "a-key-0003")
@@ -104,7 +104,7 @@ def test_an_empty_key_never_stands_for_the_default_one(
 def test_a_key_that_cannot_be_printed_is_refused(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, key: str, location: str
 ) -> None:
-    """A key with a line break, as from the end of a file, would break a header; it is never sent."""
+    """A key with a line break, for instance from the end of a file, is refused, since it would break a header."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     for call in ALL_CALLS:
         with pytest.raises(PermutiveCredentialsError, match="strip") as raised:
@@ -114,7 +114,7 @@ def test_a_key_that_cannot_be_printed_is_refused(
 
 
 def test_without_any_key_nothing_is_sent(server: FakeService) -> None:
-    """Where nothing gives a key, every call is an error that says what to set, and sends nothing."""
+    """If no key is configured, every call is an error that says what to set, and sends nothing."""
     for call in filter(takes_the_default_key, ALL_CALLS):
         with pytest.raises(PermutiveCredentialsError, match="PERMUTIVE_API_KEY") as raised:
             call.make()
@@ -124,7 +124,7 @@ def test_without_any_key_nothing_is_sent(server: FakeService) -> None:
 
 @pytest.mark.parametrize("key", [1, b"bytes", ["k"]], ids=repr)
 def test_a_key_that_is_no_text_is_refused(server: FakeService, key: Any) -> None:
-    """A key that is no text is a TypeError that names the argument, and nothing is sent."""
+    """A key that is not a text is a TypeError that names the argument, and nothing is sent."""
     for call in ALL_CALLS:
         with pytest.raises(TypeError, match="api_key"):
             call.make(api_key=key)

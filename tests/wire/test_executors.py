@@ -1,4 +1,4 @@
-"""Batches on executors of the caller's: threads, processes, and a Dask cluster."""
+"""Batches on the caller's executors: threads, processes, and a Dask cluster."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ KINDS: Dict[str, Callable[[int], ContextManager[Executor]]] = {
 
 @pytest.fixture(scope="module", params=KINDS)
 def executor(request: pytest.FixtureRequest) -> Iterator[Executor]:
-    """An executor as callers have them; it outlives every batch of this module."""
+    """A caller's executor; it outlives every batch of this module."""
     with KINDS[request.param](PROCESSES) as running:
         yield running
 
@@ -85,7 +85,7 @@ def in_this_process(executor: Executor) -> bool:
 
 
 def test_responses_in_order(server: FakeService, executor: Executor) -> None:
-    """A collected batch has its responses in the order of the requests, wherever they were sent."""
+    """A collected batch has its responses in the order of the requests, on any executor."""
     server.default = answer_from(path_of)
     responses, errors = http.process_batch(
         things(20), api_key=KEY, max_workers=2, executor=executor
@@ -101,11 +101,11 @@ def test_responses_in_order(server: FakeService, executor: Executor) -> None:
 def test_callbacks_and_progress_stay_with_the_caller(
     server: FakeService, executor: Executor
 ) -> None:
-    """Nothing of them travels: they are called here, in the caller's thread."""
+    """Callbacks and progress are not pickled: they are called in the caller's thread."""
     server.default = answer_from(path_of)
     where: List[int] = []
     heard: List[Progress] = []
-    lock = threading.Lock()  # Nothing that holds this can be pickled.
+    lock = threading.Lock()  # It cannot be pickled.
 
     def told(value: Any) -> None:
         with lock:
@@ -127,7 +127,7 @@ def test_callbacks_and_progress_stay_with_the_caller(
 
 
 def test_models(server: FakeService, executor: Executor) -> None:
-    """Models are filled from the answers, and streams yield them, as without an executor."""
+    """Models get their fields from the responses, and streams yield them, as without an executor."""
     server.default = answer(201, COHORT)
     cohorts = [cohort() for _ in range(4)]
     responses, failures = Cohort.batch_create(cohorts, api_key=KEY, executor=executor)
@@ -145,7 +145,7 @@ def test_models(server: FakeService, executor: Executor) -> None:
 def test_failures_arrive_whole(
     server: FakeService, executor: Executor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An error travels with its class, its status and its answer, and without the key."""
+    """An error comes back with its class, status and response, but without the key."""
     caplog.set_level(logging.DEBUG)
     server.default = answer(400, {"error": {"cause": "odd"}})
     [result] = stream_batch(things(1), api_key=KEY, executor=executor)
@@ -158,8 +158,8 @@ def test_failures_arrive_whole(
     assert KEY not in caplog.text
 
 
-def test_a_body_that_cannot_travel_fails_alone(server: FakeService, executor: Executor) -> None:
-    """What can neither be sent nor pickled is a failure of its request; the others go on."""
+def test_a_body_that_cannot_be_pickled_fails_alone(server: FakeService, executor: Executor) -> None:
+    """If a body can be neither sent nor pickled, only its request fails."""
     batch = things(3)
     batch[1] = BatchRequest("POST", f"{URL}/1", json={"lock": threading.Lock()})
     responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=executor)
@@ -170,21 +170,21 @@ def test_a_body_that_cannot_travel_fails_alone(server: FakeService, executor: Ex
 
 
 def test_equal_requests_are_each_sent(server: FakeService, executor: Executor) -> None:
-    """Clusters that remember results of equal calls do not swallow any."""
+    """Clusters that cache the results of equal calls send each request."""
     requests = things(1) * 5
     assert len(list(stream_batch(requests, api_key=KEY, executor=executor))) == 5
     assert len(server.received) == 5
 
 
-def test_policies_travel(
+def test_policies_hold_in_other_processes(
     server: FakeService, executor: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request's own policy, and else the caller's settings, hold where it is sent."""
+    """A request's own policy, or else the caller's settings, hold in the process that sends it."""
     server.default = answer(503)
     twice = RetryConfig(max_retries=2, initial_delay=0.0)
     [own] = stream_batch(things(1, retry=twice), api_key=KEY, executor=executor)
     assert own.error is not None and len(server.received) == 2
-    # Set now, which is after the processes have started.
+    # Set after the processes have started.
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "4")
     [general] = stream_batch(things(1), api_key=KEY, executor=executor)
     assert general.error is not None and len(server.received) == 2 + 4
@@ -193,7 +193,7 @@ def test_policies_travel(
 def test_a_journal_stays_with_the_caller(
     server: FakeService, executor: Executor, tmp_path: Any
 ) -> None:
-    """What other processes have sent is recorded here."""
+    """The caller's process records the successes of other processes."""
     journal = tmp_path / "job.journal"
     options: Dict[str, Any] = {"journal": journal, "executor": executor}
     assert len(list(stream_batch(things(5), api_key=KEY, **options))) == 5
@@ -202,7 +202,7 @@ def test_a_journal_stays_with_the_caller(
 
 
 def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
-    """max_workers bounds what is handed to an executor, however many it can run; the executor stays usable."""
+    """max_workers limits the calls that an executor has at a time; the executor stays usable."""
     server.default = answer_from(path_of)
     taken: List[int] = []
 
@@ -220,22 +220,22 @@ def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
 
 
 def test_leaving_early(server: FakeService, executor: Executor) -> None:
-    """What has not begun is not sent; the caller waits no longer than a second."""
+    """After a stream is left, requests that have not begun are not sent, and the caller waits at most a second."""
     server.script = [answer(200, {})]
     server.default = stall()
     stream = stream_batch(things(50), api_key=KEY, max_workers=4, executor=executor)
     next(stream)
-    # The threads all stall now, with a request each.
+    # Each thread has a request that stalls.
     assert server.wait_for(lambda: len(server.received) >= 1 + PROCESSES)
     began = time.monotonic()
     stream.close()
     assert time.monotonic() - began < 1.0
     arrived = len(server.received)
-    server.stopping.set()  # Those that stall are let go.
+    server.stopping.set()  # Ends the stalls.
     assert executor.submit(len, "abc").result() == 3
     if in_this_process(executor):
         assert len(server.received) == arrived
-    else:  # What a process had taken may still arrive; nothing else does.
+    else:  # Requests that a process had taken may still arrive, but no others.
         assert len(server.received) <= 1 + 2 * 4
 
 
@@ -243,12 +243,12 @@ def test_leaving_early(server: FakeService, executor: Executor) -> None:
 def test_what_completes_while_a_stream_is_left(
     server: FakeService, tmp_path: Any, kind: str
 ) -> None:
-    """It is recorded and told: the same job, started again, does not send it once more."""
+    """Requests that complete while a stream is left are recorded and reported, so the job, started again, skips them."""
     answered: List[str] = []
     both = threading.Barrier(PROCESSES)
 
     def together(connection: Connection) -> bool:
-        # Threads have their answers before the stop, which cuts off what waits for one.
+        # Threads get their responses before the stop, which cuts off requests that wait.
         both.wait(10)
         if kind == "processes":
             server.stopping.wait(0.1)
@@ -295,7 +295,7 @@ def killing_when_busy(server: FakeService, pool: Executor) -> threading.Thread:
 
 @pytest.mark.parametrize(("kind", "words"), [("processes", "terminated"), ("Dask", "died")])
 def test_a_process_that_dies(server: FakeService, kind: str, words: str) -> None:
-    """When a process dies, what it was sending fails; the batch ends and tells it."""
+    """If a process dies, the requests that it was sending fail, and the batch ends."""
     server.script = [stall(), stall()]
     with KINDS[kind](1) as pool:
         killer = killing_when_busy(server, pool)
@@ -307,8 +307,8 @@ def test_a_process_that_dies(server: FakeService, kind: str, words: str) -> None
     assert KEY not in "".join(str(result.error) for result in failed)
 
 
-def test_a_pool_that_breaks_in_the_midst(server: FakeService) -> None:
-    """Nothing is lost: what had succeeded is returned, and all the rest are failures."""
+def test_a_pool_that_breaks_during_a_batch(server: FakeService) -> None:
+    """If a pool breaks, successes are returned, and all the rest are failures."""
     server.script = [answer(200, {}) for _ in range(10)]
     server.default = stall()
     with process_pool(1) as pool:
@@ -327,7 +327,7 @@ def test_a_pool_that_breaks_in_the_midst(server: FakeService) -> None:
 
 
 def test_a_pool_that_breaks_under_an_endless_stream(server: FakeService) -> None:
-    """A stream without an end does not fail forever: it raises."""
+    """If a pool breaks under an endless stream, the stream raises the error."""
     server.default = stall()
     with process_pool(1) as pool:
         killer = killing_when_busy(server, pool)
@@ -339,14 +339,14 @@ def test_a_pool_that_breaks_under_an_endless_stream(server: FakeService) -> None
 
 
 class Recording(Executor):
-    """Keeps what it is given, as another process would get it."""
+    """Records the calls as pickles, as another process gets them."""
 
     def __init__(self) -> None:
         self.pickled: List[bytes] = []
         self.shown: List[str] = []
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run a call at once, on copies."""
+        """Make the call at once, with unpickled copies."""
         self.shown.append(repr((fn, args)))
         self.pickled.append(pickle.dumps((fn, args)))
         call, arguments = pickle.loads(self.pickled[-1])
@@ -355,21 +355,21 @@ class Recording(Executor):
         return future
 
 
-def test_what_travels(server: FakeService) -> None:
-    """What an executor is given pickles small, and its text, which a cluster may log, shows no key."""
+def test_pickles_and_texts_of_calls(server: FakeService) -> None:
+    """The pickle of a call is small, and its repr(), which a cluster may log, shows no key."""
     recording = Recording()
     batch = things(2, callback=lambda response: None)
     for _ in range(2):
         responses, errors = http.process_batch(batch, api_key=KEY, executor=recording)
         assert (len(responses), errors) == (2, [])
-    # A cluster takes equal calls for one call.
+    # A cluster would make equal calls only once.
     assert len(set(recording.pickled)) == 4
     assert KEY not in "".join(recording.shown)
     assert max(map(len, recording.pickled)) < 2_000
 
 
 def test_an_executor_that_was_shut_down(server: FakeService) -> None:
-    """It says so itself, and nothing is sent."""
+    """The executor's own error is raised, and nothing is sent."""
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(RuntimeError, match="shutdown"):
@@ -380,7 +380,7 @@ def test_an_executor_that_was_shut_down(server: FakeService) -> None:
 def test_replaced_executor_class_is_not_used_beside_a_given_one(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The module's ThreadPoolExecutor, which users replace, is for batches without an executor."""
+    """http.ThreadPoolExecutor, which users may replace, is used only for batches without an executor."""
 
     def forbidden(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("no executor was to be made")

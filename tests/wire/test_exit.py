@@ -1,4 +1,4 @@
-"""Scripts that end while a stream is open: nothing more is sent, and nobody is waited for."""
+"""Scripts that end while a stream is open: nothing more is sent, and the script does not wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.support.fake_service import FakeService, Step, after, answer, stall
 from tests.support.things import numbers
 
-# A second, and the end of the process on a busy machine.
+# A second, and the time to end a process on a busy machine.
 LIMIT_SECONDS = 2.0
 
 # Scripts write their journal into a folder of the test.
@@ -78,7 +78,7 @@ def run(script: str, last_line: str = "") -> Ended:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_an_open_stream_sends_nothing_more(server: FakeService, tmp_path: Path, end: str) -> None:
-    """However a script ends, requests that have not begun are not sent; what was answered is recorded."""
+    """At any end of a script, requests that have not begun are not sent, and successes are recorded."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     line, code = ENDS[end]
@@ -86,7 +86,7 @@ def test_an_open_stream_sends_nothing_more(server: FakeService, tmp_path: Path, 
     assert done.returncode == code
     assert done.stderr.count("Traceback") == (1 if code == 1 else 0), done.stderr
     arrived = numbers(server)
-    # One is answered, and each worker has another one under way; four more wait for a worker.
+    # One has a response, and each worker has another one under way; four more wait for a worker.
     assert 1 <= len(arrived) <= 5
     recorded = (tmp_path / "job.journal").read_text().splitlines()[1:]
     assert 1 <= len(recorded) <= len(arrived)
@@ -97,7 +97,7 @@ LIMITED = answer(429, headers={"Retry-After": "60"})
 
 @pytest.mark.parametrize("rest", [stall(), LIMITED], ids=["no answer", "rate limit"])
 def test_an_open_stream_holds_nobody_up(server: FakeService, rest: Step) -> None:
-    """A script ends within a second although answers stall, or the service said to come back later."""
+    """A script ends within a second, although responses stall or the service asks for a wait."""
     server.script = [answer(200, {})]
     server.default = rest
     done = run(OPEN + "time.sleep(0.1)", "raise ZeroDivisionError")
@@ -107,8 +107,8 @@ def test_an_open_stream_holds_nobody_up(server: FakeService, rest: Step) -> None
 
 
 @pytest.mark.parametrize("pool", ["ThreadPoolExecutor", "ProcessPoolExecutor"])
-def test_an_executor_of_the_callers(server: FakeService, pool: str) -> None:
-    """What an executor that was lent has not begun is not sent either."""
+def test_the_callers_executor(server: FakeService, pool: str) -> None:
+    """Requests that the caller's executor has not begun are not sent either."""
     server.default = SLOWLY
     done = run(
         f"""
@@ -124,12 +124,12 @@ next(stream)
     )
     assert done.returncode == 1
     assert done.stderr.count("Traceback") == 1, done.stderr
-    # Of 16 that were handed over; a process has taken two more than it works on.
+    # 16 were handed over; a process has taken two more than it works on.
     assert len(server.received) <= 1 + 5
 
 
 def test_a_stream_whose_iterable_blocks(server: FakeService) -> None:
-    """The thread that reads it is not waited for."""
+    """The script does not wait for the thread that reads the iterable."""
     done = run("""
 def slow():
     yield from things(1)
@@ -143,7 +143,7 @@ next(stream)
 
 
 def test_a_batch_in_another_thread_is_finished(server: FakeService) -> None:
-    """The interpreter waits for a thread that is no daemon, and so for the batch that it collects."""
+    """The interpreter waits for a thread that is not a daemon, and so for the batch that it collects."""
     server.default = SLOWLY
     done = run("""
 def work():
@@ -172,14 +172,14 @@ began = threading.Event()
 threading.Thread(target=work, daemon=True).start()
 began.wait(10)
 """)
-    # Python may end the thread before it has written that its batch was stopped, or in the midst of it.
+    # Python may end the thread before or while it writes that its batch was stopped.
     assert done.returncode == 0
     assert not done.stderr or done.stderr.startswith("Exception in thread Thread-1 (work)")
     assert len(server.received) <= 3
 
 
-def test_a_stream_in_another_thread_is_told(server: FakeService) -> None:
-    """Whoever reads a stream in another thread gets an error, never a part of it as if it were all."""
+def test_a_stream_in_another_thread_raises(server: FakeService) -> None:
+    """A thread that reads a stream gets an error, and does not mistake a part of the results for all."""
     server.script = [answer(200, {})]
     server.default = stall()
     done = run("""
@@ -199,7 +199,7 @@ began.wait(10)
 
 
 def test_a_stream_that_has_ended(server: FakeService) -> None:
-    """Streams that were read to their end, closed or never begun leave nothing to stop."""
+    """A script with streams that were read to their end, closed or never begun ends normally."""
     done = run("""
 read, closed, unread = (
     stream_batch(things(3), api_key="key-0001", max_workers=1) for _ in range(3)
@@ -213,7 +213,7 @@ closed.close()
 
 
 def test_a_callback_that_does_not_return(server: FakeService) -> None:
-    """A daemon thread that is in a callback holds the end up for no more than a second."""
+    """A daemon thread that is in a callback delays the end by at most a second."""
     done = run("""
 def work():
     list(stream_batch(things(), api_key="key-0001", max_workers=2, progress_callback=wait))

@@ -1,8 +1,8 @@
 """The fault matrix: every public call, single, batch and stream, times every fault, times both places of the key.
 
-Each cell holds the whole contract: the documented error, as many requests as the rules allow, no secret in
-any text, no false success, and an end. All calls of a fault are made at once, each with a key of
-its own, so that the server can tell them apart. test_faults.py looks deeper into single faults.
+Each cell checks the whole contract: the documented error, as many requests as the rules allow, no secret in
+any text, no false success, and an end. All calls of a fault are made at once, each with its own key, so that
+the server can tell them apart. test_faults.py checks single faults in more detail.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ from tests.support.fake_service import (
 from tests.support.secrets import assert_no_secret
 
 ATTEMPTS = 2
-# As many refusals as use up the attempts of a call that counts them, and one more.
+# One refusal more than a call that counts them has attempts.
 REFUSALS = ATTEMPTS + 1
 UNKNOWN = "outcome is unknown"
 PAGE = b"<html><body><h1>Bad Gateway</h1></body></html>"
@@ -71,9 +71,9 @@ class Repeats(Enum):
 
 @dataclass(frozen=True)
 class Fault:
-    """What the far end does, and what must become of a call.
+    """What the service does, and how a call must end.
 
-    ``if_read`` marks a success that is an error only where the body is read; ``passes_in_batches`` marks
+    ``if_read`` marks a success that is an error only if the body is read; ``passes_in_batches`` marks
     refusals that end after a while, and that use up no attempt in a batch.
     """
 
@@ -99,20 +99,20 @@ def refused(
     says: str = "",
     **answer_options: Any,
 ) -> Fault:
-    """Return the fault of an answer with this status."""
+    """Return the fault of a response with this status."""
     step = answer(status, body, **answer_options)
     return Fault(name, step, error, repeats, status, says)
 
 
 def throttled(name: str, status: int, headers: Dict[str, str]) -> Fault:
-    """Return the fault of a service that refuses a few requests, and then answers."""
+    """Return the fault of a service that refuses a few requests, and then accepts them."""
     error = PermutiveRateLimitError if status == 429 else PermutiveServerError
     refusal = answer(status, {"error": {}}, headers=headers)
     return Fault(name, few_times(refusal), error, Repeats.ALWAYS, status, passes_in_batches=True)
 
 
 def few_times(refusal: Step) -> Step:
-    """Refuse the first requests of each key, and answer the later ones as documented."""
+    """Refuse the first requests of each key, and send documented responses to the later ones."""
 
     def step(connection: Connection) -> bool:
         request = connection.request
@@ -129,12 +129,12 @@ def few_times(refusal: Step) -> Step:
 def silent(
     name: str, step: Step, error: Type[PermutiveAPIError] = PermutiveConnectionError, says: str = ""
 ) -> Fault:
-    """Return the fault of a far end that took the request, and gave no whole answer."""
+    """Return the fault of a service that gets the request, and sends no whole response."""
     return Fault(name, step, error, Repeats.IF_HARMLESS, says=says)
 
 
 def unreadable(name: str, body: Any, content_type: str = "application/json") -> Fault:
-    """Return the fault of a success without the documented document."""
+    """Return the fault of a success without the documented body."""
     step = answer(200, body, content_type=content_type)
     return Fault(name, step, PermutiveInvalidResponseError, status=200, if_read=True)
 
@@ -217,7 +217,7 @@ FAULTS: List[Fault] = [
 
 
 def key_of(request: ReceivedRequest) -> str:
-    """Return the key that a request carries, wherever."""
+    """Return the key of a request, from its query or its header."""
     return request.headers.get("x-api-key") or request.query["k"][0]
 
 
@@ -230,7 +230,7 @@ def location(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Make all limits a blink, and capture every record."""
+    """Make all time limits short, and capture every record."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(ATTEMPTS))
     monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "2")
     caplog.set_level(logging.DEBUG)
@@ -262,7 +262,7 @@ def test_every_call_under_every_fault(
     if fault.error is PermutiveTimeoutError:
         monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
-        # With room: all calls go at once, and each must have sent its request within this time.
+        # Long enough for all calls at once: each must have sent its request within this time.
         monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1.5")
     server.default = fault.step
     results = outcomes()
@@ -287,7 +287,7 @@ def attempts(fault: Fault, call: WireCall) -> int:
 
 
 def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) -> None:
-    """Check what a call raised."""
+    """Check the error of a call."""
     assert isinstance(error, PermutiveAPIError), (call, error)
     assert type(error) is fault.error, (call, error)
     assert error.status == fault.status, call
@@ -297,7 +297,7 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
 
 
 def check_requests(server: FakeService, location: str) -> None:
-    """Check that each repetition was the same request, with the key in its place alone."""
+    """Check that each repetition was the same request, with the key only in its place."""
     for key in CALLS_BY_KEY:
         requests = [seen for seen in server.received if key_of(seen) == key]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
@@ -313,10 +313,10 @@ def check_texts(
     records = caplog.records
     for error in filter(None, results.values()):
         assert_no_secret(error, records, KEY)
-        records = []  # They are the same for all errors.
+        records = []  # They are the same for all errors, and are checked once.
 
 
-# --- A far end that is not reached -----------------------------------------------------------------
+# --- A service that is not reached -----------------------------------------------------------------
 
 
 def no_address(*arguments: Any) -> Any:
@@ -332,7 +332,7 @@ def test_every_call_to_nobody(
     location: str,
     fault: str,
 ) -> None:
-    """A request that surely never arrived is tried again whatever the verb, and no outcome is unknown."""
+    """A request that surely never arrived is repeated for every verb, and no outcome is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed_port = listener.getsockname()[1]
     origin, error_class = f"http://127.0.0.1:{closed_port}", PermutiveConnectionError

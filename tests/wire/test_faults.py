@@ -53,7 +53,7 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make time limits a blink; only where they are met, since a busy machine may need longer."""
+    """Make time limits short. Only tests that reach them use it, since a busy machine may need longer."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
 
@@ -81,7 +81,7 @@ ONE_OF_EACH_KIND = [
 ]
 
 
-# --- Answers that say no ---------------------------------------------------------------------------
+# --- Refusals --------------------------------------------------------------------------------------
 
 
 def envelope(status: int, code: int, message: str, cause: Optional[str] = None) -> Any:
@@ -95,7 +95,7 @@ def envelope(status: int, code: int, message: str, cause: Optional[str] = None) 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer that is no success, and the error that stands for it."""
+    """A response that is not a success, and its error."""
 
     name: str
     status: int
@@ -113,7 +113,7 @@ class Refusal:
 
     @property
     def step(self) -> Step:
-        """Return what the server does."""
+        """Return the step of the server."""
         return answer(self.status, self.body, content_type=self.content_type, headers=self.headers)
 
 
@@ -271,15 +271,15 @@ def test_a_refusal(
     monkeypatch: pytest.MonkeyPatch,
     refusal: Refusal,
 ) -> None:
-    """An answer that is no 2xx raises the error of its status, which tells what the service said and no secret.
+    """A response other than 2xx raises the error of its status, with the service's words and without a secret.
 
-    429 and 503 are repeated, and other 5xx where that is harmless; else the outcome is unknown.
+    429 and 503 are repeated, and other 5xx if that is harmless; otherwise the outcome is unknown.
     """
     server.default = refusal.step
-    if refusal.status == 429:  # Else batches would go on for two minutes.
+    if refusal.status == 429:  # Otherwise batches would continue for two minutes.
         monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     for call in ALL_CALLS if refusal is REFUSALS[0] else ONE_OF_EACH_KIND:
-        rate_limit.forget_all()  # Each call for itself: after 429 the next one would wait.
+        rate_limit.forget_all()  # Otherwise the next call would wait after 429.
         server.received.clear()
         caplog.clear()
         check_refused(server, caplog, call, refusal)
@@ -288,7 +288,7 @@ def test_a_refusal(
 def check_refused(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall, refusal: Refusal
 ) -> None:
-    """Make a call that is refused, and look at everything."""
+    """Make a call that is refused, and check everything."""
     error = call.error()
 
     assert type(error) is refusal.error_class
@@ -307,7 +307,7 @@ def check_refused(
     certain = call.harmless or refusal.status in (429, 503) or refusal.status < 500
     assert (UNKNOWN in str(error)) is not certain
 
-    # A batch that is out of patience tries nothing again that a limit refuses.
+    # A batch that is out of patience does not repeat what a limit refuses.
     once = call.batch and refusal.status == 429
     assert len(server.received) == (3 if refusal.repeated and certain and not once else 1)
     assert {(seen.method, seen.path) for seen in server.received} == {(call.method, call.path)}
@@ -330,7 +330,7 @@ def check_refused(
 
 @every()
 def test_a_fault_that_passes_is_not_noticed(server: FakeService, call: WireCall) -> None:
-    """A call succeeds when the fault passes, with the very same request sent again."""
+    """A call sends the same request again, and succeeds when the fault has passed."""
     server.script = [answer(429), hang_up() if call.harmless else answer(503)]
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
@@ -340,7 +340,7 @@ def test_a_fault_that_passes_is_not_noticed(server: FakeService, call: WireCall)
 
 @every()
 def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None:
-    """The server that a redirect points to hears nothing, let alone the key."""
+    """The server that a redirect points to gets no request."""
     with FakeService() as elsewhere:
         location = {"Location": f"{elsewhere.url}/?k={KEY}"}
         server.default = answer(307, b"", headers=location)
@@ -350,7 +350,7 @@ def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None
     assert (len(server.received), elsewhere.connections) == (1, 0)
 
 
-# --- No answer ---------------------------------------------------------------------------------
+# --- No response -------------------------------------------------------------------------------
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -359,9 +359,9 @@ SILENCES = {
     "hang-up after processing": hang_up(),
     "truncated body": truncate(),
     "truncated chunk": raw(CHUNKED + b"9\r\n{}"),
-    "chunks that are none": raw(CHUNKED + b"zz\r\n{}\r\n"),
-    "bytes that are no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
-    "a compressed body that is none": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
+    "invalid chunks": raw(CHUNKED + b"zz\r\n{}\r\n"),
+    "another protocol than HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a gzip body that is not gzip": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
 }
 STALLS = {
     "before the headers": stall(),
@@ -377,7 +377,7 @@ def assert_gave_up(
     attempts: int,
     unknown: bool,
 ) -> None:
-    """Assert on what rule 5 says of a call that brought no answer."""
+    """Assert that a call without a response ended as it must."""
     assert type(error) is error_class
     assert isinstance(error, PermutiveAPIError)
     assert str(error).startswith(f"Request failed after {attempts} attempts: ")
@@ -394,7 +394,7 @@ def assert_gave_up(
 def test_a_request_that_may_have_been_processed(
     server: FakeService, caplog: pytest.LogCaptureFixture, silence: str
 ) -> None:
-    """After a failure that may have come after processing, only a harmless request is repeated; the error of any other says that the outcome is unknown."""
+    """If a request may have been processed, it is repeated only if that is harmless; otherwise the error says that the outcome is unknown."""
     server.default = SILENCES[silence]
     for call in ALL_CALLS:
         server.received.clear()
@@ -414,7 +414,7 @@ def test_a_service_that_stalls(
     caplog: pytest.LogCaptureFixture,
     where: str,
 ) -> None:
-    """An answer that does not come in time ends every call, all at once here, with a time-out; only harmless requests are repeated."""
+    """A response that does not come in time ends every call with a time-out; only harmless requests are repeated."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
     server.default = STALLS[where]
     keys = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
@@ -439,7 +439,7 @@ def test_a_service_that_stalls(
 def test_a_reset_before_the_request_was_read(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
-    """A connection that is reset while the request is under way counts as one that may have brought it."""
+    """If a connection is reset while the request is sent, the request may have been processed."""
     server.resets_on_accept = True
     error = call.error()
     expected = 3 if call.harmless else 1
@@ -464,7 +464,7 @@ def no_address(*arguments: Any) -> Any:
 def test_a_service_that_cannot_be_reached(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: WireCall, fault: str
 ) -> None:
-    """A request that surely never reached the service is repeated whatever the verb, and no outcome is unknown."""
+    """A request that surely never reached the service is repeated for every verb, and no outcome is unknown."""
     host = "127.0.0.1" if fault == "refused" else "host.invalid"
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://{host}:{closed_port()}")
     if fault == "no such host":
@@ -481,14 +481,14 @@ def test_a_service_that_accepts_no_connection(
     deaf_port: int,
     call: WireCall,
 ) -> None:
-    """A connection that does not come about in time is tried again whatever the verb."""
+    """If connecting takes too long, the request is repeated for every verb."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
     error = call.error()
     assert_gave_up(error, caplog, PermutiveTimeoutError, 2, unknown=False)
 
 
-# --- Answers that cannot be read -------------------------------------------------------------------
+# --- Responses that cannot be read -----------------------------------------------------------------
 
 UNREADABLE = {
     "empty": answer(200, b""),
@@ -496,7 +496,7 @@ UNREADABLE = {
     "an HTML page": answer(200, PAGE, content_type="text/html"),
     "half a document": answer(200, b'{"id": "c-1", "na'),
     "words": answer(200, b"Created", content_type="text/plain"),
-    "bytes that are no text": answer(200, b"\xff\xfe\x00\xd8\x00"),
+    "bytes that are not text": answer(200, b"\xff\xfe\x00\xd8\x00"),
     "a number": answer(200, b"1"),
     "a text": answer(200, b'"words"'),
     "a document in a text": answer(200, b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
@@ -513,7 +513,7 @@ UNREADABLE = {
 def test_a_success_that_cannot_be_read(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
-    """A 2xx answer without the documented JSON is a PermutiveAPIError where the body is read, a success elsewhere, and never repeated."""
+    """A 2xx response without the documented JSON is an error if the body is read, otherwise a success, and is never repeated."""
     for number, (name, step) in enumerate(UNREADABLE.items(), start=1):
         server.default = step
         if call.reads:
@@ -529,7 +529,7 @@ def test_a_success_that_cannot_be_read(
 
 
 def test_a_list_of_imports_without_items(server: FakeService) -> None:
-    """Its error carries the answer, as that of every other answer that cannot be read."""
+    """The error has the response, as for every other response that cannot be read."""
     server.default = answer(200, {"imports": []})
     with pytest.raises(PermutiveInvalidResponseError) as raised:
         Import.list(KEY)
@@ -544,7 +544,7 @@ def test_a_list_of_imports_without_items(server: FakeService) -> None:
 def test_every_2xx_is_a_success_whatever_its_content_type(
     server: FakeService, call: WireCall
 ) -> None:
-    """Every status from 200 to 299 is a success, and the documented JSON is read whatever its content type says."""
+    """Every status from 200 to 299 is a success, and the documented JSON is read with any content type."""
     types = {200: "text/html", 201: "x", 202: "text/plain", 206: "", 299: "image/png"}
     for status, content_type in types.items():
         server.default = answer(status, call.answer, content_type=content_type)
@@ -559,7 +559,7 @@ def test_every_2xx_is_a_success_whatever_its_content_type(
 def test_a_service_that_repeats_the_key(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
-    """A key that the service's words repeat is in no text of the error, however it is written."""
+    """If the service repeats the key in any form, no text of the error shows it."""
     words = f"The key {KEY} (?k={KEY}&x=1) is unknown"
     for status in (400, 404, 500):
         server.default = answer(status, envelope(status, 1, words, f"key={KEY}"))
@@ -575,7 +575,7 @@ GATEWAYS = [500, 501, 502, 504, 507, 511, 520, 522, 524, 529]
 
 @pytest.mark.parametrize("status", GATEWAYS)
 def test_nothing_is_made_twice_behind_a_failing_gateway(server: FakeService, status: int) -> None:
-    """After a 5xx that may have come too late, no create, event or bulk operation is sent again."""
+    """After a 5xx that may have come after the work, no create, event or bulk operation is sent again."""
     server.default = answer(status, b"upstream failed")
     for call in [call for call in ALL_CALLS if not call.harmless]:
         server.received.clear()
@@ -587,7 +587,7 @@ def test_nothing_is_made_twice_behind_a_failing_gateway(server: FakeService, sta
 
 
 def test_a_create_is_sent_again_after_503(server: FakeService) -> None:
-    """503 says that the request was not carried out, with Retry-After or without."""
+    """After 503, with or without Retry-After, a create is sent again, since it was not carried out."""
     server.script = [answer(503), answer(503, headers={"Retry-After": "0"})]
     server.default = answer(201, COHORT)
     cohort().create(KEY)
@@ -595,7 +595,7 @@ def test_a_create_is_sent_again_after_503(server: FakeService) -> None:
 
 
 def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:
-    """An answer with two lengths leaves the outcome of a create unknown; it is not repeated."""
+    """After a response with two lengths, the outcome of a create is unknown, and it is not repeated."""
     lengths = b"Content-Length: 2\r\nContent-Length: 5\r\n"
     server.default = raw(b"HTTP/1.1 200 OK\r\n" + lengths + b"\r\n{}")
     with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
@@ -604,7 +604,7 @@ def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:
 
 
 def test_the_callers_own_context_stays(server: FakeService) -> None:
-    """An error raised inside a caller's handler keeps the exception that is being handled."""
+    """An error that is raised while the caller handles an exception keeps that exception as its context."""
     server.default = answer(404, {})
     try:
         raise KeyError("the caller's own")

@@ -67,7 +67,7 @@ def in_child():
 EXPECTED = [0]
 """
 
-# What a child does with the stream that its parent has open, at the module's level.
+# What a child does with its parent's open stream.
 CHILDREN = {
     "exception": "EXPECTED = [256]\nif in_child():\n    sys.stderr = open(os.devnull, 'w')\n    raise ZeroDivisionError",
     "sys.exit": "if in_child():\n    sys.exit(0)",
@@ -115,9 +115,9 @@ if FINISH:
 
 
 def run(script: str) -> str:
-    """Run a script to its good end, and return what it printed."""
+    """Run a script that must succeed, and return its output."""
     done = subprocess.run(
-        # Python 3.12 and newer warn of forks beside threads, which is what is tested here.
+        # Python 3.12 and newer warn of forks beside threads, which are tested here.
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + script],
         capture_output=True,
         text=True,
@@ -132,7 +132,7 @@ def run(script: str) -> str:
 def test_a_child_leaves_an_open_stream_alone(
     server: FakeService, tmp_path: Path, child: str
 ) -> None:
-    """However it ends, the parent's requests get their answers, its journal stays locked and whole, and nobody hangs."""
+    """At any end of a child, the parent's requests get their responses, its journal stays locked and whole, and nothing hangs."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     begin = "stream = stream_batch(things(), **OPTIONS)\nnext(stream)\n"
@@ -154,7 +154,7 @@ def act():
 
 @pytest.mark.parametrize("child", IN_A_CALLBACK)
 def test_a_child_forked_in_a_callback(server: FakeService, tmp_path: Path, child: str) -> None:
-    """One that unwinds through process_batch does no harm; one that goes on in it is told by a RuntimeError."""
+    """A child that leaves process_batch changes nothing for its parent; one that continues in it gets a RuntimeError."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     script = f"""
@@ -185,7 +185,7 @@ print("whole", flush=True)
 
 
 def test_multiprocessing(server: FakeService, tmp_path: Path) -> None:
-    """Processes that multiprocessing forks end in their own way, and leave an open stream alone, too."""
+    """Processes that multiprocessing forks leave an open stream alone, too."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     script = """
@@ -214,7 +214,7 @@ for worker in workers:
 
 
 def test_a_child_while_the_iterable_blocks(server: FakeService) -> None:
-    """A child has no reader of the iterable; it ends all the same, and the parent's goes on."""
+    """A child without a reader of the iterable ends, and the parent's stream continues."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     script = """
@@ -235,7 +235,7 @@ if in_child():
 
 
 def test_a_child_while_another_thread_waits(server: FakeService) -> None:
-    """The thread that is in next() does not exist in a child: close() waits for nobody there."""
+    """In a child, close() does not wait for a thread in next(), which exists only in the parent."""
     server.script = [answer(200, {})]
     server.default = SLOWLY
     script = """
@@ -279,7 +279,7 @@ print("done")
 
 
 def test_a_child_has_its_own_connections_and_limits(server: FakeService) -> None:
-    """It neither reads from its parent's connection nor waits for its parent's limits."""
+    """A child neither reads from its parent's connection nor waits for its parent's limits."""
     assert run(OWN) == "done\n"
     connections = {seen.path[-1]: seen.connection for seen in server.received}
     assert connections["1"] == connections["3"] != connections["2"]

@@ -1,4 +1,4 @@
-"""The verbs of the http module: headers, parameters, bodies, limits, and where requests go."""
+"""The verbs of the http module: headers, parameters, bodies, time limits, origins and proxies."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ONCE = RetryConfig(max_retries=1)
 
 
 def test_extra_headers_win(server: FakeService) -> None:
-    """Headers given to request() and to a batch are sent, and win over the default ones."""
+    """Headers of request() and of a batch are sent, and win over the default ones."""
     extra = {"Accept": "text/csv", "X-Trace": "1", "User-Agent": "mine"}
     http.request("GET", KEY, URL, headers=extra)
     http.process_batch([BatchRequest("GET", URL, headers=extra)], api_key=KEY, max_workers=1)
@@ -66,7 +66,7 @@ def test_the_answer_is_a_response_of_requests(server: FakeService) -> None:
 
 
 def test_parameters_are_added_to_those_of_the_url(server: FakeService) -> None:
-    """The URL's own query, the parameters and the key all arrive; lists repeat, None is left out."""
+    """The URL's own query, the parameters and the key arrive; lists are repeated, None is left out."""
     params = {"b": ["1", "2"], "c": None, "d": "ä&="}
     http.get(KEY, f"{URL}?a=0&empty=", params)
     assert server.received[0].query == {
@@ -84,7 +84,7 @@ BODIES: List[Any] = [{}, [], 0, False, "text", {"a": None}, {"ä": "€", "n": [
 
 @pytest.mark.parametrize("body", BODIES, ids=repr)
 def test_every_json_value_is_a_body(server: FakeService, body: Any) -> None:
-    """Any JSON value is sent as it is, empty ones too."""
+    """Any JSON value is sent unchanged, even an empty one."""
     http.post(KEY, URL, body)
     http.patch(KEY, URL, body)
     http.request("POST", KEY, URL, json=body)
@@ -104,7 +104,7 @@ def test_every_json_value_is_a_body(server: FakeService, body: Any) -> None:
     ids=lambda body: type(body).__name__,
 )
 def test_a_body_that_is_no_json_is_refused(server: FakeService, body: Any) -> None:
-    """What cannot be written as JSON, NaN too, is a ValueError that is never sent nor repeated."""
+    """A body that cannot be written as JSON, such as NaN, is a ValueError, and is not sent."""
     calls: List[Callable[[], Any]] = [
         lambda: http.post(KEY, URL, body),
         lambda: http.patch(KEY, URL, body),
@@ -141,7 +141,7 @@ def test_a_body_that_is_no_json_is_refused(server: FakeService, body: Any) -> No
 def test_an_invalid_url_is_refused(
     server: FakeService, caplog: pytest.LogCaptureFixture, url: str, verb: str
 ) -> None:
-    """A URL that is none is a mistake of the caller: a ValueError, never repeated."""
+    """An invalid URL is a ValueError, and is not repeated."""
     caplog.set_level("DEBUG")
     with pytest.raises(PermutiveInvalidRequestError) as raised:
         http.request(verb, KEY, url)
@@ -160,7 +160,7 @@ def test_an_invalid_header_is_refused(server: FakeService, name: str) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "", "GET ", None, 1], ids=repr)
 def test_other_verbs_are_refused(server: FakeService, method: Any) -> None:
-    """A verb outside GET, POST, PATCH and DELETE is a ValueError, and nothing is sent."""
+    """A verb other than GET, POST, PATCH and DELETE is a ValueError, and nothing is sent."""
     with pytest.raises(ValueError, match="method"):
         http.request(method, KEY, URL)
     _, failures = http.process_batch([BatchRequest(method, URL)], api_key=KEY, max_workers=1)
@@ -174,7 +174,7 @@ def test_other_verbs_are_refused(server: FakeService, method: Any) -> None:
 def test_every_limit_reaches_the_socket(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each call waits as long as its own limit says: its argument, or the variable for single calls or batches."""
+    """Each call waits as long as its argument says, or else the variable for single calls or batches."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
@@ -189,7 +189,7 @@ def test_every_limit_reaches_the_socket(
 def test_arguments_win_over_the_environment(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """request(), send() and batch_send() keep their own limit of 10 s, a BatchRequest the one it is given; None waits on."""
+    """request(), send() and batch_send() keep their timeout of 10 s, and a BatchRequest its own; None is no limit."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
     server.default = after(0.08, answer(200, SEGMENTED))
@@ -210,7 +210,7 @@ def test_arguments_win_over_the_environment(
 def test_the_batch_limit_is_read_when_the_request_is_made(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PERMUTIVE_BATCH_TIMEOUT_SECONDS counts for the BatchRequests made while it is set."""
+    """PERMUTIVE_BATCH_TIMEOUT_SECONDS applies to BatchRequests that are made while it is set."""
     assert BatchRequest("GET", URL).timeout == 10.0
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.05")
     limited = BatchRequest("GET", URL, retry=ONCE)
@@ -231,7 +231,7 @@ def test_the_batch_limit_is_read_when_the_request_is_made(
 def test_the_base_url_is_read_at_every_call(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PERMUTIVE_API_BASE_URL may change between two calls; both hosts of the service go there."""
+    """PERMUTIVE_API_BASE_URL may change between two calls, and replaces both hosts of the service."""
     server.default = answer(200, [])
     with FakeService() as other:
         other.default = answer(200, [])
@@ -248,7 +248,7 @@ def test_the_base_url_is_read_at_every_call(
 
 
 def test_other_hosts_are_left_alone(server: FakeService) -> None:
-    """A URL of another host goes to that host."""
+    """A URL of another host is not changed."""
     with FakeService() as other:
         http.get(KEY, f"{other.url}/api.permutive.app/x")
         assert len(other.received) == 1
@@ -274,7 +274,7 @@ def test_other_hosts_are_left_alone(server: FakeService) -> None:
 def test_a_wrong_base_url_is_named(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
-    """A base URL that is no origin is a ValueError that names the variable and shows no password; nothing is sent."""
+    """A wrong base URL is a ValueError that names the variable and shows no password, and nothing is sent."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", value)
     for call in ALL_CALLS:
         with pytest.raises(ValueError, match="PERMUTIVE_API_BASE_URL") as raised:
@@ -287,7 +287,7 @@ def test_a_wrong_base_url_is_named(
 
 
 def test_one_connection_serves_call_after_call(server: FakeService) -> None:
-    """Connections are kept alive: all calls of one thread, errors too, share one."""
+    """Connections are kept alive: all calls of one thread share one, even after errors."""
     for call in ALL_CALLS:
         server.default = answer(call.status, call.answer)
         call(api_key=KEY)
@@ -298,7 +298,7 @@ def test_one_connection_serves_call_after_call(server: FakeService) -> None:
 
 
 def test_a_connection_closed_while_idle_costs_nothing(server: FakeService) -> None:
-    """A kept connection that the service has closed meanwhile is replaced, also for a create: each is sent once."""
+    """A connection that the service has closed is replaced, also for a create: each request is sent once."""
     server.default = then_hang_up(answer(200, {}))
     for number in range(5):
         http.post(KEY, URL, {"number": number})
@@ -308,7 +308,7 @@ def test_a_connection_closed_while_idle_costs_nothing(server: FakeService) -> No
 
 
 def test_cookies_are_not_kept(server: FakeService) -> None:
-    """A cookie that the service sets for one call does not travel with the next."""
+    """A cookie that the service sets for one call is not sent with the next."""
     server.default = answer(200, {}, headers={"Set-Cookie": "session=1; Path=/"})
     for _ in range(3):
         http.get(KEY, URL)
@@ -336,7 +336,7 @@ def test_netrc_is_not_used(
 
 @pytest.fixture
 def proxied(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> FakeService:
-    """A server that stands as HTTP proxy before a host that cannot be reached otherwise."""
+    """A server that is the HTTP proxy for a host that cannot be reached otherwise."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://service.invalid:8080")
     monkeypatch.setenv("http_proxy", server.url)
     return server
@@ -345,7 +345,7 @@ def proxied(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> FakeService
 def test_the_proxy_of_the_environment_is_used(
     proxied: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With http_proxy set, every call goes through it, and no log shows the key."""
+    """If http_proxy is set, every call goes through it, and no log shows the key."""
     caplog.set_level("DEBUG")
     for call in ALL_CALLS:
         proxied.default = answer(call.status, call.answer)
@@ -361,7 +361,7 @@ def test_the_proxy_of_the_environment_is_used(
 def test_the_proxies_are_looked_up_once(
     proxied: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The machine's proxies are asked for at most once an origin, and anew when the environment changes."""
+    """The machine's proxies are looked up at most once for each origin, and again if the environment changes."""
     asked: List[int] = []
     getproxies: Callable[[], Dict[str, str]] = getattr(requests.utils, "getproxies")
 
@@ -385,7 +385,7 @@ def test_the_proxies_are_looked_up_once(
 
 
 def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host in no_proxy is called directly."""
+    """A request to a host in no_proxy does not go through the proxy."""
     with FakeService() as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
         http.get(KEY, URL)
@@ -398,7 +398,7 @@ def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPat
 def test_a_proxy_that_refuses_the_tunnel(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A proxy that opens no tunnel hears no key; the request surely reached nobody, so a create is tried again."""
+    """A proxy that opens no tunnel does not get the key; the request was surely not sent, so a create is repeated."""
     caplog.set_level("DEBUG")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "https://service.invalid")
     proxy = server.url.replace("://", "://someone:password-0001@")
@@ -416,7 +416,7 @@ def test_a_proxy_that_refuses_the_tunnel(
 @pytest.mark.parametrize("step", [reset, hang_up])
 @pytest.mark.parametrize("name", ["Cohort.create", "TrackedEvent.track"])
 def test_a_request_lost_behind_a_proxy(proxied: FakeService, name: str, step: Any) -> None:
-    """What a proxy has read may have been processed: it is not sent again."""
+    """A create that a proxy has read may have been processed, and is not repeated."""
     proxied.default = step()
     [call] = [each for each in ALL_CALLS if each.name == name]
     with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
@@ -425,7 +425,7 @@ def test_a_request_lost_behind_a_proxy(proxied: FakeService, name: str, step: An
 
 
 def test_the_answer_says_which_request_it_is_for(server: FakeService) -> None:
-    """An error of a proxied or direct call names the address that was really called."""
+    """The error of a proxied or direct call names the URL that was called."""
     server.default = answer_from(lambda seen: {})
     server.script = [answer(404)]
     with pytest.raises(PermutiveAPIError) as raised:
@@ -435,7 +435,7 @@ def test_the_answer_says_which_request_it_is_for(server: FakeService) -> None:
 
 @pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])
 def test_a_status_that_comes_before_the_answer(server: FakeService, status: bytes) -> None:
-    """What a service says before its answer is passed over: no later call gets this one's answer."""
+    """An interim response is skipped, so that no later call gets this call's response."""
 
     def step(connection: Connection) -> bool:
         connection.send(b"HTTP/1.1 " + status + b"\r\nLink: </x>\r\n\r\n")
@@ -448,7 +448,7 @@ def test_a_status_that_comes_before_the_answer(server: FakeService, status: byte
 
 
 def test_a_header_of_none_is_left_out(server: FakeService) -> None:
-    """None takes a default header away, as requests does."""
+    """A header of None removes a default header, as in requests."""
     headers: Any = {"Content-Type": None}
     http.request("GET", KEY, f"{server.url}/x", headers=headers)
     assert "content-type" not in server.received[0].headers
@@ -459,7 +459,7 @@ def test_a_header_of_none_is_left_out(server: FakeService) -> None:
     [("https://api.permutive.app/x", {"X-Note": "\u20ac"}), (f"http://{'a' * 64}.invalid/", None)],
 )
 def test_what_cannot_be_put_on_the_wire(server: FakeService, url: str, headers: Any) -> None:
-    """A header outside Latin-1 or an impossible host is an invalid request, alone and in a batch."""
+    """A header outside Latin-1, or an invalid host, is an invalid request, in a single call and in a batch."""
     with pytest.raises(PermutiveInvalidRequestError, match="cannot be sent"):
         http.request("GET", KEY, url, headers=headers)
     request = http.BatchRequest("GET", url, headers=headers)
@@ -470,7 +470,7 @@ def test_what_cannot_be_put_on_the_wire(server: FakeService, url: str, headers: 
 
 @pytest.mark.parametrize("url", [None, 5, b"http://x/"])
 def test_a_url_of_a_wrong_kind(server: FakeService, url: Any) -> None:
-    """A URL that is no text is a TypeError that names it."""
+    """A URL that is not a text is a TypeError that names it."""
     with pytest.raises(TypeError, match="url must be of type str"):
         http.request("POST", KEY, url)
 
@@ -478,7 +478,7 @@ def test_a_url_of_a_wrong_kind(server: FakeService, url: Any) -> None:
 @pytest.mark.parametrize("argument", ["params", "headers"])
 @pytest.mark.parametrize("value", ["abc", [("a", 1)]])
 def test_an_argument_that_is_no_mapping(argument: str, value: Any) -> None:
-    """Parameters and headers that are no mapping are a TypeError that names the argument."""
+    """Parameters or headers that are not a mapping are a TypeError that names the argument."""
     with pytest.raises(TypeError, match=f"{argument} must be of type Mapping"):
         http.request("GET", KEY, "https://api.permutive.app/x", **{argument: value})
 
@@ -486,7 +486,7 @@ def test_an_argument_that_is_no_mapping(argument: str, value: Any) -> None:
 def test_a_proxy_whose_first_address_refuses(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A batch asks the proxy for a tunnel also where only its second address answers."""
+    """A batch gets its tunnel from a proxy of which only the second address works."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed_port = listener.getsockname()[1]
 

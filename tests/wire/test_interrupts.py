@@ -34,7 +34,7 @@ from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
 WORKERS = 4
-# A second, and the end of the process on a busy machine.
+# A second, and the time to end a process on a busy machine.
 LIMIT_SECONDS = 2.0
 
 SCRIPT = """
@@ -75,12 +75,12 @@ except KeyboardInterrupt:
 
 @pytest.fixture(autouse=True)
 def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let calls wait long between two attempts."""
+    """Make the waits between two attempts long."""
     monkeypatch.setenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS", "100")
 
 
 class Child:
-    """A process that makes a call and is interrupted in the midst of it."""
+    """A process that makes a call and is interrupted during it."""
 
     def __init__(self, call: str) -> None:
         self._process = subprocess.Popen(
@@ -101,7 +101,7 @@ class Child:
         self._process.communicate()
 
     def interrupt(self, *readers: str) -> None:
-        """Press Ctrl-C, and assert that the process ends soon, in good order, with no thread but readers."""
+        """Press Ctrl-C, and assert that the process ends soon and normally, with no thread left but readers."""
         began = time.monotonic()
         self._process.send_signal(signal.SIGINT)
         output, errors = self._process.communicate(timeout=20)
@@ -113,7 +113,7 @@ class Child:
 
 
 def imports_then(step: Step) -> Step:
-    """Answer the list of imports, and do a step for everything else."""
+    """Respond with the list of imports, and do a step for everything else."""
     items = [
         {
             "id": f"i-{number}",
@@ -134,7 +134,7 @@ def imports_then(step: Step) -> Step:
     return either
 
 
-# No refusal of a limit, after which the others would not even arrive.
+# Not the refusal of a limit, after which the other requests would not arrive.
 WAIT = answer(503)
 SCENES: Dict[str, Any] = {
     "batch, no answer": ("batch", stall(), WORKERS),
@@ -153,11 +153,11 @@ SCENES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_ctrl_c(server: FakeService, scene: str) -> None:
-    """Ctrl-C while workers wait, for an answer or between attempts, ends the call within a second; nothing more is sent and no thread is left."""
+    """Ctrl-C while workers wait ends the call within a second; nothing more is sent and no thread is left."""
     call, server.default, arrived = SCENES[scene]
     with Child(call) as child:
         assert server.wait_for(lambda: len(server.received) == arrived)
-        # Answers are on their way: the workers shall have come to wait.
+        # Give the workers the time to get their responses, and to wait.
         server.stopping.wait(0.1)
         child.interrupt()
     assert len(server.received) == arrived
@@ -165,7 +165,7 @@ def test_ctrl_c(server: FakeService, scene: str) -> None:
 
 @pytest.mark.parametrize("call", ["batch", "stream", "single"])
 def test_ctrl_c_while_waiting_for_a_turn(server: FakeService, call: str) -> None:
-    """Ctrl-C ends a call that the service has told to come back later, and what waits with it."""
+    """Ctrl-C ends a call that waits as the service has asked, and the calls that wait with it."""
     server.default = answer(429, headers={"Retry-After": "100"})
     with Child(call) as child:
         assert server.wait_for(lambda: server.received)
@@ -177,7 +177,7 @@ def test_ctrl_c_while_waiting_for_a_turn(server: FakeService, call: str) -> None
 
 @pytest.mark.parametrize("step", [answer(200), stall()], ids=["answers", "no answer"])
 def test_ctrl_c_while_the_iterable_blocks(server: FakeService, step: Step) -> None:
-    """Ctrl-C ends a stream whose iterable waits; only its reader is left, which nobody waits for."""
+    """Ctrl-C ends a stream whose iterable blocks; only the reader's thread is left."""
     server.default = step
     with Child("blocked") as child:
         assert server.wait_for(lambda: len(server.received) == 2)
@@ -204,7 +204,7 @@ def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: 
 
 @pytest.fixture
 def silent_port() -> Iterator[int]:
-    """A port that accepts connections and says nothing, not even a TLS greeting."""
+    """A port that accepts connections but sends nothing, not even a TLS handshake."""
     with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as listener:
         yield listener.getsockname()[1]
 
@@ -229,7 +229,7 @@ def test_ctrl_c_while_connecting(monkeypatch: pytest.MonkeyPatch, deaf_port: int
 
 
 def pressing(server: FakeService, arrived: int) -> Callable[[Any], None]:
-    """Stand in for a callback during which Ctrl-C is pressed, once so many requests have arrived."""
+    """Return a callback that waits for so many requests, and then presses Ctrl-C."""
 
     def press(value: Any) -> None:
         assert server.wait_for(lambda: len(server.received) == arrived)
@@ -239,7 +239,7 @@ def pressing(server: FakeService, arrived: int) -> Callable[[Any], None]:
 
 
 def when_all_are_at_work(step: Step) -> Step:
-    """Answer by a step, once each worker has sent a request: then the batch has handed out enough."""
+    """Do a step when each worker has sent a request."""
 
     def later(connection: Connection) -> bool:
         seen = connection.server.received
@@ -252,11 +252,11 @@ def when_all_are_at_work(step: Step) -> Step:
 @pytest.mark.parametrize("rest", [stall(), WAIT], ids=["no answer", "between attempts"])
 @pytest.mark.parametrize("where", ["progress", "callback", "error_callback"])
 def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: str) -> None:
-    """A KeyboardInterrupt raised in a callback is no mistake of a callback: it ends the batch."""
+    """A KeyboardInterrupt in a callback ends the batch."""
     refused = where == "error_callback"
     server.script = [when_all_are_at_work(answer(400 if refused else 200))]
     server.default = rest
-    # One is answered, and each worker has another one under way.
+    # One has a response, and each worker has another one under way.
     arrived = 1 + WORKERS
     interrupting = pressing(server, arrived)
     own: Any = {} if where == "progress" else {where: interrupting}
@@ -276,7 +276,7 @@ def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: st
 
 
 def test_after_an_interrupt_everything_works(server: FakeService) -> None:
-    """Calls and batches after an interrupted one get their own answers over fresh connections."""
+    """After an interrupt, calls and batches get their own responses over new connections."""
     server.script = [answer(200)]
     server.default = stall()
     batch = [BatchRequest("POST", URL, json={}) for _ in range(10)]
@@ -292,7 +292,7 @@ def test_after_an_interrupt_everything_works(server: FakeService) -> None:
 
 
 def test_the_first_failure_of_details_stops_the_rest(server: FakeService) -> None:
-    """When one detail of a list fails, what was not sent yet is not sent, and nobody is waited for."""
+    """If one detail of a list fails, requests that have not begun are not sent, and the call does not wait for others."""
 
     def once() -> Iterator[Step]:
         yield answer(404)
@@ -360,7 +360,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12
 
 
 def run(script: str) -> None:
-    """Run a script to its good end."""
+    """Run a script that must succeed."""
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=20
     )
@@ -369,7 +369,7 @@ def run(script: str) -> None:
 
 @needs_fork
 def test_a_child_after_a_fork_has_connections_of_its_own(server: FakeService) -> None:
-    """A forked child opens its own connection; the parent's goes on unharmed."""
+    """A forked child opens its own connection, and the parent can still use its connection."""
     run(FORK)
     assert [(seen.path[-6:], seen.connection) for seen in server.received] == [
         ("parent", 1),
@@ -380,8 +380,8 @@ def test_a_child_after_a_fork_has_connections_of_its_own(server: FakeService) ->
 
 
 @needs_fork
-def test_a_fork_in_the_midst_of_a_batch(server: FakeService) -> None:
-    """Children forked while workers send get their own answers, and so does the batch."""
+def test_a_fork_during_a_batch(server: FakeService) -> None:
+    """Children that are forked while workers send get their own responses, and so does the batch."""
     server.default = answer_from(lambda seen: {"path": seen.path})
     run(FORK_IN_A_BATCH)
     assert len(server.received) == 24

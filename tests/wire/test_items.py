@@ -1,4 +1,4 @@
-"""What a request of a helper was made for, and items that cannot be sent."""
+"""The items of helpers' requests, and items that cannot be sent."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import threading
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, cast
 
 import pytest
 import requests
@@ -43,7 +43,7 @@ from tests.support.calls import (
 from tests.support.fake_service import FakeService, ReceivedRequest, answer, answer_from, reset
 from tests.wire.test_executors import Recording
 
-# A batch helper, one of its items, and a member that both an item and its request show.
+# A batch helper, one of its items, and a text that is in the repr() of the item and of its request.
 BATCHES: List[Any] = [
     pytest.param(Cohort.batch_create, lambda: cohort(name="N-1"), "N-1"),
     pytest.param(Cohort.batch_update, lambda: cohort(id="c-1"), "c-1"),
@@ -70,7 +70,7 @@ EVERYTHING: Dict[str, Any] = {**COHORT, **IMPORT, **SEGMENTED, "import_id": "i-1
 def test_failures_can_be_sent_again(
     server: FakeService, helper: Any, make: Callable[[], Any], shown: str
 ) -> None:
-    """A failure holds the very item that it was about, shows it, and the items can be given again."""
+    """A failure's request has the item and shows it, and the items can be sent again."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
     server.default = answer(200, EVERYTHING)
     item = make()
@@ -97,7 +97,7 @@ STREAMS: List[Any] = [
 def test_results_of_streams_hold_their_items(
     server: FakeService, helper: Any, make: Callable[[], Any]
 ) -> None:
-    """Each result of a stream holds the very item that it is about."""
+    """Each result of a stream has its item."""
     server.default = answer(200, EVERYTHING)
     items = [make() for _ in range(5)]
     results = list(helper(iter(items), api_key=KEY))
@@ -109,7 +109,7 @@ HELPERS = [each.values[:2] for each in BATCHES + STREAMS]
 
 
 def test_a_journal_names_its_helper(server: FakeService, tmp_path: Path) -> None:
-    """The first line of a journal names the helper whose job it is: no other one, and no later release, mistakes it."""
+    """The first line of a journal names the helper that it belongs to."""
     server.default = answer(200, EVERYTHING)
     named: Dict[str, str] = {}
     for number, (helper, make) in enumerate(HELPERS):
@@ -122,7 +122,7 @@ def test_a_journal_names_its_helper(server: FakeService, tmp_path: Path) -> None
 
 
 def test_a_plain_request_has_no_item(server: FakeService) -> None:
-    """A request that nobody made for a model has None as its item."""
+    """The item of a request that no helper has made is None."""
     request = BatchRequest("GET", "https://api.permutive.app/v9/things")
     [result] = stream_batch([request], api_key=KEY)
     assert (request.item, result.item) == (None, None)
@@ -136,7 +136,7 @@ UNSENDABLE: List[Any] = [
     pytest.param(
         Identity.stream_identify,
         identity,
-        Identity("u", [Alias("a", "t", NAN)]),  # type: ignore[arg-type]
+        Identity("u", [Alias("a", "t", cast(Any, NAN))]),
         r"identities\[1\]\.aliases\[0\]\.priority: nan",
         id="identify NaN",
     ),
@@ -157,7 +157,7 @@ UNSENDABLE: List[Any] = [
     pytest.param(
         Segmentation.stream_send,
         segmentation,
-        Segmentation(5, "u"),  # type: ignore[arg-type]
+        Segmentation(cast(Any, 5), "u"),
         "events must be a list",
         id="send no list",
     ),
@@ -175,7 +175,7 @@ UNSENDABLE: List[Any] = [
 def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
     server: FakeService, helper: Any, make: Callable[[], Any], bad: Any, text: str
 ) -> None:
-    """Its result carries the error that says what is wrong; the others are sent."""
+    """The result of an item that cannot be sent has the error; the other items are sent."""
     server.default = answer(200, EVERYTHING)
     items = [make(), bad, make(), make()]
     results = {each.index: each for each in helper(iter(items), api_key=KEY)}
@@ -188,7 +188,7 @@ def test_an_item_that_cannot_be_sent_does_not_end_a_stream(
 
 
 class Unpicklable(Exception):
-    """What a user's own mapping may raise: it can be sent to no other process."""
+    """An exception of a user's own mapping, which cannot be pickled."""
 
     def __init__(self) -> None:
         super().__init__("odd")
@@ -196,7 +196,7 @@ class Unpicklable(Exception):
 
 
 class Odd(Dict[str, Any]):
-    """A user's mapping that cannot be read."""
+    """A user's own mapping, which cannot be read."""
 
     def items(self) -> Any:
         """Fail."""
@@ -204,7 +204,7 @@ class Odd(Dict[str, Any]):
 
 
 def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: FakeService) -> None:
-    """It fails in the caller's process, with its own error, whatever that is."""
+    """An item that cannot be sent fails in the caller's process, with its own error."""
     server.default = answer(200, SEGMENTED)
     odd = Segmentation([Event("e", "now", Odd())], "u")
     executor = Recording()
@@ -215,7 +215,7 @@ def test_an_item_that_cannot_be_sent_goes_to_no_other_process(server: FakeServic
 
 
 def test_a_batch_refuses_an_item_before_anything_is_sent(server: FakeService) -> None:
-    """A batch, which holds all its items, still checks every one first."""
+    """A batch checks all its items before it sends anything."""
     too_many = Segmentation([EVENT] * 11, "u")
     with pytest.raises(PermutiveInvalidRequestError, match="at most 10"):
         Segmentation.batch_send([segmentation(), too_many], api_key=KEY)
@@ -234,10 +234,10 @@ def test_a_batch_refuses_an_item_before_anything_is_sent(server: FakeService) ->
     assert len(server.received[0].json["events"]) == 10
 
 
-def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
+def test_sent_requests_are_reported_before_a_wrong_item_raises(
     server: FakeService, tmp_path: Path
 ) -> None:
-    """An item of a wrong kind ends a stream, after all that was sent is told and written down."""
+    """An item of a wrong kind ends a stream, after all sent requests are reported and recorded."""
     server.default = answer(200, EVERYTHING)
     journal = tmp_path / "journal"
     told: List[int] = []
@@ -254,7 +254,7 @@ def test_what_is_on_its_way_is_reported_before_a_wrong_item_raises(
     assert len(journal.read_text().splitlines()) == 1 + 6
 
 
-# --- What workers know, and what logs say -------------------------------------------------------------
+# --- Contexts of workers, and log records -------------------------------------------------------------
 
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 
@@ -270,7 +270,7 @@ TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 def test_workers_run_in_the_callers_context(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, work: Callable[[], Any]
 ) -> None:
-    """What the caller has set in a context variable is seen by whatever watches the requests."""
+    """Tools that watch the requests see the caller's context variables."""
 
     def content_of(request: ReceivedRequest) -> Any:
         return [COHORT] * 3 if request.path.endswith("/") else COHORT
@@ -298,7 +298,7 @@ def test_workers_run_in_the_callers_context(
 def test_each_call_of_a_batch_has_a_context_of_its_own(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one call sets is not seen by the next one on the same worker, nor by the caller."""
+    """A context variable that one call sets is seen neither by the next call of the worker nor by the caller."""
     tenants: List[str] = []
     send = requests.Session.send
 
@@ -317,7 +317,7 @@ def test_each_call_of_a_batch_has_a_context_of_its_own(
 def test_records_of_retries_name_the_request(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A retry's record names method, path and, in a batch, the item, but no key and no parameters."""
+    """The log record of a retry names the method, the path and, in a batch, the item, but no key and no parameters."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     server.script = [answer(503), answer(200, COHORT), answer(503)]
     server.default = answer(200, COHORT)
@@ -335,7 +335,7 @@ def test_records_of_retries_name_the_request(
 def test_a_final_failure_of_a_batch_is_logged(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One WARNING for each request that failed names it and its status, and no body or user."""
+    """A WARNING for each failed request names it and its status, but no body and no user."""
     refused = answer(400, {"error": {"cause": "u-secret"}})
     server.script = [answer(200), refused, *[reset()] * 3]
     users = [Identity(f"u-{number}", []) for number in range(3)]
@@ -349,10 +349,10 @@ def test_a_final_failure_of_a_batch_is_logged(
     ]
 
 
-def test_users_in_addresses_are_not_logged(
+def test_users_in_urls_are_not_logged(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A record of a request at a user's own address does not show the user."""
+    """The log record of a request whose URL contains a user's id does not show the id."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     server.script = [answer(503)]
     server.default = answer(200, [])
@@ -362,7 +362,7 @@ def test_users_in_addresses_are_not_logged(
 
 
 def test_a_callable_without_a_verb_is_logged_as_a_request(caplog: pytest.LogCaptureFixture) -> None:
-    """A callable that stands for no verb is called a request in records."""
+    """Log records name a callable without a verb "REQUEST"."""
     caplog.set_level(logging.INFO, logger="PermutiveAPI")
     answers = [503, 200]
 
@@ -378,7 +378,7 @@ def test_a_callable_without_a_verb_is_logged_as_a_request(caplog: pytest.LogCapt
 def test_an_item_that_was_not_sent_tells_its_request(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The result of an item that is refused names the item, and the log the request that it would have been."""
+    """The result of a refused item has the item, and the log record names the request that it would have been."""
     too_many = Segmentation([EVENT] * 11, "u")
     [result] = Segmentation.stream_send([too_many], api_key=KEY)
     assert isinstance(result.error, PermutiveInvalidRequestError)

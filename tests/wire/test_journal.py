@@ -38,12 +38,12 @@ LINE_BYTES = 33
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
-    """Where the journal is kept."""
+    """The path of the journal."""
     return tmp_path / "job.journal"
 
 
 def things(count: int) -> List[BatchRequest]:
-    """Make numbered requests with something in them that nobody else may read."""
+    """Make numbered requests with secret data."""
     return [
         BatchRequest("POST", f"{URL}/{number}", json={"user_id": f"reader-{number}"})
         for number in range(count)
@@ -110,7 +110,7 @@ def test_every_stream_helper_resumes(
 
 
 def test_an_answer_that_cannot_be_read_is_no_success(server: FakeService, journal: Path) -> None:
-    """A segmentation whose answer made no sense is asked again."""
+    """A segmentation whose response cannot be read is sent again."""
     server.script = [answer(200, b"<html>")]
     server.default = answer(200, SEGMENTED)
     [unreadable] = _segmentations(journal=journal)
@@ -122,7 +122,7 @@ def test_an_answer_that_cannot_be_read_is_no_success(server: FakeService, journa
 def test_the_rest_keeps_its_numbers_and_counts_as_completed(
     server: FakeService, journal: Path
 ) -> None:
-    """Results are numbered as in the job; progress counts what was done before."""
+    """Results have their positions in the whole job; progress counts skipped requests."""
     server.default = refusing("1", "3")
     _, errors = run(things(5), journal)
     assert len(errors) == 2
@@ -140,7 +140,7 @@ def test_the_rest_keeps_its_numbers_and_counts_as_completed(
 
 
 def test_a_stream_keeps_the_numbers_of_the_job(server: FakeService, journal: Path) -> None:
-    """A result's index is its position in the whole job, also when others are skipped."""
+    """A result's index is its position in the whole job, even if others are skipped."""
     server.default = refusing("1", "3")
     list(stream_batch(things(5), api_key=KEY, journal=journal))
     server.default = refusing()
@@ -149,7 +149,7 @@ def test_a_stream_keeps_the_numbers_of_the_job(server: FakeService, journal: Pat
 
 
 def test_equal_requests_count_by_occurrence(server: FakeService, journal: Path) -> None:
-    """Of three equal requests of which two succeeded, one is left."""
+    """If two of three equal requests have succeeded, one is sent again."""
     server.script = [answer(200), answer(400), answer(200)]
     equal = [things(1)[0]] * 3
     assert len(run(equal, journal)[1]) == 1
@@ -172,14 +172,14 @@ def test_equal_requests_count_by_occurrence(server: FakeService, journal: Path) 
 def test_another_request_is_not_done(
     server: FakeService, journal: Path, other: BatchRequest
 ) -> None:
-    """Requests are equal when verb, URL, parameters and body are."""
+    """Requests are equal if verb, URL, parameters and body are equal."""
     run(things(1), journal)
     run([other], journal)
     assert len(server.received) == 2
 
 
 def test_what_cannot_be_sent_fails_alone(server: FakeService, journal: Path) -> None:
-    """A body that is no JSON is a failure of its request, with a journal as without."""
+    """A body that is not JSON is a failure of its request, with and without a journal."""
     batch = [BatchRequest("POST", URL, json={"a": object()}), *things(2)]
     responses, [(request, error)] = run(batch, journal)
     assert request is batch[0] and isinstance(error, PermutiveInvalidRequestError)
@@ -187,14 +187,14 @@ def test_what_cannot_be_sent_fails_alone(server: FakeService, journal: Path) -> 
 
 
 def test_an_empty_job_leaves_no_file(server: FakeService, journal: Path) -> None:
-    """Nothing to do, nothing to write down."""
+    """A job without requests makes no file."""
     assert run([], journal) == ([], [])
     assert list(stream_batch(iter([]), api_key=KEY, journal=journal)) == []
     assert not journal.exists()
 
 
-def test_nothing_in_clear(server: FakeService, journal: Path) -> None:
-    """The file holds no body, no id, no path and no key."""
+def test_only_digests(server: FakeService, journal: Path) -> None:
+    """The file contains no body, no id, no path and no key."""
     run(things(3), journal)
     content = journal.read_text()
     head, *digests = content.splitlines()
@@ -205,7 +205,7 @@ def test_nothing_in_clear(server: FakeService, journal: Path) -> None:
 
 
 def test_digests_are_worth_nothing_without_the_key(server: FakeService, tmp_path: Path) -> None:
-    """Whoever guesses an id cannot look it up in a journal of another key."""
+    """Without the key, nobody can find a guessed id in a journal."""
     run(things(1), tmp_path / "one", KEY)
     run(things(1), tmp_path / "other", "another-key-0001")
     one, other = ((tmp_path / name).read_text().split() for name in ("one", "other"))
@@ -216,7 +216,7 @@ def test_digests_are_worth_nothing_without_the_key(server: FakeService, tmp_path
 
 
 def test_a_torn_last_line_is_mended(server: FakeService, journal: Path) -> None:
-    """A line that a crash cut off counts for nothing, and does not spoil the next one."""
+    """A line that a crash has cut off is removed, and does not damage the next one."""
     server.default = refusing("2")
     run(things(3), journal)
     whole = journal.read_text()
@@ -231,7 +231,7 @@ def test_a_torn_last_line_is_mended(server: FakeService, journal: Path) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 20])
 def test_a_torn_first_line_is_begun_again(server: FakeService, journal: Path, length: int) -> None:
-    """A crash while the file was begun leaves nothing done."""
+    """After a crash while the file was begun, everything is sent again."""
     run(things(1), journal)
     whole = journal.read_text()
     journal.write_text(whole[:length])
@@ -257,7 +257,7 @@ for result in stream_batch(requests, api_key=sys.argv[2], journal=sys.argv[3], m
 def test_a_job_that_was_ended_goes_on(
     server: FakeService, journal: Path, how: signal.Signals
 ) -> None:
-    """After a crash and after Ctrl-C, what had completed is not sent again, and all the rest is."""
+    """After a crash or Ctrl-C, successes are not sent again, and all the rest is."""
     server.script = [answer(200) for _ in range(10)]
     server.default = stall()
     with subprocess.Popen(
@@ -279,7 +279,7 @@ def test_a_job_that_was_ended_goes_on(
 
 
 def test_leaving_early_records_what_had_completed(server: FakeService, journal: Path) -> None:
-    """A stream that is left, and one whose iterable fails, resume where they were."""
+    """A stream that was left, or whose iterable failed, can be resumed."""
     server.script = [stall(), answer(200), answer(200)]
     server.default = stall()
     stream = stream_batch(things(9), api_key=KEY, journal=journal, max_workers=2)
@@ -301,11 +301,11 @@ def test_leaving_early_records_what_had_completed(server: FakeService, journal: 
     assert len(done) == 9 and set(done.values()) == {1}
 
 
-# --- At once, and on the disk --------------------------------------------------------------------
+# --- When successes are written and synced -------------------------------------------------------
 
 
 def lines(journal: Path) -> List[str]:
-    """Return the successes that are written down."""
+    """Return the recorded successes."""
     return journal.read_text().splitlines()[1:] if journal.exists() else []
 
 
@@ -313,7 +313,7 @@ def lines(journal: Path) -> List[str]:
 def test_a_success_is_written_down_while_the_iterable_blocks(
     server: FakeService, journal: Path, kind: str
 ) -> None:
-    """An iterable that yields 16 and then waits has 16 lines: nothing is doubled after a crash then."""
+    """Successes are recorded while the iterable waits, so that nothing is doubled if the job crashes then."""
     release = threading.Event()
 
     def items() -> Iterator[Any]:
@@ -340,7 +340,7 @@ def test_a_success_is_written_down_while_the_iterable_blocks(
 def test_all_that_completes_during_a_stop_is_written_down(
     server: FakeService, journal: Path
 ) -> None:
-    """Also when a callback is interrupted once more while it hears of what came last."""
+    """All requests that complete during a stop are recorded, even if a callback is interrupted again."""
     arrived = threading.Barrier(5)
 
     def together(connection: Connection) -> bool:
@@ -366,7 +366,7 @@ def test_all_that_completes_during_a_stop_is_written_down(
 
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
-    """How many successes each sync brought to the disk."""
+    """The number of recorded successes at each sync."""
     heard: List[int] = []
     fsync = os.fsync
 
@@ -381,7 +381,7 @@ def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
 def test_a_job_reaches_the_disk_when_it_ends(
     server: FakeService, journal: Path, syncs: List[int]
 ) -> None:
-    """A quick job is synced once, not for every line; one that has nothing to do not at all."""
+    """A quick job is synced once, not for every line; a job with nothing to do is not synced."""
     run(things(50), journal)
     assert syncs == [50]
     run(things(50), journal)
@@ -391,7 +391,7 @@ def test_a_job_reaches_the_disk_when_it_ends(
 def test_a_busy_job_reaches_the_disk(
     server: FakeService, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A success that comes when a sync is due brings one, also where the loop is never idle."""
+    """A success that comes when a sync is due causes one, even if the loop is never idle."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
     run(things(5), journal)
     assert [count for count in syncs if count] == [1, 2, 3, 4, 5]
@@ -400,7 +400,7 @@ def test_a_busy_job_reaches_the_disk(
 def test_a_job_reaches_the_disk_while_it_runs(
     server: FakeService, journal: Path, syncs: List[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was written reaches the disk a while later, at the next success or while none comes."""
+    """Records are synced a while later, at the next success or while no success comes."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.1)
     synced = threading.Event()
 
@@ -409,14 +409,14 @@ def test_a_job_reaches_the_disk_while_it_runs(
         assert server.wait_for(lambda: len(lines(journal)) == 1)
         server.stopping.wait(0.1)
         yield from things(41)[1:]
-        # Before it is closed, and with no further success.
+        # Before the journal is closed, and without a further success.
         if server.wait_for(lambda: syncs and syncs[-1] == 41):
             synced.set()
 
     began = time.monotonic()
     list(stream_batch(items(), api_key=KEY, journal=journal, max_workers=1))
     assert synced.is_set()
-    # Not for every line.
+    # There is not a sync for every line.
     assert len(syncs) <= 1 + (time.monotonic() - began) / 0.1
 
 
@@ -430,7 +430,7 @@ needs_links = pytest.mark.skipif(
 
 @needs_modes
 def test_a_journal_is_its_owners(server: FakeService, journal: Path) -> None:
-    """It is made for its owner alone, whatever the umask; one that exists keeps its mode."""
+    """A new journal is only for its owner, whatever the umask; an existing one keeps its mode."""
     before = os.umask(0)
     try:
         run(things(1), journal)
@@ -446,7 +446,7 @@ def test_a_journal_is_its_owners(server: FakeService, journal: Path) -> None:
 @needs_links
 @pytest.mark.parametrize("target", ["another journal", "nothing"])
 def test_a_journal_that_is_a_link(server: FakeService, journal: Path, target: str) -> None:
-    """A link, which somebody may have put there, is refused and not followed; nothing is sent."""
+    """A symbolic link, which somebody else may have made, is refused, and nothing is sent."""
     led_to = journal.with_name("led-to")
     if target == "another journal":
         run(things(1), led_to)
@@ -463,10 +463,10 @@ def test_a_journal_that_is_a_link(server: FakeService, journal: Path, target: st
 
 
 @needs_links
-def test_a_link_that_was_put_there_just_now(
+def test_a_link_that_was_made_just_now(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The operating system refuses it too, so that nothing comes between the look and the opening."""
+    """The operating system refuses a link, too, if it was made between the check and the opening."""
     journal.symlink_to(journal.with_name("led-to"))
     monkeypatch.setattr(Path, "is_symlink", lambda self: False)
     with pytest.raises(OSError) as caught:
@@ -477,7 +477,7 @@ def test_a_link_that_was_put_there_just_now(
 
 @needs_links
 def test_a_folder_may_be_a_link(server: FakeService, journal: Path) -> None:
-    """Only the file itself must be none."""
+    """The folder of a journal may be a symbolic link."""
     folder = journal.with_name("folder")
     folder.symlink_to(journal.parent)
     run(things(1), folder / journal.name)
@@ -501,7 +501,7 @@ OTHER = "it belongs to another job (another {})"
 
 
 def assert_refused(server: FakeService, journal: Path, call: Callable[[], Any], words: str) -> None:
-    """Assert that a journal is refused in words, untouched, before anything is sent."""
+    """Assert that a journal is refused with this text, and not changed, before anything is sent."""
     before = journal.read_bytes()
     arrived = len(server.received)
     with pytest.raises(ValueError) as caught:
@@ -517,14 +517,14 @@ def assert_refused(server: FakeService, journal: Path, call: Callable[[], Any], 
 
 @pytest.mark.parametrize("content", FOREIGN.values(), ids=list(FOREIGN))
 def test_a_file_that_is_no_journal(server: FakeService, journal: Path, content: bytes) -> None:
-    """Another file is not written to."""
+    """A file that is not a journal is refused, and not changed."""
     journal.write_bytes(content)
     assert_refused(server, journal, lambda: run(things(1), journal), "it is not a journal")
 
 
 @pytest.mark.parametrize("line", ["", "x" * 32, "ab" * 15, "AB" * 16])
 def test_a_damaged_journal(server: FakeService, journal: Path, line: str) -> None:
-    """Nothing is guessed from a journal that somebody edited; the message names the line."""
+    """A journal that somebody has edited is refused, and the error names the line."""
     run(things(2), journal)
     head, first, second = journal.read_text().splitlines()
     journal.write_text("\n".join([head, first, line, second, ""]))
@@ -534,7 +534,7 @@ def test_a_damaged_journal(server: FakeService, journal: Path, line: str) -> Non
 def test_a_journal_of_another_job(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another helper, key, or service: each is refused and named."""
+    """The journal of another helper, key or origin is refused, and the error names the difference."""
     run(things(1), journal)
     refused = assert_refused
     refused(
@@ -548,14 +548,14 @@ def test_a_journal_of_another_job(
 
 
 def test_a_newer_format(server: FakeService, journal: Path) -> None:
-    """A journal that a later release may write is not misread."""
+    """The journal of a later release is refused."""
     run(things(1), journal)
     journal.write_text(journal.read_text().replace("PermutiveAPI 1", "PermutiveAPI 2"))
     assert_refused(server, journal, lambda: run(things(1), journal), OTHER.format("journal"))
 
 
 def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
-    """A journal in use is refused, and free again when its job has ended."""
+    """A journal in use is refused until its job has ended."""
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, journal=journal, max_workers=1)
     next(stream)
@@ -568,7 +568,7 @@ def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
 
 @pytest.mark.parametrize("name", ["missing/job.journal", "~/job.journal"])
 def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None:
-    """A folder that is missing may be a mistake after which all were sent again: it is not made."""
+    """A missing folder is an error, since a wrong path would make the job send everything again."""
     with pytest.raises(FileNotFoundError) as caught:
         run(things(2), name)
     reason = os.strerror(errno.ENOENT)
@@ -582,7 +582,7 @@ def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None
 def test_a_line_that_could_not_be_written(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
+    """If the disk is full, half a line is removed, so that the next run can read the journal."""
     write, lines = os.write, itertools.count(1)
 
     def full(file: int, data: bytes) -> int:
@@ -604,7 +604,7 @@ def test_a_line_that_could_not_be_written(
 
 
 def test_a_journal_without_a_name(server: FakeService) -> None:
-    """An empty path, of a variable that is not set perhaps, is refused."""
+    """An empty path, perhaps of a variable that is not set, is refused."""
     with pytest.raises(ValueError, match="journal must be a path"):
         run(things(2), "")
     assert server.received == []
@@ -612,7 +612,7 @@ def test_a_journal_without_a_name(server: FakeService) -> None:
 
 @pytest.mark.parametrize("name", [".", "/dev/full"])
 def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
-    """What is not a regular file is neither read nor written."""
+    """A path that is not a regular file is refused, and is neither read nor written."""
     with pytest.raises(ValueError) as caught:
         run(things(2), name)
     assert str(caught.value) == f"journal {name!r} is not a regular file."
@@ -622,7 +622,7 @@ def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
 def test_a_log_record_says_what_was_skipped(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who looks for it finds why nothing was sent."""
+    """A log record says how many requests were skipped."""
     caplog.set_level("INFO", "PermutiveAPI")
     run(things(3), journal)
     run(things(3), journal)

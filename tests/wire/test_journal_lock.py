@@ -16,18 +16,18 @@ URL = "https://api.permutive.app/v9/things"
 
 
 def descriptors_of(path: Path) -> Iterator[int]:
-    """Find the open files of this process that are the one at a path."""
+    """Yield the descriptors of this process that have a file open."""
     for name in os.listdir("/dev/fd"):
         try:
             if os.path.samestat(os.fstat(int(name)), path.stat()):
                 yield int(name)
-        except OSError:  # The one that listed the folder.
+        except OSError:  # The descriptor that listed the folder.
             continue
 
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="open files are not listed")
 def test_a_copy_of_the_file_keeps_nobody_out(server: FakeService, tmp_path: Path) -> None:
-    """A process forked during a job has the journal open, too; the next job may use it all the same."""
+    """The next job may use the journal, even if a process that was forked during the last one has it open."""
     journal = tmp_path / "job.journal"
     things = [BatchRequest("GET", f"{URL}/{number}") for number in range(9)]
     stream = stream_batch(things, api_key=KEY, journal=journal, max_workers=1)

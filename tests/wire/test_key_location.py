@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any, Dict, List
+from typing import Any, Dict, List, cast
 
 import pytest
 import requests
@@ -23,13 +23,13 @@ URL = "https://api.permutive.app/v9/things"
 
 @pytest.fixture(autouse=True)
 def in_the_header(quick_retries: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for it."""
+    """Send the key in the header."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "header")
 
 
 @every()
 def test_every_call(server: FakeService, call: WireCall) -> None:
-    """Every call shows its key in the header alone, and is otherwise the same."""
+    """Every call sends its key only in the header, and is otherwise the same."""
     server.default = answer(call.status, call.answer)
     call(api_key=KEY)
     first = server.received[0]
@@ -40,7 +40,7 @@ def test_every_call(server: FakeService, call: WireCall) -> None:
 
 
 def test_nothing_shows_it(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither answers nor errors nor logs show the header."""
+    """No response, error or log record shows the key of the header."""
     caplog.set_level(logging.DEBUG)
     response = http.get(KEY, URL)
     assert KEY not in f"{response.url} {response.request.headers} {response.headers}"
@@ -56,7 +56,7 @@ def test_nothing_shows_it(server: FakeService, caplog: pytest.LogCaptureFixture)
 def test_an_own_header_stays(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str, query: Dict[str, List[str]]
 ) -> None:
-    """A caller's own X-API-Key is sent as it is; in the query the key stands beside it, as ever."""
+    """A caller's own X-API-Key is sent unchanged; with the key in the query, both are sent."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     for own in ("another-key-0001", KEY):
         http.request("GET", KEY, URL, headers={"x-api-key": own})
@@ -66,7 +66,7 @@ def test_an_own_header_stays(
 
 @pytest.mark.parametrize("value", ["headers", "body", "k"])
 def test_a_wrong_value(server: FakeService, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """It names the variable and what may stand there, before anything is sent."""
+    """A wrong value is a ValueError that names the variable and its values, before anything is sent."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", value)
     words = "PERMUTIVE_API_KEY_LOCATION must be one of query, header"
     with pytest.raises(ValueError, match=words):
@@ -77,7 +77,7 @@ def test_a_wrong_value(server: FakeService, monkeypatch: pytest.MonkeyPatch, val
 
 
 def test_a_wrong_value_may_be_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message does not repeat it."""
+    """The error does not show a wrong value, since it may be a key."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", KEY)
     with pytest.raises(ValueError, match="one of query, header") as raised:
         http.get(KEY, URL)
@@ -85,16 +85,16 @@ def test_a_wrong_value_may_be_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_header_of_none_is_none(server: FakeService) -> None:
-    """A header that is given as None is the key's to fill."""
-    http.request("GET", KEY, URL, headers={"x-api-key": None})  # type: ignore[dict-item]
+    """If the caller's header is None, the key is sent."""
+    http.request("GET", KEY, URL, headers=cast(Any, {"x-api-key": None}))
     assert server.received[0].headers["x-api-key"] == KEY
 
 
 def test_other_processes(server: FakeService) -> None:
-    """It holds in other processes, whatever their environment says."""
+    """The setting holds in other processes, whatever their environment says."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        # Started with the variable, and told otherwise since.
+        # Started with the variable; its environment has changed since.
         pool.submit(_forget_the_location).result()
         batch = [BatchRequest("GET", URL, headers={"X-Own": "1"})]
         [result] = stream_batch(batch, api_key=KEY, executor=pool)
@@ -111,7 +111,7 @@ def _forget_the_location() -> None:
 
 
 def test_replaced_functions_see_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fake for requests.get is called with it, and without k."""
+    """A fake for requests.get gets the header, and no parameter k."""
     seen: Any = {}
 
     def fake(url: str, **kwargs: Any) -> requests.Response:
@@ -127,12 +127,12 @@ def test_replaced_functions_see_the_header(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_in_the_sandbox(sandbox: Sandbox) -> None:
-    """The sandbox takes it, as the service is documented to."""
+    """The sandbox accepts the header, as documented for the service."""
     assert len(Cohort.list(sandbox.api_key)) > 0
     assert sandbox.requests[-1].query == {}
 
 
-# --- Where it is put when a request is written ------------------------------------------------------
+# --- The place of the key in the written request ----------------------------------------------------
 
 ODD_REQUESTS: List[Any] = [
     {"headers": {"Referer": "https://h/?a=1&k=REDACTED"}},
@@ -154,7 +154,7 @@ def test_the_key_stands_where_it_belongs_and_nowhere_else(
     request_: Dict[str, Any],
     key: str,
 ) -> None:
-    """Whatever a request holds, the key is its parameter or its header, and the rest arrives as it is."""
+    """In any request, the key is only in its parameter or header, and the rest arrives unchanged."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     arguments = {"url": URL, **request_}
     http.request("POST", key, **arguments)
@@ -174,7 +174,7 @@ def test_the_key_stands_where_it_belongs_and_nowhere_else(
 def test_no_key_of_an_earlier_call_is_written(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str
 ) -> None:
-    """What a call left that failed before it was written does not reach the next one's request."""
+    """The key of a call that failed before it was written is not in the next request."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     with pytest.raises(PermutiveConnectionError):

@@ -1,4 +1,4 @@
-"""A name look-up that takes its time: it ends with the connect timeout, with Ctrl-C and with its batch."""
+"""Slow name look-ups: the connect timeout, Ctrl-C and the end of a batch end them."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tests.support.fake_service import FakeService
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
-# A second, and the end of the process on a busy machine.
+# A second, and the time to end a process on a busy machine.
 LIMIT_SECONDS = 2.0
 
 
 @pytest.fixture(autouse=True)
 def named_server(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the server have a name: the address of an address is not looked up."""
+    """Give the server a name, since an address is not looked up."""
     url = server.url.replace("127.0.0.1", "localhost")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", url)
 
 
 @pytest.fixture
 def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
-    """A resolver that does not answer before the test ends; the names that it was asked for."""
+    """A resolver that blocks until the test ends, and the names that it was asked for."""
     asked: List[str] = []
     ended = threading.Event()
 
@@ -50,7 +50,7 @@ def slow_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[List[str]]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make connect timeouts a blink."""
+    """Make connect timeouts short."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
 
@@ -59,7 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connect_timeout(
     server: FakeService, slow_names: List[str], quick: None, call: WireCall
 ) -> None:
-    """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
+    """The connect timeout bounds the look-up. Nothing was sent, so every call is repeated."""
     error = call.error()
     assert isinstance(error, PermutiveTimeoutError)
     assert "The look-up of localhost took longer than 0.1 s." in str(error)
@@ -70,7 +70,7 @@ def test_connect_timeout(
 def test_bound_of_the_attempt(
     server: FakeService, slow_names: List[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bound of the whole attempt ends a look-up, too; the error names it."""
+    """The bound of the whole attempt ends a look-up, too, and the error names it."""
     monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.1")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     with pytest.raises(PermutiveTimeoutError, match="PERMUTIVE_ATTEMPT_SECONDS"):
@@ -81,7 +81,7 @@ def test_bound_of_the_attempt(
 def test_failed_look_up(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, error: OSError
 ) -> None:
-    """What the resolver says reaches the error, in single calls and batches."""
+    """The error has the resolver's text, in single calls and batches."""
 
     def getaddrinfo(*_: Any) -> Any:
         raise error
@@ -98,7 +98,7 @@ def test_failed_look_up(
 def test_look_up_in_the_callers_context(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The look-up sees the context of the call, as it would in the caller's thread."""
+    """The look-up has the context of the call."""
     where: ContextVar[str] = ContextVar("where", default="elsewhere")
     found: List[str] = []
     real = socket.getaddrinfo
@@ -116,7 +116,7 @@ def test_look_up_in_the_callers_context(
 def test_look_up_where_no_thread_can_start(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no thread can be started, at the interpreter's end for instance, the call still works."""
+    """If no thread can be started, for instance at exit, the call still works."""
 
     def start(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
@@ -134,7 +134,7 @@ def test_look_up_where_no_thread_can_start(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_address_instead_of_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """No thread is started for what is an address already."""
+    """No thread is started for an address."""
     threads: List[str] = []
     address = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 1))
 
@@ -152,7 +152,7 @@ def test_address_instead_of_a_name(monkeypatch: pytest.MonkeyPatch, host: str) -
 def test_leaving_a_stream_during_a_look_up(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stream that is left while a worker looks a name up ends at once."""
+    """A stream that is left during a look-up ends at once."""
     real, asked, ended = socket.getaddrinfo, threading.Event(), threading.Event()
 
     def getaddrinfo(host: str, *arguments: Any) -> Any:
@@ -201,7 +201,7 @@ except KeyboardInterrupt:
 
 @pytest.mark.parametrize("call", ["single", "batch", "stream"])
 def test_ctrl_c(server: FakeService, call: str) -> None:
-    """Ctrl-C during a name look-up ends the process within a second; only the look-up itself is left."""
+    """Ctrl-C during a look-up ends the process within a second; only the thread of the look-up is left."""
     child = subprocess.Popen(
         [sys.executable, "-W", "error", "-c", SCRIPT, call],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""``options()``: each setting as the service sees it, and where it holds."""
+"""``options()``: the effect of each setting, and where it holds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ONCE = RetryConfig(max_retries=1)
 
 
 def keys_of(server: FakeService) -> List[Any]:
-    """Return the keys that arrived, in order; a key in the header as a text."""
+    """Return the keys that arrived, in order, from the query or the header."""
     return [seen.query.get("k", [seen.headers.get("x-api-key")])[0] for seen in server.received]
 
 
@@ -59,7 +59,7 @@ def elsewhere() -> Iterator[FakeService]:
 
 
 def test_the_key(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls without a key use it inside the block, whatever the environment says; after it they do not."""
+    """Inside the block, calls without a key use this one, whatever the environment says; afterwards they do not."""
     monkeypatch.setenv("PERMUTIVE_API_KEY", KEY)
     server.default = answer(200, [])
     with options(api_key=OTHER_KEY):
@@ -71,14 +71,14 @@ def test_the_key(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("key", [None, "", " "])
 def test_a_key_that_is_none(key: Any) -> None:
-    """It is refused at once: it would stand for the default workspace."""
+    """An api_key of None is refused at once, since it would mean the default workspace."""
     with pytest.raises(PermutiveCredentialsError, match="api_key must not be empty"):
         with options(api_key=key):
             raise AssertionError("The block was entered.")
 
 
 def time_out(call: Callable[[], object]) -> str:
-    """Make a call that is to end by its timeout, and return what it says."""
+    """Make a call that must time out, and return its error text."""
     with pytest.raises(PermutiveTimeoutError) as raised:
         call()
     return str(raised.value)
@@ -94,14 +94,14 @@ CALLS = {
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_timeout(server: FakeService, call: Callable[[], object]) -> None:
-    """It holds for calls that are given none."""
+    """The timeout holds for calls without one."""
     server.default = stall()
     with options(timeout=0.05, retry=ONCE):
         assert "timeout=0.05" in time_out(call)
 
 
 def test_a_timeout_of_the_call_wins(server: FakeService) -> None:
-    """An argument wins over options, also a number equal to the default."""
+    """An argument wins over options, even if it equals the default."""
     server.default = stall()
     with options(timeout=30, retry=ONCE):
         assert "0.04" in time_out(lambda: http.request("GET", KEY, URL, timeout=0.04))
@@ -115,7 +115,7 @@ def test_a_timeout_of_the_call_wins(server: FakeService) -> None:
 def test_a_timeout_wins_over_the_environment(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of requests in batches and of the verbs, also one of None, which waits without limit."""
+    """For batches and single calls, the timeout wins over the environment, even None, which means no limit."""
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "30")
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "30")
     server.default = stall()
@@ -132,14 +132,14 @@ def test_a_timeout_wins_over_the_environment(
 
 
 def test_two_timeouts(server: FakeService) -> None:
-    """A pair is for the connection and for the answer."""
+    """A pair has a timeout for the connection and one for the response."""
     server.default = stall()
     with options(timeout=(5, 0.05), retry=ONCE):
         assert "read timeout=0.05" in time_out(lambda: http.get(KEY, URL))
 
 
 def test_a_policy(server: FakeService) -> None:
-    """It holds for calls and requests that have none of their own."""
+    """The policy holds for calls and requests without one."""
     server.default = answer(500)
     with options(retry=RetryConfig(max_retries=2, initial_delay=0)):
         with pytest.raises(Exception, match=r"Attempts: 2\."):
@@ -151,7 +151,7 @@ def test_a_policy(server: FakeService) -> None:
 
 
 def test_an_origin(server: FakeService, elsewhere: FakeService) -> None:
-    """It stands in for Permutive's hosts alone."""
+    """The base URL replaces only Permutive's hosts."""
     with options(base_url=f" {elsewhere.url}/ "):
         http.get(KEY, URL)
         http.get(KEY, f"{server.url}/own")
@@ -161,7 +161,7 @@ def test_an_origin(server: FakeService, elsewhere: FakeService) -> None:
 
 
 def test_an_origin_without_encryption(caplog: pytest.LogCaptureFixture) -> None:
-    """Plain http to another machine is told, once."""
+    """Plain http to another machine is logged once."""
     for _ in range(2):
         with options(base_url="http://options.example"):
             pass
@@ -174,7 +174,7 @@ def test_an_origin_without_encryption(caplog: pytest.LogCaptureFixture) -> None:
 def test_the_keys_place(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, elsewhere_in: str
 ) -> None:
-    """It wins over the environment."""
+    """The key location wins over the environment."""
     inside = "header" if elsewhere_in == "query" else "query"
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", elsewhere_in)
     with options(key_location=inside):
@@ -233,11 +233,11 @@ def test_wrong_arguments(given: dict[str, Any], kind: type[Exception], text: str
     assert_raises(enter, kind, text)
 
 
-# --- Where they hold -----------------------------------------------------------------------------
+# --- Where the settings hold ---------------------------------------------------------------------
 
 
 def test_blocks_nest(server: FakeService) -> None:
-    """The inner block wins; what it leaves out comes from the outer one, which holds again after it."""
+    """The inner block wins; its other settings come from the outer block, which holds again afterwards."""
     server.default = answer(200, [])
     with options(api_key=KEY, key_location="header"):
         with options(api_key=OTHER_KEY):
@@ -251,7 +251,7 @@ def test_blocks_nest(server: FakeService) -> None:
 
 
 def test_a_decorated_function(server: FakeService) -> None:
-    """Options decorate functions, too."""
+    """options() can decorate a function."""
     server.default = answer(200, [])
 
     @options(api_key=OTHER_KEY)
@@ -265,7 +265,7 @@ def test_a_decorated_function(server: FakeService) -> None:
 
 @pytest.mark.parametrize("kind", ["coroutine", "generator"])
 def test_functions_that_run_later_are_not_decorated(kind: str) -> None:
-    """A block around their call would have ended before they begin."""
+    """options() refuses to decorate coroutines and generators, since the block would end before they begin."""
 
     async def coroutine() -> None:
         pass
@@ -278,7 +278,7 @@ def test_functions_that_run_later_are_not_decorated(kind: str) -> None:
 
 
 def test_blocks_that_end_out_of_order(server: FakeService) -> None:
-    """Two generators hold a block each: after both have ended, nothing of them is left."""
+    """After two generators with a block each have ended in any order, no setting of theirs is left."""
     server.default = answer(200, [])
 
     def held(key: str) -> Generator[None, None, None]:
@@ -300,7 +300,7 @@ def test_blocks_that_end_out_of_order(server: FakeService) -> None:
 
 
 def test_a_block_is_used_again(server: FakeService) -> None:
-    """The same object may be entered again, also inside itself."""
+    """The same object may be entered again, even inside its own block."""
     server.default = answer(200, [])
     block = options(api_key=KEY)
     with block, block:
@@ -313,14 +313,14 @@ def test_a_block_is_used_again(server: FakeService) -> None:
 
 
 def test_a_block_that_ends_in_another_context() -> None:
-    """It ends without an error."""
+    """A block may end in another context."""
     block = options(api_key=KEY)
     contextvars.copy_context().run(block.__enter__)
     block.__exit__(None, None, None)
 
 
 def test_nothing_of_a_block_shows_its_key() -> None:
-    """Neither its attributes nor the frames of a wrong call do."""
+    """Neither the attributes of a block nor the frames of a wrong call show the key."""
     assert KEY not in repr(vars(options(api_key=KEY)))
     wrong: dict[str, Any] = {"api_key": KEY, "time_out": 5}
     with pytest.raises(TypeError, match="time_out") as raised:
@@ -330,7 +330,7 @@ def test_nothing_of_a_block_shows_its_key() -> None:
 
 
 def test_two_workspaces_in_threads(server: FakeService, elsewhere: FakeService) -> None:
-    """Blocks in two threads know nothing of each other, and neither does a third thread."""
+    """A block holds only in its own thread."""
     both, seen_outside = threading.Barrier(3, timeout=20), []
     server.default = elsewhere.default = answer(200, [])
 
@@ -362,7 +362,7 @@ def test_two_workspaces_in_threads(server: FakeService, elsewhere: FakeService) 
 
 
 def test_tasks(server: FakeService) -> None:
-    """Two tasks of asyncio, each with a workspace of its own, in asyncio.to_thread."""
+    """Two tasks of asyncio have their own settings, also in asyncio.to_thread."""
     server.default = answer(200, [])
 
     async def work(key: str) -> None:
@@ -395,8 +395,8 @@ def test_a_stream_that_is_read_outside(server: FakeService, elsewhere: FakeServi
     assert [seen.query for seen in elsewhere.received] == [{}] * 4
 
 
-def test_a_stream_began_before(server: FakeService) -> None:
-    """A stream that began outside of a block knows nothing of it."""
+def test_a_stream_that_began_before(server: FakeService) -> None:
+    """A stream that began before a block does not use its settings."""
     stream = stream_batch(things(3), api_key=KEY)
     with options(api_key=OTHER_KEY, key_location="header"):
         assert len(list(stream)) == 3
@@ -407,7 +407,7 @@ def test_a_stream_began_before(server: FakeService) -> None:
 def test_a_batch_reads_the_environment_when_it_is_called(
     server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What changes between the call and the first result comes too late."""
+    """Changes of the environment between the call of a batch and its first result have no effect."""
     stream = stream_batch(things(2), api_key=KEY)
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", elsewhere.url)
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "nonsense")
@@ -425,10 +425,10 @@ WRONG_VARIABLES = {
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG_VARIABLES.values(), ids=WRONG_VARIABLES)
-def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
+def test_a_batch_raises_for_a_wrong_variable_when_it_is_called(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """Before anything is taken or sent."""
+    """A wrong variable is an error of the call, before the iterable is read or anything is sent."""
     monkeypatch.setenv(name, value)
 
     def requests() -> Iterator[BatchRequest]:
@@ -443,7 +443,7 @@ def test_a_batch_tells_of_a_wrong_variable_when_it_is_called(
 def test_a_policy_that_no_request_needs(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where all requests have a policy of their own, a wrong variable is not read."""
+    """If all requests have their own policy, the variables of the policy are not read."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "0.5")
     assert http.process_batch(things(2, retry=ONCE), api_key=KEY)[1] == []
     with pytest.raises(ValueError, match="PERMUTIVE_RETRY_MAX_RETRIES"):
@@ -452,7 +452,7 @@ def test_a_policy_that_no_request_needs(
 
 
 def test_a_batch_reads_the_file_when_it_is_called(server: FakeService, tmp_path: Path) -> None:
-    """What ``.env`` says of timeouts later comes too late; a wrong value is told at the call."""
+    """A later change of the timeouts in ``.env`` has no effect; a wrong value is an error of the call."""
     server.default = after(0.05, answer(200, {}))
     requests = things(2)
     stream = stream_batch(requests, api_key=KEY)
@@ -464,7 +464,7 @@ def test_a_batch_reads_the_file_when_it_is_called(server: FakeService, tmp_path:
 
 
 def test_an_iterable_with_options_of_its_own(server: FakeService) -> None:
-    """What makes the requests may call the service with other settings meanwhile."""
+    """The iterable of the requests may call the service with its own settings."""
     server.default = answer(200, [])
 
     def requests() -> Iterator[BatchRequest]:
@@ -480,7 +480,7 @@ def test_an_iterable_with_options_of_its_own(server: FakeService) -> None:
 
 
 def test_options_inside_a_worker(server: FakeService, elsewhere: FakeService) -> None:
-    """A block inside of a call that a worker makes wins over the batch's settings."""
+    """A block inside a worker's call wins over the batch's settings."""
     server.default = elsewhere.default = answer(200, COHORT)
     fetch = Cohort.get_by_id
 
@@ -496,7 +496,7 @@ def test_options_inside_a_worker(server: FakeService, elsewhere: FakeService) ->
 
 
 def test_details_of_a_list(server: FakeService) -> None:
-    """They are fetched by workers with the settings of the block."""
+    """The details of a list are fetched with the settings of the block."""
     server.default = answer(200, COHORT)
     server.script = [answer(200, [COHORT, COHORT])]
     with options(api_key=OTHER_KEY, key_location="header"):
@@ -505,7 +505,7 @@ def test_details_of_a_list(server: FakeService) -> None:
 
 
 def test_a_copied_context(server: FakeService) -> None:
-    """A thread of the caller's has the options where it runs in a copy of the context."""
+    """A user's own thread has the options if it runs in a copy of the context."""
     server.default = answer(200, [])
     with options(api_key=OTHER_KEY):
         context = contextvars.copy_context()
@@ -519,14 +519,17 @@ def test_a_copied_context(server: FakeService) -> None:
 
 
 def test_records(server: FakeService) -> None:
-    """Each attempt is told once, with what is known of it, in the thread that sent it."""
+    """on_response gets one record for each attempt, in the thread that sent it."""
     server.script = [
         answer(429, {"request_id": "r-1"}, headers={"Retry-After": "0.01"}),
         hang_up(),
         answer(200, {**COHORT, "request_id": "r-3"}),
     ]
     records: List[Tuple[AttemptRecord, threading.Thread]] = []
-    note = lambda record: records.append((record, threading.current_thread()))  # noqa: E731
+
+    def note(record: AttemptRecord) -> None:
+        records.append((record, threading.current_thread()))
+
     with options(retry=RetryConfig(max_retries=3, initial_delay=0.001), on_response=note):
         Cohort.get_by_id("c-1", KEY)
     assert {thread for _, thread in records} == {threading.main_thread()}
@@ -542,12 +545,12 @@ def test_records(server: FakeService) -> None:
     assert 0.001 <= (told[1].wait_seconds or 0) < 0.1
     assert all(0 < each.seconds < 5 for each in told)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        told[0].status = 200  # type: ignore[misc]
+        setattr(told[0], "status", 200)
     assert pickle.loads(pickle.dumps(told[0])) == told[0]
 
 
-def test_the_last_attempt_is_told_too(server: FakeService) -> None:
-    """Also when it ends in an error, and where a success cannot be kept."""
+def test_the_last_attempt_has_a_record_too(server: FakeService) -> None:
+    """There is a record of the last attempt, even if it ends in an error or its body is too large."""
     records: List[AttemptRecord] = []
     server.script = [answer(400, {"error": {"cause": "no"}})]
     with options(on_response=records.append):
@@ -562,7 +565,7 @@ def test_the_last_attempt_is_told_too(server: FakeService) -> None:
 
 
 def test_records_hold_no_secret(server: FakeService) -> None:
-    """No key, no query, no user's id."""
+    """A record contains no key, no query and no user id."""
     records: List[AttemptRecord] = []
     server.default = answer(200, [])
     with options(on_response=records.append):
@@ -575,7 +578,7 @@ def test_records_hold_no_secret(server: FakeService) -> None:
 
 
 def test_a_long_body_is_not_read_twice(server: FakeService) -> None:
-    """Its request id is not looked for."""
+    """A long body is not searched for a request id."""
     records: List[AttemptRecord] = []
     server.default = answer(200, {"request_id": "r-1", "rest": "x" * 70_000})
     with options(on_response=records.append):
@@ -584,7 +587,7 @@ def test_a_long_body_is_not_read_twice(server: FakeService) -> None:
 
 
 def test_a_hook_that_raises(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged, without the key, and the call goes on."""
+    """If the hook raises an error, the error is logged without the key, and the call continues."""
 
     def hook(record: AttemptRecord) -> None:
         raise RuntimeError(f"cannot tell {KEY}")
@@ -598,7 +601,7 @@ def test_a_hook_that_raises(server: FakeService, caplog: pytest.LogCaptureFixtur
 
 
 def test_records_of_a_batch(server: FakeService) -> None:
-    """The workers' attempts are told in the workers' threads."""
+    """In a batch, the hook is called in the workers' threads."""
     records: List[Tuple[AttemptRecord, int]] = []
     with options(on_response=lambda each: records.append((each, threading.get_ident()))):
         stream = stream_batch(things(6), api_key=KEY, max_workers=2)
@@ -608,7 +611,7 @@ def test_records_of_a_batch(server: FakeService) -> None:
 
 
 def test_a_hook_that_closes_its_stream(server: FakeService) -> None:
-    """The stream ends, and no thread waits for another one."""
+    """If the hook closes its stream, the stream ends without a deadlock."""
     streams: List[Any] = []
     with options(on_response=lambda record: streams[0].close()):
         streams.append(stream_batch(things(50), api_key=KEY, max_workers=2))
@@ -617,7 +620,7 @@ def test_a_hook_that_closes_its_stream(server: FakeService) -> None:
 
 
 def test_a_hook_that_calls_the_service(server: FakeService) -> None:
-    """Its own calls are not told of, so that it does not call itself without end."""
+    """The hook is not called for its own calls, so that it does not call itself endlessly."""
     records: List[AttemptRecord] = []
 
     def hook(record: AttemptRecord) -> None:
@@ -632,7 +635,7 @@ def test_a_hook_that_calls_the_service(server: FakeService) -> None:
 
 
 def test_a_postponed_request(server: FakeService) -> None:
-    """A refusal that costs no attempt is told with the number of the attempt that it did not use up."""
+    """The record of a refusal that uses up no attempt has the number of the next attempt."""
     server.script = [answer(429, headers={"Retry-After": "0.05"}), answer(200)]
     records: List[AttemptRecord] = []
     with options(on_response=records.append):
@@ -649,15 +652,18 @@ def test_a_postponed_request(server: FakeService) -> None:
 def test_other_processes(
     server: FakeService, elsewhere: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They go by the caller's settings; records come back and are told in the caller's thread."""
+    """Other processes use the caller's settings; their records are reported in the caller's thread."""
     records: List[Tuple[AttemptRecord, int]] = []
     spawn = multiprocessing.get_context("spawn")
     elsewhere.script = [answer(500, {"request_id": "r-1"})]
     elsewhere.default = after(0.06, answer(200, {}))
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
-    note = lambda each: records.append((each, threading.get_ident()))  # noqa: E731
+
+    def note(record: AttemptRecord) -> None:
+        records.append((record, threading.get_ident()))
+
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        pool.submit(int).result()  # Started with the environment, not with the options.
+        pool.submit(int).result()  # The process starts before the options are set.
         with options(
             api_key=OTHER_KEY,
             base_url=elsewhere.url,
@@ -680,7 +686,7 @@ def test_other_processes(
 
 
 def test_other_processes_without_a_hook(server: FakeService) -> None:
-    """The policy and the constants of the caller's process hold there."""
+    """The policy and the constants of the caller's process hold in other processes."""
     spawn = multiprocessing.get_context("spawn")
     server.script = [answer(500)] * 4
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
@@ -692,7 +698,7 @@ def test_other_processes_without_a_hook(server: FakeService) -> None:
 
 
 def test_other_processes_have_proxies_of_their_own(server: FakeService) -> None:
-    """What the environment there says of proxies holds, also when it has changed between two batches."""
+    """Each process uses the proxies of its own environment, also if they change between two batches."""
     spawn = multiprocessing.get_context("spawn")
     batch = [BatchRequest("GET", f"{server.url}/own")]
     with ProcessPoolExecutor(1, mp_context=spawn) as pool:
@@ -708,7 +714,7 @@ def _set_proxy(url: str) -> None:
 
 
 def test_events_keep_their_timeout(server: FakeService) -> None:
-    """A batch of models yields to options where its timeout was left out."""
+    """In a batch of models without a timeout, that of options() holds."""
     server.default = stall()
     event = Event("Pageview", "2025-07-01T00:00:00Z")
     asked = [Segmentation([event], "u")]
@@ -735,7 +741,7 @@ COPIES: dict[str, Callable[[BatchRequest], BatchRequest]] = {
 def test_a_copy_of_a_request_has_no_timeout_either(
     server: FakeService, copied: Callable[[BatchRequest], BatchRequest]
 ) -> None:
-    """The options' timeout holds for it; that of a request which was given one does not give way."""
+    """The timeout of options() holds for a copy of a request, unless the request was given one."""
     server.default = stall()
     with options(timeout=0.05, retry=ONCE):
         [(_, error)] = http.process_batch([copied(things(1)[0])], api_key=KEY)[1]
@@ -750,7 +756,7 @@ def test_a_copy_of_a_request_has_no_timeout_either(
 def test_a_timeout_in_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, copied: Callable[[BatchRequest], BatchRequest]
 ) -> None:
-    """``.env`` fills in what the environment did not say when the request was made."""
+    """``.env`` gives the timeout if the environment did not when the request was made."""
     before = things(1)[0]
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "2.5")
     (tmp_path / ".env").write_text("PERMUTIVE_BATCH_TIMEOUT_SECONDS=7.5")
@@ -762,7 +768,7 @@ def test_a_timeout_in_a_file(
 def test_a_timeout_of_a_batch_of_models_is_not_that_of_requests(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where it is left out, it is 10 seconds, whatever the variable for requests says."""
+    """In a batch of models without a timeout, it is 10 seconds, whatever the variable for requests says."""
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
     server.default = after(0.08, answer(200, {}))
     asked = [Segmentation([Event("Pageview", "2025-07-01T00:00:00Z")], "u")]

@@ -1,4 +1,4 @@
-"""Progress that people can see: in a terminal, in a notebook, in a file."""
+"""Visible progress: in a terminal, in a notebook, in a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import termios
 import time
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -28,7 +28,7 @@ from tests.support.threads import workers_left
 
 
 class Terminal(io.StringIO):
-    """What a program believes to be a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         """Say so."""
@@ -47,13 +47,13 @@ def last_of(terminal: Terminal) -> str:
 
 
 def test_a_description_is_a_text() -> None:
-    """Anything else is refused where it is written."""
+    """A description that is not a text is a TypeError."""
     with pytest.raises(TypeError, match="description must be of type str"):
-        progress_bar(5)  # type: ignore[arg-type]
+        progress_bar(cast(Any, 5))
 
 
 def test_a_bar_in_a_terminal(server: FakeService) -> None:
-    """It names the job, and shows how many are done, the rate and the errors."""
+    """The bar shows the description, how many requests are done, the rate and the errors."""
     with redirect_stderr(Terminal()) as terminal:
         server.script = [answer(400)]
         server.default = answer(201, COHORT)
@@ -70,7 +70,7 @@ def test_a_bar_in_a_terminal(server: FakeService) -> None:
 
 
 def test_a_bar_in_a_terminal_of_an_editor(server: FakeService, tmp_path: Path) -> None:
-    """A terminal that is imitated over a file cannot tell its width; it shows a bar all the same."""
+    """A terminal that does not know its width gets a bar, too."""
 
     class Imitation(Terminal):
         def fileno(self) -> int:
@@ -82,7 +82,7 @@ def test_a_bar_in_a_terminal_of_an_editor(server: FakeService, tmp_path: Path) -
 
 
 def test_a_bar_without_a_length(server: FakeService) -> None:
-    """A stream has no total: the bar counts, and ends where the stream ends."""
+    """Without a total, the bar counts, and ends with the stream."""
     with redirect_stderr(Terminal()) as terminal:
         stream = stream_batch(
             iter(things(3)), api_key=KEY, progress_callback=progress_bar("Streaming")
@@ -92,7 +92,7 @@ def test_a_bar_without_a_length(server: FakeService) -> None:
 
 
 def test_one_bar_for_one_batch_after_the_other(server: FakeService) -> None:
-    """The same callback begins a new bar with every batch."""
+    """The same callback begins a new bar for every batch."""
     with redirect_stderr(Terminal()) as terminal:
         bar = progress_bar("Again")
         run(2, bar)
@@ -102,14 +102,14 @@ def test_one_bar_for_one_batch_after_the_other(server: FakeService) -> None:
 
 
 def test_a_bar_that_is_left(server: FakeService) -> None:
-    """Leaving a stream leaves the bar where it was, and no thread behind."""
+    """If a stream is left, the bar stays as it was, and no thread is left."""
     with redirect_stderr(Terminal()) as terminal:
         endless = (things(1)[0] for _ in itertools.count())
         stream = stream_batch(endless, api_key=KEY, progress_callback=progress_bar(), max_workers=2)
         for _ in range(5):
             next(stream)
         stream.close()
-        # What had completed when the stream was left has been told, too.
+        # Requests that had completed when the stream was left count, too.
         assert re.search("[5-9] requests", terminal.getvalue())
         assert terminal.getvalue().endswith("\n")
         assert workers_left() == []
@@ -127,7 +127,7 @@ def test_lines_in_a_file(server: FakeService) -> None:
 
 
 def test_lines_without_tqdm(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra there are lines in a terminal, too."""
+    """Without the extra, a terminal gets lines."""
     with redirect_stderr(Terminal()) as terminal:
         monkeypatch.setitem(sys.modules, "tqdm.auto", None)
         run(3, progress_bar())
@@ -136,7 +136,7 @@ def test_lines_without_tqdm(server: FakeService, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_every_five_seconds() -> None:
-    """A long job says how far it is, but not with every request."""
+    """A long job writes a line every five seconds, not for every request."""
     with redirect_stderr(io.StringIO()) as file:
         bar = progress_bar("Long")
         for completed in range(1, 121):
@@ -160,8 +160,8 @@ def snapshot(completed: int, elapsed: float) -> Progress:
     )
 
 
-def test_what_was_done_before_is_no_pace(server: FakeService, tmp_path: Path) -> None:
-    """A resumed job shows what it skipped, and the rate of what it sends."""
+def test_skipped_requests_do_not_count_for_the_rate(server: FakeService, tmp_path: Path) -> None:
+    """A resumed job counts the skipped requests, but its rate is that of the sent ones."""
     journal = tmp_path / "job.journal"
     things_done = [*stream_batch(things(500), api_key=KEY, journal=journal)]
     assert len(things_done) == 500
@@ -201,7 +201,7 @@ http.process_batch(requests, api_key="{KEY}", progress_callback=progress_bar("In
     ("columns", "shown"), [(80, "In a script: 100%"), (0, "In a script: 5 of 5")]
 )
 def test_a_real_terminal(server: FakeService, columns: int, shown: str) -> None:
-    """A script that runs in a terminal shows its bar there; lines where a terminal has no width."""
+    """A script in a terminal shows a bar, or lines if the terminal has no width."""
     reader, writer = pty.openpty()
     size = struct.pack("HHHH", 24, columns, 0, 0)
     fcntl.ioctl(writer, termios.TIOCSWINSZ, size)

@@ -1,4 +1,4 @@
-"""While there is a limit, the limiter learns of each request that the service accepts."""
+"""While there is a limit, the limiter records each request that the service accepts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_the_limiter_hears_of_every_answer_that_is_no_refusal(
+def test_the_limiter_records_every_response_that_is_no_refusal(
     server: FakeService, status: int
 ) -> None:
-    """An answer that is no refusal shows that the service accepts requests again."""
+    """A response that is not the refusal of a limit shows that the service accepts requests again."""
     server.script = [answer(429), answer(status, {})]
     with pytest.raises(PermutiveRateLimitError):
         http.request("GET", KEY, URL, retry=ONCE)

@@ -1,4 +1,4 @@
-"""A service with a limit: all that goes there slows down together, and nothing is lost."""
+"""A service with a rate limit: all requests slow down together, and none is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ONCE = RetryConfig(max_retries=1, initial_delay=0.01)
 
 
 class Limited:
-    """Answers so many requests a second, after a first burst, and refuses the others."""
+    """Accepts so many requests a second, after a first burst, and refuses the others."""
 
     def __init__(
         self, rate: float, burst: int, status: int = 429, retry_after: Optional[str] = None
@@ -50,7 +50,7 @@ class Limited:
         self._filled_at = time.monotonic()
 
     def __call__(self, connection: Connection) -> bool:
-        """Answer a request."""
+        """Accept or refuse a request."""
         admitted = self._admits()
         return (answer(200, {}) if admitted else self._refusal)(connection)
 
@@ -87,7 +87,7 @@ each_refusal = pytest.mark.parametrize(("status", "retry_after"), REFUSALS)
 def test_nothing_is_lost(
     server: FakeService, workers: int, status: int, retry_after: Optional[str]
 ) -> None:
-    """However many workers run into a limit, each request is answered in the end."""
+    """With any number of workers, each request is accepted in the end."""
     service = server.default = Limited(60, 10, status, retry_after)
     responses, errors = http.process_batch(things(40), api_key=KEY, max_workers=workers)
     assert errors == []
@@ -97,7 +97,7 @@ def test_nothing_is_lost(
 
 
 def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A batch on a sandbox with a limit ends whole; the sandbox saw the refusals."""
+    """A batch on a sandbox with a limit loses nothing, although the sandbox refuses requests."""
     sandbox.rate_limit_per_second = 100
     questions = [segmentation() for _ in range(120)]
     bodies, failures = Segmentation.batch_send(questions, api_key=sandbox.api_key, max_workers=16)
@@ -105,14 +105,14 @@ def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
     assert len(sandbox.requests) > 120
 
 
-# --- What costs an attempt -----------------------------------------------------------------------
+# --- What uses up an attempt ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")])
-def test_a_refusal_in_a_stream_costs_no_attempt(
+def test_a_refusal_in_a_stream_uses_up_no_attempt(
     server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
-    """Refused more often than there are attempts, a request of a stream is answered in the end."""
+    """A request of a stream that is refused more often than it has attempts is accepted in the end."""
     server.script = [refusal(status, retry_after)] * 5
     [result] = stream_batch(things(1), api_key=KEY)
     assert result.error is None
@@ -124,10 +124,10 @@ def test_a_refusal_in_a_stream_costs_no_attempt(
     [(answer(503), PermutiveServerError), (answer(500), PermutiveServerError)],
     ids=["bare 503", "500"],
 )
-def test_other_failures_in_a_stream_cost_attempts(
+def test_other_failures_in_a_stream_use_up_attempts(
     server: FakeService, step: Step, error_class: Any
 ) -> None:
-    """What is no refusal of a limit counts, and makes nobody slow down."""
+    """Failures other than refusals of a limit use up attempts, and slow nothing down."""
     server.default = step
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is error_class
@@ -136,7 +136,7 @@ def test_other_failures_in_a_stream_cost_attempts(
 
 
 def test_attempts_from_before_a_refusal_count(server: FakeService) -> None:
-    """A request that is put off by a refusal has only those attempts left that it had before."""
+    """A request that was postponed by a refusal keeps its number of attempts."""
     server.script = [answer(500), answer(500), refusal(429, "0.05"), answer(500)]
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is PermutiveServerError
@@ -144,7 +144,7 @@ def test_attempts_from_before_a_refusal_count(server: FakeService) -> None:
 
 
 @each_refusal
-def test_a_refusal_of_a_single_call_costs_an_attempt(
+def test_a_refusal_of_a_single_call_uses_up_an_attempt(
     server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
     """A single call gives up after its attempts."""
@@ -156,10 +156,10 @@ def test_a_refusal_of_a_single_call_costs_an_attempt(
 
 
 @each_refusal
-def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
+def test_a_refusal_of_a_request_with_its_own_policy_uses_up_an_attempt(
     server: FakeService, status: int, retry_after: Optional[str]
 ) -> None:
-    """A request of a stream with a `retry` of its own gives up after its attempts."""
+    """A request of a stream with its own `retry` gives up after its attempts."""
     server.default = refusal(status, retry_after)
     [result] = stream_batch(things(1, retry=RetryConfig(2, initial_delay=0.01)), api_key=KEY)
     assert getattr(result.error, "status", None) == status
@@ -170,7 +170,7 @@ def test_a_refusal_under_a_policy_of_its_own_costs_an_attempt(
 def test_without_patience_a_batch_ends(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, status: int, retry_after: Optional[str]
 ) -> None:
-    """Where nothing is accepted for too long, one refusal ends a request, and nobody queues any more."""
+    """If nothing is accepted for too long, a refusal ends a request, and requests no longer queue."""
     monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", 0.2)
     server.default = refusal(status, retry_after)
     began = time.monotonic()
@@ -186,7 +186,7 @@ def test_without_patience_a_batch_ends(
 def test_without_patience_a_block_holds_nobody(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A service that accepts nothing for long, and asks for patience each time, ends a batch without more requests."""
+    """If a service accepts nothing for too long, and always asks for waits, a batch ends without more requests."""
     monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", -1.0)
     server.default = refusal(429, "60")
     began = time.monotonic()
@@ -198,8 +198,8 @@ def test_without_patience_a_block_holds_nobody(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_batch_tells_what_the_service_said(server: FakeService, status: int) -> None:
-    """A request that was answered with a wait of more than two minutes fails with that answer, in a batch, too."""
+def test_a_batch_has_the_services_words(server: FakeService, status: int) -> None:
+    """In a batch, too, a request that is refused for more than two minutes fails with that response."""
     body = {"error": {"message": "Maintenance"}}
     server.default = answer(status, body, headers={"Retry-After": "600"})
     _, [(_, error)] = http.process_batch(things(1), api_key=KEY, max_workers=1)
@@ -220,21 +220,21 @@ def test_a_pool_of_processes_loses_nothing(server: FakeService) -> None:
 
 
 class Pickling(ThreadPoolExecutor):
-    """Runs what arrives after pickling, as other processes do, and notes how long the service was silent."""
+    """Makes unpickled copies of calls, as other processes do, and records how long the service was silent."""
 
     def __init__(self) -> None:
         super().__init__(1)
         self.silent: List[float] = []
 
     def submit(self, call: Any, /, *arguments: Any, **options: Any) -> "Future[Any]":
-        """Pickle a call, and run the copy."""
+        """Pickle a call, and make the copy."""
         copy, given = pickle.loads(pickle.dumps((call, arguments)))
         self.silent.append(copy._batch.silent_seconds(time.monotonic()))
         return super().submit(copy, *given, **options)
 
 
 def test_other_processes_hear_of_what_was_accepted(server: FakeService) -> None:
-    """The patience of a batch in other processes counts from what any of them has brought back."""
+    """The patience of a batch in other processes counts from the last success of any of them."""
 
     def slowly(connection: Connection) -> bool:
         server.stopping.wait(0.05)
@@ -249,7 +249,7 @@ def test_other_processes_hear_of_what_was_accepted(server: FakeService) -> None:
 
 
 def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
-    """How long the service has accepted nothing goes along to other processes."""
+    """The time since the last success is passed on to other processes."""
     call = CancellableCall(str, Cancellation(100.0))
     batch = pickle.loads(pickle.dumps(call))._batch
     assert 100 <= batch.silent_seconds(time.monotonic()) < 101
@@ -264,10 +264,10 @@ def test_a_held_request_leaves_its_worker_to_others(server: FakeService) -> None
     assert {result.error for result in results} == {None}
 
 
-def test_only_the_first_call_of_a_request_is_put_off(
+def test_only_the_first_call_of_a_request_is_postponed(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a function of the user's own sends twice for a request, what was sent before is not sent again."""
+    """If a user's function sends twice for a request, the first call is not sent again."""
     once = http.request
 
     def twice(*arguments: Any, **options: Any) -> Any:
@@ -280,8 +280,8 @@ def test_only_the_first_call_of_a_request_is_put_off(
     assert (result.error, len(server.received)) == (None, 3)
 
 
-def test_another_process_puts_nothing_off(server: FakeService) -> None:
-    """In another process, whose clock may be another, refusals cost attempts and are waited for there."""
+def test_another_process_postpones_nothing(server: FakeService) -> None:
+    """In another process, whose clock may differ, refusals use up attempts, and the process waits itself."""
     server.script = [refusal(429, "0.01")] * 2
     with ProcessPoolExecutor(1, get_context("spawn")) as executor:
         [result] = stream_batch(things(1), api_key=KEY, executor=executor)
@@ -293,12 +293,12 @@ def test_another_process_puts_nothing_off(server: FakeService) -> None:
 
 @pytest.fixture
 def short_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a Retry-After that a test can afford hold all, as one above a second does."""
+    """Let a short Retry-After hold all requests, as one above a second does."""
     monkeypatch.setattr(rate_limit, "SHORT_RETRY_AFTER_SECONDS", 0.05)
 
 
 def refuse_once(server: FakeService, retry_after: str, status: int = 429) -> None:
-    """Run into the limit, with a call that does not try again."""
+    """Get a refusal, with a call that does not try again."""
     server.script = [refusal(status, retry_after)]
     with pytest.raises((PermutiveRateLimitError, PermutiveServerError)):
         http.request("GET", KEY, URL, retry=ONCE)
@@ -306,7 +306,7 @@ def refuse_once(server: FakeService, retry_after: str, status: int = 429) -> Non
 
 
 def single_call() -> Any:
-    """Make a call."""
+    """Make a single call."""
     return http.get(KEY, URL)
 
 
@@ -321,7 +321,7 @@ def batch() -> Any:
 def test_everybody_waits_as_long_as_the_service_asks(
     server: FakeService, call: Callable[[], Any], status: int
 ) -> None:
-    """After one call's refusal the others do not even arrive before the time is over."""
+    """After a refusal, no other call arrives before its Retry-After is over."""
     refuse_once(server, "0.3", status)
     thread = in_thread(call)
     time.sleep(0.15)
@@ -331,7 +331,7 @@ def test_everybody_waits_as_long_as_the_service_asks(
 
 
 def test_a_short_retry_after_holds_nobody_else(server: FakeService) -> None:
-    """Whole seconds cannot say less than 1: it holds the refused request only."""
+    """A Retry-After of one second holds only the refused request."""
     refuse_once(server, "1")
     began = time.monotonic()
     single_call()
@@ -339,7 +339,7 @@ def test_a_short_retry_after_holds_nobody_else(server: FakeService) -> None:
 
 
 def test_others_do_not_wait(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another key, another API and another service have nothing to do with it."""
+    """A limit does not hold requests with another key, or to another API or service."""
     refuse_once(server, "100")
     http.get(OTHER_KEY, URL)
     identity().identify(KEY)
@@ -352,7 +352,7 @@ def test_others_do_not_wait(server: FakeService, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_single_call_goes_before_a_batch(server: FakeService) -> None:
-    """A single call takes the next turn, however many requests of a batch wait for theirs."""
+    """A single call gets the next slot, however many requests of a batch wait."""
     service = server.default = Limited(20, 1)
     stream = stream_batch(things(40), api_key=KEY, max_workers=32)
     thread = in_thread(lambda: list(stream))
@@ -376,7 +376,7 @@ def test_waiting_for_a_turn_uses_up_no_attempt(server: FakeService) -> None:
 
 
 def test_a_stream_that_waits_can_be_left(server: FakeService) -> None:
-    """Leaving a stream whose workers wait for their turn ends it within a second."""
+    """A stream whose workers wait for their slots ends within a second when it is left."""
     endless = (things(1)[0] for _ in itertools.count())
     stream = stream_batch(endless, api_key=KEY, max_workers=3)
     server.script = [answer(200)]
@@ -393,7 +393,7 @@ def test_a_stream_that_waits_can_be_left(server: FakeService) -> None:
 
 
 def test_a_caller_who_is_alone_waits_by_its_policy_only(server: FakeService) -> None:
-    """One script in one thread keeps to its own delays, as it always did."""
+    """A script with one thread waits only as its policy says."""
     server.default = Limited(0.1, 1)
     began = time.monotonic()
     brief = RetryConfig(max_retries=3, initial_delay=0.0)
@@ -413,7 +413,7 @@ def test_a_caller_who_is_alone_waits_by_its_policy_only(server: FakeService) -> 
 
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_batch_that_is_sent_away_for_long_fails_at_once(server: FakeService, status: int) -> None:
-    """Under a Retry-After above 120 s no more is sent; each request fails and says how long was asked for."""
+    """During a Retry-After above 120 s, nothing more is sent; each request fails, and its error has the wait."""
     server.default = refusal(status, "300")
     began = time.monotonic()
     results = list(stream_batch(things(200), api_key=KEY, max_workers=4))
@@ -430,7 +430,7 @@ def test_a_batch_that_is_sent_away_for_long_fails_at_once(server: FakeService, s
 
 
 def test_every_call_under_a_long_block_fails_at_once(server: FakeService) -> None:
-    """Single calls and policies of their own are no exception, but other APIs are free."""
+    """During a long block, single calls and requests with their own policy fail, too, but not calls to other APIs."""
     refuse_once(server, "121.5")
     for own in (None, RetryConfig(max_retries=9)):
         with pytest.raises(PermutiveRateLimitError, match="of 121.5 s") as raised:
@@ -443,11 +443,11 @@ def test_every_call_under_a_long_block_fails_at_once(server: FakeService) -> Non
     identity().identify(KEY)
 
 
-# --- When nobody limits --------------------------------------------------------------------------
+# --- Without a limit -----------------------------------------------------------------------------
 
 
 def test_without_a_limit_there_is_no_pace(server: FakeService) -> None:
-    """Nothing is kept, and nothing looked up, as long as nobody answers 429."""
+    """No limiter is made, and none is looked up, as long as the service refuses nothing."""
     server.script = [answer(503), answer(200), answer(400)]
     http.process_batch(things(20), api_key=KEY)
     assert not rate_limit.any_limiter()
@@ -455,7 +455,7 @@ def test_without_a_limit_there_is_no_pace(server: FakeService) -> None:
 
 @pytest.fixture
 def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
-    """The seconds that a replaced time.sleep was called with."""
+    """The seconds with which a replaced time.sleep was called."""
     heard: List[float] = []
     monkeypatch.setattr(time, "sleep", heard.append)
     return heard
@@ -464,7 +464,7 @@ def sleeps(monkeypatch: pytest.MonkeyPatch) -> List[float]:
 def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
     server: FakeService, sleeps: List[float]
 ) -> None:
-    """Users' tests replace time.sleep, count the waits, and let no time pass."""
+    """A replaced time.sleep, as in users' tests, gets only the waits of the policy, and no time passes."""
     server.default = answer(429, headers={"Retry-After": "7"})
     for _ in range(2):
         with pytest.raises(PermutiveRateLimitError):
@@ -475,7 +475,7 @@ def test_a_replaced_sleep_hears_the_waits_of_the_rules_only(
 
 
 def test_a_replaced_sleep_is_held_by_nothing(server: FakeService, sleeps: List[float]) -> None:
-    """Nor does a call whose waits take no time fail for a block that another one has met."""
+    """While time.sleep is replaced, a call is not held by the block of another call."""
     server.script = [refusal(429, "300")] * 2
     for _ in range(2):
         with pytest.raises(PermutiveRateLimitError):

@@ -1,4 +1,4 @@
-"""What the caller gets from each resource's calls, and what more than one request they send."""
+"""The results of each resource's calls, and calls that send several requests."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SEGMENT_CHANGED = datetime(2023, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def paths(server: FakeService) -> List[str]:
-    """Return verb and path of everything that arrived."""
+    """Return the verb and path of each request that arrived."""
     return [f"{seen.method} {seen.path}" for seen in server.received]
 
 
@@ -69,7 +69,7 @@ def batched(model: Any, verb: str) -> Any:
 both_ways = pytest.mark.parametrize("act", [single, batched])
 
 
-# --- What is adopted ----------------------------------------------------------------------------
+# --- Fields from responses ----------------------------------------------------------------------
 
 ADOPTED: List[Any] = [
     pytest.param(
@@ -133,7 +133,7 @@ ADOPTED: List[Any] = [
 
 @both_ways
 @pytest.mark.parametrize("make, verb, content, adopted", ADOPTED)
-def test_an_object_adopts_the_documented_fields_and_no_others(
+def test_only_the_documented_fields_are_set(
     server: FakeService,
     act: Callable[..., Any],
     make: Callable[[], Any],
@@ -141,7 +141,7 @@ def test_an_object_adopts_the_documented_fields_and_no_others(
     content: Any,
     adopted: Dict[str, Any],
 ) -> None:
-    """A call takes over exactly the documented fields of the answer, alone and in a batch."""
+    """A call sets exactly the documented fields from the response, alone and in a batch."""
     server.default = answer(200, content)
     model = make()
     before = asdict(model)
@@ -158,10 +158,10 @@ def test_an_object_adopts_the_documented_fields_and_no_others(
     ],
     ids=["create", "update"],
 )
-def test_what_an_answer_does_not_tell_stays(
+def test_fields_that_are_not_in_the_response(
     server: FakeService, act: Callable[..., Any], make: Callable[[], Any], verb: str
 ) -> None:
-    """What an answer lacks stays as it was; only timestamps become None."""
+    """A field that is not in the response stays as it was; only timestamps become None."""
     model = make()
     server.default = answer(200, {"name": model.name, "import_id": "i-1"})
     times = dict.fromkeys(name for name in vars(model) if name.endswith("updated_at"))
@@ -176,7 +176,7 @@ def test_what_an_answer_does_not_tell_stays(
 def test_an_answer_without_a_name_still_gives_the_id(
     server: FakeService, act: Callable[..., Any]
 ) -> None:
-    """What was created keeps its name, and has its id, where the answer tells little else."""
+    """A created object gets its id from a response without a name, and keeps its name."""
     server.default = answer(201, {"id": "c-9", "code": 9})
     created = cohort()
     act(created, "create")
@@ -191,7 +191,7 @@ def test_an_answer_without_a_name_still_gives_the_id(
 def test_creating_a_cohort_that_has_an_id_is_logged(
     server: FakeService, caplog: pytest.LogCaptureFixture, act: Callable[..., Any]
 ) -> None:
-    """A cohort with an id is created all the same, with the warning "id is specified"."""
+    """A cohort with an id is created, with the warning "id is specified"."""
     server.default = answer(201, COHORT)
     act(cohort(id="mine"), "create")
     warnings = [
@@ -225,7 +225,7 @@ def test_creating_a_cohort_that_has_an_id_is_logged(
 def test_bodies(
     server: FakeService, act: Callable[..., Any], model: Callable[[], Any], verb: str, body: Any
 ) -> None:
-    """A body holds the documented fields that are set, whatever is in them."""
+    """A body holds the documented fields that are set, with any content."""
     made = model()
     server.default = answer(200, COHORT if isinstance(made, Cohort) else SEGMENT)
     act(made, verb)
@@ -233,10 +233,10 @@ def test_bodies(
 
 
 @both_ways
-def test_a_price_is_reset_only_where_the_service_gave_one(
+def test_a_price_is_reset_only_if_the_service_gave_one(
     server: FakeService, act: Callable[..., Any]
 ) -> None:
-    """A cpm of 0.0 is sent for a segment that came with a price, and not for one made by hand."""
+    """A cpm of 0.0 is sent for a fetched segment with a price, but not for a new one without."""
     server.default = answer(200, SEGMENT)
     fetched = Segment.get_by_id("i-1", "s-1", KEY)
     fetched.cpm = 0.0
@@ -302,7 +302,7 @@ def test_an_awkward_identifier_is_quoted(server: FakeService, name: str) -> None
 
 
 def test_get_by_id_gives_the_whole_cohort(server: FakeService) -> None:
-    """A fetched cohort has every field of the answer; unknown ones are ignored."""
+    """A fetched cohort has every field of the response; unknown members are ignored."""
     server.default = answer(200, {**COHORT, "query": QUERY, "new": 1})
     found = Cohort.get_by_id("c-1", KEY)
     assert isinstance(found, Cohort)
@@ -312,7 +312,7 @@ def test_get_by_id_gives_the_whole_cohort(server: FakeService) -> None:
 
 
 def cohorts_of(request: ReceivedRequest) -> Any:
-    """Answer the list of three cohorts without queries, or one of them with its query."""
+    """Respond with a list of three cohorts without queries, or with one cohort and its query."""
     three = [{"id": f"c-{number}", "name": f"n-{number}", "code": number} for number in (1, 2, 3)]
     if request.path == COHORTS:
         return three
@@ -330,7 +330,7 @@ def cohorts_of(request: ReceivedRequest) -> Any:
     ids=["name", "code", "code as text"],
 )
 def test_look_ups_list_and_then_fetch(server: FakeService, look_up: Callable[[], Any]) -> None:
-    """By name or code, the list with child workspaces is fetched, then the one cohort, with its query."""
+    """A look-up by name or code lists the cohorts with child workspaces, and then fetches one with its query."""
     server.default = answer_from(cohorts_of)
     found = look_up()
     assert (found.id, found.query) == ("c-2", QUERY)
@@ -343,14 +343,14 @@ def test_look_ups_list_and_then_fetch(server: FakeService, look_up: Callable[[],
     "look_up", [lambda: Cohort.get_by_name("n", KEY), lambda: Cohort.get_by_code(0, KEY)]
 )
 def test_a_look_up_without_a_match_is_none(server: FakeService, look_up: Callable[[], Any]) -> None:
-    """Where no cohort matches, the answer is None after the one list."""
+    """If no cohort matches, a look-up returns None after one request."""
     server.default = answer_from(cohorts_of)
     assert look_up() is None
     assert paths(server) == [f"GET {COHORTS}"]
 
 
 def test_the_list_keeps_the_order_of_the_service(server: FakeService) -> None:
-    """Cohort.list gives a CohortList in the service's order, from one request."""
+    """Cohort.list returns a CohortList in the service's order, with one request."""
     server.default = answer_from(cohorts_of)
     listed = Cohort.list(KEY)
     assert isinstance(listed, CohortList)
@@ -359,7 +359,7 @@ def test_the_list_keeps_the_order_of_the_service(server: FakeService) -> None:
 
 
 def test_details_come_in_list_order(server: FakeService) -> None:
-    """With details every cohort is fetched by id, and stands where the list had it."""
+    """With details, every cohort is fetched by id, and the order of the list is kept."""
     server.default = answer_from(cohorts_of)
     listed = Cohort.list(KEY, include_child_workspaces=True, include_details=True)
     assert isinstance(listed, CohortList)
@@ -373,7 +373,7 @@ def test_details_come_in_list_order(server: FakeService) -> None:
 
 @pytest.mark.parametrize("status", [404, 500])
 def test_one_detail_that_fails_raises(server: FakeService, status: int) -> None:
-    """A cohort that cannot be fetched with details raises; none is silently left out."""
+    """If a cohort cannot be fetched with its details, the error is raised; none is silently left out."""
 
     def respond_but_once(request: Optional[ReceivedRequest]) -> Any:
         assert request is not None
@@ -391,7 +391,7 @@ def test_one_detail_that_fails_raises(server: FakeService, status: int) -> None:
 
 
 def page(request: ReceivedRequest) -> Any:
-    """Answer one of three pages of segments; one has no elements."""
+    """Respond with one of three pages of segments; one has no elements."""
     token = request.query.get("pagination_token", [""])[0]
     number = {"": 0, "a=/+": 1, "b": 2}[token]
     return [
@@ -430,7 +430,7 @@ def test_a_page_without_elements_is_empty(server: FakeService, content: Any) -> 
 
 
 def test_a_token_that_repeats_raises(server: FakeService) -> None:
-    """A next_token that was seen before raises PermutiveAPIError instead of asking for ever."""
+    """A next_token that repeats raises PermutiveAPIError instead of an endless loop."""
     tokens = iter("abab")
     server.default = answer_from(
         lambda seen: {"elements": [], "pagination": {"next_token": next(tokens)}}
@@ -441,7 +441,7 @@ def test_a_token_that_repeats_raises(server: FakeService) -> None:
 
 
 def test_empty_pages_without_end_raise(server: FakeService) -> None:
-    """Ever new tokens on empty pages raise PermutiveAPIError after a hundred pages."""
+    """A hundred empty pages in a row raise PermutiveAPIError."""
     tokens = itertools.count()
     server.default = answer_from(
         lambda seen: {"elements": [], "pagination": {"next_token": str(next(tokens))}}
@@ -452,7 +452,7 @@ def test_empty_pages_without_end_raise(server: FakeService) -> None:
 
 
 def test_empty_pages_between_others(server: FakeService) -> None:
-    """Empty pages are passed over, however many there are between pages that are not empty."""
+    """Empty pages are skipped, however many there are, if other pages are between them."""
     pages = [*range(99), {**SEGMENT, "id": "s-1"}, *range(99), {**SEGMENT, "id": "s-2"}]
     page = iter(enumerate(pages))
 
@@ -488,7 +488,7 @@ def test_empty_pages_between_others(server: FakeService) -> None:
     ],
 )
 def test_a_page_of_a_wrong_kind_raises(server: FakeService, content: Any, words: str) -> None:
-    """A page whose parts are of wrong kinds is a PermutiveAPIError, which says what is wrong."""
+    """A page with parts of wrong kinds is a PermutiveAPIError that says what is wrong."""
     server.default = answer(200, content)
     with pytest.raises(PermutiveAPIError, match=words):
         Segment.list("i-1", KEY)
@@ -496,7 +496,7 @@ def test_a_page_of_a_wrong_kind_raises(server: FakeService, content: Any, words:
 
 
 def test_a_page_in_the_middle_that_fails_raises(server: FakeService) -> None:
-    """A page that cannot be fetched raises; the segments before it are not given as if all."""
+    """If a page cannot be fetched, the error is raised; the segments before it are not returned as if they were all."""
     server.script = [answer(200, {"pagination": {"next_token": "b"}})]
     server.default = answer(502)
     with pytest.raises(PermutiveServerError):
@@ -505,7 +505,7 @@ def test_a_page_in_the_middle_that_fails_raises(server: FakeService) -> None:
 
 
 def test_a_fetched_segment_is_whole(server: FakeService) -> None:
-    """By id and by code, a segment has every field of the answer."""
+    """A segment that is fetched by id or code has every field of the response."""
     server.default = answer(200, SEGMENT)
     expected = Segment(**{**SEGMENT, "updated_at": SEGMENT_CHANGED})
     expected.created_at = None
@@ -517,7 +517,7 @@ IMPORT_2 = {**IMPORT, "id": "i-2", "code": "two"}
 
 
 def taxonomy(request: ReceivedRequest) -> Any:
-    """Answer two imports, or one of them, or the one segment of it."""
+    """Respond with two imports, or with one of them, or with its segment."""
     parts = request.path.removeprefix(IMPORTS).strip("/").split("/")
     if parts == [""]:
         return {"items": [IMPORT, IMPORT_2]}
@@ -528,7 +528,7 @@ def taxonomy(request: ReceivedRequest) -> Any:
 
 @pytest.mark.parametrize("content", [{"items": [IMPORT, IMPORT_2]}, [IMPORT, IMPORT_2]])
 def test_the_list_of_imports(server: FakeService, content: Any) -> None:
-    """The answer is an object with items or a bare array; both give an ImportList."""
+    """A response with an object with items, or with an array, gives an ImportList."""
     server.default = answer(200, content)
     listed = Import.list(KEY)
     assert isinstance(listed, ImportList)
@@ -550,7 +550,7 @@ def test_the_list_of_imports(server: FakeService, content: Any) -> None:
     ],
 )
 def test_a_list_of_imports_of_a_wrong_kind(server: FakeService, content: Any, text: str) -> None:
-    """An answer without a list of imports is an error that is both ValueError and PermutiveAPIError."""
+    """A response without a list of imports is both a ValueError and a PermutiveAPIError."""
     server.default = answer(200, content)
     with pytest.raises(ValueError) as raised:
         Import.list(KEY)
@@ -559,7 +559,7 @@ def test_a_list_of_imports_of_a_wrong_kind(server: FakeService, content: Any, te
 
 
 def test_details_of_imports_are_their_segments(server: FakeService) -> None:
-    """With details each import has its own segments, as a SegmentList."""
+    """With details, each import has its own segments as a SegmentList."""
     server.default = answer_from(taxonomy)
     listed = Import.list(KEY, include_details=True)
     one = Import.get_by_id("i-2", KEY, include_details=True)
@@ -575,7 +575,7 @@ def test_details_of_imports_are_their_segments(server: FakeService) -> None:
 
 
 def test_many_imports_by_id(server: FakeService) -> None:
-    """Import.batch_get_by_id gives the found ones by id in the order asked for, and the failures."""
+    """Import.batch_get_by_id returns the imports by id in the order of the ids, and the failures."""
     server.default = lambda connection: (
         answer(404)
         if connection.request and connection.request.path.endswith("/gone")
@@ -593,14 +593,14 @@ def test_many_imports_by_id(server: FakeService) -> None:
 
 
 def test_identify_sends_an_empty_list_of_aliases(server: FakeService) -> None:
-    """No aliases are sent as an empty list, alone and in a batch."""
+    """An empty list of aliases is sent, alone and in a batch."""
     Identity("u-1", []).identify(KEY)
     Identity.batch_identify([Identity("u-1", [])], api_key=KEY)
     assert [seen.json for seen in server.received] == [{"user_id": "u-1", "aliases": []}] * 2
 
 
 def test_identify_reads_nothing_from_the_answer(server: FakeService) -> None:
-    """The identity stays as it is, whatever the service resolves it to."""
+    """identify reads nothing from the response, and does not change the identity."""
     server.default = answer(200, {"user_id": "other"})
     known = Identity("u-1", [Alias("a", "email", 1), Alias("b", "ppid", 0)])
     assert known.identify(KEY) is None
@@ -621,7 +621,7 @@ FLAGS = [None, False, True]
 def test_the_flags_of_a_segmentation(
     server: FakeService, own: bool, given: Any, own_check: bool, given_check: Any
 ) -> None:
-    """What send() is given overrides the object's own flags for this call; a batch sends the object's."""
+    """Flags given to send() override the object's flags for this call; a batch sends the object's flags."""
     server.default = answer(200, SEGMENTED)
     question = segmentation(activations=own, synchronous_validation=own_check)
     question.send(KEY, activations=given, synchronous_validation=given_check)
@@ -639,7 +639,7 @@ def test_the_flags_of_a_segmentation(
 
 
 def test_the_answer_of_a_segmentation_is_given_as_it_is(server: FakeService) -> None:
-    """send() returns the decoded body, unknown members and all; batch_send() a list of them."""
+    """send() returns the decoded body with unknown members; batch_send() returns a list of bodies."""
     content = {"user_id": "u", "cohorts": [], "segments": [{"id": 1}], "x": None}
     server.default = answer(200, content)
     assert segmentation().send(KEY) == content
@@ -648,7 +648,7 @@ def test_the_answer_of_a_segmentation_is_given_as_it_is(server: FakeService) -> 
 
 
 def test_absent_ids_of_an_event_are_left_out(server: FakeService) -> None:
-    """An event's session_id and view_id are sent where they are set, and no nulls where they are not."""
+    """An event's session_id and view_id are sent if they are set, and left out otherwise."""
     server.default = answer(200, SEGMENTED)
     events = [Event("a", "t"), Event("b", "t", {"p": 1}, "s", "v")]
     Segmentation(events, "u").send(KEY)
@@ -665,7 +665,7 @@ def test_absent_ids_of_an_event_are_left_out(server: FakeService) -> None:
 
 
 def anything(request: ReceivedRequest) -> Any:
-    """Answer cohorts and imports alike."""
+    """Respond with something that is both a cohort and an import."""
     return cohorts_of(request) if request.path.startswith(COHORTS) else taxonomy(request)
 
 
@@ -690,10 +690,10 @@ def anything(request: ReceivedRequest) -> Any:
     ],
     ids=["cohorts", "imports", "segments"],
 )
-def test_a_workspace_remembers_per_argument(
+def test_a_workspace_caches_for_each_argument(
     server: FakeService, ask: Any, others: Any, first: str
 ) -> None:
-    """A workspace asks once for each argument, again when forced, and with its own key."""
+    """A workspace lists once for each argument, again if forced, and with its own key."""
     server.default = answer_from(anything)
     workspace = Workspace("Main", "w-1", "w-1", KEY)
     listed = ask(workspace)
@@ -718,8 +718,8 @@ def test_a_workspace_remembers_per_argument(
         )
 
 
-def test_a_failure_is_not_remembered(server: FakeService) -> None:
-    """A workspace that could not list asks anew the next time."""
+def test_a_failure_is_not_cached(server: FakeService) -> None:
+    """If a list failed, a workspace lists again the next time."""
     server.script = [answer(404)]
     server.default = answer_from(anything)
     workspace = Workspace("Main", "w-1", "w-1", KEY)
@@ -728,8 +728,8 @@ def test_a_failure_is_not_remembered(server: FakeService) -> None:
     assert len(workspace.cohorts()) == 3
 
 
-def test_two_workspaces_do_not_share_what_they_remember(server: FakeService) -> None:
-    """What one workspace remembers is not another's, whose key may see other things."""
+def test_two_workspaces_do_not_share_caches(server: FakeService) -> None:
+    """Two workspaces do not share caches, since their keys may see different objects."""
     server.default = answer_from(anything)
     for key in ("key-0001", "key-0002"):
         Workspace("Main", "w-1", "w-1", key).imports()
@@ -737,7 +737,7 @@ def test_two_workspaces_do_not_share_what_they_remember(server: FakeService) -> 
 
 
 def test_identity_is_repeated_after_a_reset(server: FakeService) -> None:
-    """An identity is the same after it was sent twice: its body does not change between attempts."""
+    """The body of an identity does not change between attempts."""
     server.script = [answer(500), answer(429)]
     identity().identify(KEY)
     assert len({seen.body for seen in server.received}) == 1
@@ -745,7 +745,7 @@ def test_identity_is_repeated_after_a_reset(server: FakeService) -> None:
 
 
 def test_an_update_answered_without_a_price(server: FakeService) -> None:
-    """A price that an answer leaves out stays as it was."""
+    """A price that is not in the response stays as it was."""
     facts = {"id": "s", "code": "c", "name": "n", "import_id": "i"}
     server.script = [answer(200, {**facts, "cpm": 2}), answer(200, facts)]
     server.default = answer(200, facts)

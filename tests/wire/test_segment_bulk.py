@@ -1,4 +1,4 @@
-"""Many operations on an import's segments in one request, honestly reported."""
+"""Segment.bulk: many operations on an import's segments in one request."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.support.fake_service import FakeService, ReceivedRequest, answer, ans
 
 
 def items_of(request: ReceivedRequest) -> Any:
-    """Answer a segment for each operation, in another order."""
+    """Respond with a segment for each operation, in another order."""
     codes = [each.get("code") or each["data"]["code"] for each in request.json["operations"]]
     items = [{**SEGMENT, "code": code, "id": f"id-{code}"} for code in codes]
     return {"items": items[::-1]}
 
 
 def test_what_is_sent(server: FakeService) -> None:
-    """One PATCH on the collection; updates and deletions name their codes, nothing sends None."""
+    """One PATCH on the collection sends all operations; updates and deletes have codes, and None is left out."""
     server.default = answer_from(items_of)
     new = segment(code="n1", cpm=2.0)
     changed = segment(code="u1", description="Who buys", id="ignored")
@@ -59,13 +59,13 @@ def test_what_is_sent(server: FakeService) -> None:
 
 
 def test_nothing_to_do(server: FakeService) -> None:
-    """No operation, no request."""
+    """Without operations, nothing is sent."""
     assert Segment.bulk("i-1", api_key=KEY) == ([], [])
     assert server.received == []
 
 
 def test_more_than_one_request_takes(server: FakeService) -> None:
-    """5,000 operations a request, one request after the other; each operation is sent once."""
+    """A request has at most 5,000 operations; requests are sent one after the other, and each operation once."""
     server.default = answer_from(items_of)
     codes = [f"c{number}" for number in range(12_001)]
     answered, failures = Segment.bulk("i-1", deletes=codes, api_key=KEY)
@@ -77,7 +77,7 @@ def test_more_than_one_request_takes(server: FakeService) -> None:
 
 
 def test_one_of_several_fails(server: FakeService) -> None:
-    """The others go on; the report names the operations that failed, and why."""
+    """If one request fails, the others are sent; the failures have its operations and the error."""
     server.script = [answer_from(items_of), answer(400, b"Invalid value for: body")]
     server.default = answer_from(items_of)
     segments = [segment(code=f"c{number}") for number in range(10_001)]
@@ -93,7 +93,7 @@ def test_one_of_several_fails(server: FakeService) -> None:
 
 
 def test_an_unknown_outcome_is_not_repeated(server: FakeService) -> None:
-    """What may have been carried out is not sent again: codes would be taken."""
+    """A request that may have been carried out is not sent again, since its codes may exist by then."""
     server.default = reset()
     _, [(operations, error)] = Segment.bulk("i-1", deletes=["d1"], api_key=KEY)
     assert isinstance(error, PermutiveConnectionError)
@@ -160,7 +160,7 @@ def test_mistakes(server: FakeService, make: Callable[[], Any], kind: Any, text:
 
 
 def test_in_the_sandbox(sandbox: Sandbox) -> None:
-    """Segments are made, changed and deleted, and found so afterwards."""
+    """Segments are created, changed and deleted in the sandbox."""
     key = sandbox.api_key
     import_id = Import.list(key)[0].id
     new = [Segment(f"bulk{n}", f"Bulk {n}", import_id) for n in range(30)]
@@ -177,7 +177,7 @@ def test_in_the_sandbox(sandbox: Sandbox) -> None:
 
 
 def test_by_code(sandbox: Sandbox) -> None:
-    """A segment whose id nobody knows is updated and deleted by its code."""
+    """A segment without an id is updated and deleted by its code."""
     key = sandbox.api_key
     import_id = Import.list(key)[0].id
     Segment("bycode", "By code", import_id).create(key)
@@ -198,7 +198,7 @@ def test_without_a_code(server: FakeService, call: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize("body", [{"items": {}}, {"items": "a"}, [], "[]"])
 def test_answers_that_cannot_be_read(server: FakeService, body: Any) -> None:
-    """They are failures of their requests, and say that the service reported success."""
+    """A response that cannot be read is a failure of its request, and the error says that the service reported success."""
     server.default = answer(200, body)
     _, [(_, error)] = Segment.bulk("i-1", deletes=["a"], api_key=KEY)
     assert isinstance(error, PermutiveInvalidResponseError)
@@ -207,7 +207,7 @@ def test_answers_that_cannot_be_read(server: FakeService, body: Any) -> None:
 def test_an_interruption_between_two_requests(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was created before it has taken over its id."""
+    """Segments that were created before an interruption have their ids."""
     server.default = answer_from(items_of)
 
     class Helper:

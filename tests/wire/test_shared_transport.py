@@ -1,4 +1,4 @@
-"""Many threads on one transport: each gets its own answer."""
+"""Many threads on one transport: each gets its own responses."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ PATIENT = RetryConfig(max_retries=50, backoff_factor=1, initial_delay=0)
 
 
 def echo(request: ReceivedRequest) -> Any:
-    """Answer what was asked for."""
+    """Return what was sent."""
     return {"path": request.path, "body": request.body.decode(), "query": request.query["n"]}
 
 
 class Unreliable:
-    """Answers with an echo, but now and then with trouble."""
+    """Responds with an echo, and sometimes with a fault."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -57,7 +57,7 @@ class Unreliable:
 
 
 def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -> None:
-    """Single calls and batches of 32 threads, over connections that break, each get their own answer."""
+    """Single calls and batches of 32 threads, over connections that break, get their own responses."""
     server.default = Unreliable()
     wrong: List[Any] = []
 
@@ -103,7 +103,7 @@ def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -
 def test_whoever_sends_first_keeps_urllib3s_log_clean(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From the first request on, what urllib3 logs of a request shows no secret of its address."""
+    """From the first request on, urllib3's log records show no secret of its URL."""
     for name in log_redaction._LOGGERS:
         logging.getLogger(name).removeFilter(log_redaction._FILTER)
     session._forget_pool()

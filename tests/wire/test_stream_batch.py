@@ -8,7 +8,7 @@ import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, Iterator, List, cast
 
 import pytest
 
@@ -38,7 +38,7 @@ def things(count: int) -> Iterator[BatchRequest]:
 
 
 def test_each_result_belongs_to_its_request(server: FakeService) -> None:
-    """Each result holds its position, the very request that was given, and its own answer."""
+    """Each result has its position, the same request object that was given, and its own response."""
     server.default = answer_from(path_of)
     requests = list(things(50))
     results = list(stream_batch(requests, api_key=KEY, max_workers=4))
@@ -53,7 +53,7 @@ def test_each_result_belongs_to_its_request(server: FakeService) -> None:
 
 
 def test_failures_are_results(server: FakeService) -> None:
-    """A request that fails is a result with its error, and the others go on."""
+    """A request that fails is a result with an error, and the others continue."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
     first, second = stream_batch(things(2), api_key=KEY, max_workers=1)
     assert isinstance(first.error, PermutiveBadRequestError)
@@ -64,7 +64,7 @@ def test_failures_are_results(server: FakeService) -> None:
 
 
 def test_results_come_as_they_complete(server: FakeService) -> None:
-    """The slow first one comes last."""
+    """Results come as they complete: the slow first one comes last."""
     others_are_done = threading.Event()
 
     def slow_first(connection: Connection) -> bool:
@@ -83,7 +83,7 @@ def test_results_come_as_they_complete(server: FakeService) -> None:
 
 
 def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> None:
-    """Of an endless iterable only a few requests a worker are taken; leaving the loop ends it all."""
+    """Only a few requests for each worker are taken from an endless iterable; leaving the loop ends the stream."""
     taken: List[int] = []
 
     def endless() -> Iterator[BatchRequest]:
@@ -96,7 +96,7 @@ def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> N
             break
     assert workers_left() == []
     assert len(taken) <= 100 + 2 * 2
-    server.stopping.wait(0.03)  # What was on its way arrives.
+    server.stopping.wait(0.03)  # Requests that were under way arrive.
     arrived = len(server.received)
     server.stopping.wait(0.03)
     assert len(server.received) == arrived <= len(taken)
@@ -104,7 +104,7 @@ def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> N
 
 @pytest.mark.parametrize("how", ["break", "exception", "close"])
 def test_leaving_early_stops_within_a_second(server: FakeService, how: str) -> None:
-    """Requests that wait for an answer are cut off, nothing more is sent and no thread is left."""
+    """Requests that wait for a response are cut off, nothing more is sent, and no thread is left."""
     server.script = [answer(200, {})]
     server.default = stall()
     began = time.monotonic()
@@ -125,8 +125,8 @@ def test_leaving_early_stops_within_a_second(server: FakeService, how: str) -> N
     assert len(server.received) == 4
 
 
-def test_what_completed_is_told_before_the_stream_ends(server: FakeService) -> None:
-    """What had completed when the stream was left has its callbacks called."""
+def test_completed_requests_are_reported_before_the_stream_ends(server: FakeService) -> None:
+    """Callbacks of requests that had completed when the stream was left are called."""
     server.script = [stall(), answer(200, {}), answer(200, {})]
     server.default = stall()
     told: List[str] = []
@@ -144,7 +144,7 @@ def test_what_completed_is_told_before_the_stream_ends(server: FakeService) -> N
 
 
 def test_progress_of_a_stream(server: FakeService) -> None:
-    """The total is the number of requests where there is one, and None for a generator."""
+    """The total is the number of requests, or None for a generator."""
     for requests, total in ((list(things(3)), 3), (things(3), None)):
         heard: List[Progress] = []
         results = list(stream_batch(requests, api_key=KEY, progress_callback=heard.append))
@@ -169,7 +169,7 @@ def test_progress_of_a_stream(server: FakeService) -> None:
     ],
 )
 def test_bad_arguments(server: FakeService, arguments: Any, error: Any, names: str) -> None:
-    """A wrong argument raises at the call, and names itself; nothing is taken or sent."""
+    """A wrong argument is an error of the call that names it; nothing is read or sent."""
     with pytest.raises(error, match=names):
         stream_batch(**{"requests": things(1), "api_key": KEY, **arguments})
     assert server.received == []
@@ -179,7 +179,7 @@ def test_bad_arguments(server: FakeService, arguments: Any, error: Any, names: s
 def test_a_wrong_setting(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """A wrong value in the environment is told once, not by every request."""
+    """A wrong value in the environment is one error, not an error of every request."""
     monkeypatch.setenv(variable, "x")
     with pytest.raises(ValueError, match=variable):
         next(stream_batch(things(2), api_key=KEY))
@@ -189,15 +189,15 @@ def test_a_wrong_setting(
 
 
 def test_item_of_a_wrong_kind(server: FakeService) -> None:
-    """Something else than a request raises when it is reached, and says where it stands."""
-    stream = stream_batch(itertools.chain(things(2), [{}]), api_key=KEY)  # type: ignore[list-item]
+    """An item that is not a request raises an error when it is reached, and the error names its position."""
+    stream = stream_batch(itertools.chain(things(2), cast(Any, [{}])), api_key=KEY)
     with pytest.raises(TypeError, match=r"requests\[2\] must be of type BatchRequest"):
         list(stream)
     assert workers_left() == []
 
 
 def test_constant_memory(server: FakeService) -> None:
-    """Results that were handed over are not kept: thousands of them take no more room than a few."""
+    """Results that were handed over are not kept, so thousands of them take no more memory than a few."""
     server.default = answer_from(lambda seen: {"filling": "x" * 2000})
     stream = stream_batch(things(600), api_key=KEY, max_workers=2)
     for _ in range(100):
@@ -215,7 +215,7 @@ def test_constant_memory(server: FakeService) -> None:
 
 
 def test_identities(server: FakeService) -> None:
-    """A stream of identities yields the very objects that were sent, whatever the answer says."""
+    """A stream of identities yields the same objects that were sent, whatever the response says."""
     server.default = answer(200, b"not JSON")
     users = [identity() for _ in range(5)]
     results = list(Identity.stream_identify(iter(users), api_key=KEY, max_workers=2))
@@ -232,19 +232,19 @@ def test_segmentations(server: FakeService) -> None:
         iter([segmentation(), segmentation(activations=True)]), api_key=KEY, max_workers=1
     )
     assert isinstance(first.error, ValueError) and first.value is None
-    assert first.response is not None  # The service's answer, for a look at it.
+    assert first.response is not None  # The response is kept for the user.
     assert (second.error, second.value) == (None, SEGMENTED)
     assert server.received[1].query["activations"] == ["true"]
 
 
 def test_model_of_a_wrong_kind(server: FakeService) -> None:
-    """An item that is no model raises when it is reached, and says where it stands."""
+    """An item of a wrong class raises an error when it is reached, and the error names its position."""
     users: Any = iter([identity(), "user"])
     with pytest.raises(TypeError, match=r"identities\[1\] must be of type Identity"):
         list(Identity.stream_identify(users, api_key=KEY))
 
 
-# --- An iterable that takes its time ---------------------------------------------------------------
+# --- Slow iterables --------------------------------------------------------------------------------
 
 STREAMS: Dict[str, Any] = {
     "requests": (stream_batch, lambda number: BatchRequest("GET", f"{URL}/{number}")),
@@ -256,8 +256,8 @@ STREAMS: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("kind", STREAMS)
-def test_what_is_done_comes_while_the_iterable_blocks(server: FakeService, kind: str) -> None:
-    """Results, and progress, come although next() of the iterable does not return."""
+def test_results_come_while_the_iterable_blocks(server: FakeService, kind: str) -> None:
+    """Results and progress come although next() of the iterable does not return."""
     server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
     stream, item = STREAMS[kind]
     came = threading.Event()
@@ -285,7 +285,7 @@ def test_what_is_done_comes_while_the_iterable_blocks(server: FakeService, kind:
 @pytest.mark.parametrize("kind", STREAMS)
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
 def test_in_which_thread_an_iterable_is_read(server: FakeService, kind: str, at_hand: bool) -> None:
-    """A list is read in the caller's thread; anything else wholly in one other thread, in the context of the call."""
+    """A list is read in the caller's thread, anything else in one other thread, in the context of the call."""
     server.default = answer(200, {**SEGMENTED, "user_id": "u-1", **TRACKED})
     stream, item = STREAMS[kind]
     seen: List[Any] = []
@@ -317,7 +317,7 @@ def test_in_which_thread_an_iterable_is_read(server: FakeService, kind: str, at_
 
 
 def test_a_collected_batch_reads_in_the_callers_thread(server: FakeService) -> None:
-    """process_batch needs all requests before it begins; it reads them where it is called."""
+    """process_batch reads all requests in the caller's thread before it begins."""
     threads: List[int] = []
 
     def requests() -> Iterator[BatchRequest]:
@@ -331,7 +331,7 @@ def test_a_collected_batch_reads_in_the_callers_thread(server: FakeService) -> N
 
 @pytest.mark.parametrize("end", ["close", "abandon"])
 def test_leaving_while_the_iterable_blocks(server: FakeService, end: str) -> None:
-    """It takes no longer than else; what the iterable yields after that is not sent, and it is closed."""
+    """A stream can be left while its iterable blocks; later items are not sent, and the iterable is closed."""
     waiting, release, closed = (threading.Event() for _ in range(3))
 
     def items() -> Iterator[BatchRequest]:
@@ -361,8 +361,8 @@ def test_leaving_while_the_iterable_blocks(server: FakeService, end: str) -> Non
 
 
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
-def test_what_an_iterable_raises_comes_last(server: FakeService, at_hand: bool) -> None:
-    """All that is on its way by then is handed back before it is raised, in the caller's thread."""
+def test_an_error_of_the_iterable_comes_last(server: FakeService, at_hand: bool) -> None:
+    """Requests that are under way are handed back before an error of the iterable is raised, in the caller's thread."""
 
     def items() -> Iterator[BatchRequest]:
         yield from things(5)
@@ -382,7 +382,7 @@ def test_what_an_iterable_raises_comes_last(server: FakeService, at_hand: bool) 
 def test_an_iterable_without_items_starts_no_executor(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing starts for nothing, also where that shows late."""
+    """An iterable without items starts no executor, even if it has no length."""
 
     def forbidden(*args: Any, **kwargs: Any) -> Any:
         raise AssertionError("no executor was to be made")
@@ -392,7 +392,7 @@ def test_an_iterable_without_items_starts_no_executor(
 
 
 def test_a_stream_feeds_another(server: FakeService) -> None:
-    """The iterable of a stream may read another stream, and both end together."""
+    """The iterable of a stream may be another stream, and both end together."""
     server.default = answer_from(path_of)
     first = stream_batch(things(20), api_key=KEY, max_workers=2)
     second = stream_batch(

@@ -1,4 +1,4 @@
-"""TLS: whom the library talks to, and what it says when the certificate is not valid."""
+"""TLS: certificates, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.secrets import assert_no_secret
 def test_the_authorities_of_the_environment_count(
     secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A certificate of an authority in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is valid, and its connection is kept."""
+    """A certificate of an authority in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE is valid, and the connection is kept alive."""
     server = secure("valid")
     monkeypatch.setenv(name, bundle)
     for call in ALL_CALLS:
@@ -42,12 +42,12 @@ def test_an_invalid_certificate(
     certificate: str,
     known: bool,
 ) -> None:
-    """Behind an invalid certificate nobody hears of a request, and no call is repeated."""
+    """If the certificate is invalid, no request is sent, and no call is repeated."""
     caplog.set_level("DEBUG")
     server = secure(certificate)
     if known:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
-    # Every attempt reads the authorities: those that the machine knows take their time.
+    # Every attempt reads the authorities, and reading those of the machine takes long.
     calls = ALL_CALLS if known else ALL_CALLS[::6]
     for number, call in enumerate(calls, start=1):
         error = call.error()
@@ -62,10 +62,10 @@ def test_an_invalid_certificate(
     assert server.received == []
 
 
-def test_trust_is_asked_for_at_every_call(
+def test_authorities_are_read_at_every_call(
     secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection opened while the authority was known is not used once it is not."""
+    """A connection is not used any more if its authority is no longer known."""
     server = secure("valid")
     [call] = [call for call in ALL_CALLS if call.name == "http.get"]
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
@@ -79,7 +79,7 @@ def test_trust_is_asked_for_at_every_call(
 def test_faults_count_as_without_tls(
     secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
-    """A reset of a TLS connection after the request is an unknown outcome as any other."""
+    """After a reset of a TLS connection, the outcome is unknown, as without TLS."""
     server = secure("valid")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     server.default = reset()
@@ -90,7 +90,7 @@ def test_faults_count_as_without_tls(
 
 
 def test_a_service_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A TLS handshake that fails otherwise is an error without an answer, and hears no key."""
+    """If a TLS handshake fails in another way, the error is a connection error, and the key was not sent."""
     heard: list[bytes] = []
 
     def serve(listener: socket.socket) -> None:

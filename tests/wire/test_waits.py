@@ -1,4 +1,4 @@
-"""How long the library waits between attempts: what the service asks for, else longer each time."""
+"""The waits between attempts: as the service asks, or else longer each time."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ POLICY = RetryConfig(max_retries=3, backoff_factor=4.0, initial_delay=2.0)
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> List[float]:
-    """The waits between attempts, which take no time inside the test."""
+    """The waits between attempts; they take no time in the test."""
     waited: List[float] = []
     monkeypatch.setattr(http.time, "sleep", waited.append)
     return waited
 
 
 def date(seconds: float) -> str:
-    """Return the HTTP date that lies so many seconds ahead."""
+    """Return the HTTP date in so many seconds."""
     moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
     return format_datetime(moment, usegmt=True)
 
@@ -57,10 +57,10 @@ ASKED: List[Any] = [
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("header, seconds", ASKED)
-def test_seconds_are_waited(
+def test_seconds(
     server: FakeService, waits: List[float], status: int, header: str, seconds: float
 ) -> None:
-    """Whole and fractional seconds of Retry-After are waited, with 429 and 503."""
+    """After 429 and 503, the library waits for whole or fractional seconds of Retry-After."""
     server.default = answer(status, headers={"Retry-After": header})
     with pytest.raises(PermutiveAPIError):
         http.request("POST", KEY, URL, json={}, retry=POLICY)
@@ -72,7 +72,7 @@ def test_seconds_are_waited(
 def test_a_date_is_waited_for(
     server: FakeService, waits: List[float], status: int, ahead: int
 ) -> None:
-    """An HTTP date of Retry-After is waited for."""
+    """The library waits until an HTTP date of Retry-After."""
     server.default = answer(status, headers={"Retry-After": date(ahead)})
     with pytest.raises(PermutiveAPIError):
         http.request("GET", KEY, URL, retry=POLICY)
@@ -84,7 +84,7 @@ def test_a_date_is_waited_for(
 def test_a_date_is_read_against_the_answers_own(
     server: FakeService, waits: List[float], status: int
 ) -> None:
-    """A service whose clock is wrong still gets the wait that it means."""
+    """A date is compared with the response's own Date, so that the service's clock may be wrong."""
     headers = {
         "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
         "Retry-After": "Wed, 21 Oct 2015 07:28:30 GMT",
@@ -98,7 +98,7 @@ def test_a_date_is_read_against_the_answers_own(
 def test_an_unreadable_date_of_an_answer_is_ignored(
     server: FakeService, waits: List[float], own: str
 ) -> None:
-    """Then the machine's clock counts."""
+    """If the response's Date cannot be read, the machine's clock is used."""
     server.script = [answer(429, headers={"Date": own, "Retry-After": date(30)})]
     http.request("GET", KEY, URL, retry=POLICY)
     assert len(waits) == 1
@@ -109,7 +109,7 @@ def test_an_unreadable_date_of_an_answer_is_ignored(
 def test_a_past_date_asks_for_no_wait(
     server: FakeService, waits: List[float], past: Callable[[], str]
 ) -> None:
-    """A date in the past means: at once."""
+    """After a date in the past, the request is sent again at once."""
     server.script = [answer(503, headers={"Retry-After": past()})]
     http.request("GET", KEY, URL, retry=POLICY)
     assert (waits, len(server.received)) == ([0.0], 2)
@@ -138,7 +138,7 @@ JUNK: List[Optional[str]] = [
 def test_junk_is_ignored(
     server: FakeService, waits: List[float], status: int, header: Optional[str]
 ) -> None:
-    """A Retry-After that is absent, negative or no number leaves the wait to the policy."""
+    """If Retry-After is absent, negative or not a number, the policy's wait is used."""
     latin = None if header is None else header.encode().decode("latin-1")
     headers = {} if latin is None else {"Retry-After": latin}
     server.default = answer(status, headers=headers)
@@ -177,10 +177,10 @@ def test_a_wait_above_two_minutes_raises(
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-def test_other_statuses_do_not_say_how_long(
+def test_retry_after_with_other_statuses(
     server: FakeService, waits: List[float], status: int
 ) -> None:
-    """Retry-After counts with 429 and 503 only."""
+    """Retry-After counts only with 429 and 503."""
     server.default = answer(status, headers={"Retry-After": "77"})
     with pytest.raises(PermutiveServerError):
         http.request("GET", KEY, URL, retry=POLICY)
@@ -200,7 +200,7 @@ def test_every_call_waits_as_asked(server: FakeService, waits: List[float]) -> N
 
 
 def test_no_call_waits_after_its_last_attempt(server: FakeService, waits: List[float]) -> None:
-    """Exhausted means raise: with three attempts there are two waits, between them."""
+    """Three attempts have two waits between them, and none after the last one."""
     server.default = answer(429, headers={"Retry-After": "3"})
     for call in ALL_CALLS:
         waits.clear()
@@ -211,7 +211,7 @@ def test_no_call_waits_after_its_last_attempt(server: FakeService, waits: List[f
 
 @pytest.mark.parametrize("step", [answer(429), answer(500), reset()])
 def test_waits_grow(server: FakeService, waits: List[float], step: Any) -> None:
-    """Where the service does not say, each wait is the last one times the backoff factor, on 429 and without an answer too."""
+    """If the service does not say, each wait is the last one times the backoff factor, also after 429 and without a response."""
     policy = RetryConfig(max_retries=5, backoff_factor=3.0, initial_delay=0.5)
     server.default = step
     with pytest.raises(PermutiveAPIError):
@@ -230,7 +230,7 @@ def test_waits_differ_from_call_to_call(server: FakeService, waits: List[float])
 
 
 def test_a_policy_of_one_attempt_repeats_nothing(server: FakeService, waits: List[float]) -> None:
-    """max_retries counts attempts, the first included."""
+    """max_retries counts attempts, including the first one."""
     server.default = answer(503, headers={"Retry-After": "3600"})
     with pytest.raises(PermutiveServerError):
         http.request("GET", KEY, URL, retry=RetryConfig(max_retries=1))
@@ -275,7 +275,7 @@ def test_a_wrong_setting_is_named_before_anything_is_sent(
 
 
 def test_a_real_wait_takes_the_time_asked_for(server: FakeService) -> None:
-    """Between two attempts the asked-for time really passes."""
+    """The wait that the service asks for takes real time."""
     server.script = [answer(429, headers={"Retry-After": "0.15"})]
     began = time.monotonic()
     http.get(KEY, URL)
@@ -298,7 +298,7 @@ def test_a_real_wait_takes_the_time_asked_for(server: FakeService) -> None:
 def test_posts_that_may_be_repeated(
     server: FakeService, waits: List[float], url: str, attempts: int, verb: str
 ) -> None:
-    """Of all POSTs only those to identify and the contextual endpoint are repeated after an unknown outcome."""
+    """After an unknown outcome, only POSTs to identify and the contextual endpoint are repeated."""
     server.default = reset()
     with pytest.raises(PermutiveConnectionError) as raised:
         if verb == "post":
@@ -312,7 +312,7 @@ def test_posts_that_may_be_repeated(
 def test_the_defaults_of_http_are_those_of_policies(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What users set as http.MAX_RETRIES and its like counts for policies and calls made from then on."""
+    """If users set http.MAX_RETRIES and its like, later policies and calls use the values."""
     monkeypatch.delenv("PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS")
     server.default = answer(503)
     before = RetryConfig()
