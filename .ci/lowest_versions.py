@@ -1,6 +1,6 @@
 """Prints the lowest versions that the installed PermutiveAPI declares, as constraints for pip.
 
-Those of the package itself and of the extras that users install, for the Python that runs this.
+They are those of the package and of the extras for users, for the Python that runs this.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ for requirement in map(Requirement, requires("PermutiveAPI") or ()):
     declared = [Version(each.version) for each in requirement.specifier if each.operator == ">="]
     if not declared:
         sys.exit(f"pyproject.toml declares no lowest version: {requirement}")
-    # Several lines of one package, for several Pythons, must all be kept.
+    # A package may have several lines; its version must fulfil all that apply to this Python.
     lowest[requirement.name] = max(*declared, lowest.get(requirement.name, Version("0")))
 for name, version in sorted(lowest.items()):
     print(f"{name}=={version}")

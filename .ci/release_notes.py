@@ -1,6 +1,6 @@
-"""Prints what CHANGELOG.md says of the version that a tag names, in Markdown.
+"""Prints what CHANGELOG.md says about the version that a tag names, in Markdown.
 
-It fails if pyproject.toml has another version, or if the changelog says nothing of it.
+It fails if pyproject.toml has another version, or if the changelog says nothing about it.
 """
 
 from __future__ import annotations
@@ -25,4 +25,4 @@ for entry in entries[1:]:
         print(text.strip())
         break
 else:
-    sys.exit(f"CHANGELOG.md says nothing of {version}.")
+    sys.exit(f"CHANGELOG.md says nothing about {version}.")

@@ -125,7 +125,7 @@ def _identify_and_segment(sandbox: Sandbox) -> None:
 
 
 def _configuration(folder: Path, sandbox: Sandbox) -> AbstractContextManager[None]:
-    """Write a credentials file, and set the environment for the demo alone."""
+    """Write a credentials file, and set the environment during the demo."""
     credentials = folder / "workspace.json"
     credentials.write_text(json.dumps(sandbox.credentials()), encoding="utf-8")
     return variables(

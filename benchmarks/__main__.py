@@ -49,29 +49,29 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("lines", nargs="*", metavar="LINE", help="a line or a group; all unless given")
+    add("lines", nargs="*", metavar="LINE", help="a line or a group; default: all")
     add("--list", action="store_true", help="name the lines")
-    add("--quick", action="store_true", help="take small sizes, once a subject")
+    add("--quick", action="store_true", help="take small sizes, and measure each subject once")
     add(
         "--set",
         type=_override,
         action="append",
         default=[],
         metavar="GROUP.SETTING=NUMBER",
-        help="take another size, such as stream.count=100000",
+        help="change a size, for instance stream.count=100000",
     )
     add(
         "--before",
         type=Path,
         metavar="FOLDER",
-        help="measure another copy of this project, too: as it was before a change",
+        help="also measure another copy of this project, for instance from before a change",
     )
     add(
         "--cache",
         type=Path,
         default=ROOT / ".benchmarks",
         metavar="FOLDER",
-        help="where the environments are kept; .benchmarks unless given",
+        help="where the environments are kept; default: .benchmarks",
     )
     return parser
 
@@ -86,7 +86,7 @@ def _override(text: str) -> tuple[tuple[str, str], float]:
 
 
 def _sized(line: Line, quick: bool, overrides: Overrides) -> Line:
-    """Return a line in the sizes that are asked for; untouched, it is the declared one."""
+    """Return a line in the sizes that are asked for; the same line if no other size is."""
     if quick:
         line = line.quickly()
     own = {setting: value for (group, setting), value in overrides.items() if group == line.group}

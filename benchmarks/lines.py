@@ -1,4 +1,4 @@
-"""The lines of the table: what is measured, of whom, at which size, and what is aimed at."""
+"""The lines of the table: what is measured, for which subjects, at which size, and the targets."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from .subjects import (
 
 Settings = Mapping[str, float]
 Values = Mapping[str, float]
-"""A figure by the subject's name."""
+"""The figure of each subject, by its name."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What is aimed at, in words and as a test of the values."""
+    """A target, in words and as a test of the values."""
 
     text: str
     holds: Callable[[Values], bool]
@@ -41,15 +41,15 @@ class Row:
     Parameters
     ----------
     label : str
-        What it is, after the line's own words.
+        What it is; printed after the line's title.
     figure : str
         Its name among the figures that the measurement returns.
     bounds : tuple of Bound
-        What is aimed at: all of them.
+        The targets; all must be met.
     ideal : callable, optional
-        Calculates from the settings what nobody can surpass.
+        Calculates from the settings the best value that is possible.
     summary : callable
-        Makes one value of those of several runs: their median, or for what must never happen the worst.
+        Makes one value from those of several runs: the median, or the worst for what must never happen.
     """
 
     label: str
@@ -68,15 +68,15 @@ class Line:
     Parameters
     ----------
     name : str
-        A group, or a group and a variant with a slash between.
+        A group, or a group and a variant with a slash between them.
     what : str
         What it measures, with settings in braces.
     measurement : str
         The function in workers/measurements.py.
     settings, quick : mapping
-        That function's arguments, and those that differ with ``--quick``.
+        The arguments of that function, and those that differ with ``--quick``.
     repetitions : int
-        How often each subject has its turn; odd, so that the median is one of them.
+        How often each subject is measured; an odd number, so that the median is a measured value.
     """
 
     name: str
@@ -91,16 +91,16 @@ class Line:
 
     @property
     def group(self) -> str:
-        """What stands before the slash."""
+        """The part of the name before the slash."""
         return self.name.partition("/")[0]
 
     @property
     def title(self) -> str:
-        """What it measures, at which size."""
+        """What it measures, with its size."""
         return self.what.format(**self.settings)
 
     def quickly(self) -> Line:
-        """Return it with small sizes, once a subject."""
+        """Return the line with small sizes, which measures each subject once."""
         return replace(self, settings={**self.settings, **self.quick}, repetitions=1)
 
 
@@ -156,7 +156,7 @@ def _limited(
     few: int,
     workers: int = 16,
 ) -> Line:
-    """Return the line of a limit: its time is at most `ratio` times the shortest that is possible."""
+    """Return the line of a rate limit; the target is `ratio` times the shortest possible time."""
 
     def in_time(settings: Settings) -> float:
         return ratio * shortest(settings)
@@ -176,7 +176,7 @@ def _limited(
         settings,
         {"requests": few},
         far_end,
-        repetitions=1,  # The limit sets the time, whatever the machine does.
+        repetitions=1,  # The limit decides the time, not the machine.
     )
 
 
@@ -199,7 +199,7 @@ def _bucket(workers: int, retry_after: int | None, ratio: float, refusal: str = 
 
 
 def _slow_bucket(retry_after: int | None) -> Line:
-    """Return the line of a bucket of 10 a second that saves nothing up."""
+    """Return the line of a bucket of 10 a second that holds one request."""
     words = "" if retry_after is None else f", Retry-After {retry_after}"
     return _limited(
         f"slow{'/retry-after' if retry_after else ''}",
@@ -351,7 +351,7 @@ LINES = (
         "1 % refused at random, 20 ms latency",
         FarEnd(0.02, refused_share=0.01),
         lambda settings: settings["requests"] * 0.02 / settings["workers"],
-        1.3,  # The machine's own share included.
+        1.3,  # It includes what the machine itself needs.
         2,
         rate=1_000_000,
         requests=6000,

@@ -74,7 +74,7 @@ def _cells(result: Result, row: Row) -> tuple[str, ...]:
 
 
 def _shown(value: float | None, mine: float | None, row: Row, result: Result) -> str:
-    """Write a figure, and in brackets how many times this project's it is."""
+    """Write a figure, and in brackets what multiple of this project's figure it is."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -89,7 +89,7 @@ def _shown(value: float | None, mine: float | None, row: Row, result: Result) ->
 
 
 def _met(values: dict[str, float], row: Row) -> str:
-    """Tell whether every bound holds, where there is one and the figures that it needs."""
+    """Say whether every bound holds: nothing without bounds, "-" if a figure is missing."""
     if not row.bounds:
         return ""
     try:

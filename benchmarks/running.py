@@ -1,4 +1,4 @@
-"""Runs measurements: a far end and a fresh process for each, subjects in turns."""
+"""Runs measurements: a service and a fresh process for each, subjects in turns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .subjects import ROOT, Environment, Subject
 _WORKERS = Path(__file__).resolve().parent / "workers"
 _TRUSTME = Environment("far-end", ("trustme",))
 
-# A measurement that takes longer hangs; a stream of a million requests may need most of it.
+# Slower measurements count as hung. A stream of a million requests may need most of this time.
 _LIMIT_SECONDS = 3600
 
 Figures = Mapping[str, float]
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class Failed(Exception):
-    """A measurement that gave no figures: its subject cannot do it, or it broke down."""
+    """A measurement without figures: its subject cannot do it, or it failed."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Result:
     Attributes
     ----------
     runs : dict
-        The figures of each run, by the subject's name; none for those that failed.
+        The figures of each run, by the subject's name; empty if the subject failed.
     failures : dict
-        Why there are none, by the subject's name.
+        Why subjects failed, by their names.
     """
 
     line: Line
@@ -56,7 +56,7 @@ class Bench:
         self._certificates = cache / "certificates"
 
     def prepare(self, lines: Iterable[Line]) -> None:
-        """Make what is missing of what the lines need."""
+        """Make the environments and certificates that the lines need and that are missing."""
         self._cache.mkdir(parents=True, exist_ok=True)
         (self._cache / ".gitignore").write_text("*\n", encoding="utf-8")
         subjects = (subject for line in lines for subject in line.subjects)
@@ -71,7 +71,7 @@ class Bench:
             subprocess.run(command, check=True)
 
     def measure(self, line: Line) -> Result:
-        """Measure a line: each subject once, and again, and again."""
+        """Measure a line: each subject once, then each again, and so on."""
         result = Result(line, {each.name: [] for each in line.subjects}, {})
         for repetition in range(1, line.repetitions + 1):
             for subject in line.subjects:
@@ -110,7 +110,7 @@ class Bench:
 
     @contextmanager
     def _serving(self, far_end: FarEnd) -> Generator[int, None, None]:
-        """Run a far end of its own for a measurement, so that its counters begin at nothing."""
+        """Run a new service for a measurement, so that its counters begin at 0."""
         pem, key = (self._certificates / name for name in ("server.pem", "server.key"))
         behaviour = json.dumps(asdict(far_end))
         command = [sys.executable, "-m", "benchmarks.service", behaviour]
@@ -123,7 +123,7 @@ class Bench:
                 service.terminate()
 
     def _environment(self) -> dict[str, str]:
-        """Return this process's environment without settings, with the far end's authority."""
+        """Return this process's environment without settings, and with the service's authority."""
         unwanted = ("PERMUTIVE_", "PYTHON", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
         kept = {
             name: value
@@ -135,7 +135,7 @@ class Bench:
 
 
 def _figures_of(done: subprocess.CompletedProcess[str]) -> Figures:
-    """Read what a measurement handed back as the last line it printed."""
+    """Read the last line that a measurement printed."""
     if done.returncode or not done.stdout:
         said = done.stderr.strip().splitlines() or [f"exit {done.returncode}"]
         raise Failed(said[-1])

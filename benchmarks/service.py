@@ -1,7 +1,7 @@
-"""The far end: an HTTP/1.1 service over TLS on loopback that does next to nothing.
+"""An HTTP/1.1 service over TLS on loopback that does almost nothing.
 
 ``python -m benchmarks.service`` prints its port and serves until it is terminated. It understands
-what HTTP clients send to it here: requests with Content-Length, one at a time a connection.
+only what the clients here send: requests with Content-Length, one at a time on each connection.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 HOSTS = ("api.permutive.app", "api.permutive.com")
 LISTED_COHORTS = 200
 
-# What it has seen is asked for here; such a question is not counted.
+# The path of the counters. A request for it is not counted.
 COUNTERS_PATH = "/__counters"
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -46,20 +46,21 @@ class FarEnd:
     Parameters
     ----------
     latency_seconds : float
-        The time from a request to its answer. One that is longer than a client's timeout makes a
-        service that has processed a request and is never heard of again.
+        The time from a request to its response. If it is longer than a client's timeout, a request
+        is processed, but its response never arrives.
     rate_per_second : float, optional
-        The rate at which a bucket of `burst` requests fills again; the others are refused.
+        The rate at which a bucket of `burst` requests fills again. Requests to an empty bucket are
+        refused.
     window_seconds : float, optional
-        The stretch of time in which `burst` requests pass.
+        The length of a window, in which `burst` requests are accepted.
     at_once : int, optional
-        How many requests are answered at the same time.
+        How many requests are processed at the same time.
     refused_share : float
-        The share that is refused at random.
+        The share of requests that is refused at random.
     refusal : str
         The status of a refusal.
     retry_after_seconds : int, optional
-        What a refusal says in Retry-After; nothing when it is left out.
+        The Retry-After header of a refusal; None: no header.
     """
 
     latency_seconds: float = 0.0
@@ -73,7 +74,7 @@ class FarEnd:
 
 
 class Service:
-    """Answers, and counts what it was asked."""
+    """Responds to requests, and counts them."""
 
     def __init__(self, far_end: FarEnd) -> None:
         self.latency_seconds = far_end.latency_seconds
@@ -98,7 +99,7 @@ class Service:
         self._identified = _answer("200 OK", {"user_id": "user-1", "status": "ok"})
 
     def answer(self, method: str, path: str) -> bytes:
-        """Take a request, and return what will be answered."""
+        """Count a request, and return its response."""
         self._arrivals.append(time.time())
         if not self._admits():
             return self._refusal
@@ -108,7 +109,7 @@ class Service:
         return self._cohorts if is_list else self._cohort
 
     def counters(self, query: str) -> bytes:
-        """Tell what arrived: in all, and since a time."""
+        """Return the response with the counters: requests in total and since a time, connections."""
         since = float(parse_qs(query).get("since", ["inf"])[0])
         seen = len(self._arrivals)
         later = seen - bisect_left(self._arrivals, since)
@@ -148,7 +149,7 @@ class Service:
 
 
 class Connection(asyncio.Protocol):
-    """Reads requests and writes answers, late if the service is slow."""
+    """Reads requests, and writes responses after the service's latency."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -161,7 +162,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take every whole request."""
+        """Handle each complete request."""
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
             head = self._received[:end]

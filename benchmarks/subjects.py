@@ -1,4 +1,4 @@
-"""What is compared, and the virtual environments that it runs in."""
+"""The subjects that are compared, and their virtual environments."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Environment:
-    """A virtual environment, made once in the cache and used again."""
+    """A virtual environment, which is made once and kept in the cache."""
 
     name: str
     requirements: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Environment:
         return cache / self.name / "bin" / "python"
 
     def make(self, cache: Path) -> None:
-        """Make it, unless it stands there as it is declared and for this Python."""
+        """Make it, unless the cache has it as declared here and for this Python."""
         made = cache / self.name / "made.json"
         wanted = json.dumps([sys.version, self.requirements])
         if made.exists() and made.read_text(encoding="utf-8") == wanted:
@@ -42,19 +42,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class WorkingTree(Environment):
-    """One with the project of a folder in it, as it is now."""
+    """An environment with the project in a folder, as it is now."""
 
     folder: Path = ROOT
 
     def make(self, cache: Path) -> None:
-        """Make it, and install the project anew: pip does, for a folder, also the same version."""
+        """Make it, and install the project again; for a folder pip does so even for the same version."""
         super().make(cache)
         self.install(cache, str(self.folder))
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One of those that are compared."""
+    """What is measured: a package, or a way to use one."""
 
     name: str
     environment: Environment
@@ -69,7 +69,7 @@ PACKAGES = (PROJECT, SEED, LATEST)
 
 
 def before(folder: Path) -> Subject:
-    """Return another copy of this project, as it was before a change for instance."""
+    """Return another copy of this project, for instance from before a change."""
     return Subject("before", WorkingTree("before", folder=folder))
 
 

@@ -1,6 +1,6 @@
 """How Sphinx builds these pages: ``sphinx-build -W --keep-going -b html docs docs/_build/html``.
 
-It needs no network. A warning is an error, and so is a link to a class or method that is not there.
+It needs no network. A warning is an error, and so is a link to a class or method that does not exist.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 
 nitpicky = True
-# Types of the standard library, of requests and pandas, and words such as "optional" have no page here.
+# No page here describes types of the standard library, requests and pandas, or words such as "optional".
 nitpick_ignore_regex = [
     ("py:(class|data|exc|obj|func|attr)", r"(?!PermutiveAPI).*"),
     ("py:class", r"PermutiveAPI\..*\.([A-Z]|Value)"),  # Type variables.
@@ -47,14 +47,14 @@ html_show_sphinx = False
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
-# Defaults that are no code: the words for the default key, and what stands for "made anew" or "required".
+# Defaults that are not code: the words for the default key, and ``<...>`` for "made anew" or "required".
 _NO_CODE = re.compile(r"the default workspace's key|<\w+>")
 
 
 def _readable(
     app: Any, what: str, name: str, obj: Any, options: Any, signature: str, returned: str
 ) -> tuple[str, str] | None:
-    """Write defaults that are no code as dots, so that Sphinx can read the signature."""
+    """Write defaults that are not code as dots, so that Sphinx can read the signature."""
     return (_NO_CODE.sub("...", signature), returned) if signature else None
 
 

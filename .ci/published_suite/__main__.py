@@ -1,7 +1,6 @@
 """Runs the tests of release 5.4.4, as published, with the PermutiveAPI that is installed for this Python.
 
-Called as ``python .ci/published_suite``. The tests are downloaded for the run; of the package beside them
-nothing is unpacked.
+Run it as ``python .ci/published_suite``. It downloads the release, and unpacks only its tests.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ def main() -> None:
         folder = Path(name)
         unpack_tests(downloaded(folder), folder / "tests")
         shutil.copy(Path(__file__).with_name("conftest.py"), folder / "tests")
-        (folder / "pytest.ini").write_text("[pytest]\n")  # None further up counts.
+        (folder / "pytest.ini").write_text("[pytest]\n")  # So that pytest reads no other one.
         run_tests(folder)
         require_all_passed(folder / "results.xml")
 
@@ -41,7 +40,7 @@ def downloaded(folder: Path) -> Path:
 
 
 def unpack_tests(archive: Path, folder: Path) -> None:
-    """Unpack the archive's tests, and nothing else."""
+    """Unpack only the archive's tests."""
     folder.mkdir()
     with tarfile.open(archive) as members:
         for member in members:
@@ -52,7 +51,7 @@ def unpack_tests(archive: Path, folder: Path) -> None:
 
 
 def run_tests(folder: Path) -> None:
-    """Run pytest so that nothing but installed packages can be imported: ``-I``."""
+    """Run pytest so that only installed packages can be imported: ``-I``."""
     options = ["-p", "no:cacheprovider", "--junitxml=results.xml", "tests"]
     environment = {
         name: value
@@ -64,7 +63,7 @@ def run_tests(folder: Path) -> None:
 
 
 def require_all_passed(results: Path) -> None:
-    """Exit with an error unless every one of the tests ran and passed."""
+    """Exit with an error unless every test ran and passed."""
     counts = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     if results.exists():
         for suite in ElementTree.parse(results).iter("testsuite"):

@@ -1,4 +1,4 @@
-"""What the tests of release 5.4.4 need, and their source distribution leaves out."""
+"""What the tests of release 5.4.4 need and their source distribution does not contain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import PermutiveAPI
 
 
 def pytest_report_header() -> str:
-    """Say which package is tested: an installed one, none that lies beside the tests."""
+    """Say which package is tested. It must be an installed one, not one beside the tests."""
     package = Path(PermutiveAPI.__file__).resolve()
     if Path(__file__).resolve().parents[1] in package.parents:
         raise pytest.UsageError(f"{package} is not an installed package")
@@ -21,7 +21,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture
 def fake_thread_pool(monkeypatch: pytest.MonkeyPatch) -> list[FakePool]:
-    """Put a stand-in in the place of the executor of batches; return the list of the pools made."""
+    """Replace the executor of batches; return the list of the pools that are made."""
     pools: list[FakePool] = []
 
     def new_pool(max_workers: int | None = None) -> FakePool:
@@ -33,7 +33,7 @@ def fake_thread_pool(monkeypatch: pytest.MonkeyPatch) -> list[FakePool]:
 
 
 class FakePool:
-    """An executor that runs a call at once, in the caller's thread, and offers no more than it must."""
+    """A minimal executor that runs a call at once, in the caller's thread."""
 
     def __init__(self, max_workers: int | None) -> None:
         self.max_workers = max_workers

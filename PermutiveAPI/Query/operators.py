@@ -151,7 +151,7 @@ def read_operation(node: Node) -> Operation:
 
 
 def opposite_of(operation: Operation) -> Operation | None:
-    """Return the opposite, or None if the grammar has none."""
+    """Return the opposite, or None if the grammar has no opposite of it."""
     negative = _OPERATORS[operation.operator].negative
     return None if negative is None else replace(operation, operator=negative)
 

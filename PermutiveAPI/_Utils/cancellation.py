@@ -45,7 +45,7 @@ class Cancellation:
         return _Joined(self, self._threads)
 
     def belongs_here(self) -> bool:
-        """Tell whether the batch began in this process. After a fork, it belongs to the parent alone."""
+        """Tell whether the batch began in this process. After a fork, it belongs to the parent only."""
         return os.getpid() == self._process
 
     def leave_this_thread(self) -> None:

@@ -1,8 +1,8 @@
 """The service as one ASGI application: gates in front, operations behind.
 
-A request is recorded, is delayed, is counted against the rate limit, may get a fault that a
-test asked for, and is checked for its key. Only then does it reach an operation. Assumptions:
-the key is checked before path and body, and a body may have 10 MB.
+A request is recorded, delayed and counted against the rate limit. It may get a fault that a test
+asked for. Then its key is checked, and it reaches an operation. Assumptions: the key is checked
+before path and body, and a body may have 10 MB.
 """
 
 from __future__ import annotations

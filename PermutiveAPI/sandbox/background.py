@@ -59,14 +59,14 @@ class BackgroundServer:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raise OSError that says why, if the address is not available."""
+    """Return a listening socket. If the address is not available, raise an OSError that says why."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         plain = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise OSError(error.errno, _refusal(host, port, error)) from None
-    # asyncio sets TCP_NODELAY only where the protocol is named. Without it each response
-    # waits some 40 ms for the client's delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only if the protocol is named. Without TCP_NODELAY each response
+    # waits about 40 ms for the client's delayed acknowledgement.
     return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=plain.detach())
 
 
@@ -79,7 +79,7 @@ def _refusal(host: str, port: int, error: OSError) -> str:
 
 
 def _no_chatter(record: logging.LogRecord) -> bool:
-    # By thread, so that a uvicorn of the user in the same process still logs.
+    # Only this thread's records, so that a uvicorn of the user in the same process still logs.
     return record.threadName != _THREAD_NAME or record.levelno >= logging.ERROR
 
 
@@ -109,7 +109,7 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             transport: asyncio.Transport = connection.transport
             transport.abort()
-        # In one turn of the loop the connections notice that they are closed.
+        # The connections need one turn of the loop to notice that they are closed.
         await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:

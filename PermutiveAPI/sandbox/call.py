@@ -19,7 +19,7 @@ from .envelope import Malformed
 from .shapes import JSONObject, Shape
 from .state import State, Workspace
 
-# JSON of a far greater depth can be read, but not be written again.
+# Much deeper JSON can be read, but not be written again.
 _MOST_LEVELS = 200
 
 

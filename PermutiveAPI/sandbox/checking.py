@@ -48,8 +48,8 @@ _INSIDE_CLAUSES = (
     "less_than_or_equal_to",
     "less_than",
 )
-# A name of five letters with one letter wrong, added, missing or swapped with the next is still this
-# similar. The joiners are too short for that.
+# A name of five letters is still this similar if one letter is wrong, added, missing or swapped with
+# the next one. The joiners are too short for that.
 _LEAST_LIKENESS = 0.8
 
 

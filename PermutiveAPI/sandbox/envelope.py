@@ -1,7 +1,7 @@
 """Error responses in the form that Permutive documents.
 
-Codes, messages and the form of each API are documented. Assumptions: the code of a status for which
-none is published is ten times the status, and ``docs`` is the same for CCS as for Cohorts.
+Codes, messages and the form of each API are documented. Assumptions: if a status has no published
+code, its code is ten times the status; ``docs`` is the same for CCS as for Cohorts.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def refusal(error: Refused, path: str) -> Response:
 def status_response(
     status: int, path: str, headers: dict[str, str] | None = None, cause: str | None = None
 ) -> Response:
-    """Return an error response that has a status and no particular error."""
+    """Return the error response of a status, without a particular error."""
     code = _CODE_OF_STATUS.get(status, status * 10)
     if code in _DOCUMENTED:
         message = _DOCUMENTED[code][1]

@@ -1,8 +1,8 @@
-"""Whether a user belongs to a cohort: the query, evaluated with what the sandbox knows of the user.
+"""Whether a user belongs to a cohort: evaluates its query with what the sandbox knows of the user.
 
 Event clauses and ``in_segment`` are evaluated. The sandbox measures no engagement, and does not record
-who entered or left a segment. So in these clauses a user was never engaged, had no view, and has
-neither entered nor left anything. Segments of imports have no members.
+who entered or left a segment. So for these clauses a user was never engaged, had no view, and neither
+entered nor left anything. Segments of imports have no members.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def cohorts_of(
 ) -> list[JSONObject]:
     """Return the cohorts that a user belongs to.
 
-    Nobody belongs to a cohort without a query, to one whose query does not follow the grammar, or to
+    Nobody belongs to a cohort that has no query, or whose query does not follow the grammar, or to
     cohorts that only refer to each other in a circle.
 
     Parameters

@@ -40,7 +40,7 @@ class Fault:
     content_type: str
 
     def __post_init__(self) -> None:
-        """Refuse a status that is not one of a final response."""
+        """Refuse a status that no final response has."""
         if not 200 <= self.status <= 599:
             raise ValueError(f"status must be from 200 to 599, not {self.status}.")
 
@@ -71,7 +71,7 @@ class FaultQueue:
             self._waiting.append((fault, times))
 
     async def check(self, request: Request) -> Response | None:
-        """Return the response of the first fault that fits a request, if there is one."""
+        """Return the response of the first fault that fits a request; None if no fault fits."""
         path = request.scope["path"]
         fault = self._taken(request.method, path)
         return fault.response(path) if fault else None

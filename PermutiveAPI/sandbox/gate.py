@@ -25,7 +25,7 @@ Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 
 WORKSPACE = "permutive.workspace"
 _READING = ("GET", "HEAD", "OPTIONS")
-# In other APIs every key may write, since sites send users and events with public keys.
+# In other APIs every key may write, since websites send users and events with public keys.
 _APIS_FOR_ACCOUNTS = ("/cohorts-api/", "/audience-api/")
 _WINDOW_SECONDS = 1.0
 
@@ -75,8 +75,8 @@ def rate_gate(behaviour: Behaviour) -> Check:
 def key_gate(state: State) -> Check:
     """Return the check that finds the workspace of a request's key.
 
-    It responds with 401 if there is none, and with 403 to changes of cohorts and segments with a key
-    that may only read.
+    The response to an unknown key is 401. To changes of cohorts and segments with a key that may only
+    read, it is 403.
     """
 
     async def identify(request: Request) -> Response | None:

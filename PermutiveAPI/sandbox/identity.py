@@ -21,7 +21,7 @@ from .shapes import JSONObject, Shape, many, text, whole
 
 _ALIAS = Shape(required={"tag": text, "id": text, "priority": whole})
 _IDENTITY = Shape(required={"user_id": text, "aliases": many(_ALIAS)})
-# Aliases in place of a user id.
+# Fields with aliases, which may replace the user id.
 ALIASES = many(_ALIAS, least=1)
 
 

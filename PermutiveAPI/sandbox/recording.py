@@ -136,7 +136,7 @@ class Recorder:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def note(message: Message) -> None:
-            # Before it is sent: a client that has its response finds the status in the log.
+            # Set before the response is sent, so that a client with its response finds it in the log.
             if message["type"] == "http.response.start":
                 self._request_log.answered(number, message["status"])
             await send(message)

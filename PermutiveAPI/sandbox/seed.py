@@ -2,8 +2,8 @@
 
 A publisher group with one brand below it, its cohorts, and two imports with segments. Names, tags and
 numbers are invented. Assumptions: the words for the type and the phase of a source with a bucket, and
-for the types in its permissions; that a LiveRamp source has an advertiser; and that the type of
-lookalike cohorts is "offline".
+for the types in its permissions; a LiveRamp source has an advertiser; the type of lookalike cohorts is
+"offline".
 """
 
 from __future__ import annotations

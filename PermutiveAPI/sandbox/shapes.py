@@ -1,6 +1,6 @@
 """What a JSON body must look like, as declarations that read it.
 
-A reader takes a decoded value and returns it, or raises ValueError saying what it
+A reader takes a decoded value and returns it, or raises a ValueError that says what is
 expected. A Shape is a reader of objects, so shapes nest.
 """
 
@@ -59,7 +59,7 @@ def mapping_to(reader: Reader) -> Reader:
 
 
 def one_of(*allowed: str) -> Reader:
-    """Return a reader of these words alone."""
+    """Return a reader that accepts only these words."""
 
     def read(value: Any) -> Any:
         if value not in allowed:
@@ -84,9 +84,7 @@ def many(reader: Reader, least: int = 0) -> Reader:
 
 @dataclass(frozen=True)
 class Shape:
-    """A reader of objects: known fields are kept, unknown ones ignored.
-
-    So does the live service.
+    """A reader of objects: known fields are kept, unknown ones ignored, as the live service does.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """The data of the service: workspaces, cohorts, imports, aliases and events.
 
-Operations run one after the other on the server's event loop, and none waits half-way. So each one
-finds and leaves consistent data, however many clients call.
+Operations run one after the other on the server's event loop, and no operation waits half-way. So
+each finds and leaves consistent data, however many clients call.
 """
 
 from __future__ import annotations
@@ -81,11 +81,11 @@ class Shelf:
         self._of_code[segment["code"]] = position
 
     def by_id(self, segment_id: str) -> JSONObject:
-        """Return the segment with an id. Raise Refused (3000) if there is none."""
+        """Return the segment with an id. Raise Refused (3000) if no segment has it."""
         return self._found(self._of_id.get(segment_id), segment_id)
 
     def by_code(self, code: str) -> JSONObject:
-        """Return the segment with a code. Raise Refused (3000) if there is none."""
+        """Return the segment with a code. Raise Refused (3000) if no segment has it."""
         return self._found(self._of_code.get(code), code)
 
     def remove(self, segment: JSONObject) -> None:

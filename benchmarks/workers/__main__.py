@@ -1,7 +1,7 @@
 """One measurement of one subject, in a process and an environment of its own.
 
-Run as a folder, ``python benchmarks/workers '{"measurement": ...}'``, so that the project's root is
-not on the path: what is imported is what is installed.
+It is run as a folder, ``python benchmarks/workers '{"measurement": ...}'``. So the project's root is
+not on the path, and the installed package is imported.
 """
 
 from __future__ import annotations

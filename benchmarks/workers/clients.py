@@ -1,4 +1,4 @@
-"""The subjects behind one interface: users are identified, many at a time."""
+"""The subjects behind one interface, which identifies many users at a time."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class Client(Protocol):
     """Sends one POST to identify for each user."""
 
     def prepare(self, count: int) -> Sequence[Any]:
-        """Make what is to be sent, in the form that the subject takes."""
+        """Make the users in the form that the subject takes."""
         ...
 
     def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
-        """Send it; return the answers, and how many requests were lost."""
+        """Send them; return the responses, and how many requests were lost."""
         ...
 
 
@@ -57,14 +57,14 @@ class Package:
     def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
         """Identify them in one batch."""
         identity = self._api.Identity
-        # Release 6.8.2 has another name for it.
+        # Release 6.8.2 calls it batch_send.
         batch = getattr(identity, "batch_identify", None) or identity.batch_send
         responses, failures = batch(prepared, api_key=API_KEY, max_workers=workers)
         return responses, len(failures)
 
 
 class ClientObject:
-    """The other way of release 6.8.2: a client object, and a function that runs a batch of anything."""
+    """The other way of release 6.8.2: a client object, and a function that runs any batch."""
 
     def __init__(self) -> None:
         self._api: Any = import_module("PermutiveAPI")
@@ -75,7 +75,7 @@ class ClientObject:
         return _users(count)
 
     def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
-        """Post it in one batch."""
+        """Post them in one batch."""
         batch = self._api.execute_batch(prepared, self._post, max_workers=workers)
         return batch.items, len(batch.failures)
 
@@ -84,7 +84,7 @@ class ClientObject:
 
 
 class _Threads:
-    """Threads that send with a bare transport, kept from batch to batch as the connections are."""
+    """Threads that send with a bare transport. They and their connections are kept between batches."""
 
     _executor: ThreadPoolExecutor | None = None
 
@@ -93,7 +93,7 @@ class _Threads:
         return _users(count)
 
     def send(self, prepared: Sequence[Any], workers: int) -> tuple[Sequence[Any], int]:
-        """Send it from a pool of threads."""
+        """Send them from a pool of threads."""
         if self._executor is None:
             self._executor = ThreadPoolExecutor(workers)
             self._open(workers)
@@ -124,7 +124,7 @@ class Urllib3(_Threads):
 
 
 class ConstantRate(Urllib3):
-    """The same, told the limit: it goes at 95 % of it, and what is refused goes again at its next turn."""
+    """The same at 95 % of the rate limit, which it is told. Refused requests are sent again in turn."""
 
     rate = math.inf
 

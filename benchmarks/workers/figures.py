@@ -1,4 +1,4 @@
-"""What a process that measures hands back: one line of JSON."""
+"""What a measuring process prints at its end: one line of JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Figures = dict[str, float]
 
 
 class NotPossible(Exception):
-    """What a subject, or the machine, cannot do."""
+    """A measurement that the subject or the machine cannot do."""
 
 
 def hand_back(figures: Figures) -> None:
@@ -17,5 +17,5 @@ def hand_back(figures: Figures) -> None:
 
 
 def decline(reason: NotPossible) -> None:
-    """Print that there are none, and why."""
+    """Print why there are no figures."""
     print(json.dumps({"not possible": str(reason)}), flush=True)

@@ -1,4 +1,4 @@
-"""The way to the far end: real host names that lead to loopback, and the counters of what arrived."""
+"""The way to the service: host names that resolve to loopback, and the service's counters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ IDENTIFY_URL = f"https://{IDENTIFY_HOST}{IDENTIFY_PATH}"
 
 
 def redirect(port: int) -> None:
-    """Resolve the service's host names to the far end, and no other name at all."""
+    """Resolve the service's host names to loopback, and refuse all other names."""
     resolve = socket.getaddrinfo
 
     def getaddrinfo(host: Any, _: Any, *args: Any, **kwargs: Any) -> Any:
@@ -28,12 +28,12 @@ def redirect(port: int) -> None:
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return a context that trusts the far end."""
+    """Return a context that trusts the service."""
     return ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
 
 
 def counters(since: float | None = None) -> dict[str, int]:
-    """Ask the far end what it has seen: requests, those later than a time, connections."""
+    """Return the service's counters: requests, those later than a time, connections."""
     connection = http.client.HTTPSConnection(APP_HOST, context=tls_context())
     path = "/__counters" if since is None else f"/__counters?since={since}"
     connection.request("GET", path)

@@ -1,4 +1,4 @@
-"""What each line measures: a function that returns its figures, called once a process."""
+"""The measurements: functions that return figures. A process calls one of them, once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from figures import Figures, NotPossible, hand_back
 from loopback import IDENTIFY_URL, counters
 from memory import held, most_held
 
-# Requests that were on their way when Ctrl-C was pressed are not counted as sent after it.
+# Requests that were being sent at Ctrl-C do not count as sent after it.
 _ON_THE_WAY_SECONDS = 0.1
 
 
@@ -44,7 +44,7 @@ def batch(subject: str, requests: int, workers: int, warm_up: int) -> Figures:
 
 
 def limited(subject: str, requests: int, workers: int, rate: float) -> Figures:
-    """Identify users in one batch, at a service that refuses some."""
+    """Identify users in one batch, while the service refuses some requests."""
     client = client_of(subject)
     if isinstance(client, ConstantRate):
         client.rate = rate
@@ -74,7 +74,7 @@ def write(subject: str, count: int) -> Figures:
 
 
 def frame(subject: str, count: int) -> Figures:
-    """Make a DataFrame, pandas being imported."""
+    """Make a DataFrame, with pandas already imported."""
     import pandas
 
     if subject == "pandas":
@@ -91,7 +91,7 @@ def _timed(function: Callable[[], Any]) -> Figures:
     began = time.perf_counter()
     result = function()
     seconds = time.perf_counter() - began
-    del result  # Only now: taking it down is not what is measured.
+    del result  # Only now, so that freeing it is not measured.
     return {"seconds": seconds}
 
 
@@ -99,7 +99,7 @@ def _timed(function: Callable[[], Any]) -> Figures:
 
 
 def startup(subject: str) -> Figures:
-    """Start Python and import, in a process below this one."""
+    """Start Python and import, in a child process."""
     imports = "from PermutiveAPI import Cohort"
     statement = "import requests" if subject == "requests" else imports
     began = time.perf_counter()
@@ -114,10 +114,10 @@ def startup(subject: str) -> Figures:
 
 
 def memory(subject: str, requests: int, workers: int) -> Figures:
-    """Keep the answers of a batch, and tell by how much resident memory grew, bodies left out.
+    """Keep the responses of a batch, and tell how much resident memory grew beyond their bodies.
 
-    A first batch, whose answers are let go, brings connections and modules; what is sent is made
-    before the baseline is taken.
+    A first batch opens connections and loads modules; its responses are not kept. What is sent is
+    made before memory is measured for the first time.
     """
     client = client_of(subject)
     client.send(client.prepare(workers * 10), workers)
@@ -132,7 +132,7 @@ def memory(subject: str, requests: int, workers: int) -> Figures:
 
 
 def stream(subject: str, count: int, workers: int) -> Figures:
-    """Stream a batch from a generator, and tell how far memory ever rose above idle."""
+    """Stream a batch from a generator, and tell how far memory rose above idle at most."""
     api = _api()
     if not hasattr(api, "stream_batch"):
         raise NotPossible("it has no stream_batch")
@@ -158,16 +158,16 @@ def details(subject: str) -> Figures:
     listed = cohort.list(api_key=API_KEY, include_details=True)
     seconds = time.perf_counter() - began
     if not all(each.query for each in listed):
-        raise RuntimeError("a cohort came without its query")
+        raise RuntimeError("a cohort has no query")
     return {"seconds": seconds}
 
 
 def interrupt(subject: str, requests: int, workers: int, limit_seconds: float) -> Figures:
-    """Press Ctrl-C half a second after a batch began; give up when it has not ended by the limit."""
+    """Press Ctrl-C half a second after a batch began; give up if it has not ended within the limit."""
     client = client_of(subject)
     prepared = client.prepare(requests)
     threads = threading.active_count()
-    # A shell lets what runs in the background ignore Ctrl-C.
+    # A shell makes background processes ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     pressed: list[float] = []
 
@@ -179,8 +179,8 @@ def interrupt(subject: str, requests: int, workers: int, limit_seconds: float) -
         os._exit(0)
 
     def figures(seconds: float) -> Figures:
-        left = threading.active_count() - threads - 1  # The one that pressed.
-        # Whatever were still to be sent would arrive now.
+        left = threading.active_count() - threads - 1  # Without the timer's thread.
+        # Requests that are still sent would arrive now.
         time.sleep(0.5 if seconds < math.inf else 0)
         sent_after = counters(since=pressed[0] + _ON_THE_WAY_SECONDS)["later"]
         return {"seconds": seconds, "sent_after": sent_after, "threads_left": left}
@@ -198,7 +198,7 @@ def interrupt(subject: str, requests: int, workers: int, limit_seconds: float) -
 
 
 def unknown(subject: str, timeout_seconds: float) -> Figures:
-    """Create a cohort on a service that makes it and does not answer in time."""
+    """Create a cohort on a service that makes it, but does not respond in time."""
     os.environ["PERMUTIVE_BATCH_TIMEOUT_SECONDS"] = str(timeout_seconds)
     cohort = _api().Cohort
     football = cohort(name="Football fans", query={"event": "Pageview"})

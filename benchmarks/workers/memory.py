@@ -1,4 +1,4 @@
-"""How much memory this process holds, and has held at the most."""
+"""How much memory this process holds, and held at most."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def held() -> int:
-    """Return the resident bytes, garbage collected."""
+    """Return the resident bytes, after a garbage collection."""
     gc.collect()
     return _read("VmRSS")
 
@@ -24,9 +24,9 @@ def most_held() -> int:
 
 def _read(name: str) -> int:
     if not _STATUS.exists():
-        raise NotPossible("memory is read from /proc, which this machine lacks")
+        raise NotPossible("memory is read from /proc, which this machine does not have")
     status = _STATUS.read_text(encoding="utf-8")
     found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
     if found is None:
-        raise NotPossible(f"/proc does not tell {name}")
+        raise NotPossible(f"/proc/self/status has no {name}")
     return int(found[1]) * 1024

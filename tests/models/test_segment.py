@@ -21,7 +21,7 @@ def test_positions_keep_their_meaning() -> None:
 
 
 def test_code_may_be_left_out() -> None:
-    """A segment can be made from import_id, name and query alone."""
+    """A segment can be made without a code."""
     query = {"type": "users", "filter": {"country": "US"}}
     segment = Segment(import_id="i", name="n", query=query)
     assert (segment.code, segment.name, segment.import_id) == (None, "n", "i")

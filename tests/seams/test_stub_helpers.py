@@ -178,7 +178,7 @@ ONE: List[Tuple[Any, Callable[[], Any], str, Any]] = [
 def test_single_reads_with_a_stub(
     model: Any, read: Callable[[], Any], url: str, body: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One object and the import list are read with ``get(api_key=..., url=...)`` alone."""
+    """One object and the import list are read with just ``get(api_key=..., url=...)``."""
     helper = OneHelper(body)
     monkeypatch.setattr(model, "_request_helper", helper)
     assert read() is not None

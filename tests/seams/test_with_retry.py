@@ -137,7 +137,7 @@ def test_timeouts_have_their_own_error(failure: Any, waits: List[float]) -> None
 
 
 def test_one_error_record(waits: List[float], caplog: pytest.LogCaptureFixture) -> None:
-    """When attempts run out without an answer there is one ERROR record, with the error's text."""
+    """If no attempt gets a response, there is one ERROR record, with the error's text."""
     failure = requests.ConnectionError(f"no route to {URL}?k={KEY}")
     with caplog.at_level(logging.DEBUG):
         with pytest.raises(PermutiveConnectionError) as caught:

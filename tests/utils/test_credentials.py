@@ -114,7 +114,7 @@ def test_default_of_several_is_the_top_level_one(credentials: Writer) -> None:
 
 
 def test_one_workspace_is_the_default_whatever_its_level(credentials: Writer) -> None:
-    """If there is one workspace, it is the default."""
+    """If the file has only one workspace, it is the default."""
     credentials([CHILD])
     assert resolve_api_key(DEFAULT_API_KEY) == "child-key"
 
