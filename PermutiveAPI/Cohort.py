@@ -255,7 +255,7 @@ class Cohort(ChangeTracking):
         """Fetch the cohort with a name, including its query; None if there is none.
 
         Each call lists all cohorts, also those of child workspaces; the last duplicate wins. So do not
-        call it in a loop: list the cohorts once, and use :attr:`CohortList.name_dictionary`. If you need
+        call it in a loop: list the cohorts once, and use ``CohortList.name_dictionary``. If you need
         their queries, fetch the cohorts that you found by :meth:`batch_get_by_id`.
 
         Examples
@@ -274,7 +274,7 @@ class Cohort(ChangeTracking):
         """Fetch the cohort with a code, including its query; None if there is none.
 
         Each call lists all cohorts, as :meth:`get_by_name` does. In a loop, use
-        :attr:`CohortList.code_dictionary` of a list instead. Codes are texts there.
+        ``CohortList.code_dictionary`` of a list instead. Codes are texts there.
 
         Examples
         --------

@@ -198,7 +198,7 @@ class Segment(Resource):
         """Fetch the segment with a code; PermutiveResourceNotFoundError if there is none.
 
         Each call is one request. To look up many codes, list the segments once, and use
-        :attr:`SegmentList.code_dictionary`.
+        ``SegmentList.code_dictionary``.
 
         Examples
         --------
