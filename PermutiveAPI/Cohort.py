@@ -254,25 +254,35 @@ class Cohort(ChangeTracking):
     def get_by_name(name: str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
         """Fetch a cohort by its name, with its query; None if no cohort has it.
 
-        It lists all cohorts, also those of child workspaces; the last duplicate wins. To look up many
-        names, use ``Cohort.list().name_dictionary``.
+        Each call lists all cohorts, also those of child workspaces; the last duplicate wins. So do not
+        call it in a loop: list the cohorts once, and use ``CohortList.name_dictionary``. If you need
+        their queries, fetch the cohorts that you found by :meth:`batch_get_by_id`.
 
         Examples
         --------
         >>> Cohort.get_by_name("Football Fans").code
         12345
+        >>> cohorts = Cohort.list(include_child_workspaces=True).name_dictionary
+        >>> [cohorts[name].code for name in ("Football Fans", "Premier League Followers")]
+        [12345, 12346]
         """
         require_filled("name", name)
         return _find("name_dictionary", name, api_key)
 
     @staticmethod
     def get_by_code(code: int | str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
-        """Fetch a cohort by its code, with its query; see :meth:`get_by_name`.
+        """Fetch a cohort by its code, with its query; None if no cohort has it.
+
+        Each call lists all cohorts, as :meth:`get_by_name` does. In a loop, use
+        ``CohortList.code_dictionary`` of a list instead. Its codes are texts.
 
         Examples
         --------
         >>> Cohort.get_by_code(12345).name
         'Football Fans'
+        >>> cohorts = Cohort.list(include_child_workspaces=True).code_dictionary
+        >>> [cohorts[str(code)].name for code in (12345, 12346)]
+        ['Football Fans', 'Premier League Followers']
         """
         require_filled("code", code)
         return _find("code_dictionary", str(code), api_key)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median_low
 
-from .service import LISTED_COHORTS, FarEnd
+from .service import PAGE, FarEnd
 from .subjects import (
     CONSTANT_RATE,
     HTTP_CLIENT,
@@ -131,6 +131,9 @@ _YES = Bound("yes", lambda by: bool(by[PROJECT.name]))
 
 _SLOW = FarEnd(latency_seconds=0.02)
 _SILENT = FarEnd(latency_seconds=60)
+_SOME_COHORTS = FarEnd(cohorts=1000)
+_MANY_COHORTS = FarEnd(cohorts=50_000)
+_MANY_SEGMENTS = FarEnd(segments=200_000)
 _BURST = 20
 
 _COHORTS = {"count": 100_000}
@@ -276,7 +279,7 @@ LINES = (
         "Read {count} cohorts, JSON text to CohortList",
         "read",
         (*PACKAGES, JSON),
-        (Row("", "seconds", "s", 2, (_at_most(1.5),)),),
+        (Row("", "seconds", "s", 2, (_times_less(4, SEED),)),),
         _COHORTS,
         _FEW_COHORTS,
     ),
@@ -285,18 +288,56 @@ LINES = (
         "Write {count} cohorts, to_json",
         "write",
         PACKAGES,
-        (Row("", "seconds", "s", 2, (_at_most(0.6),)),),
+        (Row("", "seconds", "s", 2, (_times_less(4, SEED),)),),
         _COHORTS,
         _FEW_COHORTS,
     ),
     Line(
         "frame",
-        "{count} cohorts to_pd_dataframe",
+        "{count} cohorts to_pd_dataframe; pandas from ready columns",
         "frame",
         (*PACKAGES, PANDAS),
-        (Row("", "seconds", "s", 2, (_at_most(1.0),)),),
+        (Row("", "seconds", "s", 2, (_at_most_times(3, PANDAS),)),),
         _COHORTS,
         _FEW_COHORTS,
+    ),
+    Line(
+        "list/cohorts",
+        f"Cohort.list of {_MANY_COHORTS.cohorts}",
+        "list_cohorts",
+        (*PACKAGES, URLLIB3),
+        (Row("", "seconds", "s", 2, ()),),
+        far_end=_MANY_COHORTS,
+    ),
+    Line(
+        "list/segments",
+        f"Segment.list of {_MANY_SEGMENTS.segments}, pages of {PAGE}",
+        "list_segments",
+        (*PACKAGES, URLLIB3),
+        (Row("", "seconds", "s", 2, ()),),
+        far_end=_MANY_SEGMENTS,
+    ),
+    Line(
+        "bulk",
+        "Segment.bulk, {count} created",
+        "bulk",
+        (*PACKAGES, URLLIB3),
+        (Row("", "seconds", "s", 2, ()),),
+        {"count": _MANY_SEGMENTS.segments},
+        {"count": 10_000},
+        _MANY_SEGMENTS,
+    ),
+    Line(
+        "look-up",
+        f"{{count}} of {_SOME_COHORTS.cohorts} cohorts by code",
+        "look_up",
+        PACKAGES,
+        (
+            Row("get_by_code for each", "seconds", "s", 2, ()),
+            Row("one list, then get_by_id for each", "seconds_from_one_list", "s", 2, ()),
+        ),
+        {"count": 20},
+        far_end=_SOME_COHORTS,
     ),
     Line(
         "import",
@@ -370,7 +411,7 @@ LINES = (
     ),
     Line(
         "details",
-        f"{LISTED_COHORTS} cohorts with details, 20 ms latency",
+        f"{_SLOW.cohorts} cohorts with details, 20 ms latency",
         "details",
         PACKAGES,
         (Row("", "seconds", "s", 2, (_times_less(8, SEED),)),),

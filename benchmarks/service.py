@@ -20,7 +20,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 HOSTS = ("api.permutive.app", "api.permutive.com")
-LISTED_COHORTS = 200
+
+# The segments of a page, and the most segments of a bulk operation.
+PAGE, MOST_OPERATIONS = 1000, 5000
 
 # The path of the counters. A request for it is not counted.
 COUNTERS_PATH = "/__counters"
@@ -37,6 +39,13 @@ _COHORT = {
     "workspace_id": "0f1f7a8e-7bd6-4f56-9a67-c1fd7ad2a7a4",
 }
 _QUERY = {"event": "Pageview", "frequency": {"greater_than_or_equal_to": 2}}
+_SEGMENT = {
+    "import_id": "import-1",
+    "description": "Readers who came back",
+    "cpm": 1.5,
+    "categories": ["sport", "news"],
+    "updated_at": "2025-07-02T08:10:42.118765Z",
+}
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class FarEnd:
         The status of a refusal.
     retry_after_seconds : int, optional
         The Retry-After header of a refusal; None: no header.
+    cohorts, segments : int
+        How many of them the service has.
     """
 
     latency_seconds: float = 0.0
@@ -71,6 +82,8 @@ class FarEnd:
     at_once: int | None = None
     refused_share: float = 0.0
     refusal: str = "429 Too Many Requests"
+    cohorts: int = 200
+    segments: int = 0
 
 
 class Service:
@@ -93,16 +106,22 @@ class Service:
             "" if retry_after is None else f"Retry-After: {retry_after}\r\n",
         )
         one = {**_COHORT, "query": _QUERY}
-        several = [{**_COHORT, "id": f"cohort-{n}"} for n in range(LISTED_COHORTS)]
+        several = [{**_COHORT, "id": f"cohort-{n}", "code": str(n)} for n in range(far_end.cohorts)]
         self._cohort = _answer("200 OK", one)
         self._cohorts = _answer("200 OK", several)
+        self._pages = _pages(far_end.segments)
+        self._parts = iter(_parts(far_end.segments))
         self._identified = _answer("200 OK", {"user_id": "user-1", "status": "ok"})
 
-    def answer(self, method: str, path: str) -> bytes:
+    def answer(self, method: str, path: str, query: str) -> bytes:
         """Count a request, and return its response."""
         self._arrivals.append(time.time())
         if not self._admits():
             return self._refusal
+        if path.endswith("/segments"):
+            if method == "PATCH":
+                return next(self._parts)
+            return self._pages[int(parse_qs(query).get("pagination_token", ["0"])[0])]
         if "/cohorts/" not in path:
             return self._identified
         is_list = method == "GET" and path.endswith("/cohorts/")
@@ -181,7 +200,7 @@ class Connection(asyncio.Protocol):
             return
         self._service.connections += not self._counted
         self._counted = True
-        answer = self._service.answer(method, url.path)
+        answer = self._service.answer(method, url.path, url.query)
         if self._service.latency_seconds:
             loop = asyncio.get_running_loop()
             loop.call_later(self._service.latency_seconds, self._write, answer)
@@ -191,6 +210,31 @@ class Connection(asyncio.Protocol):
     def _write(self, answer: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(answer)
+
+
+def _pages(count: int) -> list[bytes]:
+    """Return the responses that list segments, page by page; the token of a page is its number."""
+    pages: list[bytes] = []
+    for number, start in enumerate(range(0, count, PAGE), start=1):
+        token = str(number) if start + PAGE < count else None
+        page = {"elements": _segments(start, PAGE, count), "pagination": {"next_token": token}}
+        pages.append(_answer("200 OK", page))
+    return pages
+
+
+def _parts(count: int) -> list[bytes]:
+    """Return the responses to bulk operations that create segments, in order."""
+    return [
+        _answer("200 OK", {"items": _segments(start, MOST_OPERATIONS, count)})
+        for start in range(0, count, MOST_OPERATIONS)
+    ]
+
+
+def _segments(start: int, most: int, count: int) -> list[dict[str, object]]:
+    return [
+        {**_SEGMENT, "id": f"segment-{n}", "code": f"code_{n}", "name": f"Segment {n}"}
+        for n in range(start, min(start + most, count))
+    ]
 
 
 def _answer(status: str, body: object, more_headers: str = "") -> bytes:

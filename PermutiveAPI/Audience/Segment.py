@@ -197,6 +197,9 @@ class Segment(Resource):
     def get_by_code(import_id: str, segment_code: str, api_key: str = DEFAULT_API_KEY) -> Segment:
         """Fetch a segment by its code; PermutiveResourceNotFoundError if no segment has it.
 
+        Each call is one request. To look up many codes, list the segments once, and use
+        ``SegmentList.code_dictionary``.
+
         Examples
         --------
         >>> Segment.get_by_code(Import.list()[0].id, "DigitalNorth").name

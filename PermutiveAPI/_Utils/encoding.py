@@ -106,12 +106,8 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
     >>> to_payload(Cohort("Runners", tags=[]), ["name", "description", "tags"])
     {'name': 'Runners', 'tags': []}
     """
-    names = [each.name for each in dataclasses.fields(dataclass_obj)]
-    if api_payload is not None:
-        taken = set(api_payload)
-        names = [name for name in names if name in taken]
-    always: Plan = tuple((name, None) for name in names if name[:1] != "_")
-    return _encode_fields(dataclass_obj, always)
+    taken = None if api_payload is None else frozenset(api_payload)
+    return _encode_fields(dataclass_obj, _payload_plan(_type_of(dataclass_obj), taken))
 
 
 def canonical(data: Any) -> str:
@@ -134,6 +130,13 @@ def writing_plan(cls: type) -> Plan:
         for each in dataclasses.fields(cls)
         if not each.name.startswith("_")
     )
+
+
+@lru_cache(maxsize=1024)
+def _payload_plan(cls: type, taken: frozenset[str] | None) -> Plan:
+    """Return the plan of a request body: only None is left out."""
+    names = [name for name, _ in writing_plan(cls)]
+    return tuple((name, None) for name in names if taken is None or name in taken)
 
 
 def _omissible_value(each: dataclasses.Field[Any]) -> Any:

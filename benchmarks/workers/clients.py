@@ -7,12 +7,12 @@ import json
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, Protocol
 
-from loopback import IDENTIFY_HOST, IDENTIFY_PATH, IDENTIFY_URL, tls_context
+from loopback import APP_HOST, IDENTIFY_HOST, IDENTIFY_PATH, IDENTIFY_URL, tls_context
 
 API_KEY = "benchmark-key"
 
@@ -163,6 +163,24 @@ class HttpClient(_Threads):
         answer = connection.getresponse()
         answer.read()
         return answer.status
+
+
+JSONClient = Callable[..., Any]
+
+
+def json_client() -> JSONClient:
+    """Return a function that sends one request by urllib3 and decodes the response."""
+    import urllib3
+
+    pool = urllib3.PoolManager(ssl_context=tls_context())
+
+    def fetch(method: str, path: str, query: str = "", **options: Any) -> Any:
+        answer = pool.request(method, f"https://{APP_HOST}{path}?k={API_KEY}{query}", **options)
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status}")
+        return json.loads(answer.data)
+
+    return fetch
 
 
 _CLIENTS: dict[str, type[Client]] = {

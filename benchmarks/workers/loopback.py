@@ -13,6 +13,9 @@ APP_HOST = "api.permutive.app"
 IDENTIFY_HOST = "api.permutive.com"
 IDENTIFY_PATH = "/v2.0/identify"
 IDENTIFY_URL = f"https://{IDENTIFY_HOST}{IDENTIFY_PATH}"
+COHORTS_PATH = "/cohorts-api/v2/cohorts/"
+IMPORT_ID = "import-1"
+SEGMENTS_PATH = f"/audience-api/v1/imports/{IMPORT_ID}/segments"
 
 
 def redirect(port: int) -> None:

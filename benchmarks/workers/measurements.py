@@ -15,9 +15,9 @@ from importlib import import_module
 from typing import Any
 
 import samples
-from clients import API_KEY, ConstantRate, client_of
+from clients import API_KEY, ConstantRate, JSONClient, client_of, json_client
 from figures import Figures, NotPossible, hand_back
-from loopback import IDENTIFY_URL, counters
+from loopback import COHORTS_PATH, IDENTIFY_URL, IMPORT_ID, SEGMENTS_PATH, counters
 from memory import held, most_held
 
 # Requests that were being sent at Ctrl-C do not count as sent after it.
@@ -78,8 +78,8 @@ def frame(subject: str, count: int) -> Figures:
     import pandas
 
     if subject == "pandas":
-        rows = samples.cohorts(count)
-        return _timed(lambda: pandas.DataFrame(rows))
+        columns = samples.columns(count)
+        return _timed(lambda: pandas.DataFrame(columns))
     return _timed(_cohort_list(count).to_pd_dataframe)
 
 
@@ -93,6 +93,75 @@ def _timed(function: Callable[[], Any]) -> Figures:
     seconds = time.perf_counter() - began
     del result  # Only now, so that freeing it is not measured.
     return {"seconds": seconds}
+
+
+# --- Many at a time ------------------------------------------------------------------------------
+
+
+def list_cohorts(subject: str) -> Figures:
+    """List cohorts, which come in one response."""
+    if subject == "urllib3":
+        fetch = json_client()
+        return _timed(lambda: fetch("GET", COHORTS_PATH))
+    cohort = _api().Cohort
+    return _timed(lambda: cohort.list(api_key=API_KEY))
+
+
+def list_segments(subject: str) -> Figures:
+    """List segments, page by page."""
+    if subject == "urllib3":
+        fetch = json_client()
+        return _timed(lambda: _all_pages(fetch))
+    segment = _api().Segment
+    return _timed(lambda: segment.list(import_id=IMPORT_ID, api_key=API_KEY))
+
+
+def _all_pages(fetch: JSONClient) -> list[Any]:
+    found: list[Any] = []
+    query = ""
+    while True:
+        page = fetch("GET", SEGMENTS_PATH, query)
+        found += page["elements"]
+        token = page["pagination"]["next_token"]
+        if token is None:
+            return found
+        query = f"&pagination_token={token}"
+
+
+def bulk(subject: str, count: int) -> Figures:
+    """Create segments by bulk operations of 5,000."""
+    rows = [
+        {"code": f"code_{n}", "name": f"Segment {n}", "import_id": IMPORT_ID} for n in range(count)
+    ]
+    if subject == "urllib3":
+        fetch = json_client()
+        operations = [{"operation": "Create", "data": row} for row in rows]
+
+        def send() -> None:
+            for start in range(0, count, 5000):
+                part = operations[start : start + 5000]
+                fetch("PATCH", SEGMENTS_PATH, json={"operations": part})
+
+        return _timed(send)
+    segment = _api().Segment
+    if not hasattr(segment, "bulk"):
+        raise NotPossible("it has no Segment.bulk")
+    segments = [segment(**row) for row in rows]
+    return _timed(lambda: segment.bulk(IMPORT_ID, creates=segments, api_key=API_KEY))
+
+
+def look_up(subject: str, count: int) -> Figures:
+    """Fetch cohorts by their codes, first with a list for each cohort, then with one list."""
+    cohort = _api().Cohort
+    codes = [str(number) for number in range(count)]
+
+    def with_one_list() -> None:
+        listed = cohort.list(api_key=API_KEY, include_child_workspaces=True).code_dictionary
+        for code in codes:
+            cohort.get_by_id(listed[code].id, api_key=API_KEY)
+
+    one_by_one = _timed(lambda: [cohort.get_by_code(code, api_key=API_KEY) for code in codes])
+    return {**one_by_one, "seconds_from_one_list": _timed(with_one_list)["seconds"]}
 
 
 # --- Start-up and memory -------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,15 @@ def cohorts(count: int) -> list[dict[str, Any]]:
     """Return cohorts of 12 fields: two timestamps with nanoseconds, tags, a query of 4 levels."""
     random = Random(0)
     return [_cohort(number, random) for number in range(count)]
+
+
+def columns(count: int) -> dict[str, list[Any]]:
+    """Return the same cohorts as the columns of a table, with timestamps as datetimes."""
+    rows = cohorts(count)
+    made = {name: [row[name] for row in rows] for name in rows[0]}
+    for name in ("created_at", "last_updated_at"):
+        made[name] = [datetime.fromisoformat(f"{text[:26]}+00:00") for text in made[name]]
+    return made
 
 
 def _cohort(number: int, random: Random) -> dict[str, Any]:

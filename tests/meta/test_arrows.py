@@ -284,8 +284,8 @@ def test_only_batches_start_threads() -> None:
     }
 
 
-def test_only_lists_imports_pandas() -> None:
-    """Only lists imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
+def test_only_frames_imports_pandas() -> None:
+    """Only frames imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {
@@ -294,7 +294,7 @@ def test_only_lists_imports_pandas() -> None:
             if (package := each.target.split(".")[0]) in ("pandas", "numpy", "dotenv")
         }
         allowed = {
-            "_Utils.resources.lists": {"pandas, for a function"},
+            "_Utils.resources.frames": {"pandas, for a function"},
             "_Utils.settings": {"dotenv, for a function"},
         }
         return found - allowed.get(name, set())

@@ -101,6 +101,7 @@ cohorts + segments  # mistake
 cohorts * "2"  # mistake
 cohorts.to_pd_datframe()  # mistake
 cohorts.to_pd_dataframe("csv")  # mistake
+cohorts.to_pd_dataframe(flat="csv")  # mistake
 CohortList([Segment("c", "n", "i")])  # mistake
 CohortList(5)  # mistake
 CohortList.from_jsn([])  # mistake

@@ -183,6 +183,7 @@ def save_cohorts(cohorts: CohortList, folder: Path) -> CohortList:
     one: Cohort = Cohort.from_json(json.loads(text)[0])
     frame = cohorts.to_pd_dataframe()
     frame[["name", "state"]].to_csv(folder / "cohorts.csv", index=False)
+    cohorts.to_pd_dataframe(flat=True).to_parquet(folder / "cohorts.parquet")
     logger.info("%s in %d rows", one, len(frame))
     return again
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from PermutiveAPI import PermutiveConnectionError
+from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
 from tests.support.fake_service import answer, reset
@@ -109,3 +110,26 @@ def test_a_service_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(error) is PermutiveConnectionError
     assert_no_secret(error, [], KEY)
     assert len(heard) == 1 and KEY.encode() not in heard[0]
+
+
+def test_a_request_is_one_record(
+    contexts: Any, port: int, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Headers and body are written at once: one system call, and one TLS record, for each request."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{port}")
+    records: list[bytes] = []
+
+    def serve_one() -> None:
+        connection, _ = listener.accept()
+        with contexts["valid"].wrap_socket(connection, server_side=True) as secure:
+            records.append(secure.recv(2**16))  # At most one record.
+            secure.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        service = threading.Thread(target=serve_one)
+        service.start()
+        http.post(KEY, "https://api.permutive.app/v2.0/identify", {"user_id": "u1"})
+        service.join()
+    assert records[0].startswith(b"POST /v2.0/identify?k=")
+    assert records[0].endswith(b'{"user_id": "u1"}')

@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from functools import wraps
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Generic,
-    Literal,
-    SupportsIndex,
-    TypeVar,
-    Union,
-    cast,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar, cast, overload
 
-from ..decoding import hints_of, parse_timestamp
-from ..encoding import encoded, writing_plan
+from ..encoding import encoded
 from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
+from .frames import frame_of
 
 if TYPE_CHECKING:
     import pandas
@@ -31,9 +17,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 IndexT = TypeVar("IndexT", bound="Index[Any]")
 L = TypeVar("L", bound="ResourceList[Any]")
-
-# Types of values that a table holds unchanged.
-_SCALARS = frozenset((str, int, float, bool, datetime))
 
 
 class Index(Generic[T]):
@@ -302,65 +285,40 @@ def list_from_response(cls: type[L], data: Any) -> L:
 class TabularList(ResourceList[T]):
     """A list whose items can be shown as a table."""
 
-    def to_pd_dataframe(self) -> pandas.DataFrame:
+    def to_pd_dataframe(self, *, flat: bool = False) -> pandas.DataFrame:
         """Return the list as a table.
+
+        Parameters
+        ----------
+        flat : bool
+            Whether every cell is a number, a time or a text, as Excel, CSV, Parquet, polars and duckdb
+            need it.
 
         Returns
         -------
         pandas.DataFrame
             One row per object, one column per field in declared order, also for an empty list.
-            Timestamps have a time zone, whole numbers are nullable integers, nested values are JSON
-            data.
+            Timestamps have a time zone, and whole numbers are nullable integers. Lists, dictionaries and
+            queries are the models' own, not copies: if you change one in its cell, the model changes. A
+            source and the segments of an import are JSON data.
+
+            If `flat` is true, timestamps are in UTC and have no time zone. A list is a text such as
+            "sport, news". It is JSON text if it is empty, or if it could not be read back from that
+            text, for instance if an item has a comma. Other nested values are JSON text. A column
+            with values of several types is a column of texts.
+
+        Raises
+        ------
+        ValueError
+            If `flat` is true and JSON cannot hold a nested value, such as NaN. The message names the
+            place.
 
         Examples
         --------
-        >>> table = Cohort.list().to_pd_dataframe()
-        >>> table.loc[0, ["name", "state", "tags"]].tolist()
-        ['Football Fans', 'Enabled', ['sport', 'editorial']]
+        >>> cohorts = CohortList([Cohort("Runners", query={"in_segment": 1}, tags=["sport", "news"])])
+        >>> cohorts.to_pd_dataframe().loc[0, ["query", "tags"]].tolist()
+        [{'in_segment': 1}, ['sport', 'news']]
+        >>> cohorts.to_pd_dataframe(flat=True).loc[0, ["query", "tags"]].tolist()
+        ['{"in_segment": 1}', 'sport, news']
         """
-        import pandas
-
-        hints = hints_of(self._item_type)
-        columns: dict[str, Any] = {}
-        with gc_paused(len(self)):
-            for name, _ in writing_plan(self._item_type):
-                values = [getattr(item, name) for item in self]
-                columns[name] = _column(values, hints[name])
-            return pandas.DataFrame(columns)
-
-
-def _column(values: list[Any], annotation: Any) -> Any:
-    """Return the values of a column, with the type of its annotation if all values fit it."""
-    import pandas
-
-    table_library = cast(Any, pandas)  # Its stubs have no columns of unknown type.
-    kinds = _members_of(annotation)
-    if datetime in kinds:
-        values = [_read_timestamp(value) for value in values]
-    try:
-        # pandas would guess at other values: "now" would become the present time, and 5 a time in 1970.
-        if datetime in kinds and all(isinstance(value, (datetime, type(None))) for value in values):
-            return table_library.to_datetime(table_library.Series(values, dtype=object), utc=True)
-        if int in kinds and all(type(value) in (int, type(None)) for value in values):
-            return table_library.array(values, dtype="Int64")
-        if float in kinds:
-            return table_library.Series(values, dtype="float64")
-    except (ValueError, TypeError, OverflowError):
-        pass  # An unreadable timestamp or a number out of range stays as it is.
-    if kinds <= _SCALARS:
-        return table_library.Series(values, dtype=None if values else object)
-    return table_library.Series([encoded(value) for value in values], dtype=object)
-
-
-def _read_timestamp(value: Any) -> Any:
-    return parse_timestamp(value) or value if isinstance(value, str) else value
-
-
-def _members_of(annotation: Any) -> frozenset[Any]:
-    """Return the types in a union, without None; for a literal, the types of its values."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return frozenset[Any]().union(*map(_members_of, arguments))
-    if origin is Literal:
-        return frozenset(map(type, arguments))
-    return frozenset({annotation} - {type(None)})
+        return frame_of(self, self._item_type, flat=flat)

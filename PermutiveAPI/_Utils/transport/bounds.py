@@ -45,7 +45,7 @@ def begin(timeout: Any, settings: Settings) -> None:
         The settings of the call.
     """
     seconds = settings.attempt_seconds
-    if type(timeout) is not float or timeout > seconds:
+    if not isinstance(timeout, float) or timeout > seconds:
         waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))

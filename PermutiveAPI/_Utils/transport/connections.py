@@ -14,12 +14,12 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import urllib3.connection
 import urllib3.connectionpool
-from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import (
     ConnectTimeoutError,
     DecodeError,
@@ -34,6 +34,7 @@ from .. import cancellation
 from ..credentials import KEY_HEADER
 from . import bounds
 from .lookup import addresses_of
+from .prepare import pairs_of
 from .response import WholeResponse
 from .wire import BoundedResponse, read_body
 
@@ -58,6 +59,8 @@ class HTTPConnection(_HTTPConnection):
     """A connection that is shut down when its batch is cancelled."""
 
     response_class = BoundedResponse
+    # While a request is put together, its parts; they go out together.
+    _parts: list[Any] | None = None
 
     def connect(self) -> None:
         """Connect, and tell the batch."""
@@ -108,15 +111,24 @@ class HTTPConnection(_HTTPConnection):
         raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, and tell the batch."""
+        """Send a request, headers and body at once, and tell the batch."""
         cancellation.track(self)
         if self.sock is not None:  # It still has the timeout of the last call.
             self.sock.settimeout(bounds.timeout_within(self.timeout))
-        super().request(*args, **kwargs)
+        parts: list[Any] = []
+        self._parts = parts
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._parts = None
+        self.send(b"".join(parts))
 
     def send(self, data: Any) -> None:
         """Send data, with the key put back in its place."""
-        super().send(_with_key(data) if _keys.get() else data)
+        if self._parts is not None:
+            self._parts.append(data)
+        else:
+            super().send(_with_key(data) if _keys.get() else data)
 
 
 class HTTPSConnection(HTTPConnection, _HTTPSConnection):
@@ -141,7 +153,7 @@ class HTTPSConnection(HTTPConnection, _HTTPSConnection):
 _IN_QUERY = re.compile(r"(?<=[?&]k=)[^&]+")
 # Random, so that it occurs nowhere else in a request.
 _PLACEHOLDER = f"REDACTED-{os.urandom(4).hex()}"
-_PLACEHOLDERS = re.compile(_PLACEHOLDER.encode("ascii"))
+_PLACEHOLDER_SENT = _PLACEHOLDER.encode("ascii")
 # The keys that were taken out of the call's request, in the order in which they are put back.
 _keys: ContextVar[tuple[bytes, ...]] = ContextVar("keys", default=())
 
@@ -150,26 +162,37 @@ def without_key(target: str) -> str:
     """Return the request target without the key, which the connection adds again."""
     if _classes.get() is not _OWN_CLASSES:
         return target  # A recorder matches calls by the key, too.
+    target, keys = _taken_apart(target)
+    _keys.set(keys)
+    return target
+
+
+@lru_cache(maxsize=64)
+def _taken_apart(target: str) -> tuple[str, tuple[bytes, ...]]:
     target = target.partition("#")[0]  # A fragment is not sent.
-    _keys.set(tuple(each.encode("ascii") for each in _IN_QUERY.findall(target)))
-    return _IN_QUERY.sub(_PLACEHOLDER, target)
+    keys = tuple(each.encode("ascii") for each in _IN_QUERY.findall(target))
+    return _IN_QUERY.sub(_PLACEHOLDER, target), keys
 
 
-def _without_key_in(headers: Any) -> Any:
-    """Return a request's headers without the key, which the connection adds again."""
+def _without_key_in(headers: Any) -> dict[str, Any]:
+    """Return a request's headers without the key, in a dict, which urllib3 copies faster than other mappings."""
+    plain = dict(pairs_of(headers))
     api_key = headers.get(KEY_HEADER)
-    if _classes.get() is not _OWN_CLASSES or not api_key:
-        return headers
-    written = api_key if isinstance(api_key, bytes) else api_key.encode("latin-1")
-    _keys.set((*_keys.get(), written))
-    return CaseInsensitiveDict(headers, **{KEY_HEADER: _PLACEHOLDER})
+    if _classes.get() is _OWN_CLASSES and api_key:
+        written = api_key if isinstance(api_key, bytes) else api_key.encode("latin-1")
+        _keys.set((*_keys.get(), written))
+        named = next(name for name in plain if name.lower() == KEY_HEADER.lower())
+        plain[named] = _PLACEHOLDER
+    return plain
 
 
 def _with_key(data: bytes) -> bytes:
     """Put the key back into the request line and the headers. The body stays as it is."""
-    waiting = iter(_keys.get())
-    data = _PLACEHOLDERS.sub(lambda _: next(waiting), data, count=len(_keys.get()))
-    _keys.set(tuple(waiting))
+    waiting = _keys.get()
+    while waiting and _PLACEHOLDER_SENT in data:
+        data = data.replace(_PLACEHOLDER_SENT, waiting[0], 1)
+        waiting = waiting[1:]
+    _keys.set(waiting)
     return data
 
 

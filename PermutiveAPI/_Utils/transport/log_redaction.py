@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from ..redaction import redact_and_shorten
 
@@ -28,15 +27,18 @@ _LOGGERS = (
 _here = threading.local()
 
 
-@contextmanager
-def active() -> Generator[None, None, None]:
+def active() -> AbstractContextManager[None]:
     """Redact what the calling thread logs through urllib3 inside the block."""
-    before = getattr(_here, "active", False)
-    _here.active = True
-    try:
-        yield
-    finally:
-        _here.active = before
+    return _Active()
+
+
+class _Active(AbstractContextManager[None]):
+    def __enter__(self) -> None:
+        self._before = getattr(_here, "active", False)
+        _here.active = True
+
+    def __exit__(self, *exception: object) -> None:
+        _here.active = self._before
 
 
 def install() -> None:

@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from ..redaction import redact_headers, redact_url
-from .prepare import Pairs, assemble
+from .prepare import Pairs, assemble, pairs_of
 
 
 class WholeResponse(NamedTuple):
@@ -51,7 +51,7 @@ class CompactResponse(requests.Response):
         self.history = []
         self._received = _shared(response.headers)
         self._sent_url = request.url or ""
-        self._sent = (request.method, _shared(tuple(request.headers.items())), request.body)
+        self._sent = (request.method, _shared(pairs_of(request.headers)), request.body)
 
     # These attributes of the base class are made when they are first read, unless they are set.
     url: Any = cached_property(lambda self: self._take_url())

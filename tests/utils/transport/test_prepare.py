@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from enum import Enum
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import parse_qsl
 
@@ -11,10 +12,17 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from PermutiveAPI._Utils.credentials import HiddenText
 from PermutiveAPI._Utils.transport.prepare import prepare
 
 searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+class Colour(str, Enum):
+    """Texts of which str() makes others."""
+
+    RED = "red"
 
 
 def by_requests(
@@ -91,6 +99,8 @@ def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
         {"many": ["a", "b"], "k": "key"},
         {"empty": ""},
         {"bytes": b"x"},
+        {"member": Colour.RED},
+        {"k": HiddenText("a b&c")},
     ],
     ids=str,
 )
@@ -159,3 +169,11 @@ def test_parameters_arrive(params: Dict[str, str]) -> None:
         return
     query = url.partition("?")[2]
     assert dict(parse_qsl(query, keep_blank_values=True)) == params
+
+
+def test_a_request_has_headers_of_its_own() -> None:
+    """What a tracer adds to the headers of one request does not reach the next one."""
+    traced = prepare("GET", "https://api.permutive.app/v2", JSON_HEADERS, None, None)
+    traced.headers["traceparent"] = "00-1-2-01"
+    next_one = prepare("GET", "https://api.permutive.app/v2", JSON_HEADERS, None, None)
+    assert dict(next_one.headers) == JSON_HEADERS

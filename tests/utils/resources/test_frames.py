@@ -12,6 +12,7 @@ import pytest
 from PermutiveAPI import Cohort, CohortList, Import, ImportList, Segment, SegmentList, Source
 from PermutiveAPI._Utils.json import JSONSerializable
 from PermutiveAPI._Utils.resources.lists import TabularList
+from PermutiveAPI.Query import in_segment
 
 MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 SOURCE = Source("s", {}, "t")
@@ -53,11 +54,11 @@ def test_rows_and_columns(items: Any) -> None:
 
 @pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
 def test_timestamps(items: Any) -> None:
-    """Timestamps are timezone-aware datetimes, also in an empty table."""
+    """Timestamps are timezone-aware datetimes with microseconds, also in an empty table."""
     frame = items.to_pd_dataframe()
     for name in TIMES & set(frame.columns):
         assert isinstance(frame[name].dtype, pandas.DatetimeTZDtype)
-        assert str(frame[name].dtype.tz) == "UTC"
+        assert str(frame[name].dtype) == "datetime64[us, UTC]"
         assert [each.to_pydatetime() for each in frame[name]] == [
             getattr(item, name) for item in items
         ]
@@ -155,7 +156,7 @@ def test_prices() -> None:
 
 
 def test_nested_values() -> None:
-    """Nested values are JSON data."""
+    """Lists and dictionaries stand in the table as they are, and nested models as JSON data."""
     frame = FULL[2].to_pd_dataframe()
     assert frame["source"][0] == {"id": "s", "state": {}, "type": "t"}
     assert frame["identifiers"].tolist() == [["x"], []]
@@ -227,9 +228,23 @@ def test_example_of_the_readme() -> None:
     assert found == [{"id": "1", "name": "C1"}, {"id": "2", "name": "C2"}]
 
 
-def test_table_is_independent_of_the_list() -> None:
-    """Changing the table does not change the objects."""
-    cohorts = CohortList([Cohort("c", query={"a": [1]})])
+def test_nested_values_are_shared_with_the_models() -> None:
+    """Lists, dictionaries and queries in a table are the models' own: a change in a cell changes the model."""
+    typed = in_segment(1)
+    cohorts = CohortList([Cohort("c", query={"a": [1]}, tags=["t"]), Cohort("d", query=typed)])
     frame = cohorts.to_pd_dataframe()
     frame["query"][0]["a"].append(2)
-    assert cohorts[0].query == {"a": [1]}
+    frame["tags"][0].append("u")
+    assert cohorts[0].query == {"a": [1, 2]}
+    assert cohorts[0].tags == ["t", "u"]
+    assert frame["query"][1] is typed
+    imports = ImportList([Import("i", "n", "c", "r", ["x"], SOURCE, inheritance={"a": 1})])
+    table = imports.to_pd_dataframe()
+    assert table["identifiers"][0] is imports[0].identifiers
+    assert table["inheritance"][0] is imports[0].inheritance
+
+
+def test_half_a_character() -> None:
+    """A text with half of a character, which JSON can hold, is shown as it is."""
+    frame = CohortList([Cohort("cut \ud83d"), Cohort("d")]).to_pd_dataframe()
+    assert frame["name"].tolist() == ["cut \ud83d", "d"]
