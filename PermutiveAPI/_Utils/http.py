@@ -402,18 +402,19 @@ def process_batch(
     api_key : str
         As for :func:`get`.
     max_workers : int, optional
-        The number of workers. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's own
-        default. With an executor, requests are kept ready for so many workers.
+        The number of workers; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's
+        own number. With an executor, for how many workers requests are kept ready.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request.
     executor : concurrent.futures.Executor, optional
-        Where the requests run, for instance in other processes. It is not shut down. A stop reaches
-        only what runs in this process. If it breaks during a batch, the remaining requests fail. A
-        cluster may run a call again if its result was lost: give it only what may arrive twice.
+        Where the requests run, for instance other processes; it is not shut down. A stop reaches
+        what runs in this process. When it breaks in the midst of a batch, the rest are failures. A
+        cluster may run a call again whose result was lost: give it what may arrive twice.
     journal : str or Path, optional
-        A file that records each success as it comes. The same job, started again with it, sends only
-        the rest: what is done counts as completed and is absent from the responses. If requests are
-        equal, as many are skipped as have succeeded. The file must not be a symbolic link.
+        A file in which each success is written down as it comes. The same job, started again with
+        it, sends only the rest: what is done counts as completed and is absent from the responses.
+        Of equal requests, as many are skipped as have succeeded. The file must not be a symbolic
+        link.
 
     Returns
     -------

@@ -259,7 +259,7 @@ def test_only_transport_touches_connections() -> None:
 
 
 def test_only_the_loop_sleeps() -> None:
-    """Only the retry loop sleeps; http may name time.sleep, too, and the class of thread pools."""
+    """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
 
     def sleeps_and_pools_in(name: str) -> Set[str]:
         sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}

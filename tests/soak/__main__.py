@@ -23,7 +23,7 @@ import requests
 
 from tests.soak.job import WORKERS, name_of, told
 
-# A job that is killed may have had so many requests under way.
+# A job that is killed may have had this many requests on their way.
 _ON_THEIR_WAY = 2 * WORKERS
 # With 200,000 requests, a leak of more than 50 bytes per request exceeds it.
 _MOST_GROWTH_MEGABYTES = 10.0
@@ -78,7 +78,7 @@ class Soak:
 
 
 def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
-    """Run the job until it is done, and kill it so many times before."""
+    """Run the job until it is done, killed so many times on the way."""
     journal, results = folder / "journal", folder / "results"
     chance = random.Random(seed)
     ends = sorted(int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills))
@@ -106,7 +106,7 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
     finally:
         service.terminate()
         service.communicate()
-    lines = _lines_in(journal) - 1  # Without its first line.
+    lines = _lines_in(journal) - 1  # Its head.
     return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last)
 
 

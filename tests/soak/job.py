@@ -1,7 +1,7 @@
 """The job of the soak, as a careful user writes it: a stream with a journal, and a file with each result.
 
-``python -m tests.soak.job COUNT JOURNAL RESULTS``. Half of the requests create a cohort, which must not happen
-twice; half identify a user. The next run does not send failed requests again: their lines say why they failed.
+``python -m tests.soak.job COUNT JOURNAL RESULTS``. Half of the requests make a cohort, which must not happen
+twice; half identify a user. A request that failed is not sent again by the next run: its line says why.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def resident_megabytes() -> float:
 
 
 def run(count: int, journal: Path, results: Path) -> None:
-    """Send the remaining requests, and print the memory used at first and in the end."""
+    """Send what is left, and print how much memory that took at first and in the end."""
     failed: Set[str] = {name for name, outcome in told(results) if outcome != "success"}
     left = (request_of(n) for n in range(count) if name_of(n) not in failed)
     lines = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -48,6 +48,6 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
     not sys.platform.startswith("linux"), reason="The job reads its memory from /proc."
 )
 def test_a_small_soak(tmp_path: Path) -> None:
-    """A job that is killed twice and started again reports each request once, and doubles only requests under way."""
+    """Killed twice and started again, a job reports each request once, and makes no cohort twice but those on their way."""
     seen = soak(600, kills=2, seed=7, folder=tmp_path)
     assert seen.complaints() == [], str(seen)

@@ -151,7 +151,7 @@ def test_cut_in_the_headers(any_server: FakeService, kept: bytes) -> None:
 def test_cut_in_the_headers_of_any_call(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
-    """It is a success for no call. The request is repeated if that is harmless; otherwise the outcome is unknown."""
+    """No call takes it for a success. It is repeated where that is harmless; else the outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = cut_in_headers()
     error = call.error()
@@ -162,8 +162,8 @@ def test_cut_in_the_headers_of_any_call(
     assert_no_secret(error, [], KEY)
 
 
-def test_a_cut_response_is_not_recorded(server: FakeService, tmp_path: Path) -> None:
-    """A journal does not record a response that was cut: the job, started again, sends the request again."""
+def test_what_was_cut_is_not_recorded(server: FakeService, tmp_path: Path) -> None:
+    """A journal holds no answer that was cut: the job, started again, sends the request again."""
     journal = tmp_path / "job.journal"
     batch = [BatchRequest("DELETE", URL)]
     for fault in (cut_in_headers(), truncate()):
@@ -207,12 +207,12 @@ def test_byte_by_byte(
     assert any_server.received[-1].connection == 2
 
 
-# The other calls have a timeout of 10 s, which would give the attempt that time.
+# The timeout of the others, 10 s, gives an attempt that time.
 @every([call for call in ALL_CALLS if not (call.harmless or call.takes_timeout)])
 def test_outcome_of_a_slow_answer(
     server: FakeService, short: None, monkeypatch: pytest.MonkeyPatch, call: WireCall
 ) -> None:
-    """A request that must not be repeated is sent once, and its outcome is unknown."""
+    """What must not be repeated is not, and its outcome is unknown."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "3")
     server.default = drip_body(DRIP_SECONDS)
     error = call.error()

@@ -202,7 +202,7 @@ def test_a_journal_stays_with_the_caller(
 
 
 def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
-    """max_workers limits the calls that an executor has at a time; the executor stays usable."""
+    """max_workers bounds what is handed to an executor, however many it can run; the executor stays usable."""
     server.default = answer_from(path_of)
     taken: List[int] = []
 
@@ -220,12 +220,12 @@ def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
 
 
 def test_leaving_early(server: FakeService, executor: Executor) -> None:
-    """After a stream is left, requests that have not begun are not sent, and the caller waits at most a second."""
+    """What has not begun is not sent; the caller waits no longer than a second."""
     server.script = [answer(200, {})]
     server.default = stall()
     stream = stream_batch(things(50), api_key=KEY, max_workers=4, executor=executor)
     next(stream)
-    # Each thread has a request that stalls.
+    # The threads all stall now, with a request each.
     assert server.wait_for(lambda: len(server.received) >= 1 + PROCESSES)
     began = time.monotonic()
     stream.close()
@@ -235,7 +235,7 @@ def test_leaving_early(server: FakeService, executor: Executor) -> None:
     assert executor.submit(len, "abc").result() == 3
     if in_this_process(executor):
         assert len(server.received) == arrived
-    else:  # Requests that a process had taken may still arrive, but no others.
+    else:  # What a process had taken may still arrive; nothing else does.
         assert len(server.received) <= 1 + 2 * 4
 
 
@@ -243,7 +243,7 @@ def test_leaving_early(server: FakeService, executor: Executor) -> None:
 def test_what_completes_while_a_stream_is_left(
     server: FakeService, tmp_path: Any, kind: str
 ) -> None:
-    """Requests that complete while a stream is left are recorded and reported, so the job, started again, skips them."""
+    """It is recorded and told: the same job, started again, does not send it once more."""
     answered: List[str] = []
     both = threading.Barrier(PROCESSES)
 

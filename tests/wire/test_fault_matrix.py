@@ -1,8 +1,8 @@
 """The fault matrix: every public call, single, batch and stream, times every fault, times both places of the key.
 
-Each cell checks the whole contract: the documented error, as many requests as the rules allow, no secret in
-any text, no false success, and an end. All calls of a fault are made at once, each with its own key, so that
-the server can tell them apart. test_faults.py checks single faults in more detail.
+Each cell holds the whole contract: the documented error, as many requests as the rules allow, no secret in
+any text, no false success, and an end. All calls of a fault are made at once, each with a key of
+its own, so that the server can tell them apart. test_faults.py looks deeper into single faults.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def silent(
 
 
 def unreadable(name: str, body: Any, content_type: str = "application/json") -> Fault:
-    """Return the fault of a success without the documented body."""
+    """Return the fault of a success without the documented document."""
     step = answer(200, body, content_type=content_type)
     return Fault(name, step, PermutiveInvalidResponseError, status=200, if_read=True)
 
@@ -262,7 +262,7 @@ def test_every_call_under_every_fault(
     if fault.error is PermutiveTimeoutError:
         monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
-        # Long enough for all calls at once: each must have sent its request within this time.
+        # With room: all calls go at once, and each must have sent its request within this time.
         monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1.5")
     server.default = fault.step
     results = outcomes()
@@ -297,7 +297,7 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
 
 
 def check_requests(server: FakeService, location: str) -> None:
-    """Check that each repetition was the same request, with the key only in its place."""
+    """Check that each repetition was the same request, with the key in its place alone."""
     for key in CALLS_BY_KEY:
         requests = [seen for seen in server.received if key_of(seen) == key]
         assert len({(seen.target, seen.body) for seen in requests}) == 1

@@ -53,7 +53,7 @@ def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make time limits short. Only tests that reach them use it, since a busy machine may need longer."""
+    """Make time limits a blink; only where they are met, since a busy machine may need longer."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
 
@@ -350,7 +350,7 @@ def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None
     assert (len(server.received), elsewhere.connections) == (1, 0)
 
 
-# --- No response -------------------------------------------------------------------------------
+# --- No answer ---------------------------------------------------------------------------------
 
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -359,9 +359,9 @@ SILENCES = {
     "hang-up after processing": hang_up(),
     "truncated body": truncate(),
     "truncated chunk": raw(CHUNKED + b"9\r\n{}"),
-    "invalid chunks": raw(CHUNKED + b"zz\r\n{}\r\n"),
-    "another protocol than HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
-    "a gzip body that is not gzip": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
+    "chunks that are none": raw(CHUNKED + b"zz\r\n{}\r\n"),
+    "bytes that are no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
+    "a compressed body that is none": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
 }
 STALLS = {
     "before the headers": stall(),
@@ -377,7 +377,7 @@ def assert_gave_up(
     attempts: int,
     unknown: bool,
 ) -> None:
-    """Assert that a call without a response ended as it must."""
+    """Assert on what rule 5 says of a call that brought no answer."""
     assert type(error) is error_class
     assert isinstance(error, PermutiveAPIError)
     assert str(error).startswith(f"Request failed after {attempts} attempts: ")
@@ -394,7 +394,7 @@ def assert_gave_up(
 def test_a_request_that_may_have_been_processed(
     server: FakeService, caplog: pytest.LogCaptureFixture, silence: str
 ) -> None:
-    """If a request may have been processed, it is repeated only if that is harmless; otherwise the error says that the outcome is unknown."""
+    """After a failure that may have come after processing, only a harmless request is repeated; the error of any other says that the outcome is unknown."""
     server.default = SILENCES[silence]
     for call in ALL_CALLS:
         server.received.clear()
@@ -414,7 +414,7 @@ def test_a_service_that_stalls(
     caplog: pytest.LogCaptureFixture,
     where: str,
 ) -> None:
-    """A response that does not come in time ends every call with a time-out; only harmless requests are repeated."""
+    """An answer that does not come in time ends every call, all at once here, with a time-out; only harmless requests are repeated."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
     server.default = STALLS[where]
     keys = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
@@ -439,7 +439,7 @@ def test_a_service_that_stalls(
 def test_a_reset_before_the_request_was_read(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
-    """If a connection is reset while the request is sent, the request may have been processed."""
+    """A connection that is reset while the request is under way counts as one that may have brought it."""
     server.resets_on_accept = True
     error = call.error()
     expected = 3 if call.harmless else 1
@@ -464,7 +464,7 @@ def no_address(*arguments: Any) -> Any:
 def test_a_service_that_cannot_be_reached(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: WireCall, fault: str
 ) -> None:
-    """A request that surely never reached the service is repeated for every verb, and no outcome is unknown."""
+    """A request that surely never reached the service is repeated whatever the verb, and no outcome is unknown."""
     host = "127.0.0.1" if fault == "refused" else "host.invalid"
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://{host}:{closed_port()}")
     if fault == "no such host":
@@ -481,14 +481,14 @@ def test_a_service_that_accepts_no_connection(
     deaf_port: int,
     call: WireCall,
 ) -> None:
-    """If connecting takes too long, the request is repeated for every verb."""
+    """A connection that does not come about in time is tried again whatever the verb."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
     error = call.error()
     assert_gave_up(error, caplog, PermutiveTimeoutError, 2, unknown=False)
 
 
-# --- Responses that cannot be read -----------------------------------------------------------------
+# --- Answers that cannot be read -------------------------------------------------------------------
 
 UNREADABLE = {
     "empty": answer(200, b""),
@@ -496,7 +496,7 @@ UNREADABLE = {
     "an HTML page": answer(200, PAGE, content_type="text/html"),
     "half a document": answer(200, b'{"id": "c-1", "na'),
     "words": answer(200, b"Created", content_type="text/plain"),
-    "bytes that are not text": answer(200, b"\xff\xfe\x00\xd8\x00"),
+    "bytes that are no text": answer(200, b"\xff\xfe\x00\xd8\x00"),
     "a number": answer(200, b"1"),
     "a text": answer(200, b'"words"'),
     "a document in a text": answer(200, b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
@@ -513,7 +513,7 @@ UNREADABLE = {
 def test_a_success_that_cannot_be_read(
     server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
 ) -> None:
-    """A 2xx response without the documented JSON is an error if the body is read, otherwise a success, and is never repeated."""
+    """A 2xx answer without the documented JSON is a PermutiveAPIError where the body is read, a success elsewhere, and never repeated."""
     for number, (name, step) in enumerate(UNREADABLE.items(), start=1):
         server.default = step
         if call.reads:

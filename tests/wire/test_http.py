@@ -174,7 +174,7 @@ def test_other_verbs_are_refused(server: FakeService, method: Any) -> None:
 def test_every_limit_reaches_the_socket(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each call waits as long as its argument says, or else the variable for single calls or batches."""
+    """Each call waits as long as its own limit says: its argument, or the variable for single calls or batches."""
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")

@@ -582,7 +582,7 @@ def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None
 def test_a_line_that_could_not_be_written(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the disk is full, half a line is removed, so that the next run can read the journal."""
+    """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
     write, lines = os.write, itertools.count(1)
 
     def full(file: int, data: bytes) -> int:
@@ -622,7 +622,7 @@ def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
 def test_a_log_record_says_what_was_skipped(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A log record says how many requests were skipped."""
+    """Who looks for it finds why nothing was sent."""
     caplog.set_level("INFO", "PermutiveAPI")
     run(things(3), journal)
     run(things(3), journal)

@@ -59,7 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connect_timeout(
     server: FakeService, slow_names: List[str], quick: None, call: WireCall
 ) -> None:
-    """The connect timeout bounds the look-up. Nothing was sent, so every call is repeated."""
+    """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
     error = call.error()
     assert isinstance(error, PermutiveTimeoutError)
     assert "The look-up of localhost took longer than 0.1 s." in str(error)

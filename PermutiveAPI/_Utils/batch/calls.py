@@ -86,8 +86,8 @@ class Calls(Generic[Item, Result]):
         self._postponed: list[tuple[float, int, Item, Any]] = []
         # Positions of calls that are done; None if the source has an item.
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
-        # Makes `next_done` return. It refers only to the queue, so that a reader that waits for its
-        # iterable does not keep an abandoned stream alive.
+        # Lets `next_done` return. It holds the queue alone: a reader that waits for its iterable must
+        # not keep an abandoned stream.
         self.wake: Callable[[], object] = partial(self._arrived.put, None)
 
     def are_over(self) -> bool:
@@ -127,7 +127,7 @@ class Calls(Generic[Item, Result]):
         return self._most_in_flight - len(self._in_flight)
 
     def begin_due(self) -> None:
-        """Begin the postponed calls that are due, before those for new items."""
+        """Begin what was put off until now. It goes before new items."""
         while self._postponed and len(self._in_flight) < self._most_in_flight:
             if self._postponed[0][0] > monotonic():
                 return
@@ -147,7 +147,7 @@ class Calls(Generic[Item, Result]):
         future.add_done_callback(_announcer(self._arrived, position))
 
     def next_done(self) -> Done[Item, Result] | None:
-        """Wait for a call, and return it; return None if something else is to be done first."""
+        """Wait for a call to be done; None when something else is to be done first."""
         wait_seconds = _LONGEST_WAIT_SECONDS
         if self._postponed:
             wait_seconds = self._until_due()
@@ -173,7 +173,7 @@ class Calls(Generic[Item, Result]):
 
 
 def _put_off(future: Future[Any]) -> CallLater | None:
-    """Return what a call has returned, if it is to be made again later; otherwise None."""
+    """Return when a call that is done is to be made again; None if it is done for good."""
     try:
         if future.exception() is not None:
             return None

@@ -89,12 +89,12 @@ class Journal:
             os.close(self._file)
 
     def digest(self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any) -> str:
-        """Return the digest of a request, which stands for it in the journal."""
+        """Return the key of a request in the journal."""
         parts = [verb.upper(), url, params and dict(params), body]
         return _digest(self._secret, json.dumps(parts, default=str).encode())
 
     def skip_if_done(self, digest: str) -> bool:
-        """Tell whether to skip a request. If requests are equal, as many are skipped as have succeeded."""
+        """Tell whether to skip a request. Of equal requests, as many are skipped as have succeeded."""
         if not self._done[digest]:
             return False
         self._done[digest] -= 1
@@ -153,7 +153,7 @@ class Journal:
             raise ValueError(f"journal {str(self._path)!r} is in use by another job.") from None
 
     def _read(self) -> Counter[str]:
-        """Return how often each request has succeeded; begin the file, or repair its last line."""
+        """Return how often each request was done; begin the file, or mend its torn last line."""
         head = json.dumps(self._job) + "\n"
         try:
             content = self._content().decode("ascii")

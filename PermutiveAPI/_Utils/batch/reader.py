@@ -108,7 +108,7 @@ class Reader(Generic[Item]):
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
-        # Read before `_taken`: the last item may come between the two lines.
+        # Looked at first: the last item may come between the two looks.
         ended = self._ended
         if self._taken:
             self._requested -= 1

@@ -28,7 +28,7 @@ class WorkItem:
     attempts: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what another process needs: not the callbacks and the model, which may not be picklable."""
+        """Pickle what another process needs. Callbacks and the model stay here: they may not be picklable."""
         request = self.request
         sent = BatchRequest(
             request.method,
@@ -76,9 +76,9 @@ def send_item(send: Send, api_key: str, item: WorkItem, used: Settings) -> Any:
 
 
 class RemoteSender:
-    """Sends requests in another process, with the settings of the process that began the batch.
+    """Sends requests in another process, by the settings of the process that began the batch.
 
-    Its ``repr()`` shows no key.
+    Its text shows no key.
 
     Parameters
     ----------
@@ -103,12 +103,12 @@ class RemoteSender:
         options = self._used.options
         reports = _reports if options.on_response else None
         kept = replace(options, api_key=None, on_response=reports, block=None)
-        # Each machine has its own proxies and certificates.
+        # Proxies and certificates are the other machine's own matter.
         used = replace(self._used, options=kept, network=())
         return RemoteSender, (self._send, self._api_key, used, self._run_id)
 
     def __call__(self, item: WorkItem) -> Reported:
-        """Send a request, and return its result. Each call has a separate context."""
+        """Send a request, and return what became of it. It is called in a context of its own."""
         records: list[Any] = []
         _records.set(records)
         settings.options.set(self._used.options)

@@ -205,7 +205,7 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 
 class Sending:
-    """Sends one request in this process. Pickled, it becomes a RemoteSender. Its ``repr()`` shows no key."""
+    """Sends one request, in a thread of this process; pickled, it becomes a RemoteSender. Its text shows no key."""
 
     def __init__(self, send: Send, api_key: str, used: Settings) -> None:
         self._send = send
@@ -214,7 +214,7 @@ class Sending:
         self._run_id = os.urandom(8)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the sender for another process. Nothing is postponed there: it has another clock."""
+        """Pickle what sends it in another process. Nothing is postponed there: it has another clock."""
         remote = RemoteSender(self._send, self._api_key, self._used, self._run_id)
         return remote.__reduce__()
 
@@ -266,13 +266,13 @@ class _Run(Listener[WorkItem]):
         return WorkItem(index, request, digest, refusal)
 
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
-        """Read a response, record it in the journal, and call the callbacks."""
+        """Read a response, write down that it came, and call the callbacks."""
         request = item.request
         response, error = self._outcome_of(future)
         value: Any = response if error is None else None
         if error is None and isinstance(request, ReadingRequest):
             try:
-                # Private, since users see the request and must not call it.
+                # Private, since users see the request and are not to call it.
                 value = request._read(response)  # pyright: ignore[reportPrivateUsage]
             except Exception as unreadable:
                 value, error = None, unreadable
@@ -334,7 +334,7 @@ class _Run(Listener[WorkItem]):
             tell("A callback of the batch", callback, value, self.api_key)
 
     def _outcome_of(self, future: Future[Any]) -> tuple[Any, Exception | None]:
-        """Return the response and the failure of a call; a failure may have a response, too."""
+        """Return the response, also of a failure that has one, and the failure."""
         error = future.exception()
         if error is None:
             result = future.result()

@@ -268,7 +268,7 @@ class Progress:
         if self.average_per_thousand_seconds is None:
             return self.completed
         if self.average_per_thousand_seconds == 0:
-            return 0  # The clock is too coarse to measure the requests.
+            return 0  # A coarse clock, by which nothing took any time.
         sent = self.elapsed_seconds / self.average_per_thousand_seconds * 1000
         return self.completed - round(sent)
 
@@ -298,8 +298,8 @@ class BatchOptions:
     api_key : str, optional
         The key; the default key if it is left out.
     max_workers : int, optional
-        How many requests run at a time. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's
-        own default.
+        How many requests run at a time; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else
+        Python's own number.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request, in the caller's thread.
     executor : concurrent.futures.Executor, optional

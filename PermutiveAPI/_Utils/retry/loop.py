@@ -249,7 +249,7 @@ def _named(call: Call) -> str:
 def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: bool) -> None:
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
-    A single call goes before the requests of batches. A call that is alone waits only as its policy says.
+    A single call goes before the requests of batches. One that is alone waits by its policy only.
     """
     if not rate_limit.any_limiter():
         return
@@ -324,7 +324,7 @@ def _asked(response: requests.Response) -> float | None:
 
 
 def _pause(seconds: float) -> None:
-    """Wait between two attempts, but no longer once the batch is cancelled.
+    """Wait between two attempts; a batch that is stopped cuts it short.
 
     A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
     """

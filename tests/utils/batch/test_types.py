@@ -83,7 +83,7 @@ def test_reading_requests_are_batch_requests() -> None:
 
 
 def test_progress_is_frozen() -> None:
-    """A Progress has six fields and cannot be changed."""
+    """A Progress holds its six numbers and cannot be changed."""
     request = BatchRequest("GET", "u")
     progress = Progress(1, 2, 0, request, 0.5, 500.0)
     assert [each.name for each in dataclasses.fields(Progress)] == [

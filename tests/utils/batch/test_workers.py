@@ -129,8 +129,8 @@ def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> No
     assert not begun.cancelled()
 
 
-def test_what_completes_within_the_grace_time_is_reported() -> None:
-    """Calls in other processes that complete within the grace time are handed to `late`."""
+def test_what_completes_while_a_stop_waits_is_told() -> None:
+    """Calls of other processes that complete within the grace of a stop have completed."""
     keeping = Keeping()
     late: List[Any] = []
     loop: Any = run_on_workers(
