@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -30,6 +31,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, stall
+from tests.support.fakes import DoneExecutor
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -371,6 +373,51 @@ def test_all_that_completes_during_a_stop_is_written_down(
     assert len(set(lines(journal))) == 4
 
 
+def at_once() -> Any:
+    """Return an executor that makes each call when it is submitted, so that many arrive together."""
+    return DoneExecutor(None)
+
+
+def test_what_arrives_together_is_written_at_once(
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One write takes all of it, without the failures, before anybody is told of the first one."""
+    server.default = refusing("2")
+    heard: List[int] = []
+    batch = things(8)
+    for request in batch:
+        request.callback = lambda _: heard.append(len(lines(journal)))
+    results = list(
+        stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
+    )
+    assert [result.index for result in results if result.error] == [2]
+    assert heard == [7] * 7
+
+
+@pytest.mark.parametrize("left_by", ["close", "interrupt"])
+def test_what_arrived_together_is_told_when_the_job_is_left(
+    server: FakeService, journal: Path, left_by: str
+) -> None:
+    """It is written down once, and each callback hears of it, although the first result is the last one taken."""
+    heard: List[str] = []
+    batch = things(8)
+    for request in batch:
+        request.callback = lambda response: heard.append(response.url)
+    if left_by == "interrupt":
+        batch[0].callback = interrupt
+    stream = stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
+    with pytest.raises(KeyboardInterrupt) if left_by == "interrupt" else nullcontext():
+        next(stream)
+        stream.close()
+    assert len(heard) == len(set(heard)) == (7 if left_by == "interrupt" else 8)
+    assert len(lines(journal)) == len(set(lines(journal))) == 8
+
+
+def interrupt(_: Any) -> None:
+    """Press Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
     """How many successes each sync brought to the disk."""
@@ -400,8 +447,8 @@ def test_a_busy_job_reaches_the_disk(
 ) -> None:
     """A success that comes when a sync is due brings one, also where the loop is never idle."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
-    run(things(5), journal)
-    assert [count for count in syncs if count] == [1, 2, 3, 4, 5]
+    for _ in stream_batch(things(5), api_key=KEY, journal=journal):
+        assert syncs and syncs[-1] == len(lines(journal))
 
 
 def test_a_job_reaches_the_disk_while_it_runs(
@@ -590,24 +637,27 @@ def test_a_line_that_could_not_be_written(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
-    write, lines = os.write, itertools.count(1)
+    run(things(1), journal)
+    write = os.write
+    capacity = len(journal.read_bytes()) + 2 * LINE_BYTES + 4
 
     def full(file: int, data: bytes) -> int:
-        if len(data) == LINE_BYTES and next(lines) == 3:
-            return write(file, data[:4])
-        if len(data) == LINE_BYTES - 4:
+        if not os.path.samestat(os.fstat(file), journal.stat()):
+            return write(file, data)
+        free = capacity - os.fstat(file).st_size
+        if not free:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(file, data)
+        return write(file, data[:free])
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError) as caught:
         run(things(8), journal)
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(journal)
     assert caught.value.strerror == "journal cannot be written: No space left on device"
-    written = journal.read_bytes().splitlines(keepends=True)
-    assert {len(line) for line in written[1:]} == {LINE_BYTES}
+    assert len(journal.read_bytes()) == capacity - 4
+    monkeypatch.setattr(os, "write", write)
     run(things(8), journal)
-    assert len(journal.read_text().splitlines()) == 1 + 8
+    assert len(lines(journal)) == len({*lines(journal)}) == 8
 
 
 def test_a_journal_without_a_name(server: FakeService) -> None:

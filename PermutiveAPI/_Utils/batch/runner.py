@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+# A response, its value, and an error. A failure may have a response, too.
+Outcome = tuple[Any, Any, "Exception | None"]
 
 # Workers that fetch the details of a list when PERMUTIVE_BATCH_MAX_WORKERS does not say.
 _DETAIL_WORKERS = 16
@@ -238,6 +240,8 @@ class _Run(Listener[WorkItem]):
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
+        # By index: what has been read and written down, and is not told yet.
+        self._recorded: dict[int, Outcome] = {}
 
     def ended(self) -> None:
         """Close the journal and the progress bar."""
@@ -265,21 +269,25 @@ class _Run(Listener[WorkItem]):
             return None
         return WorkItem(index, request, digest, refusal)
 
+    def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
+        """Write down what has succeeded, in one piece: many short writes would take much longer."""
+        if self._journal is None:
+            return
+        outcomes = {item.index: self._read(item, result) for item, result in results}
+        self._journal.record(
+            item.digest
+            for item, _ in results
+            if item.digest is not None and outcomes[item.index][2] is None
+        )
+        self._recorded.update(outcomes)
+
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
-        """Read a response, write down that it came, and call the callbacks."""
+        """Call the callbacks for a call that is done, and return its result."""
         request = item.request
-        response, error = self._outcome_of(future)
-        value: Any = response if error is None else None
-        if error is None and isinstance(request, ReadingRequest):
-            try:
-                # Private, since users see the request and are not to call it.
-                value = request._read(response)  # pyright: ignore[reportPrivateUsage]
-            except Exception as unreadable:
-                value, error = None, unreadable
+        recorded = self._recorded.pop(item.index, None)
+        response, value, error = recorded or self._outcome_of(item, future)
         self._sent += 1
         if error is None:
-            if self._journal is not None and item.digest is not None:
-                self._journal.record(item.digest)
             self._notify(request.callback, response)
         else:
             self._errors += 1
@@ -296,9 +304,11 @@ class _Run(Listener[WorkItem]):
     def late(self, item: WorkItem, future: Future[Any]) -> None:
         """Complete a request that was done while the batch was being cancelled. What was cancelled is not told."""
         if isinstance(future.exception(), (Exception, type(None))):
+            if future.exception() is None and item.index not in self._recorded:
+                self.returned([(item, future.result())])
             self.complete(item, future)
 
-    def _digest_of(self, request: BatchRequest) -> str | None:
+    def _digest_of(self, request: BatchRequest) -> bytes | None:
         if self._options.journal is None:
             return None
         url = actual_url(request.url, self.settings.base_url)
@@ -333,20 +343,29 @@ class _Run(Listener[WorkItem]):
         if callback is not None:
             tell("A callback of the batch", callback, value, self.api_key)
 
-    def _outcome_of(self, future: Future[Any]) -> tuple[Any, Exception | None]:
-        """Return the response, also of a failure that has one, and the failure."""
+    def _outcome_of(self, item: WorkItem, future: Future[Any]) -> Outcome:
         error = future.exception()
         if error is None:
-            result = future.result()
-            if isinstance(result, Reported):
-                self._tell_records(result.records)
-                result = result.result
-            if not isinstance(result, Failed):
-                return result, None
-            error = result.error
+            return self._read(item, future.result())
         if isinstance(error, Exception):
-            return getattr(error, "response", None), error
+            return getattr(error, "response", None), None, error
         raise error
+
+    def _read(self, item: WorkItem, result: Any) -> Outcome:
+        """Read the response that a call has returned."""
+        if isinstance(result, Reported):
+            self._tell_records(result.records)
+            result = result.result
+        if isinstance(result, Failed):
+            return getattr(result.error, "response", None), None, result.error
+        if not isinstance(item.request, ReadingRequest):
+            return result, result, None
+        try:
+            # Private, since users see the request and are not to call it.
+            value = item.request._read(result)  # pyright: ignore[reportPrivateUsage]
+        except Exception as unreadable:
+            return result, None, unreadable
+        return result, value, None
 
     def _tell_records(self, records: Iterable[Any]) -> None:
         """Call ``on_response`` for the attempts of another process."""
