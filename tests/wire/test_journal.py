@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -676,11 +677,84 @@ def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
     assert server.received == []
 
 
-def test_a_log_record_says_what_was_skipped(
+# --- The next night ------------------------------------------------------------------------------
+
+
+def records(caplog: pytest.LogCaptureFixture) -> List[str]:
+    """Return what was logged as a WARNING or worse, and forget it."""
+    found = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "PermutiveAPI" and record.levelname != "INFO"
+    ]
+    caplog.clear()
+    return found
+
+
+@pytest.mark.parametrize("given", [list, iter], ids=["list", "iterator"])
+def test_a_run_that_skips_everything_warns(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture, given: Any
+) -> None:
+    """The same job in the next night sends nothing: one WARNING says since when, and what to do."""
+    assert len(list(stream_batch(given(things(3)), api_key=KEY, journal=journal))) == 3
+    assert records(caplog) == []
+    os.utime(journal, (1_700_000_000, 1_700_000_000))
+    assert list(stream_batch(given(things(3)), api_key=KEY, journal=journal)) == []
+    assert len(server.received) == 3
+    written = datetime.fromtimestamp(1_700_000_000).astimezone().isoformat(sep=" ")
+    assert records(caplog) == [
+        f"Nothing was sent: the journal {str(journal)!r}, last written {written}, says that all 3 "
+        "requests are done. To send them again, delete it or name another file, for instance one with "
+        "the date."
+    ]
+
+
+def test_a_run_that_sends_something_does_not_warn(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who looks for it finds why nothing was sent."""
+    """A resumed job logs at INFO what it skipped; a job without requests has nothing to tell."""
     caplog.set_level("INFO", "PermutiveAPI")
     run(things(3), journal)
-    run(things(3), journal)
+    caplog.clear()
+    run(things(4), journal)
     assert "Skipped 3 requests that were done before" in caplog.messages
+    run([], journal)
+    assert records(caplog) == []
+
+
+def test_a_run_that_does_not_reach_its_end_does_not_warn(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the iterable fails after some that are done, nobody knows what would have come."""
+    list(stream_batch(things(3), api_key=KEY, journal=journal))
+
+    def failing() -> Iterator[BatchRequest]:
+        yield from things(2)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(stream_batch(failing(), api_key=KEY, journal=journal))
+    assert records(caplog) == []
+
+
+def test_a_run_whose_only_request_fails_does_not_warn_of_the_journal(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails was sent, or could not be: it is a record of its own."""
+    server.default = refusing("2")
+    run(things(3), journal)
+    caplog.clear()
+    run(things(3), journal)
+    [record] = records(caplog)
+    assert record.startswith("POST") and "failed" in record
+
+
+def test_progress_counts_what_is_skipped(server: FakeService, journal: Path) -> None:
+    """`skipped` rises with each request that was done before, and stays when the rest is sent."""
+    heard: List[Progress] = []
+    for count in (3, 5):
+        http.process_batch(
+            things(count), api_key=KEY, journal=journal, progress_callback=heard.append
+        )
+    assert [each.skipped for each in heard] == [0, 0, 0, 1, 2, 3, 3, 3]
+    assert [each.completed for each in heard] == [1, 2, 3, 1, 2, 3, 4, 5]

@@ -14,6 +14,7 @@ import re
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from io import BufferedReader
 from os import PathLike
 from pathlib import Path
@@ -68,6 +69,7 @@ class Journal:
         secret = hashlib.sha256(api_key.encode()).digest()
         self._keyed = hashlib.blake2b(digest_size=_DIGEST_BYTES, key=secret)
         self._path = Path(path)
+        self.path = str(self._path)
         self._job = {
             "journal": _FORMAT,
             "helper": helper,
@@ -81,6 +83,7 @@ class Journal:
         self._done = _Digests()
         try:
             self._lock()
+            self._written_at = os.fstat(self._file).st_mtime
             self._read()
         except BaseException:
             os.close(self._file)
@@ -95,6 +98,11 @@ class Journal:
                 # Closing is not enough: processes forked in the meantime have the file open, too.
                 fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
+
+    @property
+    def last_written(self) -> datetime:
+        """When an earlier run last wrote to the file."""
+        return datetime.fromtimestamp(self._written_at).astimezone()
 
     def digest(self, verb: str, url: str, params: Mapping[str, Any] | None, body: Any) -> bytes:
         """Return the key of a request in the journal."""
@@ -134,22 +142,22 @@ class Journal:
             size = os.fstat(self._file).st_size
             os.ftruncate(self._file, size - (len(whole) - len(left)))
             reason = f"journal cannot be written: {error.strerror}"
-            raise OSError(error.errno, reason, str(self._path)) from None
+            raise OSError(error.errno, reason, self.path) from None
 
     def _opened(self) -> int:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | _NO_FOLLOW | _BINARY
         if _NO_FOLLOW and self._path.is_symlink():
             raise ValueError(
-                f"journal {str(self._path)!r} is a symbolic link. Name the file that it leads to."
+                f"journal {self.path!r} is a symbolic link. Name the file that it leads to."
             )
         if self._path.exists() and not self._path.is_file():
-            raise ValueError(f"journal {str(self._path)!r} is not a regular file.")
+            raise ValueError(f"journal {self.path!r} is not a regular file.")
         try:
             # Missing folders are not made: a job that is misled to another place would send all again.
             return os.open(self._path, flags, stat.S_IRUSR | stat.S_IWUSR)
         except OSError as error:
             reason = f"journal cannot be opened: {error.strerror}"
-            raise OSError(error.errno, reason, str(self._path)) from None
+            raise OSError(error.errno, reason, self.path) from None
 
     def _lock(self) -> None:
         if fcntl is None:
@@ -157,7 +165,7 @@ class Journal:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ValueError(f"journal {str(self._path)!r} is in use by another job.") from None
+            raise ValueError(f"journal {self.path!r} is in use by another job.") from None
 
     def _read(self) -> None:
         """Read what is done, and mend a torn last line; begin a new file."""
@@ -204,7 +212,7 @@ class Journal:
 
     def _refusal(self, reason: str) -> ValueError:
         return ValueError(
-            f"journal {str(self._path)!r} cannot be used: {reason}. Name another file, or delete it "
+            f"journal {self.path!r} cannot be used: {reason}. Name another file, or delete it "
             "to send everything."
         )
 

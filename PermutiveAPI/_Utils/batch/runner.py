@@ -242,13 +242,15 @@ class _Run(Listener[WorkItem]):
         self._sent = self._skipped = self._errors = 0
         # By index: what has been read and written down, and is not told yet.
         self._recorded: dict[int, Outcome] = {}
+        # Whether the requests were taken to their end.
+        self.has_taken_all = False
 
     def ended(self) -> None:
         """Close the journal and the progress bar."""
         try:
             if self._journal is not None:
                 self._journal.close()
-                logger.info("Skipped %d requests that were done before", self._skipped)
+                self._tell_skipped(self._journal)
         finally:
             if isinstance(self._options.progress_callback, ProgressBar):
                 self._options.progress_callback.close()
@@ -325,6 +327,18 @@ class _Run(Listener[WorkItem]):
         except (TypeError, ValueError, RecursionError):
             return None  # It cannot be sent either, and will say so.
 
+    def _tell_skipped(self, journal: Journal) -> None:
+        if self._skipped and not self._sent and self.has_taken_all:
+            logger.warning(
+                "Nothing was sent: the journal %r, last written %s, says that all %d requests are done. "
+                "To send them again, delete it or name another file, for instance one with the date.",
+                journal.path,
+                journal.last_written.isoformat(sep=" ", timespec="seconds"),
+                self._skipped,
+            )
+        else:
+            logger.info("Skipped %d requests that were done before", self._skipped)
+
     def _tell_progress(self, request: BatchRequest) -> None:
         if self._options.progress_callback is None:
             return
@@ -336,6 +350,7 @@ class _Run(Listener[WorkItem]):
             batch_request=request,
             elapsed_seconds=elapsed,
             average_per_thousand_seconds=(elapsed / self._sent * 1000 if self._sent else None),
+            skipped=self._skipped,
         )
         self._notify(self._options.progress_callback, snapshot)
 
@@ -390,6 +405,7 @@ class _WorkItems:
         while True:
             request = self._requests.take(room)
             if isinstance(request, Nothing):
+                self._run.has_taken_all = request is Nothing.LEFT
                 return request
             item = self._run.work_item(self._next_index, request)
             self._next_index += 1
