@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from importlib import import_module
 from typing import Any
 
@@ -205,16 +205,62 @@ def stream(subject: str, count: int, workers: int) -> Figures:
     api = _api()
     if not hasattr(api, "stream_batch"):
         raise NotPossible("it has no stream_batch")
-    requests = (
-        api.BatchRequest("POST", IDENTIFY_URL, json={"user_id": f"user-{n}", "aliases": []})
-        for n in range(count)
-    )
     idle = held()
-    results = api.stream_batch(requests, api_key=API_KEY, max_workers=workers)
+    results = api.stream_batch(_requests(count), api_key=API_KEY, max_workers=workers)
     succeeded = sum(result.error is None for result in results)
     if succeeded != count:
         raise RuntimeError(f"{count - succeeded} of {count} requests failed")
     return {"megabytes": (most_held() - idle) / 1e6}
+
+
+# --- Journals ------------------------------------------------------------------------------------
+
+
+def journal(subject: str, requests: int, workers: int) -> Figures:
+    """Stream a batch without a journal and with one, and tell the difference."""
+    _answer_at_once()
+    _stream(requests // 10, workers, "warm-up.journal")
+    without = _cpu_seconds(lambda: _stream(requests, workers, None))
+    with_journal = _cpu_seconds(lambda: _stream(requests, workers, "job.journal"))
+    return {"microseconds": (with_journal - without) / requests * 1e6}
+
+
+def resume(subject: str, requests: int, workers: int) -> Figures:
+    """Stream a batch with a journal that has all of it as done."""
+    _answer_at_once()
+    idle = held()
+    _stream(requests, workers, "job.journal")
+    began = time.perf_counter()
+    if _stream(requests, workers, "job.journal"):
+        raise RuntimeError("a request was sent again")
+    return {"seconds": time.perf_counter() - began, "megabytes": (most_held() - idle) / 1e6}
+
+
+def _answer_at_once() -> None:
+    """Put a function in the place of ``http.request``, as users' tests do, so that nothing is sent."""
+    response = import_module("requests").Response()
+    response.status_code = 200
+    import_module("PermutiveAPI._Utils.http").request = lambda *_, **__: response
+
+
+def _stream(count: int, workers: int, path: str | None) -> int:
+    """Return how many requests were sent."""
+    results = _api().stream_batch(
+        _requests(count), api_key=API_KEY, max_workers=workers, journal=path
+    )
+    return sum(1 for _ in results)
+
+
+def _cpu_seconds(function: Callable[[], Any]) -> float:
+    began = time.process_time()
+    function()
+    return time.process_time() - began
+
+
+def _requests(count: int) -> Generator[Any, None, None]:
+    request = _api().BatchRequest
+    for number in range(count):
+        yield request("POST", IDENTIFY_URL, json={"user_id": f"user-{number}", "aliases": []})
 
 
 # --- Behaviour -----------------------------------------------------------------------------------

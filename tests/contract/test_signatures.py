@@ -172,7 +172,11 @@ FIELDS: List[Tuple[type, str]] = [
     (Workspace, "name organisation_id workspace_id api_key"),
     (RetryConfig, "max_retries backoff_factor initial_delay"),
     (BatchRequest, "method url params json headers timeout retry callback error_callback"),
-    (Progress, "completed total errors batch_request elapsed_seconds average_per_thousand_seconds"),
+    (
+        Progress,
+        "completed total errors batch_request elapsed_seconds average_per_thousand_seconds"
+        " skipped",  # New, with a default.
+    ),
 ]
 
 

@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -30,6 +32,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, stall
+from tests.support.fakes import DoneExecutor
 from tests.support.things import URL, numbers
 from tests.support.threads import workers_left
 
@@ -364,6 +367,51 @@ def test_all_that_completes_during_a_stop_is_written_down(
     assert len(set(lines(journal))) == 4
 
 
+def at_once() -> Any:
+    """Return an executor that makes each call when it is submitted, so that many arrive together."""
+    return DoneExecutor(None)
+
+
+def test_what_arrives_together_is_written_at_once(
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One write takes all of it, without the failures, before anybody is told of the first one."""
+    server.default = refusing("2")
+    heard: List[int] = []
+    batch = things(8)
+    for request in batch:
+        request.callback = lambda _: heard.append(len(lines(journal)))
+    results = list(
+        stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
+    )
+    assert [result.index for result in results if result.error] == [2]
+    assert heard == [7] * 7
+
+
+@pytest.mark.parametrize("left_by", ["close", "interrupt"])
+def test_what_arrived_together_is_told_when_the_job_is_left(
+    server: FakeService, journal: Path, left_by: str
+) -> None:
+    """It is written down once, and each callback hears of it, although the first result is the last one taken."""
+    heard: List[str] = []
+    batch = things(8)
+    for request in batch:
+        request.callback = lambda response: heard.append(response.url)
+    if left_by == "interrupt":
+        batch[0].callback = interrupt
+    stream = stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
+    with pytest.raises(KeyboardInterrupt) if left_by == "interrupt" else nullcontext():
+        next(stream)
+        stream.close()
+    assert len(heard) == len(set(heard)) == (7 if left_by == "interrupt" else 8)
+    assert len(lines(journal)) == len(set(lines(journal))) == 8
+
+
+def interrupt(_: Any) -> None:
+    """Press Ctrl-C."""
+    raise KeyboardInterrupt
+
+
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
     """The number of recorded successes at each sync."""
@@ -393,8 +441,8 @@ def test_a_busy_job_reaches_the_disk(
 ) -> None:
     """A success that comes when a sync is due causes one, even if the loop is never idle."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
-    run(things(5), journal)
-    assert [count for count in syncs if count] == [1, 2, 3, 4, 5]
+    for _ in stream_batch(things(5), api_key=KEY, journal=journal):
+        assert syncs and syncs[-1] == len(lines(journal))
 
 
 def test_a_job_reaches_the_disk_while_it_runs(
@@ -583,24 +631,27 @@ def test_a_line_that_could_not_be_written(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
-    write, lines = os.write, itertools.count(1)
+    run(things(1), journal)
+    write = os.write
+    capacity = len(journal.read_bytes()) + 2 * LINE_BYTES + 4
 
     def full(file: int, data: bytes) -> int:
-        if len(data) == LINE_BYTES and next(lines) == 3:
-            return write(file, data[:4])
-        if len(data) == LINE_BYTES - 4:
+        if not os.path.samestat(os.fstat(file), journal.stat()):
+            return write(file, data)
+        free = capacity - os.fstat(file).st_size
+        if not free:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return write(file, data)
+        return write(file, data[:free])
 
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(OSError) as caught:
         run(things(8), journal)
     assert caught.value.errno == errno.ENOSPC and caught.value.filename == str(journal)
     assert caught.value.strerror == "journal cannot be written: No space left on device"
-    written = journal.read_bytes().splitlines(keepends=True)
-    assert {len(line) for line in written[1:]} == {LINE_BYTES}
+    assert len(journal.read_bytes()) == capacity - 4
+    monkeypatch.setattr(os, "write", write)
     run(things(8), journal)
-    assert len(journal.read_text().splitlines()) == 1 + 8
+    assert len(lines(journal)) == len({*lines(journal)}) == 8
 
 
 def test_a_journal_without_a_name(server: FakeService) -> None:
@@ -619,11 +670,84 @@ def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
     assert server.received == []
 
 
-def test_a_log_record_says_what_was_skipped(
+# --- The next night ------------------------------------------------------------------------------
+
+
+def records(caplog: pytest.LogCaptureFixture) -> List[str]:
+    """Return what was logged as a WARNING or worse, and forget it."""
+    found = [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "PermutiveAPI" and record.levelname != "INFO"
+    ]
+    caplog.clear()
+    return found
+
+
+@pytest.mark.parametrize("given", [list, iter], ids=["list", "iterator"])
+def test_a_run_that_skips_everything_warns(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture, given: Any
+) -> None:
+    """The same job in the next night sends nothing: one WARNING says since when, and what to do."""
+    assert len(list(stream_batch(given(things(3)), api_key=KEY, journal=journal))) == 3
+    assert records(caplog) == []
+    os.utime(journal, (1_700_000_000, 1_700_000_000))
+    assert list(stream_batch(given(things(3)), api_key=KEY, journal=journal)) == []
+    assert len(server.received) == 3
+    written = datetime.fromtimestamp(1_700_000_000).astimezone().isoformat(sep=" ")
+    assert records(caplog) == [
+        f"Nothing was sent: the journal {str(journal)!r}, last written {written}, says that all 3 "
+        "requests are done. To send them again, delete it or name another file, for instance one with "
+        "the date."
+    ]
+
+
+def test_a_run_that_sends_something_does_not_warn(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Who looks for it finds why nothing was sent."""
+    """A resumed job logs at INFO what it skipped; a job without requests has nothing to tell."""
     caplog.set_level("INFO", "PermutiveAPI")
     run(things(3), journal)
-    run(things(3), journal)
+    caplog.clear()
+    run(things(4), journal)
     assert "Skipped 3 requests that were done before" in caplog.messages
+    run([], journal)
+    assert records(caplog) == []
+
+
+def test_a_run_that_does_not_reach_its_end_does_not_warn(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where the iterable fails after some that are done, nobody knows what would have come."""
+    list(stream_batch(things(3), api_key=KEY, journal=journal))
+
+    def failing() -> Iterator[BatchRequest]:
+        yield from things(2)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(stream_batch(failing(), api_key=KEY, journal=journal))
+    assert records(caplog) == []
+
+
+def test_a_run_whose_only_request_fails_does_not_warn_of_the_journal(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What fails was sent, or could not be: it is a record of its own."""
+    server.default = refusing("2")
+    run(things(3), journal)
+    caplog.clear()
+    run(things(3), journal)
+    [record] = records(caplog)
+    assert record.startswith("POST") and "failed" in record
+
+
+def test_progress_counts_what_is_skipped(server: FakeService, journal: Path) -> None:
+    """`skipped` rises with each request that was done before, and stays when the rest is sent."""
+    heard: List[Progress] = []
+    for count in (3, 5):
+        http.process_batch(
+            things(count), api_key=KEY, journal=journal, progress_callback=heard.append
+        )
+    assert [each.skipped for each in heard] == [0, 0, 0, 1, 2, 3, 3, 3]
+    assert [each.completed for each in heard] == [1, 2, 3, 1, 2, 3, 4, 5]

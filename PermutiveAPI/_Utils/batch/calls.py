@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
 from functools import partial
@@ -24,6 +25,8 @@ _IN_FLIGHT_PER_WORKER = 2
 _MOST_POSTPONED = 1024
 # On Windows, Ctrl-C does not interrupt a wait that has no timeout.
 _LONGEST_WAIT_SECONDS = 0.5
+# None may be a result.
+_NO_RESULT = object()
 
 
 class CallLater(NamedTuple):
@@ -64,6 +67,9 @@ class Calls(Generic[Item, Result]):
         See ``workers.run_on_workers``.
     start : callable
         Returns the executor; called once, for the first call.
+    returned : callable
+        Called with items and what the calls for them have returned, all those that are done at a time,
+        before :meth:`next_done` returns each of them.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Calls(Generic[Item, Result]):
         workers: int | None,
         finite: bool,
         start: Callable[[], AnyExecutor],
+        returned: Callable[[list[tuple[Item, Any]]], object],
     ) -> None:
         self._call = call
         self._batch = batch
@@ -86,6 +93,9 @@ class Calls(Generic[Item, Result]):
         self._postponed: list[tuple[float, int, Item, Any]] = []
         # Positions of calls that are done; None if the source has an item.
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
+        # Those that have been taken from there, and are to be handed back.
+        self._gathered: deque[int] = deque()
+        self._tell_returned = returned
         # Lets `next_done` return. It holds the queue alone: a reader that waits for its iterable must
         # not keep an abandoned stream.
         self.wake: Callable[[], object] = partial(self._arrived.put, None)
@@ -96,7 +106,7 @@ class Calls(Generic[Item, Result]):
 
     def has_arrived(self) -> bool:
         """Tell whether :meth:`next_done` would not wait."""
-        return not self._arrived.empty()
+        return bool(self._gathered) or not self._arrived.empty()
 
     def cancel(self) -> None:
         """Cancel the calls that have not begun."""
@@ -112,7 +122,9 @@ class Calls(Generic[Item, Result]):
         """Call `late` for each call that is done and was not handed back, in the order of the items."""
         interruption: BaseException | None = None
         for _, (item, future) in sorted(self._in_flight.items()):
-            if future.done() and not future.cancelled() and _put_off(future) is None:
+            if not future.done() or future.cancelled():
+                continue
+            if not isinstance(_result_of(future), CallLater):
                 try:
                     late(item, future)
                 except BaseException as error:
@@ -148,22 +160,39 @@ class Calls(Generic[Item, Result]):
 
     def next_done(self) -> Done[Item, Result] | None:
         """Wait for a call to be done; None when something else is to be done first."""
-        wait_seconds = _LONGEST_WAIT_SECONDS
-        if self._postponed:
-            wait_seconds = self._until_due()
-        try:
-            position = self._arrived.get(timeout=wait_seconds)
-        except Empty:
-            position = None
+        if not self._gathered:
+            self._gather()
         self._batch.check()
-        if position is None:
+        if not self._gathered:
             return None
+        position = self._gathered.popleft()
         item, future = self._in_flight.pop(position)
-        again = _put_off(future)
-        if again is None:
-            return position, item, future
-        heappush(self._postponed, (again.due, position, item, again.item))
-        return None
+        return position, item, future
+
+    def _gather(self) -> None:
+        """Wait until something has arrived, and take all of it."""
+        wait_seconds = self._until_due() if self._postponed else _LONGEST_WAIT_SECONDS
+        try:
+            arrived = [self._arrived.get(timeout=wait_seconds)]
+        except Empty:
+            return
+        while not self._arrived.empty():
+            arrived.append(self._arrived.get_nowait())
+        returned: list[tuple[Item, Any]] = []
+        for position in arrived:
+            if position is None:
+                continue
+            item, future = self._in_flight[position]
+            result = _result_of(future)
+            if isinstance(result, CallLater):
+                del self._in_flight[position]
+                heappush(self._postponed, (result.due, position, item, result.item))
+                continue
+            self._gathered.append(position)
+            if result is not _NO_RESULT:
+                returned.append((item, result))
+        if returned:
+            self._tell_returned(returned)
 
     def _until_due(self) -> float:
         if len(self._in_flight) >= self._most_in_flight:
@@ -172,15 +201,12 @@ class Calls(Generic[Item, Result]):
         return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)
 
 
-def _put_off(future: Future[Any]) -> CallLater | None:
-    """Return when a call that is done is to be made again; None if it is done for good."""
+def _result_of(future: Future[Any]) -> Any:
+    """Return what a call that is done has returned; ``_NO_RESULT`` if it has failed."""
     try:
-        if future.exception() is not None:
-            return None
+        return future.result() if future.exception() is None else _NO_RESULT
     except CancelledError:
-        return None
-    result = future.result()
-    return result if isinstance(result, CallLater) else None
+        return _NO_RESULT
 
 
 def _submitted(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextvars import Context, copy_context
 from enum import Enum
 from queue import SimpleQueue
@@ -88,10 +88,12 @@ class Reader(Generic[Item]):
         self._items: Iterable[Item] = items
         # Not `context or`, since an empty context is false.
         self._context = copy_context() if context is None else context
-        # One True for each item that is to be taken; False ends the thread.
-        self._asked: SimpleQueue[bool] = SimpleQueue()
+        # How many more items are to be taken; 0 ends the thread.
+        self._asked: SimpleQueue[int] = SimpleQueue()
         self._taken: deque[Item] = deque()
         self._requested = 0
+        # Whether the caller has found nothing, and is to be woken.
+        self._awaited = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._ended = self._closed = False
@@ -108,24 +110,36 @@ class Reader(Generic[Item]):
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
+        if not self._taken:
+            self._ask(room)
         # Looked at first: the last item may come between the two looks.
         ended = self._ended
         if self._taken:
+            self._awaited = False
             self._requested -= 1
             return self._taken.popleft()
         if ended:
             if self._error is not None:
                 raise self._error
             return Nothing.LEFT
-        for _ in range(self._requested, room):
-            self._asked.put(True)
-        self._requested = max(self._requested, room)
         return Nothing.YET
+
+    def _ask(self, room: int) -> None:
+        """Have as many items read as there is room for.
+
+        It asks for several at a time. Where a journal skips every item, the two threads would else wait
+        for each other a million times.
+        """
+        self._awaited = True
+        missing = room - self._requested
+        if missing > 0 and missing >= self._requested:
+            self._asked.put(missing)
+            self._requested = room
 
     def close(self) -> None:
         """End the thread as soon as the iterable returns, and have a generator closed there."""
         self._closed = True
-        self._asked.put(False)
+        self._asked.put(0)
         if self._thread not in (None, threading.current_thread()):
             self._thread.join(_MOMENT_SECONDS)
 
@@ -136,9 +150,11 @@ class Reader(Generic[Item]):
         try:
             try:
                 iterator = iter(items)
-                while self._asked.get() and not self._closed:
+                for _ in self._turns():
                     self._taken.append(next(iterator))
-                    wake()
+                    if self._awaited:
+                        self._awaited = False
+                        wake()
             except StopIteration:
                 pass
             finally:
@@ -147,6 +163,14 @@ class Reader(Generic[Item]):
             self._error = error
         self._ended = True
         wake()
+
+    def _turns(self) -> Iterator[None]:
+        """Wait until another item is to be taken, again and again."""
+        while count := self._asked.get():
+            for _ in range(count):
+                if self._closed:
+                    return
+                yield
 
 
 def _close(items: Any) -> None:

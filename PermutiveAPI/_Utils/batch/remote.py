@@ -23,7 +23,7 @@ class WorkItem:
 
     index: int
     request: BatchRequest
-    digest: str | None = None
+    digest: bytes | None = None
     refusal: Exception | None = None
     attempts: int = 0
 

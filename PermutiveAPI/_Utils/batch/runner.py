@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+# A response, its value, and an error. A failure may have a response, too.
+Outcome = tuple[Any, Any, "Exception | None"]
 
 # Workers that fetch the details of a list if PERMUTIVE_BATCH_MAX_WORKERS is not set.
 _DETAIL_WORKERS = 16
@@ -238,13 +240,17 @@ class _Run(Listener[WorkItem]):
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
+        # By index: what has been read and written down, and is not told yet.
+        self._recorded: dict[int, Outcome] = {}
+        # Whether the requests were taken to their end.
+        self.has_taken_all = False
 
     def ended(self) -> None:
         """Close the journal and the progress bar."""
         try:
             if self._journal is not None:
                 self._journal.close()
-                logger.info("Skipped %d requests that were done before", self._skipped)
+                self._tell_skipped(self._journal)
         finally:
             if isinstance(self._options.progress_callback, ProgressBar):
                 self._options.progress_callback.close()
@@ -265,21 +271,25 @@ class _Run(Listener[WorkItem]):
             return None
         return WorkItem(index, request, digest, refusal)
 
+    def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
+        """Write down what has succeeded, in one piece: many short writes would take much longer."""
+        if self._journal is None:
+            return
+        outcomes = {item.index: self._read(item, result) for item, result in results}
+        self._journal.record(
+            item.digest
+            for item, _ in results
+            if item.digest is not None and outcomes[item.index][2] is None
+        )
+        self._recorded.update(outcomes)
+
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
-        """Read a response, write down that it came, and call the callbacks."""
+        """Call the callbacks for a call that is done, and return its result."""
         request = item.request
-        response, error = self._outcome_of(future)
-        value: Any = response if error is None else None
-        if error is None and isinstance(request, ReadingRequest):
-            try:
-                # Private, since users see the request and are not to call it.
-                value = request._read(response)  # pyright: ignore[reportPrivateUsage]
-            except Exception as unreadable:
-                value, error = None, unreadable
+        recorded = self._recorded.pop(item.index, None)
+        response, value, error = recorded or self._outcome_of(item, future)
         self._sent += 1
         if error is None:
-            if self._journal is not None and item.digest is not None:
-                self._journal.record(item.digest)
             self._notify(request.callback, response)
         else:
             self._errors += 1
@@ -296,9 +306,11 @@ class _Run(Listener[WorkItem]):
     def late(self, item: WorkItem, future: Future[Any]) -> None:
         """Complete a request that was done while the batch was being cancelled, unless it was cancelled itself."""
         if isinstance(future.exception(), (Exception, type(None))):
+            if future.exception() is None and item.index not in self._recorded:
+                self.returned([(item, future.result())])
             self.complete(item, future)
 
-    def _digest_of(self, request: BatchRequest) -> str | None:
+    def _digest_of(self, request: BatchRequest) -> bytes | None:
         if self._options.journal is None:
             return None
         url = actual_url(request.url, self.settings.base_url)
@@ -315,6 +327,18 @@ class _Run(Listener[WorkItem]):
         except (TypeError, ValueError, RecursionError):
             return None  # It cannot be sent either: sending it raises the error.
 
+    def _tell_skipped(self, journal: Journal) -> None:
+        if self._skipped and not self._sent and self.has_taken_all:
+            logger.warning(
+                "Nothing was sent: the journal %r, last written %s, says that all %d requests are done. "
+                "To send them again, delete it or name another file, for instance one with the date.",
+                journal.path,
+                journal.last_written.isoformat(sep=" ", timespec="seconds"),
+                self._skipped,
+            )
+        else:
+            logger.info("Skipped %d requests that were done before", self._skipped)
+
     def _tell_progress(self, request: BatchRequest) -> None:
         if self._options.progress_callback is None:
             return
@@ -326,6 +350,7 @@ class _Run(Listener[WorkItem]):
             batch_request=request,
             elapsed_seconds=elapsed,
             average_per_thousand_seconds=(elapsed / self._sent * 1000 if self._sent else None),
+            skipped=self._skipped,
         )
         self._notify(self._options.progress_callback, snapshot)
 
@@ -333,20 +358,29 @@ class _Run(Listener[WorkItem]):
         if callback is not None:
             tell("A callback of the batch", callback, value, self.api_key)
 
-    def _outcome_of(self, future: Future[Any]) -> tuple[Any, Exception | None]:
-        """Return the response, also of a failure that has one, and the failure."""
+    def _outcome_of(self, item: WorkItem, future: Future[Any]) -> Outcome:
         error = future.exception()
         if error is None:
-            result = future.result()
-            if isinstance(result, Reported):
-                self._tell_records(result.records)
-                result = result.result
-            if not isinstance(result, Failed):
-                return result, None
-            error = result.error
+            return self._read(item, future.result())
         if isinstance(error, Exception):
-            return getattr(error, "response", None), error
+            return getattr(error, "response", None), None, error
         raise error
+
+    def _read(self, item: WorkItem, result: Any) -> Outcome:
+        """Read the response that a call has returned."""
+        if isinstance(result, Reported):
+            self._tell_records(result.records)
+            result = result.result
+        if isinstance(result, Failed):
+            return getattr(result.error, "response", None), None, result.error
+        if not isinstance(item.request, ReadingRequest):
+            return result, result, None
+        try:
+            # Private, since users see the request and are not to call it.
+            value = item.request._read(result)  # pyright: ignore[reportPrivateUsage]
+        except Exception as unreadable:
+            return result, None, unreadable
+        return result, value, None
 
     def _tell_records(self, records: Iterable[Any]) -> None:
         """Call ``on_response`` for the attempts of another process."""
@@ -371,6 +405,7 @@ class _WorkItems:
         while True:
             request = self._requests.take(room)
             if isinstance(request, Nothing):
+                self._run.has_taken_all = request is Nothing.LEFT
                 return request
             item = self._run.work_item(self._next_index, request)
             self._next_index += 1

@@ -245,6 +245,8 @@ class Progress:
         Seconds since the batch began.
     average_per_thousand_seconds : float or None
         How many seconds 1,000 requests take at the present rate; None before a request was sent.
+    skipped : int
+        How many of the completed requests a journal skipped.
 
     Examples
     --------
@@ -261,16 +263,7 @@ class Progress:
     batch_request: BatchRequest
     elapsed_seconds: float
     average_per_thousand_seconds: float | None
-
-    @property
-    def skipped(self) -> int:
-        """How many of the completed requests a journal skipped. They took no time."""
-        if self.average_per_thousand_seconds is None:
-            return self.completed
-        if self.average_per_thousand_seconds == 0:
-            return 0  # A coarse clock, by which nothing took any time.
-        sent = self.elapsed_seconds / self.average_per_thousand_seconds * 1000
-        return self.completed - round(sent)
+    skipped: int = 0
 
     @property
     def requests_per_second(self) -> float | None:

@@ -50,6 +50,9 @@ class Listener(Generic[Item]):
 
     total: int | None = None
 
+    def returned(self, results: list[tuple[Item, Any]]) -> None:
+        """Hear what calls have returned, all that are done at a time, before they are handed back one by one."""
+
     def late(self, item: Item, future: Future[Any]) -> None:
         """Hear of a call that is done, but could not be handed back any more."""
 
@@ -112,6 +115,7 @@ def run_on_workers(
         workers,
         listener.total is not None,
         start=lambda: ending.enter_context(new_executor()),
+        returned=listener.returned,
     )
     ending.callback(calls.tell_late, listener.late)
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)

@@ -129,6 +129,27 @@ def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> No
     assert not begun.cancelled()
 
 
+def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
+    """All that is done at a time, None too; not what has failed, nor what is to be called again."""
+    heard: List[Any] = []
+    again = {4}
+
+    def call(item: int) -> Any:
+        if item in again:
+            again.remove(item)
+            return CallLater(0.0, item)
+        if item == 2:
+            raise ZeroDivisionError
+        return None if item == 1 else item
+
+    listener = listening(returned=heard.append)
+    loop = run_on_workers(call, AtHand(range(5)), 3, own_executor(DoneExecutor, 3), listener=listener)
+    assert next(loop)[0] == 0
+    assert heard == [[(0, 0), (1, None), (3, 3)]]
+    assert [item for _, item, _ in loop] == [1, 2, 3, 4]
+    assert heard[1:] == [[(4, 4)]]
+
+
 def test_what_completes_while_a_stop_waits_is_told() -> None:
     """Calls of other processes that complete within the grace of a stop have completed."""
     keeping = Keeping()

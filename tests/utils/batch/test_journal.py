@@ -1,0 +1,135 @@
+"""The file of a journal: its format, which stays, and how a long one is read."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, List, Tuple
+
+import pytest
+
+from PermutiveAPI._Utils.batch import journal as module
+from PermutiveAPI._Utils.batch.journal import Journal
+
+ORIGIN = "https://api.permutive.app"
+KEY = "a-key-of-release-5-6"
+URL = f"{ORIGIN}/v9/things"
+
+# What release 5.6.0 wrote for the requests below.
+WRITTEN_BY_5_6 = """\
+{"journal": "PermutiveAPI 1", "helper": "stream_batch", "origin": "https://api.permutive.app", \
+"key": "d62599da3deaf96760067127827f1758"}
+b3ae7172df5e3ae527cbe2ba45fa482f
+bd9651db832e660b900192c904bf9b16
+22868652193bb3a21a0f01194ea3554c
+b3ae7172df5e3ae527cbe2ba45fa482f
+"""
+# What release 5.6.0 reads as a line.
+LINE_OF_5_6 = re.compile(r"[0-9a-f]{32}")
+
+IDENTIFY: Tuple[Any, ...] = ("POST", URL, None, {"user_id": "reader-1", "aliases": []})
+REQUESTS: List[Tuple[Any, ...]] = [
+    IDENTIFY,
+    ("get", f"{URL}/2", {"k": "ü", "n": 1}, None),
+    ("PATCH", URL, {}, {"é": [1.5, None, True]}),
+    IDENTIFY,
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the journal is."""
+    return tmp_path / "job.journal"
+
+
+def opened(path: Path) -> Journal:
+    """Open the journal of a job."""
+    return Journal(path, "stream_batch", ORIGIN, KEY)
+
+
+def number(value: int) -> bytes:
+    """Return a digest."""
+    return value.to_bytes(16, "big")
+
+
+def write(path: Path, count: int) -> None:
+    """Make a journal in which so many numbers are done."""
+    journal = opened(path)
+    journal.record(number(value) for value in range(count))
+    journal.close()
+
+
+def test_a_file_of_release_5_6_is_read(path: Path) -> None:
+    """What was done by release 5.6 is done, each as often as it was."""
+    path.write_text(WRITTEN_BY_5_6)
+    journal = opened(path)
+    digests = [journal.digest(*request) for request in REQUESTS]
+    assert [journal.skip_if_done(digest) for digest in [*digests, *digests]] == [True] * 4 + [
+        False
+    ] * 4
+    journal.close()
+    assert path.read_text() == WRITTEN_BY_5_6
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
+def test_release_5_6_could_read_what_is_written(path: Path, together: bool) -> None:
+    """The same requests leave the same file, whose lines release 5.6 knows."""
+    journal = opened(path)
+    digests = [journal.digest(*request) for request in REQUESTS]
+    for group in [digests] if together else [[digest] for digest in digests]:
+        journal.record(group)
+    journal.close()
+    assert path.read_text() == WRITTEN_BY_5_6
+    assert all(LINE_OF_5_6.fullmatch(line) for line in path.read_text().splitlines()[1:])
+
+
+# --- Long files ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have files read in pieces of four lines."""
+    monkeypatch.setattr(module, "_LINES_AT_A_TIME", 4)
+
+
+@pytest.mark.usefixtures("short_pieces")
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 11])
+@pytest.mark.parametrize("torn", ["", "0", "f" * 32, "\0" * 500, "not written here"])
+def test_a_file_is_read_to_its_end(path: Path, count: int, torn: str) -> None:
+    """All lines count, however many there are; one without an end, as a crash leaves it, is cut off."""
+    write(path, count)
+    whole = path.read_text()
+    path.write_text(whole + torn)
+    journal = opened(path)
+    assert path.read_text() == whole
+    assert [journal.skip_if_done(number(value)) for value in range(12)] == [
+        value < count for value in range(12)
+    ]
+    journal.record([number(count)])
+    journal.close()
+    assert len(path.read_text()) == len(whole) + 33
+
+
+@pytest.mark.usefixtures("short_pieces")
+@pytest.mark.parametrize("place", [0, 3, 4, 5, 9])
+@pytest.mark.parametrize("line", ["", "a", "A" * 32, "é" * 16, "a" * 33, "\0" * 200])
+@pytest.mark.parametrize("rest", ["", "half a line"])
+def test_a_damaged_line_is_named(path: Path, place: int, line: str, rest: str) -> None:
+    """A line that nothing here has written makes the file unusable, wherever it is; the file stays as it is."""
+    write(path, 10)
+    lines = path.read_text().splitlines()
+    lines.insert(1 + place, line)
+    path.write_text("\n".join([*lines, rest]), encoding="utf-8")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"its line {place + 2} is damaged"):
+        opened(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", ["{}", '{"journal": "PermutiveAPI 1"}', "x" * 400])
+def test_a_first_line_without_an_end(path: Path, content: str) -> None:
+    """Only the beginning of this job's own first line is begun again."""
+    path.write_text(content)
+    with pytest.raises(ValueError, match="it is not a journal"):
+        opened(path)
+    assert path.read_text() == content
