@@ -27,6 +27,7 @@ from requests import Response
 from . import settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
+from .batch import shards
 from .batch.runner import BatchRunner
 from .batch.types import (
     BatchOptions,
@@ -114,6 +115,7 @@ DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type":
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
+shards.travels_by(transport.CompactResponse, transport.reduce_unread)
 
 # POST stands first: where one stand-in replaces several verbs, it counts as the one that must not
 # be repeated lightly.
