@@ -236,9 +236,10 @@ def _wait(futures: Sequence[Future[Any]]) -> None:
 
 def _length_of(result: Any) -> int:
     """Return the length of a response's body, as far as that is known. A stand-in's is left alone."""
-    kind: type = type(result)
-    held: dict[str, Any] = vars(result) if issubclass(kind, requests.Response) else {}
-    return len(held.get("_content") or b"")
+    if not issubclass(type(result), requests.Response):
+        return 0
+    content: bytes | None = result.__dict__.get("_content")
+    return len(content or b"")
 
 
 _records: ContextVar[list[Any]] = ContextVar("records")
