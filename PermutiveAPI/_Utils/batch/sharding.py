@@ -200,7 +200,9 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     # --- Sending ---
 
     def _next_shard(self) -> list[_Waiting]:
-        most = self._size if self._travels else 1
+        # The last ones are shared out among the processes that are free.
+        share = math.ceil(len(self._waiting) / (self._processes - len(self._in_flight)))
+        most = min(self._size, share) if self._travels else 1
         shard: list[_Waiting] = []
         while self._waiting and len(shard) < most:
             if self._is_precious(self._waiting[0].item):

@@ -262,11 +262,10 @@ def _await_slot(
     if limiter is None or (batch is None and again and limiter.is_mine_alone()):
         return
     if batch is not None and batch.deadline < math.inf and attempts is not None:
-        # Looked at first: a slot that is reserved and not used costs time.
-        now = time.monotonic()
-        blocked = _bearable_block(call, batch, limiter, now)
-        if now + limiter.seconds_ahead(now) > batch.deadline:
-            raise RequestPostponed(max(now + blocked, batch.deadline), attempts)
+        # Without a slot: one that is reserved and not used costs time.
+        while (now := time.monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
+            blocked = _bearable_block(call, batch, limiter, now)
+            _pause(max(blocked, _POLL_SECONDS), attempts)
     slot = limiter.reserve(time.monotonic(), first=batch is None)
     while wait := limiter.wait_seconds(slot, now := time.monotonic()):
         blocked = _bearable_block(call, batch, limiter, now)
