@@ -174,13 +174,14 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             self._take_back()
             if not self._waiting or len(self._in_flight) >= self._processes:
                 return
-            is_full = len(self._waiting) >= self._size and not self._is_precious(
-                self._waiting[0].item
-            )
-            # What is precious waits until all that came back is written down.
-            if not is_full and has_arrived():
-                return
-            self._send_shard(self._next_shard())
+            most = self._size
+            if not has_arrived():
+                # The last ones are shared out among the processes that are free.
+                free = self._processes - len(self._in_flight)
+                most = min(most, math.ceil(len(self._waiting) / free))
+            elif len(self._waiting) < most or self._is_precious(self._waiting[0].item):
+                return  # What is precious waits until all that came back is written down.
+            self._send_shard(self._next_shard(most))
 
     def __exit__(self, *exception: object) -> None:
         """Wait for the shards that have begun, but not for ever."""
@@ -199,10 +200,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
 
     # --- Sending ---
 
-    def _next_shard(self) -> list[_Waiting]:
-        # The last ones are shared out among the processes that are free.
-        share = math.ceil(len(self._waiting) / (self._processes - len(self._in_flight)))
-        most = min(self._size, share) if self._travels else 1
+    def _next_shard(self, most: int) -> list[_Waiting]:
         shard: list[_Waiting] = []
         while self._waiting and len(shard) < most:
             if self._is_precious(self._waiting[0].item):

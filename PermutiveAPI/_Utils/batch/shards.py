@@ -26,7 +26,7 @@ from ..cancellation import Cancellation, RequestPostponed, attempts_spent
 from ..settings import Settings
 from .remote import Failed, Send, WorkItem, send_item
 
-# After this time a shard begins no request and no attempt.
+# Counted by the clock of the machine that it runs on. A stop is to end within three.
 _SHARD_SECONDS = 2.0
 # The responses of one shard hold no more bytes than this, but for those that are on their way by then.
 _MOST_BYTES = 64 * 2**20
@@ -49,11 +49,14 @@ class Shard:
         How many requests there are.
     content : bytes
         The pickled list of their :class:`WorkItem` objects.
+    seconds : float
+        From so many seconds after it has begun, no request and no attempt begins.
     """
 
     number: int
     count: int
     content: bytes = field(repr=False)
+    seconds: float = _SHARD_SECONDS
 
 
 # Plain tuples: named ones take three times as long to pickle.
@@ -147,7 +150,7 @@ class ShardSender:
         settings.of_batch.set(self._used)
         batch = cancellation.current() or Cancellation()
         sending = _Sending(self._send, self._api_key, self._used, items, batch)
-        return _packed(sending.run(self._threads))
+        return _packed(sending.run(self._threads, shard.seconds))
 
 
 class _Sending:
@@ -175,11 +178,11 @@ class _Sending:
         self._put_off: list[tuple[int, RequestPostponed, list[Any]]] = []
         self._bytes = 0
         self._batch = batch
-        self._began = monotonic()
-        batch.deadline = self._began + _SHARD_SECONDS
 
-    def run(self, threads: int) -> Report:
+    def run(self, threads: int, seconds: float) -> Report:
         """Send until all is done or time is up, and report it."""
+        began = monotonic()
+        self._batch.deadline = began + seconds
         interrupted = False
         working: list[Future[Any]] = []
         with _thread_pool(threads) as pool:
@@ -203,7 +206,7 @@ class _Sending:
             for place, later, records in self._put_off
         ]
         unsent += [(place, 0.0, item.attempts, ()) for place, item in self._left]
-        return Report(self._answered, unsent, now - self._began, interrupted)
+        return Report(self._answered, unsent, now - began, interrupted)
 
     def _work(self) -> None:
         """Send one request after the other, in a thread."""
