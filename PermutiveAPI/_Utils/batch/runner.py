@@ -27,11 +27,12 @@ from ..redaction import request_for_logs
 from ..retry.policy import is_repeatable
 from ..settings import Settings
 from .calls import CallLater, Done
+from .executors import require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
 from .remote import Failed, Reported, Send, WorkItem, send_item
-from .sharding import DEFAULT_THREADS, ShardingExecutor, require_picklable, travels
-from .shards import ShardSender
+from .shard_sender import ShardSender
+from .sharding import DEFAULT_THREADS, ShardingExecutor
 from .stream import Stream
 from .types import (
     BatchOptions,

@@ -7,12 +7,9 @@ that takes one request at a time, so that order, callbacks, progress and journal
 from __future__ import annotations
 
 import math
-import os
-import pickle
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, wait
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -21,10 +18,11 @@ from typing import Any, NamedTuple
 
 from ..cancellation import Cancelled
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
-from ..redaction import redact_and_shorten, redact_message
-from .calls import AnyExecutor, CallLater, Gatherer, most_in_flight
-from .remote import Reported, Send, WorkItem
-from .shards import Report, Shard, ShardResult
+from ..redaction import redact_and_shorten
+from .calls import CallLater, Gatherer, most_in_flight
+from .executors import dumps_for, is_process_pool, processes_of, travels
+from .remote import Reported, WorkItem
+from .shards import FirstCall, Report, Shard, ShardResult
 
 # Threads in each process, where max_workers does not say.
 DEFAULT_THREADS = 8
@@ -39,56 +37,6 @@ _SHARDS_HELD_PER_PROCESS = 2
 _SHRINKING = 4
 # How long a cancelled batch waits for the shards that have begun: longer than they begin anything.
 _GRACE_SECONDS = 2.75
-
-
-def travels(executor: AnyExecutor) -> bool | None:
-    """Tell whether calls on an executor run elsewhere; None where only a call can tell.
-
-    They do in pools of processes and in clusters of Dask, and do not in pools of threads.
-    """
-    if isinstance(executor, ThreadPoolExecutor):
-        return False
-    if _is_process_pool(executor) or type(executor).__module__.startswith("distributed."):
-        return True
-    return None
-
-
-def require_picklable(send: Send, executor: AnyExecutor) -> None:
-    """Raise TypeError when what sends a request cannot travel to another process."""
-    try:
-        _dumps_for(executor)(send)
-    except Exception as error:
-        name = getattr(send, "__qualname__", type(send).__qualname__)
-        reason = redact_message(str(error))
-    else:
-        return
-    raise TypeError(
-        f"http.request is replaced by {name}, which cannot be pickled, so that other processes cannot "
-        f"call it ({reason}). Replace it by a function of a module, or give an executor of threads."
-    )
-
-
-def _dumps_for(executor: AnyExecutor) -> Callable[[Any], bytes]:
-    """Return what pickles for an executor: clusters do it with cloudpickle, which can do more."""
-    cloudpickle = None if _is_process_pool(executor) else sys.modules.get("cloudpickle")
-    return pickle.dumps if cloudpickle is None else cloudpickle.dumps
-
-
-def _is_process_pool(executor: AnyExecutor) -> bool:
-    # Imported by who made one. To import it here would be felt by all others.
-    module = sys.modules.get("concurrent.futures.process")
-    return module is not None and isinstance(executor, module.ProcessPoolExecutor)
-
-
-def _processes_of(executor: Any) -> int:
-    """Return how many shards an executor can work on at a time."""
-    number: Any = getattr(executor, "_max_workers", None)
-    if number is None:
-        try:
-            number = len(executor._client.nthreads())  # Dask's: one shard for each of its workers.
-        except Exception:
-            number = None
-    return number if isinstance(number, int) and number > 0 else os.cpu_count() or 1
 
 
 class _Waiting(NamedTuple):
@@ -136,7 +84,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         self._travels = travels(executor)
         self._processes = 1
         self._size = 2 * self._threads
-        self._dumps = _dumps_for(executor)
+        self._dumps = dumps_for(executor)
         self._call: Any = None
         self._waiting: deque[_Waiting] = deque()
         self._number = 0
@@ -149,7 +97,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     def begin(self, wake: Callable[[], object]) -> None:
         """Look how many processes there are."""
         self._wake = wake
-        self._processes = _processes_of(self._executor)
+        self._processes = processes_of(self._executor)
 
     def most_in_flight(self) -> int:
         """Return how many requests may be on their way, or wait here for the next shards."""
@@ -187,7 +135,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         """Wait for the shards that have begun, but not for ever."""
         self._stopping = True
         futures = [future for _, future in self._in_flight.values()]
-        if _is_process_pool(self._executor):
+        if is_process_pool(self._executor):
             # A cluster's would be cancelled although they run, and nobody would know what they sent.
             for future in futures:
                 future.cancel()
@@ -301,33 +249,6 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         else:
             size = self._size // _SHRINKING
         self._size = max(self._threads, min(size, _MOST_IN_SHARD))
-
-
-class FirstCall:
-    """The call that tells whether an executor runs calls elsewhere.
-
-    Pickled, it is the call of a shard. In this process it sends the shard's only request.
-    """
-
-    def __init__(self, call: Callable[..., Any], item: WorkItem) -> None:
-        self._call = call
-        self._item = item
-
-    def __call__(self, shard: Shard) -> Any:
-        """Send the request, and return what its call returns."""
-        return self._call(self._item)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the call alone."""
-        return _the_same, (self._call,)
-
-    def __repr__(self) -> str:
-        """Show the call, which a cluster shows to others."""
-        return f"FirstCall({self._call!r})"
-
-
-def _the_same(call: Callable[..., Any]) -> Callable[..., Any]:
-    return call
 
 
 def _lost(item: WorkItem, error: Exception) -> Exception:

@@ -13,9 +13,10 @@ import pytest
 
 from PermutiveAPI import BatchRequest, PermutiveConnectionError
 from PermutiveAPI._Utils.batch.calls import CallLater
+from PermutiveAPI._Utils.batch.executors import travels
 from PermutiveAPI._Utils.batch.remote import Reported, WorkItem
-from PermutiveAPI._Utils.batch.sharding import FirstCall, ShardingExecutor, travels
-from PermutiveAPI._Utils.batch.shards import Report, Shard, ShardResult
+from PermutiveAPI._Utils.batch.sharding import ShardingExecutor
+from PermutiveAPI._Utils.batch.shards import FirstCall, Report, Shard, ShardResult
 from PermutiveAPI._Utils.cancellation import Cancelled
 
 THREADS = 4

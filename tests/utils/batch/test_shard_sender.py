@@ -13,9 +13,10 @@ import requests
 
 from PermutiveAPI import BatchRequest, PermutiveBadRequestError, RetryConfig
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.batch import shards
+from PermutiveAPI._Utils.batch import shard_sender
 from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
-from PermutiveAPI._Utils.batch.shards import Report, Shard, ShardSender
+from PermutiveAPI._Utils.batch.shard_sender import ShardSender
+from PermutiveAPI._Utils.batch.shards import Report, Shard
 from tests.support.fake_service import Connection, FakeService, Step, answer
 
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
@@ -157,13 +158,13 @@ def note_thread(method: str, api_key: str, url: str, **more: Any) -> int:
 
 def test_threads_are_kept(request: pytest.FixtureRequest) -> None:
     """The next shard gets the same ones; another number of them replaces them."""
-    request.addfinalizer(lambda: [pool.shutdown() for _, pool in shards._idle_pools])
-    request.addfinalizer(lambda: shards._idle_pools.clear)
+    request.addfinalizer(lambda: [pool.shutdown() for _, pool in shard_sender._idle_pools])
+    request.addfinalizer(lambda: shard_sender._idle_pools.clear)
     [(_, first, _)] = sent(items(1), threads=1, send=note_thread).answered
     [(_, second, _)] = sent(items(1), threads=1, send=note_thread).answered
     assert first == second
     sent(items(1), threads=3, send=note_thread)
-    assert [number for number, _ in shards._idle_pools] == [3]
+    assert [number for number, _ in shard_sender._idle_pools] == [3]
 
 
 def break_off(method: str, api_key: str, url: str, **more: Any) -> None:
