@@ -19,7 +19,7 @@ def travels(executor: AnyExecutor) -> bool | None:
 
     They do in pools of processes and in clusters of Dask, and do not in pools of threads.
     """
-    if isinstance(executor, ThreadPoolExecutor):
+    if type(executor) is ThreadPoolExecutor:  # A class derived from it may do anything.
         return False
     if is_process_pool(executor) or type(executor).__module__.startswith("distributed."):
         return True

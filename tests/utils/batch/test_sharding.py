@@ -347,8 +347,12 @@ def test_the_first_call_tells_where_calls_run() -> None:
 
 def test_kinds() -> None:
     """Threads are known by their class, clusters of Dask by their module; of others a call must tell."""
-    with ThreadPoolExecutor(1) as pool:
-        assert travels(pool) is False
+
+    class Derived(ThreadPoolExecutor):
+        pass
+
+    assert travels(ThreadPoolExecutor(1)) is False
+    assert travels(Derived(1)) is None
     cluster: Any = type("ClientExecutor", (), {"__module__": "distributed.cfexecutor"})()
     assert travels(cluster) is True
     other: Any = Elsewhere()
