@@ -17,7 +17,9 @@ from .subjects import (
     PROJECT,
     REQUESTS,
     SEED,
+    THREADS,
     URLLIB3,
+    WITH_DASK,
     Subject,
 )
 
@@ -106,6 +108,10 @@ class Line:
 
 def _at_most(limit: float) -> Bound:
     return Bound(f"≤ {limit:g}", lambda by: by[PROJECT.name] <= limit)
+
+
+def _at_least(limit: float) -> Bound:
+    return Bound(f"≥ {limit:g}", lambda by: by[PROJECT.name] >= limit)
 
 
 def _at_most_times(factor: float, of: Subject) -> Bound:
@@ -217,6 +223,32 @@ def _slow_bucket(retry_after: int | None) -> Line:
     )
 
 
+def _processes(number: int, *bounds: Bound) -> Line:
+    """Return the line of a pool of processes, whose requests take 150 µs of CPU each."""
+    return Line(
+        f"processes/{number}",
+        "Requests a second of 150 µs of CPU each, ProcessPoolExecutor({processes})",
+        "processes",
+        (PROJECT, THREADS),
+        (Row("", "per_second", "/s", 0, bounds),),
+        {"requests": 40_000, "processes": number},
+        {"requests": 4000},
+    )
+
+
+def _dask(number: int, *bounds: Bound) -> Line:
+    """Return the same for a cluster of Dask."""
+    return Line(
+        f"dask/{number}",
+        "Requests a second of 150 µs of CPU each, Dask LocalCluster of {processes} workers",
+        "dask",
+        (WITH_DASK,),
+        (Row("", "per_second", "/s", 0, bounds),),
+        {"requests": 40_000, "processes": number},
+        {"requests": 4000},
+    )
+
+
 # --- The lines -----------------------------------------------------------------------------------
 
 LINES = (
@@ -274,6 +306,12 @@ LINES = (
         (Row("", "connections", "", 0, (_at_most(16),), summary=max),),
         {"requests": 1000, "workers": 16, "warm_up": 0},
     ),
+    _processes(1),
+    _processes(2, _at_least_times(1.7, THREADS)),
+    _processes(4),
+    _dask(1),
+    _dask(2, _at_least(3000)),
+    _dask(4),
     Line(
         "read",
         "Read {count} cohorts, JSON text to CohortList",

@@ -66,6 +66,8 @@ PROJECT = Subject("this project", WorkingTree("this-project"))
 SEED = Subject("5.4.4", Environment("5.4.4", ("permutiveapi==5.4.4",)))
 LATEST = Subject("6.8.2", Environment("6.8.2", ("permutiveapi[dataframe]==6.8.2",)))
 PACKAGES = (PROJECT, SEED, LATEST)
+THREADS = Subject("threads", PROJECT.environment)
+WITH_DASK = Subject(PROJECT.name, WorkingTree("with-dask", ("distributed",)))
 
 
 def before(folder: Path) -> Subject:

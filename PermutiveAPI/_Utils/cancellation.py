@@ -12,6 +12,7 @@ import socket
 import threading
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -39,6 +40,8 @@ class Cancellation:
         self.accepted_at = self._began - silent_seconds
         self._process = os.getpid()
         self._threads: dict[int, object] = {}
+        # From when no attempt begins any more; see shards.py.
+        self.deadline = inf
 
     def joined(self) -> AbstractContextManager[None]:
         """Make the calling thread part of this batch inside the block."""
@@ -74,6 +77,19 @@ class Cancellation:
         """Wait; raise Cancelled as soon as the batch is cancelled."""
         self._cancelled.wait(seconds)
         self.check()
+
+    def check_deadline(self, due: float, attempts: int) -> None:
+        """Raise RequestPostponed when an attempt that is due then comes after the deadline.
+
+        Parameters
+        ----------
+        due : float
+            In seconds of ``time.monotonic()``.
+        attempts : int
+            How many attempts the request has used up.
+        """
+        if due > self.deadline:
+            raise RequestPostponed(due, attempts)
 
     def note_accepted(self, now: float) -> None:
         """Record that the service accepted a request. There is no lock, since a lost count does no harm."""

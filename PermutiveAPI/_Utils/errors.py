@@ -50,6 +50,10 @@ _NOT_JSON = object()
 _UNAVAILABLE = "{status}: API unavailable after retries."
 _DENIED = "{status}: Invalid API key or insufficient permissions."
 
+UNKNOWN_OUTCOME = (
+    "The outcome is unknown: the service may have processed the request. "
+    "Look before sending it again."
+)
 
 logger = logging.getLogger("PermutiveAPI")
 

@@ -27,6 +27,7 @@ from requests import Response
 from . import settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
+from .batch import shards
 from .batch.runner import BatchRunner
 from .batch.types import (
     BatchOptions,
@@ -114,6 +115,7 @@ DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type":
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
+shards.travels_by(transport.CompactResponse, transport.reduce_unread)
 
 # POST comes first: one stand-in for several verbs counts as POST, which must not be repeated lightly.
 _VERBS = ("post", "patch", "delete", "get")
@@ -403,18 +405,27 @@ def process_batch(
         As for :func:`get`.
     max_workers : int, optional
         The number of workers; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's
-        own number. With an executor, for how many workers requests are kept ready.
+        own number. With an executor of threads, for how many workers requests are kept ready. With one of
+        other processes, how many threads each process sends with, and else 8: as many requests run
+        at a time as there are processes times threads.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request.
     executor : concurrent.futures.Executor, optional
-        Where the requests run, for instance other processes; it is not shut down. A stop reaches
-        what runs in this process. When it breaks in the midst of a batch, the rest are failures. A
-        cluster may run a call again whose result was lost: give it what may arrive twice.
+        Where the requests run, for instance other processes; it is not shut down. A
+        ThreadPoolExecutor gets one call for each request, and so does what runs calls in this process
+        without pickling them: the first call tells. Other processes get shards: up to 1,000
+        requests in one call, about a second of work. Results come when a shard ends. A stop takes
+        up to three seconds, and nothing is sent after it. When a process dies, the requests of its
+        shard are failures whose outcome is unknown. When the executor breaks, so are the rest, which
+        were not sent. A cluster of Dask runs a lost shard again, unless it is told
+        ``allowed-failures: 0``.
     journal : str or Path, optional
         A file in which each success is written down as it comes. The same job, started again with
         it, sends only the rest: what is done counts as completed and is absent from the responses.
         Of equal requests, as many are skipped as have succeeded. The file must not be a symbolic
-        link.
+        link. What was on its way when this process was killed is sent again. With an executor of
+        other processes that is up to one shard a process; requests that are not harmless to repeat
+        go in shards of at most 20 then.
 
     Returns
     -------
@@ -428,7 +439,8 @@ def process_batch(
     ValueError
         If `max_workers` is below 1, no key is found, or the journal belongs to another job.
     TypeError
-        If `requests` holds something else, or another argument is of a wrong kind.
+        If `requests` holds something else, another argument is of a wrong kind, or a replaced
+        ``http.request`` cannot be pickled for other processes.
     """
     options = BatchOptions(
         "process_batch", api_key, max_workers, progress_callback, executor, journal

@@ -22,7 +22,9 @@ def redirect(port: int) -> None:
     """Resolve the service's host names to loopback, and refuse all other names."""
     resolve = socket.getaddrinfo
 
-    def getaddrinfo(host: Any, _: Any, *args: Any, **kwargs: Any) -> Any:
+    def getaddrinfo(host: Any, own_port: Any, *args: Any, **kwargs: Any) -> Any:
+        if host == "127.0.0.1":  # A cluster's own processes.
+            return resolve(host, own_port, *args, **kwargs)
         if host not in (APP_HOST, IDENTIFY_HOST):
             raise socket.gaierror(socket.EAI_NONAME, f"{host} is not on loopback")
         return resolve("127.0.0.1", port, *args, **kwargs)

@@ -259,7 +259,10 @@ def test_only_transport_touches_connections() -> None:
 
 
 def test_only_the_loop_sleeps() -> None:
-    """Only the retry loop sleeps; only http knows that too, and names the class of its thread pools."""
+    """Only the retry loop sleeps; http knows that too, and names the class of its thread pools, which users replace.
+
+    Batches know it, too: they tell executors of threads apart, and shards have threads of their own.
+    """
 
     def sleeps_and_pools_in(name: str) -> Set[str]:
         sleeps = {each for each in calls_in(name) if each.split(".")[-1] == "sleep"}
@@ -268,6 +271,8 @@ def test_only_the_loop_sleeps() -> None:
     assert offenders(LIBRARY, sleeps_and_pools_in) == {
         "_Utils.retry.loop": {"time.sleep"},
         "_Utils.http": {"time.sleep", "concurrent.futures.ThreadPoolExecutor"},
+        "_Utils.batch.executors": {"concurrent.futures.ThreadPoolExecutor"},
+        "_Utils.batch.shard_sender": {"concurrent.futures.ThreadPoolExecutor"},
     }
 
 

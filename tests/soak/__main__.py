@@ -21,13 +21,12 @@ from typing import Dict, List
 
 import requests
 
-from tests.soak.job import WORKERS, name_of, told
+from tests.soak.job import IN_SHARD, WORKERS, name_of, told
 
-# A job that is killed may have had this many requests on their way.
-_ON_THEIR_WAY = 2 * WORKERS
 # With 200,000 requests, a leak of more than 50 bytes per request exceeds it.
 _MOST_GROWTH_MEGABYTES = 10.0
 _KILLS_COME_WITHIN = 0.9
+_PROCESSES_LIVE_ON_SECONDS = 0.1
 
 
 @dataclass
@@ -41,6 +40,7 @@ class Soak:
     journal_lines: int
     megabytes_at_first: float
     megabytes_at_last: float
+    processes: int = 0
 
     def complaints(self) -> List[str]:
         """Return every broken promise."""
@@ -51,7 +51,8 @@ class Soak:
         twice = [name for name, times in made.items() if times > 1]
         unsaid = expected - set(outcome)
         growth = self.megabytes_at_last - self.megabytes_at_first
-        on_their_way = self.kills * _ON_THEIR_WAY
+        # A job that is killed may have had this many requests on their way.
+        on_their_way = self.kills * (self.processes * IN_SHARD or 2 * WORKERS)
         checks = {
             "some requests were reported twice": len(outcome) == len(self.told),
             "a request was reported that nobody sent": set(outcome) <= expected,
@@ -71,13 +72,13 @@ class Soak:
         outcomes = Counter(outcome for _, outcome in self.told)
         made = [times for name, times in self.carried_out.items() if name[0] == "c"]
         return (
-            f"{self.count} requests, {self.kills} kills: {dict(outcomes)}; {self.journal_lines} lines in "
+            f"{self.count} requests, {self.processes or 'no'} processes, {self.kills} kills: {dict(outcomes)}; {self.journal_lines} lines in "
             f"the journal; cohorts made twice: {sum(times > 1 for times in made)}; memory "
             f"{self.megabytes_at_first:.1f} MB at first, {self.megabytes_at_last:.1f} MB at last"
         )
 
 
-def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
+def soak(count: int, kills: int, seed: int, folder: Path, processes: int = 0) -> Soak:
     """Run the job until it is done, killed so many times on the way."""
     journal, results = folder / "journal", folder / "results"
     chance = random.Random(seed)
@@ -90,12 +91,15 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
             "PERMUTIVE_API_BASE_URL": origin,
             "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS": "0.01",
         }
-        arguments = (str(count), str(journal), str(results))
+        arguments = (str(count), str(journal), str(results), str(processes))
         for end in ends:
             job = _started("tests.soak.job", *arguments, **environment)
             while job.poll() is None and _lines_in(results) < end:
                 time.sleep(0.005)
             job.send_signal(signal.SIGKILL)
+            # Its processes live on: they send what they have, and wait for more without end.
+            time.sleep(chance.random() * _PROCESSES_LIVE_ON_SECONDS if processes else 0)
+            os.killpg(job.pid, signal.SIGKILL)
             job.communicate()
         job = _started("tests.soak.job", *arguments, **environment)
         printed, _ = job.communicate()
@@ -107,13 +111,20 @@ def soak(count: int, kills: int, seed: int, folder: Path) -> Soak:
         service.terminate()
         service.communicate()
     lines = _lines_in(journal) - 1  # Its head.
-    return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last)
+    return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last, processes)
 
 
 def _started(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", module, *arguments]
     variables = {**os.environ, **environment}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables, cwd=_ROOT)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=variables,
+        cwd=_ROOT,
+        start_new_session=True,  # A group of its own, with the processes that it starts.
+    )
 
 
 _ROOT = Path(__file__).parents[2]
@@ -129,10 +140,11 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=0, help="0 for threads")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        seen = soak(options.requests, options.kills, options.seed, Path(folder))
+        seen = soak(options.requests, options.kills, options.seed, Path(folder), options.processes)
     print(f"{seen} ({time.monotonic() - began:.0f} s)")
     complaints = seen.complaints()
     print("\n".join(complaints) if complaints else "Nothing lost, nothing doubled.")

@@ -1,6 +1,6 @@
 """The job of the soak, as a careful user writes it: a stream with a journal, and a file with each result.
 
-``python -m tests.soak.job COUNT JOURNAL RESULTS``. Half of the requests make a cohort, which must not happen
+``python -m tests.soak.job COUNT JOURNAL RESULTS PROCESSES`` runs it, in threads where PROCESSES is 0. Half of the requests make a cohort, which must not happen
 twice; half identify a user. A request that failed is not sent again by the next run: its line says why.
 """
 
@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import nullcontext
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Iterator, Set, Tuple
+from typing import Any, ContextManager, Iterator, Optional, Set, Tuple
 
 from PermutiveAPI import BatchRequest, BatchResult, stream_batch
 
 WORKERS = 16
+# With a journal, so many requests travel to a process together when some of them must not be repeated.
+IN_SHARD = 20
 _API = "https://api.permutive.app"
 _QUERY = {"event": "Pageview", "frequency": {"greater_than": 1}}
 
@@ -58,12 +63,21 @@ def resident_megabytes() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def run(count: int, journal: Path, results: Path) -> None:
+def pool_of(processes: int) -> "ContextManager[Optional[Executor]]":
+    """Return an executor of so many processes, or None for threads."""
+    if not processes:
+        return nullcontext()
+    return ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+
+
+def run(count: int, journal: Path, results: Path, executor: Optional[Executor]) -> None:
     """Send what is left, and print how much memory that took at first and in the end."""
     failed: Set[str] = {name for name, outcome in told(results) if outcome != "success"}
     left = (request_of(n) for n in range(count) if name_of(n) not in failed)
     lines = os.open(results, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    stream = stream_batch(left, api_key="soak-key", max_workers=WORKERS, journal=journal)
+    stream = stream_batch(
+        left, api_key="soak-key", max_workers=WORKERS, executor=executor, journal=journal
+    )
     at_first = 0.0
     for sent, result in enumerate(stream):
         os.write(lines, f"{line_of(result)}\n".encode())
@@ -73,4 +87,5 @@ def run(count: int, journal: Path, results: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    with pool_of(int(sys.argv[4])) as pool:
+        run(int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), pool)

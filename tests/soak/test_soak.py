@@ -47,7 +47,8 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="The job reads its memory from /proc."
 )
-def test_a_small_soak(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [0, 2])
+def test_a_small_soak(tmp_path: Path, processes: int) -> None:
     """Killed twice and started again, a job reports each request once, and makes no cohort twice but those on their way."""
-    seen = soak(600, kills=2, seed=7, folder=tmp_path)
+    seen = soak(800, kills=2, seed=7, folder=tmp_path, processes=processes)
     assert seen.complaints() == [], str(seen)

@@ -56,6 +56,12 @@ def dask_cluster(workers: int) -> Generator[Executor, None, None]:
         yield client.get_executor()
 
 
+def late_answer(connection: Connection) -> bool:
+    """Answer after a while."""
+    connection.server.stopping.wait(0.05)
+    return answer(200, {})(connection)
+
+
 def process_pool(workers: int) -> ContextManager[Executor]:
     """Run a pool of processes."""
     spawn = multiprocessing.get_context("spawn")
@@ -202,8 +208,8 @@ def test_a_journal_stays_with_the_caller(
 
 
 def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
-    """max_workers bounds what is handed to an executor, however many it can run; the executor stays usable."""
-    server.default = answer_from(path_of)
+    """max_workers bounds what is taken, however many an executor can run; the executor stays usable."""
+    server.default = late_answer
     taken: List[int] = []
 
     def endless() -> Iterator[BatchRequest]:
@@ -214,44 +220,40 @@ def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
     stream = stream_batch(endless(), api_key=KEY, max_workers=2, executor=executor)
     for _ in range(10):
         next(stream)
-    assert len(taken) <= 10 + 2 * 2
+    # Other processes get what two threads send in a second, and have as much again waiting for them.
+    most = 2 * 2 if in_this_process(executor) else PROCESSES * 2 * 40
+    assert len(taken) <= 10 + most
     stream.close()
     assert executor.submit(len, "abc").result() == 3
 
 
 def test_leaving_early(server: FakeService, executor: Executor) -> None:
-    """What has not begun is not sent; the caller waits no longer than a second."""
-    server.script = [answer(200, {})]
+    """What has not begun is not sent; the caller waits no longer than a second, for other processes three."""
+    here = in_this_process(executor)
+    # Other processes bring nothing back before their first shards are done.
+    server.script = [answer(200, {})] * (1 if here else 8 * PROCESSES)
     server.default = stall()
-    stream = stream_batch(things(50), api_key=KEY, max_workers=4, executor=executor)
+    stream = stream_batch(things(500), api_key=KEY, max_workers=4, executor=executor)
     next(stream)
     # The threads all stall now, with a request each.
-    assert server.wait_for(lambda: len(server.received) >= 1 + PROCESSES)
+    assert server.wait_for(lambda: len(server.received) >= len(server.script) + PROCESSES)
     began = time.monotonic()
     stream.close()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < (1.0 if here else 3.0)
     arrived = len(server.received)
     server.stopping.set()  # Ends the stalls.
     assert executor.submit(len, "abc").result() == 3
-    if in_this_process(executor):
-        assert len(server.received) == arrived
-    else:  # What a process had taken may still arrive; nothing else does.
-        assert len(server.received) <= 1 + 2 * 4
+    assert len(server.received) == arrived
 
 
-@pytest.mark.parametrize("kind", ["threads", "processes"])
-def test_what_completes_while_a_stream_is_left(
-    server: FakeService, tmp_path: Any, kind: str
-) -> None:
+def test_what_completes_while_a_stream_is_left(server: FakeService, tmp_path: Any) -> None:
     """It is recorded and told: the same job, started again, does not send it once more."""
     answered: List[str] = []
-    both = threading.Barrier(PROCESSES)
+    both = threading.Barrier(2)
 
     def together(connection: Connection) -> bool:
         # Threads get their responses before the stop, which cuts off requests that wait.
         both.wait(10)
-        if kind == "processes":
-            server.stopping.wait(0.1)
         assert connection.request is not None
         answered.append(connection.request.path)
         return answer(200, {})(connection)
@@ -260,7 +262,7 @@ def test_what_completes_while_a_stream_is_left(
     server.default = stall()
     heard: List[int] = []
     journal = tmp_path / "job.journal"
-    with KINDS[kind](PROCESSES) as pool:
+    with ThreadPoolExecutor(2) as pool:
         stream = stream_batch(
             things(50),
             api_key=KEY,
@@ -270,8 +272,7 @@ def test_what_completes_while_a_stream_is_left(
             progress_callback=lambda progress: heard.append(progress.completed),
         )
         next(stream)
-        enough = 3 if kind == "processes" else 4
-        assert server.wait_for(lambda: len(server.received) == enough)
+        assert server.wait_for(lambda: len(server.received) == 4)
         stream.close()
         server.stopping.set()
     assert len(answered) == 2
@@ -313,17 +314,21 @@ def test_a_pool_that_breaks_during_a_batch(server: FakeService) -> None:
     server.default = stall()
     with process_pool(1) as pool:
         victim = pool.submit(os.getpid).result()
-
-        def kill(progress: Progress) -> None:
-            if progress.completed == 10:
-                assert server.wait_for(lambda: len(server.received) == 11)
-                os.kill(victim, signal.SIGKILL)
-
-        responses, errors = http.process_batch(
-            things(50), api_key=KEY, max_workers=1, executor=pool, progress_callback=kill
+        killer = threading.Thread(
+            target=lambda: (
+                server.wait_for(lambda: len(server.received) > 10),
+                os.kill(victim, signal.SIGKILL),
+            )
         )
-    assert (len(responses), len(errors)) == (10, 40)
-    assert {type(error).__name__ for _, error in errors} == {"BrokenProcessPool"}
+        killer.start()
+        responses, errors = http.process_batch(
+            things(5000), api_key=KEY, max_workers=1, executor=pool
+        )
+        killer.join()
+    assert responses and len(responses) + len(errors) == 5000
+    kinds = [type(error) for _, error in errors]
+    # The shard that it had, and the rest, which the pool no longer accepts.
+    assert {each.__name__ for each in kinds} == {"PermutiveConnectionError", "BrokenProcessPool"}
 
 
 def test_a_pool_that_breaks_under_an_endless_stream(server: FakeService) -> None:

@@ -367,27 +367,26 @@ def test_all_that_completes_during_a_stop_is_written_down(
     assert len(set(lines(journal))) == 4
 
 
-def at_once() -> Any:
-    """Return an executor that makes each call when it is submitted, so that many arrive together."""
-    return DoneExecutor(None)
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each call be made when it is submitted, so that several arrive together."""
+    monkeypatch.setattr(http, "ThreadPoolExecutor", DoneExecutor)
 
 
-def test_what_arrives_together_is_written_at_once(
-    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("together")
+def test_what_arrives_together_is_written_at_once(server: FakeService, journal: Path) -> None:
     """One write takes all of it, without the failures, before anybody is told of the first one."""
     server.default = refusing("2")
     heard: List[int] = []
     batch = things(8)
     for request in batch:
         request.callback = lambda _: heard.append(len(lines(journal)))
-    results = list(
-        stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
-    )
+    results = list(stream_batch(batch, api_key=KEY, journal=journal, max_workers=4))
     assert [result.index for result in results if result.error] == [2]
     assert heard == [7] * 7
 
 
+@pytest.mark.usefixtures("together")
 @pytest.mark.parametrize("left_by", ["close", "interrupt"])
 def test_what_arrived_together_is_told_when_the_job_is_left(
     server: FakeService, journal: Path, left_by: str
@@ -399,7 +398,7 @@ def test_what_arrived_together_is_told_when_the_job_is_left(
         request.callback = lambda response: heard.append(response.url)
     if left_by == "interrupt":
         batch[0].callback = interrupt
-    stream = stream_batch(batch, api_key=KEY, journal=journal, max_workers=4, executor=at_once())
+    stream = stream_batch(batch, api_key=KEY, journal=journal, max_workers=4)
     with pytest.raises(KeyboardInterrupt) if left_by == "interrupt" else nullcontext():
         next(stream)
         stream.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future, wait
@@ -52,6 +53,37 @@ class AnyExecutor(Protocol):
         ...
 
 
+def most_in_flight(workers: int | None) -> int:
+    """Return how many calls an executor has at a time that takes them one by one."""
+    return _IN_FLIGHT_PER_WORKER * (workers or _PYTHONS_MOST_WORKERS)
+
+
+class Gatherer(ABC):
+    """An executor that keeps calls for a while, and makes several of them together."""
+
+    @abstractmethod
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Begin; `wake` may be called in any thread, and has :meth:`flush` called soon."""
+
+    @abstractmethod
+    def most_in_flight(self) -> int:
+        """Return how many calls it takes at a time; those that were not handed back count."""
+
+    @abstractmethod
+    def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
+        """Take one call."""
+
+    @abstractmethod
+    def flush(self, has_arrived: Callable[[], bool]) -> None:
+        """Hand calls on, and take back what is done, in the caller's thread.
+
+        Parameters
+        ----------
+        has_arrived : callable
+            Tells whether something is done that is to be handed back: then more calls will come soon.
+        """
+
+
 class Calls(Generic[Item, Result]):
     """The calls of one batch: those that an executor has, and those that are postponed.
 
@@ -83,10 +115,11 @@ class Calls(Generic[Item, Result]):
     ) -> None:
         self._call = call
         self._batch = batch
-        self._most_in_flight = _IN_FLIGHT_PER_WORKER * (workers or _PYTHONS_MOST_WORKERS)
+        self._most_in_flight = most_in_flight(workers)
         self._finite = finite
         self._start = start
         self._executor: AnyExecutor | None = None
+        self._gatherer: Gatherer | None = None
         # By position.
         self._in_flight: dict[int, tuple[Item, Future[Any]]] = {}
         # A heap of (due, position, item, argument).
@@ -136,11 +169,11 @@ class Calls(Generic[Item, Result]):
         """Return how many calls for new items may begin."""
         if len(self._postponed) >= _MOST_POSTPONED:
             return 0
-        return self._most_in_flight - len(self._in_flight)
+        return self._room()
 
     def begin_due(self) -> None:
         """Begin what was put off until now. It goes before new items."""
-        while self._postponed and len(self._in_flight) < self._most_in_flight:
+        while self._postponed and self._room() > 0:
             if self._postponed[0][0] > monotonic():
                 return
             _, position, item, again = heappop(self._postponed)
@@ -152,6 +185,9 @@ class Calls(Generic[Item, Result]):
         forgiving = self._finite and self._executor is not None
         if self._executor is None:
             self._executor = self._start()
+            if isinstance(self._executor, Gatherer):
+                self._gatherer = self._executor
+                self._gatherer.begin(self.wake)
         future = _submitted(self._executor, self._call, argument, forgiving)
         # A stand-in for the executor may have made the call at once, in this thread.
         self._batch.leave_this_thread()
@@ -160,6 +196,9 @@ class Calls(Generic[Item, Result]):
 
     def next_done(self) -> Done[Item, Result] | None:
         """Wait for a call to be done; None when something else is to be done first."""
+        if self._gatherer is not None:
+            self._gatherer.flush(self.has_arrived)
+            self._batch.leave_this_thread()  # As in begin().
         if not self._gathered:
             self._gather()
         self._batch.check()
@@ -194,8 +233,12 @@ class Calls(Generic[Item, Result]):
         if returned:
             self._tell_returned(returned)
 
+    def _room(self) -> int:
+        most = self._most_in_flight if self._gatherer is None else self._gatherer.most_in_flight()
+        return most - len(self._in_flight)
+
     def _until_due(self) -> float:
-        if len(self._in_flight) >= self._most_in_flight:
+        if self._room() <= 0:
             return _LONGEST_WAIT_SECONDS
         left = self._postponed[0][0] - monotonic()
         return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -24,11 +24,15 @@ from ..cancellation import Cancellation, RequestPostponed, attempts_spent
 from ..credentials import resolve_api_key
 from ..errors import tell
 from ..redaction import request_for_logs
+from ..retry.policy import is_repeatable
 from ..settings import Settings
 from .calls import CallLater, Done
+from .executors import require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
-from .remote import Failed, RemoteSender, Reported, Send, WorkItem, send_item
+from .remote import Failed, Reported, Send, WorkItem, send_item
+from .shard_sender import ShardSender
+from .sharding import DEFAULT_THREADS, ShardingExecutor
 from .stream import Stream
 from .types import (
     BatchOptions,
@@ -41,7 +45,7 @@ from .types import (
     Results,
     collected,
 )
-from .workers import Listener, borrowed_executor, own_executor, run_on_workers
+from .workers import Listener, NewExecutor, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -108,17 +112,16 @@ class BatchRunner:
         require_iterable("requests", requests)
         if total == 0:
             return _no_results()
-        executor = (
-            own_executor(self.executor_class, workers)
-            if options.executor is None
-            else borrowed_executor(options.executor)
-        )
+        executor = options.executor
+        if executor is not None and travels(executor):
+            require_picklable(self.send, executor)
         batch = Cancellation()
         run = _Run(options, total, self.read_settings(_needs_policy(requests)))
         source = _WorkItems(run, source_of(requests, self.context))
-        sending = Sending(self.send, run.api_key, run.settings)
+        sending = Sending(self.send, run.api_key, run.settings, workers)
         context = self._workers_context(run.settings)
-        done = run_on_workers(sending, source, workers, executor, batch, context, run)
+        new_executor = self._new_executor(executor, workers, run)
+        done = run_on_workers(sending, source, workers, new_executor, batch, context, run)
         return Stream(_results(done, run, batch), batch)
 
     def collect(self, requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
@@ -151,6 +154,17 @@ class BatchRunner:
             for position, _, future in done:
                 results[position] = future.result()
         return [results[position] for position in range(len(items))]
+
+    def _new_executor(
+        self, executor: Executor | None, workers: int | None, run: _Run
+    ) -> NewExecutor:
+        if executor is None:
+            return own_executor(self.executor_class, workers)
+        if travels(executor) is False:
+            return borrowed_executor(executor)
+        return lambda: ShardingExecutor(
+            executor, workers, run.total is not None, run.is_precious, run.tell_records
+        )
 
     def _workers_context(self, used: Settings) -> Context:
         """Return a copy of the context in which calls use the settings of this batch."""
@@ -207,18 +221,20 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 
 class Sending:
-    """Sends one request, in a thread of this process; pickled, it becomes a RemoteSender. Its text shows no key."""
+    """Sends one request, in a thread of this process; pickled, it becomes a ShardSender. Its text shows no key."""
 
-    def __init__(self, send: Send, api_key: str, used: Settings) -> None:
+    def __init__(self, send: Send, api_key: str, used: Settings, workers: int | None) -> None:
         self._send = send
         self._api_key = api_key
         self._used = used
+        self._threads = workers or DEFAULT_THREADS
         self._run_id = os.urandom(8)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what sends it in another process. Nothing is postponed there: it has another clock."""
-        remote = RemoteSender(self._send, self._api_key, self._used, self._run_id)
-        return remote.__reduce__()
+        """Pickle what sends shards of requests in another process."""
+        return ShardSender(
+            self._send, self._api_key, self._used, self._threads, self._run_id
+        ).__reduce__()
 
     def __call__(self, item: WorkItem) -> Any:
         """Send a request, and return its response or its failure."""
@@ -282,6 +298,13 @@ class _Run(Listener[WorkItem]):
             if item.digest is not None and outcomes[item.index][2] is None
         )
         self._recorded.update(outcomes)
+
+    def is_precious(self, item: WorkItem) -> bool:
+        """Tell whether a request is one that the next run must not repeat, should this one be killed."""
+        if self._options.journal is None:
+            return False
+        request = item.request
+        return not is_repeatable(str(request.method).upper(), str(request.url))
 
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
         """Call the callbacks for a call that is done, and return its result."""
@@ -369,7 +392,7 @@ class _Run(Listener[WorkItem]):
     def _read(self, item: WorkItem, result: Any) -> Outcome:
         """Read the response that a call has returned."""
         if isinstance(result, Reported):
-            self._tell_records(result.records)
+            self.tell_records(result.records)
             result = result.result
         if isinstance(result, Failed):
             return getattr(result.error, "response", None), None, result.error
@@ -382,7 +405,7 @@ class _Run(Listener[WorkItem]):
             return result, None, unreadable
         return result, value, None
 
-    def _tell_records(self, records: Iterable[Any]) -> None:
+    def tell_records(self, records: Iterable[Any]) -> None:
         """Call ``on_response`` for the attempts of another process."""
         on_response = self.settings.options.on_response
         if on_response is not None:

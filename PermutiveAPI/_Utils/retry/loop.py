@@ -6,6 +6,7 @@ policy.py, outcome.py and rate_limit.py decide; this module acts on it.
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -129,7 +130,7 @@ def run(call: Call, api_key: str) -> requests.Response:
     attempts, again = spent or 0, False
     while True:
         if call.rate_limited:
-            _await_slot(call, api_key, batch, again)
+            _await_slot(call, api_key, batch, again, None if spent is None else attempts)
         again = True
         attempt = _attempt(call, api_key, attempts + 1)
         response = attempt.response
@@ -156,7 +157,7 @@ def run(call: Call, api_key: str) -> requests.Response:
                 wait,
             )
             _report(call, api_key, attempt, wait)
-        _pause(wait)
+        _pause(wait, None if spent is None else attempts)
 
 
 def _attempt(call: Call, api_key: str, number: int) -> _Attempt:
@@ -246,23 +247,39 @@ def _named(call: Call) -> str:
 # --- Limits ----------------------------------------------------------------------------------------
 
 
-def _await_slot(call: Call, api_key: str, batch: Cancellation | None, again: bool) -> None:
+def _await_slot(
+    call: Call, api_key: str, batch: Cancellation | None, again: bool, attempts: int | None
+) -> None:
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
     A single call goes before the requests of batches. One that is alone waits by its policy only.
+    With `attempts`, the number of those used up, a request whose slot comes too late is put off.
     """
     if not rate_limit.any_limiter():
         return
     limiter = rate_limit.limiter_of(rate_limit.limit_key_of(call.url, api_key))
     if limiter is None or (batch is None and again and limiter.is_mine_alone()):
         return
+    if batch is not None and batch.deadline < math.inf and attempts is not None:
+        # Without a slot: one that is reserved and not used costs time.
+        while (now := time.monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
+            blocked = _bearable_block(call, batch, limiter, now)
+            _pause(max(blocked, _POLL_SECONDS), attempts)
     slot = limiter.reserve(time.monotonic(), first=batch is None)
     while wait := limiter.wait_seconds(slot, now := time.monotonic()):
-        blocked = limiter.blocked_seconds(now)
-        hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
-        if blocked > LONGEST_WAIT_SECONDS or hopeless:
-            raise error_of_block(limiter.asked, blocked, call.url)
-        _pause(min(wait, max(blocked, _POLL_SECONDS)))
+        blocked = _bearable_block(call, batch, limiter, now)
+        _pause(min(wait, max(blocked, _POLL_SECONDS)), attempts)
+
+
+def _bearable_block(
+    call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float
+) -> float:
+    """Return for how long the service accepts no request; raise if nobody is to wait for so long."""
+    blocked = limiter.blocked_seconds(now)
+    hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
+    if blocked > LONGEST_WAIT_SECONDS or hopeless:
+        raise error_of_block(limiter.asked, blocked, call.url)
+    return blocked
 
 
 def _has_patience(call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float) -> bool:
@@ -323,16 +340,21 @@ def _asked(response: requests.Response) -> float | None:
     return wait_asked_for(response, datetime.now(timezone.utc))
 
 
-def _pause(seconds: float) -> None:
+def _pause(seconds: float, attempts: int | None) -> None:
     """Wait between two attempts; a batch that is stopped cuts it short.
 
-    A replaced ``time.sleep`` is called for every wait, so that tests take no real time.
+    A replaced ``time.sleep`` is called for every wait, so that tests take no real time. With `attempts`,
+    the number of those used up, a request whose next attempt would come too late is put off.
     """
     batch = cancellation.current()
     if batch is None or not takes_time(time.sleep):
         time.sleep(seconds)
-    else:
-        batch.wait(seconds)
+        return
+    if attempts is not None:
+        batch.check_deadline(time.monotonic() + seconds, attempts)
+    batch.wait(seconds)
+    if attempts is not None:
+        batch.check_deadline(time.monotonic(), attempts)
 
 
 def takes_time(function: Any) -> bool:

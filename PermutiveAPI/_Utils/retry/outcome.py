@@ -18,6 +18,7 @@ import requests.exceptions as requests_errors
 import urllib3.exceptions as urllib3_errors
 
 from ..errors import (
+    UNKNOWN_OUTCOME,
     PermutiveAPIError,
     PermutiveConnectionError,
     PermutiveInvalidRequestError,
@@ -27,11 +28,6 @@ from ..errors import (
 )
 from ..redaction import redact_and_shorten, redact_secret
 from .policy import LONGEST_WAIT_SECONDS, UNCOUNTED_REFUSALS_SECONDS, is_worth_repeating
-
-_UNKNOWN_OUTCOME = (
-    "The outcome is unknown: the service may have processed the request. "
-    "Look before sending it again."
-)
 
 _CERTIFICATE_ERRORS = (ssl.CertificateError, ssl.SSLCertVerificationError)
 # For errors of stand-ins and of urllib3 before 2, which have other classes.
@@ -191,7 +187,7 @@ def error_of_failure(
         return PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
     message = f"Request failed after {attempts} attempts: {failure.text}"
     if failure.outcome is Outcome.UNKNOWN and not harmless:
-        message += f". {_UNKNOWN_OUTCOME}"
+        message += f". {UNKNOWN_OUTCOME}"
     error_class = PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
     return error_class(message, url=url)
 
@@ -211,7 +207,7 @@ def error_of_response(
                 f"{LONGEST_WAIT_SECONDS:.0f} s at the most."
             )
     elif 500 <= response.status_code <= 599:
-        note = _UNKNOWN_OUTCOME
+        note = UNKNOWN_OUTCOME
     return error_from_response(response, reason, url, note=note)
 
 

@@ -169,6 +169,13 @@ class RateLimiter:
                 self._last_tick = slot.tick
             return slot
 
+    def seconds_ahead(self, now: float) -> float:
+        """Return how long the wait for a slot would be that was reserved now."""
+        with self._lock:
+            self._advance(now)
+            free = max(self._last_tick + 1, self._next_free)
+            return max((free - self._tick) / self._rate, self._blocked_until - now, 0.0)
+
     def wait_seconds(self, slot: Slot, now: float) -> float:
         """Return 0.0 if the request may go now; otherwise the seconds after which to ask again.
 

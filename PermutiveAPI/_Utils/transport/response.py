@@ -77,6 +77,21 @@ class CompactResponse(requests.Response):
         return assemble(verb, self.url, headers, body)
 
 
+def reduce_unread(response: CompactResponse) -> tuple[Any, ...]:
+    """Pickle a response with what it holds, for the process that holds the key of its request, too.
+
+    As requests pickles it, all that is made late would be made now.
+    """
+    held = {name: value for name, value in vars(response).items() if name != "connection"}
+    return _holding, (held,)
+
+
+def _holding(held: dict[str, Any]) -> CompactResponse:
+    response = CompactResponse.__new__(CompactResponse)
+    vars(response).update(held)
+    return response
+
+
 @lru_cache(maxsize=256)
 def _shared(pairs: Pairs) -> Pairs:
     """Return the same object for equal headers, since most responses have the same headers."""

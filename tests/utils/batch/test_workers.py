@@ -143,7 +143,9 @@ def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
         return None if item == 1 else item
 
     listener = listening(returned=heard.append)
-    loop = run_on_workers(call, AtHand(range(5)), 3, own_executor(DoneExecutor, 3), listener=listener)
+    loop = run_on_workers(
+        call, AtHand(range(5)), 3, own_executor(DoneExecutor, 3), listener=listener
+    )
     assert next(loop)[0] == 0
     assert heard == [[(0, 0), (1, None), (3, 3)]]
     assert [item for _, item, _ in loop] == [1, 2, 3, 4]

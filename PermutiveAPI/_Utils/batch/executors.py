@@ -1,0 +1,65 @@
+"""Executors of the caller's: where they run calls, how many at a time, and what pickles for them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..redaction import redact_message
+from .calls import AnyExecutor
+from .remote import Send
+
+
+def travels(executor: AnyExecutor) -> bool | None:
+    """Tell whether calls on an executor run elsewhere; None where only a call can tell.
+
+    They do in pools of processes and in clusters of Dask, and do not in pools of threads.
+    """
+    if type(executor) is ThreadPoolExecutor:  # A class derived from it may do anything.
+        return False
+    if is_process_pool(executor) or type(executor).__module__.startswith("distributed."):
+        return True
+    return None
+
+
+def require_picklable(send: Send, executor: AnyExecutor) -> None:
+    """Raise TypeError when what sends a request cannot travel to another process."""
+    try:
+        dumps_for(executor)(send)
+    except Exception as error:
+        name = getattr(send, "__qualname__", type(send).__qualname__)
+        reason = redact_message(str(error))
+    else:
+        return
+    raise TypeError(
+        f"http.request is replaced by {name}, which cannot be pickled, so that other processes cannot "
+        f"call it ({reason}). Replace it by a function of a module, or give an executor of threads."
+    )
+
+
+def dumps_for(executor: AnyExecutor) -> Callable[[Any], bytes]:
+    """Return what pickles for an executor: clusters do it with cloudpickle, which can do more."""
+    cloudpickle = None if is_process_pool(executor) else sys.modules.get("cloudpickle")
+    return pickle.dumps if cloudpickle is None else cloudpickle.dumps
+
+
+def is_process_pool(executor: AnyExecutor) -> bool:
+    """Tell whether an executor is a ProcessPoolExecutor."""
+    # Imported by who made one. To import it here would be felt by all others.
+    module = sys.modules.get("concurrent.futures.process")
+    return module is not None and isinstance(executor, module.ProcessPoolExecutor)
+
+
+def processes_of(executor: Any) -> int:
+    """Return how many shards an executor can work on at a time."""
+    number: Any = getattr(executor, "_max_workers", None)
+    if number is None:
+        try:
+            number = len(executor._client.nthreads())  # Dask's: one shard for each of its workers.
+        except Exception:
+            number = None
+    return number if isinstance(number, int) and number > 0 else os.cpu_count() or 1

@@ -1,0 +1,213 @@
+"""The sending of shards in another process: on threads of its own, and until a deadline.
+
+Connections, rate limits and threads stay in that process from one shard to the next.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from dataclasses import replace
+from time import monotonic
+from typing import Any
+
+import requests
+
+from .. import cancellation, settings
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent
+from ..settings import Settings
+from .remote import Failed, Send, WorkItem, send_item
+from .shards import Answered, Report, Shard, ShardResult, Unsent, packed
+
+# The responses of one shard hold no more bytes than this, but for those that are on their way by then.
+_MOST_BYTES = 64 * 2**20
+# On Windows, Ctrl-C does not interrupt a wait that has no timeout.
+_LONGEST_WAIT_SECONDS = 0.5
+
+
+class ShardSender:
+    """Sends shards in another process, by the settings of the process that began the batch.
+
+    Connections, rate limits and threads stay in that process from one shard to the next. Its text
+    shows no key.
+
+    Parameters
+    ----------
+    send : callable
+        ``http.request``.
+    api_key : str
+        The key.
+    used : Settings
+        Those of the batch.
+    threads : int
+        How many requests are sent at a time.
+    run_id : bytes
+        Random bytes, different for each run; see :class:`Shard`.
+    """
+
+    def __init__(
+        self, send: Send, api_key: str, used: Settings, threads: int, run_id: bytes
+    ) -> None:
+        self._send = send
+        self._api_key = api_key
+        self._used = used
+        self._threads = threads
+        self._run_id = run_id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without ``on_response``: the caller's process calls it when the results return."""
+        options = self._used.options
+        reports = _reports if options.on_response else None
+        kept = replace(options, api_key=None, on_response=reports, block=None)
+        # Proxies and certificates are the other machine's own matter.
+        used = replace(self._used, options=kept, network=())
+        return ShardSender, (self._send, self._api_key, used, self._threads, self._run_id)
+
+    def __call__(self, shard: Shard) -> ShardResult:
+        """Send what can be sent in time, and return what became of it. It is called in a context of its own."""
+        try:
+            items: list[WorkItem] = pickle.loads(shard.content)
+        except Exception as error:
+            failed: list[Answered] = [(n, Failed(error), ()) for n in range(shard.count)]
+            return packed(Report(failed, [], 0.0))
+        settings.options.set(self._used.options)
+        settings.of_batch.set(self._used)
+        batch = cancellation.current() or Cancellation()
+        sending = _Sending(self._send, self._api_key, self._used, items, batch)
+        return packed(sending.run(self._threads, shard.seconds))
+
+
+class _Sending:
+    """The sending of one shard.
+
+    There is no future for each request, as there is in a batch: nothing is handed back before the end,
+    and the processes are there for speed.
+    """
+
+    def __init__(
+        self,
+        send: Send,
+        api_key: str,
+        used: Settings,
+        items: Sequence[WorkItem],
+        batch: Cancellation,
+    ) -> None:
+        self._send = send
+        self._api_key = api_key
+        self._used = used
+        self._items = items
+        # Only appended to and taken from, which threads may do at the same time.
+        self._left = deque(enumerate(items))
+        self._answered: list[Answered] = []
+        self._put_off: list[tuple[int, RequestPostponed, list[Any]]] = []
+        self._bytes = 0
+        self._batch = batch
+
+    def run(self, threads: int, seconds: float) -> Report:
+        """Send until all is done or time is up, and report it."""
+        began = monotonic()
+        self._batch.deadline = began + seconds
+        interrupted = False
+        working: list[Future[Any]] = []
+        with _thread_pool(threads) as pool:
+            try:
+                for _ in range(min(threads, len(self._items))):
+                    working.append(pool.submit(copy_context().run, self._work))
+                _wait(working)
+            except KeyboardInterrupt:
+                # What is on its way is waited for: else nobody would know what became of it.
+                interrupted = True
+                self._batch.deadline = monotonic()
+                _wait(working)
+            finally:
+                if not all(each.done() for each in working):
+                    self._batch.cancel()  # Ctrl-C once more.
+        for each in working:
+            each.result()
+        now = monotonic()
+        unsent: list[Unsent] = [
+            (place, max(later.due - now, 0.0), later.attempts, records)
+            for place, later, records in self._put_off
+        ]
+        unsent += [(place, 0.0, item.attempts, ()) for place, item in self._left]
+        return Report(self._answered, unsent, now - began, interrupted)
+
+    def _work(self) -> None:
+        """Send one request after the other, in a thread."""
+        with self._batch.joined():
+            while monotonic() <= self._batch.deadline and self._bytes <= _MOST_BYTES:
+                try:
+                    place, item = self._left.popleft()
+                except IndexError:
+                    return
+                self._send_one(place, item)
+
+    def _send_one(self, place: int, item: WorkItem) -> None:
+        records: list[Any] = []
+        _records.set(records)
+        attempts_spent.set(item.attempts)
+        try:
+            result = send_item(self._send, self._api_key, item, self._used)
+        except RequestPostponed as later:
+            self._put_off.append((place, later, records))
+        else:
+            self._answered.append((place, result, records))
+            # A count that is lost between two threads does no harm.
+            self._bytes += _length_of(result)
+
+
+def _wait(futures: Sequence[Future[Any]]) -> None:
+    while wait(futures, timeout=_LONGEST_WAIT_SECONDS).not_done:
+        pass
+
+
+def _length_of(result: Any) -> int:
+    """Return the length of a response's body, as far as that is known. A stand-in's is left alone."""
+    if not issubclass(type(result), requests.Response):
+        return 0
+    content: bytes | None = result.__dict__.get("_content")
+    return len(content or b"")
+
+
+_records: ContextVar[list[Any]] = ContextVar("records")
+
+
+def _reports(record: Any) -> None:
+    _records.get().append(record)
+
+
+# --- Threads, kept from one shard to the next ----------------------------------------------------
+
+# Those that no shard uses at the moment, each with its number of threads.
+_idle_pools: list[tuple[int, ThreadPoolExecutor]] = []
+
+
+@contextmanager
+def _thread_pool(threads: int) -> Generator[ThreadPoolExecutor, None, None]:
+    """Give a pool of threads that no other shard uses."""
+    pool = _idle_pool(threads) or ThreadPoolExecutor(threads, "PermutiveAPI shard")
+    yield pool
+    # Not after an exception: its threads may be busy.
+    _idle_pools.append((threads, pool))
+
+
+def _idle_pool(threads: int) -> ThreadPoolExecutor | None:
+    """Return a pool that is idle, and end those of another size: they are of an earlier batch."""
+    while True:
+        try:
+            number, pool = _idle_pools.pop()
+        except IndexError:
+            return None
+        if number == threads:
+            return pool
+        pool.shutdown(wait=False)
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
+    # Threads do not live on in the child.
+    os.register_at_fork(after_in_child=_idle_pools.clear)

@@ -1,0 +1,275 @@
+"""Sharding: the calls of a batch, one for each request, made into shards for an executor of other processes.
+
+All of it runs in the caller's thread. The batch around it knows nothing of shards: it sees an executor
+that takes one request at a time, so that order, callbacks, progress and journals stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future, wait
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, NamedTuple
+
+from ..cancellation import Cancelled
+from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
+from ..redaction import redact_and_shorten
+from .calls import CallLater, Gatherer, most_in_flight
+from .executors import dumps_for, is_process_pool, processes_of, travels
+from .remote import Reported, WorkItem
+from .shards import FirstCall, Report, Shard, ShardResult
+
+# Threads in each process, where max_workers does not say.
+DEFAULT_THREADS = 8
+# A shard is to hold about as many requests as a process sends in this time.
+_SHARD_WORK_SECONDS = 1.0
+_MOST_IN_SHARD = 1000
+# With a journal, a shard with requests that must not be repeated lightly holds no more.
+_MOST_PRECIOUS_IN_SHARD = 20
+# Requests held for each process: those of a shard that it has, and of the next one.
+_SHARDS_HELD_PER_PROCESS = 2
+# A shard that brought nothing back but unsent requests is followed by one so many times as small.
+_SHRINKING = 4
+# How long a cancelled batch waits for the shards that have begun: longer than they begin anything.
+_GRACE_SECONDS = 2.75
+
+
+class _Waiting(NamedTuple):
+    """A request that waits for its shard, or is in one."""
+
+    item: WorkItem
+    future: Future[Any]
+
+
+class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
+    """Takes requests one by one, and hands them to an executor in shards.
+
+    A shard goes when a process is free: a full one at once, and a smaller one when nothing else is to
+    be done. So a process has one shard at a time, and a stop has no more than that to wait for.
+
+    Parameters
+    ----------
+    executor : concurrent.futures.Executor
+        The caller's.
+    threads : int or None
+        How many requests a process sends at a time.
+    finite : bool
+        See ``workers.Listener.total``.
+    is_precious : callable
+        Tells whether a request is one of those that go in small shards.
+    tell_records : callable
+        Called with the records for ``on_response`` of requests that come back unsent.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        threads: int | None,
+        finite: bool,
+        is_precious: Callable[[WorkItem], bool],
+        tell_records: Callable[[Iterable[Any]], object],
+    ) -> None:
+        self._executor = executor
+        self._threads = threads or DEFAULT_THREADS
+        self._finite = finite
+        self._is_precious = is_precious
+        self._tell_records = tell_records
+        self._most_one_by_one = most_in_flight(threads)
+        # None until the first call has told.
+        self._travels = travels(executor)
+        self._processes = 1
+        self._size = 2 * self._threads
+        self._dumps = dumps_for(executor)
+        self._call: Any = None
+        self._waiting: deque[_Waiting] = deque()
+        self._number = 0
+        self._stopping = False
+        # By the shards' numbers.
+        self._in_flight: dict[int, tuple[list[_Waiting], Future[Any]]] = {}
+        # Numbers of those that are done, put there by any thread.
+        self._ended: SimpleQueue[int] = SimpleQueue()
+
+    def begin(self, wake: Callable[[], object]) -> None:
+        """Look how many processes there are."""
+        self._wake = wake
+        self._processes = processes_of(self._executor)
+
+    def most_in_flight(self) -> int:
+        """Return how many requests may be on their way, or wait here for the next shards."""
+        if self._travels is None:
+            return 1
+        if not self._travels:
+            return self._most_one_by_one
+        return _SHARDS_HELD_PER_PROCESS * self._processes * self._size
+
+    def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
+        """Take a request for the next shard; where calls run in this process, begin its call."""
+        if self._travels is False:
+            return self._executor.submit(fn, item)
+        self._call = fn
+        waiting = _Waiting(item, Future())
+        self._waiting.append(waiting)
+        return waiting.future
+
+    def flush(self, has_arrived: Callable[[], bool]) -> None:
+        """Take back the shards that are done, and send the next ones."""
+        while True:
+            self._take_back()
+            if not self._waiting or len(self._in_flight) >= self._processes:
+                return
+            most = self._size
+            if not has_arrived():
+                # The last ones are shared out among the processes that are free.
+                free = self._processes - len(self._in_flight)
+                most = min(most, math.ceil(len(self._waiting) / free))
+            elif len(self._waiting) < most or self._is_precious(self._waiting[0].item):
+                return  # What is precious waits until all that came back is written down.
+            self._send_shard(self._next_shard(most))
+
+    def __exit__(self, *exception: object) -> None:
+        """Wait for the shards that have begun, but not for ever."""
+        self._stopping = True
+        futures = [future for _, future in self._in_flight.values()]
+        if is_process_pool(self._executor):
+            # A cluster's would be cancelled although they run, and nobody would know what they sent.
+            for future in futures:
+                future.cancel()
+        wait([each for each in futures if not each.cancelled()], timeout=_GRACE_SECONDS)
+        for future in futures:
+            future.cancel()
+        self._take_back()
+        for waiting, _ in self._in_flight.values():
+            _fail(waiting, Cancelled())
+
+    # --- Sending ---
+
+    def _next_shard(self, most: int) -> list[_Waiting]:
+        shard: list[_Waiting] = []
+        while self._waiting and len(shard) < most:
+            if self._is_precious(self._waiting[0].item):
+                most = min(most, _MOST_PRECIOUS_IN_SHARD)
+                if len(shard) >= most:
+                    break
+            shard.append(self._waiting.popleft())
+        return shard
+
+    def _send_shard(self, waiting: list[_Waiting]) -> None:
+        try:
+            content = self._dumps([each.item for each in waiting])
+        except Exception:
+            waiting = [each for each in waiting if self._can_travel(each)]
+            content = self._dumps([each.item for each in waiting])
+        if not waiting:
+            return
+        number = self._number
+        shard = Shard(number, len(waiting), content)
+        call = self._call if self._travels else FirstCall(self._call, waiting[0].item)
+        try:
+            future = self._executor.submit(call, shard)
+        except Exception as error:
+            if not (self._finite and number):
+                raise
+            _fail(waiting, error)
+            return
+        for each in waiting:
+            each.future.set_running_or_notify_cancel()
+        self._number += 1
+        self._in_flight[number] = (waiting, future)
+        future.add_done_callback(_announcer(self._ended, number, self._wake))
+
+    def _can_travel(self, waiting: _Waiting) -> bool:
+        """Tell whether a request can be pickled. One that cannot has failed."""
+        try:
+            self._dumps(waiting.item)
+        except Exception as error:
+            _fail([waiting], error)
+            return False
+        return True
+
+    # --- Taking back ---
+
+    def _take_back(self) -> None:
+        while True:
+            try:
+                number = self._ended.get_nowait()
+            except Empty:
+                return
+            waiting, future = self._in_flight.pop(number)
+            if self._stopping and future.cancelled():
+                _fail(waiting, Cancelled())
+            else:
+                self._resolve(waiting, future)
+
+    def _resolve(self, waiting: list[_Waiting], future: Future[Any]) -> None:
+        """Tell each request of a shard what became of it."""
+        try:
+            result = future.result()
+            report: Report | None = result.report() if isinstance(result, ShardResult) else None
+        except Exception as error:
+            for each in waiting:
+                each.future.set_exception(_lost(each.item, error))
+            return
+        except BaseException as interruption:
+            _fail(waiting, interruption)
+            return
+        self._travels = report is not None
+        if report is None:
+            waiting[0].future.set_result(result)
+            return
+        for place, result, records in report.answered:
+            waiting[place].future.set_result(Reported(result, records) if records else result)
+        self._put_off(waiting, report)
+        self._adapt(len(waiting), report)
+
+    def _put_off(self, waiting: list[_Waiting], report: Report) -> None:
+        now = monotonic()
+        for place, delay, attempts, records in report.unsent:
+            item, future = waiting[place]
+            self._tell_records(records)
+            if report.interrupted:
+                future.set_exception(KeyboardInterrupt())
+                continue
+            again = item if attempts == item.attempts else replace(item, attempts=attempts)
+            future.set_result(CallLater(now + delay, again))
+
+    def _adapt(self, count: int, report: Report) -> None:
+        """Have the next shards hold what a process sends in a second, in whole rounds of its threads."""
+        sent = len(report.answered)
+        if sent:
+            # A small shard does not occupy all threads.
+            per_second = (
+                sent / max(report.seconds, 1e-3) * self._threads / min(self._threads, count)
+            )
+            size = math.ceil(per_second * _SHARD_WORK_SECONDS / self._threads) * self._threads
+        else:
+            size = self._size // _SHRINKING
+        self._size = max(self._threads, min(size, _MOST_IN_SHARD))
+
+
+def _lost(item: WorkItem, error: Exception) -> Exception:
+    """Return the error of a request whose shard did not come back, because its process died for instance."""
+    reason = redact_and_shorten(f"{type(error).__name__}: {error}", ())
+    return PermutiveConnectionError(
+        f"No result came from the process that had the request ({reason}). {UNKNOWN_OUTCOME}",
+        url=item.request.url,
+    )
+
+
+def _fail(waiting: Iterable[_Waiting], error: BaseException) -> None:
+    for each in waiting:
+        each.future.set_exception(error)
+
+
+def _announcer(
+    ended: SimpleQueue[int], number: int, wake: Callable[[], object]
+) -> Callable[[Future[Any]], None]:
+    def announce(_: Future[Any]) -> None:
+        ended.put(number)
+        wake()
+
+    return announce

@@ -1,0 +1,189 @@
+"""What runs in the other process: a shard is sent on threads, in time, and reported."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+import time
+from contextvars import copy_context
+from typing import Any, Callable, List
+
+import pytest
+import requests
+
+from PermutiveAPI import BatchRequest, PermutiveBadRequestError, RetryConfig
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch import shard_sender
+from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
+from PermutiveAPI._Utils.batch.shard_sender import ShardSender
+from PermutiveAPI._Utils.batch.shards import Report, Shard
+from tests.support.fake_service import Connection, FakeService, Step, answer
+
+KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
+URL = "https://api.permutive.app/v9/things"
+
+
+def items(count: int, attempts: int = 0, **more: Any) -> List[WorkItem]:
+    """Make numbered requests on their way."""
+    return [
+        WorkItem(number, BatchRequest("GET", f"{URL}/{number}", **more), attempts=attempts)
+        for number in range(count)
+    ]
+
+
+def sent(
+    batch: List[WorkItem], seconds: float = 2.0, threads: int = 2, send: Any = http.request
+) -> Report:
+    """Send a shard as another process does, and return what the caller reads of it."""
+    settings = http.batch_runner().read_settings(True)
+    sender = pickle.loads(pickle.dumps(ShardSender(send, KEY, settings, threads, b"run")))
+    shard = Shard(0, len(batch), pickle.dumps(batch), seconds)
+    return pickle.loads(pickle.dumps(copy_context().run(sender, shard))).report()
+
+
+def late(seconds: float) -> Step:
+    """Answer after a while."""
+
+    def step(connection: Connection) -> bool:
+        connection.server.stopping.wait(seconds)
+        return answer(200, {})(connection)
+
+    return step
+
+
+def test_all_is_sent_and_reported_by_place(server: FakeService) -> None:
+    """A success is a response as ever, whose key is hidden; a failure is an error."""
+    server.script = [answer(400, {"error": {"cause": "odd"}})]
+    server.default = answer(200, {"a": 1}, headers={"X-Request-Id": "r-1"})
+    report = sent(items(3), threads=1)
+    assert report.unsent == [] and not report.interrupted
+    assert [place for place, _, _ in report.answered] == [0, 1, 2]
+    (_, failed, _), (_, response, _), _ = report.answered
+    assert isinstance(failed, Failed) and isinstance(failed.error, PermutiveBadRequestError)
+    assert (response.status_code, response.json()) == (200, {"a": 1})
+    assert response.headers["x-request-id"] == "r-1"
+    assert response.url == f"{server.url}/v9/things/1?k=[REDACTED]"
+    assert response.request.method == "GET" and KEY not in response.request.url
+    assert KEY not in repr(vars(failed.error)) + repr(vars(failed.error.response))
+
+
+def test_nothing_begins_after_the_deadline(server: FakeService) -> None:
+    """What is on its way is waited for; the rest goes back as it came."""
+    server.default = late(0.05)
+    report = sent(items(50, attempts=1), seconds=0.12)
+    assert len(server.received) == len(report.answered)
+    assert 2 <= len(report.answered) <= 8
+    assert 0.12 <= report.seconds < 1.0
+    back = {place: (delay, attempts) for place, delay, attempts, _ in report.unsent}
+    assert set(back) == set(range(50)) - {place for place, _, _ in report.answered}
+    assert set(back.values()) == {(0.0, 1)}
+
+
+def test_a_wait_that_is_too_long_is_waited_for_elsewhere(server: FakeService) -> None:
+    """The request goes back with its attempts, and with the rest of its wait."""
+    server.default = answer(503)
+    began = time.monotonic()
+    report = sent(items(1, attempts=1, retry=RetryConfig(max_retries=5, initial_delay=30)))
+    assert time.monotonic() - began < 1.0
+    [(place, delay, attempts, _)] = report.unsent
+    assert (place, attempts, len(server.received)) == (0, 2, 1)
+    assert 59 < delay < 80  # The second wait, and its jitter.
+
+
+def test_a_block_sends_all_back_at_once(server: FakeService) -> None:
+    """Under a Retry-After of 60 nobody waits for a slot, and refusals use up no attempt."""
+    server.default = answer(429, {}, headers={"Retry-After": "60"})
+    began = time.monotonic()
+    report = sent(items(40))
+    assert time.monotonic() - began < 1.0
+    assert report.answered == [] and len(report.unsent) == 40
+    assert all(attempts == 0 and 59 < delay <= 60 for _, delay, attempts, _ in report.unsent)
+    assert len(server.received) <= 2
+
+
+def test_a_slot_that_comes_too_late_goes_back(server: FakeService) -> None:
+    """A slow limit is waited for until the deadline, by requests that hold no slot."""
+    server.default = answer(429)
+    report = sent(items(40), seconds=0.3)
+    assert report.answered == [] and len(report.unsent) == 40
+    assert {attempts for _, _, attempts, _ in report.unsent} == {0}
+    assert max(delay for _, delay, _, _ in report.unsent) < 0.2
+    # It is looked at ten times a second.
+    assert 0.2 <= report.seconds < 1.0
+
+
+def test_content_that_cannot_be_read() -> None:
+    """Each request has failed, and says why; a class is missing there, for instance."""
+    settings = http.batch_runner().read_settings(True)
+    sender = ShardSender(http.request, KEY, settings, 2, b"run")
+    report = sender(Shard(0, 2, b"junk")).report()
+    assert [place for place, _, _ in report.answered] == [0, 1]
+    assert all(isinstance(failed.error, pickle.UnpicklingError) for _, failed, _ in report.answered)
+
+
+def large(method: str, api_key: str, url: str, **more: Any) -> requests.Response:
+    """Stand for ``http.request``: each response has 20 MB."""
+    response = requests.Response()
+    response._content = bytes(20 * 2**20)
+    return response
+
+
+def test_large_responses_end_a_shard() -> None:
+    """The process holds no more of them at a time than it can bear."""
+    report = sent(items(10), threads=1, send=large)
+    assert len(report.answered) == 4
+    assert len(report.unsent) == 6
+
+
+def fail_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
+    """Stand for ``http.request``: its error cannot be pickled."""
+    error = RuntimeError("odd")
+    error.lock = threading.Lock()  # type: ignore[attr-defined]
+    raise error
+
+
+def test_an_error_that_cannot_travel() -> None:
+    """It is told as one that was sent, with the name of its class."""
+    [(_, failed, _)] = sent(items(1), send=fail_strangely).answered
+    assert str(failed.error) == (
+        "The request was sent, but what came of it cannot return from another process: a RuntimeError "
+        "cannot be pickled (cannot pickle '_thread.lock' object)."
+    )
+
+
+def note_thread(method: str, api_key: str, url: str, **more: Any) -> int:
+    """Stand for ``http.request``."""
+    return threading.get_ident()
+
+
+def test_threads_are_kept(request: pytest.FixtureRequest) -> None:
+    """The next shard gets the same ones; another number of them replaces them."""
+    request.addfinalizer(lambda: [pool.shutdown() for _, pool in shard_sender._idle_pools])
+    request.addfinalizer(lambda: shard_sender._idle_pools.clear)
+    [(_, first, _)] = sent(items(1), threads=1, send=note_thread).answered
+    [(_, second, _)] = sent(items(1), threads=1, send=note_thread).answered
+    assert first == second
+    sent(items(1), threads=3, send=note_thread)
+    assert [number for number, _ in shard_sender._idle_pools] == [3]
+
+
+def break_off(method: str, api_key: str, url: str, **more: Any) -> None:
+    """Stand for ``http.request``."""
+    raise SystemExit("enough")
+
+
+def test_what_ends_a_thread_ends_the_shard() -> None:
+    """It is raised there, and so in the caller's process."""
+    with pytest.raises(SystemExit, match="enough"):
+        sent(items(3), send=break_off)
+
+
+def test_texts_show_nothing_of_the_requests() -> None:
+    """Clusters log what they call, and what it returns."""
+    settings = http.batch_runner().read_settings(True)
+    sender = ShardSender(http.request, KEY, settings, 2, b"run")
+    shard = Shard(7, 1, pickle.dumps(items(1)))
+    shown: Callable[[Any], str] = repr
+    text = shown(sender) + shown(shard) + shown(sender(Shard(0, 1, b"junk")))
+    assert "number=7" in text
+    assert KEY not in text and "things" not in text and "junk" not in text

@@ -1,0 +1,500 @@
+"""Shards: many requests in one call to another process, whose caller sees requests one by one all the same."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Callable, Generator, Iterator, List, Set
+
+import dask.config
+import distributed
+import pytest
+import requests
+
+from PermutiveAPI import (
+    AttemptRecord,
+    BatchRequest,
+    PermutiveConnectionError,
+    Progress,
+    options,
+    stream_batch,
+)
+from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch.shards import Shard
+from tests.support.calls import KEY
+from tests.support.fake_service import Connection, FakeService, Step, answer, stall
+
+URL = "https://api.permutive.app/v9/things"
+PROCESSES = 2
+UNKNOWN = "The outcome is unknown"
+
+
+def things(count: int, **more: Any) -> List[BatchRequest]:
+    """Make numbered requests."""
+    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
+
+
+def late(seconds: float) -> Step:
+    """Answer after a while, or when the server stops."""
+
+    def later(connection: Connection) -> bool:
+        connection.server.stopping.wait(seconds)
+        return answer(200, {})(connection)
+
+    return later
+
+
+def refused(retry_after: str) -> Step:
+    """Refuse by a limit."""
+    return answer(429, {}, headers={"Retry-After": retry_after})
+
+
+def paths(server: FakeService) -> "Counter[str]":
+    """Count how often the service saw each request."""
+    return Counter(seen.path for seen in server.received)
+
+
+def kill_when(server: FakeService, victim: int, arrived: int) -> threading.Thread:
+    """Kill a process as soon as so many requests have arrived."""
+
+    def kill() -> None:
+        server.wait_for(lambda: len(server.received) >= arrived, 20)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    return killer
+
+
+def victim_of(client: distributed.Client) -> int:
+    """Return the number of a worker's process."""
+    numbers: Any = client.run(os.getpid)
+    return next(iter(numbers.values()))
+
+
+class Counting(Executor):
+    """Counts the calls that an executor is given, and the requests of each shard."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._max_workers = PROCESSES
+        self.counts: List[int] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Hand a call on."""
+        [argument] = args
+        self.counts.append(argument.count if isinstance(argument, Shard) else 1)
+        return self._executor.submit(fn, argument)
+
+
+def process_pool(processes: int = PROCESSES) -> ProcessPoolExecutor:
+    """Make a pool of processes."""
+    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+
+
+@contextmanager
+def dask_client(
+    allowed_failures: int, processes: int = PROCESSES
+) -> Generator[distributed.Client, None, None]:
+    """Run a Dask cluster of separate processes."""
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": allowed_failures}),
+        distributed.LocalCluster(
+            n_workers=processes, threads_per_worker=2, processes=True, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes, for all tests that kill none."""
+    with process_pool() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[distributed.Client]:
+    """A cluster that runs nothing again; the tests that kill a worker get another one."""
+    with dask_client(0) as running:
+        yield running
+
+
+@pytest.fixture(params=["processes", "Dask"])
+def executor(request: pytest.FixtureRequest) -> Executor:
+    """Both of them, one after the other."""
+    if request.param == "processes":
+        return request.getfixturevalue("pool")
+    return request.getfixturevalue("client").get_executor()
+
+
+# --- Many requests, few calls --------------------------------------------------------------------
+
+
+def test_many_requests_travel_in_few_calls(server: FakeService, executor: Executor) -> None:
+    """All arrive once, over few connections, which are kept; results have their own requests and order."""
+    counting = Counting(executor)
+    batch = things(300)
+    for _ in range(2):
+        results = list(stream_batch(batch, api_key=KEY, max_workers=4, executor=counting))
+        assert sorted(result.index for result in results) == list(range(300))
+        assert all(result.batch_request is batch[result.index] for result in results)
+        assert [result.error for result in results] == [None] * 300
+    assert set(paths(server).values()) == {2}
+    assert server.connections <= 4 * PROCESSES
+    # The first ones are small, until it is known how long a request takes.
+    assert len(counting.counts) < 60
+    assert max(counting.counts) > 30
+
+
+def test_max_workers_is_for_each_process(server: FakeService, pool: Executor) -> None:
+    """Left out, a process sends eight requests at a time."""
+    busy, most = set[int](), [0]
+
+    def step(connection: Connection) -> bool:
+        busy.add(id(connection.sock))
+        most[0] = max(most[0], len(busy))
+        connection.server.stopping.wait(0.02)
+        busy.discard(id(connection.sock))
+        return answer(200, {})(connection)
+
+    server.default = step
+    for workers, concurrency in ((3, 6), (None, 16)):
+        most[0] = 0
+        http.process_batch(things(200), api_key=KEY, max_workers=workers, executor=pool)
+        assert concurrency / 2 < most[0] <= concurrency
+
+
+def test_a_slow_service_makes_shards_small(server: FakeService, pool: Executor) -> None:
+    """A shard holds about a second of work, and a generator is read no further than for the next ones."""
+    server.default = late(0.05)
+    taken: List[int] = []
+
+    def endless() -> Iterator[BatchRequest]:
+        while True:
+            taken.append(len(taken))
+            yield things(len(taken))[-1]
+
+    counting = Counting(pool)
+    stream = stream_batch(endless(), api_key=KEY, max_workers=2, executor=counting)
+    for _ in range(60):
+        next(stream)
+    stream.close()
+    # Two threads send 40 in a second: one shard is on its way, and the next one waits.
+    assert max(counting.counts) <= 40
+    assert len(taken) <= 60 + 2 * PROCESSES * 40
+
+
+def test_callbacks_come_one_by_one_in_the_callers_thread(
+    server: FakeService, pool: Executor
+) -> None:
+    """Progress counts requests, not shards, and callbacks get the very requests that were given."""
+    heard: List[Progress] = []
+    threads: Set[int] = set()
+
+    def tell(progress: Progress) -> None:
+        threads.add(threading.get_ident())
+        heard.append(progress)
+
+    batch = things(50, callback=lambda response: threads.add(threading.get_ident()))
+    http.process_batch(batch, api_key=KEY, executor=pool, progress_callback=tell)
+    assert [progress.completed for progress in heard] == list(range(1, 51))
+    assert {id(progress.batch_request) for progress in heard} == {id(each) for each in batch}
+    assert threads == {threading.get_ident()}
+
+
+class AtOnce:
+    """Runs each call in this thread before submit returns, as users' stand-ins do."""
+
+    def __init__(self) -> None:
+        self.arguments: List[Any] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> "Future[Any]":
+        """Make the call now."""
+        self.arguments += args
+        future: "Future[Any]" = Future()
+        future.set_result(fn(*args))
+        return future
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_an_executor_of_this_process_gets_single_calls(server: FakeService, count: int) -> None:
+    """One call for each request, and none beside: the first one tells that nothing is pickled."""
+    executor: Any = AtOnce()
+    responses, errors = http.process_batch(things(count), api_key=KEY, executor=executor)
+    assert (len(responses), errors) == (count, [])
+    assert len(executor.arguments) == count == len(server.received)
+    assert not any(isinstance(each, Shard) for each in executor.arguments[1:])
+
+
+def test_threads_get_single_calls(server: FakeService) -> None:
+    """Also those of a class derived from ThreadPoolExecutor, as soon as its first call has told."""
+    arguments: List[Any] = []
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+            arguments.extend(args)
+            return super().submit(fn, *args, **kwargs)
+
+    with Pool(2) as pool:
+        responses, _ = http.process_batch(things(10), api_key=KEY, executor=pool)
+    assert len(responses) == len(arguments) == len(server.received) == 10
+    assert not any(isinstance(each, Shard) for each in arguments[1:])
+
+
+# --- Stops -----------------------------------------------------------------------------------------
+
+
+def test_a_stop_under_a_long_retry_after(server: FakeService, executor: Executor) -> None:
+    """It ends within three seconds, and nothing is sent after it."""
+    server.script = [answer(200, {})] * 20
+    server.default = refused("60")
+    stream = stream_batch(things(500), api_key=KEY, max_workers=4, executor=executor)
+    # More than the first shards hold, so that the next ones have gone.
+    for _ in range(8 * PROCESSES + 1):
+        next(stream)
+    assert server.wait_for(lambda: len(server.received) > 20)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 3.0
+    arrived = len(server.received)
+    assert not server.wait_for(lambda: len(server.received) > arrived, 0.5)
+
+
+def test_a_stop_while_requests_stall(server: FakeService, executor: Executor) -> None:
+    """Their outcome is waited for, but not for longer than three seconds."""
+    server.script = [answer(200, {})] * 8
+    server.default = stall()
+    stream = stream_batch(things(100), api_key=KEY, max_workers=2, executor=executor)
+    next(stream)
+    began = time.monotonic()
+    stream.close()
+    assert time.monotonic() - began < 3.0
+    server.stopping.set()
+
+
+def test_what_completes_while_a_stream_is_left(
+    server: FakeService, tmp_path: Any, executor: Executor
+) -> None:
+    """The shards on their way come back, and are recorded and told: the next run does not send them again."""
+    server.default = late(0.01)
+    heard: List[int] = []
+    journal = tmp_path / "job.journal"
+    stream = stream_batch(
+        things(2000),
+        api_key=KEY,
+        max_workers=2,
+        executor=executor,
+        journal=journal,
+        progress_callback=lambda progress: heard.append(progress.completed),
+    )
+    for _ in range(30):
+        next(stream)
+    stream.close()
+    arrived = len(server.received)
+    assert 30 < arrived < 2000
+    assert heard == list(range(1, arrived + 1))
+    assert len(journal.read_text().splitlines()) == 1 + arrived
+
+
+def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) -> None:
+    """In a terminal it does. The process sends nothing more, but brings back what it has sent."""
+    server.default = late(0.02)
+    journal = tmp_path / "job.journal"
+    with process_pool(1) as pool:
+        victim = pool.submit(os.getpid).result()
+        interrupter = threading.Thread(
+            target=lambda: (
+                server.wait_for(lambda: len(server.received) > 40, 20),
+                os.kill(victim, signal.SIGINT),
+            )
+        )
+        interrupter.start()
+        with pytest.raises(KeyboardInterrupt):
+            list(
+                stream_batch(
+                    things(5000), api_key=KEY, max_workers=2, executor=pool, journal=journal
+                )
+            )
+        interrupter.join()
+        arrived = len(server.received)
+        assert pool.submit(len, "abc").result() == 3
+    assert 40 < arrived < 5000
+    assert len(journal.read_text().splitlines()) == 1 + arrived
+
+
+# --- Workers that die --------------------------------------------------------------------------------
+
+
+def test_a_process_that_dies(server: FakeService) -> None:
+    """Each request of its shard has failed by itself, and says that its outcome is unknown."""
+    server.default = late(0.01)
+    batch = things(1000)
+    with process_pool() as pool:
+        victim = pool.submit(os.getpid).result()
+        killer = kill_when(server, victim, 100)
+        results = list(stream_batch(batch, api_key=KEY, max_workers=2, executor=pool))
+        killer.join()
+    assert sorted(result.index for result in results) == list(range(1000))
+    succeeded = {result.batch_request.url for result in results if result.error is None}
+    lost = [result for result in results if isinstance(result.error, PermutiveConnectionError)]
+    rest = [result for result in results if type(result.error).__name__ == "BrokenProcessPool"]
+    assert succeeded and lost and rest
+    assert len(succeeded) + len(lost) + len(rest) == 1000
+    assert all(UNKNOWN in str(result.error) for result in lost)
+    assert all("terminated" in str(result.error) for result in lost)
+    # No answer was counted as a success that had not come, and what is called unsent was not sent.
+    seen = paths(server)
+    assert set(seen.values()) == {1}
+    assert not {f"/v9/things/{result.index}" for result in rest} & set(seen)
+
+
+def test_a_dask_worker_that_dies(server: FakeService) -> None:
+    """Without repeats, its shard fails and nothing is sent again; the cluster does the rest of the batch."""
+    server.default = late(0.01)
+    with dask_client(0) as client:
+        victim = victim_of(client)
+        killer = kill_when(server, victim, 100)
+        results = list(
+            stream_batch(things(500), api_key=KEY, max_workers=2, executor=client.get_executor())
+        )
+        killer.join()
+    lost = [result for result in results if result.error is not None]
+    assert len(results) == 500
+    assert 0 < len(lost) < 400
+    assert all(isinstance(result.error, PermutiveConnectionError) for result in lost)
+    assert all(UNKNOWN in str(result.error) for result in lost)
+    assert all("died" in str(result.error) for result in lost)
+    assert set(paths(server).values()) == {1}
+
+
+def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
+    """Dask runs the lost shard again: nothing is lost, and at most that shard is sent twice."""
+    server.default = late(0.01)
+    with dask_client(3) as client:
+        victim = victim_of(client)
+        counting = Counting(client.get_executor())
+        killer = kill_when(server, victim, 100)
+        results = list(stream_batch(things(500), api_key=KEY, max_workers=2, executor=counting))
+        killer.join()
+    assert [result.error for result in results] == [None] * 500
+    seen = paths(server)
+    assert len(seen) == 500
+    twice = [path for path, times in seen.items() if times > 1]
+    assert max(seen.values()) == 2
+    assert 0 < len(twice) <= max(counting.counts)
+
+
+# --- Journals ----------------------------------------------------------------------------------------
+
+
+def shards_of(batch: List[BatchRequest], executor: Executor, **more: Any) -> List[int]:
+    """Return the numbers of requests in the shards of a batch."""
+    counting = Counting(executor)
+    results = list(stream_batch(batch, api_key=KEY, executor=counting, **more))
+    assert [result.error for result in results] == [None] * len(batch)
+    return counting.counts
+
+
+def test_what_must_not_be_repeated_goes_in_small_shards(
+    server: FakeService, pool: Executor, tmp_path: Any
+) -> None:
+    """With a journal, so that a caller that is killed repeats few creates; mixed ones, too."""
+    creates = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(300)]
+    assert max(shards_of(creates, pool)) > 20
+    assert max(shards_of(creates, pool, journal=tmp_path / "creates")) == 20
+    assert max(shards_of(things(300), pool, journal=tmp_path / "reads")) > 20
+    mixed = [each for pair in zip(creates, things(300), strict=True) for each in pair]
+    assert max(shards_of(mixed, pool, journal=tmp_path / "mixed")) == 20
+
+
+def test_a_journal_is_written_before_more_is_created(
+    server: FakeService, pool: Executor, tmp_path: Any
+) -> None:
+    """Of requests that must not be repeated, no more is ever unrecorded than a shard for each process."""
+    journal = tmp_path / "job.journal"
+    creates = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(200)]
+    for _ in stream_batch(creates, api_key=KEY, executor=pool, journal=journal):
+        recorded = len(journal.read_text().splitlines()) - 1
+        assert len(server.received) - recorded <= 20 * PROCESSES
+
+
+# --- Limits ------------------------------------------------------------------------------------------
+
+
+def test_two_processes_under_a_limit(server: FakeService, pool: Executor) -> None:
+    """Each finds its pace under 10 a second: nothing is lost, and few requests are refused."""
+    lock, tokens, filled_at, refusals = threading.Lock(), [10.0], [time.monotonic()], [0]
+
+    def limited(connection: Connection) -> bool:
+        with lock:
+            now = time.monotonic()
+            tokens[0] = min(tokens[0] + (now - filled_at[0]) * 10, 10.0)
+            filled_at[0] = now
+            admitted = tokens[0] >= 1
+            tokens[0] -= admitted
+            refusals[0] += not admitted
+        return answer(200 if admitted else 429, {})(connection)
+
+    server.default = limited
+    # A key of its own: the processes remember the limits of the tests before.
+    responses, errors = http.process_batch(things(60), api_key="limited", executor=pool)
+    assert (len(responses), errors) == (60, [])
+    # Those that were on their way at the first refusal do not count.
+    assert refusals[0] - 8 * PROCESSES <= 0.25 * len(server.received)
+
+
+def test_what_comes_back_unsent_goes_again_with_its_attempts(
+    server: FakeService, executor: Executor
+) -> None:
+    """A wait that is longer than a shard is waited for here, and uses up no attempt that it has not made."""
+    server.script = [answer(503)]
+    server.default = answer(200, {})
+    records: List[AttemptRecord] = []
+    policy = http.RetryConfig(max_retries=2, initial_delay=2.1)
+    with options(on_response=records.append):
+        [result] = stream_batch(things(1, retry=policy), api_key=KEY, executor=executor)
+    assert result.error is None
+    assert [(each.status, each.attempt) for each in records] == [(503, 1), (200, 2)]
+    assert len(server.received) == 2
+
+
+# --- What cannot travel --------------------------------------------------------------------------------
+
+
+def test_a_replaced_request_that_cannot_be_pickled(
+    server: FakeService, pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told at once, and nothing is sent."""
+
+    def request(*args: Any, **kwargs: Any) -> requests.Response:
+        raise AssertionError("it was to be sent nowhere")
+
+    monkeypatch.setattr(http, "request", request)
+    with pytest.raises(TypeError, match=r"http\.request is replaced by .*request, which cannot be"):
+        stream_batch(things(2), api_key=KEY, executor=pool)
+    assert server.received == []
+
+
+def answer_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
+    """Stand for ``http.request``: one answer cannot be pickled."""
+    return threading.Lock() if url.endswith("/1") else url
+
+
+def test_an_answer_that_cannot_travel_fails_alone(
+    pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are not lost with it; its error says that the request was sent."""
+    monkeypatch.setattr(http, "request", answer_strangely)
+    batch = things(3)
+    responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=pool)
+    assert responses == [batch[0].url, batch[2].url]
+    assert request is batch[1]
+    assert str(error).startswith("The request was sent, but what came of it cannot return")
