@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from PermutiveAPI._Utils import cancellation
-from PermutiveAPI._Utils.cancellation import Cancellation, Cancelled
+from PermutiveAPI._Utils.cancellation import Cancellation, Cancelled, RequestPostponed
 from tests.support.threads import in_thread
 
 
@@ -103,3 +103,14 @@ def test_cancelling_cuts_no_connection_that_went_back() -> None:
     batch.track(Connection())
     batch.cancel()
     assert waited == [True]
+
+
+def test_a_deadline_puts_off_what_comes_later() -> None:
+    """Without one, nothing is put off."""
+    batch = Cancellation()
+    batch.check_deadline(1e12, 1)
+    batch.deadline = 100.0
+    batch.check_deadline(100.0, 1)
+    with pytest.raises(RequestPostponed) as caught:
+        batch.check_deadline(100.5, 2)
+    assert (caught.value.due, caught.value.attempts) == (100.5, 2)

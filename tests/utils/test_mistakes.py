@@ -8,8 +8,8 @@ The texts of 5.4.4 are in contract/test_texts.py, those of queries in query/test
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from typing import Any, Callable, cast
 
 import pandas
 import requests
@@ -32,6 +32,7 @@ from PermutiveAPI import (
     progress_bar,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch.executors import require_picklable
 from PermutiveAPI._Utils.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.answers import read_object, read_response
@@ -175,6 +176,12 @@ MISTAKES: dict[str, Mistake] = {
         lambda: http.process_batch([], api_key="k", executor=5),
         TypeError,
         "executor must have submit(), got 5.",
+    ),
+    "replaced request": (
+        lambda: require_picklable(lambda: None, cast("Any", ProcessPoolExecutor(1))),
+        TypeError,
+        "http.request is replaced by <lambda>.<locals>.<lambda>, which cannot be pickled, so that other processes cannot "
+        "call it. Replace it by a function of a module, or give an executor of threads.",
     ),
     "executor class": (
         lambda: http.process_batch([], api_key="k", executor=ThreadPoolExecutor),

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ..redaction import redact_message
 from .calls import AnyExecutor
 from .remote import Send
 
@@ -30,14 +29,13 @@ def require_picklable(send: Send, executor: AnyExecutor) -> None:
     """Raise TypeError when what sends a request cannot travel to another process."""
     try:
         dumps_for(executor)(send)
-    except Exception as error:
+    except Exception:
         name = getattr(send, "__qualname__", type(send).__qualname__)
-        reason = redact_message(str(error))
     else:
         return
     raise TypeError(
         f"http.request is replaced by {name}, which cannot be pickled, so that other processes cannot "
-        f"call it ({reason}). Replace it by a function of a module, or give an executor of threads."
+        "call it. Replace it by a function of a module, or give an executor of threads."
     )
 
 

@@ -74,6 +74,18 @@ def test_the_first_goes_before_all_that_wait() -> None:
     assert sent_at(limiter, waiting[1], 0.0) >= 2.9 / limiter.rate
 
 
+def test_a_look_ahead_reserves_nothing() -> None:
+    """It tells how long the next slot would be waited for, behind those that are reserved."""
+    limiter = lowered()
+    assert limiter.seconds_ahead(0.0) == 0.0
+    slots = [limiter.reserve(0.0) for _ in range(3)]
+    ahead = limiter.seconds_ahead(0.0)
+    assert ahead == limiter.seconds_ahead(0.0) == pytest.approx(3 / limiter.rate)
+    assert limiter.wait_seconds(limiter.reserve(0.0), 0.0) == pytest.approx(ahead)
+    assert slots[0].tick == 0.0
+    assert lowered(retry_after=60.0).seconds_ahead(0.0) == pytest.approx(60.0)
+
+
 @pytest.mark.parametrize(
     ("retry_after", "until"), [(None, 0.0), (1.0, 0.0), (1.1, 1.1), (60.0, 60.0)]
 )
