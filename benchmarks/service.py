@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 HOSTS = ("api.permutive.app", "api.permutive.com")
 
-# How many segments a page holds, and a bulk operation takes.
-PAGE, MOST_OPERATIONS = 1000, 5000
+# How many segments a page holds, and how many the service takes in a request.
+PAGE, _MOST_OPERATIONS = 1000, 5000
 
 # What it has seen is asked for here; such a question is not counted.
 COUNTERS_PATH = "/__counters"
@@ -224,8 +224,8 @@ def _pages(count: int) -> list[bytes]:
 def _parts(count: int) -> list[bytes]:
     """Return the answers to bulk operations that create segments, in their order."""
     return [
-        _answer("200 OK", {"items": _segments(start, MOST_OPERATIONS, count)})
-        for start in range(0, count, MOST_OPERATIONS)
+        _answer("200 OK", {"items": _segments(start, _MOST_OPERATIONS, count)})
+        for start in range(0, count, _MOST_OPERATIONS)
     ]
 
 
