@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 HOSTS = ("api.permutive.app", "api.permutive.com")
 
 # The segments of a page, and the most segments of a bulk operation.
-PAGE, MOST_OPERATIONS = 1000, 5000
+PAGE, _MOST_OPERATIONS = 1000, 5000
 
 # The path of the counters. A request for it is not counted.
 COUNTERS_PATH = "/__counters"
@@ -225,8 +225,8 @@ def _pages(count: int) -> list[bytes]:
 def _parts(count: int) -> list[bytes]:
     """Return the responses to bulk operations that create segments, in order."""
     return [
-        _answer("200 OK", {"items": _segments(start, MOST_OPERATIONS, count)})
-        for start in range(0, count, MOST_OPERATIONS)
+        _answer("200 OK", {"items": _segments(start, _MOST_OPERATIONS, count)})
+        for start in range(0, count, _MOST_OPERATIONS)
     ]
 
 

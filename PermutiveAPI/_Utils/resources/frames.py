@@ -104,7 +104,7 @@ def _column(values: list[Any], kinds: frozenset[Any]) -> Any:
     import pandas
 
     series = cast(Any, pandas).Series
-    if kinds <= _SCALARS and values:
+    if kinds <= _SCALARS:
         try:
             return series(values)
         except UnicodeEncodeError:  # A lone surrogate, which pyarrow cannot hold.

@@ -155,13 +155,13 @@ def test_lists(items: Any, text: str) -> None:
 
 def test_nested_texts_are_json_texts() -> None:
     """A text as a query is JSON text, too, so that every cell is read in the same way."""
-    assert column("query", "q", True, 5) == ['"q"', "true", "5"]
+    assert column("query", "q", True, [None]) == ['"q"', "true", "[null]"]
 
 
 def test_other_values_in_columns_of_texts() -> None:
     """In columns of texts, other values become JSON text."""
-    values: List[Any] = ["[1]", 5, True, 1.5, UUID(int=0), {"a": [1]}]
-    texts = ["[1]", "5", "true", "1.5", str(UUID(int=0)), '{"a": [1]}']
+    values: List[Any] = ["[1]", 5, True, 1.5, UUID(int=0), {"a": [1]}, [None]]
+    texts = ["[1]", "5", "true", "1.5", str(UUID(int=0)), '{"a": [1]}', "[null]"]
     assert column("description", *values) == texts
     assert column("code", 1, 2**70, True) == ["1", str(2**70), "true"]
 
