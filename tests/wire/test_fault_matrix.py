@@ -14,7 +14,6 @@ import logging
 import pickle
 import socket
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, List, Literal, Optional, Type
@@ -34,7 +33,7 @@ from PermutiveAPI import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
-from tests.support.calls import ALL_CALLS, KEY, WireCall
+from tests.support.calls import ALL_CALLS, KEY, KEY_OF, WireCall, at_once
 from tests.support.fake_service import (
     Connection,
     FakeService,
@@ -62,7 +61,7 @@ REFUSALS = ATTEMPTS + 1
 UNKNOWN = "outcome is unknown"
 PAGE = b"<html><body><h1>Bad Gateway</h1></body></html>"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-CALLS_BY_KEY = {f"{KEY}-{number}": call for number, call in enumerate(ALL_CALLS)}
+CALL_OF = {key: call for call, key in KEY_OF.items()}
 
 
 class Repeats(Enum):
@@ -128,7 +127,7 @@ def few_times(refusal: Step) -> Step:
         assert request is not None
         key = key_of(request)
         arrived = sum(key_of(seen) == key for seen in list(connection.server.received))
-        call = CALLS_BY_KEY[key]
+        call = CALL_OF[key]
         answered = answer(call.status, call.answer)
         return (refusal if arrived <= REFUSALS else answered)(connection)
 
@@ -201,7 +200,7 @@ FAULTS: List[Fault] = [
     silent("stalled before the headers", stall(), PermutiveTimeoutError),
     silent("stalled in the headers", stall_in_headers(), PermutiveTimeoutError),
     silent("stalled in the body", stall_in_body(), PermutiveTimeoutError),
-    silent("cut inside the headers", cut_in_headers()),
+    silent("cut inside the headers", cut_in_headers(), says="inside the headers"),
     silent("a byte at a time in the headers", drip_headers(0.05), PermutiveTimeoutError),
     silent("a byte at a time in the body", drip_body(0.05), PermutiveTimeoutError),
     silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
@@ -259,12 +258,11 @@ def key_of(request: ReceivedRequest) -> str:
     return request.headers.get("x-api-key") or request.query["k"][0]
 
 
-def places(fault: str) -> Dict[str, Literal["query", "header"]]:
+def places(fault: str) -> Dict[WireCall, Literal["query", "header"]]:
     """Return where each call sends its key under a fault: every other one in the query."""
     first = NAMES.index(fault)
     return {
-        key: "header" if (first + number) % 2 else "query"
-        for number, key in enumerate(CALLS_BY_KEY)
+        call: "header" if (first + number) % 2 else "query" for number, call in enumerate(ALL_CALLS)
     }
 
 
@@ -276,20 +274,19 @@ def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.DEBUG)
 
 
-def outcomes(fault: str) -> Dict[str, Optional[BaseException]]:
-    """Make every call at once; return by key what it raised, None for a success."""
+def outcomes(fault: str) -> Dict[WireCall, Optional[BaseException]]:
+    """Make every call at once; return what it raised, None for a success."""
+    where = places(fault)
 
-    def outcome(key: str, place: Literal["query", "header"]) -> Optional[BaseException]:
+    def outcome(call: WireCall) -> Optional[BaseException]:
         try:
-            with PermutiveAPI.options(key_location=place):
-                CALLS_BY_KEY[key](api_key=key)
+            with PermutiveAPI.options(key_location=where[call]):
+                call(api_key=KEY_OF[call])
         except Exception as error:
             return error
         return None
 
-    where = places(fault)
-    with ThreadPoolExecutor(len(where)) as executor:
-        return dict(zip(where, executor.map(outcome, where, where.values()), strict=True))
+    return at_once(outcome)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -308,8 +305,8 @@ def test_every_call_under_every_fault(
     server.default = fault.step
     results = outcomes(fault.name)
     arrived = Counter(map(key_of, server.received))
-    for key, call in CALLS_BY_KEY.items():
-        error, requests = results[key], arrived[key]
+    for call, error in results.items():
+        requests = arrived[KEY_OF[call]]
         if (fault.if_read and not call.reads) or (fault.passes_in_batches and call.batch):
             assert error is None, (call, error)
             assert requests == (1 if fault.if_read else REFUSALS + 1), call
@@ -348,10 +345,10 @@ def check_gave_up(call: WireCall, error: PermutiveAPIError, attempts: int) -> No
     assert (type(again), str(again), again.url) == (type(error), str(error), error.url), call
 
 
-def check_requests(server: FakeService, where: Dict[str, Literal["query", "header"]]) -> None:
+def check_requests(server: FakeService, where: Dict[WireCall, Literal["query", "header"]]) -> None:
     """Check that each repetition was the same request, with the key in its place alone."""
-    for key, place in where.items():
-        requests = [seen for seen in server.received if key_of(seen) == key]
+    for call, place in where.items():
+        requests = [seen for seen in server.received if key_of(seen) == KEY_OF[call]]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
         for seen in requests:
             assert (KEY in seen.target) is (place == "query")
@@ -359,7 +356,7 @@ def check_requests(server: FakeService, where: Dict[str, Literal["query", "heade
 
 
 def check_texts(
-    results: Dict[str, Optional[BaseException]], caplog: pytest.LogCaptureFixture, logged: bool
+    results: Dict[WireCall, Optional[BaseException]], caplog: pytest.LogCaptureFixture, logged: bool
 ) -> None:
     """Check that neither an error nor a log record shows a key, and that each call without an answer is logged once, without its user."""
     records = caplog.records
@@ -380,12 +377,11 @@ def test_every_call_reset_before_it_was_read(
     """A connection that is reset while the request is under way counts as one that may have brought it."""
     server.resets_on_accept = True
     results = outcomes("reset while sending")
-    expected = {key: ATTEMPTS if call.harmless else 1 for key, call in CALLS_BY_KEY.items()}
-    for key, error in results.items():
-        call = CALLS_BY_KEY[key]
+    expected = {call: ATTEMPTS if call.harmless else 1 for call in ALL_CALLS}
+    for call, error in results.items():
         assert type(error) is PermutiveConnectionError, (call, error)
         assert (UNKNOWN in str(error)) is not call.harmless, (call, error)
-        check_gave_up(call, error, expected[key])
+        check_gave_up(call, error, expected[call])
     assert server.wait_for(lambda: server.connections >= sum(expected.values()))
     assert server.connections == sum(expected.values())
     check_texts(results, caplog, logged=True)
@@ -413,10 +409,10 @@ def test_every_call_to_nobody(
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
     results = outcomes(fault)
-    for key, error in results.items():
-        assert type(error) is error_class, (CALLS_BY_KEY[key], error)
-        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
-        check_gave_up(CALLS_BY_KEY[key], error, ATTEMPTS)
+    for call, error in results.items():
+        assert type(error) is error_class, (call, error)
+        assert UNKNOWN not in str(error), call
+        check_gave_up(call, error, ATTEMPTS)
     check_texts(results, caplog, logged=True)
 
 
@@ -432,12 +428,12 @@ def test_every_call_to_a_stranger(
     server = secure(certificate)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     results = outcomes(certificate)
-    for key, error in results.items():
-        assert type(error) is PermutiveConnectionError, CALLS_BY_KEY[key]
-        assert "certificate verify failed" in str(error).lower(), CALLS_BY_KEY[key]
-        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
+    for call, error in results.items():
+        assert type(error) is PermutiveConnectionError, call
+        assert "certificate verify failed" in str(error).lower(), call
+        assert UNKNOWN not in str(error), call
     assert server.received == []
-    assert server.connections == len(CALLS_BY_KEY)
+    assert server.connections == len(ALL_CALLS)
     check_texts(results, caplog, logged=True)
 
 
