@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, TypeVar
 
 import pytest
 
@@ -25,6 +26,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 
+T = TypeVar("T")
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
 
 COHORTS = "/cohorts-api/v2/cohorts/"
@@ -762,6 +764,18 @@ MODEL_CALLS = [
 ALL_CALLS = [*MODEL_CALLS, *HTTP_CALLS, *HTTP_STREAMS]
 
 
+KEY_OF = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
+"""A key for each call, by which a server can tell them apart."""
+
+
 def every(calls: Sequence[WireCall] = ALL_CALLS) -> pytest.MarkDecorator:
     """Run a test once for each call."""
     return pytest.mark.parametrize("call", calls, ids=str)
+
+
+def at_once(
+    make: Callable[[WireCall], T], calls: Sequence[WireCall] = ALL_CALLS
+) -> Dict[WireCall, T]:
+    """Make calls all at the same time, so that they wait together; return what came of each."""
+    with ThreadPoolExecutor(len(calls)) as executor:
+        return dict(zip(calls, executor.map(make, calls), strict=True))

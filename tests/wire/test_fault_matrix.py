@@ -1,20 +1,22 @@
-"""The fault matrix: every public call, single, batch and stream, times every fault, times both places of the key.
+"""The fault matrix: every public call, single, batch and stream, under every fault.
 
 Each cell holds the whole contract: the documented error, as many requests as the rules allow, no secret in
 any text, no false success, and an end. All calls of a fault are made at once, each with a key of
-its own, so that the server can tell them apart. test_faults.py looks deeper into single faults.
+its own, so that the server can tell them apart. Under each fault half of the calls send the key in the
+query and half in a header, and each call in turns: the place is chosen when a request is written, before
+any fault, in the same lines for all calls. test_faults.py looks deeper into single faults.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import pickle
 import socket
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable, Dict, List, Optional, Type
+from typing import Any, Callable, Dict, List, Literal, Optional, Type
 
 import pytest
 
@@ -31,7 +33,7 @@ from PermutiveAPI import (
     PermutiveServerError,
     PermutiveTimeoutError,
 )
-from tests.support.calls import ALL_CALLS, KEY, WireCall
+from tests.support.calls import ALL_CALLS, KEY, KEY_OF, WireCall, at_once
 from tests.support.fake_service import (
     Connection,
     FakeService,
@@ -58,7 +60,8 @@ ATTEMPTS = 2
 REFUSALS = ATTEMPTS + 1
 UNKNOWN = "outcome is unknown"
 PAGE = b"<html><body><h1>Bad Gateway</h1></body></html>"
-CALLS_BY_KEY = {f"{KEY}-{number}": call for number, call in enumerate(ALL_CALLS)}
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CALL_OF = {key: call for call, key in KEY_OF.items()}
 
 
 class Repeats(Enum):
@@ -88,6 +91,11 @@ class Fault:
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def answered(self) -> bool:
+        """Whether a whole answer comes."""
+        return self.status is not None
 
 
 def refused(
@@ -119,7 +127,7 @@ def few_times(refusal: Step) -> Step:
         assert request is not None
         key = key_of(request)
         arrived = sum(key_of(seen) == key for seen in list(connection.server.received))
-        call = CALLS_BY_KEY[key]
+        call = CALL_OF[key]
         answered = answer(call.status, call.answer)
         return (refusal if arrived <= REFUSALS else answered)(connection)
 
@@ -133,10 +141,12 @@ def silent(
     return Fault(name, step, error, Repeats.IF_HARMLESS, says=says)
 
 
-def unreadable(name: str, body: Any, content_type: str = "application/json") -> Fault:
+def unreadable(
+    name: str, body: Any, content_type: str = "application/json", status: int = 200
+) -> Fault:
     """Return the fault of a success without the documented document."""
-    step = answer(200, body, content_type=content_type)
-    return Fault(name, step, PermutiveInvalidResponseError, status=200, if_read=True)
+    step = answer(status, body, content_type=content_type)
+    return Fault(name, step, PermutiveInvalidResponseError, status=status, if_read=True)
 
 
 DENIED = {"error": {"message": "No such key."}}
@@ -190,29 +200,56 @@ FAULTS: List[Fault] = [
     silent("stalled before the headers", stall(), PermutiveTimeoutError),
     silent("stalled in the headers", stall_in_headers(), PermutiveTimeoutError),
     silent("stalled in the body", stall_in_body(), PermutiveTimeoutError),
-    silent("cut inside the headers", cut_in_headers()),
-    silent("a byte at a time in the headers", drip_headers(0.01), PermutiveTimeoutError),
-    silent("a byte at a time in the body", drip_body(0.01), PermutiveTimeoutError),
+    silent("cut inside the headers", cut_in_headers(), says="inside the headers"),
+    silent("a byte at a time in the headers", drip_headers(0.05), PermutiveTimeoutError),
+    silent("a byte at a time in the body", drip_body(0.05), PermutiveTimeoutError),
     silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
     silent("no HTTP", raw(b"SSH-2.0-OpenSSH_9.6\r\n")),
+    silent("truncated chunk", raw(CHUNKED + b"9\r\n{}")),
+    silent("chunks that are none", raw(CHUNKED + b"zz\r\n{}\r\n")),
+    silent(
+        "a compressed body that is none", answer(200, b"junk", headers={"Content-Encoding": "gzip"})
+    ),
     unreadable("empty 200", b""),
+    unreadable("204", b"", status=204),
     unreadable("HTML page", PAGE, "text/html"),
     unreadable("invalid JSON", b'{"id": "c-1", "na'),
+    unreadable("bytes that are no text", b"\xff\xfe\x00\xd8\x00"),
+    unreadable("a number", b"1"),
+    unreadable("a text", b'"words"'),
+    unreadable("a document in a text", b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
+    unreadable("true", b"true"),
+    unreadable("null", b"null"),
     unreadable("JSON of a wrong shape", [1, 2]),
+    unreadable("an array of arrays", [[]]),
+    unreadable("documents a hundred thousand deep", b"[" * 100_000),
+    unreadable("deep and complete", b"[" * 100_000 + b"]" * 100_000),
     unreadable("wrong content type", b"Created", "text/plain"),
     Fault(
         "gzip bomb",
-        gzip_bomb(3),
+        gzip_bomb(1),
         PermutiveInvalidResponseError,
         status=200,
         says="PERMUTIVE_MAX_RESPONSE_MB",
     ),
     Fault(
         "error page that is a gzip bomb",
-        gzip_bomb(3, 404),
+        gzip_bomb(1, 404),
         PermutiveResourceNotFoundError,
         status=404,
     ),
+]
+
+
+# In each of them the key travels in another place than in the one before.
+NAMES = [
+    *map(str, FAULTS),
+    "reset while sending",
+    "no such host",
+    "refused",
+    "no answer to connect",
+    "expired",
+    "another host's",
 ]
 
 
@@ -221,33 +258,35 @@ def key_of(request: ReceivedRequest) -> str:
     return request.headers.get("x-api-key") or request.query["k"][0]
 
 
-@pytest.fixture(params=["query", "header"])
-def location(request: Any, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where the key travels."""
-    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", request.param)
-    return str(request.param)
+def places(fault: str) -> Dict[WireCall, Literal["query", "header"]]:
+    """Return where each call sends its key under a fault: every other one in the query."""
+    first = NAMES.index(fault)
+    return {
+        call: "header" if (first + number) % 2 else "query" for number, call in enumerate(ALL_CALLS)
+    }
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Make all time limits short, and capture every record."""
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", str(ATTEMPTS))
-    monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "2")
+    monkeypatch.setenv("PERMUTIVE_MAX_RESPONSE_MB", "0.5")
     caplog.set_level(logging.DEBUG)
 
 
-def outcomes() -> Dict[str, Optional[BaseException]]:
-    """Make every call at once; return by key what it raised, None for a success."""
+def outcomes(fault: str) -> Dict[WireCall, Optional[BaseException]]:
+    """Make every call at once; return what it raised, None for a success."""
+    where = places(fault)
 
-    def outcome(key: str) -> Optional[BaseException]:
+    def outcome(call: WireCall) -> Optional[BaseException]:
         try:
-            CALLS_BY_KEY[key](api_key=key)
+            with PermutiveAPI.options(key_location=where[call]):
+                call(api_key=KEY_OF[call])
         except Exception as error:
             return error
         return None
 
-    with ThreadPoolExecutor(len(CALLS_BY_KEY)) as executor:
-        return dict(zip(CALLS_BY_KEY, executor.map(outcome, CALLS_BY_KEY), strict=True))
+    return at_once(outcome)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
@@ -255,7 +294,6 @@ def test_every_call_under_every_fault(
     server: FakeService,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    location: str,
     fault: Fault,
 ) -> None:
     """A call under a fault ends as the contract says, and arrives as often as the rules allow."""
@@ -263,20 +301,20 @@ def test_every_call_under_every_fault(
         monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
         # With room: all calls go at once, and each must have sent its request within this time.
-        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1.5")
+        monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1")
     server.default = fault.step
-    results = outcomes()
+    results = outcomes(fault.name)
     arrived = Counter(map(key_of, server.received))
-    for key, call in CALLS_BY_KEY.items():
-        error, requests = results[key], arrived[key]
+    for call, error in results.items():
+        requests = arrived[KEY_OF[call]]
         if (fault.if_read and not call.reads) or (fault.passes_in_batches and call.batch):
             assert error is None, (call, error)
             assert requests == (1 if fault.if_read else REFUSALS + 1), call
         else:
             check_error(fault, call, error)
             assert requests == attempts(fault, call), call
-    check_requests(server, location)
-    check_texts(results, caplog)
+    check_requests(server, places(fault.name))
+    check_texts(results, caplog, logged=not fault.answered)
 
 
 def attempts(fault: Fault, call: WireCall) -> int:
@@ -294,29 +332,59 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
     assert fault.says in str(error), call
     unknown = fault.repeats is Repeats.IF_HARMLESS and not call.harmless
     assert (UNKNOWN in str(error)) is unknown, (call, error)
+    if not fault.answered:
+        check_gave_up(call, error, attempts(fault, call))
 
 
-def check_requests(server: FakeService, location: str) -> None:
+def check_gave_up(call: WireCall, error: PermutiveAPIError, attempts: int) -> None:
+    """Check what the error says of a call that brought no answer."""
+    assert str(error).startswith(f"Request failed after {attempts} attempts: "), (call, error)
+    assert (error.status, error.response, error.message) == (None, None, str(error)), call
+    assert error.url, call
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.url) == (type(error), str(error), error.url), call
+
+
+def check_requests(server: FakeService, where: Dict[WireCall, Literal["query", "header"]]) -> None:
     """Check that each repetition was the same request, with the key in its place alone."""
-    for key in CALLS_BY_KEY:
-        requests = [seen for seen in server.received if key_of(seen) == key]
+    for call, place in where.items():
+        requests = [seen for seen in server.received if key_of(seen) == KEY_OF[call]]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
         for seen in requests:
-            assert (KEY in seen.target) is (location == "query")
-            assert ("x-api-key" in seen.headers) is (location == "header")
+            assert (KEY in seen.target) is (place == "query")
+            assert ("x-api-key" in seen.headers) is (place == "header")
 
 
 def check_texts(
-    results: Dict[str, Optional[BaseException]], caplog: pytest.LogCaptureFixture
+    results: Dict[WireCall, Optional[BaseException]], caplog: pytest.LogCaptureFixture, logged: bool
 ) -> None:
-    """Check that neither an error nor a log record shows a key."""
+    """Check that neither an error nor a log record shows a key, and that each call without an answer is logged once, without its user."""
     records = caplog.records
+    told = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+    texts = [str(error).replace("/users/u-1/", "/users/[REDACTED]/") for error in results.values()]
+    assert sorted(told) == (sorted(texts) if logged else [])
     for error in filter(None, results.values()):
         assert_no_secret(error, records, KEY)
         records = []  # They are the same for all errors, and are checked once.
 
 
 # --- A service that is not reached -----------------------------------------------------------------
+
+
+def test_every_call_reset_before_it_was_read(
+    server: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A connection that is reset while the request is under way counts as one that may have brought it."""
+    server.resets_on_accept = True
+    results = outcomes("reset while sending")
+    expected = {call: ATTEMPTS if call.harmless else 1 for call in ALL_CALLS}
+    for call, error in results.items():
+        assert type(error) is PermutiveConnectionError, (call, error)
+        assert (UNKNOWN in str(error)) is not call.harmless, (call, error)
+        check_gave_up(call, error, expected[call])
+    assert server.wait_for(lambda: server.connections >= sum(expected.values()))
+    assert server.connections == sum(expected.values())
+    check_texts(results, caplog, logged=True)
 
 
 def no_address(*arguments: Any) -> Any:
@@ -326,29 +394,26 @@ def no_address(*arguments: Any) -> Any:
 
 @pytest.mark.parametrize("fault", ["no such host", "refused", "no answer to connect"])
 def test_every_call_to_nobody(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    deaf_port: int,
-    location: str,
-    fault: str,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, deaf_port: int, fault: str
 ) -> None:
     """A request that surely never arrived is repeated for every verb, and no outcome is unknown."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         closed_port = listener.getsockname()[1]
     origin, error_class = f"http://127.0.0.1:{closed_port}", PermutiveConnectionError
     if fault == "no such host":
+        origin = "http://host.invalid"
         monkeypatch.setattr(socket, "getaddrinfo", no_address)
     if fault == "no answer to connect":
         origin, error_class = f"http://127.0.0.1:{deaf_port}", PermutiveTimeoutError
-        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
-        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
+        monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.2")
+        monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.2")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
-    results = outcomes()
-    for key, error in results.items():
-        assert type(error) is error_class, (CALLS_BY_KEY[key], error)
-        assert f"after {ATTEMPTS} attempts" in str(error), CALLS_BY_KEY[key]
-        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
-    check_texts(results, caplog)
+    results = outcomes(fault)
+    for call, error in results.items():
+        assert type(error) is error_class, (call, error)
+        assert UNKNOWN not in str(error), call
+        check_gave_up(call, error, ATTEMPTS)
+    check_texts(results, caplog, logged=True)
 
 
 @pytest.mark.parametrize("certificate", ["expired", "another host's"])
@@ -357,20 +422,19 @@ def test_every_call_to_a_stranger(
     bundle: str,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    location: str,
     certificate: str,
 ) -> None:
     """If the certificate is invalid, no request is sent, and no call is tried again."""
     server = secure(certificate)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
-    results = outcomes()
-    for key, error in results.items():
-        assert type(error) is PermutiveConnectionError, CALLS_BY_KEY[key]
-        assert "certificate verify failed" in str(error).lower(), CALLS_BY_KEY[key]
-        assert UNKNOWN not in str(error), CALLS_BY_KEY[key]
+    results = outcomes(certificate)
+    for call, error in results.items():
+        assert type(error) is PermutiveConnectionError, call
+        assert "certificate verify failed" in str(error).lower(), call
+        assert UNKNOWN not in str(error), call
     assert server.received == []
-    assert server.connections == len(CALLS_BY_KEY)
-    check_texts(results, caplog)
+    assert server.connections == len(ALL_CALLS)
+    check_texts(results, caplog, logged=True)
 
 
 # --- The table itself ------------------------------------------------------------------------------

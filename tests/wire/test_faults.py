@@ -1,11 +1,12 @@
-"""Every fault times every call: the error, the number of requests, the log, and no secret anywhere."""
+"""A closer look at single faults: all that an error tells, what passes, and what is never sent twice.
+
+test_fault_matrix.py holds the contract for every call under every fault.
+"""
 
 from __future__ import annotations
 
 import logging
 import pickle
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Type
 
@@ -23,22 +24,10 @@ from PermutiveAPI import (
     PermutiveRateLimitError,
     PermutiveResourceNotFoundError,
     PermutiveServerError,
-    PermutiveTimeoutError,
 )
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
-from tests.support.fake_service import (
-    FakeService,
-    Step,
-    answer,
-    hang_up,
-    raw,
-    reset,
-    stall,
-    stall_in_body,
-    stall_in_headers,
-    truncate,
-)
+from tests.support.fake_service import FakeService, Step, answer, hang_up, raw
 from tests.support.secrets import assert_no_secret
 
 UNKNOWN = "outcome is unknown"
@@ -49,13 +38,6 @@ REQUEST_ID = "e2cef6f6-296d-4044-b362-73fb2bce4a72"
 def everything_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Capture every record, urllib3's too."""
     caplog.set_level(logging.DEBUG)
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make time limits a blink; only where they are met, since a busy machine may need longer."""
-    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.1")
-    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
 
 
 def errors_logged(caplog: pytest.LogCaptureFixture) -> List[str]:
@@ -338,7 +320,7 @@ def test_a_fault_that_passes_is_not_noticed(server: FakeService, call: WireCall)
     assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1
 
 
-@every()
+@every(ONE_OF_EACH_KIND)
 def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None:
     """The server that a redirect points to gets no request."""
     with FakeService() as elsewhere:
@@ -350,182 +332,7 @@ def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None
     assert (len(server.received), elsewhere.connections) == (1, 0)
 
 
-# --- No answer ---------------------------------------------------------------------------------
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-SILENCES = {
-    "reset after processing": reset(),
-    "hang-up after processing": hang_up(),
-    "truncated body": truncate(),
-    "truncated chunk": raw(CHUNKED + b"9\r\n{}"),
-    "chunks that are none": raw(CHUNKED + b"zz\r\n{}\r\n"),
-    "bytes that are no HTTP": raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
-    "a compressed body that is none": answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
-}
-STALLS = {
-    "before the headers": stall(),
-    "in the headers": stall_in_headers(),
-    "in the body": stall_in_body(),
-}
-
-
-def assert_gave_up(
-    error: BaseException,
-    caplog: pytest.LogCaptureFixture,
-    error_class: Type[PermutiveAPIError],
-    attempts: int,
-    unknown: bool,
-) -> None:
-    """Assert on what rule 5 says of a call that brought no answer."""
-    assert type(error) is error_class
-    assert isinstance(error, PermutiveAPIError)
-    assert str(error).startswith(f"Request failed after {attempts} attempts: ")
-    assert (UNKNOWN in str(error)) is unknown
-    assert errors_logged(caplog) == [str(error)]
-    assert (error.status, error.response, error.message) == (None, None, str(error))
-    assert error.url
-    assert_no_secret(error, caplog.records, KEY)
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), again.url) == (type(error), str(error), error.url)
-
-
-@pytest.mark.parametrize("silence", SILENCES)
-def test_a_request_that_may_have_been_processed(
-    server: FakeService, caplog: pytest.LogCaptureFixture, silence: str
-) -> None:
-    """After a failure that may have come after processing, only a harmless request is repeated; the error of any other says that the outcome is unknown."""
-    server.default = SILENCES[silence]
-    for call in ALL_CALLS:
-        server.received.clear()
-        caplog.clear()
-        error = call.error()
-        expected = 3 if call.harmless else 1
-        assert len(server.received) == expected, call
-        assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1
-        assert_gave_up(error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless)
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("where", STALLS)
-def test_a_service_that_stalls(
-    server: FakeService,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    where: str,
-) -> None:
-    """An answer that does not come in time ends every call, all at once here, with a time-out; only harmless requests are repeated."""
-    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
-    server.default = STALLS[where]
-    keys = {call: f"{KEY}-{number}" for number, call in enumerate(ALL_CALLS)}
-    attempts = {call: 2 if call.harmless else 1 for call in ALL_CALLS}
-    with ThreadPoolExecutor(len(ALL_CALLS)) as executor:
-        errors = dict(zip(keys, executor.map(WireCall.error, keys, keys.values()), strict=True))
-    assert server.wait_for(lambda: len(server.received) >= sum(attempts.values()))
-    for call, error in errors.items():
-        arrived = [seen for seen in server.received if seen.query["k"] == [keys[call]]]
-        assert len(arrived) == attempts[call], call
-        assert len({(seen.method, seen.target, seen.body) for seen in arrived}) == 1
-        assert type(error) is PermutiveTimeoutError, call
-        count = attempts[call]
-        assert str(error).startswith(f"Request failed after {count} attempts: ")
-        assert (UNKNOWN in str(error)) is not call.harmless, call
-        assert_no_secret(error, [], KEY)
-    assert sorted(errors_logged(caplog)) == sorted(map(str, errors.values()))
-    assert_no_secret(errors[ALL_CALLS[0]], caplog.records, KEY)
-
-
-@every()
-def test_a_reset_before_the_request_was_read(
-    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
-) -> None:
-    """A connection that is reset while the request is under way counts as one that may have brought it."""
-    server.resets_on_accept = True
-    error = call.error()
-    expected = 3 if call.harmless else 1
-    assert server.wait_for(lambda: server.connections >= expected)
-    assert server.connections == expected
-    assert_gave_up(error, caplog, PermutiveConnectionError, expected, unknown=not call.harmless)
-
-
-def closed_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def no_address(*arguments: Any) -> Any:
-    """Stand in for a name server that does not know the host."""
-    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-
-
-@every(ONE_OF_EACH_KIND)
-@pytest.mark.parametrize("fault", ["refused", "no such host"])
-def test_a_service_that_cannot_be_reached(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, call: WireCall, fault: str
-) -> None:
-    """A request that surely never reached the service is repeated whatever the verb, and no outcome is unknown."""
-    host = "127.0.0.1" if fault == "refused" else "host.invalid"
-    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://{host}:{closed_port()}")
-    if fault == "no such host":
-        monkeypatch.setattr(socket, "getaddrinfo", no_address)
-    error = call.error()
-    assert_gave_up(error, caplog, PermutiveConnectionError, 3, unknown=False)
-
-
-@every(ONE_OF_EACH_KIND)
-@pytest.mark.usefixtures("quick")
-def test_a_service_that_accepts_no_connection(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    deaf_port: int,
-    call: WireCall,
-) -> None:
-    """A connection that does not come about in time is tried again whatever the verb."""
-    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")
-    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "2")
-    error = call.error()
-    assert_gave_up(error, caplog, PermutiveTimeoutError, 2, unknown=False)
-
-
-# --- Answers that cannot be read -------------------------------------------------------------------
-
-UNREADABLE = {
-    "empty": answer(200, b""),
-    "204": answer(204, b""),
-    "an HTML page": answer(200, PAGE, content_type="text/html"),
-    "half a document": answer(200, b'{"id": "c-1", "na'),
-    "words": answer(200, b"Created", content_type="text/plain"),
-    "bytes that are no text": answer(200, b"\xff\xfe\x00\xd8\x00"),
-    "a number": answer(200, b"1"),
-    "a text": answer(200, b'"words"'),
-    "a document in a text": answer(200, b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
-    "true": answer(200, b"true"),
-    "null": answer(200, b"null"),
-    "an array of numbers": answer(200, [1, 2]),
-    "an array of arrays": answer(200, [[]]),
-    "documents a hundred thousand deep": answer(200, b"[" * 100_000),
-    "deep and complete": answer(200, b"[" * 100_000 + b"]" * 100_000),
-}
-
-
-@every()
-def test_a_success_that_cannot_be_read(
-    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
-) -> None:
-    """A 2xx answer without the documented JSON is a PermutiveAPIError where the body is read, a success elsewhere, and never repeated."""
-    for number, (name, step) in enumerate(UNREADABLE.items(), start=1):
-        server.default = step
-        if call.reads:
-            error = call.error()
-            assert isinstance(error, PermutiveAPIError), name
-            assert error.status in (200, 204), name
-            assert_no_secret(error, caplog.records, KEY)
-        else:
-            call(api_key=KEY)
-        assert len(server.received) == number, name
-        assert errors_logged(caplog) == []
-        caplog.clear()
+# --- Answers that cannot be read, or need not be ----------------------------------------------------
 
 
 def test_a_list_of_imports_without_items(server: FakeService) -> None:

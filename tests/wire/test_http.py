@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -22,7 +24,16 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
-from tests.support.calls import ALL_CALLS, COHORTS, KEY, SEGMENTED, segmentation
+from tests.support.calls import (
+    ALL_CALLS,
+    COHORTS,
+    KEY,
+    KEY_OF,
+    SEGMENTED,
+    WireCall,
+    at_once,
+    segmentation,
+)
 from tests.support.fake_service import (
     Connection,
     FakeService,
@@ -175,14 +186,13 @@ def test_every_limit_reaches_the_socket(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call waits as long as its own limit says: its argument, or the variable for single calls or batches."""
-    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
-    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
+    monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
+    monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.6")
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     server.default = stall()
-    for call in ALL_CALLS:
-        error = call.error()
+    for call, error in at_once(WireCall.error).items():
         assert type(error) is PermutiveTimeoutError, call
-        limit = 0.03 if call.batch and not call.takes_timeout else 0.02
+        limit = 0.6 if call.batch and not call.takes_timeout else 0.5
         assert f"read timeout={limit})" in str(error), call
 
 
@@ -193,18 +203,17 @@ def test_arguments_win_over_the_environment(
     monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.02")
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.02")
     server.default = after(0.08, answer(200, SEGMENTED))
-    http.request("GET", KEY, URL)
-    http.request("GET", KEY, URL, timeout=None)
-    segmentation().send(KEY)
-    segmentation().send(KEY, timeout=None)
-    given: Any
-    for given in ({}, {"timeout": None}, {"timeout": 5}):
-        _, failures = Segmentation.batch_send([segmentation()], api_key=KEY, **given)
-        assert failures == []
+    given: List[Dict[str, Any]] = [{}, {"timeout": None}, {"timeout": 5}]
     batch = [BatchRequest("GET", URL, timeout=None), BatchRequest("GET", URL, timeout=5)]
-    responses, _ = http.process_batch(batch, api_key=KEY, max_workers=2)
-    assert len(responses) == 2
-    assert len(server.received) == 9
+    calls: List[Any] = [partial(http.request, "GET", KEY, URL), partial(segmentation().send, KEY)]
+    send_batch: Any = partial(Segmentation.batch_send, [segmentation()], api_key=KEY)
+    with ThreadPoolExecutor() as executor:
+        single = [executor.submit(call, **limit) for limit in given for call in calls]
+        batches = [executor.submit(send_batch, **limit) for limit in given]
+        requests_of_batch = executor.submit(http.process_batch, batch, api_key=KEY, max_workers=2)
+    assert [each.exception() for each in single] == [None] * 6
+    assert [each.result()[1] for each in (*batches, requests_of_batch)] == [[]] * 4
+    assert len(server.received) == 6 + 3 + 2
 
 
 def test_the_batch_limit_is_read_when_the_request_is_made(
@@ -347,14 +356,20 @@ def test_the_proxy_of_the_environment_is_used(
 ) -> None:
     """If http_proxy is set, every call goes through it, and no log shows the key."""
     caplog.set_level("DEBUG")
-    for call in ALL_CALLS:
-        proxied.default = answer(call.status, call.answer)
-        call(api_key=KEY)
-        seen = proxied.received.pop()
-        assert seen.target.startswith(f"http://service.invalid:8080{call.path}?")
-        assert seen.headers["host"] == "service.invalid:8080"
-        assert seen.query["k"] == [KEY]
-        assert proxied.received == []
+    calls = {key: call for call, key in KEY_OF.items()}
+
+    def as_documented(connection: Connection) -> bool:
+        assert connection.request is not None
+        call = calls[connection.request.query["k"][0]]
+        return answer(call.status, call.answer)(connection)
+
+    proxied.default = as_documented
+    at_once(lambda call: call(api_key=KEY_OF[call]))
+    seen = {one.query["k"][0]: one for one in proxied.received}
+    assert len(proxied.received) == len(seen) == len(ALL_CALLS)
+    for call, key in KEY_OF.items():
+        assert seen[key].target.startswith(f"http://service.invalid:8080{call.path}?"), call
+        assert seen[key].headers["host"] == "service.invalid:8080", call
     assert not any(KEY in str(vars(record)) for record in caplog.records)
 
 

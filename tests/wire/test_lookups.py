@@ -16,7 +16,7 @@ import pytest
 
 from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeoutError, stream_batch
 from PermutiveAPI._Utils import http
-from tests.support.calls import ALL_CALLS, KEY, WireCall, every
+from tests.support.calls import ALL_CALLS, KEY, WireCall, at_once
 from tests.support.fake_service import FakeService
 from tests.support.threads import workers_left
 
@@ -55,16 +55,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.1")
 
 
-@every([call for call in ALL_CALLS if not call.takes_timeout])
-def test_connect_timeout(
-    server: FakeService, slow_names: List[str], quick: None, call: WireCall
-) -> None:
+def test_connect_timeout(server: FakeService, slow_names: List[str], quick: None) -> None:
     """The connect timeout bounds the look-up. Nothing was sent, so that every call is repeated."""
-    error = call.error()
-    assert isinstance(error, PermutiveTimeoutError)
-    assert "The look-up of localhost took longer than 0.1 s." in str(error)
-    assert "outcome is unknown" not in str(error)
-    assert slow_names == ["localhost"] * 3 and server.received == []
+    for call, error in at_once(WireCall.error).items():
+        assert isinstance(error, PermutiveTimeoutError), call
+        assert "Request failed after 3 attempts: " in str(error), call
+        assert "The look-up of localhost took longer than 0.1 s." in str(error), call
+        assert "outcome is unknown" not in str(error), call
+    assert slow_names == ["localhost"] * 3 * len(ALL_CALLS) and server.received == []
 
 
 def test_bound_of_the_attempt(
