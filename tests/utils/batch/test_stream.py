@@ -101,10 +101,8 @@ def test_another_thread_closes_a_stream_that_rests() -> None:
     assert_ended(results)
 
 
-def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
-    """A thread that waits in next() gets StopIteration; close() returns when the stream has ended."""
-    results = begun(send_first)
-    next(results)
+def assert_close_ends_the_wait(results: Any) -> None:
+    """Assert that close() ends at once, and the wait of another thread in next() with it."""
     left: List[Any] = []
     waiting = in_thread(lambda: left.append(list(results)))
     assert wait_until(lambda: results._is_running())
@@ -114,6 +112,13 @@ def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
     assert workers_left() == []
     waiting.join(5)
     assert left == [[]]
+
+
+def test_another_thread_closes_a_stream_that_is_waited_for() -> None:
+    """A thread that waits in next() gets StopIteration; close() returns when the stream has ended."""
+    results = begun(send_first)
+    next(results)
+    assert_close_ends_the_wait(results)
 
 
 def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
@@ -126,14 +131,7 @@ def test_another_thread_closes_a_stream_whose_iterable_blocks() -> None:
 
     results = begun(send_first, requests())
     next(results)
-    left: List[Any] = []
-    waiting = in_thread(lambda: left.append(list(results)))
-    assert wait_until(lambda: results._is_running())
-    began = time.monotonic()
-    results.close()
-    assert time.monotonic() - began < 1
-    waiting.join(5)
-    assert left == [[]]
+    assert_close_ends_the_wait(results)
     release.set()
 
 
