@@ -45,11 +45,11 @@ PROCESSES = 2
 
 @contextmanager
 def dask_cluster(workers: int) -> Generator[Executor, None, None]:
-    """Run a Dask cluster of a separate process, which runs so many calls at once, and none a second time."""
+    """Run a Dask cluster of separate processes, which makes no call a second time."""
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=workers, processes=True, dashboard_address=":0"
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
