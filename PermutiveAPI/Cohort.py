@@ -21,11 +21,11 @@ from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Respon
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
-from ._Utils.resources.answers import read_response
 from ._Utils.resources.base import Operation
 from ._Utils.resources.changes import ChangeTracking
 from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
+from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
 
 _API_VERSION = "v2"

@@ -16,8 +16,8 @@ from ._Utils.arguments import require_filled
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
-from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from
+from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import ContextAnswer
 

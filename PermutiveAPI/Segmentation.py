@@ -27,9 +27,9 @@ from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.list import chunk_list
-from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
+from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user

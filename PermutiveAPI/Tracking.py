@@ -26,9 +26,9 @@ from ._Utils.batch.types import (
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
-from ._Utils.resources.answers import read_object
 from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
+from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user

@@ -18,9 +18,9 @@ from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
-from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource
 from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
+from .._Utils.resources.responses import read_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Segment import Segment, SegmentList

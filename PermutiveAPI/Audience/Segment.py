@@ -19,10 +19,10 @@ from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
-from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Operation, Resource, built_from
 from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
+from .._Utils.resources.responses import read_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from . import bulk

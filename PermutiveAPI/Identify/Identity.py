@@ -27,9 +27,9 @@ from .._Utils.batch.types import (
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
-from .._Utils.resources.answers import read_response
 from .._Utils.resources.base import Resource, built_from, streamed_from
 from .._Utils.resources.helpers import like
+from .._Utils.resources.responses import read_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Alias import Alias, KnownAlias

@@ -30,7 +30,7 @@ _LONGEST_WAIT_SECONDS = 0.5
 _NO_RESULT = object()
 
 
-class CallLater(NamedTuple):
+class Postponed(NamedTuple):
     """What a function returns to be called again later. Until then, its item occupies no worker.
 
     Attributes
@@ -157,7 +157,7 @@ class Calls(Generic[Item, Result]):
         for _, (item, future) in sorted(self._in_flight.items()):
             if not future.done() or future.cancelled():
                 continue
-            if not isinstance(_result_of(future), CallLater):
+            if not isinstance(_result_of(future), Postponed):
                 try:
                     late(item, future)
                 except BaseException as error:
@@ -180,7 +180,7 @@ class Calls(Generic[Item, Result]):
             self.begin(position, item, again)
 
     def begin(self, position: int, item: Item, argument: Any) -> None:
-        """Begin the call for an item; `argument` is the item, or that of a :class:`CallLater`."""
+        """Begin the call for an item; `argument` is the item, or that of a :class:`Postponed`."""
         self._batch.check()
         forgiving = self._finite and self._executor is not None
         if self._executor is None:
@@ -223,7 +223,7 @@ class Calls(Generic[Item, Result]):
                 continue
             item, future = self._in_flight[position]
             result = _result_of(future)
-            if isinstance(result, CallLater):
+            if isinstance(result, Postponed):
                 del self._in_flight[position]
                 heappush(self._postponed, (result.due, position, item, result.item))
                 continue

@@ -26,7 +26,7 @@ from ..errors import tell
 from ..redaction import request_for_logs
 from ..retry.policy import is_repeatable
 from ..settings import Settings
-from .calls import CallLater, Done
+from .calls import Done, Postponed
 from .executors import require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
@@ -163,7 +163,7 @@ class BatchRunner:
         if travels(executor) is False:
             return borrowed_executor(executor)
         return lambda: ShardingExecutor(
-            executor, workers, run.total is not None, run.is_precious, run.tell_records
+            executor, workers, run.total is not None, run.is_unrepeatable, run.tell_records
         )
 
     def _workers_context(self, used: Settings) -> Context:
@@ -242,7 +242,7 @@ class Sending:
         try:
             return send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
-            return CallLater(later.due, replace(item, attempts=later.attempts))
+            return Postponed(later.due, replace(item, attempts=later.attempts))
 
 
 class _Run(Listener[WorkItem]):
@@ -299,7 +299,7 @@ class _Run(Listener[WorkItem]):
         )
         self._recorded.update(outcomes)
 
-    def is_precious(self, item: WorkItem) -> bool:
+    def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether a request is one that the next run must not repeat, should this one be killed."""
         if self._options.journal is None:
             return False

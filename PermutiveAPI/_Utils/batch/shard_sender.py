@@ -104,7 +104,7 @@ class _Sending:
         # Only appended to and taken from, which threads may do at the same time.
         self._left = deque(enumerate(items))
         self._answered: list[Answered] = []
-        self._put_off: list[tuple[int, RequestPostponed, list[Any]]] = []
+        self._postponed: list[tuple[int, RequestPostponed, list[Any]]] = []
         self._bytes = 0
         self._batch = batch
 
@@ -132,7 +132,7 @@ class _Sending:
         now = monotonic()
         unsent: list[Unsent] = [
             (place, max(later.due - now, 0.0), later.attempts, records)
-            for place, later, records in self._put_off
+            for place, later, records in self._postponed
         ]
         unsent += [(place, 0.0, item.attempts, ()) for place, item in self._left]
         return Report(self._answered, unsent, now - began, interrupted)
@@ -154,7 +154,7 @@ class _Sending:
         try:
             result = send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
-            self._put_off.append((place, later, records))
+            self._postponed.append((place, later, records))
         else:
             self._answered.append((place, result, records))
             # A count that is lost between two threads does no harm.

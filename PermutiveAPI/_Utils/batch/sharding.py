@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..cancellation import Cancelled
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
-from .calls import CallLater, Gatherer, most_in_flight
+from .calls import Gatherer, Postponed, most_in_flight
 from .executors import dumps_for, is_process_pool, processes_of, travels
 from .remote import Reported, WorkItem
 from .shards import FirstCall, Report, Shard, ShardResult
@@ -30,7 +30,7 @@ DEFAULT_THREADS = 8
 _SHARD_WORK_SECONDS = 1.0
 _MOST_IN_SHARD = 1000
 # With a journal, a shard with requests that must not be repeated lightly holds no more.
-_MOST_PRECIOUS_IN_SHARD = 20
+_MOST_UNREPEATABLE_IN_SHARD = 20
 # Requests held for each process: those of a shard that it has, and of the next one.
 _SHARDS_HELD_PER_PROCESS = 2
 # A shard that brought nothing back but unsent requests is followed by one so many times as small.
@@ -60,7 +60,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         How many requests a process sends at a time.
     finite : bool
         See ``workers.Listener.total``.
-    is_precious : callable
+    is_unrepeatable : callable
         Tells whether a request is one of those that go in small shards.
     tell_records : callable
         Called with the records for ``on_response`` of requests that come back unsent.
@@ -71,13 +71,13 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         executor: Executor,
         threads: int | None,
         finite: bool,
-        is_precious: Callable[[WorkItem], bool],
+        is_unrepeatable: Callable[[WorkItem], bool],
         tell_records: Callable[[Iterable[Any]], object],
     ) -> None:
         self._executor = executor
         self._threads = threads or DEFAULT_THREADS
         self._finite = finite
-        self._is_precious = is_precious
+        self._is_unrepeatable = is_unrepeatable
         self._tell_records = tell_records
         self._most_one_by_one = most_in_flight(threads)
         # None until the first call has told.
@@ -127,7 +127,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 # The last ones are shared out among the processes that are free.
                 free = self._processes - len(self._in_flight)
                 most = min(most, math.ceil(len(self._waiting) / free))
-            elif len(self._waiting) < most or self._is_precious(self._waiting[0].item):
+            elif len(self._waiting) < most or self._is_unrepeatable(self._waiting[0].item):
                 return  # What is precious waits until all that came back is written down.
             self._send_shard(self._next_shard(most))
 
@@ -151,8 +151,8 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     def _next_shard(self, most: int) -> list[_Waiting]:
         shard: list[_Waiting] = []
         while self._waiting and len(shard) < most:
-            if self._is_precious(self._waiting[0].item):
-                most = min(most, _MOST_PRECIOUS_IN_SHARD)
+            if self._is_unrepeatable(self._waiting[0].item):
+                most = min(most, _MOST_UNREPEATABLE_IN_SHARD)
                 if len(shard) >= most:
                     break
             shard.append(self._waiting.popleft())
@@ -223,10 +223,10 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             return
         for place, result, records in report.answered:
             waiting[place].future.set_result(Reported(result, records) if records else result)
-        self._put_off(waiting, report)
+        self._postpone(waiting, report)
         self._adapt(len(waiting), report)
 
-    def _put_off(self, waiting: list[_Waiting], report: Report) -> None:
+    def _postpone(self, waiting: list[_Waiting], report: Report) -> None:
         now = monotonic()
         for place, delay, attempts, records in report.unsent:
             item, future = waiting[place]
@@ -235,7 +235,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 future.set_exception(KeyboardInterrupt())
                 continue
             again = item if attempts == item.attempts else replace(item, attempts=attempts)
-            future.set_result(CallLater(now + delay, again))
+            future.set_result(Postponed(now + delay, again))
 
     def _adapt(self, count: int, report: Report) -> None:
         """Have the next shards hold what a process sends in a second, in whole rounds of its threads."""

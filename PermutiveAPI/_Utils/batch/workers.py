@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from ..cancellation import Cancellation
-from .calls import AnyExecutor, CallLater, Calls, Done
+from .calls import AnyExecutor, Calls, Done, Postponed
 from .reader import Nothing, Source
 
 Item = TypeVar("Item")
@@ -64,7 +64,7 @@ class Listener(Generic[Item]):
 
 
 def run_on_workers(
-    function: Callable[[Item], Result | CallLater],
+    function: Callable[[Item], Result | Postponed],
     items: Source[Item],
     workers: int | None,
     new_executor: NewExecutor,
@@ -81,7 +81,7 @@ def run_on_workers(
     Parameters
     ----------
     function : callable
-        Called with one item, on a worker. If it returns :class:`CallLater`, it is called again later,
+        Called with one item, on a worker. If it returns :class:`Postponed`, it is called again later,
         and nothing is handed back yet.
     items : Source
         The items are taken only as fast as the workers process them. For an item with an exception

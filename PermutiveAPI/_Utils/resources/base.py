@@ -22,7 +22,7 @@ from ..batch.types import (
 from ..credentials import resolve_api_key
 from ..encoding import NotJSONError
 from ..json import JSONSerializable, parsed
-from .answers import read_response
+from .responses import read_response
 
 R = TypeVar("R", bound="Resource")
 Item = TypeVar("Item", bound="Resource")

@@ -28,7 +28,7 @@ from . import rate_limit
 from .outcome import (
     SENDING_ERRORS,
     AttemptRecord,
-    Failure,
+    NoResponse,
     error_of_block,
     error_of_failure,
     error_of_response,
@@ -95,7 +95,7 @@ class _Attempt(NamedTuple):
     ----------
     number : int
         Its number, from 1. A refusal that uses up no attempt does not count.
-    response : requests.Response or Failure
+    response : requests.Response or NoResponse
         The response, or the failure without one.
     sent_at, seconds : float
         When it was sent, by the monotonic clock, and how long it took.
@@ -104,7 +104,7 @@ class _Attempt(NamedTuple):
     """
 
     number: int
-    response: requests.Response | Failure
+    response: requests.Response | NoResponse
     sent_at: float
     seconds: float
     asked: float | None
@@ -112,7 +112,7 @@ class _Attempt(NamedTuple):
     @property
     def seen(self) -> str:
         """The text that log records show."""
-        if isinstance(self.response, Failure):
+        if isinstance(self.response, NoResponse):
             return hide_user_ids(self.response.text)
         return f"status {self.response.status_code}"
 
@@ -135,9 +135,9 @@ def run(call: Call, api_key: str) -> requests.Response:
         attempt = _attempt(call, api_key, attempts + 1)
         response = attempt.response
         limiter = None
-        if call.rate_limited and not isinstance(response, Failure):
+        if call.rate_limited and not isinstance(response, NoResponse):
             limiter = _learn(call, api_key, batch, response, attempt)
-        if not isinstance(response, Failure) and 200 <= response.status_code <= 299:
+        if not isinstance(response, NoResponse) and 200 <= response.status_code <= 299:
             _report(call, api_key, attempt)
             return response
         if limiter is not None and _is_free(call, batch, limiter, attempt.asked):
@@ -179,7 +179,7 @@ def _attempt(call: Call, api_key: str, number: int) -> _Attempt:
         hide_key_in(error, api_key)
         raise
     taken = time.monotonic() - sent_at
-    asked = None if isinstance(response, Failure) else _asked(response)
+    asked = None if isinstance(response, NoResponse) else _asked(response)
     return _Attempt(number, response, sent_at, taken, asked)
 
 
@@ -192,7 +192,7 @@ def _wait_or_raise(
     """
     response, policy, jitter = attempt.response, call.policy, random.random()
     exhausted = attempt.number >= policy.max_retries
-    if isinstance(response, Failure):
+    if isinstance(response, NoResponse):
         if not exhausted and may_repeat(response, call.harmless):
             return backoff_seconds(policy, attempt.number - 1, jitter)
         error = error_of_failure(response, attempt.number, call.url, call.harmless)
@@ -223,7 +223,7 @@ def _report(call: Call, api_key: str, attempt: _Attempt, wait: float | None = No
     if on_response is None or _reporting.get():
         return
     response = attempt.response
-    answered = None if isinstance(response, Failure) else response
+    answered = None if isinstance(response, NoResponse) else response
     record = AttemptRecord(
         method=call.verb or "Request",
         path=path_for_logs(call.url),

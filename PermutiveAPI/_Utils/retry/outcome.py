@@ -149,7 +149,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 # --- Attempts that failed --------------------------------------------------------------------------
 
 
-class Failure(NamedTuple):
+class NoResponse(NamedTuple):
     """An attempt that brought no response. Its text shows no secret."""
 
     outcome: Outcome
@@ -157,10 +157,10 @@ class Failure(NamedTuple):
     timed_out: bool
 
 
-def failure_of(error: Exception, api_key: str) -> Failure:
+def failure_of(error: Exception, api_key: str) -> NoResponse:
     """Return the failure that an exception stands for, without the key in its text."""
     text = redact_and_shorten(str(error) or type(error).__name__, [api_key])
-    return Failure(outcome_of(error), text, is_timeout(error))
+    return NoResponse(outcome_of(error), text, is_timeout(error))
 
 
 def hide_key_in(error: Exception, api_key: str) -> None:
@@ -171,7 +171,7 @@ def hide_key_in(error: Exception, api_key: str) -> None:
         )
 
 
-def may_repeat(failure: Failure, harmless: bool) -> bool:
+def may_repeat(failure: NoResponse, harmless: bool) -> bool:
     """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
     return failure.outcome is Outcome.NOT_SENT or (failure.outcome is Outcome.UNKNOWN and harmless)
 
@@ -180,7 +180,7 @@ def may_repeat(failure: Failure, harmless: bool) -> bool:
 
 
 def error_of_failure(
-    failure: Failure, attempts: int, url: str, harmless: bool
+    failure: NoResponse, attempts: int, url: str, harmless: bool
 ) -> PermutiveAPIError:
     """Return the error to give up with, if no response came."""
     if failure.outcome is Outcome.INVALID_REQUEST:

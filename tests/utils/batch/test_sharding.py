@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable, List, Optional, Tuple
 import pytest
 
 from PermutiveAPI import BatchRequest, PermutiveConnectionError
-from PermutiveAPI._Utils.batch.calls import CallLater
+from PermutiveAPI._Utils.batch.calls import Postponed
 from PermutiveAPI._Utils.batch.executors import travels
 from PermutiveAPI._Utils.batch.remote import Reported, WorkItem
 from PermutiveAPI._Utils.batch.sharding import ShardingExecutor
@@ -59,7 +59,7 @@ class Elsewhere:
 class Batch:
     """Drives a ShardingExecutor as the calls of a batch do."""
 
-    def __init__(self, executor: Any, finite: bool = True, precious: str = "") -> None:
+    def __init__(self, executor: Any, finite: bool = True, unrepeatable: str = "") -> None:
         self.records: List[Any] = []
         self.woken = 0
         self.arrived = False
@@ -67,7 +67,7 @@ class Batch:
             executor,
             THREADS,
             finite,
-            lambda item: item.request.method == precious,
+            lambda item: item.request.method == unrepeatable,
             self.records.extend,
         )
         self.sharding.begin(self._wake)
@@ -175,9 +175,9 @@ def test_a_shard_that_sent_nothing_is_followed_by_smaller_ones() -> None:
         executor.report(number, unsent=unsent)
 
 
-def test_precious_requests_go_by_twenties_and_last() -> None:
+def test_unrepeatable_requests_go_by_twenties_and_last() -> None:
     """They wait until all is recorded that came back; what stands before them goes without them."""
-    executor, batch = started(processes=1, precious="POST")
+    executor, batch = started(processes=1, unrepeatable="POST")
     batch.add(THREADS)
     batch.flush()
     executor.report(0, seconds=THREADS / 100)
@@ -189,7 +189,7 @@ def test_precious_requests_go_by_twenties_and_last() -> None:
     batch.arrived = False
     batch.flush()
     assert executor.counts()[1:] == [20]
-    executor, batch = started(processes=1, precious="POST")
+    executor, batch = started(processes=1, unrepeatable="POST")
     batch.add(THREADS)
     batch.flush()
     executor.report(0, seconds=THREADS / 100)
@@ -220,10 +220,10 @@ def test_each_request_gets_its_own_result() -> None:
     assert batch.woken == woken + 1
     batch.flush()
     assert (third.result(), first.result()) == ("third", Reported("first", ["record"]))
-    later: CallLater = fourth.result()
+    later: Postponed = fourth.result()
     assert (later.item.index, later.item.attempts) == (4, 2)
     assert 4 < later.due - time.monotonic() <= 5
-    again: CallLater = second.result()
+    again: Postponed = second.result()
     assert (again.item.index, again.item.attempts) == (2, 0)
     assert again.due <= time.monotonic()
     assert batch.records == ["early"]
@@ -310,7 +310,7 @@ def test_leaving() -> None:
     batch.sharding.__exit__(None, None, None)
     assert 2.0 < time.monotonic() - began < 3.0
     assert first.result() == 0
-    assert isinstance(second.result(), CallLater)
+    assert isinstance(second.result(), Postponed)
     assert executor.shards[1][1].cancelled()
     assert len(executor.shards) == 2
 

@@ -15,9 +15,9 @@ from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.batch import calls
 from PermutiveAPI._Utils.batch.reader import AtHand
 from PermutiveAPI._Utils.batch.workers import (
-    CallLater,
     CancellableCall,
     Listener,
+    Postponed,
     borrowed_executor,
     own_executor,
     run_on_workers,
@@ -137,7 +137,7 @@ def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
     def call(item: int) -> Any:
         if item in again:
             again.remove(item)
-            return CallLater(0.0, item)
+            return Postponed(0.0, item)
         if item == 2:
             raise ZeroDivisionError
         return None if item == 1 else item
@@ -289,7 +289,7 @@ class Refusing:
         self.calls.append((item, time.monotonic()))
         number, tries = item if isinstance(item, tuple) else (item, 0)
         if tries < self.times:
-            return CallLater(time.monotonic() + self.seconds, (number, tries + 1))
+            return Postponed(time.monotonic() + self.seconds, (number, tries + 1))
         return number
 
 
@@ -311,7 +311,7 @@ def test_workers_take_other_items_while_one_is_postponed() -> None:
 
     def call(item: int) -> Any:
         called.append(item)
-        return CallLater(time.monotonic() + 0.2, -1) if item == 0 else item
+        return Postponed(time.monotonic() + 0.2, -1) if item == 0 else item
 
     loop = run_on_workers(call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1))
     results = sorted((position, future.result()) for position, _, future in loop)
@@ -334,7 +334,7 @@ def test_postponed_calls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def call(item: Any) -> Any:
         if isinstance(item, int) and time.monotonic() < due:
-            return CallLater(due, (item,))
+            return Postponed(due, (item,))
         ahead.append(len(taken))
         return item
 
@@ -349,7 +349,7 @@ def test_the_earliest_comes_first() -> None:
 
     def call(item: Any) -> Any:
         if isinstance(item, int):
-            return CallLater(began + 0.06 - 0.02 * item, str(item))
+            return Postponed(began + 0.06 - 0.02 * item, str(item))
         return item
 
     loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(DoneExecutor, 1))
@@ -363,7 +363,7 @@ def test_leaving_early_forgets_postponed_calls() -> None:
 
     def call(item: Any) -> Any:
         called.append(item)
-        return item if item == 0 else CallLater(time.monotonic() + 0.02, "again")
+        return item if item == 0 else Postponed(time.monotonic() + 0.02, "again")
 
     loop: Any = run_on_workers(
         call,
@@ -384,7 +384,7 @@ def test_a_call_that_is_postponed_while_leaving_is_not_reported() -> None:
     late: List[Any] = []
 
     def call(item: Any) -> Any:
-        return item if item == 0 else CallLater(0.0, "again")
+        return item if item == 0 else Postponed(0.0, "again")
 
     loop: Any = run_on_workers(
         call,

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from PermutiveAPI import Cohort, Identity, PermutiveInvalidResponseError, Segment
-from PermutiveAPI._Utils.resources.answers import read_response
 from PermutiveAPI._Utils.resources.base import built_from, require_kind
+from PermutiveAPI._Utils.resources.responses import read_response
 
 
 def _answer(body: Any) -> Any:

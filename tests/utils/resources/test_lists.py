@@ -27,8 +27,8 @@ from PermutiveAPI import (
     WorkspaceList,
 )
 from PermutiveAPI._Utils import gc_pause
-from PermutiveAPI._Utils.resources.answers import read_response
 from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
+from PermutiveAPI._Utils.resources.responses import read_response
 from tests.support.platforms import needs_fork
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
