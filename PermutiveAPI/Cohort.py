@@ -349,7 +349,7 @@ class Cohort(ChangeTracking):
             The key.
         max_workers : int, optional
             How many requests run at a time. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else
-            Python's own default.
+            Python's default.
         progress_callback : callable, optional
             Called with a ``Progress`` after each request, in the caller's thread.
         executor : concurrent.futures.Executor, optional

@@ -40,7 +40,7 @@ class Cancellation:
         self.accepted_at = self._began - silent_seconds
         self._process = os.getpid()
         self._threads: dict[int, object] = {}
-        # From when no attempt begins any more; see shards.py.
+        # No attempt begins after it; see shards.py.
         self.deadline = inf
 
     def joined(self) -> AbstractContextManager[None]:
@@ -79,12 +79,12 @@ class Cancellation:
         self.check()
 
     def check_deadline(self, due: float, attempts: int) -> None:
-        """Raise RequestPostponed when an attempt that is due then comes after the deadline.
+        """Raise RequestPostponed if an attempt is due after the deadline.
 
         Parameters
         ----------
         due : float
-            In seconds of ``time.monotonic()``.
+            When, by ``time.monotonic()``.
         attempts : int
             How many attempts the request has used up.
         """
@@ -189,7 +189,7 @@ class RequestPostponed(BaseException):
     Parameters
     ----------
     due : float
-        When, in seconds of ``time.monotonic()``.
+        When to call, by ``time.monotonic()``.
     attempts : int
         How many attempts are used up.
     """

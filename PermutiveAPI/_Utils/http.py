@@ -117,7 +117,7 @@ Sender = Callable[..., requests.Response]
 take_defaults_from(globals())
 shards.travels_by(transport.CompactResponse, transport.reduce_unread)
 
-# POST comes first: one stand-in for several verbs counts as POST, which must not be repeated lightly.
+# POST comes first: one stand-in for several verbs counts as POST, which is not harmless to repeat.
 _VERBS = ("post", "patch", "delete", "get")
 # The functions of `requests` itself may be replaced before this module is imported.
 _OWN_FUNCTIONS = {name: getattr(requests.api, name) for name in _VERBS}
@@ -404,28 +404,25 @@ def process_batch(
     api_key : str
         As for :func:`get`.
     max_workers : int, optional
-        The number of workers; PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's
-        own number. With an executor of threads, for how many workers requests are kept ready. With one of
-        other processes, how many threads each process sends with, and else 8: as many requests run
-        at a time as there are processes times threads.
+        The number of workers. If it is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's default.
+        With an executor of threads, requests are kept ready for so many workers. With an executor of
+        other processes, it is the number of threads in each process, 8 by default.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request.
     executor : concurrent.futures.Executor, optional
-        Where the requests run, for instance other processes; it is not shut down. A
-        ThreadPoolExecutor gets one call for each request, and so does what runs calls in this process
-        without pickling them: the first call tells. Other processes get shards: up to 1,000
+        Where the requests run, for instance other processes; it is not shut down. An executor that runs
+        calls in this process gets one call for each request. Other processes get shards: up to 1,000
         requests in one call, about a second of work. Results come when a shard ends. A stop takes
-        up to three seconds, and nothing is sent after it. When a process dies, the requests of its
-        shard are failures whose outcome is unknown. When the executor breaks, so are the rest, which
-        were not sent. A cluster of Dask runs a lost shard again, unless it is told
-        ``allowed-failures: 0``.
+        up to three seconds, and nothing is sent after it. If a process dies, the requests of its
+        shard fail, and their outcome is unknown. If the executor breaks, requests that were not sent
+        fail, too. A Dask cluster runs a lost shard again, unless ``allowed-failures`` is 0.
     journal : str or Path, optional
-        A file in which each success is written down as it comes. The same job, started again with
-        it, sends only the rest: what is done counts as completed and is absent from the responses.
-        Of equal requests, as many are skipped as have succeeded. The file must not be a symbolic
-        link. What was on its way when this process was killed is sent again. With an executor of
-        other processes that is up to one shard a process; requests that are not harmless to repeat
-        go in shards of at most 20 then.
+        A file that records each success as it comes. The same job, started again with it, sends only
+        the rest: what is done counts as completed and is absent from the responses. If two of three
+        equal requests succeeded, two are skipped. The file must not be a symbolic link. Requests in
+        flight when this process was killed are sent again. With an executor of other processes, that is
+        up to one shard for each process; requests that are not harmless to repeat then go in shards
+        of at most 20.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Kept for users of release 5.4.4, who import helpers for plain lists from here.
 
-The lists of resources, and ``to_pd_dataframe``, are in resources/lists.py. The library itself uses only
-``chunk_list``.
+The lists of resources are in resources/lists.py, their DataFrames in resources/frames.py. The library
+itself uses only ``chunk_list``.
 """
 
 from __future__ import annotations

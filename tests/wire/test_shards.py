@@ -497,4 +497,4 @@ def test_an_answer_that_cannot_travel_fails_alone(
     responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=pool)
     assert responses == [batch[0].url, batch[2].url]
     assert request is batch[1]
-    assert str(error).startswith("The request was sent, but what came of it cannot return")
+    assert str(error).startswith("The request was sent, but its result cannot return")

@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Done = tuple[int, Item, "Future[Result]"]
 
-# Python's own number of threads is at most 32.
+# A ThreadPoolExecutor has at most 32 threads by default.
 _PYTHONS_MOST_WORKERS = 32
 # Calls handed to the executor for each worker: one that it works on and one that waits.
 _IN_FLIGHT_PER_WORKER = 2
@@ -31,12 +31,12 @@ _NO_RESULT = object()
 
 
 class Postponed(NamedTuple):
-    """What a function returns to be called again later. Until then, its item occupies no worker.
+    """A function returns it to be called again later. Until then, its item occupies no worker.
 
     Attributes
     ----------
     due : float
-        When, in seconds of ``time.monotonic()``.
+        When to call, by ``time.monotonic()``.
     item : object
         The argument of that call. The result is handed back with the first item.
     """
@@ -54,20 +54,20 @@ class AnyExecutor(Protocol):
 
 
 def most_in_flight(workers: int | None) -> int:
-    """Return how many calls an executor has at a time that takes them one by one."""
+    """Return how many calls an executor that takes them one by one has at a time."""
     return _IN_FLIGHT_PER_WORKER * (workers or _PYTHONS_MOST_WORKERS)
 
 
 class Gatherer(ABC):
-    """An executor that keeps calls for a while, and makes several of them together."""
+    """An executor that collects calls, and makes several of them together."""
 
     @abstractmethod
     def begin(self, wake: Callable[[], object]) -> None:
-        """Begin; `wake` may be called in any thread, and has :meth:`flush` called soon."""
+        """Begin. Any thread may call `wake`; then :meth:`flush` is called soon."""
 
     @abstractmethod
     def most_in_flight(self) -> int:
-        """Return how many calls it takes at a time; those that were not handed back count."""
+        """Return how many calls it takes at a time, until they are handed back."""
 
     @abstractmethod
     def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
@@ -75,12 +75,12 @@ class Gatherer(ABC):
 
     @abstractmethod
     def flush(self, has_arrived: Callable[[], bool]) -> None:
-        """Hand calls on, and take back what is done, in the caller's thread.
+        """Start calls, and collect those that are done, in the caller's thread.
 
         Parameters
         ----------
         has_arrived : callable
-            Tells whether something is done that is to be handed back: then more calls will come soon.
+            Tells whether results wait to be handed back. If so, more calls come soon.
         """
 
 
@@ -96,12 +96,12 @@ class Calls(Generic[Item, Result]):
     workers : int or None
         How many workers the executor has.
     finite : bool
-        See ``workers.run_on_workers``.
+        See ``workers.Listener.total``.
     start : callable
         Returns the executor; called once, for the first call.
     returned : callable
-        Called with items and what the calls for them have returned, all those that are done at a time,
-        before :meth:`next_done` returns each of them.
+        Called with all calls that have returned at a time, as pairs of item and result, before
+        :meth:`next_done` returns them.
     """
 
     def __init__(
@@ -126,11 +126,11 @@ class Calls(Generic[Item, Result]):
         self._postponed: list[tuple[float, int, Item, Any]] = []
         # Positions of calls that are done; None if the source has an item.
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
-        # Those that have been taken from there, and are to be handed back.
+        # Positions that were taken from there, to be handed back.
         self._gathered: deque[int] = deque()
         self._tell_returned = returned
-        # Lets `next_done` return. It holds the queue alone: a reader that waits for its iterable must
-        # not keep an abandoned stream.
+        # Makes `next_done` return. It refers only to the queue: a reader that waits for its iterable
+        # must not keep an abandoned stream.
         self.wake: Callable[[], object] = partial(self._arrived.put, None)
 
     def are_over(self) -> bool:
@@ -161,7 +161,7 @@ class Calls(Generic[Item, Result]):
                 try:
                     late(item, future)
                 except BaseException as error:
-                    interruption = error  # First tell of the others, which are done, too.
+                    interruption = error  # Raised when all are told.
         if interruption is not None:
             raise interruption
 
@@ -172,7 +172,7 @@ class Calls(Generic[Item, Result]):
         return self._room()
 
     def begin_due(self) -> None:
-        """Begin what was put off until now. It goes before new items."""
+        """Begin the postponed calls that are due. They go before new items."""
         while self._postponed and self._room() > 0:
             if self._postponed[0][0] > monotonic():
                 return
@@ -180,7 +180,7 @@ class Calls(Generic[Item, Result]):
             self.begin(position, item, again)
 
     def begin(self, position: int, item: Item, argument: Any) -> None:
-        """Begin the call for an item; `argument` is the item, or that of a :class:`Postponed`."""
+        """Begin the call for an item; `argument` is the item, or the one of a :class:`Postponed`."""
         self._batch.check()
         forgiving = self._finite and self._executor is not None
         if self._executor is None:
@@ -195,7 +195,7 @@ class Calls(Generic[Item, Result]):
         future.add_done_callback(_announcer(self._arrived, position))
 
     def next_done(self) -> Done[Item, Result] | None:
-        """Wait for a call to be done; None when something else is to be done first."""
+        """Return the next call that is done; None if something else must be done first."""
         if self._gatherer is not None:
             self._gatherer.flush(self.has_arrived)
             self._batch.leave_this_thread()  # As in begin().

@@ -1,4 +1,4 @@
-"""Executors of the caller's: where they run calls, how many at a time, and what pickles for them."""
+"""The caller's executors: where they run calls, how many at a time, and how they pickle."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .remote import Send
 
 
 def travels(executor: AnyExecutor) -> bool | None:
-    """Tell whether calls on an executor run elsewhere; None where only a call can tell.
+    """Tell whether an executor runs calls in other processes; None if only a call can tell.
 
-    They do in pools of processes and in clusters of Dask, and do not in pools of threads.
+    Pools of processes and clusters of Dask do, pools of threads do not.
     """
     if type(executor) is ThreadPoolExecutor:  # A class derived from it may do anything.
         return False
@@ -26,7 +26,7 @@ def travels(executor: AnyExecutor) -> bool | None:
 
 
 def require_picklable(send: Send, executor: AnyExecutor) -> None:
-    """Raise TypeError when what sends a request cannot travel to another process."""
+    """Raise TypeError if `send` cannot be pickled for another process."""
     try:
         dumps_for(executor)(send)
     except Exception:
@@ -34,20 +34,20 @@ def require_picklable(send: Send, executor: AnyExecutor) -> None:
     else:
         return
     raise TypeError(
-        f"http.request is replaced by {name}, which cannot be pickled, so that other processes cannot "
-        "call it. Replace it by a function of a module, or give an executor of threads."
+        f"http.request is replaced by {name}, which cannot be pickled, so other processes cannot "
+        "call it. Replace it by a function of a module, or use an executor of threads."
     )
 
 
 def dumps_for(executor: AnyExecutor) -> Callable[[Any], bytes]:
-    """Return what pickles for an executor: clusters do it with cloudpickle, which can do more."""
+    """Return the pickling function of an executor: clusters use cloudpickle, which can do more."""
     cloudpickle = None if is_process_pool(executor) else sys.modules.get("cloudpickle")
     return pickle.dumps if cloudpickle is None else cloudpickle.dumps
 
 
 def is_process_pool(executor: AnyExecutor) -> bool:
     """Tell whether an executor is a ProcessPoolExecutor."""
-    # Imported by who made one. To import it here would be felt by all others.
+    # It is imported if one was made. Importing it here would take time.
     module = sys.modules.get("concurrent.futures.process")
     return module is not None and isinstance(executor, module.ProcessPoolExecutor)
 

@@ -1,7 +1,7 @@
 """The journal of a batch: it records what is done, so that the same job, started again, sends only the rest.
 
 It is a text file. Its first line says in JSON which job it belongs to; each further line is the digest
-of a request that succeeded. A digest is keyed with the API key: nobody without the key can tell from it
+of a request that succeeded. A digest is keyed with the API key: without the key, nobody can tell
 whether a certain user's id was sent.
 """
 
@@ -28,7 +28,7 @@ except ImportError:  # Windows. There, nothing keeps two jobs from using one jou
 
 _FORMAT = "PermutiveAPI 1"
 _DIGEST_BYTES = 16
-# A success is written at once, so that it survives the death of this process. It is synced about this much
+# A success is written at once, so that it survives a crash of this process. It is synced about this much
 # later, so that it survives a power cut. Syncing after each success would be slow.
 _SECONDS_BETWEEN_SYNCS = 2.0
 # O_NOFOLLOW does not exist on Windows, O_BINARY only there.
@@ -37,9 +37,9 @@ _BINARY = getattr(os, "O_BINARY", 0)
 _LINE_BYTES = 2 * _DIGEST_BYTES + 1
 _LINES = re.compile(rb"(?:[0-9a-f]{%d}\n)*" % (2 * _DIGEST_BYTES))
 # Made once; with ``default``, json.dumps would make an encoder for each request. Without the check, an
-# object that holds itself is a RecursionError.
+# object that contains itself is a RecursionError.
 _json_of = json.JSONEncoder(default=str, check_circular=False).encode
-# The file is read in pieces, so that a large one does not stand in memory as a whole.
+# The file is read in pieces, so that a large one takes little memory.
 _LINES_AT_A_TIME = 4096
 
 
@@ -110,7 +110,7 @@ class Journal:
         return self._digest(_json_of(parts).encode())
 
     def skip_if_done(self, digest: bytes) -> bool:
-        """Tell whether to skip a request. Of equal requests, as many are skipped as have succeeded."""
+        """Tell whether to skip a request. If two of three equal requests succeeded, two are skipped."""
         return self._done.take(digest)
 
     def record(self, digests: Iterable[bytes]) -> None:
@@ -168,7 +168,7 @@ class Journal:
             raise ValueError(f"journal {self.path!r} is in use by another job.") from None
 
     def _read(self) -> None:
-        """Read what is done, and mend a torn last line; begin a new file."""
+        """Read what is done and remove an incomplete last line, or begin a new file."""
         head = json.dumps(self._job) + "\n"
         with open(self._file, "rb", closefd=False) as file:
             first = file.readline()
@@ -188,10 +188,10 @@ class Journal:
             self._done.add(bytes.fromhex(lines.decode()))
             number += len(lines) // _LINE_BYTES
             if len(lines) < len(piece):
-                torn = piece[len(lines) :] + file.read()
-                if b"\n" in torn:
+                incomplete = piece[len(lines) :] + file.read()
+                if b"\n" in incomplete:
                     raise self._refusal(f"its line {number} is damaged")
-                os.ftruncate(self._file, file.tell() - len(torn))
+                os.ftruncate(self._file, file.tell() - len(incomplete))
 
     def _check_job(self, first: bytes) -> None:
         try:
@@ -218,23 +218,23 @@ class Journal:
 
 
 class _Digests:
-    """Digests, each as often as it was added.
+    """A multiset of digests, in buckets by their first two bytes.
 
-    They lie in buckets by their first two bytes. A million of them take 36 MB; a Counter would take 108.
+    A million of them take 36 MB; a Counter would take 108.
     """
 
     def __init__(self) -> None:
         self._buckets: defaultdict[bytes, bytearray] = defaultdict(bytearray)
 
     def add(self, digests: bytes) -> None:
-        """Add digests that stand one after the other."""
+        """Add concatenated digests."""
         buckets = self._buckets
         for start in range(0, len(digests), _DIGEST_BYTES):
             digest = digests[start : start + _DIGEST_BYTES]
             buckets[digest[:2]] += digest
 
     def take(self, digest: bytes) -> bool:
-        """Take a digest out once, and tell whether it was there."""
+        """Remove a digest once, and tell whether it was there."""
         bucket = self._buckets.get(digest[:2])
         if bucket is None:
             return False
@@ -242,7 +242,7 @@ class _Digests:
         while start % _DIGEST_BYTES:
             if start < 0:
                 return False
-            # The end of one digest and the beginning of the next happen to look like it.
+            # It was found across two other digests.
             start = bucket.find(digest, start + 1)
         del bucket[start : start + _DIGEST_BYTES]
         return True

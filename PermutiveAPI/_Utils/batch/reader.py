@@ -92,7 +92,7 @@ class Reader(Generic[Item]):
         self._asked: SimpleQueue[int] = SimpleQueue()
         self._taken: deque[Item] = deque()
         self._requested = 0
-        # Whether the caller has found nothing, and is to be woken.
+        # Whether the caller found nothing, and must be woken.
         self._awaited = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -112,7 +112,7 @@ class Reader(Generic[Item]):
         """Return the next item if it is there; raise what the iterable has raised."""
         if not self._taken:
             self._ask(room)
-        # Looked at first: the last item may come between the two looks.
+        # Read before `_taken`: the last item may come between the two.
         ended = self._ended
         if self._taken:
             self._awaited = False
@@ -127,8 +127,8 @@ class Reader(Generic[Item]):
     def _ask(self, room: int) -> None:
         """Have as many items read as there is room for.
 
-        It asks for several at a time. Where a journal skips every item, the two threads would else wait
-        for each other a million times.
+        It asks for several at a time. Otherwise the two threads would wait for each other at every item
+        that a journal skips.
         """
         self._awaited = True
         missing = room - self._requested
@@ -165,7 +165,7 @@ class Reader(Generic[Item]):
         wake()
 
     def _turns(self) -> Iterator[None]:
-        """Wait until another item is to be taken, again and again."""
+        """Yield each time that another item is to be taken."""
         while count := self._asked.get():
             for _ in range(count):
                 if self._closed:

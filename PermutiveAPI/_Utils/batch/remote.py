@@ -1,4 +1,4 @@
-"""One request of a batch on its way: what a worker is given, in this process or another one, and what it returns."""
+"""What a worker gets for a request, in this process or another one, and what it returns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class WorkItem:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what another process needs. Callbacks and the model stay here: they may not be picklable."""
         given = vars(self.request)
-        # Not by its constructor, which would take twice as long.
+        # Its constructor would take twice as long.
         sent = BatchRequest.__new__(BatchRequest)
         vars(sent).update({name: given[name] for name in _TRAVELLING})
         return WorkItem, (self.index, sent, None, None, self.attempts)
@@ -45,14 +45,14 @@ class Failed:
 
 
 class Reported(NamedTuple):
-    """What comes from another process: a response or its failure, and the records for ``on_response``."""
+    """The result of a request in another process, and the records for ``on_response``."""
 
     result: Any
     records: Sequence[Any]
 
 
 def send_item(send: Send, api_key: str, item: WorkItem, used: Settings) -> Any:
-    """Send a request through `send`, and return its response or its failure."""
+    """Send a request through `send`, and return its response or a :class:`Failed`."""
     request = item.request
     batch_position.set(item.index)
     try:

@@ -139,7 +139,7 @@ class BatchRunner:
         """Call a function for every item, several at a time, and return the results in order.
 
         PERMUTIVE_BATCH_MAX_WORKERS sets how many at a time; otherwise 16. The first failure is raised,
-        and what has not been sent by then is not sent.
+        and nothing more is sent.
         """
         if not items:
             return []
@@ -221,7 +221,7 @@ def _checked_workers(max_workers: Any) -> int | None:
 
 
 class Sending:
-    """Sends one request, in a thread of this process; pickled, it becomes a ShardSender. Its text shows no key."""
+    """Sends one request, in a thread. Pickling turns it into a ShardSender. Its repr() shows no key."""
 
     def __init__(self, send: Send, api_key: str, used: Settings, workers: int | None) -> None:
         self._send = send
@@ -231,13 +231,13 @@ class Sending:
         self._run_id = os.urandom(8)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what sends shards of requests in another process."""
+        """Pickle the sender of another process."""
         return ShardSender(
             self._send, self._api_key, self._used, self._threads, self._run_id
         ).__reduce__()
 
     def __call__(self, item: WorkItem) -> Any:
-        """Send a request, and return its response or its failure."""
+        """Send a request, and return its response or a Failed."""
         attempts_spent.set(item.attempts)
         try:
             return send_item(self._send, self._api_key, item, self._used)
@@ -256,9 +256,9 @@ class _Run(Listener[WorkItem]):
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
-        # By index: what has been read and written down, and is not told yet.
+        # By index: outcomes that are recorded, and not reported yet.
         self._recorded: dict[int, Outcome] = {}
-        # Whether the requests were taken to their end.
+        # Whether all requests were taken.
         self.has_taken_all = False
 
     def ended(self) -> None:
@@ -288,7 +288,7 @@ class _Run(Listener[WorkItem]):
         return WorkItem(index, request, digest, refusal)
 
     def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
-        """Write down what has succeeded, in one piece: many short writes would take much longer."""
+        """Record the successes in one write: many short ones would take much longer."""
         if self._journal is None:
             return
         outcomes = {item.index: self._read(item, result) for item, result in results}
@@ -300,7 +300,7 @@ class _Run(Listener[WorkItem]):
         self._recorded.update(outcomes)
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
-        """Tell whether a request is one that the next run must not repeat, should this one be killed."""
+        """Tell whether the next run must not repeat a request, if this one is killed."""
         if self._options.journal is None:
             return False
         request = item.request

@@ -1,4 +1,4 @@
-"""The sending of shards in another process: on threads of its own, and until a deadline.
+"""Send shards in another process: on its own threads, and until a deadline.
 
 Connections, rate limits and threads stay in that process from one shard to the next.
 """
@@ -24,17 +24,14 @@ from ..settings import Settings
 from .remote import Failed, Send, WorkItem, send_item
 from .shards import Answered, Report, Shard, ShardResult, Unsent, packed
 
-# The responses of one shard hold no more bytes than this, but for those that are on their way by then.
+# If the responses of a shard have more bytes than this, it sends no further request.
 _MOST_BYTES = 64 * 2**20
 # On Windows, Ctrl-C does not interrupt a wait that has no timeout.
 _LONGEST_WAIT_SECONDS = 0.5
 
 
 class ShardSender:
-    """Sends shards in another process, by the settings of the process that began the batch.
-
-    Connections, rate limits and threads stay in that process from one shard to the next. Its text
-    shows no key.
+    """Sends shards in another process, by the settings of the caller's process. Its repr() shows no key.
 
     Parameters
     ----------
@@ -43,7 +40,7 @@ class ShardSender:
     api_key : str
         The key.
     used : Settings
-        Those of the batch.
+        The settings of the batch.
     threads : int
         How many requests are sent at a time.
     run_id : bytes
@@ -64,12 +61,12 @@ class ShardSender:
         options = self._used.options
         reports = _reports if options.on_response else None
         kept = replace(options, api_key=None, on_response=reports, block=None)
-        # Proxies and certificates are the other machine's own matter.
+        # The other process reads its own proxies and certificates.
         used = replace(self._used, options=kept, network=())
         return ShardSender, (self._send, self._api_key, used, self._threads, self._run_id)
 
     def __call__(self, shard: Shard) -> ShardResult:
-        """Send what can be sent in time, and return what became of it. It is called in a context of its own."""
+        """Send what can be sent in time, and report it. Each call has its own context."""
         try:
             items: list[WorkItem] = pickle.loads(shard.content)
         except Exception as error:
@@ -85,8 +82,8 @@ class ShardSender:
 class _Sending:
     """The sending of one shard.
 
-    There is no future for each request, as there is in a batch: nothing is handed back before the end,
-    and the processes are there for speed.
+    Its requests have no futures, unlike those of a batch: nothing is handed back before the end, and
+    futures take time.
     """
 
     def __init__(
@@ -101,7 +98,7 @@ class _Sending:
         self._api_key = api_key
         self._used = used
         self._items = items
-        # Only appended to and taken from, which threads may do at the same time.
+        # Threads only append and popleft, which are atomic.
         self._left = deque(enumerate(items))
         self._answered: list[Answered] = []
         self._postponed: list[tuple[int, RequestPostponed, list[Any]]] = []
@@ -109,7 +106,7 @@ class _Sending:
         self._batch = batch
 
     def run(self, threads: int, seconds: float) -> Report:
-        """Send until all is done or time is up, and report it."""
+        """Send until all is done or the time is up, and report it."""
         began = monotonic()
         self._batch.deadline = began + seconds
         interrupted = False
@@ -120,13 +117,13 @@ class _Sending:
                     working.append(pool.submit(copy_context().run, self._work))
                 _wait(working)
             except KeyboardInterrupt:
-                # What is on its way is waited for: else nobody would know what became of it.
+                # Wait for requests in flight: otherwise their outcome would be unknown.
                 interrupted = True
                 self._batch.deadline = monotonic()
                 _wait(working)
             finally:
                 if not all(each.done() for each in working):
-                    self._batch.cancel()  # Ctrl-C once more.
+                    self._batch.cancel()  # A second Ctrl-C.
         for each in working:
             each.result()
         now = monotonic()
@@ -157,7 +154,7 @@ class _Sending:
             self._postponed.append((place, later, records))
         else:
             self._answered.append((place, result, records))
-            # A count that is lost between two threads does no harm.
+            # A lost count does no harm.
             self._bytes += _length_of(result)
 
 
@@ -167,7 +164,7 @@ def _wait(futures: Sequence[Future[Any]]) -> None:
 
 
 def _length_of(result: Any) -> int:
-    """Return the length of a response's body, as far as that is known. A stand-in's is left alone."""
+    """Return the length of a response's body; 0 for a stand-in, which is left alone."""
     if not issubclass(type(result), requests.Response):
         return 0
     content: bytes | None = result.__dict__.get("_content")
@@ -183,7 +180,7 @@ def _reports(record: Any) -> None:
 
 # --- Threads, kept from one shard to the next ----------------------------------------------------
 
-# Those that no shard uses at the moment, each with its number of threads.
+# Pools that no shard uses now, each with its number of threads.
 _idle_pools: list[tuple[int, ThreadPoolExecutor]] = []
 
 
@@ -209,5 +206,5 @@ def _idle_pool(threads: int) -> ThreadPoolExecutor | None:
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
-    # Threads do not live on in the child.
+    # The threads do not exist in the child.
     os.register_at_fork(after_in_child=_idle_pools.clear)

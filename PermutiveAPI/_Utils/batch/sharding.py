@@ -1,7 +1,7 @@
-"""Sharding: the calls of a batch, one for each request, made into shards for an executor of other processes.
+"""Sharding: it packs the requests of a batch into shards for an executor of other processes.
 
-All of it runs in the caller's thread. The batch around it knows nothing of shards: it sees an executor
-that takes one request at a time, so that order, callbacks, progress and journals stay as they are.
+All of it runs in the caller's thread. The rest of the batch knows nothing of shards: it sees an executor
+that takes one request at a time. So order, callbacks, progress and journals do not change.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from .executors import dumps_for, is_process_pool, processes_of, travels
 from .remote import Reported, WorkItem
 from .shards import FirstCall, Report, Shard, ShardResult
 
-# Threads in each process, where max_workers does not say.
+# Threads in each process, if max_workers is left out.
 DEFAULT_THREADS = 8
 # A shard is to hold about as many requests as a process sends in this time.
 _SHARD_WORK_SECONDS = 1.0
 _MOST_IN_SHARD = 1000
-# With a journal, a shard with requests that must not be repeated lightly holds no more.
+# With a journal, a shard with requests that must not be repeated is no larger.
 _MOST_UNREPEATABLE_IN_SHARD = 20
-# Requests held for each process: those of a shard that it has, and of the next one.
+# So many shards of requests are held for each process: the present one and the next one.
 _SHARDS_HELD_PER_PROCESS = 2
-# A shard that brought nothing back but unsent requests is followed by one so many times as small.
+# If a shard has sent nothing, the next one is so many times smaller.
 _SHRINKING = 4
-# How long a cancelled batch waits for the shards that have begun: longer than they begin anything.
+# How long a cancelled batch waits for the shards that have begun; more than _SHARD_SECONDS.
 _GRACE_SECONDS = 2.75
 
 
@@ -47,10 +47,10 @@ class _Waiting(NamedTuple):
 
 
 class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
-    """Takes requests one by one, and hands them to an executor in shards.
+    """Takes requests one by one, and gives them to an executor in shards.
 
-    A shard goes when a process is free: a full one at once, and a smaller one when nothing else is to
-    be done. So a process has one shard at a time, and a stop has no more than that to wait for.
+    A shard is sent when a process is free: a full one at once, a smaller one when there is nothing else
+    to do. So each process has one shard at a time, and a stop waits only for that.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     finite : bool
         See ``workers.Listener.total``.
     is_unrepeatable : callable
-        Tells whether a request is one of those that go in small shards.
+        Tells whether a request must go in a small shard.
     tell_records : callable
         Called with the records for ``on_response`` of requests that come back unsent.
     """
@@ -80,7 +80,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         self._is_unrepeatable = is_unrepeatable
         self._tell_records = tell_records
         self._most_one_by_one = most_in_flight(threads)
-        # None until the first call has told.
+        # None until the first call tells.
         self._travels = travels(executor)
         self._processes = 1
         self._size = 2 * self._threads
@@ -89,18 +89,18 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         self._waiting: deque[_Waiting] = deque()
         self._number = 0
         self._stopping = False
-        # By the shards' numbers.
+        # By the numbers of the shards.
         self._in_flight: dict[int, tuple[list[_Waiting], Future[Any]]] = {}
-        # Numbers of those that are done, put there by any thread.
+        # Numbers of shards that are done; any thread adds them.
         self._ended: SimpleQueue[int] = SimpleQueue()
 
     def begin(self, wake: Callable[[], object]) -> None:
-        """Look how many processes there are."""
+        """Find out how many processes there are."""
         self._wake = wake
         self._processes = processes_of(self._executor)
 
     def most_in_flight(self) -> int:
-        """Return how many requests may be on their way, or wait here for the next shards."""
+        """Return how many requests may be in flight, or wait here for the next shards."""
         if self._travels is None:
             return 1
         if not self._travels:
@@ -108,7 +108,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         return _SHARDS_HELD_PER_PROCESS * self._processes * self._size
 
     def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
-        """Take a request for the next shard; where calls run in this process, begin its call."""
+        """Take a request for the next shard; if calls run in this process, begin its call."""
         if self._travels is False:
             return self._executor.submit(fn, item)
         self._call = fn
@@ -117,26 +117,26 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         return waiting.future
 
     def flush(self, has_arrived: Callable[[], bool]) -> None:
-        """Take back the shards that are done, and send the next ones."""
+        """Collect the shards that are done, and send the next ones."""
         while True:
             self._take_back()
             if not self._waiting or len(self._in_flight) >= self._processes:
                 return
             most = self._size
             if not has_arrived():
-                # The last ones are shared out among the processes that are free.
+                # Share the last requests among the processes that are free.
                 free = self._processes - len(self._in_flight)
                 most = min(most, math.ceil(len(self._waiting) / free))
             elif len(self._waiting) < most or self._is_unrepeatable(self._waiting[0].item):
-                return  # What is precious waits until all that came back is written down.
+                return  # It waits until all results are recorded.
             self._send_shard(self._next_shard(most))
 
     def __exit__(self, *exception: object) -> None:
-        """Wait for the shards that have begun, but not for ever."""
+        """Wait for the shards that have begun, but not too long."""
         self._stopping = True
         futures = [future for _, future in self._in_flight.values()]
         if is_process_pool(self._executor):
-            # A cluster's would be cancelled although they run, and nobody would know what they sent.
+            # A cluster would cancel calls that run, too, and nobody would know what they sent.
             for future in futures:
                 future.cancel()
         wait([each for each in futures if not each.cancelled()], timeout=_GRACE_SECONDS)
@@ -183,7 +183,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         future.add_done_callback(_announcer(self._ended, number, self._wake))
 
     def _can_travel(self, waiting: _Waiting) -> bool:
-        """Tell whether a request can be pickled. One that cannot has failed."""
+        """Tell whether a request can be pickled. If not, it fails."""
         try:
             self._dumps(waiting.item)
         except Exception as error:
@@ -206,7 +206,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 self._resolve(waiting, future)
 
     def _resolve(self, waiting: list[_Waiting], future: Future[Any]) -> None:
-        """Tell each request of a shard what became of it."""
+        """Set the result of each request of a shard."""
         try:
             result = future.result()
             report: Report | None = result.report() if isinstance(result, ShardResult) else None
@@ -238,10 +238,10 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             future.set_result(Postponed(now + delay, again))
 
     def _adapt(self, count: int, report: Report) -> None:
-        """Have the next shards hold what a process sends in a second, in whole rounds of its threads."""
+        """Make the next shards as large as what a process sends in a second, in multiples of its threads."""
         sent = len(report.answered)
         if sent:
-            # A small shard does not occupy all threads.
+            # A small shard does not use all threads.
             per_second = (
                 sent / max(report.seconds, 1e-3) * self._threads / min(self._threads, count)
             )
@@ -252,7 +252,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
 
 
 def _lost(item: WorkItem, error: Exception) -> Exception:
-    """Return the error of a request whose shard did not come back, because its process died for instance."""
+    """Return the error of a request whose shard is lost, for instance because its process died."""
     reason = redact_and_shorten(f"{type(error).__name__}: {error}", ())
     return PermutiveConnectionError(
         f"No result came from the process that had the request ({reason}). {UNKNOWN_OUTCOME}",

@@ -1,7 +1,6 @@
-"""Shards: many requests that travel to another process in one call, and what comes back of them.
+"""Shards: many requests that go to another process in one call, and the report that comes back.
 
-How they are sent there stands in shard_sender.py. How the caller's process makes shards, and takes them
-apart again, stands in sharding.py.
+shard_sender.py sends them there. sharding.py makes them in the caller's process, and reads the reports.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import Any, NamedTuple
 
 from .remote import Failed, WorkItem
 
-# Counted by the clock of the machine that it runs on. A stop is to end within three.
+# By the clock of the other process. A stop must end within three seconds.
 _SHARD_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Requests that travel together. Its text, which a cluster may log, shows nothing of them.
+    """Requests that are sent together. Its repr(), which a cluster may log, shows none of them.
 
     Attributes
     ----------
@@ -32,7 +31,7 @@ class Shard:
     content : bytes
         The pickled list of their :class:`WorkItem` objects.
     seconds : float
-        From so many seconds after it has begun, no request and no attempt begins.
+        After so many seconds, no request and no attempt begins.
     """
 
     number: int
@@ -44,12 +43,12 @@ class Shard:
 # Plain tuples: named ones take three times as long to pickle.
 # A request that was sent: its place in the shard, its response or failure, its records.
 Answered = tuple[int, Any, Sequence[Any]]
-# One that goes back: its place, in how many seconds it is due, the attempts that it has used up, its records.
+# One that comes back unsent: its place, the seconds until it is due, its attempts so far, its records.
 Unsent = tuple[int, float, int, Sequence[Any]]
 
 
 class Report(NamedTuple):
-    """What became of a shard.
+    """The report of a shard.
 
     Attributes
     ----------
@@ -71,7 +70,7 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What comes back: a pickled :class:`Report`. Its text shows nothing of it."""
+    """A pickled :class:`Report`. Its repr() shows nothing of it."""
 
     content: bytes = field(repr=False)
 
@@ -81,9 +80,9 @@ class ShardResult:
 
 
 class FirstCall:
-    """The call that tells whether an executor runs calls elsewhere.
+    """The call that tells whether an executor uses other processes.
 
-    Pickled, it is the call of a shard. In this process it sends the shard's only request.
+    Pickling turns it into the call of a shard. In this process it sends the shard's only request.
     """
 
     def __init__(self, call: Callable[..., Any], item: WorkItem) -> None:
@@ -99,7 +98,7 @@ class FirstCall:
         return _the_same, (self._call,)
 
     def __repr__(self) -> str:
-        """Show the call, which a cluster shows to others."""
+        """Show the call, for the logs of a cluster."""
         return f"FirstCall({self._call!r})"
 
 
@@ -113,7 +112,7 @@ _dispatch_table: dict[type, Callable[[Any], Any]] = dict(copyreg.dispatch_table)
 
 
 def travels_by(kind: type, reduce: Callable[[Any], Any]) -> None:
-    """Pickle objects of a class by `reduce`, on their way to the process that has sent the shard alone."""
+    """Pickle objects of a class by `reduce`, but only in the report of a shard."""
     _dispatch_table[kind] = reduce
 
 
@@ -128,7 +127,7 @@ def _dumps(value: Any) -> bytes:
 
 
 def packed(report: Report) -> ShardResult:
-    """Return the result of a shard. What cannot be pickled is a failure of its request alone."""
+    """Return the result of a shard. If a response cannot be pickled, only its request fails."""
     try:
         return ShardResult(_dumps(report))
     except Exception:
@@ -143,7 +142,7 @@ def _picklable(result: Any) -> Any:
         kind = type(result.error if isinstance(result, Failed) else result).__qualname__
         return Failed(
             TypeError(
-                f"The request was sent, but what came of it cannot return from another process: a {kind} "
+                f"The request was sent, but its result cannot return from the other process: a {kind} "
                 f"cannot be pickled ({error})."
             )
         )

@@ -291,8 +291,8 @@ class BatchOptions:
     api_key : str, optional
         The key; the default key if it is left out.
     max_workers : int, optional
-        How many requests run at a time, with an executor of other processes in each of them;
-        PERMUTIVE_BATCH_MAX_WORKERS when it is left out, and else Python's own number, there 8.
+        How many requests run at a time; with an executor of other processes, in each process. If it
+        is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's default, 8 in each process.
     progress_callback : callable, optional
         Called with a :class:`Progress` after each request, in the caller's thread.
     executor : concurrent.futures.Executor, optional

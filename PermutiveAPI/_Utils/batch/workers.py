@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 NewExecutor = Callable[[], AbstractContextManager[Any]]
 
-# How long new items are taken although results wait to be handed back.
+# How long new items are taken while results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
 # How long a cancelled batch waits for calls on the caller's executor, which may run in other processes.
 _GRACE_SECONDS = 0.5
@@ -39,7 +39,7 @@ def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
 
 
 class Listener(Generic[Item]):
-    """Hears of a run of calls what the calls that it hands back do not tell.
+    """Hears of the events of a run of calls, beside its results.
 
     Attributes
     ----------
@@ -51,10 +51,10 @@ class Listener(Generic[Item]):
     total: int | None = None
 
     def returned(self, results: list[tuple[Item, Any]]) -> None:
-        """Hear what calls have returned, all that are done at a time, before they are handed back one by one."""
+        """Hear the results of all calls that are done at a time, before they are handed back one by one."""
 
     def late(self, item: Item, future: Future[Any]) -> None:
-        """Hear of a call that is done, but could not be handed back any more."""
+        """Hear of a call that is done, but can no longer be handed back."""
 
     def idle(self) -> None:
         """Hear, at least twice a second, that nothing completes."""
@@ -88,7 +88,7 @@ def run_on_workers(
         `refusal`, nothing is called: it fails with that exception. If the source raises an error, the
         calls that have begun are handed back first.
     workers : int or None
-        How many workers the executor has; None for Python's own default.
+        How many workers the executor has; None for Python's default.
     new_executor : callable
         Returns a context manager that gives the executor. It is called for the first
         item, so that an empty batch starts no threads.
@@ -97,7 +97,7 @@ def run_on_workers(
     context : contextvars.Context, optional
         Each call runs in a copy of it, or of the caller's context, so that spans and logging scopes reach the workers.
     listener : Listener, optional
-        Hears of the rest.
+        Hears of the other events.
 
     Yields
     ------
@@ -105,7 +105,7 @@ def run_on_workers(
         The item's position, the item, and its future, which is done.
     """
     batch = batch or Cancellation()
-    # What to do in the end, in reverse order.
+    # What to do at the end, in reverse order.
     ending = ExitStack()
     listener = listener or Listener()
     ending.callback(listener.ended)

@@ -153,12 +153,12 @@ def _plain_text(value: Any) -> str:
 def _list_text(value: Any) -> str:
     """Return a list as "a, b", or as JSON text if it could not be read back from that."""
     data = encoded(value, keep_none=True)
-    if isinstance(data, list) and data and all(map(_stands_in_a_row, cast("list[Any]", data))):
+    if isinstance(data, list) and data and all(map(_can_be_joined, cast("list[Any]", data))):
         return ", ".join(cast("list[str]", data))
     return _plain_text(data)
 
 
-def _stands_in_a_row(item: Any) -> bool:
+def _can_be_joined(item: Any) -> bool:
     """Tell whether an item can be read back from "a, b", and such a text does not look like JSON."""
     return (
         isinstance(item, str)

@@ -71,7 +71,7 @@ class Call:
     harmless : bool
         Whether the request may be repeated, although it may have been processed.
     repeats : bool
-        The same for its responses.
+        The same after a response.
     rate_limited : bool
         Whether the call obeys rate limits: it contacts a service, and its waits take time.
     """
@@ -100,7 +100,7 @@ class _Attempt(NamedTuple):
     sent_at, seconds : float
         When it was sent, by the monotonic clock, and how long it took.
     asked : float or None
-        For how many seconds the service wants nothing more.
+        The wait in seconds that the service asks for.
     """
 
     number: int
@@ -253,7 +253,7 @@ def _await_slot(
     """Wait until the limiter of the URL's API and the key lets this attempt go.
 
     A single call goes before the requests of batches. One that is alone waits by its policy only.
-    With `attempts`, the number of those used up, a request whose slot comes too late is put off.
+    With `attempts`, the number of those used up, a request whose slot comes too late is postponed.
     """
     if not rate_limit.any_limiter():
         return
@@ -261,7 +261,7 @@ def _await_slot(
     if limiter is None or (batch is None and again and limiter.is_mine_alone()):
         return
     if batch is not None and batch.deadline < math.inf and attempts is not None:
-        # Without a slot: one that is reserved and not used costs time.
+        # Without a slot: an unused one costs time.
         while (now := time.monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
             blocked = _bearable_block(call, batch, limiter, now)
             _pause(max(blocked, _POLL_SECONDS), attempts)
@@ -274,7 +274,7 @@ def _await_slot(
 def _bearable_block(
     call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float
 ) -> float:
-    """Return for how long the service accepts no request; raise if nobody is to wait for so long."""
+    """Return how long the service accepts no request; raise if that is too long to wait."""
     blocked = limiter.blocked_seconds(now)
     hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
     if blocked > LONGEST_WAIT_SECONDS or hopeless:
@@ -341,10 +341,10 @@ def _asked(response: requests.Response) -> float | None:
 
 
 def _pause(seconds: float, attempts: int | None) -> None:
-    """Wait between two attempts; a batch that is stopped cuts it short.
+    """Wait between two attempts. If the batch is stopped, the wait ends.
 
     A replaced ``time.sleep`` is called for every wait, so that tests take no real time. With `attempts`,
-    the number of those used up, a request whose next attempt would come too late is put off.
+    the number of those used up, a request whose next attempt comes too late is postponed.
     """
     batch = cancellation.current()
     if batch is None or not takes_time(time.sleep):
@@ -358,5 +358,5 @@ def _pause(seconds: float, attempts: int | None) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell whether a function is time.sleep, and not a test's replacement, perhaps another built-in."""
+    """Tell whether a function is the real time.sleep, not a test's replacement."""
     return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"

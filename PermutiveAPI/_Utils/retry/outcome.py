@@ -1,4 +1,4 @@
-"""The outcome of an attempt: what a failure means, whether to try again, and the error to give up with.
+"""The outcome of an attempt: what a failure means, whether to try again, and which error to raise.
 
 Pure functions, without socket, clock or log. The errors are raised in loop.py.
 """
@@ -150,7 +150,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 class NoResponse(NamedTuple):
-    """An attempt that brought no response. Its text shows no secret."""
+    """The failure of an attempt without a response. Its text shows no secret."""
 
     outcome: Outcome
     text: str
@@ -158,7 +158,7 @@ class NoResponse(NamedTuple):
 
 
 def failure_of(error: Exception, api_key: str) -> NoResponse:
-    """Return the failure that an exception stands for, without the key in its text."""
+    """Turn an exception into a failure, without the key in its text."""
     text = redact_and_shorten(str(error) or type(error).__name__, [api_key])
     return NoResponse(outcome_of(error), text, is_timeout(error))
 
@@ -182,7 +182,7 @@ def may_repeat(failure: NoResponse, harmless: bool) -> bool:
 def error_of_failure(
     failure: NoResponse, attempts: int, url: str, harmless: bool
 ) -> PermutiveAPIError:
-    """Return the error to give up with, if no response came."""
+    """Return the error of a call that got no response."""
     if failure.outcome is Outcome.INVALID_REQUEST:
         return PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
     message = f"Request failed after {attempts} attempts: {failure.text}"
@@ -195,7 +195,7 @@ def error_of_failure(
 def error_of_response(
     response: requests.Response, attempts: int, wait: float, url: str, harmless: bool
 ) -> PermutiveAPIError:
-    """Return the error to give up with after a response: the error for its status."""
+    """Return the error of a call after its last response: the error for the status."""
     reason, note = f"HTTP {response.status_code}", ""
     if 300 <= response.status_code <= 399:
         reason += " (redirects are not followed, since they would carry the key elsewhere)"

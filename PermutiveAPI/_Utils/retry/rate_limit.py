@@ -1,6 +1,6 @@
 """One shared, adaptive rate limit for all requests to an API with a key.
 
-A :class:`RateLimiter` begins with the first refusal and is forgotten when it no longer binds. Requests
+A :class:`RateLimiter` begins with the first refusal and is forgotten when it limits nobody. Requests
 queue in virtual time: a clock that ticks once for every request that may go, faster or slower as the
 rate changes, and that stands still while the service asks for a wait. So a new rate applies to
 requests that already wait, idle time does not save up a burst, and a slot that is never used costs one
@@ -22,7 +22,7 @@ import threading
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-# Requests a second to begin with, if nothing is known but that the rate is too high.
+# The first rate, in requests a second, if only a refusal is known.
 _FIRST_RATE = 20.0
 # The share of refusals that is tolerated, and how far below the limit to continue if there are more.
 _MARGIN = 0.1
@@ -32,7 +32,7 @@ _SAMPLE_SECONDS = 0.5
 _SMALLEST_SAMPLE = 10
 # The seconds on the way from the margin below the limit back up to it.
 _RECOVERY_SECONDS = 1.5
-# One step lowers the rate no further than to this share of it.
+# One step lowers the rate at most to this share of it.
 _LARGEST_DECREASE = 0.5
 # The factor by which the distance between two probes grows.
 _PROBE_SLOWDOWN = 1.25
@@ -170,7 +170,7 @@ class RateLimiter:
             return slot
 
     def seconds_ahead(self, now: float) -> float:
-        """Return how long the wait for a slot would be that was reserved now."""
+        """Return how long the wait would be for a slot that is reserved now."""
         with self._lock:
             self._advance(now)
             free = max(self._last_tick + 1, self._next_free)
@@ -208,7 +208,7 @@ class RateLimiter:
             self._rate, self._limit, self._in_drought = _HIGHEST_RATE, None, False
 
     def is_over(self, now: float) -> bool:
-        """Tell whether the limit is long past: no refusal for a minute, or a rate that binds nobody."""
+        """Tell whether the limit is long past: no refusal for a minute, or a rate that limits nobody."""
         quiet_for = now - max(self._refused_at, self._blocked_until)
         binds = self._rate < _HIGHEST_RATE or self._lowered_at == -math.inf
         return quiet_for > (_FORGOTTEN_AFTER_SECONDS if binds else 0)
@@ -372,5 +372,5 @@ def _make_room(now: float) -> None:
 
 
 if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
-    # A thread that held a lock does not live on in the child.
+    # A thread that held a lock does not exist in the child.
     os.register_at_fork(after_in_child=forget_all)

@@ -66,7 +66,7 @@ class Adapter(HTTPAdapter):
     def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
         """Return the response. If it comes from other pools, for instance of a stand-in, build it as requests does.
 
-        Of an error response that is too large, only the beginning is kept: its status counts.
+        Only the beginning of a too large error response is kept: its status counts.
         """
         if not isinstance(resp, WholeResponse):
             return super().build_response(req, resp)

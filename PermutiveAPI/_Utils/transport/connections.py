@@ -59,7 +59,7 @@ class HTTPConnection(_HTTPConnection):
     """A connection that is shut down when its batch is cancelled."""
 
     response_class = BoundedResponse
-    # While a request is put together, its parts; they go out together.
+    # The parts of a request that is put together; they are sent at once.
     _parts: list[Any] | None = None
 
     def connect(self) -> None:
@@ -275,7 +275,7 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
 
 
 def _read(response: Any) -> WholeResponse:
-    """Read a response. If it is read to its end, its connection goes back to the pool, else it is closed."""
+    """Read a response. If it is read to its end, its connection goes back to the pool; if not, it is closed."""
     is_whole = False
     try:
         body, is_whole = read_body(response)

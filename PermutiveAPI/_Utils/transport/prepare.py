@@ -28,7 +28,7 @@ _PLAIN_URL = re.compile(
     r"(?:/(?!\.)[A-Za-z0-9._~-]*)+",
     re.ASCII,
 )
-# Other texts, such as members of an enum, may look different in a URL than what str() says of them.
+# Other texts, such as members of an enum, may look different in a URL than in str().
 _PLAIN_TEXTS = (str, HiddenText)
 
 
@@ -97,7 +97,7 @@ def pairs_of(headers: Mapping[str, Any]) -> Pairs:
     """Return names and values of headers as they are sent, faster than their items()."""
     if isinstance(headers, CaseInsensitiveDict):
         return tuple(_stored(headers).values())
-    return tuple(headers.items())  # Of a tool that has replaced them.
+    return tuple(headers.items())  # A tool has replaced them.
 
 
 def _copied(headers: Headers) -> Headers:

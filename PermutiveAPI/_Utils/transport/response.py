@@ -78,9 +78,9 @@ class CompactResponse(requests.Response):
 
 
 def reduce_unread(response: CompactResponse) -> tuple[Any, ...]:
-    """Pickle a response with what it holds, for the process that holds the key of its request, too.
+    """Pickle a response as it is, for the caller's process, which has the key, too.
 
-    As requests pickles it, all that is made late would be made now.
+    The pickling of requests would make headers, cookies and the request now.
     """
     held = {name: value for name, value in vars(response).items() if name != "connection"}
     return _holding, (held,)

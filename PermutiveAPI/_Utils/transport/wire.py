@@ -94,7 +94,7 @@ class Wire(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Let the socket go."""
+        """Release the socket."""
         self._bytes.close()
         super().close()
 

@@ -146,7 +146,7 @@ def test_an_error_that_cannot_travel() -> None:
     """It is told as one that was sent, with the name of its class."""
     [(_, failed, _)] = sent(items(1), send=fail_strangely).answered
     assert str(failed.error) == (
-        "The request was sent, but what came of it cannot return from another process: a RuntimeError "
+        "The request was sent, but its result cannot return from the other process: a RuntimeError "
         "cannot be pickled (cannot pickle '_thread.lock' object)."
     )
 
