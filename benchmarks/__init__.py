@@ -1,4 +1,4 @@
-"""The figures of this project, measured beside other releases and beside the bare transports.
+"""The figures of this project, compared with other releases and with the bare transports.
 
 ``python -m benchmarks`` measures every line and prints a Markdown table. ``python -m benchmarks cpu
 limited`` measures only some lines, ``--list`` names them, and ``--quick`` takes small sizes. It needs

@@ -1,4 +1,4 @@
-"""A stand-in for ``http.request`` that takes processor time, as reading large answers does, and sends nothing."""
+"""A stand-in for ``http.request`` that takes processor time, as reading large responses does, and sends nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CPU_SECONDS = 150e-6
 
 
 class Answer:
-    """What it answers; a batch reads nothing from it."""
+    """Its response; a batch reads nothing from it."""
 
     status_code = 200
 

@@ -272,7 +272,7 @@ def journal(subject: str, requests: int, workers: int) -> Figures:
 
 
 def resume(subject: str, requests: int, workers: int) -> Figures:
-    """Stream a batch with a journal that has all of it as done."""
+    """Stream a batch that a journal has recorded completely."""
     _answer_at_once()
     idle = held()
     _stream(requests, workers, "job.journal")
@@ -283,7 +283,7 @@ def resume(subject: str, requests: int, workers: int) -> Figures:
 
 
 def _answer_at_once() -> None:
-    """Put a function in the place of ``http.request``, as users' tests do, so that nothing is sent."""
+    """Replace ``http.request``, as users' tests do, so that nothing is sent."""
     response = import_module("requests").Response()
     response.status_code = 200
     import_module("PermutiveAPI._Utils.http").request = lambda *_, **__: response

@@ -34,7 +34,7 @@ DIGESTS = st.one_of(
 def test_each_run_sends_what_is_not_done(
     server: FakeService, tmp_path: Path, runs: List[List[Tuple[str, bool]]], piece: int
 ) -> None:
-    """Of equal requests, as many are skipped as have succeeded in the runs before."""
+    """Each success in the runs before skips one equal request."""
     journal = tmp_path / "job.journal"
     journal.unlink(missing_ok=True)
     done: Counter[str] = Counter()
@@ -60,7 +60,7 @@ def test_each_run_sends_what_is_not_done(
 
 @given(recorded=st.lists(DIGESTS, max_size=30), asked=st.lists(DIGESTS, max_size=60))
 def test_digests_that_look_alike(tmp_path: Path, recorded: List[bytes], asked: List[bytes]) -> None:
-    """A digest is done as often as it was recorded, also where its bytes stand across two others."""
+    """A digest is done as often as it was recorded, even if its bytes occur across two others."""
     path = tmp_path / "job.journal"
     path.unlink(missing_ok=True)
     journal = Journal(path, "stream_batch", "https://h", KEY)

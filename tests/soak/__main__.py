@@ -43,7 +43,7 @@ class Soak:
     processes: int = 0
 
     def complaints(self) -> List[str]:
-        """Return every broken promise."""
+        """Return every check that failed."""
         outcome = dict(self.told)
         expected = {name_of(number) for number in range(self.count)}
         successes = {name for name, each in outcome.items() if each == "success"}
@@ -51,16 +51,15 @@ class Soak:
         twice = [name for name, times in made.items() if times > 1]
         unsaid = expected - set(outcome)
         growth = self.megabytes_at_last - self.megabytes_at_first
-        # A job that is killed may have had this many requests on their way.
-        on_their_way = self.kills * (self.processes * IN_SHARD or 2 * WORKERS)
+        # A job that is killed may have this many requests in flight.
+        in_flight = self.kills * (self.processes * IN_SHARD or 2 * WORKERS)
         checks = {
             "some requests were reported twice": len(outcome) == len(self.told),
             "a request was reported that nobody sent": set(outcome) <= expected,
-            "some requests were lost": unsaid <= set(self.carried_out)
-            and len(unsaid) <= on_their_way,
+            "some requests were lost": unsaid <= set(self.carried_out) and len(unsaid) <= in_flight,
             "a reported success was never carried out": successes <= set(self.carried_out),
             "the journal differs from the successes": self.journal_lines == len(successes | unsaid),
-            f"{len(twice)} cohorts were made twice": len(twice) <= on_their_way
+            f"{len(twice)} cohorts were made twice": len(twice) <= in_flight
             and max(made.values()) <= 1 + self.kills,
             f"memory grew by {growth:.1f} MB": growth < _MOST_GROWTH_MEGABYTES,
             "nothing failed": {"unknown", "failure"} <= set(outcome.values()),
@@ -79,7 +78,7 @@ class Soak:
 
 
 def soak(count: int, kills: int, seed: int, folder: Path, processes: int = 0) -> Soak:
-    """Run the job until it is done, killed so many times on the way."""
+    """Run the job until it is done, and kill it so many times."""
     journal, results = folder / "journal", folder / "results"
     chance = random.Random(seed)
     ends = sorted(int(chance.random() * _KILLS_COME_WITHIN * count) for _ in range(kills))
@@ -97,7 +96,7 @@ def soak(count: int, kills: int, seed: int, folder: Path, processes: int = 0) ->
             while job.poll() is None and _lines_in(results) < end:
                 time.sleep(0.005)
             job.send_signal(signal.SIGKILL)
-            # Its processes live on: they send what they have, and wait for more without end.
+            # Its processes live on: they send what they have, and wait for more.
             time.sleep(chance.random() * _PROCESSES_LIVE_ON_SECONDS if processes else 0)
             os.killpg(job.pid, signal.SIGKILL)
             job.communicate()

@@ -1,7 +1,8 @@
 """The job of the soak, as a careful user writes it: a stream with a journal, and a file with each result.
 
-``python -m tests.soak.job COUNT JOURNAL RESULTS PROCESSES`` runs it, in threads where PROCESSES is 0. Half of the requests make a cohort, which must not happen
-twice; half identify a user. A request that failed is not sent again by the next run: its line says why.
+``python -m tests.soak.job COUNT JOURNAL RESULTS PROCESSES`` runs it; 0 PROCESSES means threads. Half of the
+requests make a cohort, which must not happen twice; half identify a user. A request that failed is not sent
+again by the next run: its line says why.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, ContextManager, Iterator, Optional, Set, Tuple
 from PermutiveAPI import BatchRequest, BatchResult, stream_batch
 
 WORKERS = 16
-# With a journal, so many requests travel to a process together when some of them must not be repeated.
+# The largest shard with requests that must not be repeated, with a journal.
 IN_SHARD = 20
 _API = "https://api.permutive.app"
 _QUERY = {"event": "Pageview", "frequency": {"greater_than": 1}}

@@ -33,7 +33,7 @@ BAD: Dict[str, Dict[str, Any]] = {
 
 
 def test_a_good_end_is_no_complaint() -> None:
-    """A request whose job was killed between its journal line and its result is neither lost nor doubled."""
+    """A request whose job was killed between its journal line and its result is not lost."""
     assert GOOD.complaints() == []
 
 
@@ -49,6 +49,6 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
 )
 @pytest.mark.parametrize("processes", [0, 2])
 def test_a_small_soak(tmp_path: Path, processes: int) -> None:
-    """Killed twice and started again, a job reports each request once, and makes no cohort twice but those on their way."""
+    """A job that is killed twice reports each request once, and makes only cohorts in flight twice."""
     seen = soak(800, kills=2, seed=7, folder=tmp_path, processes=processes)
     assert seen.complaints() == [], str(seen)

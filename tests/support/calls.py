@@ -776,6 +776,6 @@ def every(calls: Sequence[WireCall] = ALL_CALLS) -> pytest.MarkDecorator:
 def at_once(
     make: Callable[[WireCall], T], calls: Sequence[WireCall] = ALL_CALLS
 ) -> Dict[WireCall, T]:
-    """Make calls all at the same time, so that they wait together; return what came of each."""
+    """Make calls all at the same time, so that they wait together; return the result of each."""
     with ThreadPoolExecutor(len(calls)) as executor:
         return dict(zip(calls, executor.map(make, calls), strict=True))

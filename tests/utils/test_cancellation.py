@@ -106,7 +106,7 @@ def test_cancelling_cuts_no_connection_that_went_back() -> None:
 
 
 def test_a_deadline_puts_off_what_comes_later() -> None:
-    """Without one, nothing is put off."""
+    """Without one, nothing is postponed."""
     batch = Cancellation()
     batch.check_deadline(1e12, 1)
     batch.deadline = 100.0

@@ -180,8 +180,8 @@ MISTAKES: dict[str, Mistake] = {
     "replaced request": (
         lambda: require_picklable(lambda: None, cast("Any", ProcessPoolExecutor(1))),
         TypeError,
-        "http.request is replaced by <lambda>.<locals>.<lambda>, which cannot be pickled, so that other processes cannot "
-        "call it. Replace it by a function of a module, or give an executor of threads.",
+        "http.request is replaced by <lambda>.<locals>.<lambda>, which cannot be pickled, so other processes cannot "
+        "call it. Replace it by a function of a module, or use an executor of threads.",
     ),
     "executor class": (
         lambda: http.process_batch([], api_key="k", executor=ThreadPoolExecutor),

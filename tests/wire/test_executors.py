@@ -45,7 +45,7 @@ PROCESSES = 2
 
 @contextmanager
 def dask_cluster(workers: int) -> Generator[Executor, None, None]:
-    """Run a Dask cluster of separate processes, which makes no call a second time."""
+    """Run a Dask cluster of separate processes, which repeats no call."""
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
@@ -220,7 +220,7 @@ def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
     stream = stream_batch(endless(), api_key=KEY, max_workers=2, executor=executor)
     for _ in range(10):
         next(stream)
-    # Other processes get what two threads send in a second, and have as much again waiting for them.
+    # Other processes get what two threads send in a second, and as much again waits for them.
     most = 2 * 2 if in_this_process(executor) else PROCESSES * 2 * 40
     assert len(taken) <= 10 + most
     stream.close()
@@ -228,7 +228,7 @@ def test_a_few_at_a_time(server: FakeService, executor: Executor) -> None:
 
 
 def test_leaving_early(server: FakeService, executor: Executor) -> None:
-    """What has not begun is not sent; the caller waits no longer than a second, for other processes three."""
+    """What has not begun is not sent; the caller waits at most a second, for other processes three."""
     here = in_this_process(executor)
     # Other processes bring nothing back before their first shards are done.
     server.script = [answer(200, {})] * (1 if here else 8 * PROCESSES)
@@ -247,7 +247,7 @@ def test_leaving_early(server: FakeService, executor: Executor) -> None:
 
 
 def test_what_completes_while_a_stream_is_left(server: FakeService, tmp_path: Any) -> None:
-    """It is recorded and told: the same job, started again, does not send it once more."""
+    """It is recorded and reported: the same job, started again, does not send it again."""
     answered: List[str] = []
     both = threading.Barrier(2)
 

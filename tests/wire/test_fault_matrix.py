@@ -4,7 +4,7 @@ Each cell holds the whole contract: the documented error, as many requests as th
 any text, no false success, and an end. All calls of a fault are made at once, each with a key of
 its own, so that the server can tell them apart. Under each fault half of the calls send the key in the
 query and half in a header, and each call in turns: the place is chosen when a request is written, before
-any fault, in the same lines for all calls. test_faults.py looks deeper into single faults.
+any fault, by the same code for all calls. test_faults.py checks single faults in detail.
 """
 
 from __future__ import annotations
@@ -185,9 +185,9 @@ FAULTS: List[Fault] = [
         says="121 s",
     ),
     throttled("429", 429, {}),
-    throttled("429, Retry-After of no time", 429, {"Retry-After": "0"}),
+    throttled("429, Retry-After of zero", 429, {"Retry-After": "0"}),
     throttled("429, Retry-After of a fraction", 429, {"Retry-After": "0.01"}),
-    throttled("429, Retry-After that is junk", 429, {"Retry-After": "soon"}),
+    throttled("429, Retry-After of junk", 429, {"Retry-After": "soon"}),
     throttled(
         "429, Retry-After as a date",
         429,
@@ -206,15 +206,13 @@ FAULTS: List[Fault] = [
     silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
     silent("no HTTP", raw(b"SSH-2.0-OpenSSH_9.6\r\n")),
     silent("truncated chunk", raw(CHUNKED + b"9\r\n{}")),
-    silent("chunks that are none", raw(CHUNKED + b"zz\r\n{}\r\n")),
-    silent(
-        "a compressed body that is none", answer(200, b"junk", headers={"Content-Encoding": "gzip"})
-    ),
+    silent("invalid chunks", raw(CHUNKED + b"zz\r\n{}\r\n")),
+    silent("invalid gzip body", answer(200, b"junk", headers={"Content-Encoding": "gzip"})),
     unreadable("empty 200", b""),
     unreadable("204", b"", status=204),
     unreadable("HTML page", PAGE, "text/html"),
     unreadable("invalid JSON", b'{"id": "c-1", "na'),
-    unreadable("bytes that are no text", b"\xff\xfe\x00\xd8\x00"),
+    unreadable("bytes that are not UTF-8", b"\xff\xfe\x00\xd8\x00"),
     unreadable("a number", b"1"),
     unreadable("a text", b'"words"'),
     unreadable("a document in a text", b'"{\\"name\\": \\"n\\", \\"id\\": \\"i\\"}"'),
@@ -300,7 +298,7 @@ def test_every_call_under_every_fault(
     if fault.error is PermutiveTimeoutError:
         monkeypatch.setenv("PERMUTIVE_TIMEOUT_SECONDS", "0.5")
         monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.5")
-        # With room: all calls go at once, and each must have sent its request within this time.
+        # Long enough: all calls run at once, and each must send its request within this time.
         monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1")
     server.default = fault.step
     results = outcomes(fault.name)
@@ -337,7 +335,7 @@ def check_error(fault: Fault, call: WireCall, error: Optional[BaseException]) ->
 
 
 def check_gave_up(call: WireCall, error: PermutiveAPIError, attempts: int) -> None:
-    """Check what the error says of a call that brought no answer."""
+    """Check the error of a call that got no response."""
     assert str(error).startswith(f"Request failed after {attempts} attempts: "), (call, error)
     assert (error.status, error.response, error.message) == (None, None, str(error)), call
     assert error.url, call
@@ -374,7 +372,7 @@ def check_texts(
 def test_every_call_reset_before_it_was_read(
     server: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A connection that is reset while the request is under way counts as one that may have brought it."""
+    """If a connection is reset while the request is sent, the request may have arrived."""
     server.resets_on_accept = True
     results = outcomes("reset while sending")
     expected = {call: ATTEMPTS if call.harmless else 1 for call in ALL_CALLS}
@@ -393,7 +391,7 @@ def no_address(*arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("fault", ["no such host", "refused", "no answer to connect"])
-def test_every_call_to_nobody(
+def test_every_call_without_a_connection(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, deaf_port: int, fault: str
 ) -> None:
     """A request that surely never arrived is repeated for every verb, and no outcome is unknown."""
@@ -417,7 +415,7 @@ def test_every_call_to_nobody(
 
 
 @pytest.mark.parametrize("certificate", ["expired", "another host's"])
-def test_every_call_to_a_stranger(
+def test_every_call_with_an_invalid_certificate(
     secure: Callable[[str], FakeService],
     bundle: str,
     monkeypatch: pytest.MonkeyPatch,

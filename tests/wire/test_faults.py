@@ -1,4 +1,4 @@
-"""A closer look at single faults: all that an error tells, what passes, and what is never sent twice.
+"""Single faults: all that an error tells, what passes, and what is never sent twice.
 
 test_fault_matrix.py holds the contract for every call under every fault.
 """

@@ -112,7 +112,9 @@ def test_every_stream_helper_resumes(
     assert len(server.received) == 2
 
 
-def test_an_answer_that_cannot_be_read_is_no_success(server: FakeService, journal: Path) -> None:
+def test_a_response_that_cannot_be_read_is_not_a_success(
+    server: FakeService, journal: Path
+) -> None:
     """A segmentation whose response cannot be read is sent again."""
     server.script = [answer(200, b"<html>")]
     server.default = answer(200, SEGMENTED)
@@ -218,7 +220,7 @@ def test_digests_are_worth_nothing_without_the_key(server: FakeService, tmp_path
 # --- After a crash -------------------------------------------------------------------------------
 
 
-def test_a_torn_last_line_is_mended(server: FakeService, journal: Path) -> None:
+def test_an_incomplete_last_line_is_removed(server: FakeService, journal: Path) -> None:
     """A line that a crash has cut off is removed, and does not damage the next one."""
     server.default = refusing("2")
     run(things(3), journal)
@@ -233,7 +235,9 @@ def test_a_torn_last_line_is_mended(server: FakeService, journal: Path) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 20])
-def test_a_torn_first_line_is_begun_again(server: FakeService, journal: Path, length: int) -> None:
+def test_an_incomplete_first_line_is_begun_again(
+    server: FakeService, journal: Path, length: int
+) -> None:
     """After a crash while the file was begun, everything is sent again."""
     run(things(1), journal)
     whole = journal.read_text()
@@ -375,7 +379,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("together")
 def test_what_arrives_together_is_written_at_once(server: FakeService, journal: Path) -> None:
-    """One write takes all of it, without the failures, before anybody is told of the first one."""
+    """One write records all successes, before the first callback is called."""
     server.default = refusing("2")
     heard: List[int] = []
     batch = things(8)
@@ -391,7 +395,7 @@ def test_what_arrives_together_is_written_at_once(server: FakeService, journal: 
 def test_what_arrived_together_is_told_when_the_job_is_left(
     server: FakeService, journal: Path, left_by: str
 ) -> None:
-    """It is written down once, and each callback hears of it, although the first result is the last one taken."""
+    """It is recorded once, and each callback is called, although only the first result is taken."""
     heard: List[str] = []
     batch = things(8)
     for request in batch:
@@ -467,7 +471,7 @@ def test_a_job_reaches_the_disk_while_it_runs(
     assert len(syncs) <= 1 + (time.monotonic() - began) / 0.1
 
 
-# --- Nobody else's -------------------------------------------------------------------------------
+# --- Only for its owner --------------------------------------------------------------------------
 
 needs_modes = pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 needs_links = pytest.mark.skipif(
@@ -629,7 +633,7 @@ def test_a_journal_that_cannot_be_opened(server: FakeService, name: str) -> None
 def test_a_line_that_could_not_be_written(
     server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Half a line, of a disk that was full, is taken back, so that the next run can read the journal."""
+    """If the disk is full, half a line is removed, so that the next run can read the journal."""
     run(things(1), journal)
     write = os.write
     capacity = len(journal.read_bytes()) + 2 * LINE_BYTES + 4
@@ -654,14 +658,14 @@ def test_a_line_that_could_not_be_written(
 
 
 def test_a_journal_without_a_name(server: FakeService) -> None:
-    """An empty path, perhaps of a variable that is not set, is refused."""
+    """An empty path, for instance of an unset variable, is refused."""
     with pytest.raises(ValueError, match="journal must be a path"):
         run(things(2), "")
     assert server.received == []
 
 
 @pytest.mark.parametrize("name", [".", "/dev/full"])
-def test_a_journal_that_is_no_file(server: FakeService, name: str) -> None:
+def test_a_journal_that_is_not_a_file(server: FakeService, name: str) -> None:
     """A path that is not a regular file is refused, and is neither read nor written."""
     with pytest.raises(ValueError) as caught:
         run(things(2), name)
@@ -717,7 +721,7 @@ def test_a_run_that_sends_something_does_not_warn(
 def test_a_run_that_does_not_reach_its_end_does_not_warn(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where the iterable fails after some that are done, nobody knows what would have come."""
+    """If the iterable fails, nobody knows which requests would have followed."""
     list(stream_batch(things(3), api_key=KEY, journal=journal))
 
     def failing() -> Iterator[BatchRequest]:
@@ -732,7 +736,7 @@ def test_a_run_that_does_not_reach_its_end_does_not_warn(
 def test_a_run_whose_only_request_fails_does_not_warn_of_the_journal(
     server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What fails was sent, or could not be: it is a record of its own."""
+    """The failure is logged, and nothing else."""
     server.default = refusing("2")
     run(things(3), journal)
     caplog.clear()

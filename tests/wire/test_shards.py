@@ -1,4 +1,4 @@
-"""Shards: many requests in one call to another process, whose caller sees requests one by one all the same."""
+"""Shards: many requests in one call to another process. The caller sees single requests."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def kill_when(server: FakeService, victim: int, arrived: int) -> threading.Threa
 
 
 def victim_of(client: distributed.Client) -> int:
-    """Return the number of a worker's process."""
+    """Return the id of a worker's process."""
     numbers: Any = client.run(os.getpid)
     return next(iter(numbers.values()))
 
@@ -115,14 +115,14 @@ def dask_client(
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
-    """A pool of processes, for all tests that kill none."""
+    """A pool of processes, for tests that kill none."""
     with process_pool() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
-    """A cluster that runs nothing again; the tests that kill a worker get another one."""
+    """A cluster that repeats no call; tests that kill a worker get another one."""
     with dask_client(0) as running:
         yield running
 
@@ -139,7 +139,7 @@ def executor(request: pytest.FixtureRequest) -> Executor:
 
 
 def test_many_requests_travel_in_few_calls(server: FakeService, executor: Executor) -> None:
-    """All arrive once, over few connections, which are kept; results have their own requests and order."""
+    """Each arrives once, over few connections, which are kept; each result has its own request."""
     counting = Counting(executor)
     batch = things(300)
     for _ in range(2):
@@ -155,7 +155,7 @@ def test_many_requests_travel_in_few_calls(server: FakeService, executor: Execut
 
 
 def test_max_workers_is_for_each_process(server: FakeService, pool: Executor) -> None:
-    """Left out, a process sends eight requests at a time."""
+    """By default, a process sends eight requests at a time."""
     busy, most = set[int](), [0]
 
     def step(connection: Connection) -> bool:
@@ -173,7 +173,7 @@ def test_max_workers_is_for_each_process(server: FakeService, pool: Executor) ->
 
 
 def test_a_slow_service_makes_shards_small(server: FakeService, pool: Executor) -> None:
-    """A shard holds about a second of work, and a generator is read no further than for the next ones."""
+    """A shard holds about a second of work, and a generator is read only for the next ones."""
     server.default = late(0.05)
     taken: List[int] = []
 
@@ -187,7 +187,7 @@ def test_a_slow_service_makes_shards_small(server: FakeService, pool: Executor) 
     for _ in range(60):
         next(stream)
     stream.close()
-    # Two threads send 40 in a second: one shard is on its way, and the next one waits.
+    # Two threads send 40 in a second: one shard is in flight, and the next one waits.
     assert max(counting.counts) <= 40
     assert len(taken) <= 60 + 2 * PROCESSES * 40
 
@@ -226,7 +226,7 @@ class AtOnce:
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_an_executor_of_this_process_gets_single_calls(server: FakeService, count: int) -> None:
-    """One call for each request, and none beside: the first one tells that nothing is pickled."""
+    """It gets one call for each request: the first one tells that nothing is pickled."""
     executor: Any = AtOnce()
     responses, errors = http.process_batch(things(count), api_key=KEY, executor=executor)
     assert (len(responses), errors) == (count, [])
@@ -235,7 +235,7 @@ def test_an_executor_of_this_process_gets_single_calls(server: FakeService, coun
 
 
 def test_threads_get_single_calls(server: FakeService) -> None:
-    """Also those of a class derived from ThreadPoolExecutor, as soon as its first call has told."""
+    """So does a class derived from ThreadPoolExecutor, since its first call tells."""
     arguments: List[Any] = []
 
     class Pool(ThreadPoolExecutor):
@@ -257,7 +257,7 @@ def test_a_stop_under_a_long_retry_after(server: FakeService, executor: Executor
     server.script = [answer(200, {})] * 20
     server.default = refused("60")
     stream = stream_batch(things(500), api_key=KEY, max_workers=4, executor=executor)
-    # More than the first shards hold, so that the next ones have gone.
+    # More than the first shards hold, so that the next ones are sent.
     for _ in range(8 * PROCESSES + 1):
         next(stream)
     assert server.wait_for(lambda: len(server.received) > 20)
@@ -269,7 +269,7 @@ def test_a_stop_under_a_long_retry_after(server: FakeService, executor: Executor
 
 
 def test_a_stop_while_requests_stall(server: FakeService, executor: Executor) -> None:
-    """Their outcome is waited for, but not for longer than three seconds."""
+    """It waits for their outcome, but at most three seconds."""
     server.script = [answer(200, {})] * 8
     server.default = stall()
     stream = stream_batch(things(100), api_key=KEY, max_workers=2, executor=executor)
@@ -283,7 +283,7 @@ def test_a_stop_while_requests_stall(server: FakeService, executor: Executor) ->
 def test_what_completes_while_a_stream_is_left(
     server: FakeService, tmp_path: Any, executor: Executor
 ) -> None:
-    """The shards on their way come back, and are recorded and told: the next run does not send them again."""
+    """Shards in flight are recorded and reported, so that the next run does not send them again."""
     server.default = late(0.01)
     heard: List[int] = []
     journal = tmp_path / "job.journal"
@@ -305,7 +305,7 @@ def test_what_completes_while_a_stream_is_left(
 
 
 def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) -> None:
-    """In a terminal it does. The process sends nothing more, but brings back what it has sent."""
+    """As in a terminal: the process sends nothing more, but returns the results so far."""
     server.default = late(0.02)
     journal = tmp_path / "job.journal"
     with process_pool(1) as pool:
@@ -334,7 +334,7 @@ def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) 
 
 
 def test_a_process_that_dies(server: FakeService) -> None:
-    """Each request of its shard has failed by itself, and says that its outcome is unknown."""
+    """Each request of its shard fails with its own error: the outcome is unknown."""
     server.default = late(0.01)
     batch = things(1000)
     with process_pool() as pool:
@@ -350,7 +350,7 @@ def test_a_process_that_dies(server: FakeService) -> None:
     assert len(succeeded) + len(lost) + len(rest) == 1000
     assert all(UNKNOWN in str(result.error) for result in lost)
     assert all("terminated" in str(result.error) for result in lost)
-    # No answer was counted as a success that had not come, and what is called unsent was not sent.
+    # Nothing was sent twice, and requests that are called unsent were not sent.
     seen = paths(server)
     assert set(seen.values()) == {1}
     assert not {f"/v9/things/{result.index}" for result in rest} & set(seen)
@@ -406,7 +406,7 @@ def shards_of(batch: List[BatchRequest], executor: Executor, **more: Any) -> Lis
 def test_what_must_not_be_repeated_goes_in_small_shards(
     server: FakeService, pool: Executor, tmp_path: Any
 ) -> None:
-    """With a journal, so that a caller that is killed repeats few creates; mixed ones, too."""
+    """With a journal, so that the run after a kill repeats few creates; mixed ones, too."""
     creates = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(300)]
     assert max(shards_of(creates, pool)) > 20
     assert max(shards_of(creates, pool, journal=tmp_path / "creates")) == 20
@@ -418,7 +418,7 @@ def test_what_must_not_be_repeated_goes_in_small_shards(
 def test_a_journal_is_written_before_more_is_created(
     server: FakeService, pool: Executor, tmp_path: Any
 ) -> None:
-    """Of requests that must not be repeated, no more is ever unrecorded than a shard for each process."""
+    """At most one shard of creates for each process is not recorded yet."""
     journal = tmp_path / "job.journal"
     creates = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(200)]
     for _ in stream_batch(creates, api_key=KEY, executor=pool, journal=journal):
@@ -430,7 +430,7 @@ def test_a_journal_is_written_before_more_is_created(
 
 
 def test_two_processes_under_a_limit(server: FakeService, pool: Executor) -> None:
-    """Each finds its pace under 10 a second: nothing is lost, and few requests are refused."""
+    """Each finds its rate under 10 a second: nothing is lost, and few requests are refused."""
     lock, tokens, filled_at, refusals = threading.Lock(), [10.0], [time.monotonic()], [0]
 
     def limited(connection: Connection) -> bool:
@@ -444,17 +444,17 @@ def test_two_processes_under_a_limit(server: FakeService, pool: Executor) -> Non
         return answer(200 if admitted else 429, {})(connection)
 
     server.default = limited
-    # A key of its own: the processes remember the limits of the tests before.
+    # A key of its own: the processes remember the limits of earlier tests.
     responses, errors = http.process_batch(things(60), api_key="limited", executor=pool)
     assert (len(responses), errors) == (60, [])
-    # Those that were on their way at the first refusal do not count.
+    # Requests in flight at the first refusal do not count.
     assert refusals[0] - 8 * PROCESSES <= 0.25 * len(server.received)
 
 
 def test_what_comes_back_unsent_goes_again_with_its_attempts(
     server: FakeService, executor: Executor
 ) -> None:
-    """A wait that is longer than a shard is waited for here, and uses up no attempt that it has not made."""
+    """If a wait is longer than a shard, the caller's process waits; only attempts that were made count."""
     server.script = [answer(503)]
     server.default = answer(200, {})
     records: List[AttemptRecord] = []
@@ -466,16 +466,16 @@ def test_what_comes_back_unsent_goes_again_with_its_attempts(
     assert len(server.received) == 2
 
 
-# --- What cannot travel --------------------------------------------------------------------------------
+# --- What cannot be pickled ----------------------------------------------------------------------------
 
 
 def test_a_replaced_request_that_cannot_be_pickled(
     server: FakeService, pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told at once, and nothing is sent."""
+    """It is an error at once, and nothing is sent."""
 
     def request(*args: Any, **kwargs: Any) -> requests.Response:
-        raise AssertionError("it was to be sent nowhere")
+        raise AssertionError("nothing may be sent")
 
     monkeypatch.setattr(http, "request", request)
     with pytest.raises(TypeError, match=r"http\.request is replaced by .*request, which cannot be"):
@@ -484,11 +484,11 @@ def test_a_replaced_request_that_cannot_be_pickled(
 
 
 def answer_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
-    """Stand for ``http.request``: one answer cannot be pickled."""
+    """Stand in for ``http.request``: one response cannot be pickled."""
     return threading.Lock() if url.endswith("/1") else url
 
 
-def test_an_answer_that_cannot_travel_fails_alone(
+def test_a_response_that_cannot_be_pickled_fails_alone(
     pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are not lost with it; its error says that the request was sent."""

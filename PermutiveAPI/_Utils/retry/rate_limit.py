@@ -233,7 +233,7 @@ class RateLimiter:
         Parameters
         ----------
         sent_at : float
-            When that request was sent. Requests that were under way together count as one signal.
+            When that request was sent. Requests that were in flight together count as one signal.
         now : float
             Monotonic seconds.
         retry_after : float or None

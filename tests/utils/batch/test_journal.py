@@ -60,7 +60,7 @@ def write(path: Path, count: int) -> None:
 
 
 def test_a_file_of_release_5_6_is_read(path: Path) -> None:
-    """What was done by release 5.6 is done, each as often as it was."""
+    """What release 5.6 recorded is done, as often as it was recorded."""
     path.write_text(WRITTEN_BY_5_6)
     journal = opened(path)
     digests = [journal.digest(*request) for request in REQUESTS]
@@ -73,7 +73,7 @@ def test_a_file_of_release_5_6_is_read(path: Path) -> None:
 
 @pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
 def test_release_5_6_could_read_what_is_written(path: Path, together: bool) -> None:
-    """The same requests leave the same file, whose lines release 5.6 knows."""
+    """The same requests make the same file, which release 5.6 can read."""
     journal = opened(path)
     digests = [journal.digest(*request) for request in REQUESTS]
     for group in [digests] if together else [[digest] for digest in digests]:
@@ -94,12 +94,12 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("short_pieces")
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 11])
-@pytest.mark.parametrize("torn", ["", "0", "f" * 32, "\0" * 500, "not written here"])
-def test_a_file_is_read_to_its_end(path: Path, count: int, torn: str) -> None:
-    """All lines count, however many there are; one without an end, as a crash leaves it, is cut off."""
+@pytest.mark.parametrize("incomplete", ["", "0", "f" * 32, "\0" * 500, "not written here"])
+def test_a_file_is_read_to_its_end(path: Path, count: int, incomplete: str) -> None:
+    """All lines are read; an incomplete last line, as a crash leaves it, is removed."""
     write(path, count)
     whole = path.read_text()
-    path.write_text(whole + torn)
+    path.write_text(whole + incomplete)
     journal = opened(path)
     assert path.read_text() == whole
     assert [journal.skip_if_done(number(value)) for value in range(12)] == [
@@ -115,7 +115,7 @@ def test_a_file_is_read_to_its_end(path: Path, count: int, torn: str) -> None:
 @pytest.mark.parametrize("line", ["", "a", "A" * 32, "é" * 16, "a" * 33, "\0" * 200])
 @pytest.mark.parametrize("rest", ["", "half a line"])
 def test_a_damaged_line_is_named(path: Path, place: int, line: str, rest: str) -> None:
-    """A line that nothing here has written makes the file unusable, wherever it is; the file stays as it is."""
+    """A line of another format makes the file unusable, wherever it is; the file does not change."""
     write(path, 10)
     lines = path.read_text().splitlines()
     lines.insert(1 + place, line)
@@ -128,7 +128,7 @@ def test_a_damaged_line_is_named(path: Path, place: int, line: str, rest: str) -
 
 @pytest.mark.parametrize("content", ["{}", '{"journal": "PermutiveAPI 1"}', "x" * 400])
 def test_a_first_line_without_an_end(path: Path, content: str) -> None:
-    """Only the beginning of this job's own first line is begun again."""
+    """Only an incomplete first line of this job is written again."""
     path.write_text(content)
     with pytest.raises(ValueError, match="it is not a journal"):
         opened(path)

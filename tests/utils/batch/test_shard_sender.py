@@ -1,4 +1,4 @@
-"""What runs in the other process: a shard is sent on threads, in time, and reported."""
+"""The other process sends a shard on threads, in time, and reports it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ URL = "https://api.permutive.app/v9/things"
 
 
 def items(count: int, attempts: int = 0, **more: Any) -> List[WorkItem]:
-    """Make numbered requests on their way."""
+    """Make numbered work items."""
     return [
         WorkItem(number, BatchRequest("GET", f"{URL}/{number}", **more), attempts=attempts)
         for number in range(count)
@@ -52,7 +52,7 @@ def late(seconds: float) -> Step:
 
 
 def test_all_is_sent_and_reported_by_place(server: FakeService) -> None:
-    """A success is a response as ever, whose key is hidden; a failure is an error."""
+    """A success is a response that hides the key; a failure is an error."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
     server.default = answer(200, {"a": 1}, headers={"X-Request-Id": "r-1"})
     report = sent(items(3), threads=1)
@@ -68,7 +68,7 @@ def test_all_is_sent_and_reported_by_place(server: FakeService) -> None:
 
 
 def test_nothing_begins_after_the_deadline(server: FakeService) -> None:
-    """What is on its way is waited for; the rest goes back as it came."""
+    """Requests in flight complete; the rest goes back unchanged."""
     server.default = late(0.05)
     report = sent(items(50, attempts=1), seconds=0.12)
     assert len(server.received) == len(report.answered)
@@ -79,7 +79,7 @@ def test_nothing_begins_after_the_deadline(server: FakeService) -> None:
     assert set(back.values()) == {(0.0, 1)}
 
 
-def test_a_wait_that_is_too_long_is_waited_for_elsewhere(server: FakeService) -> None:
+def test_a_wait_that_is_too_long_goes_back(server: FakeService) -> None:
     """The request goes back with its attempts, and with the rest of its wait."""
     server.default = answer(503)
     began = time.monotonic()
@@ -91,7 +91,7 @@ def test_a_wait_that_is_too_long_is_waited_for_elsewhere(server: FakeService) ->
 
 
 def test_a_block_sends_all_back_at_once(server: FakeService) -> None:
-    """Under a Retry-After of 60 nobody waits for a slot, and refusals use up no attempt."""
+    """During a Retry-After of 60, nobody waits for a slot, and refusals use up no attempt."""
     server.default = answer(429, {}, headers={"Retry-After": "60"})
     began = time.monotonic()
     report = sent(items(40))
@@ -102,18 +102,18 @@ def test_a_block_sends_all_back_at_once(server: FakeService) -> None:
 
 
 def test_a_slot_that_comes_too_late_goes_back(server: FakeService) -> None:
-    """A slow limit is waited for until the deadline, by requests that hold no slot."""
+    """Requests wait for a slow limit until the deadline, without a slot."""
     server.default = answer(429)
     report = sent(items(40), seconds=0.3)
     assert report.answered == [] and len(report.unsent) == 40
     assert {attempts for _, _, attempts, _ in report.unsent} == {0}
     assert max(delay for _, delay, _, _ in report.unsent) < 0.2
-    # It is looked at ten times a second.
+    # They check ten times a second.
     assert 0.2 <= report.seconds < 1.0
 
 
 def test_content_that_cannot_be_read() -> None:
-    """Each request has failed, and says why; a class is missing there, for instance."""
+    """Each request fails, and its error says why, for instance a missing class."""
     settings = http.batch_runner().read_settings(True)
     sender = ShardSender(http.request, KEY, settings, 2, b"run")
     report = sender(Shard(0, 2, b"junk")).report()
@@ -122,28 +122,28 @@ def test_content_that_cannot_be_read() -> None:
 
 
 def large(method: str, api_key: str, url: str, **more: Any) -> requests.Response:
-    """Stand for ``http.request``: each response has 20 MB."""
+    """Stand in for ``http.request``: each response has 20 MB."""
     response = requests.Response()
     response._content = bytes(20 * 2**20)
     return response
 
 
 def test_large_responses_end_a_shard() -> None:
-    """The process holds no more of them at a time than it can bear."""
+    """A process holds only so many of them at a time."""
     report = sent(items(10), threads=1, send=large)
     assert len(report.answered) == 4
     assert len(report.unsent) == 6
 
 
 def fail_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
-    """Stand for ``http.request``: its error cannot be pickled."""
+    """Stand in for ``http.request``: its error cannot be pickled."""
     error = RuntimeError("odd")
     error.lock = threading.Lock()  # type: ignore[attr-defined]
     raise error
 
 
-def test_an_error_that_cannot_travel() -> None:
-    """It is told as one that was sent, with the name of its class."""
+def test_an_error_that_cannot_be_pickled() -> None:
+    """The error says that the request was sent, and names the class."""
     [(_, failed, _)] = sent(items(1), send=fail_strangely).answered
     assert str(failed.error) == (
         "The request was sent, but its result cannot return from the other process: a RuntimeError "
@@ -152,12 +152,12 @@ def test_an_error_that_cannot_travel() -> None:
 
 
 def note_thread(method: str, api_key: str, url: str, **more: Any) -> int:
-    """Stand for ``http.request``."""
+    """Stand in for ``http.request``."""
     return threading.get_ident()
 
 
 def test_threads_are_kept(request: pytest.FixtureRequest) -> None:
-    """The next shard gets the same ones; another number of them replaces them."""
+    """The next shard uses the same ones; one with another number makes new ones."""
     request.addfinalizer(lambda: [pool.shutdown() for _, pool in shard_sender._idle_pools])
     request.addfinalizer(lambda: shard_sender._idle_pools.clear)
     [(_, first, _)] = sent(items(1), threads=1, send=note_thread).answered
@@ -168,7 +168,7 @@ def test_threads_are_kept(request: pytest.FixtureRequest) -> None:
 
 
 def break_off(method: str, api_key: str, url: str, **more: Any) -> None:
-    """Stand for ``http.request``."""
+    """Stand in for ``http.request``."""
     raise SystemExit("enough")
 
 
@@ -178,7 +178,7 @@ def test_what_ends_a_thread_ends_the_shard() -> None:
         sent(items(3), send=break_off)
 
 
-def test_texts_show_nothing_of_the_requests() -> None:
+def test_no_repr_shows_a_request() -> None:
     """Clusters log what they call, and what it returns."""
     settings = http.batch_runner().read_settings(True)
     sender = ShardSender(http.request, KEY, settings, 2, b"run")

@@ -1,4 +1,4 @@
-"""The caller's side of shards: when they go, how large they are, and what becomes of each request."""
+"""The caller's side of shards: when they are sent, how large they are, and each request's result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ URL = "https://api.permutive.app/v9/things"
 
 
 class Elsewhere:
-    """An executor that does nothing until it is told what came of a call."""
+    """An executor whose calls end when a test reports their results."""
 
     def __init__(self, processes: int = 2) -> None:
         self._max_workers = processes
@@ -46,7 +46,7 @@ class Elsewhere:
     def report(
         self, number: int, seconds: float = 0.01, unsent: Iterable[Any] = (), **more: Any
     ) -> None:
-        """Have a shard end: its requests were answered with their places, but for the unsent ones."""
+        """End a shard: each request's result is its place, except for the unsent ones."""
         shard, future = self.shards[number]
         back = {each[0] for each in unsent}
         answered: List[Any] = [
@@ -86,29 +86,29 @@ class Batch:
         return futures
 
     def flush(self) -> None:
-        """Have what can go, go."""
+        """Send what can be sent."""
         self.sharding.flush(lambda: self.arrived)
 
 
 def started(processes: int = 2, **more: Any) -> Tuple[Elsewhere, Batch]:
-    """Return an executor that has told that it is elsewhere, and a batch on it that has begun."""
+    """Return an executor of other processes, and a batch on it that has begun."""
     executor = Elsewhere(processes)
     batch = Batch(executor, **more)
     assert batch.sharding.most_in_flight() == 1
     batch.add(1)
     batch.flush()
-    executor.report(0, seconds=4.0)  # A request a second and thread.
+    executor.report(0, seconds=4.0)  # One a second in each thread.
     batch.flush()
     assert batch.sharding.most_in_flight() == 2 * processes * THREADS
     executor.shards.clear()
     return executor, batch
 
 
-# --- When shards go, and how large they are --------------------------------------------------------
+# --- When shards are sent, and how large they are --------------------------------------------------
 
 
 def test_one_shard_for_each_process() -> None:
-    """The next one waits until a process is free: it could not be stopped in the executor's queue."""
+    """The next one waits until a process is free: nothing could stop it in the executor's queue."""
     executor, batch = started()
     batch.add(20)
     batch.flush()
@@ -119,7 +119,7 @@ def test_one_shard_for_each_process() -> None:
 
 
 def test_a_shard_that_is_not_full_waits_for_what_comes() -> None:
-    """As long as results are being handed back, more requests are about to come."""
+    """While results are handed back, more requests come."""
     executor, batch = started()
     batch.arrived = True
     batch.add(THREADS - 1)
@@ -145,10 +145,10 @@ def test_the_last_requests_are_shared_out() -> None:
 @pytest.mark.parametrize(
     ("seconds", "size"),
     [(THREADS / 100, 100), (THREADS / 98, 100), (THREADS / 1e6, 1000), (60.0, THREADS)],
-    ids=["100 a second", "whole rounds", "no more than a thousand", "no fewer than threads"],
+    ids=["100 a second", "multiple of the threads", "at most a thousand", "at least the threads"],
 )
 def test_a_shard_holds_a_second_of_work(seconds: float, size: int) -> None:
-    """By what the last one has taken, in whole rounds of the threads."""
+    """The time of the last one tells how many, in multiples of the threads."""
     executor, batch = started(processes=1)
     batch.add(THREADS)
     batch.flush()
@@ -161,7 +161,7 @@ def test_a_shard_holds_a_second_of_work(seconds: float, size: int) -> None:
 
 
 def test_a_shard_that_sent_nothing_is_followed_by_smaller_ones() -> None:
-    """Under a long block no more is carried to and fro than is needed."""
+    """During a long block, few requests go and come back in vain."""
     executor, batch = started(processes=1)
     batch.add(THREADS)
     batch.flush()
@@ -176,7 +176,7 @@ def test_a_shard_that_sent_nothing_is_followed_by_smaller_ones() -> None:
 
 
 def test_unrepeatable_requests_go_by_twenties_and_last() -> None:
-    """They wait until all is recorded that came back; what stands before them goes without them."""
+    """They wait until all results are recorded; requests before them go without them."""
     executor, batch = started(processes=1, unrepeatable="POST")
     batch.add(THREADS)
     batch.flush()
@@ -201,11 +201,11 @@ def test_unrepeatable_requests_go_by_twenties_and_last() -> None:
     assert executor.counts()[1:] == [30, 20]
 
 
-# --- What becomes of each request ------------------------------------------------------------------
+# --- The result of each request --------------------------------------------------------------------
 
 
 def test_each_request_gets_its_own_result() -> None:
-    """By its place; records travel with it, and what comes back unsent is due later, with its attempts."""
+    """Results come by place, with their records; unsent requests are postponed, with their attempts."""
     executor, batch = started(processes=1)
     first, second, third, fourth = batch.add(THREADS)
     batch.flush()
@@ -231,7 +231,7 @@ def test_each_request_gets_its_own_result() -> None:
 
 @pytest.mark.parametrize("error", [OSError("k=secret-key-1"), CancelledError()])
 def test_a_shard_that_is_lost(error: Exception) -> None:
-    """Each of its requests has failed by itself, with an unknown outcome; no secret is shown."""
+    """Each of its requests fails with its own error and an unknown outcome; no secret is shown."""
     executor, batch = started()
     futures = batch.add(2)
     batch.flush()
@@ -250,7 +250,7 @@ def test_a_shard_that_is_lost(error: Exception) -> None:
 
 
 def test_an_interruption_is_raised() -> None:
-    """Ctrl-C there is Ctrl-C here; what it left unsent ends with it."""
+    """Ctrl-C in another process is raised here, also for unsent requests."""
     executor, batch = started(processes=1)
     futures = batch.add(3)
     batch.flush()
@@ -266,7 +266,7 @@ def test_an_interruption_is_raised() -> None:
 
 
 def test_an_executor_that_takes_no_more() -> None:
-    """In the midst of a finite batch, the rest have failed; else it is raised."""
+    """In a finite batch that has begun, the rest fails; otherwise it is raised."""
     executor, batch = started()
     executor.refusal = RuntimeError("broken")
     [future] = batch.add(1)
@@ -286,7 +286,7 @@ def test_an_executor_that_takes_no_more() -> None:
 
 
 def test_requests_that_cannot_be_pickled() -> None:
-    """They have failed; the others of their shard go."""
+    """They fail; the others of their shard are sent."""
     executor, batch = started(processes=1)
     good, bad = batch.add(1), batch.add(1, json=sys._getframe())
     batch.flush()
@@ -300,11 +300,11 @@ def test_requests_that_cannot_be_pickled() -> None:
 
 
 def test_leaving() -> None:
-    """Shards that have begun are waited for; what came of them is told, and nothing of the others."""
+    """A stop waits for shards that have begun, and reports only their results."""
     executor, batch = started(processes=2)
     first, second, *_ = batch.add(3 * THREADS)
     batch.flush()
-    # One ended just now, and one never does; it has not begun.
+    # One has just ended. The other one never begins.
     executor.report(0, unsent=[(1, 0.0, 0, ())])
     began = time.monotonic()
     batch.sharding.__exit__(None, None, None)
@@ -319,7 +319,7 @@ def test_leaving() -> None:
 
 
 def test_the_first_call_tells_where_calls_run() -> None:
-    """In this process it is a request's own call, and so are all that follow; pickled, it is a shard's."""
+    """In this process it sends one request, as all later ones do; pickled, it sends a shard."""
 
     class Here:
         def __init__(self) -> None:
@@ -346,7 +346,7 @@ def test_the_first_call_tells_where_calls_run() -> None:
 
 
 def test_kinds() -> None:
-    """Threads are known by their class, clusters of Dask by their module; of others a call must tell."""
+    """Pools of threads are known by class, clusters of Dask by module; for others, a call must tell."""
 
     class Derived(ThreadPoolExecutor):
         pass
@@ -372,7 +372,7 @@ def test_kinds() -> None:
 def test_how_many_processes(
     monkeypatch: pytest.MonkeyPatch, attributes: Any, processes: int
 ) -> None:
-    """As many shards are under way; where nothing is known, as many as there are processors."""
+    """So many shards are in flight; if nothing is known, as many as there are processors."""
     monkeypatch.setattr("os.cpu_count", lambda: 5)
     executor = Elsewhere()
     del executor._max_workers
@@ -388,7 +388,7 @@ def test_how_many_processes(
 
 
 def test_what_was_not_handed_back_is_not_told_after_a_stop() -> None:
-    """A shard that an executor gave up at the stop is no failure of its requests."""
+    """If an executor cancels a shard at a stop, its requests have not failed."""
     executor, batch = started(processes=1)
     [future] = batch.add(1)
     batch.flush()

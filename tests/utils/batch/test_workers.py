@@ -130,7 +130,7 @@ def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> No
 
 
 def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
-    """All that is done at a time, None too; not what has failed, nor what is to be called again."""
+    """All results of a time, None too, but no failures and no postponed calls."""
     heard: List[Any] = []
     again = {4}
 
@@ -153,7 +153,7 @@ def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
 
 
 def test_what_completes_while_a_stop_waits_is_told() -> None:
-    """Calls of other processes that complete within the grace of a stop have completed."""
+    """Calls of other processes that complete soon after a stop count as completed."""
     keeping = Keeping()
     late: List[Any] = []
     loop: Any = run_on_workers(
