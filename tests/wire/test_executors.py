@@ -266,13 +266,14 @@ def test_what_completes_while_a_stream_is_left(server: FakeService, tmp_path: An
         stream = stream_batch(
             things(50),
             api_key=KEY,
-            max_workers=2,
+            max_workers=4,
             executor=pool,
             journal=journal,
             progress_callback=lambda progress: heard.append(progress.completed),
         )
         next(stream)
-        assert server.wait_for(lambda: len(server.received) == 4)
+        # Each thread has its response, and waits for the next one.
+        assert server.wait_for(lambda: len(server.received) == 5)
         stream.close()
         server.stopping.set()
     assert len(answered) == 2
