@@ -52,7 +52,7 @@ def _list_cohorts(workspace: Workspace) -> None:
 def _create_cohorts(sandbox: Sandbox) -> int:
     """Create many cohorts despite a rate limit and faults; return how many were lost."""
     sandbox.rate_limit_per_second = _REQUESTS_PER_SECOND
-    sandbox.fail_next(status=503, times=2, method="POST", path="/cohorts-api/")
+    sandbox.fail_next(status=503, times=3, method="POST", path="/cohorts-api/")
     cohorts = [
         Cohort(
             name=f"Readers of section {number}",

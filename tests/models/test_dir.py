@@ -100,10 +100,7 @@ REQUEST = BatchRequest("GET", "https://h")
 BATCH: Dict[str, Any] = {
     "BatchRequest": (REQUEST, ""),
     "BatchResult": (BatchResult(0, REQUEST, None, None, None), "item"),
-    "Progress": (
-        Progress(1, 2, 0, REQUEST, 1.0, 1.0),
-        "skipped requests_per_second remaining_seconds",
-    ),
+    "Progress": (Progress(1, 2, 0, REQUEST, 1.0, 1.0), "requests_per_second remaining_seconds"),
     "RetryConfig": (RetryConfig(), ""),
 }
 

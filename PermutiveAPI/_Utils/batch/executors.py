@@ -18,7 +18,8 @@ def travels(executor: AnyExecutor) -> bool | None:
 
     Pools of processes and clusters of Dask do, pools of threads do not.
     """
-    if type(executor) is ThreadPoolExecutor:  # A class derived from it may do anything.
+    # A derived class with a submit() of its own may do anything.
+    if getattr(type(executor), "submit", None) is ThreadPoolExecutor.submit:
         return False
     if is_process_pool(executor) or type(executor).__module__.startswith("distributed."):
         return True

@@ -33,7 +33,9 @@ class WorkItem:
         given = vars(self.request)
         # Its constructor would take twice as long.
         sent = BatchRequest.__new__(BatchRequest)
-        vars(sent).update({name: given[name] for name in _TRAVELLING})
+        # A derived class may have a property in the place of a field.
+        for name in _TRAVELLING:
+            vars(sent)[name] = given[name] if name in given else getattr(self.request, name)
         return WorkItem, (self.index, sent, None, None, self.attempts)
 
 

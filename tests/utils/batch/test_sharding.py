@@ -351,8 +351,13 @@ def test_kinds() -> None:
     class Derived(ThreadPoolExecutor):
         pass
 
+    class Other(ThreadPoolExecutor):
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            return super().submit(fn, *args, **kwargs)
+
     assert travels(ThreadPoolExecutor(1)) is False
-    assert travels(Derived(1)) is None
+    assert travels(Derived(1)) is False
+    assert travels(Other(1)) is None
     cluster: Any = type("ClientExecutor", (), {"__module__": "distributed.cfexecutor"})()
     assert travels(cluster) is True
     other: Any = Elsewhere()
