@@ -19,7 +19,6 @@ from PermutiveAPI import (
     PermutiveServerError,
     RetryConfig,
     Segmentation,
-    options,
     stream_batch,
 )
 from PermutiveAPI._Utils import http
@@ -83,27 +82,18 @@ REFUSALS = [(429, None), (429, "0.1"), (503, "0.1")]
 each_refusal = pytest.mark.parametrize(("status", "retry_after"), REFUSALS)
 
 
-def nothing_is_lost(workers: int, status: int, retry_after: Optional[str]) -> None:
-    """Run a batch at a limited service of its own, and assert that each request is accepted in the end."""
-    with FakeService() as server, options(base_url=server.url):
-        service = server.default = Limited(60, 10, status, retry_after)
-        responses, errors = http.process_batch(things(40), api_key=KEY, max_workers=workers)
+@each_refusal
+@pytest.mark.parametrize("workers", [4, 16, 64])
+def test_nothing_is_lost(
+    server: FakeService, workers: int, status: int, retry_after: Optional[str]
+) -> None:
+    """With any number of workers, each request is accepted in the end."""
+    service = server.default = Limited(60, 10, status, retry_after)
+    responses, errors = http.process_batch(things(40), api_key=KEY, max_workers=workers)
     assert errors == []
     assert len({one.url for one in responses}) == 40
     assert 0 < service.refused < 70
     assert len(server.received) == 40 + service.refused
-
-
-def test_nothing_is_lost() -> None:
-    """With any number of workers and any kind of refusal, each request is accepted in the end."""
-    with ThreadPoolExecutor(9) as executor:
-        batches = {
-            (workers, *kind): executor.submit(nothing_is_lost, workers, *kind)
-            for workers in (4, 16, 64)
-            for kind in REFUSALS
-        }
-    failed = {kind: batch.exception() for kind, batch in batches.items() if batch.exception()}
-    assert failed == {}
 
 
 def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
