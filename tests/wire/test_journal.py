@@ -153,6 +153,27 @@ def test_a_stream_keeps_the_numbers_of_the_job(server: FakeService, journal: Pat
     assert sorted(result.index for result in results) == [1, 3]
 
 
+def test_what_is_skipped_is_read_a_little_further_ahead(server: FakeService, journal: Path) -> None:
+    """At most 128 are read ahead while a journal skips, and no more when something is to be sent."""
+    list(stream_batch(things(200), api_key=KEY, journal=journal))
+    server.default = stall()
+    read: List[int] = []
+
+    def items() -> Iterator[BatchRequest]:
+        for number, request in enumerate(things(600)):
+            read.append(number)
+            yield request
+
+    stream = stream_batch(items(), api_key=KEY, journal=journal, max_workers=1)
+    consumer = threading.Thread(target=lambda: list(stream))
+    consumer.start()
+    assert server.wait_for(lambda: len(server.received) > 200)
+    server.stopping.wait(0.02)
+    stream.close()
+    consumer.join(5)
+    assert 200 < len(read) <= 200 + 128 + 2
+
+
 def test_equal_requests_count_by_occurrence(server: FakeService, journal: Path) -> None:
     """If two of three equal requests have succeeded, one is sent again."""
     server.script = [answer(200), answer(400), answer(200)]
@@ -189,6 +210,14 @@ def test_what_cannot_be_sent_fails_alone(server: FakeService, journal: Path) -> 
     responses, [(request, error)] = run(batch, journal)
     assert request is batch[0] and isinstance(error, PermutiveInvalidRequestError)
     assert len(responses) == 2
+
+
+def test_what_a_journal_cannot_know_is_sent_each_time(server: FakeService, journal: Path) -> None:
+    """A request that is no JSON, and can be sent all the same, succeeds, and is not written down."""
+    parameters: Any = {b"a": "b"}
+    batch = [BatchRequest("GET", URL, parameters), *things(1)]
+    assert [len(run(batch, journal)[0]) for _ in range(2)] == [2, 1]
+    assert [seen.query for seen in server.received].count({"a": ["b"], "k": [KEY]}) == 2
 
 
 def test_an_empty_job_leaves_no_file(server: FakeService, journal: Path) -> None:
@@ -726,10 +755,26 @@ def test_a_run_that_does_not_reach_its_end_does_not_warn(
 
     def failing() -> Iterator[BatchRequest]:
         yield from things(2)
+        server.stopping.wait(0.02)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         list(stream_batch(failing(), api_key=KEY, journal=journal))
+    assert records(caplog) == []
+
+
+def test_a_run_that_is_stopped_does_not_warn(
+    server: FakeService, journal: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where all requests were taken, and those that are not done have not completed."""
+    list(stream_batch(things(3), api_key=KEY, journal=journal))
+    server.default = stall()
+    stream = stream_batch(things(4), api_key=KEY, journal=journal)
+    consumer = threading.Thread(target=lambda: list(stream))
+    consumer.start()
+    assert server.wait_for(lambda: len(server.received) == 4)
+    stream.close()
+    consumer.join(5)
     assert records(caplog) == []
 
 

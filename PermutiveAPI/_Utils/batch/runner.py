@@ -258,8 +258,8 @@ class _Run(Listener[WorkItem]):
         self._sent = self._skipped = self._errors = 0
         # By index: outcomes that are recorded, and not reported yet.
         self._recorded: dict[int, Outcome] = {}
-        # Whether all requests were taken.
-        self.has_taken_all = False
+        # How many requests there were, when all are taken.
+        self.taken: int | None = None
 
     def ended(self) -> None:
         """Close the journal and the progress bar."""
@@ -351,7 +351,7 @@ class _Run(Listener[WorkItem]):
             return None  # It cannot be sent either: sending it raises the error.
 
     def _tell_skipped(self, journal: Journal) -> None:
-        if self._skipped and not self._sent and self.has_taken_all:
+        if self._skipped == self.taken:
             logger.warning(
                 "Nothing was sent: the journal %r, last written %s, says that all %d requests are done. "
                 "To send them again, delete it or name another file, for instance one with the date.",
@@ -428,7 +428,8 @@ class _WorkItems:
         while True:
             request = self._requests.take(room)
             if isinstance(request, Nothing):
-                self._run.has_taken_all = request is Nothing.LEFT
+                if request is Nothing.LEFT:
+                    self._run.taken = self._next_index
                 return request
             item = self._run.work_item(self._next_index, request)
             self._next_index += 1
