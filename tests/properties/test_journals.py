@@ -22,12 +22,9 @@ URL = "https://api.permutive.app/v9/things"
 NAMES = "abc"
 RUNS = st.lists(st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=9), max_size=4)
 
-# Made of two bytes only, so that the middle of two often looks like a third.
-BYTES = st.sampled_from([0, 1])
-DIGESTS = st.one_of(
-    st.lists(BYTES, min_size=16, max_size=16).map(bytes),
-    st.integers(0, 16).map(lambda ones: bytes(16 - ones) + b"\x01" * ones),
-)
+# So alike that the end of one and the beginning of the next often look like a third.
+ENDS = [b"", b"\x01", b"\x01\x01", b"\x01" + bytes(13)]
+DIGESTS = st.sampled_from([end.rjust(16, b"\x00") for end in ENDS])
 
 
 @given(runs=RUNS, piece=st.integers(1, 3))

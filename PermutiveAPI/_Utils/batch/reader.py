@@ -110,19 +110,19 @@ class Reader(Generic[Item]):
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
+        ended = False
         if not self._taken:
             self._ask(room)
-        # Read before `_taken`: the last item may come between the two.
-        ended = self._ended
+            # Read before `_taken`: the last item may come between the two.
+            ended = self._ended
         if self._taken:
-            self._awaited = False
             self._requested -= 1
             return self._taken.popleft()
-        if ended:
-            if self._error is not None:
-                raise self._error
-            return Nothing.LEFT
-        return Nothing.YET
+        if not ended:
+            return Nothing.YET
+        if self._error is not None:
+            raise self._error
+        return Nothing.LEFT
 
     def _ask(self, room: int) -> None:
         """Have as many items read as there is room for.

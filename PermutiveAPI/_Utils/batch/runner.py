@@ -55,6 +55,9 @@ Value = TypeVar("Value")
 # A response, its value, and an error. A failure may have a response, too.
 Outcome = tuple[Any, Any, "Exception | None"]
 
+# How many requests are read ahead while a journal skips them. With fewer, the thread that reads them and
+# the caller's thread would wait for each other all the time.
+_AHEAD_WHILE_SKIPPING = 128
 # Workers that fetch the details of a list if PERMUTIVE_BATCH_MAX_WORKERS is not set.
 _DETAIL_WORKERS = 16
 
@@ -278,7 +281,8 @@ class _Run(Listener[WorkItem]):
 
     def work_item(self, index: int, request: Any) -> WorkItem | None:
         """Return the item to send for a request; None if an earlier run has done it."""
-        require_kind(f"requests[{index}]", request, BatchRequest)
+        if not isinstance(request, BatchRequest):
+            require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
         digest = None if refusal else self._digest_of(request)
         if digest is not None and self._journal and self._journal.skip_if_done(digest):
@@ -420,13 +424,14 @@ class _WorkItems:
         self._run = run
         self._requests = requests
         self._next_index = 0
+        self._ahead = 0
         self.begin = requests.begin
         self.close = requests.close
 
     def take(self, room: int) -> WorkItem | Nothing:
         """Return the next request that is not done, with its position."""
         while True:
-            request = self._requests.take(room)
+            request = self._requests.take(max(room, self._ahead))
             if isinstance(request, Nothing):
                 if request is Nothing.LEFT:
                     self._run.taken = self._next_index
@@ -434,7 +439,9 @@ class _WorkItems:
             item = self._run.work_item(self._next_index, request)
             self._next_index += 1
             if item is not None:
+                self._ahead = 0
                 return item
+            self._ahead = _AHEAD_WHILE_SKIPPING
 
 
 def _results(

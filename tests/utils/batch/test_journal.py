@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, List, Tuple
+from uuid import UUID
 
 import pytest
 
@@ -22,6 +24,7 @@ WRITTEN_BY_5_6 = """\
 b3ae7172df5e3ae527cbe2ba45fa482f
 bd9651db832e660b900192c904bf9b16
 22868652193bb3a21a0f01194ea3554c
+75aeda21d5681f5bb3379385eae445ea
 b3ae7172df5e3ae527cbe2ba45fa482f
 """
 # What release 5.6.0 reads as a line.
@@ -32,6 +35,12 @@ REQUESTS: List[Tuple[Any, ...]] = [
     IDENTIFY,
     ("get", f"{URL}/2", {"k": "ü", "n": 1}, None),
     ("PATCH", URL, {}, {"é": [1.5, None, True]}),
+    (
+        "POST",
+        URL,
+        None,
+        {"at": datetime(2025, 7, 1, 15, 39, tzinfo=timezone.utc), "id": UUID(int=5)},
+    ),
     IDENTIFY,
 ]
 
@@ -64,9 +73,9 @@ def test_a_file_of_release_5_6_is_read(path: Path) -> None:
     path.write_text(WRITTEN_BY_5_6)
     journal = opened(path)
     digests = [journal.digest(*request) for request in REQUESTS]
-    assert [journal.skip_if_done(digest) for digest in [*digests, *digests]] == [True] * 4 + [
+    assert [journal.skip_if_done(digest) for digest in [*digests, *digests]] == [True] * 5 + [
         False
-    ] * 4
+    ] * 5
     journal.close()
     assert path.read_text() == WRITTEN_BY_5_6
 

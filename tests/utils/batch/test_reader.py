@@ -89,6 +89,34 @@ def test_no_more_is_taken_than_there_is_room_for() -> None:
     taking.source.close()
 
 
+def test_the_two_threads_seldom_wait_for_each_other() -> None:
+    """Whoever asks is woken once, and asks for more only when half of what there is room for is missing."""
+    waiting, release, read = (threading.Event() for _ in range(3))
+    asked: List[int] = []
+
+    def items() -> Iterator[int]:
+        for number in range(100):
+            if number == 3:
+                waiting.set()
+                release.wait(5)
+            asked.append(number)
+            if number == 7:
+                read.set()
+            yield number
+
+    taking = Taking(items())
+    assert taking.source.take(8) is Nothing.YET
+    assert waiting.wait(5)
+    assert taking.woken.qsize() == 1
+    assert [taking.source.take(8) for _ in range(4)] == [0, 1, 2, Nothing.YET]
+    release.set()
+    assert read.wait(5)
+    time.sleep(0.02)
+    assert len(asked) == 8
+    assert [taking.take(8) for _ in range(6)] == [3, 4, 5, 6, 7, 8]
+    taking.source.close()
+
+
 def test_one_other_thread_does_everything() -> None:
     """One daemon thread makes the iterator, reads each item and closes it, in the caller's context."""
     seen: List[Any] = []

@@ -108,6 +108,32 @@ class Keeping:
         return future
 
 
+def test_what_arrived_together_does_not_wait_for_a_slow_iterable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Items are taken for a moment only while there is something to hand back, also when nothing more arrives."""
+    monkeypatch.setattr(calls, "_LONGEST_WAIT_SECONDS", 10.0)
+    keeping = Keeping()
+    taken: List[int] = []
+
+    def items() -> Any:
+        for number in range(30):
+            taken.append(number)
+            if number == 2:
+                assert keeping.calls[1][1].cancel()
+                keeping.begin(0).set_result(0)
+            time.sleep(0.02 if number > 1 else 0)
+            yield number
+
+    loop = run_on_workers(double, AtHand(items()), 50, borrowed_executor(keeping))
+    began = time.monotonic()
+    done = [next(loop), next(loop)]
+    assert {item: future.cancelled() for _, item, future in done} == {0: False, 1: True}
+    assert len(taken) < 30
+    assert time.monotonic() - began < 5
+    loop.close()
+
+
 @pytest.mark.parametrize("how", ["close", "abandon", "interrupt"])
 def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> None:
     """Each call that waits on the caller's executor is cancelled; otherwise it would be made later."""
