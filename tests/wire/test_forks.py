@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -9,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from PermutiveAPI import BatchRequest, stream_batch
 from tests.support.fake_service import FakeService, after, answer
 from tests.support.platforms import needs_fork
-from tests.support.things import numbers
+from tests.support.things import URL, numbers
 
 pytestmark = [
     needs_fork,
@@ -114,15 +117,20 @@ if FINISH:
 """
 
 
-def run(script: str) -> str:
-    """Run a script that must succeed, and return its output."""
-    done = subprocess.run(
+def python(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script."""
+    return subprocess.run(
         # Python 3.12 and newer warn of forks beside threads, which are tested here.
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + script],
         capture_output=True,
         text=True,
         timeout=30,
     )
+
+
+def run(script: str) -> str:
+    """Run a script that must succeed, and return its output."""
+    done = python(script)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -182,6 +190,32 @@ print("whole", flush=True)
     expected = "EXPECTED = [256, 2]\n" if child == "exception" else ""
     assert run(script.replace("forked = False", expected + "forked = False")) == ("whole\n")
     assert numbers(server) == list(range(REQUESTS))
+
+
+def test_a_child_that_outlives_a_killed_parent(server: FakeService) -> None:
+    """The next job may use the journal, although a child of the killed one still runs, as in a pool of processes."""
+    server.default = SLOWLY
+    script = """
+import signal
+stream = stream_batch(things(), **OPTIONS)
+next(stream)
+child = os.fork()
+if not child:
+    os.close(1)
+    os.close(2)
+    signal.pause()
+print(child, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = python(script)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    try:
+        again = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(REQUESTS)]
+        rest = list(stream_batch(again, api_key="key-0001", journal="job.journal"))
+    finally:
+        os.kill(int(killed.stdout), signal.SIGKILL)
+    assert 0 < len(rest) < REQUESTS
+    assert [result.error for result in rest if result.error] == []
 
 
 def test_multiprocessing(server: FakeService, tmp_path: Path) -> None:

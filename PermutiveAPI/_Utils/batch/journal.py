@@ -20,6 +20,7 @@ from os import PathLike
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
+from weakref import WeakSet
 
 try:
     import fcntl
@@ -88,9 +89,11 @@ class Journal:
         except BaseException:
             os.close(self._file)
             raise
+        _open.add(self)
 
     def close(self) -> None:
         """Write everything to the disk, and close the file."""
+        _open.discard(self)
         try:
             self._sync()
         finally:
@@ -98,6 +101,11 @@ class Journal:
                 # Closing is not enough: processes forked in the meantime have the file open, too.
                 fcntl.flock(self._file, fcntl.LOCK_UN)
             os.close(self._file)
+
+    def leave_to_parent(self) -> None:
+        """Close the file in a forked child, which would keep the lock if its parent is killed."""
+        os.close(self._file)
+        self._file = -1  # The number may be another file's soon.
 
     @property
     def last_written(self) -> datetime:
@@ -219,3 +227,16 @@ class Journal:
             f"journal {self.path!r} cannot be used: {reason}. Name another file, or delete it "
             "to send everything."
         )
+
+
+_open: WeakSet[Journal] = WeakSet()
+
+
+def _leave_all_to_parent() -> None:
+    for journal in list(_open):
+        journal.leave_to_parent()
+    _open.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Not on Windows, which has no fork.
+    os.register_at_fork(after_in_child=_leave_all_to_parent)
