@@ -9,8 +9,9 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Callable, Generator, Iterator, List, Set
+from typing import Any, Callable, Dict, Generator, Iterator, List, Set
 
 import dask.config
 import distributed
@@ -29,6 +30,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.shards import Shard
 from tests.support.calls import KEY
 from tests.support.fake_service import Connection, FakeService, Step, answer, stall
+from tests.support.threads import in_thread
 
 URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
@@ -256,7 +258,8 @@ def test_a_stop_under_a_long_retry_after(server: FakeService, executor: Executor
     """It ends within three seconds, and nothing is sent after it."""
     server.script = [answer(200, {})] * 20
     server.default = refused("60")
-    stream = stream_batch(things(500), api_key=KEY, max_workers=4, executor=executor)
+    # A key of its own: the processes keep the limit for a minute.
+    stream = stream_batch(things(500), api_key="refused", max_workers=4, executor=executor)
     # More than the first shards hold, so that the next ones are sent.
     for _ in range(8 * PROCESSES + 1):
         next(stream)
@@ -302,6 +305,82 @@ def test_what_completes_while_a_stream_is_left(
     assert 30 < arrived < 2000
     assert heard == list(range(1, arrived + 1))
     assert len(journal.read_text().splitlines()) == 1 + arrived
+
+
+class Watched(ProcessPoolExecutor):
+    """A pool of one process that keeps the futures of its calls."""
+
+    def __init__(self) -> None:
+        super().__init__(1, mp_context=multiprocessing.get_context("spawn"))
+        self.futures: List["Future[Any]"] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Hand a call on."""
+        self.futures.append(super().submit(fn, *args, **kwargs))
+        return self.futures[-1]
+
+
+def wait_for_file(path: str) -> None:
+    """Keep a process busy until there is a file."""
+    give_up = time.monotonic() + 20
+    while not os.path.exists(path) and time.monotonic() < give_up:
+        time.sleep(0.005)
+
+
+def test_a_stop_while_the_pool_is_busy_with_other_calls(server: FakeService, tmp_path: Any) -> None:
+    """A shard that waits in the pool, where it cannot be cancelled, sends nothing after the stop."""
+    with Watched() as pool:
+        pool.submit(wait_for_file, str(tmp_path / "free"))
+        stream = stream_batch(things(50), api_key=KEY, executor=pool)
+        reader = in_thread(lambda: list(stream))
+        # The pool calls it running, since it has put it into its queue.
+        assert server.wait_for(lambda: len(pool.futures) == 2 and pool.futures[1].running())
+        stream.close()
+        reader.join(5)
+        (tmp_path / "free").touch()
+        assert pool.submit(len, "abc").result() == 3
+    assert server.received == []
+
+
+def test_a_stop_while_one_request_stalls(
+    server: FakeService, pool: Executor, tmp_path: Any
+) -> None:
+    """What its shard has completed is recorded and reported. The stalled one is ended."""
+
+    def first_stalls(connection: Connection) -> bool:
+        assert connection.request is not None
+        return (stall() if connection.request.path.endswith("/0") else answer(200, {}))(connection)
+
+    server.default = first_stalls
+    journal = tmp_path / "job.journal"
+    batch = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(8)]
+    heard: List[str] = []
+    for each in batch:
+        each.callback = lambda response: heard.append(response.url)
+    stream = stream_batch(batch, api_key=KEY, max_workers=2, executor=pool, journal=journal)
+    reader = in_thread(lambda: list(stream))
+    assert server.wait_for(lambda: len(server.received) == 8)
+    stream.close()
+    reader.join(5)
+    assert len(heard) == len(set(heard)) == 7
+    assert len(journal.read_text().splitlines()) == 1 + 7
+
+
+def test_a_slow_reader_of_results(server: FakeService, executor: Executor) -> None:
+    """However fast the service is, requests go only as far ahead as twice what the reader has taken."""
+    taken: List[int] = []
+
+    def endless() -> Iterator[BatchRequest]:
+        while True:
+            taken.append(len(taken))
+            yield BatchRequest("POST", f"{URL}/{len(taken)}", json={})
+
+    stream = stream_batch(endless(), api_key=KEY, max_workers=4, executor=executor)
+    for _ in range(20):
+        next(stream)
+        time.sleep(0.01)  # Time for many shards.
+    stream.close()
+    assert len(taken) <= 20 + 2 * PROCESSES * (20 + 4)
 
 
 def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) -> None:
@@ -390,6 +469,23 @@ def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
     twice = [path for path, times in seen.items() if times > 1]
     assert max(seen.values()) == 2
     assert 0 < len(twice) <= max(counting.counts)
+
+
+def test_a_process_that_dies_under_a_generator(server: FakeService) -> None:
+    """The requests of its shard are reported before the error of the pool."""
+    server.default = late(0.01)
+    results: List[Any] = []
+    with process_pool(1) as pool:
+        victim = pool.submit(os.getpid).result()
+        killer = kill_when(server, victim, 60)
+        with pytest.raises(BrokenProcessPool):
+            for result in stream_batch(iter(things(1000)), api_key=KEY, executor=pool):
+                results.append(result)
+        killer.join()
+    reported = {f"/v9/things/{result.index}" for result in results}
+    assert set(paths(server)) <= reported
+    lost = [result for result in results if result.error is not None]
+    assert lost and all(UNKNOWN in str(result.error) for result in lost)
 
 
 # --- Journals ----------------------------------------------------------------------------------------
@@ -498,3 +594,65 @@ def test_a_response_that_cannot_be_pickled_fails_alone(
     assert responses == [batch[0].url, batch[2].url]
     assert request is batch[1]
     assert str(error).startswith("The request was sent, but its result cannot return")
+
+
+class Strange(str):
+    """A text that can be pickled, but not read back."""
+
+    def __new__(cls, base: str, more: str) -> "Strange":
+        """Join two texts."""
+        return super().__new__(cls, base + more)
+
+
+class StrangeError(Exception):
+    """An error that can be pickled, but not read back."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(one + other)
+
+
+def test_a_request_that_cannot_be_read_there_fails_alone(
+    server: FakeService, executor: Executor
+) -> None:
+    """Its neighbours are sent, once each."""
+    batch = things(40)
+    batch[17] = BatchRequest("GET", Strange(URL, "/17"))
+    responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=executor)
+    assert len(responses) == 39 and request is batch[17]
+    assert isinstance(error, TypeError)
+    assert set(paths(server).values()) == {1} and len(server.received) == 39
+
+
+def fail_once(method: str, api_key: str, url: str, **more: Any) -> Any:
+    """Stand in for ``http.request``: one error cannot be read back."""
+    if url.endswith("/17"):
+        raise StrangeError("o", "dd")
+    return url
+
+
+def test_an_error_that_cannot_be_read_here_fails_alone(
+    pool: Executor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others keep their results."""
+    monkeypatch.setattr(http, "request", fail_once)
+    batch = things(40)
+    responses, [(request, error)] = http.process_batch(batch, api_key=KEY, executor=pool)
+    assert len(responses) == 39 and request is batch[17]
+    assert "a StrangeError cannot be pickled" in str(error)
+
+
+class Unpicklable(Dict[str, str]):
+    """Parameters that no tool can pickle."""
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse."""
+        raise TypeError("not this one")
+
+
+def test_requests_for_an_executor_of_this_process_need_not_be_pickled(server: FakeService) -> None:
+    """Also before the first call has told that it runs here."""
+    batch = [BatchRequest("GET", URL, params=Unpicklable(a="1")) for _ in range(5)]
+    executor: Any = AtOnce()
+    responses, errors = http.process_batch(batch, api_key=KEY, executor=executor)
+    assert (len(responses), errors) == (5, [])
+    assert len(server.received) == 5

@@ -74,13 +74,15 @@ class Gatherer(ABC):
         """Take one call."""
 
     @abstractmethod
-    def flush(self, has_arrived: Callable[[], bool]) -> None:
+    def flush(self, has_arrived: Callable[[], bool], handed_back: int) -> None:
         """Start calls, and collect those that are done, in the caller's thread.
 
         Parameters
         ----------
         has_arrived : callable
             Tells whether results wait to be handed back. If so, more calls come soon.
+        handed_back : int
+            How many results were handed back so far.
         """
 
 
@@ -128,6 +130,7 @@ class Calls(Generic[Item, Result]):
         self._arrived: SimpleQueue[int | None] = SimpleQueue()
         # Positions that were taken from there, to be handed back.
         self._gathered: deque[int] = deque()
+        self._handed_back = 0
         self._tell_returned = returned
         # Makes `next_done` return. It refers only to the queue: a reader that waits for its iterable
         # must not keep an abandoned stream.
@@ -197,7 +200,7 @@ class Calls(Generic[Item, Result]):
     def next_done(self) -> Done[Item, Result] | None:
         """Return the next call that is done; None if something else must be done first."""
         if self._gatherer is not None:
-            self._gatherer.flush(self.has_arrived)
+            self._gatherer.flush(self.has_arrived, self._handed_back)
             self._batch.leave_this_thread()  # As in begin().
         if not self._gathered:
             self._gather()
@@ -205,6 +208,7 @@ class Calls(Generic[Item, Result]):
         if not self._gathered:
             return None
         position = self._gathered.popleft()
+        self._handed_back += 1
         item, future = self._in_flight.pop(position)
         return position, item, future
 

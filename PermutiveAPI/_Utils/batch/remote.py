@@ -20,13 +20,17 @@ _TRAVELLING = ("method", "url", "params", "json", "headers", "timeout", "retry")
 
 @dataclass(frozen=True)
 class WorkItem:
-    """A request to send, its position, its digest in the journal, and its attempts so far."""
+    """A request to send, its position, its digest in the journal, and its attempts so far.
+
+    It goes to another process `alone` if it, or another request of its shard, could not be read there.
+    """
 
     index: int
     request: BatchRequest
     digest: bytes | None = None
     refusal: Exception | None = None
     attempts: int = 0
+    alone: bool = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what another process needs. Callbacks and the model stay here: they may not be picklable."""

@@ -19,15 +19,18 @@ from typing import Any
 import requests
 
 from .. import cancellation, settings
-from ..cancellation import Cancellation, RequestPostponed, attempts_spent
+from ..cancellation import Cancellation, Cancelled, RequestPostponed, attempts_spent
 from ..settings import Settings
+from .lease import has_ended
 from .remote import Failed, Send, WorkItem, send_item
 from .shards import Answered, Report, Shard, ShardResult, Unsent, packed
 
 # If the responses of a shard have more bytes than this, it sends no further request.
 _MOST_BYTES = 64 * 2**20
-# On Windows, Ctrl-C does not interrupt a wait that has no timeout.
-_LONGEST_WAIT_SECONDS = 0.5
+# How often to look whether the batch has ended. On Windows, Ctrl-C does not interrupt longer waits.
+_SECONDS_BETWEEN_LOOKS = 0.1
+# When the batch has ended: how long to wait for responses, so that a stop takes less than three seconds.
+_GRACE_SECONDS = 0.4
 
 
 class ShardSender:
@@ -70,12 +73,13 @@ class ShardSender:
         try:
             items: list[WorkItem] = pickle.loads(shard.content)
         except Exception as error:
-            failed: list[Answered] = [(n, Failed(error), ()) for n in range(shard.count)]
-            return packed(Report(failed, [], 0.0))
+            if shard.count > 1:
+                return packed(Report([], [], 0.0, unreadable=True))
+            return packed(Report([(0, Failed(error), ())], [], 0.0))
         settings.options.set(self._used.options)
         settings.of_batch.set(self._used)
         batch = cancellation.current() or Cancellation()
-        sending = _Sending(self._send, self._api_key, self._used, items, batch)
+        sending = _Sending(self._send, self._api_key, self._used, items, batch, shard.lease)
         return packed(sending.run(self._threads, shard.seconds))
 
 
@@ -93,6 +97,7 @@ class _Sending:
         used: Settings,
         items: Sequence[WorkItem],
         batch: Cancellation,
+        lease: str | None,
     ) -> None:
         self._send = send
         self._api_key = api_key
@@ -104,6 +109,7 @@ class _Sending:
         self._postponed: list[tuple[int, RequestPostponed, list[Any]]] = []
         self._bytes = 0
         self._batch = batch
+        self._lease = lease
 
     def run(self, threads: int, seconds: float) -> Report:
         """Send until all is done or the time is up, and report it."""
@@ -115,17 +121,18 @@ class _Sending:
             try:
                 for _ in range(min(threads, len(self._items))):
                     working.append(pool.submit(copy_context().run, self._work))
-                _wait(working)
+                self._wait(working)
             except KeyboardInterrupt:
                 # Wait for requests in flight: otherwise their outcome would be unknown.
                 interrupted = True
                 self._batch.deadline = monotonic()
-                _wait(working)
+                self._wait(working)
             finally:
                 if not all(each.done() for each in working):
                     self._batch.cancel()  # A second Ctrl-C.
         for each in working:
-            each.result()
+            if not isinstance(each.exception(), Cancelled):
+                each.result()
         now = monotonic()
         unsent: list[Unsent] = [
             (place, max(later.due - now, 0.0), later.attempts, records)
@@ -138,11 +145,20 @@ class _Sending:
         """Send one request after the other, in a thread."""
         with self._batch.joined():
             while monotonic() <= self._batch.deadline and self._bytes <= _MOST_BYTES:
+                if has_ended(self._lease):
+                    return
                 try:
                     place, item = self._left.popleft()
                 except IndexError:
                     return
                 self._send_one(place, item)
+
+    def _wait(self, working: Sequence[Future[Any]]) -> None:
+        """Wait for the threads. If the batch ends, end the requests that are not answered soon."""
+        while wait(working, timeout=_SECONDS_BETWEEN_LOOKS).not_done:
+            if has_ended(self._lease):
+                wait(working, timeout=_GRACE_SECONDS)
+                self._batch.cancel()
 
     def _send_one(self, place: int, item: WorkItem) -> None:
         records: list[Any] = []
@@ -156,11 +172,6 @@ class _Sending:
             self._answered.append((place, result, records))
             # A lost count does no harm.
             self._bytes += _length_of(result)
-
-
-def _wait(futures: Sequence[Future[Any]]) -> None:
-    while wait(futures, timeout=_LONGEST_WAIT_SECONDS).not_done:
-        pass
 
 
 def _length_of(result: Any) -> int:

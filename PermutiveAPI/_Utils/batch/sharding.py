@@ -14,27 +14,24 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ..cancellation import Cancelled
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
 from .calls import Gatherer, Postponed, most_in_flight
 from .executors import dumps_for, is_process_pool, processes_of, travels
+from .lease import Lease
 from .remote import Reported, WorkItem
-from .shards import FirstCall, Report, Shard, ShardResult
+from .shard_size import ShardSize
+from .shards import FirstCall, FirstShard, Report, Shard, ShardResult
 
 # Threads in each process, if max_workers is left out.
 DEFAULT_THREADS = 8
-# A shard is to hold about as many requests as a process sends in this time.
-_SHARD_WORK_SECONDS = 1.0
-_MOST_IN_SHARD = 1000
 # With a journal, a shard with requests that must not be repeated is no larger.
 _MOST_UNREPEATABLE_IN_SHARD = 20
 # So many shards of requests are held for each process: the present one and the next one.
 _SHARDS_HELD_PER_PROCESS = 2
-# If a shard has sent nothing, the next one is so many times smaller.
-_SHRINKING = 4
 # How long a cancelled batch waits for the shards that have begun; more than _SHARD_SECONDS.
 _GRACE_SECONDS = 2.75
 
@@ -83,12 +80,15 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         # None until the first call tells.
         self._travels = travels(executor)
         self._processes = 1
-        self._size = 2 * self._threads
+        self._size = ShardSize(self._threads)
+        self._handed_back = 0
         self._dumps = dumps_for(executor)
         self._call: Any = None
         self._waiting: deque[_Waiting] = deque()
         self._number = 0
         self._stopping = False
+        self._failure: Exception | None = None
+        self._lease = Lease() if is_process_pool(executor) else None
         # By the numbers of the shards.
         self._in_flight: dict[int, tuple[list[_Waiting], Future[Any]]] = {}
         # Numbers of shards that are done; any thread adds them.
@@ -105,7 +105,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             return 1
         if not self._travels:
             return self._most_one_by_one
-        return _SHARDS_HELD_PER_PROCESS * self._processes * self._size
+        return _SHARDS_HELD_PER_PROCESS * self._processes * self._size.requests
 
     def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
         """Take a request for the next shard; if calls run in this process, begin its call."""
@@ -116,13 +116,18 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         self._waiting.append(waiting)
         return waiting.future
 
-    def flush(self, has_arrived: Callable[[], bool]) -> None:
+    def flush(self, has_arrived: Callable[[], bool], handed_back: int) -> None:
         """Collect the shards that are done, and send the next ones."""
+        self._handed_back = handed_back
         while True:
             self._take_back()
+            if self._failure is not None:
+                if self._in_flight or has_arrived():
+                    return  # These results come first.
+                raise self._failure
             if not self._waiting or len(self._in_flight) >= self._processes:
                 return
-            most = self._size
+            most = self._size.requests
             if not has_arrived():
                 # Share the last requests among the processes that are free.
                 free = self._processes - len(self._in_flight)
@@ -134,6 +139,8 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     def __exit__(self, *exception: object) -> None:
         """Wait for the shards that have begun, but not too long."""
         self._stopping = True
+        if self._lease is not None:
+            self._lease.end()
         futures = [future for _, future in self._in_flight.values()]
         if is_process_pool(self._executor):
             # A cluster would cancel calls that run, too, and nobody would know what they sent.
@@ -151,30 +158,41 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
     def _next_shard(self, most: int) -> list[_Waiting]:
         shard: list[_Waiting] = []
         while self._waiting and len(shard) < most:
-            if self._is_unrepeatable(self._waiting[0].item):
+            item = self._waiting[0].item
+            if item.alone:
+                most = 1
+            elif self._is_unrepeatable(item):
                 most = min(most, _MOST_UNREPEATABLE_IN_SHARD)
-                if len(shard) >= most:
-                    break
+            if len(shard) >= most:
+                break
             shard.append(self._waiting.popleft())
         return shard
 
     def _send_shard(self, waiting: list[_Waiting]) -> None:
-        try:
-            content = self._dumps([each.item for each in waiting])
-        except Exception:
-            waiting = [each for each in waiting if self._can_travel(each)]
-            content = self._dumps([each.item for each in waiting])
-        if not waiting:
-            return
         number = self._number
-        shard = Shard(number, len(waiting), content)
-        call = self._call if self._travels else FirstCall(self._call, waiting[0].item)
+        if self._travels:
+            try:
+                content = self._dumps([each.item for each in waiting])
+            except Exception:
+                waiting = [each for each in waiting if self._can_travel(each)]
+                content = self._dumps([each.item for each in waiting])
+            if not waiting:
+                return
+            lease = None if self._lease is None else self._lease.renew()
+            call, shard = self._call, Shard(number, len(waiting), content, lease)
+        else:
+            call = cast("Any", FirstCall(self._call))
+            shard = FirstShard(number, waiting[0].item, self._dumps)
         try:
             future = self._executor.submit(call, shard)
         except Exception as error:
-            if not (self._finite and number):
-                raise
-            _fail(waiting, error)
+            if self._travels is None and not self._can_travel(waiting[0]):
+                return
+            if self._finite and number:
+                _fail(waiting, error)
+            else:
+                self._waiting.extendleft(reversed(waiting))
+                self._failure = error
             return
         for each in waiting:
             each.future.set_running_or_notify_cancel()
@@ -211,8 +229,9 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             result = future.result()
             report: Report | None = result.report() if isinstance(result, ShardResult) else None
         except Exception as error:
-            for each in waiting:
-                each.future.set_exception(_lost(each.item, error))
+            if self._travels is not None or self._can_travel(waiting[0]):
+                for each in waiting:
+                    each.future.set_exception(_lost(each.item, error))
             return
         except BaseException as interruption:
             _fail(waiting, interruption)
@@ -223,8 +242,14 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             return
         for place, result, records in report.answered:
             waiting[place].future.set_result(Reported(result, records) if records else result)
+        if report.unreadable:
+            for item, future in waiting:
+                future.set_result(Postponed(monotonic(), replace(item, alone=True)))
+            return
         self._postpone(waiting, report)
-        self._adapt(len(waiting), report)
+        _fail([each for each in waiting if not each.future.done()], Cancelled())
+        sent, seconds = len(report.answered), report.seconds
+        self._size.adapt(len(waiting), sent, seconds, self._handed_back)
 
     def _postpone(self, waiting: list[_Waiting], report: Report) -> None:
         now = monotonic()
@@ -236,19 +261,6 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 continue
             again = item if attempts == item.attempts else replace(item, attempts=attempts)
             future.set_result(Postponed(now + delay, again))
-
-    def _adapt(self, count: int, report: Report) -> None:
-        """Make the next shards as large as what a process sends in a second, in multiples of its threads."""
-        sent = len(report.answered)
-        if sent:
-            # A small shard does not use all threads.
-            per_second = (
-                sent / max(report.seconds, 1e-3) * self._threads / min(self._threads, count)
-            )
-            size = math.ceil(per_second * _SHARD_WORK_SECONDS / self._threads) * self._threads
-        else:
-            size = self._size // _SHRINKING
-        self._size = max(self._threads, min(size, _MOST_IN_SHARD))
 
 
 def _lost(item: WorkItem, error: Exception) -> Exception:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import requests
+
 from .remote import Failed, WorkItem
 
 # By the clock of the other process. A stop must end within three seconds.
@@ -30,6 +32,8 @@ class Shard:
         How many requests there are.
     content : bytes
         The pickled list of their :class:`WorkItem` objects.
+    lease : str or None
+        A file of this machine; when it is gone, nothing more begins. See lease.py.
     seconds : float
         After so many seconds, no request and no attempt begins.
     """
@@ -37,6 +41,7 @@ class Shard:
     number: int
     count: int
     content: bytes = field(repr=False)
+    lease: str | None = None
     seconds: float = _SHARD_SECONDS
 
 
@@ -48,24 +53,27 @@ Unsent = tuple[int, float, int, Sequence[Any]]
 
 
 class Report(NamedTuple):
-    """The report of a shard.
+    """The report of a shard. A request that is in neither list was ended with its batch.
 
     Attributes
     ----------
     answered : list of Answered
         The requests that were sent.
     unsent : list of Unsent
-        The others.
+        Those that were not.
     seconds : float
         How long it took.
     interrupted : bool
         Whether Ctrl-C has ended it.
+    unreadable : bool
+        Whether one of its requests could not be unpickled. Then nothing was sent.
     """
 
     answered: list[Answered]
     unsent: list[Unsent]
     seconds: float
     interrupted: bool = False
+    unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,19 +87,31 @@ class ShardResult:
         return pickle.loads(self.content)
 
 
+class FirstShard:
+    """A shard of one request. Only if an executor pickles it, the request is pickled, too."""
+
+    def __init__(self, number: int, item: WorkItem, dumps: Callable[[Any], bytes]) -> None:
+        self._number = number
+        self.item = item
+        self._dumps = dumps
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle it as a shard."""
+        return Shard, (self._number, 1, self._dumps([self.item]))
+
+
 class FirstCall:
     """The call that tells whether an executor uses other processes.
 
     Pickling turns it into the call of a shard. In this process it sends the shard's only request.
     """
 
-    def __init__(self, call: Callable[..., Any], item: WorkItem) -> None:
+    def __init__(self, call: Callable[..., Any]) -> None:
         self._call = call
-        self._item = item
 
-    def __call__(self, shard: Shard) -> Any:
+    def __call__(self, shard: FirstShard) -> Any:
         """Send the request, and return what its call returns."""
-        return self._call(self._item)
+        return self._call(shard.item)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the call alone."""
@@ -127,17 +147,22 @@ def _dumps(value: Any) -> bytes:
 
 
 def packed(report: Report) -> ShardResult:
-    """Return the result of a shard. If a response cannot be pickled, only its request fails."""
+    """Return the result of a shard. If a result cannot be pickled and unpickled, only its request fails."""
+    # Responses can be unpickled. For others, such as errors of a stand-in, nobody knows.
+    answered = [
+        (n, result if issubclass(type(result), requests.Response) else _picklable(result), records)
+        for n, result, records in report.answered
+    ]
     try:
-        return ShardResult(_dumps(report))
+        return ShardResult(_dumps(report._replace(answered=answered)))
     except Exception:
-        answered = [(n, _picklable(result), records) for n, result, records in report.answered]
+        answered = [(n, _picklable(result), records) for n, result, records in answered]
         return ShardResult(_dumps(report._replace(answered=answered)))
 
 
 def _picklable(result: Any) -> Any:
     try:
-        _dumps(result)
+        pickle.loads(_dumps(result))
     except Exception as error:
         kind = type(result.error if isinstance(result, Failed) else result).__qualname__
         return Failed(

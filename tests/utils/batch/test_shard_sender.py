@@ -6,7 +6,8 @@ import pickle
 import threading
 import time
 from contextvars import copy_context
-from typing import Any, Callable, List
+from pathlib import Path
+from typing import Any, Callable, List, Optional
 
 import pytest
 import requests
@@ -17,7 +18,8 @@ from PermutiveAPI._Utils.batch import shard_sender
 from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
 from PermutiveAPI._Utils.batch.shard_sender import ShardSender
 from PermutiveAPI._Utils.batch.shards import Report, Shard
-from tests.support.fake_service import Connection, FakeService, Step, answer
+from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
+from tests.support.threads import in_thread
 
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
 URL = "https://api.permutive.app/v9/things"
@@ -32,12 +34,16 @@ def items(count: int, attempts: int = 0, **more: Any) -> List[WorkItem]:
 
 
 def sent(
-    batch: List[WorkItem], seconds: float = 2.0, threads: int = 2, send: Any = http.request
+    batch: List[WorkItem],
+    seconds: float = 2.0,
+    threads: int = 2,
+    send: Any = http.request,
+    lease: Optional[str] = None,
 ) -> Report:
     """Send a shard as another process does, and return what the caller reads of it."""
     settings = http.batch_runner().read_settings(True)
     sender = pickle.loads(pickle.dumps(ShardSender(send, KEY, settings, threads, b"run")))
-    shard = Shard(0, len(batch), pickle.dumps(batch), seconds)
+    shard = Shard(0, len(batch), pickle.dumps(batch), lease, seconds)
     return pickle.loads(pickle.dumps(copy_context().run(sender, shard))).report()
 
 
@@ -79,6 +85,34 @@ def test_nothing_begins_after_the_deadline(server: FakeService) -> None:
     assert set(back.values()) == {(0.0, 1)}
 
 
+def test_nothing_begins_after_the_batch_has_ended(server: FakeService, tmp_path: Path) -> None:
+    """A shard that was in a queue comes back unsent."""
+    report = sent(items(9, attempts=1), lease=str(tmp_path / "ended"))
+    assert report.answered == [] and server.received == []
+    assert [(place, attempts) for place, _, attempts, _ in report.unsent] == [
+        (place, 1) for place in range(9)
+    ]
+
+
+def test_a_batch_that_ends_in_the_midst(server: FakeService, tmp_path: Path) -> None:
+    """Nothing more begins, responses that come soon are reported, and a request that stalls is ended."""
+    lease = tmp_path / "lease"
+    lease.touch()
+    server.script = [stall(), after(0.1, answer(200, {}))]
+
+    def end() -> None:
+        server.wait_for(lambda: len(server.received) == 2)
+        lease.unlink()
+
+    ending = in_thread(end)
+    began = time.monotonic()
+    report = sent(items(9), seconds=20, lease=str(lease))
+    ending.join()
+    assert time.monotonic() - began < 1.5
+    assert len(report.answered) == 1
+    assert len(report.unsent) == 7 and len(server.received) == 2
+
+
 def test_a_wait_that_is_too_long_goes_back(server: FakeService) -> None:
     """The request goes back with its attempts, and with the rest of its wait."""
     server.default = answer(503)
@@ -113,12 +147,15 @@ def test_a_slot_that_comes_too_late_goes_back(server: FakeService) -> None:
 
 
 def test_content_that_cannot_be_read() -> None:
-    """Each request fails, and its error says why, for instance a missing class."""
+    """A request alone fails, and its error says why, for instance a missing class; of several, nobody knows which."""
     settings = http.batch_runner().read_settings(True)
     sender = ShardSender(http.request, KEY, settings, 2, b"run")
+    report = sender(Shard(0, 1, b"junk")).report()
+    [(place, failed, records)] = report.answered
+    assert (place, records, report.unreadable) == (0, (), False)
+    assert isinstance(failed.error, pickle.UnpicklingError)
     report = sender(Shard(0, 2, b"junk")).report()
-    assert [place for place, _, _ in report.answered] == [0, 1]
-    assert all(isinstance(failed.error, pickle.UnpicklingError) for _, failed, _ in report.answered)
+    assert (report.answered, report.unsent, report.unreadable) == ([], [], True)
 
 
 def large(method: str, api_key: str, url: str, **more: Any) -> requests.Response:

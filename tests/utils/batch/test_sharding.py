@@ -36,7 +36,7 @@ class Elsewhere:
         if self.refusal is not None:
             raise self.refusal
         future: "Future[Any]" = Future()
-        self.shards.append((shard, future))
+        self.shards.append((pickle.loads(pickle.dumps(shard)), future))
         return future
 
     def counts(self) -> List[int]:
@@ -63,6 +63,7 @@ class Batch:
         self.records: List[Any] = []
         self.woken = 0
         self.arrived = False
+        self.handed_back = 10**6
         self.sharding = ShardingExecutor(
             executor,
             THREADS,
@@ -87,7 +88,7 @@ class Batch:
 
     def flush(self) -> None:
         """Send what can be sent."""
-        self.sharding.flush(lambda: self.arrived)
+        self.sharding.flush(lambda: self.arrived, self.handed_back)
 
 
 def started(processes: int = 2, **more: Any) -> Tuple[Elsewhere, Batch]:
@@ -273,8 +274,16 @@ def test_an_executor_that_takes_no_more() -> None:
     batch.flush()
     assert future.exception() is executor.refusal
     endless, batch = started(finite=False)
+    [earlier] = batch.add(1)
+    batch.flush()
     endless.refusal = RuntimeError("broken")
     batch.add(1)
+    batch.flush()
+    endless.report(0)
+    batch.arrived = True
+    batch.flush()
+    assert earlier.result() == 0  # It is handed back first.
+    batch.arrived = False
     with pytest.raises(RuntimeError, match="broken"):
         batch.flush()
     shut = Elsewhere()
@@ -297,6 +306,69 @@ def test_requests_that_cannot_be_pickled() -> None:
     batch.flush()
     assert good[0].result() == 0 and isinstance(worse[0].exception(), TypeError)
     assert executor.counts() == [1]
+
+
+def test_a_first_request_that_its_executor_cannot_pickle() -> None:
+    """It has failed unsent, also if the executor pickles it later, in a thread of its own."""
+
+    class Later(Elsewhere):
+        def submit(self, fn: Any, /, shard: Any) -> "Future[Any]":
+            future: "Future[Any]" = Future()
+            try:
+                pickle.dumps(shard)
+            except Exception as error:
+                future.set_exception(error)
+            return future
+
+    for executor in (Elsewhere(), Later()):
+        batch = Batch(executor)
+        [future] = batch.add(1, json=sys._getframe())
+        batch.flush()
+        batch.flush()
+        assert isinstance(future.exception(), TypeError)
+
+
+def test_requests_that_cannot_be_read_there() -> None:
+    """The requests of their shard go once more, each alone, in any company."""
+    executor, batch = started(processes=1)
+    futures = batch.add(3)
+    batch.flush()
+    executor.shards[0][1].set_result(
+        ShardResult(pickle.dumps(Report([], [], 0.0, unreadable=True)))
+    )
+    batch.flush()
+    again = [future.result().item for future in futures]
+    assert [item.alone for item in again] == [True] * 3
+    for item in again:
+        batch.sharding.submit(print, item)
+    batch.add(2)
+    for number in range(1, 5):
+        batch.flush()
+        executor.report(number)
+    assert executor.counts() == [3, 1, 1, 1, 2]
+
+
+def test_no_more_is_sent_ahead_than_was_handed_back() -> None:
+    """A shard holds at most as many requests as the reader has taken; at first, two for each thread."""
+    executor, batch = started(processes=1)
+    for number, (handed_back, size) in enumerate([(3, 2 * THREADS), (37, 37), (10**6, 1000)]):
+        batch.handed_back = handed_back
+        batch.add(1)
+        batch.flush()
+        executor.report(number, seconds=0.001)
+        batch.flush()
+        assert batch.sharding.most_in_flight() == 2 * size
+
+
+def test_requests_that_a_stop_has_ended() -> None:
+    """They are neither answered nor unsent: nobody hears of them."""
+    executor, batch = started(processes=1)
+    answered, ended = batch.add(2)
+    batch.flush()
+    executor.shards[0][1].set_result(ShardResult(pickle.dumps(Report([(0, 5, ())], [], 1.0))))
+    batch.sharding.__exit__(None, None, None)
+    assert answered.result() == 5
+    assert isinstance(ended.exception(), Cancelled)
 
 
 def test_leaving() -> None:
@@ -336,13 +408,13 @@ def test_the_first_call_tells_where_calls_run() -> None:
     sharding.begin(print)
     item = WorkItem(0, BatchRequest("GET", URL))
     first = sharding.submit(lambda argument: argument, item)
-    sharding.flush(lambda: False)
+    sharding.flush(lambda: False, 0)
     assert first.result() is item
     assert sharding.submit(lambda argument: argument, item).result() is item
     assert executor.arguments[1:] == [item]
     assert sharding.most_in_flight() == 64
-    assert pickle.loads(pickle.dumps(FirstCall(len, item))) is len
-    assert repr(FirstCall(len, item)) == "FirstCall(<built-in function len>)"
+    assert pickle.loads(pickle.dumps(FirstCall(len))) is len
+    assert repr(FirstCall(len)) == "FirstCall(<built-in function len>)"
 
 
 def test_kinds() -> None:
