@@ -5,6 +5,7 @@ Connections, rate limits and threads stay in that process from one shard to the 
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections import deque
@@ -114,7 +115,7 @@ class _Sending:
     def run(self, threads: int, seconds: float) -> Report:
         """Send until all is done or the time is up, and report it."""
         began = monotonic()
-        self._batch.deadline = began + seconds
+        self._batch.deadline = -math.inf if has_ended(self._lease) else began + seconds
         interrupted = False
         working: list[Future[Any]] = []
         with _thread_pool(threads) as pool:
@@ -145,8 +146,6 @@ class _Sending:
         """Send one request after the other, in a thread."""
         with self._batch.joined():
             while monotonic() <= self._batch.deadline and self._bytes <= _MOST_BYTES:
-                if has_ended(self._lease):
-                    return
                 try:
                     place, item = self._left.popleft()
                 except IndexError:
@@ -154,9 +153,10 @@ class _Sending:
                 self._send_one(place, item)
 
     def _wait(self, working: Sequence[Future[Any]]) -> None:
-        """Wait for the threads. If the batch ends, end the requests that are not answered soon."""
+        """Wait for the threads. If the batch ends, begin no more, and end requests that are not answered soon."""
         while wait(working, timeout=_SECONDS_BETWEEN_LOOKS).not_done:
             if has_ended(self._lease):
+                self._batch.deadline = -math.inf
                 wait(working, timeout=_GRACE_SECONDS)
                 self._batch.cancel()
 
