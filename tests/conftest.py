@@ -51,12 +51,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
     sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type]
+    threading.settrace(None)  # type: ignore[arg-type] -- None is allowed, but not declared.
     try:
         return (yield)
     finally:
         sys.settrace(tracer)
-        threading.settrace(tracer_of_threads)  # type: ignore[arg-type]
+        threading.settrace(tracer_of_threads)  # type: ignore[arg-type] -- as above
 
 
 @pytest.fixture(scope="session")

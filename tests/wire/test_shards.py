@@ -29,27 +29,12 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.shards import Shard
 from tests.support.calls import KEY
-from tests.support.fake_service import Connection, FakeService, Step, answer, stall
+from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
+from tests.support.things import URL, things
 from tests.support.threads import in_thread
 
-URL = "https://api.permutive.app/v9/things"
 PROCESSES = 2
 UNKNOWN = "The outcome is unknown"
-
-
-def things(count: int, **more: Any) -> List[BatchRequest]:
-    """Make numbered requests."""
-    return [BatchRequest("GET", f"{URL}/{number}", **more) for number in range(count)]
-
-
-def late(seconds: float) -> Step:
-    """Answer after a while, or when the server stops."""
-
-    def later(connection: Connection) -> bool:
-        connection.server.stopping.wait(seconds)
-        return answer(200, {})(connection)
-
-    return later
 
 
 def refused(retry_after: str) -> Step:
@@ -176,7 +161,7 @@ def test_max_workers_is_for_each_process(server: FakeService, pool: Executor) ->
 
 def test_a_slow_service_makes_shards_small(server: FakeService, pool: Executor) -> None:
     """A shard holds about a second of work, and a generator is read only for the next ones."""
-    server.default = late(0.05)
+    server.default = after(0.05, answer(200, {}))
     taken: List[int] = []
 
     def endless() -> Iterator[BatchRequest]:
@@ -237,7 +222,7 @@ def test_an_executor_of_this_process_gets_single_calls(server: FakeService, coun
 
 
 def test_threads_get_single_calls(server: FakeService) -> None:
-    """So does a class derived from ThreadPoolExecutor, since its first call tells."""
+    """So does a class derived from ThreadPoolExecutor with a submit() of its own: its first call tells."""
     arguments: List[Any] = []
 
     class Pool(ThreadPoolExecutor):
@@ -287,7 +272,7 @@ def test_what_completes_while_a_stream_is_left(
     server: FakeService, tmp_path: Any, executor: Executor
 ) -> None:
     """Shards in flight are recorded and reported, so that the next run does not send them again."""
-    server.default = late(0.01)
+    server.default = after(0.01, answer(200, {}))
     heard: List[int] = []
     journal = tmp_path / "job.journal"
     stream = stream_batch(
@@ -385,7 +370,7 @@ def test_a_slow_reader_of_results(server: FakeService, executor: Executor) -> No
 
 def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) -> None:
     """As in a terminal: the process sends nothing more, but returns the results so far."""
-    server.default = late(0.02)
+    server.default = after(0.02, answer(200, {}))
     journal = tmp_path / "job.journal"
     with process_pool(1) as pool:
         victim = pool.submit(os.getpid).result()
@@ -414,7 +399,7 @@ def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) 
 
 def test_a_process_that_dies(server: FakeService) -> None:
     """Each request of its shard fails with its own error: the outcome is unknown."""
-    server.default = late(0.01)
+    server.default = after(0.01, answer(200, {}))
     batch = things(1000)
     with process_pool() as pool:
         victim = pool.submit(os.getpid).result()
@@ -437,7 +422,7 @@ def test_a_process_that_dies(server: FakeService) -> None:
 
 def test_a_dask_worker_that_dies(server: FakeService) -> None:
     """Without repeats, its shard fails and nothing is sent again; the cluster does the rest of the batch."""
-    server.default = late(0.01)
+    server.default = after(0.01, answer(200, {}))
     with dask_client(0) as client:
         victim = victim_of(client)
         killer = kill_when(server, victim, 100)
@@ -456,7 +441,7 @@ def test_a_dask_worker_that_dies(server: FakeService) -> None:
 
 def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
     """Dask runs the lost shard again: nothing is lost, and at most that shard is sent twice."""
-    server.default = late(0.01)
+    server.default = after(0.01, answer(200, {}))
     with dask_client(3) as client:
         victim = victim_of(client)
         counting = Counting(client.get_executor())
@@ -473,7 +458,7 @@ def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
 
 def test_a_process_that_dies_under_a_generator(server: FakeService) -> None:
     """The requests of its shard are reported before the error of the pool."""
-    server.default = late(0.01)
+    server.default = after(0.01, answer(200, {}))
     results: List[Any] = []
     with process_pool(1) as pool:
         victim = pool.submit(os.getpid).result()

@@ -18,7 +18,7 @@ from PermutiveAPI._Utils.batch import shard_sender
 from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
 from PermutiveAPI._Utils.batch.shard_sender import ShardSender
 from PermutiveAPI._Utils.batch.shards import Report, Shard
-from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
+from tests.support.fake_service import FakeService, after, answer, stall
 from tests.support.threads import in_thread
 
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
@@ -47,16 +47,6 @@ def sent(
     return pickle.loads(pickle.dumps(copy_context().run(sender, shard))).report()
 
 
-def late(seconds: float) -> Step:
-    """Answer after a while."""
-
-    def step(connection: Connection) -> bool:
-        connection.server.stopping.wait(seconds)
-        return answer(200, {})(connection)
-
-    return step
-
-
 def test_all_is_sent_and_reported_by_place(server: FakeService) -> None:
     """A success is a response that hides the key; a failure is an error."""
     server.script = [answer(400, {"error": {"cause": "odd"}})]
@@ -75,7 +65,7 @@ def test_all_is_sent_and_reported_by_place(server: FakeService) -> None:
 
 def test_nothing_begins_after_the_deadline(server: FakeService) -> None:
     """Requests in flight complete; the rest goes back unchanged."""
-    server.default = late(0.05)
+    server.default = after(0.05, answer(200, {}))
     report = sent(items(50, attempts=1), seconds=0.12)
     assert len(server.received) == len(report.answered)
     assert 2 <= len(report.answered) <= 8
@@ -175,7 +165,7 @@ def test_large_responses_end_a_shard() -> None:
 def fail_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
     """Stand in for ``http.request``: its error cannot be pickled."""
     error = RuntimeError("odd")
-    error.lock = threading.Lock()  # type: ignore[attr-defined]
+    vars(error)["lock"] = threading.Lock()
     raise error
 
 
