@@ -132,7 +132,9 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 # Share the last requests among the processes that are free.
                 free = self._processes - len(self._in_flight)
                 most = min(most, math.ceil(len(self._waiting) / free))
-            elif len(self._waiting) < most or self._is_unrepeatable(self._waiting[0].item):
+            elif min(len(self._waiting), handed_back) < most:
+                return  # A shard that is not full, or too far ahead of the reader, waits for it.
+            elif self._is_unrepeatable(self._waiting[0].item):
                 return  # It waits until all results are recorded.
             self._send_shard(self._next_shard(most))
 

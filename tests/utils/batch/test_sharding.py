@@ -360,6 +360,18 @@ def test_no_more_is_sent_ahead_than_was_handed_back() -> None:
         assert batch.sharding.most_in_flight() == 2 * size
 
 
+def test_a_full_shard_waits_for_a_slow_reader() -> None:
+    """While results wait, it goes only if the reader has taken as many."""
+    executor, batch = started(processes=1)
+    batch.arrived, batch.handed_back = True, THREADS - 1
+    batch.add(4 * THREADS)
+    batch.flush()
+    assert executor.counts() == []
+    batch.handed_back = THREADS
+    batch.flush()
+    assert executor.counts() == [THREADS]
+
+
 def test_requests_that_a_stop_has_ended() -> None:
     """They are neither answered nor unsent: nobody hears of them."""
     executor, batch = started(processes=1)
