@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
-import threading
 from pathlib import Path
-from typing import Any, Generator, Iterator
+from typing import Iterator
 
 import pytest
 
@@ -26,37 +24,6 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
-
-
-# What these run, others run, too, and once is enough to measure it: coverage's tracer would take a third of
-# their time, which is long.
-NOT_TRACED = (
-    "tests/documents/test_docstrings.py",
-    "tests/documents/test_guides.py",
-    "tests/meta/",
-    "tests/properties/",
-    "tests/recorders/test_vcr.py",
-    "tests/typing/",
-    "tests/utils/retry/test_limiter_zoo.py",
-    "tests/utils/test_redaction_time.py",
-    "tests/wire/test_fault_matrix.py",
-)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Leave the tracer out of some tests, unless it is to tell which test runs which line."""
-    # Not by pytest-cov's mark no_cover, which leaves another tracer at work in the processes of xdist.
-    if not item.nodeid.startswith(NOT_TRACED) or item.config.getoption("cov_context", None):
-        return (yield)
-    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)  # type: ignore[arg-type] -- None is allowed, but not declared.
-    try:
-        return (yield)
-    finally:
-        sys.settrace(tracer)
-        threading.settrace(tracer_of_threads)  # type: ignore[arg-type] -- as above
 
 
 @pytest.fixture(scope="session")

@@ -440,7 +440,7 @@ def test_details_are_fetched_several_at_a_time(server: FakeService) -> None:
 
 
 def test_threads_never_get_each_others_answers(server: FakeService) -> None:
-    """16 threads with 50 calls each, some of them errors, get their own responses."""
+    """16 threads with 20 calls each, some of them errors, get their own responses."""
 
     def step(connection: Connection) -> bool:
         number = number_of(connection)
@@ -450,8 +450,8 @@ def test_threads_never_get_each_others_answers(server: FakeService) -> None:
 
     def ask(thread: int) -> int:
         right = 0
-        for number in range(50):
-            mine = thread * 50 + number
+        for number in range(20):
+            mine = thread * 20 + number
             key = f"key-of-thread-{thread:04}"
             try:
                 got = http.post(key, f"{URL}/{mine}", {"n": mine}).json()
@@ -466,6 +466,6 @@ def test_threads_never_get_each_others_answers(server: FakeService) -> None:
         return right
 
     with ThreadPoolExecutor(16) as executor:
-        assert list(executor.map(ask, range(16))) == [50] * 16
-    assert len(server.received) == 800
+        assert list(executor.map(ask, range(16))) == [20] * 16
+    assert len(server.received) == 320
     assert server.connections <= 16

@@ -25,7 +25,7 @@ from tests.support.fake_service import (
 
 URL = "https://api.permutive.app/v9/things"
 THREADS = 32
-ROUNDS = 25
+ROUNDS = 12
 PATIENT = RetryConfig(max_retries=50, backoff_factor=1, initial_delay=0)
 
 
