@@ -59,6 +59,8 @@ from .json import to_payload
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry import loop
+from .retry.call import Call
+from .retry.pauses import takes_time
 from .retry.policy import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
@@ -314,7 +316,7 @@ def _with_retry(
     verb, sender = _verb_and_sender(method, now)
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
-    call = loop.Call(
+    call = Call(
         sender=sender,
         verb=verb,
         url=url,
@@ -325,7 +327,7 @@ def _with_retry(
         harmless=harmless,
         repeats=harmless or sender is method,  # Responses of a stand-in are repeated as in 5.4.4.
         # A stand-in contacts no service, and no time passes while time.sleep is replaced.
-        rate_limited=sender is not method and loop.takes_time(time.sleep),
+        rate_limited=sender is not method and takes_time(time.sleep),
     )
     return loop.run(call, api_key)
 

@@ -258,8 +258,8 @@ def test_only_transport_touches_connections() -> None:
     assert offenders(LIBRARY, wrong_in) == {}
 
 
-def test_only_the_loop_sleeps() -> None:
-    """Only the retry loop sleeps; http knows that too, and names the class of its thread pools, which users replace.
+def test_only_pauses_sleep() -> None:
+    """Only the waits between attempts sleep; http knows that too, and names the class of its thread pools, which users replace.
 
     Batches know it, too: they tell executors of threads apart, and shards have threads of their own.
     """
@@ -269,7 +269,7 @@ def test_only_the_loop_sleeps() -> None:
         return sleeps | {each for each in foreign_imports_of(name) if each.endswith("PoolExecutor")}
 
     assert offenders(LIBRARY, sleeps_and_pools_in) == {
-        "_Utils.retry.loop": {"time.sleep"},
+        "_Utils.retry.pauses": {"time.sleep"},
         "_Utils.http": {"time.sleep", "concurrent.futures.ThreadPoolExecutor"},
         "_Utils.batch.executors": {"concurrent.futures.ThreadPoolExecutor"},
         "_Utils.batch.shard_sender": {"concurrent.futures.ThreadPoolExecutor"},

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Callable, Deque, Generator, List, Optional, Protocol, Tuple
 
-from PermutiveAPI._Utils.retry import loop, rate_limit
+from PermutiveAPI._Utils.retry import rate_limit, throttling
 from PermutiveAPI._Utils.retry.policy import is_throttled, refusals_are_free
 from PermutiveAPI._Utils.retry.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
 
@@ -295,7 +295,7 @@ class _Simulation:
             if limiter is not None:
                 slot = limiter.reserve(now)
                 while wait := limiter.wait_seconds(slot, now):
-                    longest = max(limiter.blocked_seconds(now), loop._POLL_SECONDS)
+                    longest = max(limiter.blocked_seconds(now), throttling._POLL_SECONDS)
                     late = self._chance.random() * LATENESS_SECONDS
                     now = yield min(wait, longest) + late
             sent_at = now

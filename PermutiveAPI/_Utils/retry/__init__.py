@@ -1,1 +1,1 @@
-"""The retry loop, its rules, the outcome of an attempt, and the rate limits that all requests obey."""
+"""The retry loop, its rules, the outcome of an attempt, and how calls keep to rate limits."""

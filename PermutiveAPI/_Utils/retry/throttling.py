@@ -1,0 +1,109 @@
+"""A 429, and a 503 that asks for a wait: how a call waits for its slot, and what a refusal means for it.
+
+rate_limit.py keeps the pace of an API and key; this module keeps a call and its batch to it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import requests
+
+from ..cancellation import Cancellation
+from . import rate_limit
+from .call import Attempt, Call
+from .outcome import error_of_block
+from .pauses import pause
+from .policy import LONGEST_WAIT_SECONDS, is_throttled, refusals_are_free
+from .rate_limit import RateLimiter
+
+# Look again this often: the rate may rise while a call waits for its slot.
+_POLL_SECONDS = 0.1
+
+
+def await_slot(
+    call: Call, api_key: str, batch: Cancellation | None, again: bool, attempts: int | None
+) -> None:
+    """Wait until the limiter of the URL's API and the key lets this attempt go.
+
+    A single call goes before the requests of batches. One that is alone waits by its policy only.
+    With `attempts`, the number of those used up, a request whose slot comes too late is postponed.
+    """
+    if not rate_limit.any_limiter():
+        return
+    limiter = rate_limit.limiter_of(rate_limit.limit_key_of(call.url, api_key))
+    if limiter is None or (batch is None and again and limiter.is_mine_alone()):
+        return
+    if batch is not None and batch.deadline < math.inf and attempts is not None:
+        # Without a slot: an unused one costs time.
+        while (now := time.monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
+            blocked = _bearable_block(call, batch, limiter, now)
+            pause(max(blocked, _POLL_SECONDS), attempts)
+    slot = limiter.reserve(time.monotonic(), first=batch is None)
+    while wait := limiter.wait_seconds(slot, now := time.monotonic()):
+        blocked = _bearable_block(call, batch, limiter, now)
+        pause(min(wait, max(blocked, _POLL_SECONDS)), attempts)
+
+
+def _bearable_block(
+    call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float
+) -> float:
+    """Return how long the service accepts no request; raise if that is too long to wait."""
+    blocked = limiter.blocked_seconds(now)
+    hopeless = blocked > 0 and not _has_patience(call, batch, limiter, now)
+    if blocked > LONGEST_WAIT_SECONDS or hopeless:
+        raise error_of_block(limiter.asked, blocked, call.url)
+    return blocked
+
+
+def _has_patience(call: Call, batch: Cancellation | None, limiter: RateLimiter, now: float) -> bool:
+    """Tell whether a refused batch goes on: only if something was accepted in the last two minutes."""
+    if batch is None or call.own_policy:
+        return True
+    return refusals_are_free(now - max(batch.accepted_at, limiter.accepted_at))
+
+
+def learn(
+    call: Call,
+    api_key: str,
+    batch: Cancellation | None,
+    response: requests.Response,
+    attempt: Attempt,
+) -> RateLimiter | None:
+    """Tell the rate limiter of this API and key what a response says.
+
+    Returns
+    -------
+    RateLimiter or None
+        The limiter, if a limit has refused the request.
+    """
+    now, asked, sent_at = time.monotonic(), attempt.asked, attempt.sent_at
+    if is_throttled(response.status_code, asked):
+        name = rate_limit.limit_key_of(call.url, api_key)
+        accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
+        return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
+    if response.status_code != 503:
+        if batch is not None:
+            batch.note_accepted(now)
+        if rate_limit.any_limiter():
+            name = rate_limit.limit_key_of(call.url, api_key)
+            rate_limit.on_success(name, sent_at, now)
+    return None
+
+
+def is_free(
+    call: Call, batch: Cancellation | None, limiter: RateLimiter, asked: float | None
+) -> bool:
+    """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit."""
+    if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
+        return False
+    patient = _has_patience(call, batch, limiter, time.monotonic())
+    if not patient:
+        limiter.give_up()
+    return patient
+
+
+def short(asked: float | None) -> float:
+    """Return a Retry-After that holds only one request; 0.0 for a longer one, which holds all."""
+    return asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
