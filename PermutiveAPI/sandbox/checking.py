@@ -48,6 +48,7 @@ _INSIDE_CLAUSES = (
     "less_than_or_equal_to",
     "less_than",
 )
+_LONG_NAMES = _CLAUSES + _INSIDE_CLAUSES
 # A name of five letters is still this similar if one letter is wrong, added, missing or swapped with
 # the next one. The joiners are too short for that.
 _LEAST_LIKENESS = 0.8
@@ -101,5 +102,6 @@ def _names(value: Any) -> Iterator[str]:
 
 def _is_of_grammar(name: str) -> bool:
     name = name.lower()
-    known = _CLAUSES + _INSIDE_CLAUSES
-    return name in _JOINERS or bool(get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS))
+    if name in _JOINERS or name in _LONG_NAMES:
+        return True
+    return bool(get_close_matches(name, _LONG_NAMES, n=1, cutoff=_LEAST_LIKENESS))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
+from functools import cache
 from itertools import count, product
 
 from .shapes import JSONObject
@@ -120,6 +121,7 @@ def seeded_state() -> State:
     return state
 
 
+@cache
 def _uuid(label: str) -> str:
     digest = hashlib.sha256(label.encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))

@@ -295,20 +295,6 @@ def killing_when_busy(server: FakeService, pool: Executor) -> threading.Thread:
     return in_thread(kill)
 
 
-@pytest.mark.parametrize(("kind", "words"), [("processes", "terminated"), ("Dask", "died")])
-def test_a_process_that_dies(server: FakeService, kind: str, words: str) -> None:
-    """If a process dies, the requests that it was sending fail, and the batch ends."""
-    server.script = [stall(), stall()]
-    with KINDS[kind](1) as pool:
-        killer = killing_when_busy(server, pool)
-        results = list(stream_batch(things(2), api_key=KEY, max_workers=1, executor=pool))
-        killer.join()
-    failed = [result for result in results if result.error is not None]
-    assert len(results) == 2 and failed
-    assert all(words in str(result.error) for result in failed)
-    assert KEY not in "".join(str(result.error) for result in failed)
-
-
 def test_a_pool_that_breaks_during_a_batch(server: FakeService) -> None:
     """If a pool breaks, successes are returned, and all the rest are failures."""
     server.script = [answer(200, {}) for _ in range(10)]
