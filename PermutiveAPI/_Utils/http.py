@@ -27,7 +27,7 @@ from requests import Response
 from . import settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
-from .batch import shards
+from .batch import remote
 from .batch.runner import BatchRunner
 from .batch.types import (
     BatchOptions,
@@ -117,7 +117,7 @@ DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type":
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
-shards.travels_by(transport.CompactResponse, transport.reduce_unread)
+remote.travels_by(transport.CompactResponse, transport.reduce_unread)
 
 # POST comes first: one stand-in for several verbs counts as POST, which is not harmless to repeat.
 _VERBS = ("post", "patch", "delete", "get")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,9 @@ from typing import Any
 
 from .calls import AnyExecutor
 from .remote import Send
+
+# Threads in each process, if max_workers is left out.
+DEFAULT_THREADS = 8
 
 
 def travels(executor: AnyExecutor) -> bool | None:
@@ -42,6 +44,8 @@ def require_picklable(send: Send, executor: AnyExecutor) -> None:
 
 def dumps_for(executor: AnyExecutor) -> Callable[[Any], bytes]:
     """Return the pickling function of an executor: clusters use cloudpickle, which can do more."""
+    import pickle  # Rarely needed, and slow to import.
+
     cloudpickle = None if is_process_pool(executor) else sys.modules.get("cloudpickle")
     return pickle.dumps if cloudpickle is None else cloudpickle.dumps
 

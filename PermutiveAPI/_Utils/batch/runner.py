@@ -27,12 +27,10 @@ from ..redaction import request_for_logs
 from ..retry.policy import is_repeatable
 from ..settings import Settings
 from .calls import Done, Postponed
-from .executors import require_picklable, travels
+from .executors import DEFAULT_THREADS, require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
 from .remote import Failed, Reported, Send, WorkItem, send_item
-from .shard_sender import ShardSender
-from .sharding import DEFAULT_THREADS, ShardingExecutor
 from .stream import Stream
 from .types import (
     BatchOptions,
@@ -165,6 +163,8 @@ class BatchRunner:
             return own_executor(self.executor_class, workers)
         if travels(executor) is False:
             return borrowed_executor(executor)
+        from .sharding import ShardingExecutor  # Rarely needed, and slow to import.
+
         return lambda: ShardingExecutor(
             executor, workers, run.total is not None, run.is_unrepeatable, run.tell_records
         )
@@ -235,6 +235,8 @@ class Sending:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the sender of another process."""
+        from .shard_sender import ShardSender  # Rarely needed, and slow to import.
+
         return ShardSender(
             self._send, self._api_key, self._used, self._threads, self._run_id
         ).__reduce__()

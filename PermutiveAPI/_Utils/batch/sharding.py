@@ -20,14 +20,12 @@ from ..cancellation import Cancelled
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
 from .calls import Gatherer, Postponed, most_in_flight
-from .executors import dumps_for, is_process_pool, processes_of, travels
+from .executors import DEFAULT_THREADS, dumps_for, is_process_pool, processes_of, travels
 from .lease import Lease
 from .remote import Reported, WorkItem
 from .shard_size import ShardSize
 from .shards import FirstCall, FirstShard, Report, Shard, ShardResult
 
-# Threads in each process, if max_workers is left out.
-DEFAULT_THREADS = 8
 # With a journal, a shard with requests that must not be repeated is no larger.
 _MOST_UNREPEATABLE_IN_SHARD = 20
 # So many shards of requests are held for each process: the present one and the next one.

@@ -5,7 +5,6 @@ shard_sender.py sends them there. sharding.py makes them in the caller's process
 
 from __future__ import annotations
 
-import copyreg
 import io
 import pickle
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple
 
 import requests
 
-from .remote import Failed, WorkItem
+from .remote import Failed, WorkItem, compact_forms
 
 # By the clock of the other process. A stop must end within three seconds.
 _SHARD_SECONDS = 2.0
@@ -128,16 +127,9 @@ def _the_same(call: Callable[..., Any]) -> Callable[..., Any]:
 
 # --- Pickling ------------------------------------------------------------------------------------
 
-_dispatch_table: dict[type, Callable[[Any], Any]] = dict(copyreg.dispatch_table)
-
-
-def travels_by(kind: type, reduce: Callable[[Any], Any]) -> None:
-    """Pickle objects of a class by `reduce`, but only in the report of a shard."""
-    _dispatch_table[kind] = reduce
-
 
 class _Pickler(pickle.Pickler):
-    dispatch_table = _dispatch_table
+    dispatch_table = compact_forms
 
 
 def _dumps(value: Any) -> bytes:
