@@ -1,0 +1,8 @@
+"""Tables, plans and references: changes that are shown before they are made.
+
+Only public calls of the library are used here.
+"""
+
+from .plan import Plan
+
+__all__ = ["Plan"]

@@ -1,0 +1,232 @@
+"""Plan: what will change at the service, to be read, kept and reviewed before it is applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from .._Utils.json import parsed
+from .changes import SIGNS, Change, FieldChange
+
+if TYPE_CHECKING:
+    import pandas
+
+_FORMAT = 1  # Of the JSON form. A plan of another format is refused.
+_LONGEST_VALUE = 80  # Characters of a value in the text form.
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a plan is made for. It is refused elsewhere.
+
+    Parameters
+    ----------
+    kind : {"segments", "cohorts"}
+        What the plan changes.
+    origin : str
+        Scheme and host of the service.
+    workspace_ids : tuple of str
+        The workspaces whose cohorts the key could read, sorted; empty for segments.
+    import_id : str or None
+        The import of the segments; None for cohorts.
+    """
+
+    kind: Literal["segments", "cohorts"]
+    origin: str
+    workspace_ids: tuple[str, ...] = ()
+    import_id: str | None = None
+
+    def __str__(self) -> str:
+        """Name the target for people."""
+        return self.kind if self.import_id is None else f"segments of import {self.import_id}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes that are to be made. Nothing is sent before :meth:`apply`.
+
+    ``print(plan)`` shows every change. ``Plan.from_json(plan.to_json())`` is the same plan.
+
+    Parameters
+    ----------
+    target : Target
+        What the plan is made for.
+    changes : tuple of Change
+        Creations, updates and deletions, in the order in which they are carried out.
+    unchanged : tuple of str
+        The names of the objects that the table has as they are.
+    owned : int
+        How many objects the plan might change: the base of the limits.
+    rows : tuple of dict
+        The table's rows, as JSON data. The report shows them with their outcomes.
+    """
+
+    target: Target
+    changes: tuple[Change, ...]
+    unchanged: tuple[str, ...] = ()
+    owned: int = 0
+    rows: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def creates(self) -> tuple[Change, ...]:
+        """The objects that will be created."""
+        return self._of("create")
+
+    @property
+    def updates(self) -> tuple[Change, ...]:
+        """The objects of which some fields will change."""
+        return self._of("update")
+
+    @property
+    def deletes(self) -> tuple[Change, ...]:
+        """The objects that will be deleted."""
+        return self._of("delete")
+
+    def _of(self, action: str) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action == action)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to change."""
+        return bool(self.changes)
+
+    def __len__(self) -> int:
+        """Return the number of changes."""
+        return len(self.changes)
+
+    def __repr__(self) -> str:
+        """Return the counts: the text form shows the changes."""
+        return f"<Plan: {self.summary}>"
+
+    def __str__(self) -> str:
+        """Return a readable diff."""
+        return "\n".join(self._lines())
+
+    @property
+    def summary(self) -> str:
+        """What changes, in one line."""
+        counts = (
+            f"{len(self.creates):,} to create",
+            f"{len(self.updates):,} to update",
+            f"{len(self.deletes):,} to delete",
+            f"{len(self.unchanged):,} unchanged",
+        )
+        return f"{self.target}: {', '.join(counts)}"
+
+    def _lines(self) -> Iterator[str]:
+        yield self.summary
+        for change in self.changes:
+            key = "" if change.key is None else f" ({change.key})"
+            yield f"{SIGNS[change.action]} {change.name}{key}"
+            if change.action == "delete":
+                continue
+            for each in change.fields:
+                new = _shown(each.new)
+                text = new if change.action == "create" else f"{_shown(each.old)} -> {new}"
+                yield f"    {each.field}: {text}"
+
+    def to_pd_dataframe(self) -> pandas.DataFrame:
+        """Return a table with one row for each field that changes.
+
+        Its columns are ``action``, ``key``, ``name``, ``field``, ``old``, ``new`` and ``row``.
+        """
+        import pandas
+
+        table = pandas.DataFrame(list(self._cells()), columns=list(_COLUMNS))
+        return table.astype({"row": "Int64"})
+
+    def _cells(self) -> Iterator[tuple[Any, ...]]:
+        for change in self.changes:
+            for each in change.fields:
+                begin = (change.action, change.key, change.name)
+                yield (*begin, each.field, each.old, each.new, change.row)
+
+    def to_markdown(self) -> str:
+        """Return a table in Markdown, for instance for a comment on a pull request."""
+        rows = [f"**{_escaped(self.summary)}**", ""]
+        if self.changes:
+            rows += ["| | name | key | changes |", "|---|---|---|---|"]
+        for change in self.changes:
+            cells = (
+                SIGNS[change.action],
+                _escaped(change.name),
+                _escaped(change.key or ""),
+                "" if change.action == "delete" else "<br>".join(_phrases(change)),
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+        return "\n".join(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON data. There is no key in it."""
+        return {"format": _FORMAT, **json.loads(json.dumps(asdict(self)))}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Plan:
+        """Make a plan from its JSON form.
+
+        Parameters
+        ----------
+        data : dict or str or Path
+            JSON data, JSON text, or the path of a JSON file.
+
+        Raises
+        ------
+        ValueError
+            If `data` is not the JSON form of a plan, or is one of another format.
+        """
+        content = parsed(data) if isinstance(data, (str, Path)) else data
+        if not isinstance(content, Mapping):
+            raise ValueError("data: a plan is expected, as Plan.to_json() returns it")
+        members = cast("Mapping[str, Any]", content)
+        if members.get("format") != _FORMAT:
+            raise ValueError(
+                f"data: a plan of format {_FORMAT} is expected, not of {members.get('format')!r};"
+                " make the plan again with this version"
+            )
+        try:
+            return cls(
+                target=_target(members["target"]),
+                changes=tuple(map(_change, members["changes"])),
+                unchanged=tuple(members["unchanged"]),
+                owned=members["owned"],
+                rows=tuple(members["rows"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"data: this is not a whole plan: {error}") from error
+
+
+_COLUMNS = ("action", "key", "name", "field", "old", "new", "row")
+
+
+def _target(data: Mapping[str, Any]) -> Target:
+    members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
+    return Target(**members)
+
+
+def _change(data: Mapping[str, Any]) -> Change:
+    fields = tuple(FieldChange(**each) for each in data["fields"])
+    members: dict[str, Any] = {**data, "fields": fields}
+    return Change(**members)
+
+
+def _phrases(change: Change) -> Iterator[str]:
+    for each in change.fields:
+        new = _escaped(_shown(each.new))
+        old = "" if change.action == "create" else f"{_escaped(_shown(each.old))} → "
+        yield f"{_escaped(each.field)}: {old}{new}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "(empty)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, in one line."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split("\n"))
