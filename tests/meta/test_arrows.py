@@ -96,6 +96,9 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
+# Each module of Tables, and what it may import beside _Utils.resources.
+IN_TABLES = {"queries": "_Utils.encoding Query.membership Query.query Query.reading"}
+
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
@@ -105,6 +108,7 @@ def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
     known = {*ABOVE, *SANDBOX, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
+    known |= {"Tables", *(f"Tables.{name}" for name in IN_TABLES)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
 
@@ -152,6 +156,16 @@ def test_above() -> None:
         return found - set(ABOVE[name].split())
 
     assert offenders(RESOURCES, wrong_in) == {}
+
+
+def test_in_tables() -> None:
+    """A module of Tables imports only what its row names."""
+
+    def wrong_in(name: str) -> Set[str]:
+        below = IN_TABLES[name.partition(".")[2]].split()
+        return own_imports_of(name) - {"", "Query", "Tables", "_Utils", *below}
+
+    assert offenders([f"Tables.{name}" for name in IN_TABLES], wrong_in) == {}
 
 
 def test_testing() -> None:
