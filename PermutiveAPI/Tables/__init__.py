@@ -3,6 +3,10 @@
 Only public calls of the library are used here.
 """
 
+from .changes import Change, FieldChange
+from .comparing import PlanOutdatedError
+from .ownership import Owned
 from .plan import Plan
+from .report import Outcome, Report
 
-__all__ = ["Plan"]
+__all__ = ["Change", "FieldChange", "Outcome", "Owned", "Plan", "PlanOutdatedError", "Report"]

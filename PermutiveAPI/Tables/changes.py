@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 Action = Literal["create", "update", "delete"]
 State = Literal["done", "due", "changed"]
@@ -53,6 +53,11 @@ class Change:
     fields: tuple[FieldChange, ...]
     row: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an unknown action, which only a plan from a file can have."""
+        if self.action not in SIGNS:
+            raise ValueError(f"action: create, update or delete is expected, not {self.action!r}")
+
     @property
     def wanted(self) -> dict[str, Any]:
         """The fields after the change."""
@@ -70,7 +75,11 @@ class Change:
             "update": "update",
             "delete": "create",
         }
-        fields = tuple(FieldChange(each.field, each.new, each.old) for each in self.fields)
+        fields = tuple(
+            FieldChange(each.field, each.new, each.old)
+            for each in self.fields
+            if not same(each.new, each.old)
+        )
         name = self.wanted.get("name", self.name) if self.action == "update" else self.name
         return Change(opposite[self.action], self.key, name, fields)
 
@@ -95,21 +104,59 @@ class Change:
                 "delete": "done",
             }
             return absent[self.action]
-        if self.action == "create":
-            return "done" if _has(current, self.wanted) else "changed"
-        if self.action == "delete":
-            return "due" if _has(current, self.known) else "changed"
-        if _has(current, self.wanted):
-            return "done"
-        either = all(
-            current.get(each.field) == each.old or current.get(each.field) == each.new
-            for each in self.fields
+        if self.differences(current):
+            return "changed"
+        wanted = all(same(current.get(each.field), each.new) for each in self.fields)
+        return "done" if wanted and self.action != "delete" else "due"
+
+    def differences(self, current: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+        """Return the fields that are neither as planned from nor as wanted, with the planned and the present value."""
+        found = ((each, current.get(each.field)) for each in self.fields)
+        return tuple(
+            FieldChange(each.field, each.old, value)
+            for each, value in found
+            if not any(same(value, expected) for expected in self._expected(each))
         )
-        return "due" if either else "changed"
+
+    def _expected(self, each: FieldChange) -> tuple[Any, ...]:
+        expected: Mapping[Action, tuple[Any, ...]] = {
+            "create": (each.new,),
+            "update": (each.old, each.new),
+            "delete": (each.old,),
+        }
+        return expected[self.action]
 
 
-def _has(current: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:
-    return all(current.get(name) == value for name, value in fields.items())
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """An object that a table has as it is.
+
+    Parameters
+    ----------
+    key, name, row
+        As of a :class:`Change`.
+    """
+
+    key: str
+    name: str
+    row: int | None = None
+
+
+def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """Return changes in the order in which they are carried out: creations, updates, deletions."""
+    order = [*SIGNS]
+    return tuple(sorted(changes, key=lambda change: order.index(change.action)))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two values are the same JSON data. 1 and 1.0 are the same, 1 and true are not."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        ones, others = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+        return ones.keys() == others.keys() and all(same(ones[key], others[key]) for key in ones)
+    if isinstance(one, list) and isinstance(other, list):
+        pair = cast("list[Any]", one), cast("list[Any]", other)
+        return len(pair[0]) == len(pair[1]) and all(map(same, *pair))
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def field_changes(
@@ -128,5 +175,5 @@ def field_changes(
     return tuple(
         FieldChange(name, current.get(name), value)
         for name, value in wanted.items()
-        if (value is not None or clear_empty) and value != current.get(name)
+        if (value is not None or clear_empty) and not same(value, current.get(name))
     )

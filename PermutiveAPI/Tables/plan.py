@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from .._Utils.batch.types import ProgressCallback
+from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.json import parsed
-from .changes import SIGNS, Change, FieldChange
+from .._Utils.resources.frames import frame_of_cells
+from .changes import SIGNS, Change, FieldChange, Unchanged
+from .texts import shown
 
 if TYPE_CHECKING:
     import pandas
 
+    from .report import Report
+
 _FORMAT = 1  # Of the JSON form. A plan of another format is refused.
-_LONGEST_VALUE = 80  # Characters of a value in the text form.
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +61,8 @@ class Plan:
         What the plan is made for.
     changes : tuple of Change
         Creations, updates and deletions, in the order in which they are carried out.
-    unchanged : tuple of str
-        The names of the objects that the table has as they are.
+    unchanged : tuple of Unchanged
+        The objects that the table has as they are.
     owned : int
         How many objects the plan might change: the base of the limits.
     rows : tuple of dict
@@ -66,7 +71,7 @@ class Plan:
 
     target: Target
     changes: tuple[Change, ...]
-    unchanged: tuple[str, ...] = ()
+    unchanged: tuple[Unchanged, ...] = ()
     owned: int = 0
     rows: tuple[dict[str, Any], ...] = ()
 
@@ -123,8 +128,8 @@ class Plan:
             if change.action == "delete":
                 continue
             for each in change.fields:
-                new = _shown(each.new)
-                text = new if change.action == "create" else f"{_shown(each.old)} -> {new}"
+                new = shown(each.new)
+                text = new if change.action == "create" else f"{shown(each.old)} -> {new}"
                 yield f"    {each.field}: {text}"
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
@@ -132,10 +137,7 @@ class Plan:
 
         Its columns are ``action``, ``key``, ``name``, ``field``, ``old``, ``new`` and ``row``.
         """
-        import pandas
-
-        table = pandas.DataFrame(list(self._cells()), columns=list(_COLUMNS))
-        return table.astype({"row": "Int64"})
+        return frame_of_cells(self._cells(), _COLUMNS).astype({"row": "Int64"})
 
     def _cells(self) -> Iterator[tuple[Any, ...]]:
         for change in self.changes:
@@ -160,7 +162,17 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON data. There is no key in it."""
-        return {"format": _FORMAT, **json.loads(json.dumps(asdict(self)))}
+        members = {
+            "target": _members(self.target),
+            "changes": [
+                {**_members(change), "fields": [*map(_members, change.fields)]}
+                for change in self.changes
+            ],
+            "unchanged": [*map(_members, self.unchanged)],
+            "owned": self.owned,
+            "rows": self.rows,
+        }
+        return {"format": _FORMAT, **json.loads(json.dumps(members))}
 
     @classmethod
     def from_json(cls, data: Any) -> Plan:
@@ -189,40 +201,100 @@ class Plan:
             return cls(
                 target=_target(members["target"]),
                 changes=tuple(map(_change, members["changes"])),
-                unchanged=tuple(members["unchanged"]),
+                unchanged=tuple(Unchanged(**each) for each in members["unchanged"]),
                 owned=members["owned"],
                 rows=tuple(members["rows"]),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"data: this is not a whole plan: {error}") from error
+
+
+    def apply(
+        self,
+        *,
+        api_key: str = DEFAULT_API_KEY,
+        progress_callback: ProgressCallback | None = None,
+        max_update_share: float | None = None,
+        max_delete_share: float | None = None,
+    ) -> Report:
+        """Make the changes: creations first, then updates, deletions last.
+
+        First, every change is compared with the service. What is already as wanted is skipped. If
+        anything is neither as it was when the plan was made nor as wanted, nothing is written. So a plan
+        can be applied again after an interruption: it does what is left.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key.
+        progress_callback : callable, optional
+            Called with a :class:`Progress` after each request. It counts changes.
+        max_update_share : float, optional
+            The largest share of the objects owned that may be updated, from 0 to 1. If it is left out,
+            there is no limit.
+        max_delete_share : float, optional
+            The same for deletions. If it is left out: 0.8 of up to 100 objects, 0.5 of up to 1,000, 0.2
+            of more. Ten changes are always allowed, unless the share is 0.
+
+        Returns
+        -------
+        Report
+            The table's rows with their outcomes. Its ``inverse()`` is the plan that undoes them.
+
+        Raises
+        ------
+        PlanOutdatedError
+            If objects have changed since the plan was made. The text shows the differences.
+        ValueError
+            If the plan was made for another service or workspace, or there are too many changes.
+
+        Examples
+        --------
+        >>> table = [{"code": "runners", "name": "Runners"}, {"code": "walkers", "name": "Walkers"}]
+        >>> plan = Segment.plan(Import.list()[0].id, table)
+        >>> report = plan.apply()
+        >>> report
+        <Report: segments of import 0e9f2d3c: 2 created>
+        """
+        from .applying import apply
+
+        return apply(
+            self,
+            api_key,
+            progress_callback,
+            max_update_share=max_update_share,
+            max_delete_share=max_delete_share,
+        )
 
 
 _COLUMNS = ("action", "key", "name", "field", "old", "new", "row")
 
 
+def _members(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass, without copies of what is inside."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
 def _target(data: Mapping[str, Any]) -> Target:
     members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
+    if members["kind"] not in ("segments", "cohorts"):
+        raise ValueError(f"kind: segments or cohorts is expected, not {members['kind']!r}")
     return Target(**members)
 
 
 def _change(data: Mapping[str, Any]) -> Change:
-    fields = tuple(FieldChange(**each) for each in data["fields"])
-    members: dict[str, Any] = {**data, "fields": fields}
+    members: dict[str, Any] = {
+        **data,
+        "fields": tuple(FieldChange(**each) for each in data["fields"]),
+    }
     return Change(**members)
 
 
 def _phrases(change: Change) -> Iterator[str]:
     for each in change.fields:
-        new = _escaped(_shown(each.new))
-        old = "" if change.action == "create" else f"{_escaped(_shown(each.old))} → "
+        new = _escaped(shown(each.new))
+        old = "" if change.action == "create" else f"{_escaped(shown(each.old))} → "
         yield f"{_escaped(each.field)}: {old}{new}"
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "(empty)"
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _escaped(text: str) -> str:

@@ -30,6 +30,9 @@ RESOURCES = [
     "Audience.Segment",
     "Audience.Source",
     "Audience.bulk",
+    "Audience.defaults",
+    "Audience.pages",
+    "Audience.urls",
     "Identify",
     "Identify.Identity",
     "Identify.Alias",
@@ -70,8 +73,11 @@ ABOVE = {
     "Context": "answers",
     "Audience": "",
     "Audience.Import": "Audience Audience.Segment Audience.Source",
-    "Audience.Segment": "Audience Audience.bulk",
+    "Audience.Segment": "Audience.bulk Audience.defaults Audience.pages Audience.urls",
     "Audience.bulk": "",
+    "Audience.defaults": "",
+    "Audience.pages": "",
+    "Audience.urls": "Audience",
     "Audience.Source": "",
     "Identify": "",
     "Identify.Identity": "Identify Identify.Alias",
@@ -96,8 +102,30 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
-# Each module of Tables, and what it may import beside _Utils.resources.
-IN_TABLES = {"queries": "_Utils.encoding Query.membership Query.query Query.reading"}
+# What Tables may import, and each module of Tables with the modules of Tables that it may import when it
+# is loaded. Resources import Tables only inside methods.
+BELOW_TABLES = {
+    "Audience.Segment",
+    "Audience.urls",
+    *(f"_Utils.{name}" for name in "arguments base_url batch.progress_bar batch.types".split()),
+    *(f"_Utils.{name}" for name in "credentials encoding errors gc_pause json list".split()),
+    *(f"_Utils.{name}" for name in "resources.frames resources.tables settings".split()),
+}
+IN_TABLES = {
+    "texts": "",
+    "origin": "",
+    "ownership": "",
+    "limits": "",
+    "changes": "",
+    "plan": "changes texts",
+    "report": "changes plan texts",
+    "comparing": "changes report texts",
+    "splitting": "changes comparing report",
+    "queries": "",
+    "applying": "changes comparing limits origin plan report",
+    "segments": "applying changes comparing origin ownership plan report splitting texts",
+}
+TABLES = sorted(name for name in modules() if name.startswith("Tables."))
 
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
@@ -149,23 +177,37 @@ def test_in_query() -> None:
 
 
 def test_above() -> None:
-    """A resource imports only the resources that it contains, beside _Utils."""
+    """A resource imports only the resources that it contains, beside _Utils, and Tables inside methods."""
 
     def wrong_in(name: str) -> Set[str]:
-        found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
+        loaded = own_imports_of(name, at_module_level=True)
+        later = {each for each in own_imports_of(name) - loaded if not each.startswith("Tables.")}
+        found = {each for each in loaded | later if not each.startswith("_Utils")}
         return found - set(ABOVE[name].split())
 
     assert offenders(RESOURCES, wrong_in) == {}
 
 
 def test_in_tables() -> None:
-    """A module of Tables imports only what its row names."""
+    """A module of Tables imports only the modules below it, and public calls of the library."""
 
     def wrong_in(name: str) -> Set[str]:
-        below = IN_TABLES[name.partition(".")[2]].split()
-        return own_imports_of(name) - {"", "Query", "Tables", "_Utils", *below}
+        below = {f"Tables.{each}" for each in IN_TABLES[name.partition(".")[2]].split()}
+        loaded = own_imports_of(name, at_module_level=True)
+        later = {each for each in own_imports_of(name) - loaded if not each.startswith("Tables.")}
+        return (loaded | later) - {"Tables", "_Utils", *below} - BELOW_TABLES
 
-    assert offenders([f"Tables.{name}" for name in IN_TABLES], wrong_in) == {}
+    assert offenders(TABLES, wrong_in) == {}
+
+
+def test_importing_the_package_does_not_import_tables() -> None:
+    """No module outside of Tables imports it when it is loaded."""
+
+    def wrong_in(name: str) -> Set[str]:
+        loaded = own_imports_of(name, at_module_level=True)
+        return {each for each in loaded if each.startswith("Tables")}
+
+    assert offenders(set(modules()) - {"Tables", *TABLES}, wrong_in) == {}
 
 
 def test_testing() -> None:
@@ -174,10 +216,10 @@ def test_testing() -> None:
 
 
 def test_no_circles() -> None:
-    """No module imports itself, directly or through others."""
+    """No module imports itself when it is loaded, directly or through others."""
 
     def reached(name: str, seen: Set[str]) -> Set[str]:
-        for each in own_imports_of(name) - seen - {"", "_Utils"}:
+        for each in own_imports_of(name, at_module_level=True) - seen - {"", "_Utils"}:
             seen.add(each)
             reached(each, seen)
         return seen

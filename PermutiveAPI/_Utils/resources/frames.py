@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, Union, cast
@@ -42,6 +42,15 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
                 column = column.dt.tz_localize(None)
             columns[name] = column
         return pandas.DataFrame(columns)
+
+
+def frame_of_cells(
+    rows: Iterable[Sequence[Any]], columns: Sequence[str]
+) -> pandas.DataFrame:
+    """Return a table of these cells. They stay as they are; an empty one is None."""
+    import pandas
+
+    return pandas.DataFrame(list(rows), columns=list(columns), dtype=object)
 
 
 def _members_of(annotation: Any) -> frozenset[Any]:
