@@ -18,6 +18,7 @@ from tests.meta.sources import (
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
+TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
 RESOURCES = [
     "Cohort",
     "Workspace",
@@ -96,6 +97,22 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
+# What the modules of Tables may import, beside each other and modules of _Utils.
+BELOW_TABLES = {
+    "Tables",
+    "Workspace",
+    "Cohort",
+    "Audience.Import",
+    "Audience.Segment",
+    "Identify.Alias",
+    "Identify.Identity",
+    "Query",
+    *(f"Query.{name}" for name in IN_QUERY),
+}
+UTILS_OF_TABLES = (
+    "arguments base_url batch.types credentials encoding errors gc_pause json resources"
+)
+
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
@@ -103,7 +120,7 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
-    known = {*ABOVE, *SANDBOX, *COMMANDS}
+    known = {*ABOVE, *SANDBOX, *TABLES, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
@@ -144,12 +161,36 @@ def test_in_query() -> None:
     assert offenders(QUERY, wrong_in) == {}
 
 
+def test_tables() -> None:
+    """A module of Tables imports resources and queries, and from _Utils only what it needs."""
+    allowed = {f"_Utils.{each}" for each in UTILS_OF_TABLES.split()} | {"", "_Utils"} | BELOW_TABLES
+
+    def wrong_in(name: str) -> Set[str]:
+        return {
+            found
+            for found in own_imports_of(name) - {*TABLES}
+            if found not in allowed and ".".join(found.split(".")[:2]) not in allowed
+        }
+
+    assert offenders(TABLES, wrong_in) == {}
+
+
+def test_nothing_imports_tables_when_it_is_loaded() -> None:
+    """A module outside of Tables imports it only inside functions."""
+
+    def wrong_in(name: str) -> Set[str]:
+        found = (each.target for each in imports_of(name) if each.at_module_level)
+        return {target for target in found if target.startswith("PermutiveAPI.Tables")}
+
+    assert offenders(set(modules()) - set(TABLES), wrong_in) == {}
+
+
 def test_above() -> None:
     """A resource imports only the resources that it contains, beside _Utils."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
-        return found - set(ABOVE[name].split())
+        return found - set(ABOVE[name].split()) - set(TABLES)
 
     assert offenders(RESOURCES, wrong_in) == {}
 
