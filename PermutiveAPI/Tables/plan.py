@@ -208,7 +208,6 @@ class Plan:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"data: this is not a whole plan: {error}") from error
 
-
     def apply(
         self,
         *,

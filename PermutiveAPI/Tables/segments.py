@@ -263,7 +263,9 @@ class Segments:
         )
         for _, error in failures:
             raise error
-        ids = {each.key or "": (self._present.get(each.key or "") or {}).get("id") for each in changes}
+        ids = {
+            each.key or "": (self._present.get(each.key or "") or {}).get("id") for each in changes
+        }
         return {**ids, **{each.code or "": each.id for each in answered}}
 
     def _created(self, change: Change) -> Segment:

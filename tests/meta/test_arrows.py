@@ -105,11 +105,21 @@ IN_QUERY = {
 # What Tables may import, and each module of Tables with the modules of Tables that it may import when it
 # is loaded. Resources import Tables only inside methods.
 BELOW_TABLES = {
+    "Workspace",
+    "Cohort",
+    "Audience.Import",
     "Audience.Segment",
     "Audience.urls",
+    "Identify.Alias",
+    "Identify.Identity",
+    "Query",
+    *(f"Query.{name}" for name in IN_QUERY),
     *(f"_Utils.{name}" for name in "arguments base_url batch.progress_bar batch.types".split()),
-    *(f"_Utils.{name}" for name in "credentials encoding errors gc_pause json list".split()),
-    *(f"_Utils.{name}" for name in "resources.frames resources.tables settings".split()),
+    *(
+        f"_Utils.{name}"
+        for name in "credentials encoding errors gc_pause json list settings".split()
+    ),
+    *(name for name in UTILS if name.startswith("_Utils.resources.")),
 }
 IN_TABLES = {
     "texts": "",
@@ -122,6 +132,7 @@ IN_TABLES = {
     "comparing": "changes report texts",
     "splitting": "changes comparing report",
     "queries": "",
+    "identities": "",
     "applying": "changes comparing limits origin plan report",
     "segments": "applying changes comparing origin ownership plan report splitting texts",
 }

@@ -49,10 +49,7 @@ def test_an_upsert(market: Market) -> None:
     [write] = market.writes()
     assert write.json == {
         "operations": [
-            {
-                "operation": "Create",
-                "data": {"code": "m_c", "name": "C", "categories": ["x", "y"]},
-            },
+            {"operation": "Create", "data": {"code": "m_c", "name": "C", "categories": ["x", "y"]}},
             {"operation": "Update", "code": "m_a", "data": {"name": "A", "cpm": 2.5}},
         ]
     }
@@ -208,11 +205,7 @@ MISTAKES: Dict[str, Any] = {
         {},
         "table has no rows. To delete segments, use Segment.bulk(import_id, deletes=...).",
     ),
-    "no column code": (
-        [{"name": "A"}],
-        {},
-        "table has no column 'code'; it has name.",
-    ),
+    "no column code": ([{"name": "A"}], {}, "table has no column 'code'; it has name."),
     "an empty code": (
         [GOOD, {"code": None, "name": "B"}],
         {},
@@ -525,7 +518,10 @@ def test_progress(market: Market, capsys: pytest.CaptureFixture[str]) -> None:
     [progress] = heard
     assert (progress.completed, progress.total, progress.errors) == (2, 2, 0)
     request = progress.batch_request
-    assert (request.method, request.url.endswith(f"/imports/{market.id}/segments")) == ("PATCH", True)
+    assert (request.method, request.url.endswith(f"/imports/{market.id}/segments")) == (
+        "PATCH",
+        True,
+    )
     market.apply(report.inverse(), progress_callback=progress_bar("Undoing"))
     assert capsys.readouterr().err.startswith("Undoing: 2 of 2 requests, 0 errors")
 
@@ -540,9 +536,7 @@ def test_an_import_of_50_000_segments(market: Market) -> None:
     assert market.apply(market.mirror(table)).counts == {"created": 50_000}
     assert len(market.writes()) == 10
     market.sandbox.clear_requests()
-    edited = [
-        {**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10
-    ]
+    edited = [{**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10]
     plan = market.mirror(edited)
     assert len(plan) == 5_000 + 1_800
     assert market.apply(plan).counts == {"updated": 1_800, "deleted": 5_000, "unchanged": 43_200}
