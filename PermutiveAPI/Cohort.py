@@ -16,7 +16,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from ._Utils import http
-from ._Utils.arguments import listed, require_filled
+from ._Utils.arguments import listed, require_filled, require_kind
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
@@ -493,8 +493,7 @@ class Cohort(ChangeTracking):
         data = self._differing()
         if self.description is None and self._known_of_service().get("description") is not None:
             data["description"] = None
-        if data.get("state", "Enabled") not in _STATES:
-            raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
+        _require_state(data.get("state", "Enabled"))
         data["id"] = self.id
         return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
@@ -518,6 +517,11 @@ class Cohort(ChangeTracking):
     @staticmethod
     def _listed(data: Any) -> CohortList:
         return list_from_response(CohortList, data)
+
+
+def _require_state(state: Any) -> None:
+    if state not in _STATES:
+        raise ValueError(f"state must be one of {', '.join(_STATES)}, got {state!r}.")
 
 
 def _url_of(id: Any) -> str:
@@ -548,6 +552,8 @@ class CohortList(TabularList[Cohort]):
     """
 
     _item_type = Cohort
+    _columns = ("code", "name", "state", "tags", "live_audience_size")
+    _searched = ("name", "description", "tags", "code", "id")
 
     id_dictionary: UniqueIndex[Cohort] = UniqueIndex("id")
     code_dictionary: UniqueIndex[Cohort] = UniqueIndex("code", key=str)
@@ -561,3 +567,34 @@ class CohortList(TabularList[Cohort]):
     _tag_dictionary_cache: dict[str, CohortList]
     _segment_type_dictionary_cache: dict[str, CohortList]
     _workspace_dictionary_cache: dict[str, CohortList]
+
+    def filter(
+        self,
+        *,
+        tag: str | None = None,
+        state: Literal["Enabled", "Disabled"] | None = None,
+        name: str | None = None,
+        workspace: str | None = None,
+    ) -> CohortList:
+        """Return the cohorts with this tag, state and name, in the workspace with this id.
+
+        What is left out does not matter. Texts must be equal, also in case; :meth:`find` is less strict.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is blank or not a text, or `state` is neither "Enabled" nor "Disabled".
+
+        Examples
+        --------
+        >>> [cohort.code for cohort in Cohort.list().filter(tag="motoring", state="Enabled")]
+        [12347, 12353, 12354]
+        """
+        arguments = {"tag": tag, "state": state, "name": name, "workspace": workspace}
+        given = {each: value for each, value in arguments.items() if value is not None}
+        for each, value in given.items():
+            require_kind(each, value, str)
+            require_filled(each, value)
+        _require_state(given.get("state", "Enabled"))
+        fields = {"tag": "tags", "workspace": "workspace_id"}
+        return self._having({fields.get(each, each): value for each, value in given.items()})

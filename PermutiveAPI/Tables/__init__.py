@@ -2,3 +2,7 @@
 
 Only public calls of the library are used here.
 """
+
+from .references import References
+
+__all__ = ["References"]

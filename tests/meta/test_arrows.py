@@ -18,6 +18,7 @@ from tests.meta.sources import (
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
+TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
 RESOURCES = [
     "Cohort",
     "Workspace",
@@ -62,7 +63,7 @@ BELOW = {
 
 # Each resource, and the resources that it may import.
 ABOVE = {
-    "Workspace": "Cohort Audience.Import Audience.Segment",
+    "Workspace": "Cohort Audience.Import Audience.Segment Tables.references",
     "Cohort": "",
     "answers": "",
     "Segmentation": "answers Identify.Alias",
@@ -96,8 +97,16 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
-# Each module of Tables, and what it may import beside _Utils.resources.
-IN_TABLES = {"queries": "_Utils.encoding Query.membership Query.query Query.reading"}
+# What the modules of Tables may import, beside each other, Query and _Utils.resources.
+BELOW_TABLES = {
+    "Workspace",
+    "Cohort",
+    "Audience.Import",
+    "Audience.Segment",
+    "_Utils.arguments",
+    "_Utils.batch.types",
+    "_Utils.encoding",
+}
 
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
@@ -108,7 +117,7 @@ def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
     known = {*ABOVE, *SANDBOX, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
-    known |= {"Tables", *(f"Tables.{name}" for name in IN_TABLES)}
+    known |= {*TABLES}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
 
@@ -158,14 +167,20 @@ def test_above() -> None:
     assert offenders(RESOURCES, wrong_in) == {}
 
 
-def test_in_tables() -> None:
-    """A module of Tables imports only what its row names."""
+def test_tables() -> None:
+    """Tables imports the resources, Query and little of _Utils; nothing imports Tables at module level."""
+    below = ("Tables", "Query", "_Utils.resources")
 
     def wrong_in(name: str) -> Set[str]:
-        below = IN_TABLES[name.partition(".")[2]].split()
-        return own_imports_of(name) - {"", "Query", "Tables", "_Utils", *below}
+        found = own_imports_of(name) - {"", "_Utils"} - BELOW_TABLES
+        return {each for each in found if not f"{each}.".startswith(tuple(f"{b}." for b in below))}
 
-    assert offenders([f"Tables.{name}" for name in IN_TABLES], wrong_in) == {}
+    def too_early_in(name: str) -> Set[str]:
+        found = {each.target for each in imports_of(name) if each.at_module_level}
+        return {each for each in found if each.startswith("PermutiveAPI.Tables")}
+
+    assert offenders(TABLES, wrong_in) == {}
+    assert offenders(set(modules()) - set(TABLES), too_early_in) == {}
 
 
 def test_testing() -> None:
@@ -304,7 +319,7 @@ def test_only_batches_start_threads() -> None:
 
 
 def test_only_frames_imports_pandas() -> None:
-    """Only frames imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
+    """Only frames and tables import pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {
@@ -315,6 +330,7 @@ def test_only_frames_imports_pandas() -> None:
         allowed = {
             "_Utils.resources.frames": {"pandas, for a function"},
             "_Utils.settings": {"dotenv, for a function"},
+            "Tables.references": {"pandas, for a function"},
         }
         return found - allowed.get(name, set())
 
