@@ -578,7 +578,7 @@ class CohortList(TabularList[Cohort]):
     ) -> CohortList:
         """Return the cohorts with this tag, state and name, in the workspace with this id.
 
-        What is left out does not matter. Texts must be equal, also in case; :meth:`find` is less strict.
+        What is left out does not matter. Texts must be equal, also in case; ``find`` is less strict.
 
         Raises
         ------

@@ -18,7 +18,7 @@ from .queries import Named, names_in
 if TYPE_CHECKING:
     import pandas
 
-Nameable = TypeVar("Nameable", Cohort, Segment)
+T = TypeVar("T", Cohort, Segment)
 
 _COLUMNS = ("cohort_code", "cohort_name", "kind", "code", "provider", "name", "problem")
 
@@ -55,7 +55,7 @@ def _explained(named: Named) -> Named:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class References:
-    """Which cohorts name which cohorts, segments and imports. :meth:`Workspace.references` reads it.
+    """Which cohorts name which cohorts, segments and imports. ``Workspace.references`` reads it.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class References:
     def unused(self, segments_or_cohorts: CohortList | None = None) -> CohortList: ...
 
     @overload
-    def unused(self, segments_or_cohorts: Iterable[Nameable]) -> list[Nameable]: ...
+    def unused(self, segments_or_cohorts: Iterable[T]) -> list[T]: ...
 
     def unused(self, segments_or_cohorts: Any = None) -> Any:
         """Return the segments or cohorts that no cohort names, in the queries that this key can read.
@@ -179,7 +179,7 @@ class References:
         }
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
-        """Return a table with one row for each reference.
+        """Return a table with one row for each reference, the unknown ones last.
 
         ``cohort_code`` and ``cohort_name`` say whose query it is. ``kind``, ``code``, ``provider`` (the
         code of a segment's import) and ``name`` say what it names. ``problem`` says why a
@@ -198,16 +198,21 @@ class References:
 
     def __repr__(self) -> str:
         """Return the counts."""
+        return f"<References: {self._summary}>"
+
+    def _repr_html_(self) -> str:
+        """Return the counts and the first rows of the table, for notebooks."""
+        table = html_table(_COLUMNS, self._rows(), len(self.names))
+        return f"<p>{self._summary}</p>\n{table}"
+
+    @property
+    def _summary(self) -> str:
         known = [named for _, named in self.names if named.kind != "unknown"]
         broken = sum(map(self._is_broken, known))
         return (
-            f"<References: {len(self.cohorts):,} cohorts, {len(known):,} references "
-            f"({broken:,} broken), {len(self.unknown):,} cohorts unknown>"
+            f"{len(self.cohorts):,} cohorts, {len(known):,} references "
+            f"({broken:,} broken), {len(self.unknown):,} cohorts unknown"
         )
-
-    def _repr_html_(self) -> str:
-        """Return the first rows of the table, for notebooks."""
-        return html_table(_COLUMNS, self._rows(), len(self.names))
 
     @cached_property
     def _users(self) -> dict[Named, list[Cohort]]:
@@ -243,8 +248,8 @@ class References:
         return named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of the table."""
-        for cohort, named in self.names:
+        """Yield the rows of the table: the unknown ones last, since there may be many."""
+        for cohort, named in sorted(self.names, key=lambda each: each[1].kind == "unknown"):
             whose = (cohort.code, cohort.name, named.kind)
             if named.kind == "unknown":
                 yield (*whose, None, None, None, named.code)

@@ -157,10 +157,9 @@ def test_unknown(server: FakeService) -> None:
 
 
 def test_table(references: References) -> None:
-    """The table has a row for each reference, with names where they are known."""
+    """The table has a row for each reference, with names where they are known; unknown ones come last."""
     rows = references.to_pd_dataframe().drop(columns="cohort_name").values.tolist()
-    assert rows[0] == [LOOKALIKE, "unknown", None, None, None, "the cohort has no query"]
-    assert [*rows[1:2], *rows[3:]] == [
+    assert rows == [
         [FOREIGN, "cohort", "1", None, "name 1", None],
         [BOTH, "cohort", "1", None, "name 1", None],
         [BOTH, "cohort", "77", None, None, "no cohort has this code"],
@@ -169,6 +168,8 @@ def test_table(references: References) -> None:
         [THIRD, "segment", "a", None, None, None],
         [WHOLE, "import", "markets", None, "Markets", None],
         [OTHER, "segment", "a", "others", None, None],
+        [LOOKALIKE, "unknown", None, None, None, "the cohort has no query"],
+        [FOREIGN, "unknown", None, None, None, "this cannot be read: {'all': [{'in_segment': 1}]}"],
     ]
     assert list(references.to_pd_dataframe().columns) == [
         "cohort_code",
@@ -183,10 +184,11 @@ def test_table(references: References) -> None:
 
 def test_shown(references: References) -> None:
     """The text form has the counts, and notebooks show the table."""
-    text = "<References: 8 cohorts, 8 references (1 broken), 2 cohorts unknown>"
-    assert repr(references) == str(references) == text
+    counts = "8 cohorts, 8 references (1 broken), 2 cohorts unknown"
+    assert repr(references) == str(references) == f"<References: {counts}>"
     html = references._repr_html_()
     assert html.count("<tr>") == 1 + len(references.names)
+    assert html.startswith(f"<p>{counts}</p>")
     assert "no cohort has this code" in html
     assert KEY not in html + repr(vars(references))
 
