@@ -526,6 +526,8 @@ class SegmentList(TabularList[Segment]):
     """
 
     _item_type = Segment
+    _columns = ("code", "name", "description", "cpm", "categories")
+    _searched = ("name", "description", "categories", "code", "id")
 
     id_dictionary: UniqueIndex[Segment] = UniqueIndex("id")
     name_dictionary: UniqueIndex[Segment] = UniqueIndex("name")

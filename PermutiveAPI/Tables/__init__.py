@@ -8,6 +8,7 @@ from .comparing import PlanOutdatedError
 from .identities import identities_from_table
 from .ownership import Owned
 from .plan import Plan
+from .references import References
 from .report import Outcome, Report
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Owned",
     "Plan",
     "PlanOutdatedError",
+    "References",
     "Report",
     "identities_from_table",
 ]

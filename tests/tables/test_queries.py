@@ -7,8 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from PermutiveAPI.Query import (
     Query,
@@ -160,33 +158,3 @@ def test_rewritten_codes_of_other_kinds() -> None:
     swapped = {"1": 2, "2": 1}
     assert rewritten(in_segment(1) | in_segment(2), swapped) == in_segment(2) | in_segment(1)
     assert rewritten(None, swapped) is None
-
-
-codes = st.integers(1, 4)
-naming = st.one_of(
-    codes.map(in_segment),
-    codes.map(str).map(in_segment),
-    codes.map(has_entered),
-    codes.map(lambda code: ~has_exited(str(code))),
-    codes.map(lambda code: in_third_party_segment(code)),
-    st.just(FOOTBALL),
-)
-queries = st.lists(st.lists(naming, min_size=1, max_size=3), min_size=1, max_size=3).map(
-    lambda eithers: {"and": [{"or": [clause.to_json() for clause in either]} for either in eithers]}
-)
-foreign = queries.map(lambda query: {"all": [query, {"strange": 1}]})
-
-
-@given(queries | foreign, st.dictionaries(codes.map(str), st.integers(100, 104)))
-def test_a_rewritten_query_names_the_new_codes(query: Any, new: dict[str, int]) -> None:
-    """A rewritten query names the new code wherever the old one was named, and nothing else changes."""
-
-    def mapped(named: Named) -> Named:
-        code = str(new.get(named.code, named.code))
-        return named._replace(code=code) if named.kind == "cohort" else named
-
-    def known(given: Any) -> list[Named]:
-        return [each for each in names_in(given) if each.kind != "unknown"]
-
-    assert known(rewritten(query, new)) == [*dict.fromkeys(map(mapped, known(query)))]
-    assert rewritten(query, {}) == query

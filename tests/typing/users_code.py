@@ -98,7 +98,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
-from PermutiveAPI.Tables import identities_from_table
+from PermutiveAPI.Tables import References, identities_from_table
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -170,6 +170,8 @@ def list_cohorts(api_key: str) -> dict[str, int]:
     tagged = both.tag_dictionary["news"]
     logger.info("%s", tagged.name_dictionary[first.name].query)
     workspaces = {id: len(each) for id, each in both.workspace_dictionary.items()}
+    sporty: CohortList = cohorts.filter(tag="sport", state="Enabled", workspace=first.workspace_id)
+    logger.info("%s, %d about football", sporty.find("football").find("fan"), len(sporty))
     logger.info("%s, %d enabled", workspaces, len(enabled(cohorts, "news")))
     return {tag: len(group) for tag, group in cohorts.tag_dictionary.items()}
 
@@ -589,6 +591,22 @@ def all_workspaces() -> dict[str, int]:
     return counts
 
 
+def unused_segments(workspace: Workspace, import_id: str) -> SegmentList:
+    """Return the segments that no cohort uses, and log what the cohorts use."""
+    references: References = workspace.references(max_workers=4, progress_callback=progress_bar())
+    for cohort, named in references.names:
+        logger.info("%s uses %s %s of %s", cohort.name, named.kind, named.code, named.provider)
+    for code, cohorts in references.broken().items():
+        logger.warning("%s: %s", code, sorted(cohort.name for cohort in cohorts))
+    segments: SegmentList = workspace.segments(import_id)
+    users: CohortList = references.used_by(segments[0]) + references.used_by(references.cohorts[0])
+    lonely: CohortList = references.unused()
+    few: list[Segment] = references.unused([segments[0]])
+    logger.info("%s %s %s %s", users, lonely, few, references.to_pd_dataframe().shape)
+    logger.info("%d unknown, %d imports", len(references.unknown), len(references.imports))
+    return references.unused(segments.find("a"))
+
+
 # --- Helpers -------------------------------------------------------------------------------------
 
 
@@ -663,5 +681,6 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%.3f s", slowest(api_key, more))
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
+    logger.info("%s", unused_segments(Workspace.from_env(), import_id))
     logger.info("%s %s", use_helpers(folder), try_offline())
     logger.info("%s", recorder_settings())
