@@ -142,7 +142,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
 
         The originals stay as they are. The copies have the same name, description, query, tags, state and
         type. If a query names a cohort that is copied, too, its copy names the new cohort; until then the
-        plan shows ``"code of the new cohort: ..."``. Segments of imports keep their codes, so the
+        plan shows ``"new cohort: ..."``. Segments of imports keep their codes, so the
         other workspace must have the imports. Parts of a query that do not follow the grammar are
         searched for cohort codes, and otherwise copied as they are.
 

@@ -96,7 +96,7 @@ class Seen:
                 f"may be inherited, since the key sees cohorts of several workspaces: {ids}. Pass "
                 "workspace_id=, the id of the key's own workspace"
             )
-        if not cohort.query:
+        if not has_query(cohort):
             return "has no query, as lookalike cohorts, and cannot be changed here"
         return None
 
@@ -156,6 +156,11 @@ def _workspace_of(api_key: str) -> str | None:
     return next((each.workspace_id for each in workspaces if each.api_key == api_key), None)
 
 
+def has_query(cohort: Cohort) -> bool:
+    """Tell whether a cohort has a query. Listed cohorts come without, and lookalike ones have none."""
+    return cohort.query is not None and cohort.query != {}
+
+
 def fetched(cohorts: Iterable[Cohort], api_key: str) -> dict[str, Cohort]:
     """Fetch cohorts with their queries, by id. Those that no longer exist are missing."""
     ids = [each.id for each in cohorts if each.id is not None]
@@ -169,7 +174,7 @@ def fetched(cohorts: Iterable[Cohort], api_key: str) -> dict[str, Cohort]:
 def with_queries(cohorts: Iterable[Cohort], api_key: str) -> list[Cohort]:
     """Return the cohorts with their queries. Those without one, as listed cohorts are, are fetched."""
     given = [*cohorts]
-    found = fetched([each for each in given if not each.query], api_key)
+    found = fetched([each for each in given if not has_query(each)], api_key)
     return [_with_query(each, found.get(each.id or "")) for each in given]
 
 

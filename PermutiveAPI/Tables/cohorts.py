@@ -14,7 +14,7 @@ from ..Cohort import Cohort
 from ..Query import Query, in_second_party_segment, in_third_party_segment
 from .changes import in_order
 from .cohort_matching import Directory, matched
-from .cohort_reading import Seen, with_queries
+from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import changes_for, deletion, may_change
 from .origin import present_origin
 from .plan import Plan, Target
@@ -162,7 +162,7 @@ def plan_between(
 
 def _lacks_query(cohort: Cohort) -> str | None:
     """Return why a cohort cannot be compared, or not be restored after its deletion; None if it can."""
-    if cohort.query:
+    if has_query(cohort):
         return None
     return (
         "has no query in the old list, and cannot be changed or deleted. Read the list with "

@@ -10,7 +10,7 @@ from .._Utils.arguments import listed, require_kind
 from ..Cohort import Cohort
 from ..Workspace import Workspace
 from .changes import Change, Unchanged, field_changes
-from .cohort_reading import Seen, with_queries
+from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import creation, fields_of
 from .new_codes import with_new_cohorts
 from .plan import Plan
@@ -33,10 +33,10 @@ def plan_copy(
     there = Seen.read(to.api_key, workspace_id=to.workspace_id)
     codes = _codes(originals, mapping or {}, there, to.name)
     existing = _existing(originals, there, to.name)
-    new = {str(each.code): each.name for each in originals if each.name not in existing}
-    for each in originals:
-        if each.name in existing:
-            codes[str(each.code)] = existing[each.name].code or ""
+    new = {code: name for code, name in _names_by_code(originals).items() if name not in existing}
+    for code, name in _names_by_code(originals).items():
+        if name in existing:
+            codes[code] = existing[name].code or ""
     wanted = [
         {**fields_of(each), "query": with_new_cohorts(each.query, codes, new)} for each in originals
     ]
@@ -59,7 +59,7 @@ def _originals(workspace: Workspace, cohorts: Sequence[Any]) -> list[Cohort]:
     for position, cohort in enumerate(cohorts):
         require_kind(f"cohorts[{position}]", cohort, Cohort)
     originals = with_queries(cohorts, workspace.api_key)
-    if without := [each.name for each in originals if not each.query]:
+    if without := [each.name for each in originals if not has_query(each)]:
         raise ValueError(
             f"cohorts without a query, such as lookalike ones, cannot be copied: {_quoted(without)}"
         )
@@ -73,10 +73,14 @@ def _named_by(cohort: Cohort) -> list[str]:
     return [named.code for named in names_in(cohort.query) if named.kind == "cohort"]
 
 
+def _names_by_code(cohorts: Iterable[Cohort]) -> dict[str, str]:
+    return {str(each.code): each.name for each in cohorts if each.code is not None}
+
+
 def _in_order(originals: Sequence[Cohort]) -> list[Cohort]:
     """Return the cohorts so that each comes after those that its query names."""
     by_name = {each.name: each for each in originals}
-    names = {str(each.code): each.name for each in originals}
+    names = _names_by_code(originals)
     graph = {
         each.name: [names[code] for code in _named_by(each) if code in names] for each in originals
     }
@@ -97,7 +101,7 @@ def _codes(
     known = {str(each.code) for each in there.cohorts}
     if absent := [str(new) for new in codes.values() if str(new) not in known]:
         raise ValueError(f"mapping: {place!r} has no cohort with the code {', '.join(absent)}")
-    copied = {str(each.code) for each in originals}
+    copied = _names_by_code(originals)
     users: dict[str, list[str]] = {}
     for original in originals:
         for code in _named_by(original):

@@ -9,8 +9,8 @@ from .queries import rewritten
 
 # In a plan's query, one of these and the cohort's name stand for its code. The second one becomes a text,
 # since the original query has a text there.
-_NUMBER = "code of the new cohort: "
-_TEXT = "code of the new cohort, as a text: "
+_NUMBER = "new cohort: "
+_TEXT = "new cohort, as a text: "
 
 # Numbers that no cohort has. They show whether the original code was a number or a text.
 _FIRST_STAND_IN = 10**30
@@ -33,7 +33,7 @@ def with_new_cohorts(
     Examples
     --------
     >>> with_new_cohorts({"or": [{"in_segment": 1}, {"in_segment": 2}]}, {"1": 7}, {"2": "Readers"})
-    {'or': [{'in_segment': 7}, {'in_segment': 'code of the new cohort: Readers'}]}
+    {'or': [{'in_segment': 7}, {'in_segment': 'new cohort: Readers'}]}
     """
     stand_ins = {code: _FIRST_STAND_IN + number for number, code in enumerate(new_cohorts)}
     shown: dict[Any, str] = {}
@@ -54,7 +54,7 @@ def with_known_codes(data: Any, codes: Mapping[str, int | str]) -> Any:
 
     Examples
     --------
-    >>> with_known_codes({"in_segment": "code of the new cohort: Readers"}, {"Readers": 12390})
+    >>> with_known_codes({"in_segment": "new cohort: Readers"}, {"Readers": 12390})
     {'in_segment': 12390}
     """
 

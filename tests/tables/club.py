@@ -23,7 +23,7 @@ class Club:
 
     def put(self, name: str, query: Any = None, key: str = "", **fields: Any) -> Cohort:
         """Create a cohort, and forget the requests so far."""
-        cohort = Cohort(name, query=query or QUERY, **fields)
+        cohort = Cohort(name, query=QUERY if query is None else query, **fields)
         cohort.create(key or self.key)
         self.sandbox.clear_requests()
         return cohort
