@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .._Utils.arguments import require_kind
+from .._Utils.arguments import listed, require_kind
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ..Audience.Import import Import
 from ..Audience.Segment import Segment
@@ -85,6 +85,7 @@ def plan_from_segments(
 ) -> Plan:
     """Plan one cohort for each segment of an import; see :meth:`Cohort.plan_from_segments`."""
     require_kind("name", name, str)
+    given_tags = None if tags is None else listed("tags", tags)
     api_key = resolve_api_key(api_key)
     found = Import.get_by_id(import_id, api_key)
     if found.relation not in _CLAUSES:
@@ -100,7 +101,7 @@ def plan_from_segments(
         {
             "name": _formatted(name, found, segment),
             "query": clause(found, segment).to_json(),
-            "tags": None if tags is None else [*tags],
+            "tags": given_tags,
         }
         for segment in segments
     ]
@@ -114,7 +115,7 @@ def _formatted(name: str, found: Import, segment: Segment) -> str:
     values = {"name": segment.name, "code": segment.code, "import_name": found.name}
     try:
         return name.format_map(values)
-    except (AttributeError, IndexError, KeyError, ValueError):
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         known = ", ".join(f"{{{each}}}" for each in values)
     raise ValueError(f"name may contain {known}, got {name!r}.")
 
