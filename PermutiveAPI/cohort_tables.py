@@ -81,7 +81,7 @@ class CohortTables:
             name: "Runners"
             query: {"in_segment": 12348}
             tags: ["sport"]
-        ~ Football Fans (...)
+        ~ Football Fans (68d8bf84-f570-44a9-abbb-d9f78d4361c0)
             tags: ["sport", "editorial"] -> ["sport", "football"]
         >>> plan.apply().counts
         {'created': 1, 'updated': 1}
@@ -205,7 +205,7 @@ class CohortListTables(TabularList[T]):
         >>> plan = now.plan_to(backup)
         >>> print(plan)
         cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged
-        ~ Football Fans (...)
+        ~ Football Fans (68d8bf84-f570-44a9-abbb-d9f78d4361c0)
             state: "Disabled" -> "Enabled"
         >>> plan.apply().counts
         {'updated': 1, 'unchanged': 27}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Dict, List
 
+import openpyxl
 import pandas
 import pytest
 
@@ -57,6 +59,25 @@ def test_an_export_in_a_file(club: Club, tmp_path: Path) -> None:
     [change] = club.plan(edited).changes
     assert (change.name, change.row) == ("Formula 1 Enthusiasts", 3)
     assert change.wanted == {"tags": ["sport", "formula 1"]}
+
+
+def test_thirty_cohorts_in_a_sheet(club: Club, tmp_path: Path) -> None:
+    """Thirty cohorts are exported, edited, planned and changed, with one request for each."""
+    sheet = tmp_path / "cohorts.xlsx"
+    many = [
+        Cohort(f"Topic {number}", query={"in_segment": number}, tags=["a"]) for number in range(30)
+    ]
+    Cohort.batch_create(many, api_key=club.key)
+    club.list().filter(tag="a").to_pd_dataframe(flat=True).to_excel(sheet, index=False)
+    book = openpyxl.load_workbook(sheet)
+    for cell in book.active["E"][1:]:
+        cell.value += ", 2027"
+    book.save(sheet)
+    plan = club.plan(pandas.read_excel(sheet))
+    club.sandbox.clear_requests()
+    assert club.apply(plan).counts == {"updated": 30}
+    assert [body.keys() for _, body in club.sent()] == [{"tags", "id"}] * 30
+    assert {tuple(each.tags or []) for each in club.list().find("Topic")} == {("a", "2027")}
 
 
 def test_the_text_of_a_plan(club: Club) -> None:
@@ -238,7 +259,7 @@ def test_the_credentials_file_tells_whose_a_key_is(
 ) -> None:
     """With a credentials file, the workspace of the key is known."""
     file = tmp_path / "workspaces.json"
-    file.write_text(pandas.Series(club.sandbox.credentials()).to_json(orient="values"))
+    file.write_text(json.dumps(club.sandbox.credentials()))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
     key = club.brand.api_key
     plan = club.plan([{"name": "Commuters", "tags": "x"}], api_key=key)

@@ -44,7 +44,9 @@ def begin(club: Club, rows: List[Dict[str, Any]]) -> CohortList:
     with options(base_url=club.sandbox.base_url, api_key=club.key):
         club.sandbox._state.cohorts.clear()
         Cohort.batch_create(made)
-        Cohort.batch_disable([each for each, row in zip(made, rows) if row["state"] == "Disabled"])
+        Cohort.batch_disable(
+            [each for each, row in zip(made, rows, strict=False) if row["state"] == "Disabled"]
+        )
         found = Cohort.list(include_details=True)
     club.sandbox.clear_requests()
     return CohortList([each for each in found if each.name != OTHER["name"]])
@@ -96,7 +98,7 @@ def test_a_list_becomes_another(club: Club, before: Any, after: Any, data: st.Da
     new = CohortList(
         [
             Cohort(id=id, **{**row, "description": row["description"] or "cleared"})
-            for row, id in zip(after, [*ids, *[None] * len(after)])
+            for row, id in zip(after, [*ids, *[None] * len(after)], strict=False)
         ]
     )
     if not old or not new:

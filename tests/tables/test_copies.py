@@ -12,7 +12,7 @@ from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.Tables import Plan, Report
 from PermutiveAPI.Tables.new_codes import new_cohorts_in, with_known_codes, with_new_cohorts
 from tests.support.mistakes import assert_raises
-from tests.tables.club import QUERY, Club, fields_of
+from tests.tables.club import Club, fields_of
 
 
 @pytest.fixture

@@ -98,7 +98,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
-from PermutiveAPI.Tables import References, identities_from_table
+from PermutiveAPI.Tables import Plan, References, Report, identities_from_table
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -607,6 +607,23 @@ def unused_segments(workspace: Workspace, import_id: str) -> SegmentList:
     return references.unused(segments.find("a"))
 
 
+def plan_cohorts(folder: Path, import_id: str) -> Report:
+    """Change cohorts as a sheet says, give each segment a cohort, copy some, and undo what was changed."""
+    cohorts: CohortList = Cohort.list(include_details=True)
+    sheet = folder / "sheet.csv"
+    cohorts.to_pd_dataframe(flat=True).to_csv(sheet, index=False)
+    plan: Plan = Cohort.plan(sheet, clear_empty=True)
+    made: Plan = Cohort.plan_from_segments(import_id, name="{name}, {code}", tags=["import"])
+    logger.info("%s %s", plan, len(made))
+    group, brand = WorkspaceList.from_env()
+    copies: Plan = group.plan_copy(cohorts[:1], to=brand, mapping={12345: 12345})
+    copied = copies.apply(api_key=brand.api_key)
+    now = Cohort.list(brand.api_key, include_details=True)
+    logger.info("%s %s", copied, now.plan_to(now[:], workspace_id=brand.workspace_id))
+    undone: Report = copied.inverse().apply(api_key=brand.api_key, allow_used=True)
+    return undone
+
+
 # --- Helpers -------------------------------------------------------------------------------------
 
 
@@ -682,5 +699,6 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
     logger.info("%s", unused_segments(Workspace.from_env(), import_id))
+    logger.info("%s", plan_cohorts(folder, import_id))
     logger.info("%s %s", use_helpers(folder), try_offline())
     logger.info("%s", recorder_settings())
