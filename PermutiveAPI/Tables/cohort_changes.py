@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from .._Utils.batch.types import BatchRequest, Progress, Responses
 from .._Utils.errors import PermutiveResourceNotFoundError
+from ..Cohort import _API_ENDPOINT as _COHORTS  # pyright: ignore[reportPrivateUsage]
 from ..Cohort import Cohort
 from .applying import Tell
 from .changes import Change
@@ -74,45 +76,38 @@ class Cohorts:
             codes |= {each.name: each.code for _, each in made if each.code is not None}
         for change in waiting:
             names = ", ".join(map(repr, _needed_by(change)))
-            tell(
-                [Outcome(change, "not tried", error=f"it needs the codes of {names}")], _NO_REQUEST
-            )
+            outcome = Outcome(change, "not tried", error=f"it needs the codes of {names}")
+            tell([outcome], BatchRequest("POST", _COHORTS))
         _send(partial(Cohort.batch_disable, api_key=api_key), half_done, tell)
 
     # --- Deletions -------------------------------------------------------------------------------------
 
     def _refuse_used(self, deletes: Sequence[Change]) -> None:
         """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
-        deleted = {str(self._state.cohorts[key_of(each)].code): each.name for each in deletes}
-        keys = {each.key for each in deletes}
-        staying = [each for each in self._state.seen.everything if each.id not in keys]
-        wanted = {each.key: each.wanted for each in self._plan.changes}
-        queries = [
-            (each.name, wanted.get(each.id, {}).get("query", each.query))
-            for each in with_queries(staying, self._state.seen.api_key)
-        ]
-        queries += [(each.name, each.wanted.get("query")) for each in self._plan.creates]
+        deleted = [self._state.cohorts[key_of(each)] for each in deletes]
+        names = {str(each.code): each.name for each in deleted}
         users: dict[str, list[str]] = {}
-        for name, query in queries:
+        for name, query in self._queries_without({each.id for each in deleted}):
             for named in names_in(query):
-                if named.kind == "cohort" and named.code in deleted:
+                if named.kind == "cohort" and named.code in names:
                     users.setdefault(named.code, []).append(repr(name))
         if users:
-            lines = [
-                f"{deleted[code]!r} ({code}): {', '.join(names)}" for code, names in users.items()
-            ]
-            raise ValueError(
-                "\n".join(
-                    [
-                        "Nothing was written: the queries of other cohorts name cohorts that the plan "
-                        "deletes. Change the queries first, or pass allow_used=True.",
-                        *first_lines(lines),
-                    ]
-                )
+            lines = [f"{names[code]!r} ({code}): {', '.join(of)}" for code, of in users.items()]
+            text = (
+                "Nothing was written: the queries of other cohorts name cohorts that the plan deletes. "
+                "Change the queries first, or pass allow_used=True."
             )
+            raise ValueError("\n".join([text, *first_lines(lines)]))
 
-
-_NO_REQUEST = BatchRequest("POST", "")
+    def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
+        """Yield the queries as they are after the plan, with the names of their cohorts."""
+        seen = self._state.seen.with_below()  # They may name inherited cohorts.
+        staying = [each for each in seen.everything if each.id not in deleted_ids]
+        wanted = {each.key: each.wanted for each in self._plan.updates}
+        for cohort in with_queries(staying, seen.api_key):
+            yield cohort.name, wanted.get(cohort.id, {}).get("query", cohort.query)
+        for change in self._plan.creates:
+            yield change.name, change.wanted.get("query")
 
 
 def _needed_by(change: Change) -> list[str]:

@@ -27,6 +27,7 @@ def plan_copy(
 ) -> Plan:
     """Plan copies of cohorts in another workspace; see :meth:`Workspace.plan_copy`."""
     require_kind("to", to, Workspace)
+    require_kind("mapping", {} if mapping is None else mapping, Mapping)
     if to.workspace_id == workspace.workspace_id:
         raise ValueError("to is the cohorts' own workspace; use Cohort.copy() for a copy in it.")
     originals = _in_order(_originals(workspace, listed("cohorts", cohorts)))

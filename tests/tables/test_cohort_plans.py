@@ -69,7 +69,7 @@ def test_thirty_cohorts_in_a_sheet(club: Club, tmp_path: Path) -> None:
     ]
     Cohort.batch_create(many, api_key=club.key)
     club.list().filter(tag="a").to_pd_dataframe(flat=True).to_excel(sheet, index=False)
-    book = openpyxl.load_workbook(sheet)
+    book: Any = openpyxl.load_workbook(sheet)
     for cell in book.active["E"][1:]:
         cell.value += ", 2027"
     book.save(sheet)
@@ -466,8 +466,12 @@ def test_another_workspace(club: Club) -> None:
     """A plan for another workspace is refused, whichever of the two sees more."""
     for planned, key in ((club.key, club.brand.api_key), (club.brand.api_key, club.key)):
         plan = club.plan([NEW], api_key=planned)
-        with pytest.raises(ValueError, match="The plan was made for another workspace"):
-            club.apply(plan, api_key=key)
+        text = (
+            "The plan was made for another workspace than that of the key: "
+            f"{' or '.join(plan.target.workspace_ids)}. Pass the api_key of that workspace. If it has no "
+            "cohorts yet, it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
+        )
+        assert_raises(lambda: club.apply(plan, api_key=key), ValueError, text)  # noqa: B023
     assert club.writes() == []
 
 
@@ -543,6 +547,14 @@ def test_used_cohorts_are_not_deleted(club: Club) -> None:
     assert_raises(lambda: club.apply(plan), ValueError, text)
     assert club.writes() == []
     assert club.apply(plan, allow_used=True).counts == {"deleted": 2, "unchanged": 26}
+
+
+def test_cohorts_that_are_used_below(club: Club) -> None:
+    """Cohorts of the workspaces below may name an inherited one."""
+    old = club.list()
+    club.put("Below", {"in_segment": 12345}, key=club.brand.api_key)
+    with pytest.raises(ValueError, match=r"'Football Fans' \(12345\): 'Below'"):
+        club.apply(old.plan_to(old[1:]))
 
 
 def test_users_that_go_or_change(club: Club) -> None:
