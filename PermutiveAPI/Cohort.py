@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._Utils import http
 from ._Utils.arguments import listed, require_filled
@@ -27,6 +27,9 @@ from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
 from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
+
+if TYPE_CHECKING:
+    from ._Utils.resources.tables import Table
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -561,3 +564,30 @@ class CohortList(TabularList[Cohort]):
     _tag_dictionary_cache: dict[str, CohortList]
     _segment_type_dictionary_cache: dict[str, CohortList]
     _workspace_dictionary_cache: dict[str, CohortList]
+
+    @classmethod
+    def from_table(cls, table: Table) -> CohortList:
+        """Make a list of cohorts from a table, one from each row.
+
+        Parameters
+        ----------
+        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+            The table, as for ``SegmentList.from_table``. The column `name` must have a cell in each row.
+            A query is a dictionary, its JSON text, or a query of ``PermutiveAPI.Query``. A code that looks
+            like a whole number is one.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As ``SegmentList.from_table`` does.
+
+        Examples
+        --------
+        >>> rows = [{"name": "Runners", "query": '{"in_segment": 12345}', "tags": "sport, outdoor"}]
+        >>> cohorts = CohortList.from_table(rows)
+        >>> cohorts[0].query, cohorts[0].tags
+        ({'in_segment': 12345}, ['sport', 'outdoor'])
+        """
+        from ._Utils.resources.tables import models_from_table
+
+        return cls(models_from_table(cls._item_type, table, required=("name",)))

@@ -28,6 +28,7 @@ from .pages import Page, items_of_pages
 from .urls import segments_url, url_of, url_of_code
 
 if TYPE_CHECKING:
+    from .._Utils.resources.tables import Table
     from ..Tables import Owned, Plan
 
 # The service ignores `query`. It is sent, since release 5.4.4 sends it.
@@ -335,8 +336,7 @@ class Segment(Resource):
     ) -> Plan:
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
-        Segments are found by code. Missing columns are not touched; id, timestamps and other columns are
-        ignored.
+        Segments are found by code. Columns that are missing, id, timestamps and others change nothing.
 
         Parameters
         ----------
@@ -533,11 +533,44 @@ class SegmentList(TabularList[Segment]):
     _name_dictionary_cache: dict[str, Segment]
     _code_dictionary_cache: dict[str, Segment]
 
+    @classmethod
+    def from_table(cls, table: Table, import_id: str | None = None) -> SegmentList:
+        """Make a list of segments from a table, one from each row.
+
+        Parameters
+        ----------
+        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+            The table, or the path of a CSV file in UTF-8. The columns `name` and `code` must have a cell
+            in each row. Other columns that are fields may be empty or missing; all others are left out.
+            Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
+            :meth:`to_pd_dataframe` can be read.
+        import_id : str, optional
+            The id of the import of all segments. If it is left out, it must be a column.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or looks misspelt, or cells are bad: the error lists them by row and
+            column. Row 1 is the first one below the header.
+        TypeError
+            If `table` is of another kind.
+
+        Examples
+        --------
+        >>> rows = [{"code": "runners", "name": "Runners", "cpm": "1.5", "categories": "sport, outdoor"}]
+        >>> segments = SegmentList.from_table(rows, import_id="i-1")
+        >>> segments[0].cpm, segments[0].categories
+        (1.5, ['sport', 'outdoor'])
+        """
+        from .._Utils.resources.tables import models_from_table
+
+        required = ("name", "code")
+        return cls(models_from_table(cls._item_type, table, required=required, import_id=import_id))
+
     def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Plan:
         """Plan how the segments of this list become those of another one, for instance of a backup.
 
-        Nothing is read from the service and nothing is written. Segments that are only in this list are
-        deleted; those that are in neither stay.
+        Nothing is sent. Segments that are only in this list are deleted; those that are in neither stay.
 
         Parameters
         ----------

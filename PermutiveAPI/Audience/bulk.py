@@ -34,7 +34,10 @@ def deletion(code: Any) -> BulkOperation:
 
 
 def operations(
-    name: str, items: Iterable[Item], kind: type[Item], operation_of: Callable[[Item], BulkOperation]
+    name: str,
+    items: Iterable[Item],
+    kind: type[Item],
+    operation_of: Callable[[Item], BulkOperation],
 ) -> Iterator[BulkOperation]:
     """Make an operation from each item of an argument. An error names the argument."""
     built = built_from(name, items, kind, operation_of)

@@ -1,12 +1,22 @@
-"""Tables, plans and references: changes that are shown before they are made.
+"""Tables and plans: work with whole tables, and changes that are shown before they are made.
 
 Only public calls of the library are used here.
 """
 
 from .changes import Change, FieldChange
 from .comparing import PlanOutdatedError
+from .identities import identities_from_table
 from .ownership import Owned
 from .plan import Plan
 from .report import Outcome, Report
 
-__all__ = ["Change", "FieldChange", "Outcome", "Owned", "Plan", "PlanOutdatedError", "Report"]
+__all__ = [
+    "Change",
+    "FieldChange",
+    "Outcome",
+    "Owned",
+    "Plan",
+    "PlanOutdatedError",
+    "Report",
+    "identities_from_table",
+]

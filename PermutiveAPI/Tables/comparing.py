@@ -81,9 +81,7 @@ class PlanOutdatedError(ValueError):
     def _lines(self) -> Iterator[str]:
         count = len(self.differences)
         have = "1 object has" if count == 1 else f"{count:,} objects have"
-        yield (
-            f"Nothing was written: {have} changed since the plan was made. Make the plan again."
-        )
+        yield (f"Nothing was written: {have} changed since the plan was made. Make the plan again.")
         yield from first_lines(self.differences)
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.json import parsed
 from .._Utils.resources.frames import frame_of_cells
 from .changes import SIGNS, Change, FieldChange, Unchanged
+from .target import Target
 from .texts import shown
 
 if TYPE_CHECKING:
@@ -21,32 +22,6 @@ if TYPE_CHECKING:
     from .report import Report
 
 _FORMAT = 1  # Of the JSON form. A plan of another format is refused.
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a plan is made for. It is refused elsewhere.
-
-    Parameters
-    ----------
-    kind : {"segments", "cohorts"}
-        What the plan changes.
-    origin : str
-        Scheme and host of the service.
-    workspace_ids : tuple of str
-        The workspaces whose cohorts the key could read, sorted; empty for segments.
-    import_id : str or None
-        The import of the segments; None for cohorts.
-    """
-
-    kind: Literal["segments", "cohorts"]
-    origin: str
-    workspace_ids: tuple[str, ...] = ()
-    import_id: str | None = None
-
-    def __str__(self) -> str:
-        """Name the target for people."""
-        return self.kind if self.import_id is None else f"segments of import {self.import_id}"
 
 
 @dataclass(frozen=True)
@@ -207,7 +182,6 @@ class Plan:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"data: this is not a whole plan: {error}") from error
-
 
     def apply(
         self,

@@ -9,6 +9,7 @@ import pytest
 
 import PermutiveAPI
 import PermutiveAPI.Query
+import PermutiveAPI.Tables
 from PermutiveAPI.sandbox import Sandbox
 from tests.documents.markdown import (
     DOCS,
@@ -53,7 +54,11 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert dead_links(document) == []
 
 
-@pytest.mark.parametrize("module", [PermutiveAPI, PermutiveAPI.Query], ids=["top level", "Query"])
+@pytest.mark.parametrize(
+    "module",
+    [PermutiveAPI, PermutiveAPI.Query, PermutiveAPI.Tables],
+    ids=["top level", "Query", "Tables"],
+)
 def test_every_public_name_is_in_the_reference(module: object) -> None:
     """Every public name is in docs/reference."""
     reference = "\n".join(

@@ -62,7 +62,10 @@ def test_the_inverse_of_the_inverse(planned: Change) -> None:
 def test_inverses() -> None:
     """The inverse has the opposite action and the values exchanged. It sets no field that had no value."""
     assert UPDATE.inverse() == Change(
-        "update", "a", "South", (FieldChange("name", "South", "North"), FieldChange("cpm", 2.0, 1.0))
+        "update",
+        "a",
+        "South",
+        (FieldChange("name", "South", "North"), FieldChange("cpm", 2.0, 1.0)),
     )
     deletion = change("delete", name=("North", None), description=(None, None))
     assert deletion.inverse() == change("create", name=(None, "North"))

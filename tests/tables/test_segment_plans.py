@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
@@ -49,10 +48,7 @@ def test_an_upsert(market: Market) -> None:
     [write] = market.writes()
     assert write.json == {
         "operations": [
-            {
-                "operation": "Create",
-                "data": {"code": "m_c", "name": "C", "categories": ["x", "y"]},
-            },
+            {"operation": "Create", "data": {"code": "m_c", "name": "C", "categories": ["x", "y"]}},
             {"operation": "Update", "code": "m_a", "data": {"name": "A", "cpm": 2.5}},
         ]
     }
@@ -98,7 +94,7 @@ def test_owned_by_category(market: Market) -> None:
 def test_everything_is_owned(market: Market) -> None:
     """A mirror of everything leaves nothing but the table."""
     plan = market.plan([{"code": "a", "name": "A"}], "mirror", owned=Owned.everything)
-    market.apply(plan)
+    market.apply(plan, max_delete_share=1)
     assert list(market.there()) == ["a"]
 
 
@@ -125,7 +121,7 @@ def test_the_plan_of_an_export_is_empty(
     )
     table = export(market.list())
     plan = market.plan(table, "mirror", owned=Owned.everything, clear_empty=clear_empty)
-    assert (plan.changes, len(plan.unchanged)) == ((), 6)
+    assert (plan.changes, len(plan.unchanged)) == ((), len(market.list()))
 
 
 def test_the_plan_of_an_exported_file_is_empty(market: Market, tmp_path: Path) -> None:
@@ -208,11 +204,7 @@ MISTAKES: Dict[str, Any] = {
         {},
         "table has no rows. To delete segments, use Segment.bulk(import_id, deletes=...).",
     ),
-    "no column code": (
-        [{"name": "A"}],
-        {},
-        "table has no column 'code'; it has name.",
-    ),
+    "no column code": ([{"name": "A"}], {}, "table has no column 'code', only name."),
     "an empty code": (
         [GOOD, {"code": None, "name": "B"}],
         {},
@@ -418,8 +410,8 @@ def test_too_many_updates(market: Market) -> None:
     """Updates have a limit only if it is given."""
     market.put(*(market.segment(f"m_{n}") for n in range(20)))
     plan = market.plan([{"code": f"m_{n}", "cpm": 1} for n in range(20)])
-    with pytest.raises(ValueError, match="too many updates: 20 of 23, 87 % is over 50 %"):
-        market.apply(plan, max_update_share=0.5)
+    with pytest.raises(ValueError, match="too many updates: 20 of 45, 44.5 % is over 40 %"):
+        market.apply(plan, max_update_share=0.4)
     assert market.apply(plan).counts == {"updated": 20}
 
 
@@ -458,7 +450,7 @@ def test_the_report_is_a_table(market: Market) -> None:
 def test_the_inverse(market: Market) -> None:
     """The inverse of a report brings back what was there, except ids and times."""
     market.put(
-        market.segment("m_a", "A", **{**FULL, "name": "A"}),
+        market.segment("m_a", **FULL),
         market.segment("m_b", "B", cpm=2.0),
         market.segment("m_c", "C"),
     )
@@ -525,7 +517,10 @@ def test_progress(market: Market, capsys: pytest.CaptureFixture[str]) -> None:
     [progress] = heard
     assert (progress.completed, progress.total, progress.errors) == (2, 2, 0)
     request = progress.batch_request
-    assert (request.method, request.url.endswith(f"/imports/{market.id}/segments")) == ("PATCH", True)
+    assert (request.method, request.url.endswith(f"/imports/{market.id}/segments")) == (
+        "PATCH",
+        True,
+    )
     market.apply(report.inverse(), progress_callback=progress_bar("Undoing"))
     assert capsys.readouterr().err.startswith("Undoing: 2 of 2 requests, 0 errors")
 
@@ -540,9 +535,7 @@ def test_an_import_of_50_000_segments(market: Market) -> None:
     assert market.apply(market.mirror(table)).counts == {"created": 50_000}
     assert len(market.writes()) == 10
     market.sandbox.clear_requests()
-    edited = [
-        {**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10
-    ]
+    edited = [{**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10]
     plan = market.mirror(edited)
     assert len(plan) == 5_000 + 1_800
     assert market.apply(plan).counts == {"updated": 1_800, "deleted": 5_000, "unchanged": 43_200}

@@ -50,6 +50,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.Tables import identities_from_table
 
 PermutiveAPI.Cohorts  # mistake
 PermutiveAPI.__versoin__  # mistake
@@ -57,6 +58,7 @@ PermutiveAPI.__versoin__  # mistake
 
 # --- Cohorts -------------------------------------------------------------------------------------
 
+CohortList.from_table(5)  # mistake
 Cohort()  # mistake
 Cohort(5)  # mistake
 Cohort(nmae="Readers")  # mistake
@@ -141,6 +143,7 @@ Workspace.from_env().is_top_level()  # mistake
 Alias("a@example.com", "email", "0")  # mistake
 Identity("u", [{"id": "a@example.com", "tag": "email"}])  # mistake
 Identity("u")  # mistake
+identities_from_table("users.csv", aliases=["email"])  # mistake
 user_number: int = Identity("u", []).resolve()  # mistake
 Event("Pageview", datetime.now())  # mistake
 Event("Pageview", "2025-07-01T15:39:11Z", "football")  # mistake

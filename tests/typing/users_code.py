@@ -98,6 +98,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
+from PermutiveAPI.Tables import identities_from_table
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -186,6 +187,23 @@ def save_cohorts(cohorts: CohortList, folder: Path) -> CohortList:
     cohorts.to_pd_dataframe(flat=True).to_parquet(folder / "cohorts.parquet")
     logger.info("%s in %d rows", one, len(frame))
     return again
+
+
+def read_tables(api_key: str, folder: Path) -> list[Identity]:
+    """Read cohorts, segments and users from tables of every kind."""
+    cohorts: CohortList = CohortList.from_table(folder / "cohorts.csv")
+    frame = cohorts.to_pd_dataframe(flat=True)
+    again = CohortList.from_table(frame) + CohortList.from_table(frame.to_dict("records"))
+    rows = [{"code": "new", "name": "New", "cpm": "1.5"}]
+    segments: SegmentList = SegmentList.from_table(rows, import_id="i")
+    segments += SegmentList.from_table(segments.to_pd_dataframe())
+    logger.info("%d cohorts, %d segments", len(again), len(segments))
+    path = folder / "users.csv"
+    path.write_text("user_id,email,crm\nu-1,ada@example.com,4711\n")
+    users = identities_from_table(str(path), aliases={"email": 1, "crm": 2})
+    results = Identity.stream_identify(users, api_key=api_key)
+    made = identities_from_table(iter([{"id": 1, "crm": 2}]), user_id="id", aliases={"crm": 0})
+    return [*made, *(result.value for result in results if result.value is not None)]
 
 
 # --- Queries -------------------------------------------------------------------------------------
@@ -632,6 +650,7 @@ def main(api_key: str, folder: Path) -> None:
     edit_cohorts(api_key)
     logger.info("%s", list_cohorts(api_key))
     save_cohorts(Cohort.list(api_key), folder)
+    logger.info("%s", read_tables(api_key, folder))
     logger.info("%s %s", write_queries(["a", "b"]), conditions())
     import_id = min(describe_imports(api_key))
     edit_segments(api_key, import_id, {"new_1": "New", "new_2": "Newer"})
