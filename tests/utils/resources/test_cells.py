@@ -80,6 +80,7 @@ READ: list[tuple[str, Any, Any]] = [
     ("name", 12345, "12345"),
     ("name", 1.5, "1.5"),
     ("name", Decimal("12345.0"), "12345"),
+    ("name", Decimal(2**60), str(2**60)),
     ("name", numpy.int64(5), "5"),
     ("name", UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ("name", "1.0", "1.0"),
