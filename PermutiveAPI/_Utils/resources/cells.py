@@ -135,7 +135,7 @@ def _number(cell: Any) -> float:
     if isinstance(cell, str) or _is_number(cell):
         try:
             number = float(cell)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, OverflowError):
             number = math.nan
         if math.isfinite(number) and "_" not in str(cell):
             return number

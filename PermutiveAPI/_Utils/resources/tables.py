@@ -31,7 +31,7 @@ def rows_of(table: Table) -> list[Row]:
 
     Parameters
     ----------
-    table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+    table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
         The table. A text is the path of a CSV file in UTF-8, whose first line names the columns.
 
     Returns

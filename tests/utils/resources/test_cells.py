@@ -115,6 +115,7 @@ READ: list[tuple[str, Any, Any]] = [
     ("tags", ' ["a, b", "", 5] ', ["a, b", "", "5"]),
     ("tags", "[]", []),
     ("tags", "[new] a, b", ["[new] a", "b"]),
+    ("tags", "a, b [old]", ["a", "b [old]"]),
     ("tags", 2025.0, ["2025"]),
     ("query", {"in_segment": 1}, {"in_segment": 1}),
     ("query", ' {"in_segment": 1} ', {"in_segment": 1}),
