@@ -571,7 +571,7 @@ class CohortList(TabularList[Cohort]):
 
         Parameters
         ----------
-        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, as for ``SegmentList.from_table``. The column `name` must have a cell in each row.
             A query is a dictionary, its JSON text, or a query of ``PermutiveAPI.Query``. A code that looks
             like a whole number is one.

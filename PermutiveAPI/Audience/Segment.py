@@ -539,11 +539,11 @@ class SegmentList(TabularList[Segment]):
 
         Parameters
         ----------
-        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, or the path of a CSV file in UTF-8. The columns `name` and `code` must have a cell
             in each row. Other columns that are fields may be empty or missing; all others are left out.
             Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
-            :meth:`to_pd_dataframe` can be read.
+            ``to_pd_dataframe`` can be read.
         import_id : str, optional
             The id of the import of all segments. If it is left out, it must be a column.
 

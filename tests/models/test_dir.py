@@ -33,7 +33,7 @@ CALLS = {
     "Alias": "",
     "Cohort": f"{SINGLE} {BATCHES} enable disable copy get_by_id get_by_name get_by_code list"
     " batch_enable batch_disable batch_get_by_id",
-    "CohortList": f"{TABLE} tag_dictionary segment_type_dictionary workspace_dictionary",
+    "CohortList": f"{TABLE} from_table tag_dictionary segment_type_dictionary workspace_dictionary",
     "ContextSegment": "send batch_send",
     "Event": "",
     "Identity": "identify resolve create_user list_aliases batch_identify stream_identify"
@@ -42,7 +42,7 @@ CALLS = {
     "ImportList": f"{TABLE} identifier_dictionary",
     "KnownAlias": "",
     "Segment": f"{SINGLE} {BATCHES} update_by_code delete_by_code get_by_id get_by_code list bulk",
-    "SegmentList": TABLE,
+    "SegmentList": f"{TABLE} from_table",
     "Segmentation": "split send send_stateless batch_send stream_send",
     "Source": "",
     "TrackedEvent": "track batch_track stream_track",
