@@ -366,7 +366,7 @@ class Segment(Resource):
         >>> table = [{"code": "market_north", "name": "North"}, {"code": "market_east", "name": "East"}]
         >>> plan = Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_"))
         >>> print(plan)
-        segments of import ...: 2 to create, 0 to update, 0 to delete, 0 unchanged
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 2 to create, 0 to update, 0 to delete, 0 unchanged
         + North (market_north)
             name: "North"
         + East (market_east)
@@ -590,7 +590,7 @@ class SegmentList(TabularList[Segment]):
         >>> new = SegmentList.from_json(old.to_json())
         >>> new[0].cpm = 4.0
         >>> print(old.plan_to(new))
-        segments of import ...: 0 to create, 1 to update, 0 to delete, 2 unchanged
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 0 to create, 1 to update, 0 to delete, 24 unchanged
         ~ Digital subscribers, North (DigitalNorth)
             cpm: 0.0 -> 4.0
         """

@@ -111,6 +111,12 @@ class Plan:
         """Return a table with one row for each field that changes.
 
         Its columns are ``action``, ``key``, ``name``, ``field``, ``old``, ``new`` and ``row``.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "DigitalNorth", "cpm": 2}])
+        >>> plan.to_pd_dataframe()[["action", "key", "field", "old", "new"]].values.tolist()
+        [['update', 'DigitalNorth', 'cpm', 0.0, 2.0]]
         """
         return frame_of_cells(self._cells(), _COLUMNS).astype({"row": "Int64"})
 
@@ -121,7 +127,14 @@ class Plan:
                 yield (*begin, each.field, each.old, each.new, change.row)
 
     def to_markdown(self) -> str:
-        """Return a table in Markdown, for instance for a comment on a pull request."""
+        """Return a table in Markdown, for instance for a comment on a pull request.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> print(plan.to_markdown().splitlines()[-1])
+        | + | Runners | runners | name: "Runners" |
+        """
         rows = [f"**{_escaped(self.summary)}**", ""]
         if self.changes:
             rows += ["| | name | key | changes |", "|---|---|---|---|"]
@@ -136,7 +149,14 @@ class Plan:
         return "\n".join(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON data. There is no key in it."""
+        """Return the plan as JSON data, to keep it or to have it reviewed. There is no key in it.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> plan.to_json()["changes"][0]["action"]
+        'create'
+        """
         members = {
             "target": _members(self.target),
             "changes": [
@@ -162,6 +182,12 @@ class Plan:
         ------
         ValueError
             If `data` is not the JSON form of a plan, or is one of another format.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         if not isinstance(content, Mapping):
@@ -228,7 +254,7 @@ class Plan:
         >>> plan = Segment.plan(Import.list()[0].id, table)
         >>> report = plan.apply()
         >>> report
-        <Report: segments of import 0e9f2d3c: 2 created>
+        <Report: segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 2 created>
         """
         from .applying import apply
 

@@ -8,8 +8,8 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from PermutiveAPI.Tables import Change, FieldChange, Plan
-from PermutiveAPI.Tables.changes import Unchanged
+from PermutiveAPI.Tables import Plan
+from PermutiveAPI.Tables.changes import Change, FieldChange, Unchanged
 from PermutiveAPI.Tables.target import Target
 
 PLAN = Plan(

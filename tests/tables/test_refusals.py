@@ -8,8 +8,8 @@ import pytest
 
 from PermutiveAPI import PermutiveConnectionError, Segment
 from PermutiveAPI.sandbox import Sandbox
-from PermutiveAPI.Tables import Change
 from PermutiveAPI.Tables import segment_service as service
+from PermutiveAPI.Tables.changes import Change
 from PermutiveAPI.Tables.splitting import Batches
 from tests.support.fake_service import FakeService, answer, reset
 from tests.support.relay import carried_out_then, passed_on
