@@ -342,9 +342,9 @@ class Segment(Resource):
         ----------
         import_id : str
             The id of the import.
-        table : DataFrame, pyarrow Table, str or path, iterable of mappings, or list of Segment
-            As for :meth:`SegmentList.from_table`; `name` is required for new segments only. Of segments,
-            the members that are not None count.
+        table : object
+            As for :meth:`SegmentList.from_table`, but `name` is required for new segments only. Or a list
+            of segments: their members that are not None count.
         mode : {"upsert", "mirror"}
             "mirror" also deletes the owned segments that the table lacks.
         owned : Owned, optional
@@ -363,14 +363,12 @@ class Segment(Resource):
         Examples
         --------
         >>> from PermutiveAPI.Tables import Owned
-        >>> table = [{"code": "market_north", "name": "North"}, {"code": "market_east", "name": "East"}]
-        >>> plan = Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_"))
-        >>> print(plan)
-        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 2 to create, 0 to update, 0 to delete, 0 unchanged
+        >>> table = [{"code": "market_north", "name": "North", "cpm": 2.5}]
+        >>> print(Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_")))
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 1 to create, 0 to update, 0 to delete, 0 unchanged
         + North (market_north)
             name: "North"
-        + East (market_east)
-            name: "East"
+            cpm: 2.5
         """
         from ..Tables.segments import plan_segments
 
@@ -525,6 +523,8 @@ class SegmentList(TabularList[Segment]):
     """
 
     _item_type = Segment
+    _columns = ("code", "name", "description", "cpm", "categories")
+    _searched = ("name", "description", "categories", "code", "id")
 
     id_dictionary: UniqueIndex[Segment] = UniqueIndex("id")
     name_dictionary: UniqueIndex[Segment] = UniqueIndex("name")
@@ -575,7 +575,7 @@ class SegmentList(TabularList[Segment]):
         Parameters
         ----------
         new : SegmentList
-            The segments as they shall be, of the same import.
+            The segments as they shall be.
         clear_empty : bool
             Whether a member that is None clears the field. Otherwise it changes nothing.
 
@@ -586,8 +586,7 @@ class SegmentList(TabularList[Segment]):
 
         Examples
         --------
-        >>> old = Segment.list(Import.list()[0].id)
-        >>> new = SegmentList.from_json(old.to_json())
+        >>> old, new = (Segment.list(Import.list()[0].id) for _ in range(2))
         >>> new[0].cpm = 4.0
         >>> print(old.plan_to(new))
         segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 0 to create, 1 to update, 0 to delete, 24 unchanged

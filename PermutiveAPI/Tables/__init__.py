@@ -1,4 +1,4 @@
-"""Tables and plans: work with whole tables, and changes that are shown before they are made.
+"""Tables, plans and references: changes that are shown before they are made.
 
 Only public calls of the library are used here.
 """
@@ -7,6 +7,7 @@ from .comparing import PlanOutdatedError
 from .identities import identities_from_table
 from .ownership import Owned
 from .plan import Plan
+from .references import References
 from .report import Report
 
-__all__ = ["Owned", "Plan", "PlanOutdatedError", "Report", "identities_from_table"]
+__all__ = ["Owned", "Plan", "PlanOutdatedError", "References", "Report", "identities_from_table"]

@@ -59,6 +59,7 @@ def apply(
     *,
     max_update_share: float | None = None,
     max_delete_share: float | None = None,
+    allow_used: bool = False,
 ) -> Report:
     """Carry out a plan; see :meth:`Plan.apply`."""
     check_place(plan.target)
@@ -70,7 +71,7 @@ def apply(
         max_delete_share=max_delete_share,
     )
     api_key = resolve_api_key(api_key)
-    objects = objects_of(plan.target)
+    objects = objects_of(plan.target, allow_used=allow_used)
     present = objects.present(plan, api_key)
     due, done = compared(plan.changes, present)
     with closing(_Telling(len(due), progress_callback, api_key)) as telling:
@@ -90,8 +91,12 @@ def check_place(target: Target) -> None:
         )
 
 
-def objects_of(target: Target) -> Objects:
+def objects_of(target: Target, *, allow_used: bool = False) -> Objects:
     """Return what reads and changes the objects of a target."""
+    if target.kind == "cohorts":
+        from .cohort_changes import Cohorts
+
+        return Cohorts(allow_used=allow_used)
     from .segment_service import Segments
 
     return Segments(target)

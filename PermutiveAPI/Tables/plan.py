@@ -216,6 +216,7 @@ class Plan:
         progress_callback: ProgressCallback | None = None,
         max_update_share: float | None = None,
         max_delete_share: float | None = None,
+        allow_used: bool = False,
     ) -> Report:
         """Make the changes: creations first, then updates, deletions last.
 
@@ -235,6 +236,9 @@ class Plan:
         max_delete_share : float, optional
             The same for deletions. If it is left out: 0.8 of up to 100 objects, 0.5 of up to 1,000, 0.2
             of more. Ten changes are always allowed, unless the share is 0.
+        allow_used : bool
+            Whether cohorts are deleted that the queries of others name. Otherwise, before cohorts are
+            deleted, the queries of all others are read, one request each.
 
         Returns
         -------
@@ -264,6 +268,7 @@ class Plan:
             progress_callback,
             max_update_share=max_update_share,
             max_delete_share=max_delete_share,
+            allow_used=allow_used,
         )
 
 

@@ -149,18 +149,17 @@ class Report:
         """
         undone = (*STATUS_WHEN_DONE.values(), "unknown")
         carried_out = [each for each in self.outcomes if each.status in undone]
-        changes = in_order(filter(None, map(self._inverted, carried_out)))
+        changes = in_order(map(self._inverted, carried_out))
         added = Counter(each.change.action for each in carried_out)
         owned = self.plan.owned + added["create"] - added["delete"]
         return Plan(self.plan.target, changes, owned=owned)
 
-    def _inverted(self, outcome: Outcome) -> Change | None:
-        """Return the change that undoes one; None if the object cannot be found."""
+    def _inverted(self, outcome: Outcome) -> Change:
+        """Return the change that undoes one. A cohort whose id is not known is found by its name."""
         change = outcome.change
         if change.action == "delete" and self.plan.target.kind == "cohorts":
             return replace(change.inverse(), key=None)  # The service will give it another id.
-        key = change.key or outcome.id
-        return None if key is None else replace(change, key=key).inverse()
+        return replace(change, key=change.key or outcome.id).inverse()
 
     def __repr__(self) -> str:
         """Return the counts: the text form shows the failures."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
-from typing import Any, Literal, TypeGuard, cast, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, get_args
 
 from .._Utils.arguments import require_kind
 from .._Utils.credentials import DEFAULT_API_KEY
-from .._Utils.encoding import encoded
-from .._Utils.gc_pause import gc_paused
-from .._Utils.resources.tables import rows_of, rows_of_models, typed_rows
 from ..Audience.Segment import Segment
 from .changes import Change, FieldChange, Unchanged, field_changes, in_order
 from .comparing import Fields
 from .ownership import Owned
 from .plan import Plan
+from .rows import Row, read_rows, refuse
 from .segment_service import fields_by_code
 from .target import Target, present_origin
-from .texts import first_lines
 
 Mode = Literal["upsert", "mirror"]
-Row = dict[str, Any]
 
 _FIELDS = ("name", "description", "cpm", "categories")
 
@@ -45,7 +40,7 @@ def plan_segments(
             "owned must be given for a mirror, which deletes the segments that the table lacks. Say "
             'which ones are yours, such as owned=Owned.prefix("news_") or owned=Owned.everything.'
         )
-    rows, wanted = _rows_in(table)
+    rows, wanted = read_rows(table, Segment, required=("code",))
     existing = fields_by_code(Segment.list(import_id, api_key))
     comparison = _Comparison(import_id, existing, owned or Owned.everything, clear_empty)
     return comparison.plan(rows, wanted, deletes=mode == "mirror")
@@ -55,7 +50,7 @@ def plan_between(
     old: Sequence[Segment], new: Sequence[Segment], *, clear_empty: bool = False
 ) -> Plan:
     """Plan how one list of segments becomes another one; see ``SegmentList.plan_to``."""
-    rows, wanted = _rows_in(new)
+    rows, wanted = read_rows(new, Segment, required=("code",))
     import_id = new[0].import_id
     existing = fields_by_code(old)
     if len(existing) < len(old) or any(each.import_id != import_id for each in old):
@@ -65,48 +60,6 @@ def plan_between(
         )
     comparison = _Comparison(import_id, existing, Owned.everything, clear_empty)
     return comparison.plan(rows, wanted, deletes=True)
-
-
-def _rows_in(table: Any) -> tuple[tuple[Row, ...], list[Row]]:
-    """Return a table's rows as JSON data, and as they are wanted."""
-    if _are_segments(table):
-        rows = rows_of_models(table)
-        typed = [{**dict.fromkeys(_FIELDS), **row} for row in rows]
-        _refuse(
-            f"row {number}, code: must not be empty"
-            for number, row in enumerate(typed, 1)
-            if not row.get("code")
-        )
-    else:
-        rows = rows_of(table)
-        typed = typed_rows(rows, Segment, required=("code",))
-    if not rows:
-        raise ValueError(
-            "table has no rows. To delete segments, use Segment.bulk(import_id, deletes=...)."
-        )
-    with gc_paused(len(rows)):
-        return tuple(map(_as_json, rows)), typed
-
-
-def _are_segments(table: Any) -> TypeGuard[list[Segment]]:
-    if not isinstance(table, list) or not table:
-        return False
-    return all(isinstance(each, Segment) for each in cast("list[Any]", table))
-
-
-def _as_json(row: Row) -> Row:
-    return {
-        name: cell.isoformat() if isinstance(cell, date) else encoded(cell, keep_none=True)
-        for name, cell in row.items()
-    }
-
-
-def _refuse(problems: Iterable[str]) -> None:
-    """Raise ValueError if there are problems. It lists the first of them."""
-    found = [*problems]
-    if found:
-        rows = "1 bad row" if len(found) == 1 else f"{len(found):,} bad rows"
-        raise ValueError("\n".join([f"table has {rows}:", *first_lines(found)]))
 
 
 class _Comparison:
@@ -122,7 +75,7 @@ class _Comparison:
 
     def plan(self, rows: tuple[Row, ...], wanted: Sequence[Row], *, deletes: bool) -> Plan:
         """Return the plan. With `deletes`, it deletes what is owned and not in the table."""
-        _refuse(self._problems(wanted))
+        refuse(self._problems(wanted))
         compared = [self._compared(number, row) for number, row in enumerate(wanted, 1)]
         changes = [each for each in compared if isinstance(each, Change)]
         if deletes:

@@ -71,7 +71,7 @@ class Batches:
 
     def _after_error(self, batch: list[Change], error: Exception) -> None:
         if not _is_refusal(error):
-            self._stop(batch, "failed" if _surely_failed(error) else "unknown", error)
+            self._stop(batch, status_after(error), error)
             return
         try:
             present = self._look(batch)
@@ -131,3 +131,8 @@ def _surely_failed(error: Exception) -> bool:
     return isinstance(error, not_carried_out) or (
         isinstance(error, PermutiveAPIError) and error.status == 503
     )
+
+
+def status_after(error: Exception) -> Status:
+    """Return the status of a change whose request has raised an error."""
+    return "failed" if _is_refusal(error) or _surely_failed(error) else "unknown"

@@ -25,12 +25,15 @@ class Target:
         The workspaces whose cohorts the key could read, sorted; empty for segments.
     import_id : str or None
         The import of the segments; None for cohorts.
+    workspace_id : str or None
+        The workspace in which cohorts are created, if it is known.
     """
 
     kind: Literal["segments", "cohorts"]
     origin: str
     workspace_ids: tuple[str, ...] = ()
     import_id: str | None = None
+    workspace_id: str | None = None
 
     def __str__(self) -> str:
         """Name the target for people."""

@@ -66,7 +66,7 @@ PATHS = {
     "PermutiveAPI.Identify": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
     "PermutiveAPI.Identify.Alias": ["Alias"],
-    "PermutiveAPI.Tables": ["identities_from_table"],
+    "PermutiveAPI.Tables": ["References", "identities_from_table"],
     "PermutiveAPI.answers": [
         "ContextAnswer",
         "SegmentationAnswer",

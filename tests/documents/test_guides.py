@@ -76,5 +76,5 @@ def test_the_pytest_blocks_pass_in_a_suite_of_their_own(pytester: pytest.Pyteste
     (test,) = [each for each in python if "def test_" in each]
     pytester.makeconftest(plugins)
     pytester.makepyfile(test)
-    result = pytester.runpytest("-p", "no:cacheprovider", "--no-cov")
+    result = pytester.runpytest("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--no-cov")
     result.assert_outcomes(passed=1)

@@ -184,6 +184,8 @@ def test_modules_are_short() -> None:
     assert set(long) <= {
         "Cohort",
         "Segmentation",
+        "Tables.plan",
+        "Workspace",
         "_Utils.http",
         "_Utils.errors",
         "_Utils.resources.lists",

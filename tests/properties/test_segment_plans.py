@@ -36,9 +36,8 @@ def put(market: Market, table: Dict[str, Dict[str, Any]]) -> SegmentList:
     """Let the import have exactly these segments."""
     segments = [Segment(code=code, import_id=market.id, **row) for code, row in table.items()]
     there = [each.code or "" for each in market.list()]
-    for change in ({"deletes": there}, {"creates": segments}):
-        _, failures = Segment.bulk(market.id, api_key=market.key, **change)
-        assert failures == []
+    Segment.bulk(market.id, deletes=there, api_key=market.key)
+    market.put(*segments)
     return market.list()
 
 

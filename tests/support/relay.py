@@ -30,18 +30,19 @@ def carried_out_then(sandbox: Sandbox, step: Step) -> Step:
     return both
 
 
-def faults_of_writes(sandbox: Sandbox) -> List[Step]:
-    """Return every fault after which a client cannot know what became of a change. Reads are passed on."""
-    faults = [
-        reset(),
-        carried_out_then(sandbox, reset()),
-        answer(500, b""),
-        carried_out_then(sandbox, answer(502, b"")),
+def faults(sandbox: Sandbox) -> List[Tuple[str, Step]]:
+    """Return every fault of a request whose outcome the client cannot know, with its name."""
+    return [
+        ("lost before", reset()),
+        ("lost after", carried_out_then(sandbox, reset())),
+        ("failed before", answer(500, b"")),
+        ("failed after", carried_out_then(sandbox, answer(502, b""))),
     ]
-    return [_for_writes(sandbox, fault) for fault in faults]
 
 
-def _for_writes(sandbox: Sandbox, fault: Step) -> Step:
+def for_writes(sandbox: Sandbox, fault: Step) -> Step:
+    """Do a step for a request that changes something, and pass others on."""
+
     def step(connection: Connection) -> bool:
         assert connection.request is not None
         reads = connection.request.method == "GET"

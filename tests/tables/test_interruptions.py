@@ -11,7 +11,7 @@ from PermutiveAPI import Progress
 from PermutiveAPI.Tables import Plan
 from PermutiveAPI.Tables import segment_service as service
 from tests.support.fake_service import FakeService, Step
-from tests.support.relay import faults_of_writes, passed_on
+from tests.support.relay import faults, for_writes, passed_on
 from tests.tables.market import Market
 
 EACH = 7  # Changes in a request, so that there are several requests.
@@ -56,7 +56,8 @@ def test_interrupted_and_applied_again(market: Market, server: FakeService, seed
         with pytest.raises(KeyboardInterrupt):
             stop = chance.randrange(1, changes)
             market.apply(plan, progress_callback=interrupt_after(stop))
-    happening = [passed_on(market.sandbox), *faults_of_writes(market.sandbox)]
+    steps = [passed_on(market.sandbox), *(step for _, step in faults(market.sandbox))]
+    happening = [for_writes(market.sandbox, step) for step in steps]
     script = [chance.choice(happening) for _ in range(12)]
     applied_until_done(market, Plan.from_json(plan.to_json()), script, server)
     there = market.there()

@@ -194,16 +194,8 @@ def test_other_columns(market: Market) -> None:
 
 GOOD = {"code": "m_a", "name": "A"}
 MISTAKES: Dict[str, Any] = {
-    "an empty table": (
-        [],
-        {},
-        "table has no rows. To delete segments, use Segment.bulk(import_id, deletes=...).",
-    ),
-    "an empty list of segments": (
-        SegmentList(),
-        {},
-        "table has no rows. To delete segments, use Segment.bulk(import_id, deletes=...).",
-    ),
+    "an empty table": ([], {}, "table has no rows."),
+    "an empty list of segments": (SegmentList(), {}, "table has no rows."),
     "no column code": ([{"name": "A"}], {}, "table has no column 'code', only name."),
     "an empty code": (
         [GOOD, {"code": None, "name": "B"}],

@@ -232,6 +232,14 @@ Cohort.from_json_file("cohort.json").nmae  # mistake
 CohortList.from_json([]).fliter()  # mistake
 CohortList.from_json_file("cohorts.json")[0].nmae  # mistake
 cohorts.copy().fliter()  # mistake
+cohorts.filter(tags="sport")  # mistake
+cohorts.filter(state="enabled")  # mistake
+cohorts.find(5)  # mistake
+cohorts.find("a").fliter()  # mistake
+Segment.list("i").find("a").tag_dictionary  # mistake
+Workspace.from_env().references().used_by("12345")  # mistake
+Workspace.from_env().references().unused().fliter()  # mistake
+Workspace.from_env().references().unused(Segment.list("i")).tag_dictionary  # mistake
 (2 * cohorts).fliter()  # mistake
 sorted(cohorts, key=lambda each: each.name)[0].nmae  # mistake
 max(cohorts, key=lambda each: each.name).nmae  # mistake

@@ -98,7 +98,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
-from PermutiveAPI.Tables import identities_from_table
+from PermutiveAPI.Tables import Plan, References, Report, identities_from_table
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -170,6 +170,8 @@ def list_cohorts(api_key: str) -> dict[str, int]:
     tagged = both.tag_dictionary["news"]
     logger.info("%s", tagged.name_dictionary[first.name].query)
     workspaces = {id: len(each) for id, each in both.workspace_dictionary.items()}
+    sporty: CohortList = cohorts.filter(tag="sport", state="Enabled", workspace=first.workspace_id)
+    logger.info("%s, %d about football", sporty.find("football").find("fan"), len(sporty))
     logger.info("%s, %d enabled", workspaces, len(enabled(cohorts, "news")))
     return {tag: len(group) for tag, group in cohorts.tag_dictionary.items()}
 
@@ -589,6 +591,39 @@ def all_workspaces() -> dict[str, int]:
     return counts
 
 
+def unused_segments(workspace: Workspace, import_id: str) -> SegmentList:
+    """Return the segments that no cohort uses, and log what the cohorts use."""
+    references: References = workspace.references(max_workers=4, progress_callback=progress_bar())
+    for cohort, named in references.names:
+        logger.info("%s uses %s %s of %s", cohort.name, named.kind, named.code, named.provider)
+    for code, cohorts in references.broken().items():
+        logger.warning("%s: %s", code, sorted(cohort.name for cohort in cohorts))
+    segments: SegmentList = workspace.segments(import_id)
+    users: CohortList = references.used_by(segments[0]) + references.used_by(references.cohorts[0])
+    lonely: CohortList = references.unused()
+    few: list[Segment] = references.unused([segments[0]])
+    logger.info("%s %s %s %s", users, lonely, few, references.to_pd_dataframe().shape)
+    logger.info("%d unknown, %d imports", len(references.unknown), len(references.imports))
+    return references.unused(segments.find("a"))
+
+
+def plan_cohorts(folder: Path, import_id: str) -> Report:
+    """Change cohorts as a sheet says, give each segment a cohort, copy some, and undo what was changed."""
+    cohorts: CohortList = Cohort.list(include_details=True)
+    sheet = folder / "sheet.csv"
+    cohorts.to_pd_dataframe(flat=True).to_csv(sheet, index=False)
+    plan: Plan = Cohort.plan(sheet, clear_empty=True)
+    made: Plan = Cohort.plan_from_segments(import_id, name="{name}, {code}", tags=["import"])
+    logger.info("%s %s", plan, len(made))
+    group, brand = WorkspaceList.from_env()
+    copies: Plan = group.plan_copy(cohorts[:1], to=brand, mapping={12345: 12345})
+    copied = copies.apply(api_key=brand.api_key)
+    now = Cohort.list(brand.api_key, include_details=True)
+    logger.info("%s %s", copied, now.plan_to(now[:], workspace_id=brand.workspace_id))
+    undone: Report = copied.inverse().apply(api_key=brand.api_key, allow_used=True)
+    return undone
+
+
 # --- Helpers -------------------------------------------------------------------------------------
 
 
@@ -663,5 +698,7 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%.3f s", slowest(api_key, more))
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
+    logger.info("%s", unused_segments(Workspace.from_env(), import_id))
+    logger.info("%s", plan_cohorts(folder, import_id))
     logger.info("%s %s", use_helpers(folder), try_offline())
     logger.info("%s", recorder_settings())

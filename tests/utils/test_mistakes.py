@@ -24,6 +24,7 @@ from PermutiveAPI import (
     CohortList,
     Event,
     Import,
+    ImportList,
     PermutiveCredentialsError,
     PermutiveInvalidRequestError,
     PermutiveInvalidResponseError,
@@ -40,7 +41,7 @@ from PermutiveAPI._Utils.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
 from PermutiveAPI._Utils.retry.policy import RetryConfig
-from PermutiveAPI.Tables import identities_from_table
+from PermutiveAPI.Tables import References, identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
 
 
@@ -51,6 +52,8 @@ def answered(text: str) -> requests.Response:
     response._content = text.encode()
     return response
 
+
+REFERENCES = References(CohortList(), ImportList(), ())
 
 MISTAKES: dict[str, Mistake] = {
     "kind of page": (
@@ -79,6 +82,56 @@ MISTAKES: dict[str, Mistake] = {
         lambda: Cohort("n").enable("k"),
         ValueError,
         "Cohort ID must be specified to enable or disable it.",
+    ),
+    "filter by a blank text": (
+        lambda: CohortList().filter(tag=" "),
+        ValueError,
+        "tag must not be empty, got ' '.",
+    ),
+    "filter by something else": (
+        lambda: CohortList().filter(workspace=5),
+        TypeError,
+        "workspace must be of type str, got int.",
+    ),
+    "filter by a state": (
+        lambda: CohortList().filter(state="enabled"),
+        ValueError,
+        "state must be one of Enabled, Disabled, got 'enabled'.",
+    ),
+    "find a blank text": (
+        lambda: CohortList().find(""),
+        ValueError,
+        "text must not be empty, got ''.",
+    ),
+    "find a number": (
+        lambda: SegmentList().find(5),
+        TypeError,
+        "text must be of type str, got int.",
+    ),
+    "used by of another kind": (
+        lambda: REFERENCES.used_by("12345"),
+        TypeError,
+        "segment_or_cohort must be a Segment or a Cohort, got str.",
+    ),
+    "used by without code": (
+        lambda: REFERENCES.used_by(Cohort("n")),
+        ValueError,
+        "segment_or_cohort.code must not be empty, got None.",
+    ),
+    "used by a foreign segment": (
+        lambda: REFERENCES.used_by(Segment("c", "n", "i")),
+        ValueError,
+        "segment_or_cohort belongs to the import 'i', which the key cannot read.",
+    ),
+    "unused of another kind": (
+        lambda: REFERENCES.unused([Cohort("n", code=1), "12345"]),
+        TypeError,
+        "segments_or_cohorts[1] must be a Segment or a Cohort, got str.",
+    ),
+    "unused of one": (
+        lambda: REFERENCES.unused(Cohort("n", code=1)),
+        TypeError,
+        "segments_or_cohorts must be a list or another iterable, got Cohort.",
     ),
     "no user": (
         lambda: Segmentation(events=[]).send("k"),
