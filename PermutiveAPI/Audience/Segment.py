@@ -336,16 +336,15 @@ class Segment(Resource):
     ) -> Plan:
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
-        Segments are found by code. Missing columns are not touched; id, timestamps and other columns are
-        ignored.
+        Segments are found by code. Columns that are missing, id, timestamps and others change nothing.
 
         Parameters
         ----------
         import_id : str
             The id of the import.
-        table : DataFrame, pyarrow Table, str or path, iterable of mappings, or list of Segment
-            As for :meth:`SegmentList.from_table`; `name` is required for new segments only. Of segments,
-            the members that are not None count.
+        table : object
+            As for :meth:`SegmentList.from_table`, but `name` is required for new segments only. Or a list
+            of segments: their members that are not None count.
         mode : {"upsert", "mirror"}
             "mirror" also deletes the owned segments that the table lacks.
         owned : Owned, optional
@@ -364,14 +363,12 @@ class Segment(Resource):
         Examples
         --------
         >>> from PermutiveAPI.Tables import Owned
-        >>> table = [{"code": "market_north", "name": "North"}, {"code": "market_east", "name": "East"}]
-        >>> plan = Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_"))
-        >>> print(plan)
-        segments of import ...: 2 to create, 0 to update, 0 to delete, 0 unchanged
+        >>> table = [{"code": "market_north", "name": "North", "cpm": 2.5}]
+        >>> print(Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_")))
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 1 to create, 0 to update, 0 to delete, 0 unchanged
         + North (market_north)
             name: "North"
-        + East (market_east)
-            name: "East"
+            cpm: 2.5
         """
         from ..Tables.segments import plan_segments
 
@@ -542,11 +539,11 @@ class SegmentList(TabularList[Segment]):
 
         Parameters
         ----------
-        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, or the path of a CSV file in UTF-8. The columns `name` and `code` must have a cell
             in each row. Other columns that are fields may be empty or missing; all others are left out.
             Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
-            :meth:`to_pd_dataframe` can be read.
+            ``to_pd_dataframe`` can be read.
         import_id : str, optional
             The id of the import of all segments. If it is left out, it must be a column.
 
@@ -573,12 +570,12 @@ class SegmentList(TabularList[Segment]):
     def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Plan:
         """Plan how the segments of this list become those of another one, for instance of a backup.
 
-        Nothing is read or written. Segments that are only in this list are deleted.
+        Nothing is sent. Segments that are only in this list are deleted; those that are in neither stay.
 
         Parameters
         ----------
         new : SegmentList
-            The segments as they shall be, of the same import.
+            The segments as they shall be.
         clear_empty : bool
             Whether a member that is None clears the field. Otherwise it changes nothing.
 
@@ -589,11 +586,10 @@ class SegmentList(TabularList[Segment]):
 
         Examples
         --------
-        >>> old = Segment.list(Import.list()[0].id)
-        >>> new = SegmentList.from_json(old.to_json())
+        >>> old, new = (Segment.list(Import.list()[0].id) for _ in range(2))
         >>> new[0].cpm = 4.0
         >>> print(old.plan_to(new))
-        segments of import ...: 0 to create, 1 to update, 0 to delete, 2 unchanged
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 0 to create, 1 to update, 0 to delete, 24 unchanged
         ~ Digital subscribers, North (DigitalNorth)
             cpm: 0.0 -> 4.0
         """

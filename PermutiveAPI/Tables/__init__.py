@@ -3,22 +3,11 @@
 Only public calls of the library are used here.
 """
 
-from .changes import Change, FieldChange
 from .comparing import PlanOutdatedError
 from .identities import identities_from_table
 from .ownership import Owned
 from .plan import Plan
 from .references import References
-from .report import Outcome, Report
+from .report import Report
 
-__all__ = [
-    "Change",
-    "FieldChange",
-    "Outcome",
-    "Owned",
-    "Plan",
-    "PlanOutdatedError",
-    "References",
-    "Report",
-    "identities_from_table",
-]
+__all__ = ["Owned", "Plan", "PlanOutdatedError", "References", "Report", "identities_from_table"]

@@ -14,9 +14,9 @@ from .._Utils.errors import tell as call_safely
 from .changes import Change
 from .comparing import Fields, compared
 from .limits import check_limits
-from .origin import present_origin
-from .plan import Plan, Target
+from .plan import Plan
 from .report import FAILURES, Outcome, Report
+from .target import Target, present_origin
 
 Tell = Callable[[Sequence[Outcome], BatchRequest], None]
 
@@ -97,7 +97,7 @@ def objects_of(target: Target, *, allow_used: bool = False) -> Objects:
         from .cohort_changes import Cohorts
 
         return Cohorts(allow_used=allow_used)
-    from .segments import Segments
+    from .segment_service import Segments
 
     return Segments(target)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from .._Utils.errors import PermutiveResourceNotFoundError
 from ..Cohort import Cohort, CohortList
 from ..Workspace import WorkspaceList
-from .origin import present_origin
-from .plan import Plan, Target
+from .plan import Plan
+from .target import Target, present_origin
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from .changes import in_order
 from .cohort_matching import Directory, matched
 from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import changes_for, deletion, may_change
-from .origin import present_origin
-from .plan import Plan, Target
+from .plan import Plan
 from .rows import Row, read_rows
+from .target import Target, present_origin
 
 
 def plan_cohorts(

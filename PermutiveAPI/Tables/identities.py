@@ -24,7 +24,7 @@ def identities_from_table(
 
     Parameters
     ----------
-    table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+    table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
         The table, or the path of a CSV file in UTF-8.
     aliases : mapping of str to int
         The columns with aliases, each with its priority. The name of the column is the alias's tag. An

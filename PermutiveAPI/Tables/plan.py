@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.json import parsed
 from .._Utils.resources.frames import frame_of_cells
 from .changes import SIGNS, Change, FieldChange, Unchanged
+from .target import Target
 from .texts import shown
 
 if TYPE_CHECKING:
@@ -21,35 +22,6 @@ if TYPE_CHECKING:
     from .report import Report
 
 _FORMAT = 1  # Of the JSON form. A plan of another format is refused.
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a plan is made for. It is refused elsewhere.
-
-    Parameters
-    ----------
-    kind : {"segments", "cohorts"}
-        What the plan changes.
-    origin : str
-        Scheme and host of the service.
-    workspace_ids : tuple of str
-        The workspaces whose cohorts the key could read, sorted; empty for segments.
-    import_id : str or None
-        The import of the segments; None for cohorts.
-    workspace_id : str or None
-        The workspace in which cohorts are created, if it is known.
-    """
-
-    kind: Literal["segments", "cohorts"]
-    origin: str
-    workspace_ids: tuple[str, ...] = ()
-    import_id: str | None = None
-    workspace_id: str | None = None
-
-    def __str__(self) -> str:
-        """Name the target for people."""
-        return self.kind if self.import_id is None else f"segments of import {self.import_id}"
 
 
 @dataclass(frozen=True)
@@ -139,6 +111,12 @@ class Plan:
         """Return a table with one row for each field that changes.
 
         Its columns are ``action``, ``key``, ``name``, ``field``, ``old``, ``new`` and ``row``.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "DigitalNorth", "cpm": 2}])
+        >>> plan.to_pd_dataframe()[["action", "key", "field", "old", "new"]].values.tolist()
+        [['update', 'DigitalNorth', 'cpm', 0.0, 2.0]]
         """
         return frame_of_cells(self._cells(), _COLUMNS).astype({"row": "Int64"})
 
@@ -149,7 +127,14 @@ class Plan:
                 yield (*begin, each.field, each.old, each.new, change.row)
 
     def to_markdown(self) -> str:
-        """Return a table in Markdown, for instance for a comment on a pull request."""
+        """Return a table in Markdown, for instance for a comment on a pull request.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> print(plan.to_markdown().splitlines()[-1])
+        | + | Runners | runners | name: "Runners" |
+        """
         rows = [f"**{_escaped(self.summary)}**", ""]
         if self.changes:
             rows += ["| | name | key | changes |", "|---|---|---|---|"]
@@ -164,7 +149,14 @@ class Plan:
         return "\n".join(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON data. There is no key in it."""
+        """Return the plan as JSON data, to keep it or to have it reviewed. There is no key in it.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> plan.to_json()["changes"][0]["action"]
+        'create'
+        """
         members = {
             "target": _members(self.target),
             "changes": [
@@ -190,6 +182,12 @@ class Plan:
         ------
         ValueError
             If `data` is not the JSON form of a plan, or is one of another format.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         if not isinstance(content, Mapping):
@@ -260,7 +258,7 @@ class Plan:
         >>> plan = Segment.plan(Import.list()[0].id, table)
         >>> report = plan.apply()
         >>> report
-        <Report: segments of import 0e9f2d3c: 2 created>
+        <Report: segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 2 created>
         """
         from .applying import apply
 

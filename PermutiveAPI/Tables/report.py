@@ -144,7 +144,7 @@ class Report:
         --------
         >>> report = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}]).apply()
         >>> print(report.inverse())
-        segments of import ...: 0 to create, 0 to update, 1 to delete, 0 unchanged
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 0 to create, 0 to update, 1 to delete, 0 unchanged
         - Runners (runners)
         """
         undone = (*STATUS_WHEN_DONE.values(), "unknown")

@@ -23,7 +23,7 @@ from .report import STATUS_WHEN_DONE, Outcome, Status
 _REFUSALS = (400, 404, 409, 422)
 _MOST_NAMED = 20  # Then probably all of them are wrong.
 
-Send = Callable[[Sequence[Change]], Mapping[str, str]]
+Send = Callable[[Sequence[Change]], Mapping[str, str | None]]
 Look = Callable[[Sequence[Change]], Mapping[str, Fields]]
 
 

@@ -18,6 +18,7 @@ from tests.meta.sources import (
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
+TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
 RESOURCES = [
     "Cohort",
     "cohort_tables",
@@ -104,9 +105,9 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
-# What Tables may import, and each module of Tables with the modules of Tables that it may import when it
-# is loaded. Resources import Tables only inside methods.
+# What the modules of Tables may import, beside each other and modules of _Utils.
 BELOW_TABLES = {
+    "Tables",
     "Workspace",
     "Cohort",
     "Audience.Import",
@@ -116,40 +117,11 @@ BELOW_TABLES = {
     "Identify.Identity",
     "Query",
     *(f"Query.{name}" for name in IN_QUERY),
-    *(f"_Utils.{name}" for name in "arguments base_url batch.progress_bar batch.types".split()),
-    *(
-        f"_Utils.{name}"
-        for name in "credentials encoding errors gc_pause json list settings".split()
-    ),
-    *(name for name in UTILS if name.startswith("_Utils.resources.")),
 }
-IN_TABLES = {
-    "texts": "",
-    "origin": "",
-    "ownership": "",
-    "limits": "",
-    "changes": "",
-    "plan": "changes texts",
-    "report": "changes plan texts",
-    "comparing": "changes report texts",
-    "splitting": "changes comparing report",
-    "queries": "",
-    "identities": "",
-    "references": "queries",
-    "applying": "changes comparing limits origin plan report",
-    "rows": "texts",
-    "new_codes": "queries",
-    "cohort_matching": "rows",
-    "cohort_rows": "changes cohort_matching rows texts",
-    "cohort_reading": "origin plan",
-    "cohort_state": "changes cohort_reading cohort_rows comparing new_codes plan",
-    "cohort_changes": "applying changes cohort_reading cohort_state comparing new_codes plan queries report "
-    "splitting texts",
-    "cohorts": "changes cohort_matching cohort_reading cohort_rows origin plan rows",
-    "copying": "changes cohort_reading cohort_rows new_codes plan queries",
-    "segments": "applying changes comparing origin ownership plan report splitting texts",
-}
-TABLES = sorted(name for name in modules() if name.startswith("Tables."))
+UTILS_OF_TABLES = (
+    "arguments base_url batch.progress_bar batch.types credentials encoding errors gc_pause json list"
+    " resources settings"
+)
 
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
@@ -158,9 +130,8 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
-    known = {*ABOVE, *SANDBOX, *COMMANDS}
+    known = {*ABOVE, *SANDBOX, *TABLES, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
-    known |= {"Tables", *(f"Tables.{name}" for name in IN_TABLES)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
 
@@ -200,38 +171,38 @@ def test_in_query() -> None:
     assert offenders(QUERY, wrong_in) == {}
 
 
-def test_above() -> None:
-    """A resource imports only the resources that it contains, beside _Utils, and Tables inside methods."""
+def test_tables() -> None:
+    """A module of Tables imports resources and queries, and from _Utils only what it needs."""
+    allowed = {f"_Utils.{each}" for each in UTILS_OF_TABLES.split()} | {"", "_Utils"} | BELOW_TABLES
 
     def wrong_in(name: str) -> Set[str]:
-        loaded = own_imports_of(name, at_module_level=True)
-        later = {each for each in own_imports_of(name) - loaded if not each.startswith("Tables.")}
-        found = {each for each in loaded | later if not each.startswith("_Utils")}
-        return found - set(ABOVE[name].split())
-
-    assert offenders(RESOURCES, wrong_in) == {}
-
-
-def test_in_tables() -> None:
-    """A module of Tables imports only the modules below it, and public calls of the library."""
-
-    def wrong_in(name: str) -> Set[str]:
-        below = {f"Tables.{each}" for each in IN_TABLES[name.partition(".")[2]].split()}
-        loaded = own_imports_of(name, at_module_level=True)
-        later = {each for each in own_imports_of(name) - loaded if not each.startswith("Tables.")}
-        return (loaded | later) - {"Tables", "_Utils", *below} - BELOW_TABLES
+        return {
+            found
+            for found in own_imports_of(name) - {*TABLES}
+            if found not in allowed and ".".join(found.split(".")[:2]) not in allowed
+        }
 
     assert offenders(TABLES, wrong_in) == {}
 
 
-def test_importing_the_package_does_not_import_tables() -> None:
-    """No module outside of Tables imports it when it is loaded."""
+def test_nothing_imports_tables_when_it_is_loaded() -> None:
+    """A module outside of Tables imports it only inside functions."""
 
     def wrong_in(name: str) -> Set[str]:
-        loaded = own_imports_of(name, at_module_level=True)
-        return {each for each in loaded if each.startswith("Tables")}
+        found = (each.target for each in imports_of(name) if each.at_module_level)
+        return {target for target in found if target.startswith("PermutiveAPI.Tables")}
 
-    assert offenders(set(modules()) - {"Tables", *TABLES}, wrong_in) == {}
+    assert offenders(set(modules()) - set(TABLES), wrong_in) == {}
+
+
+def test_above() -> None:
+    """A resource imports only the resources that it contains, beside _Utils, and Tables inside methods."""
+
+    def wrong_in(name: str) -> Set[str]:
+        found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
+        return found - set(ABOVE[name].split()) - set(TABLES)
+
+    assert offenders(RESOURCES, wrong_in) == {}
 
 
 def test_testing() -> None:

@@ -42,7 +42,7 @@ CALLS = {
     "ImportList": f"{TABLE} identifier_dictionary",
     "KnownAlias": "",
     "Segment": f"{SINGLE} {BATCHES} update_by_code delete_by_code get_by_id get_by_code list bulk",
-    "SegmentList": TABLE,
+    "SegmentList": f"{TABLE} from_table",
     "Segmentation": "split send send_stateless batch_send stream_send",
     "Source": "",
     "TrackedEvent": "track batch_track stream_track",

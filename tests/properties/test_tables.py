@@ -20,10 +20,15 @@ from tests.properties.strategies import cohorts, segments
 
 
 def as_a_table_tells(item: Any) -> Any:
-    """Return the model with what tables tell: no empty texts, and whole numbers as codes of cohorts."""
+    """Return the model with what tables tell: no empty texts, whole numbers as codes of cohorts, 64 bits."""
     for each in fields(item):
-        if getattr(item, each.name) == "":
+        value = getattr(item, each.name)
+        if value == "":
             setattr(item, each.name, None)
+        elif (
+            type(value) is int
+        ):  # pandas 2 makes longer ones floats if a cell of the column is empty.
+            setattr(item, each.name, value % 2**63)
     for name in ("name", "import_id"):
         if hasattr(item, name) and not (getattr(item, name) or "").strip():
             setattr(item, name, "filled")

@@ -40,6 +40,17 @@ def faults(sandbox: Sandbox) -> List[Tuple[str, Step]]:
     ]
 
 
+def for_writes(sandbox: Sandbox, fault: Step) -> Step:
+    """Do a step for a request that changes something, and pass others on."""
+
+    def step(connection: Connection) -> bool:
+        assert connection.request is not None
+        reads = connection.request.method == "GET"
+        return (passed_on(sandbox) if reads else fault)(connection)
+
+    return step
+
+
 def _response_of(sandbox: Sandbox, connection: Connection) -> Tuple[int, bytes]:
     request = connection.request
     assert request is not None

@@ -1,1 +1,1 @@
-"""Tests of tables, plans and reports."""
+"""Tests of PermutiveAPI.Tables."""

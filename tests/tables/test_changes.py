@@ -6,8 +6,15 @@ from typing import Any, Dict, Optional
 
 import pytest
 
-from PermutiveAPI.Tables import Change, FieldChange
-from PermutiveAPI.Tables.changes import Action, State, field_changes, in_order, same
+from PermutiveAPI.Tables.changes import (
+    Action,
+    Change,
+    FieldChange,
+    State,
+    field_changes,
+    in_order,
+    same,
+)
 
 
 def change(action: Action, **fields: Any) -> Change:

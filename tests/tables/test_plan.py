@@ -8,9 +8,9 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from PermutiveAPI.Tables import Change, FieldChange, Plan
-from PermutiveAPI.Tables.changes import Unchanged
-from PermutiveAPI.Tables.plan import Target
+from PermutiveAPI.Tables import Plan
+from PermutiveAPI.Tables.changes import Change, FieldChange, Unchanged
+from PermutiveAPI.Tables.target import Target
 
 PLAN = Plan(
     target=Target("segments", "https://api.permutive.app", import_id="i-1"),
@@ -80,7 +80,7 @@ def test_markdown() -> None:
 
 def test_nothing_to_do() -> None:
     """A plan without changes is false, and shows that there is nothing to do."""
-    plan = Plan(Target("cohorts", "https://api.permutive.app", ("w-1",)))
+    plan = Plan(Target("cohorts", "https://api.permutive.app", ("w-1",)), ())
     text = "cohorts: 0 to create, 0 to update, 0 to delete, 0 unchanged"
     assert not plan
     assert (len(plan), str(plan), plan.to_markdown()) == (0, text, f"**{text}**\n")
@@ -91,7 +91,7 @@ def test_a_table_of_the_changes() -> None:
     """A DataFrame has one row for each field that changes."""
     table = PLAN.to_pd_dataframe()
     assert list(table.columns) == ["action", "key", "name", "field", "old", "new", "row"]
-    assert table.loc[4].tolist() == [
+    assert table.values.tolist()[4] == [
         *("update", "market_south", "South | *old*", "cpm", 0.0, 2.5, 2)
     ]
     assert table["row"].isna().tolist() == [False] * 5 + [True]

@@ -452,6 +452,11 @@ MISTAKES: dict[str, Mistake] = {
         ValueError,
         "table has no column 'code', only name, id.",
     ),
+    "table without columns": (
+        lambda: CohortList.from_table(pandas.DataFrame(index=[0])),
+        ValueError,
+        "table has no column 'name'.",
+    ),
     "table without import": (
         lambda: SegmentList.from_table([{"name": "a", "code": "b"}]),
         ValueError,

@@ -37,8 +37,9 @@ def plain(cell: Any) -> Any:
         return cell
     if kind.__name__ in ("NaTType", "NAType"):
         return None
-    if hasattr(cell, "dtype"):
-        return plain(cell.tolist())
+    if hasattr(cell, "tolist"):
+        native = cell.tolist()
+        return plain(float(cell) if type(native) is kind else native)  # NumPy has wider numbers.
     # Of all numbers, only NaN differs from itself.
     return None if isinstance(cell, Number) and cell != cell else cell
 
@@ -63,7 +64,7 @@ def refusing_empty(read: Reader) -> Reader:
 
     def read_filled(cell: Any) -> Any:
         value = read(cell)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None or not str(value).strip():
             raise ValueError("must not be empty")
         return value
 
@@ -134,7 +135,7 @@ def _number(cell: Any) -> float:
     if isinstance(cell, str) or _is_number(cell):
         try:
             number = float(cell)
-        except (ValueError, TypeError, OverflowError):
+        except (ValueError, OverflowError):
             number = math.nan
         if math.isfinite(number) and "_" not in str(cell):
             return number
@@ -148,15 +149,13 @@ def _time(cell: Any) -> datetime:
     """Return a time with a time zone. Without one it is in UTC, as in the flat tables."""
     if isinstance(cell, str):
         return parse_timestamp(cell) or _refuse("a time such as 2025-07-01T12:30:00Z", cell)
-    if isinstance(cell, datetime):
-        moment = cell
-        if type(cell) is not datetime:  # pandas' Timestamp.
-            moment = datetime.combine(cell.date(), cell.timetz())
-    elif isinstance(cell, date):
-        moment = datetime.combine(cell, time())
-    else:
-        _refuse("a time such as 2025-07-01T12:30:00Z", cell)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    if type(cell) is datetime:
+        return cell if cell.tzinfo else cell.replace(tzinfo=timezone.utc)
+    if isinstance(cell, datetime):  # pandas' Timestamp.
+        return datetime.combine(cell.date(), cell.time(), cell.tzinfo or timezone.utc)
+    if isinstance(cell, date):
+        return datetime.combine(cell, time(), timezone.utc)
+    _refuse("a time such as 2025-07-01T12:30:00Z", cell)
 
 
 # --- Lists and objects -------------------------------------------------------------------------------

@@ -97,8 +97,8 @@ def require_columns(
     for name in names:
         if name not in columns:
             remedy = f"; pass {name}=" if name in arguments else ""
-            found = ", ".join(columns) or "none"
-            raise ValueError(f"table has no column {name!r}, only {found}{remedy}.")
+            found = f", only {', '.join(columns)}" if columns else ""
+            raise ValueError(f"table has no column {name!r}{found}{remedy}.")
 
 
 def _records_of_pandas(table: Any) -> Iterable[Iterable[Any]]:

@@ -31,7 +31,7 @@ def rows_of(table: Table) -> list[Row]:
 
     Parameters
     ----------
-    table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+    table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
         The table. A text is the path of a CSV file in UTF-8, whose first line names the columns.
 
     Returns
@@ -119,9 +119,10 @@ def models_from_table(
         require_filled(name, value)
         readers[name] = _equal_to(value, readers[name])
     needed = [*required, *(name for name in given if name not in values)]
-    rows = _typed(read_table(table), readers, needed, arguments=given)
-    with gc_paused(len(rows)):
-        from_row = cast("Any", model)._from_row
+    reading = read_table(table)
+    from_row = cast("Any", model)._from_row
+    with gc_paused(reading.length):
+        rows = _typed(reading, readers, needed, arguments=given)
         return [from_row({**row, **values}) for row in rows]
 
 
