@@ -533,6 +533,27 @@ def test_what_a_list_must_have(club: Club) -> None:
     )
 
 
+def test_lists_of_several_workspaces(club: Club) -> None:
+    """A plan for the cohorts of several workspaces creates none, unless it is known where."""
+    old = club.group.cohorts(include_details=True)
+    new = CohortList.from_json(old.to_json())
+    for each in new:
+        each.tags = ["x"] if each.query else each.tags
+    assert club.apply(old.plan_to(new)).counts == {"updated": 39, "unchanged": 3}
+    new.append(Cohort("New", query=QUERY))
+    with pytest.raises(ValueError, match="The plan was made for another workspace"):
+        club.apply(old.plan_to(new))
+    plan = old.plan_to(new, workspace_id=club.group.workspace_id)
+    assert club.apply(plan).counts == {"created": 1, "unchanged": 42}
+
+
+def test_a_refused_deletion(club: Club) -> None:
+    """A deletion that the service refuses has failed."""
+    old = club.list()
+    club.sandbox.fail_next(status=400, method="DELETE")
+    assert club.apply(old.plan_to(old[1:])).counts == {"unchanged": 27, "failed": 1}
+
+
 def test_used_cohorts_are_not_deleted(club: Club) -> None:
     """A cohort that the query of another one names is deleted only if told."""
     old = club.list()
