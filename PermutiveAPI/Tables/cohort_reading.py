@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from .._Utils.errors import PermutiveResourceNotFoundError
 from ..Cohort import Cohort, CohortList
 from ..Workspace import WorkspaceList
-from .plan import Plan
 from .target import Target, present_origin
 
 
@@ -24,7 +23,8 @@ class Seen:
     cohorts : CohortList
         The cohorts of the key's workspace, and those that it inherits.
     own_id : str or None
-        The id of the key's workspace, if it is known: the service does not tell it.
+        The id of the key's workspace, if it is known. The service does not tell it: the caller does, or
+        the credentials file.
     below : CohortList
         The cohorts of the workspaces below, if they were asked for.
     """
@@ -99,52 +99,6 @@ class Seen:
         if not has_query(cohort):
             return "has no query, as lookalike cohorts, and cannot be changed here"
         return None
-
-    def check_plan(self, plan: Plan) -> None:
-        """Raise ValueError if a plan was made for another workspace than the key's."""
-        if not self._is_place_of(plan):
-            target = plan.target
-            ids = target.workspace_id or " or ".join(target.workspace_ids) or "one without cohorts"
-            raise ValueError(
-                f"The plan was made for another workspace than that of the key: {ids}. Pass the api_key of "
-                "that workspace. If it has no cohorts yet, it must be in the file that "
-                "PERMUTIVE_APPLICATION_CREDENTIALS names."
-            )
-
-    def _is_place_of(self, plan: Plan) -> bool:
-        """Tell whether the key's workspace is that of a plan.
-
-        If it is not known, the key must see the same workspaces as when the plan was made. But a workspace
-        may have got its first cohorts from the plan, or lost its last ones.
-        """
-        wanted, seen, planned = (
-            plan.target.workspace_id,
-            self.workspace_ids,
-            {*plan.target.workspace_ids},
-        )
-        if wanted is not None and self.own_id is not None:
-            return wanted == self.own_id
-        if wanted is not None and seen and wanted not in seen:
-            return False
-        return seen - planned <= self._may_appear(plan) and planned - seen <= self._may_be_gone(
-            plan
-        )
-
-    def _may_appear(self, plan: Plan) -> set[str]:
-        """Return the workspaces that may have been without cohorts when the plan was made."""
-        if plan.target.workspace_id is not None:
-            return {plan.target.workspace_id}
-        names = {change.name for change in plan.creates}
-        others = {each.workspace_id for each in self.cohorts if each.name not in names}
-        return self.workspace_ids - others
-
-    def _may_be_gone(self, plan: Plan) -> set[str]:
-        """Return the workspaces that the key need not see: that is safe if nothing is created there."""
-        if plan.creates and plan.target.workspace_id is None:
-            return set()
-        if plan.deletes:
-            return {*plan.target.workspace_ids}
-        return {each.workspace_id for each in self.below if each.workspace_id}
 
 
 def _workspace_of(api_key: str) -> str | None:

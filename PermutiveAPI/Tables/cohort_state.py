@@ -10,6 +10,7 @@ from ..Cohort import Cohort
 from .changes import Change
 from .cohort_reading import Seen, fetched
 from .cohort_rows import fields_of
+from .cohort_workspaces import check_workspace
 from .comparing import Fields
 from .new_codes import new_cohorts_in, with_new_cohorts
 from .plan import Plan
@@ -32,7 +33,7 @@ class CohortState:
     def __init__(self, plan: Plan, api_key: str) -> None:
         self._plan = plan
         self.seen = _seen_for(plan, api_key)
-        self.seen.check_plan(plan)
+        check_workspace(plan, self.seen)
         workspace = self.seen.of_workspace(plan.target.workspace_id)
         self.codes = {each.name: each.code for each in workspace if each.code is not None}
         self.cohorts = self._found(workspace)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from .._Utils.arguments import listed, require_kind
-from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from .._Utils.credentials import resolve_api_key
 from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Cohort import Cohort
 from ..Query import Query, in_second_party_segment, in_third_party_segment
 from .changes import in_order
-from .cohort_matching import Directory, matched
+from .cohort_matching import Directory, Match, matched
 from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import changes_for, deletion, may_change
 from .plan import Plan
@@ -21,13 +21,7 @@ from .rows import Row, read_rows
 from .target import Target, present_origin
 
 
-def plan_cohorts(
-    table: Any,
-    *,
-    clear_empty: bool = False,
-    workspace_id: str | None = None,
-    api_key: str = DEFAULT_API_KEY,
-) -> Plan:
+def plan_cohorts(table: Any, *, clear_empty: bool, workspace_id: str | None, api_key: str) -> Plan:
     """Plan how cohorts become equal to a table; see :meth:`Cohort.plan`."""
     rows, wanted = read_rows(table, Cohort)
     seen = Seen.read(resolve_api_key(api_key), workspace_id=workspace_id)
@@ -41,23 +35,18 @@ def _plan_from_rows(
     if not all(map(directory.knows, wanted)):
         seen = seen.with_below()
         directory = Directory(seen.cohorts, seen.below)
-    matches = matched(wanted, directory)
-    changing = [
-        match.cohort
-        for match in matches
-        if match.cohort and may_change(match, clear_empty=clear_empty)
-    ]
-    complete = {each.id: each for each in with_queries(changing, seen.api_key)}
-    matches = [
-        (
-            replace(match, cohort=complete.get(match.cohort.id, match.cohort))
-            if match.cohort
-            else match
-        )
-        for match in matches
-    ]
+    matches = _complete(matched(wanted, directory), seen.api_key, clear_empty=clear_empty)
     changes, unchanged = changes_for(matches, clear_empty=clear_empty, refusal_of=seen.refusal_of)
     return Plan(seen.target, in_order(changes), tuple(unchanged), len(seen.own), rows)
+
+
+def _complete(matches: Sequence[Match], api_key: str, *, clear_empty: bool) -> list[Match]:
+    """Return matches in which the cohorts that may change have their queries."""
+    changing = [match for match in matches if may_change(match, clear_empty=clear_empty)]
+    cohorts = with_queries([match.cohort for match in changing if match.cohort], api_key)
+    pairs = zip(changing, cohorts, strict=True)
+    complete = {match.number: replace(match, cohort=cohort) for match, cohort in pairs}
+    return [complete.get(match.number, match) for match in matches]
 
 
 # --- From segments -------------------------------------------------------------------------------
@@ -76,12 +65,7 @@ _CLAUSES = {"2nd": _in_second_party, "3rd": _in_third_party}
 
 
 def plan_from_segments(
-    import_id: str,
-    *,
-    name: str = "Segment: {name}",
-    tags: Sequence[str] | None = None,
-    workspace_id: str | None = None,
-    api_key: str = DEFAULT_API_KEY,
+    import_id: str, *, name: str, tags: Sequence[str] | None, workspace_id: str | None, api_key: str
 ) -> Plan:
     """Plan one cohort for each segment of an import; see :meth:`Cohort.plan_from_segments`."""
     require_kind("name", name, str)
@@ -136,11 +120,7 @@ def _refuse_same_names(segments: Sequence[Segment], wanted: Sequence[Row]) -> No
 
 
 def plan_between(
-    old: Sequence[Cohort],
-    new: Sequence[Cohort],
-    *,
-    clear_empty: bool = False,
-    workspace_id: str | None = None,
+    old: Sequence[Cohort], new: Sequence[Cohort], *, clear_empty: bool, workspace_id: str | None
 ) -> Plan:
     """Plan how one list of cohorts becomes another one; see :meth:`CohortList.plan_to`."""
     rows, wanted = read_rows(new, Cohort)

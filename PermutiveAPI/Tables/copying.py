@@ -23,7 +23,7 @@ def plan_copy(
     workspace: Workspace,
     cohorts: Iterable[Cohort],
     to: Workspace,
-    mapping: Mapping[int | str, int | str] | None = None,
+    mapping: Mapping[int | str, int | str] | None,
 ) -> Plan:
     """Plan copies of cohorts in another workspace; see :meth:`Workspace.plan_copy`."""
     require_kind("to", to, Workspace)
