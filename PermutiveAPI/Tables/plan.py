@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.json import parsed
+from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from .changes import SIGNS, Change, FieldChange, Unchanged
 from .target import Target
@@ -42,6 +44,12 @@ class Plan:
         How many objects the plan might change: the base of the limits.
     rows : tuple of dict
         The table's rows, as JSON data. The report shows them with their outcomes.
+
+    Examples
+    --------
+    >>> plan = Segment.plan(Import.list()[0].id, [{"code": "DigitalNorth", "cpm": 2}])
+    >>> [(change.name, change.wanted) for change in plan.updates]
+    [('Digital subscribers, North', {'cpm': 2.0})]
     """
 
     target: Target
@@ -83,6 +91,15 @@ class Plan:
     def __str__(self) -> str:
         """Return a readable diff."""
         return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        """Return the first changes as a table, for notebooks."""
+        rows = (
+            (SIGNS[each.action], each.name, each.key, "; ".join(_phrases(each)))
+            for each in self.changes
+        )
+        table = html_table(("", "name", "key", "changes"), rows, len(self.changes))
+        return f"<p>{escape(self.summary)}</p>\n{table}"
 
     @property
     def summary(self) -> str:
@@ -143,7 +160,7 @@ class Plan:
                 SIGNS[change.action],
                 _escaped(change.name),
                 _escaped(change.key or ""),
-                "" if change.action == "delete" else "<br>".join(_phrases(change)),
+                "<br>".join(map(_escaped, _phrases(change))),
             )
             rows.append(f"| {' | '.join(cells)} |")
         return "\n".join(rows)
@@ -296,10 +313,10 @@ def _change(data: Mapping[str, Any]) -> Change:
 
 
 def _phrases(change: Change) -> Iterator[str]:
-    for each in change.fields:
-        new = _escaped(shown(each.new))
-        old = "" if change.action == "create" else f"{_escaped(shown(each.old))} → "
-        yield f"{_escaped(each.field)}: {old}{new}"
+    """Yield what happens to each field. Of what is deleted, nothing is left to say."""
+    for each in () if change.action == "delete" else change.fields:
+        old = "" if change.action == "create" else f"{shown(each.old)} → "
+        yield f"{each.field}: {old}{shown(each.new)}"
 
 
 def _escaped(text: str) -> str:

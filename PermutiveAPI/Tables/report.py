@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from .changes import Action, Change, in_order
 from .plan import Plan
@@ -129,11 +131,19 @@ class Report:
         >>> report.to_pd_dataframe()["status"].tolist()
         ['created']
         """
+        return frame_of_cells(*self._cells_and_columns())
+
+    def _cells_and_columns(self) -> tuple[list[list[Any]], list[str]]:
         rows = self.rows
         names = dict.fromkeys(name for row in rows for name in row)
         own = [name for name in names if name not in _OUTCOME_COLUMNS]
         columns = [*own, *_OUTCOME_COLUMNS]
-        return frame_of_cells(([row.get(name) for name in columns] for row in rows), columns)
+        return [[row.get(name) for name in columns] for row in rows], columns
+
+    def _repr_html_(self) -> str:
+        """Return the counts and the first rows as a table, for notebooks."""
+        cells, columns = self._cells_and_columns()
+        return f"<p>{escape(self.summary)}</p>\n{html_table(columns, cells, len(cells))}"
 
     def inverse(self) -> Plan:
         """Return the plan that undoes what was carried out, and what may have been carried out.

@@ -66,7 +66,14 @@ PATHS = {
     "PermutiveAPI.Identify": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
     "PermutiveAPI.Identify.Alias": ["Alias"],
-    "PermutiveAPI.Tables": ["References", "identities_from_table"],
+    "PermutiveAPI.Tables": [
+        "Owned",
+        "Plan",
+        "PlanOutdatedError",
+        "References",
+        "Report",
+        "identities_from_table",
+    ],
     "PermutiveAPI.answers": [
         "ContextAnswer",
         "SegmentationAnswer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -169,3 +170,14 @@ def test_data_that_is_no_object(data: Any) -> None:
     """Data of another kind is refused."""
     with pytest.raises(ValueError, match="data: a plan is expected"):
         Plan.from_json(data)
+
+
+def test_html() -> None:
+    """In a notebook, a plan is a table of its first changes, in which texts are no markup."""
+    html = PLAN._repr_html_()
+    assert html.startswith(f"<p>{SUMMARY}</p>\n<table")
+    assert "South\\n&lt;b&gt;" in html
+    assert ">West</td>" in html
+    many = replace(PLAN, changes=PLAN.changes * 10)._repr_html_()
+    assert many.count("<tr>") == 21
+    assert "20 of 30" in many

@@ -98,7 +98,14 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
-from PermutiveAPI.Tables import Plan, References, Report, identities_from_table
+from PermutiveAPI.Tables import (
+    Owned,
+    Plan,
+    PlanOutdatedError,
+    References,
+    Report,
+    identities_from_table,
+)
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -322,6 +329,31 @@ def edit_segments(api_key: str, import_id: str, names: dict[str, str]) -> Segmen
     responses, failures = Segment.batch_delete(batch, api_key=api_key)
     logger.info("%d deleted, %d not", len(responses), len(failures))
     return segments
+
+
+def mirror_segments(import_id: str, folder: Path) -> list[str]:
+    """Keep an import equal to a table, and take it back."""
+    mine: Owned = Owned.prefix("news_") | Owned.category("news")
+    logger.info("%s %s", mine.owns("news_sport", ["x"]), Owned.everything)
+    rows = [{"code": "news_sport", "name": "Sport", "comment": "new"}]
+    plan: Plan = Segment.plan(import_id, rows, "mirror", owned=mine, clear_empty=True)
+    (folder / "plan.json").write_text(json.dumps(plan.to_json()))
+    kept: Plan = Plan.from_json(folder / "plan.json")
+    logger.info("%s\n%s\n%s", kept.summary, kept.to_markdown(), kept.to_pd_dataframe().shape)
+    names = [change.name for change in (*kept.creates, *kept.updates, *kept.deletes)]
+    try:
+        report: Report = kept.apply(
+            progress_callback=on_progress, max_update_share=0.5, max_delete_share=0.2
+        )
+    except PlanOutdatedError as error:
+        return [difference.reason for difference in error.differences]
+    statuses = [str(row["status"]) for row in report.rows]
+    errors = [outcome.error for outcome in (*report.failures, *report.deleted)]
+    logger.info("%s %s %s", report.summary, report.to_pd_dataframe().shape, errors)
+    segments: SegmentList = Segment.list(import_id)
+    back: Plan = segments.plan_to(segments[:2], clear_empty=True)
+    logger.info("%d to undo, %d in all", len(report.inverse()), len(back))
+    return [*names, *statuses, f"{report.counts.get('created', 0)} created"]
 
 
 # --- Users ---------------------------------------------------------------------------------------
@@ -689,6 +721,7 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%s %s", write_queries(["a", "b"]), conditions())
     import_id = min(describe_imports(api_key))
     edit_segments(api_key, import_id, {"new_1": "New", "new_2": "Newer"})
+    logger.info("%s", mirror_segments(import_id, folder))
     logger.info("%s", [alias.permutive_id for alias in identify(api_key, "a@b.c")])
     state = segment_user(api_key, 12)
     logger.info("%s", state["cohorts"] if state is not None else [])
