@@ -39,6 +39,7 @@ from PermutiveAPI._Utils.batch.executors import require_picklable
 from PermutiveAPI._Utils.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
+from PermutiveAPI._Utils.resources.tables import rows_of_models
 from PermutiveAPI._Utils.retry.policy import RetryConfig
 from PermutiveAPI.Tables import identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
@@ -429,6 +430,11 @@ MISTAKES: dict[str, Mistake] = {
         lambda: SegmentList.from_table([], import_id=" "),
         ValueError,
         "import_id must not be empty, got ' '.",
+    ),
+    "models as rows": (
+        lambda: rows_of_models(5),
+        TypeError,
+        "models must be a list or another iterable, got int.",
     ),
     "identities without aliases": (
         lambda: identities_from_table([], aliases={}),
