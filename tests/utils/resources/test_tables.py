@@ -162,6 +162,7 @@ def test_foreign_columns_are_left_out(name: str) -> None:
         ("querry", "query"),
         ("Live audience-size", "live_audience_size"),
         ("workspaceId", "workspace_id"),
+        ("live audiencesize", "live_audience_size"),
     ],
 )
 def test_misspelt_columns(column: str, field: str) -> None:
