@@ -451,6 +451,11 @@ MISTAKES: dict[str, Mistake] = {
         TypeError,
         "aliases['email'] must be a whole number, got True.",
     ),
+    "identities with a priority as a text": (
+        lambda: identities_from_table([], aliases={"email": "1"}),
+        TypeError,
+        "aliases['email'] must be a whole number, got '1'.",
+    ),
     "identities of another kind": (
         lambda: identities_from_table(5, aliases={"email": 0}),
         TypeError,

@@ -56,7 +56,8 @@ def reader_of(annotation: Any) -> Reader:
         if type(cell) is kept and cell:  # Most cells. The rest takes three times as long.
             return cell
         cell = plain(cell)
-        return None if cell is None else convert(cell)
+        is_blank = kept is not str and isinstance(cell, str) and not cell.strip()
+        return None if cell is None or is_blank else convert(cell)
 
     return read
 
@@ -172,7 +173,7 @@ def _texts(cell: Any) -> list[str]:
         if text.startswith("[") and text.endswith("]"):
             items = _from_json_text(text)
         else:
-            items = [part for item in text.split(",") if (part := item.strip())]
+            items = [part for item in text.split(",") if (part := item.strip())] or None
     elif _is_number(cell):  # Excel makes a number of the only tag "2025".
         items = [cell]
     try:

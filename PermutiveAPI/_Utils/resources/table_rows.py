@@ -145,7 +145,7 @@ def _rows_of_mappings(rows: Iterable[Any]) -> Iterator[Row]:
         record = dict(row)
         if [*record] != columns:  # Most rows have the columns of the row before.
             columns = [*record]
-            if None in record:  # So csv.DictReader says it.
+            if None in record:  # There csv.DictReader puts them.
                 raise ValueError(f"row {number} of table has more cells than the header.")
             names = _names_of(columns)
         yield from _named(names, [record.values()])
