@@ -545,7 +545,8 @@ class SegmentList(TabularList[Segment]):
             Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
             ``to_pd_dataframe`` can be read.
         import_id : str, optional
-            The id of the import of all segments. If it is left out, it must be a column.
+            The id of the import of all segments. If it is left out, it must be a column. If both are
+            given, they must be the same.
 
         Raises
         ------

@@ -34,6 +34,8 @@ def as_a_table_tells(item: Any) -> Any:
             setattr(item, name, "filled")
     if isinstance(item, Segment):
         item.code = item.code if item.code and item.code.strip() else "code"
+    elif isinstance(item.code, str) and not item.code.strip():
+        item.code = None
     elif isinstance(item.code, str) and item.code.strip().lstrip("-").isdecimal():
         item.code = f"code {item.code}"
     return item

@@ -40,6 +40,7 @@ from PermutiveAPI._Utils.batch.executors import require_picklable
 from PermutiveAPI._Utils.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
+from PermutiveAPI._Utils.resources.tables import rows_of_models
 from PermutiveAPI._Utils.retry.policy import RetryConfig
 from PermutiveAPI.Tables import References, identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
@@ -483,6 +484,11 @@ MISTAKES: dict[str, Mistake] = {
         ValueError,
         "import_id must not be empty, got ' '.",
     ),
+    "models as rows": (
+        lambda: rows_of_models(5),
+        TypeError,
+        "models must be a list or another iterable, got int.",
+    ),
     "identities without aliases": (
         lambda: identities_from_table([], aliases={}),
         ValueError,
@@ -497,6 +503,11 @@ MISTAKES: dict[str, Mistake] = {
         lambda: identities_from_table([], aliases={"email": True}),
         TypeError,
         "aliases['email'] must be a whole number, got True.",
+    ),
+    "identities with a priority as a text": (
+        lambda: identities_from_table([], aliases={"email": "1"}),
+        TypeError,
+        "aliases['email'] must be a whole number, got '1'.",
     ),
     "identities of another kind": (
         lambda: identities_from_table(5, aliases={"email": 0}),

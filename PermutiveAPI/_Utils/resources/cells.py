@@ -22,7 +22,7 @@ _WHOLE = r"(-?(?:0|[1-9][0-9]*))(?:\.0+)?"
 # From here on, not every whole number is a float. So a float may not have the digits of a long code.
 _FIRST_INEXACT = 2**53
 
-_PLAIN = frozenset((int, bool, list, dict, type(None)))
+_PLAIN = frozenset((int, bool, datetime, list, dict, type(None)))
 
 
 def plain(cell: Any) -> Any:
@@ -35,6 +35,8 @@ def plain(cell: Any) -> Any:
         return cell or None
     if kind in _PLAIN:
         return cell
+    if kind is float:
+        return None if math.isnan(cell) else cell
     if kind.__name__ in ("NaTType", "NAType"):
         return None
     if hasattr(cell, "tolist"):
@@ -54,7 +56,8 @@ def reader_of(annotation: Any) -> Reader:
         if type(cell) is kept and cell:  # Most cells. The rest takes three times as long.
             return cell
         cell = plain(cell)
-        return None if cell is None else convert(cell)
+        is_blank = kept is not str and isinstance(cell, str) and not cell.strip()
+        return None if cell is None or is_blank else convert(cell)
 
     return read
 
@@ -132,12 +135,13 @@ def _code(cell: Any) -> int | str:
 
 
 def _number(cell: Any) -> float:
-    if isinstance(cell, str) or _is_number(cell):
+    is_text = isinstance(cell, str)
+    if is_text or _is_number(cell):
         try:
             number = float(cell)
         except (ValueError, OverflowError):
             number = math.nan
-        if math.isfinite(number) and "_" not in str(cell):
+        if math.isfinite(number) and not (is_text and "_" in cell):
             return number
     _refuse("a number", cell)
 
@@ -169,7 +173,7 @@ def _texts(cell: Any) -> list[str]:
         if text.startswith("[") and text.endswith("]"):
             items = _from_json_text(text)
         else:
-            items = [part for item in text.split(",") if (part := item.strip())]
+            items = [part for item in text.split(",") if (part := item.strip())] or None
     elif _is_number(cell):  # Excel makes a number of the only tag "2025".
         items = [cell]
     try:

@@ -25,6 +25,8 @@ R = TypeVar("R", bound=Resource)
 _MOST_SHOWN = 20  # Bad cells in an error.
 _LIKENESS = 0.75
 
+_ABSENT = object()
+
 
 def rows_of(table: Table) -> list[Row]:
     """Read a table as rows.
@@ -200,9 +202,10 @@ def _typed_row(
 ) -> Row:
     typed: Row = {}
     for name, read in readers.items():
-        if name in row or name in required:
+        cell = row.get(name, _ABSENT)
+        if cell is not _ABSENT or name in required:
             try:
-                typed[name] = read(row.get(name))
+                typed[name] = read(None if cell is _ABSENT else cell)
             except ValueError as error:
                 bad.add(f"row {number}, {name}: {error}")
     return typed

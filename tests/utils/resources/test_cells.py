@@ -134,6 +134,13 @@ def test_cells_that_fit(field: str, cell: Any, value: Any) -> None:
         assert row[field].tzinfo is not None
 
 
+@pytest.mark.parametrize("field", ["code", "live_audience_size", "created_at", "tags", "query"])
+def test_blank_texts_are_empty_cells(field: str) -> None:
+    """A blank text is an empty cell where a text is not what the field holds, and stays a text elsewhere."""
+    row: dict[str, Any] = {field: "  ", "description": "  "}
+    assert typed_rows([row], Cohort) == [{field: None, "description": "  "}]
+
+
 def test_code_of_a_segment_is_a_text() -> None:
     """The code of a segment is always a text, since that is its field's type."""
     codes = [12345, 12345.0, "12345", "007"]
@@ -197,6 +204,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("tags", [True], LISTS),
     ("tags", "['a', 'b']", LISTS),
     ("tags", "[NaN]", LISTS),
+    ("tags", " , ", LISTS),
     ("query", "in_segment", "an object or its JSON text"),
     ("query", "[1]", "an object or its JSON text"),
     ("query", '{"a": NaN}', "an object or its JSON text"),

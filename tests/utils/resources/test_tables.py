@@ -90,7 +90,7 @@ def test_rows_may_have_different_columns() -> None:
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_csv_files(tmp_path: Path, encoding: str, line_end: str) -> None:
     """A CSV file in UTF-8 is read, with and without a mark at its beginning; empty lines are not rows."""
-    lines = [" name ,size,,", "Läufer,1,x,y", "", '"a, ""b""",', '"two', 'lines",2']
+    lines = [" name ,size,,", "Läufer,1,x,y", "", '"a, ""b"""', '"two', 'lines",2']
     path = csv_file(tmp_path, line_end.join(lines), encoding)
     expected = [
         {"name": "Läufer", "size": "1"},
@@ -98,6 +98,11 @@ def test_csv_files(tmp_path: Path, encoding: str, line_end: str) -> None:
         {"name": f"two{line_end}lines", "size": "2"},
     ]
     assert rows_of(path) == rows_of(str(path)) == expected
+
+
+def test_separators_in_names(tmp_path: Path) -> None:
+    """A semicolon in one of several names does not separate columns."""
+    assert rows_of(csv_file(tmp_path, "a;b,c\n1,2\n")) == [{"a;b": "1", "c": "2"}]
 
 
 def test_csv_files_are_read_row_by_row(tmp_path: Path) -> None:
@@ -157,6 +162,7 @@ def test_foreign_columns_are_left_out(name: str) -> None:
         ("querry", "query"),
         ("Live audience-size", "live_audience_size"),
         ("workspaceId", "workspace_id"),
+        ("live audiencesize", "live_audience_size"),
     ],
 )
 def test_misspelt_columns(column: str, field: str) -> None:
