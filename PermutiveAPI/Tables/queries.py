@@ -56,7 +56,7 @@ def names_in(query: Any) -> list[Named]:
     unknown {'type': 'users'}
     """
     try:
-        data = encoded(query, keep_none=True)
+        data = encoded(query)
     except (ValueError, RecursionError):  # It cannot be sent.
         return [Named("unknown", _SHORT.repr(query))]
     names = [_named_by(clause) for _, _, clause in _memberships(data)]
@@ -80,7 +80,7 @@ def rewritten(query: Any, codes: Mapping[str, int | str]) -> Any:
     >>> rewritten({"or": [{"in_segment": 1}, {"has_entered": {"segment": "2"}}]}, {"1": 10, "2": 20})
     {'or': [{'in_segment': 10}, {'has_entered': {'segment': '20'}}]}
     """
-    copy = encoded(query, keep_none=True)
+    copy = encoded(query)
     for holder, member, clause in [*_memberships(copy)]:
         if not isinstance(clause, Membership) and str(clause.segment) in codes:
             code = _like(clause.segment, codes[str(clause.segment)])

@@ -172,11 +172,8 @@ class References:
         >>> {code: [cohort.name for cohort in cohorts] for code, cohorts in broken.items()}
         {'99999': ['Runners']}
         """
-        return {
-            named.code: CohortList(users)
-            for named, users in self._users.items()
-            if self._is_broken(named)
-        }
+        broken = filter(self._is_broken, self._users)
+        return {named.code: self._users_of([named]) for named in broken}
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each reference, the unknown ones last.
@@ -215,17 +212,18 @@ class References:
         )
 
     @cached_property
-    def _users(self) -> dict[Named, list[Cohort]]:
-        """The cohorts by what they name."""
-        users: dict[Named, list[Cohort]] = {}
+    def _users(self) -> dict[Named, list[int]]:
+        """The places of cohorts in the list, by what the cohorts name."""
+        places = {id(cohort): place for place, cohort in enumerate(self.cohorts)}
+        users: dict[Named, list[int]] = {}
         for cohort, named in self.names:
-            users.setdefault(named, []).append(cohort)
+            users.setdefault(named, []).append(places[id(cohort)])
         return users
 
     def _users_of(self, names: Iterable[Named]) -> CohortList:
         """Return the cohorts that name one of these, each once, in the order of the cohorts."""
-        users = {id(cohort) for named in names for cohort in self._users.get(named, ())}
-        return CohortList(cohort for cohort in self.cohorts if id(cohort) in users)
+        places = {place for named in names for place in self._users.get(named, ())}
+        return CohortList(self.cohorts[place] for place in sorted(places))
 
     def _names_for(self, argument: str, found: Any) -> list[Named]:
         """Return every name by which a query can mean a segment or a cohort."""
