@@ -43,7 +43,7 @@ class CohortTables:
 
         Parameters
         ----------
-        table : DataFrame, pyarrow Table, str or path, iterable of mappings, or list of Cohort
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, as for ``CohortList.from_table``. Of a list of cohorts, the members that are not
             None count.
         clear_empty : bool
@@ -152,7 +152,7 @@ class CohortListTables(TabularList[T]):
 
         Parameters
         ----------
-        table : pandas or polars DataFrame, pyarrow Table, str or path, iterable of mappings
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, as for ``SegmentList.from_table``. The column `name` must have a cell in each row.
             A query is a dictionary, its JSON text, or a query of ``PermutiveAPI.Query``. A code that looks
             like a whole number is one.

@@ -32,7 +32,8 @@ def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
     row : dict
         The row's cells.
     clear_empty : bool
-        Whether an empty cell clears the description or the tags. The other fields cannot be cleared.
+        Whether an empty cell clears the description or the tags; an empty text or list always does.
+        The other fields cannot be cleared.
     """
     cells = {name: row[name] for name in _FIELDS if name in row}
     given: dict[str, Any] = {"name": "", **cells}
@@ -40,7 +41,7 @@ def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
     return {
         name: fields[name]
         for name, cell in cells.items()
-        if (cell is not None and cell != "") or (clear_empty and name in _CLEARABLE)
+        if fields[name] or (name in _CLEARABLE and (cell is not None or clear_empty))
     }
 
 

@@ -129,10 +129,18 @@ def test_empty_cells(club: Club, clear_empty: bool, cells: Any, wanted: Any) -> 
 
 def test_a_list_of_cohorts_is_a_table(club: Club) -> None:
     """Of a list of cohorts, the members that are not None count."""
-    plan = club.plan([Cohort("Home Cooks", tags=["food"]), Cohort("New", query=in_segment(7))])
-    new, cooks = plan.changes
-    assert new.wanted == {"name": "New", "query": {"in_segment": 7}}
-    assert cooks.wanted == {"tags": ["food"]}
+    wanted = [
+        Cohort("Home Cooks", tags=["food"]),
+        Cohort("New", query=in_segment(7)),
+        Cohort("", code=12345, description="", query={}),
+        Cohort("Gamers", tags=[]),
+    ]
+    assert [(each.name, each.wanted) for each in club.plan(wanted).changes] == [
+        ("New", {"name": "New", "query": {"in_segment": 7}}),
+        ("Home Cooks", {"tags": ["food"]}),
+        ("Football Fans", {"description": None}),
+        ("Gamers", {"tags": []}),
+    ]
 
 
 def test_queries_are_read_only_where_they_are_needed(club: Club) -> None:
