@@ -16,7 +16,7 @@ from os import PathLike
 from typing import Any, Literal
 
 from ._Utils import http
-from ._Utils.arguments import listed, require_filled
+from ._Utils.arguments import listed, require_filled, require_kind
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
@@ -24,9 +24,10 @@ from ._Utils.json import to_payload
 from ._Utils.resources.base import Operation
 from ._Utils.resources.changes import ChangeTracking
 from ._Utils.resources.helpers import like
-from ._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response
+from ._Utils.resources.lists import GroupedIndex, UniqueIndex, list_from_response
 from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
+from .cohort_tables import CohortListTables, CohortTables
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -56,7 +57,7 @@ logger = logging.getLogger("PermutiveAPI")
 
 
 @dataclass(repr=False)
-class Cohort(ChangeTracking):
+class Cohort(CohortTables, ChangeTracking):
     """A cohort: an audience that a query defines.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -293,7 +294,7 @@ class Cohort(ChangeTracking):
         include_child_workspaces: bool = False,
         include_details: bool = False,
     ) -> CohortList:
-        """List the cohorts of the key's workspace.
+        """List the cohorts of the key's workspace, in the service's order.
 
         Parameters
         ----------
@@ -304,11 +305,6 @@ class Cohort(ChangeTracking):
         include_details : bool
             Whether each cohort is then fetched by its id, several at a time, since listed cohorts have
             no queries. If one of them cannot be fetched, the call raises.
-
-        Returns
-        -------
-        CohortList
-            The cohorts in the service's order.
 
         Examples
         --------
@@ -322,9 +318,10 @@ class Cohort(ChangeTracking):
         cohorts = read_response(Cohort._listed, response)
         if not include_details:
             return cohorts
-        ids = [cohort.id or "" for cohort in cohorts]
-        fetched = http.batch_runner().map(lambda id: Cohort.get_by_id(id, api_key), ids)
-        return CohortList(fetched)
+        runner = http.batch_runner()
+        return CohortList(
+            runner.map(lambda each: Cohort.get_by_id(each.id or "", api_key), cohorts)
+        )
 
     @classmethod
     def batch_create(
@@ -493,8 +490,7 @@ class Cohort(ChangeTracking):
         data = self._differing()
         if self.description is None and self._known_of_service().get("description") is not None:
             data["description"] = None
-        if data.get("state", "Enabled") not in _STATES:
-            raise ValueError(f"state must be one of {', '.join(_STATES)}, got {self.state!r}.")
+        _require_state(data.get("state", "Enabled"))
         data["id"] = self.id
         return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
@@ -520,6 +516,11 @@ class Cohort(ChangeTracking):
         return list_from_response(CohortList, data)
 
 
+def _require_state(state: Any) -> None:
+    if state not in _STATES:
+        raise ValueError(f"state must be one of {', '.join(_STATES)}, got {state!r}.")
+
+
 def _url_of(id: Any) -> str:
     return resource_url(_API_ENDPOINT, "{id}", id=id)
 
@@ -532,7 +533,7 @@ def _find(index: str, key: str, api_key: str) -> Cohort | None:
     return None if found is None else Cohort.get_by_id(found.id, api_key)
 
 
-class CohortList(TabularList[Cohort]):
+class CohortList(CohortListTables[Cohort]):
     """A list of cohorts, with look-up dictionaries.
 
     ``id_dictionary``, ``code_dictionary`` and ``name_dictionary`` give one cohort; ``tag_dictionary``,
@@ -548,6 +549,8 @@ class CohortList(TabularList[Cohort]):
     """
 
     _item_type = Cohort
+    _columns = ("code", "name", "state", "tags", "live_audience_size")
+    _searched = ("name", "description", "tags", "code", "id")
 
     id_dictionary: UniqueIndex[Cohort] = UniqueIndex("id")
     code_dictionary: UniqueIndex[Cohort] = UniqueIndex("code", key=str)
@@ -561,3 +564,34 @@ class CohortList(TabularList[Cohort]):
     _tag_dictionary_cache: dict[str, CohortList]
     _segment_type_dictionary_cache: dict[str, CohortList]
     _workspace_dictionary_cache: dict[str, CohortList]
+
+    def filter(
+        self,
+        *,
+        tag: str | None = None,
+        state: Literal["Enabled", "Disabled"] | None = None,
+        name: str | None = None,
+        workspace: str | None = None,
+    ) -> CohortList:
+        """Return the cohorts with this tag, state and name, in the workspace with this id.
+
+        What is left out does not matter. Texts must be equal, also in case; ``find`` is less strict.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument is blank or not a text, or `state` is neither "Enabled" nor "Disabled".
+
+        Examples
+        --------
+        >>> [cohort.code for cohort in Cohort.list().filter(tag="motoring", state="Enabled")]
+        [12347, 12353, 12354]
+        """
+        arguments = {"tag": tag, "state": state, "name": name, "workspace": workspace}
+        given = {each: value for each, value in arguments.items() if value is not None}
+        for each, value in given.items():
+            require_kind(each, value, str)
+            require_filled(each, value)
+        _require_state(given.get("state", "Enabled"))
+        fields = {"tag": "tags", "workspace": "workspace_id"}
+        return self._having({fields.get(each, each): value for each, value in given.items()})

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from ._Utils.batch.types import ProgressCallback
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, parsed
 from ._Utils.redaction import REDACTED
@@ -14,6 +15,9 @@ from ._Utils.resources.lists import ResourceList, UniqueIndex
 from .Audience.Import import Import, ImportList
 from .Audience.Segment import Segment, SegmentList
 from .Cohort import Cohort, CohortList
+
+if TYPE_CHECKING:
+    from .Tables import Plan, References
 
 Listed = TypeVar("Listed", Cohort, Import)
 
@@ -109,6 +113,73 @@ class Workspace(JSONSerializable[dict[str, Any]]):
             self._segments[import_id] = Segment.list(import_id=import_id, api_key=self.api_key)
         return self._segments[import_id]
 
+    def references(
+        self, *, max_workers: int | None = None, progress_callback: ProgressCallback | None = None
+    ) -> References:
+        """Read which cohorts name which cohorts, segments and imports in their queries.
+
+        This sends one request for each cohort that the key can read, since lists come without queries,
+        and two for the lists. It does not use this object's caches. Arguments have the same meaning as
+        for ``Cohort.batch_create``.
+
+        Examples
+        --------
+        >>> Workspace.from_env().references()
+        <References: 42 cohorts, 0 references (0 broken), 3 cohorts unknown>
+        """
+        from .Tables.references import read_references
+
+        return read_references(self.api_key, max_workers, progress_callback)
+
+    def plan_copy(
+        self,
+        cohorts: Iterable[Cohort],
+        *,
+        to: Workspace,
+        mapping: Mapping[int | str, int | str] | None = None,
+    ) -> Plan:
+        """Plan copies of cohorts of this workspace in another one. Nothing is written.
+
+        The originals stay as they are. The copies have the same name, description, query, tags, state and
+        type. If a query names a cohort that is copied, too, its copy names the new cohort; until then the
+        plan shows ``"new cohort: ..."``. Segments of imports keep their codes, so the
+        other workspace must have the imports. Parts of a query that do not follow the grammar are
+        searched for cohort codes, and otherwise copied as they are.
+
+        A cohort that the other workspace has under the same name is left alone. So the same plan, applied
+        again, creates nothing. Apply it with the key of the other workspace.
+
+        Parameters
+        ----------
+        cohorts : iterable of Cohort
+            The cohorts. Those without a query, as listed cohorts are, are fetched: one request each.
+        to : Workspace
+            The other workspace.
+        mapping : mapping, optional
+            The codes of cohorts in the other workspace, by the codes here. It must have every cohort that
+            a query names and that is not copied, since a code may mean another cohort there.
+
+        Raises
+        ------
+        ValueError
+            If `mapping` lacks a code or has one that does not exist, cohorts name each other in a circle,
+            several have the same name or one has no query, or the other workspace has a cohort with the
+            same name and other fields. The text lists them.
+
+        Examples
+        --------
+        >>> group, brand = WorkspaceList.from_env()
+        >>> plan = group.plan_copy([Cohort.get_by_code(12345)], to=brand)
+        >>> plan
+        <Plan: cohorts: 1 to create, 0 to update, 0 to delete, 0 unchanged>
+        >>> report = plan.apply(api_key=brand.api_key)
+        >>> report.counts
+        {'created': 1}
+        """
+        from .Tables.copying import plan_copy
+
+        return plan_copy(self, cohorts, to, mapping)
+
     @classmethod
     def from_env(cls) -> Workspace:
         """Return the default workspace of the file that PERMUTIVE_APPLICATION_CREDENTIALS names.
@@ -171,6 +242,8 @@ class WorkspaceList(ResourceList[Workspace]):
     """
 
     _item_type = Workspace
+    _columns = ("name", "workspace_id", "organisation_id", "is_top_level")
+    _searched = ("name", "workspace_id", "organisation_id")
     _is_secret = True
 
     id_dictionary: UniqueIndex[Workspace] = UniqueIndex("workspace_id")

@@ -90,7 +90,7 @@ __all__ = [
 
 __version__: str
 
-_SUBMODULES = {"Query", "answers", "sandbox", "testing"}
+_SUBMODULES = {"Query", "Tables", "answers", "sandbox", "testing"}
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

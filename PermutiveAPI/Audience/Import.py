@@ -211,6 +211,8 @@ class ImportList(TabularList[Import]):
     """
 
     _item_type = Import
+    _columns = ("code", "name", "relation", "identifiers")
+    _searched = ("name", "description", "identifiers", "code", "id")
 
     id_dictionary: UniqueIndex[Import] = UniqueIndex("id")
     name_dictionary: UniqueIndex[Import] = UniqueIndex("name")

@@ -6,26 +6,30 @@ Source of the facts: Permutive's Taxonomy API v1.
 from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .._Utils.arguments import listed, require_kind
 from .._Utils.batch.types import BatchOptions, ProgressCallback, Responses
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.encoding import ALWAYS_WRITTEN
-from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.json import to_payload
-from .._Utils.resources.base import Operation, Resource, built_from
+from .._Utils.resources.base import Operation, Resource
 from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
 from .._Utils.resources.responses import read_response
-from .._Utils.resources.urls import resource_url
-from . import _API_ENDPOINT as _IMPORTS  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from . import bulk
+from .defaults import NO_PRICE, REQUIRED
+from .pages import Page, items_of_pages
+from .urls import segments_url, url_of, url_of_code
+
+if TYPE_CHECKING:
+    from .._Utils.resources.tables import Table
+    from ..Tables import Owned, Plan
 
 # The service ignores `query`. It is sent, since release 5.4.4 sends it.
 _API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]
@@ -33,29 +37,6 @@ _CHANGEABLE = ["name", "description", "cpm", "categories"]
 
 _FIELDS_FROM_UPDATE = ("name", "description", "cpm", "categories", "updated_at")
 _FIELDS_FROM_CREATE = ("id", "code", *_FIELDS_FROM_UPDATE, "created_at")
-
-# An empty page is normal if the service filters the items of a page; so many in a row are not.
-_MOST_EMPTY_PAGES = 100
-
-
-class _Required:
-    """The default of a required field that comes after an optional one."""
-
-    def __repr__(self) -> str:
-        return "<required>"
-
-
-_REQUIRED: Any = _Required()
-
-
-class _NoPrice(float):
-    """The default price: 0.0, but not the same object as a 0.0 that somebody gave."""
-
-    def __reduce__(self) -> str:
-        return "_NO_PRICE"  # Pickled by name, so that a copy is the same object.
-
-
-_NO_PRICE: float = _NoPrice()
 
 
 @dataclass(repr=False)
@@ -108,11 +89,11 @@ class Segment(Resource):
         name: str  # pyright: ignore[reportGeneralTypeIssues]
         import_id: str  # pyright: ignore[reportGeneralTypeIssues]
     else:
-        name: str = _REQUIRED
-        import_id: str = _REQUIRED
+        name: str = REQUIRED
+        import_id: str = REQUIRED
     id: str | None = None
     description: str | None = None
-    cpm: float | None = _NO_PRICE
+    cpm: float | None = NO_PRICE
     categories: builtins.list[str] | None = None
     created_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
     updated_at: datetime | None = field(default=None, metadata=ALWAYS_WRITTEN)
@@ -124,7 +105,7 @@ class Segment(Resource):
 
     def __post_init__(self) -> None:
         """Check the required fields, and fill in missing timestamps."""
-        missing = [repr(name) for name in ("name", "import_id") if getattr(self, name) is _REQUIRED]
+        missing = [repr(name) for name in ("name", "import_id") if getattr(self, name) is REQUIRED]
         if missing:
             raise TypeError(f"Segment() missing required argument: {' and '.join(missing)}")
         super().__post_init__()
@@ -167,7 +148,7 @@ class Segment(Resource):
         >>> segment = Segment(code="DigitalNorth", name="Digital, North", import_id=Import.list()[0].id)
         >>> segment.update_by_code()
         """
-        url = _url_of_code(self.import_id, self.code)
+        url = url_of_code(self.import_id, self.code)
         self._perform(
             self._change_at(url, fields_from_response=("id", *_FIELDS_FROM_UPDATE)), api_key
         )
@@ -180,7 +161,7 @@ class Segment(Resource):
         >>> segment = Segment(code="DigitalNorth", name="Digital, North", import_id=Import.list()[0].id)
         >>> segment.delete_by_code()
         """
-        url = _url_of_code(self.import_id, self.code)
+        url = url_of_code(self.import_id, self.code)
         self._perform(Operation("delete", url, without_response="Response is None"), api_key)
 
     def delete(self, api_key: str = DEFAULT_API_KEY) -> None:
@@ -205,7 +186,7 @@ class Segment(Resource):
         >>> Segment.get_by_code(Import.list()[0].id, "DigitalNorth").name
         'Digital subscribers, North'
         """
-        url = _url_of_code(import_id, segment_code, "segment_code")
+        url = url_of_code(import_id, segment_code, "segment_code")
         return Segment._fetch(url, api_key, "Unable to get_segment")
 
     @staticmethod
@@ -218,7 +199,7 @@ class Segment(Resource):
         >>> Segment.get_by_id(listed.import_id, listed.id) == listed
         True
         """
-        url = _url_of(import_id, segment_id)
+        url = url_of(import_id, segment_id)
         return Segment._fetch(url, api_key, "Unable to get_by_id")
 
     @staticmethod
@@ -241,25 +222,14 @@ class Segment(Resource):
         >>> len(segments), segments[0].name
         (60, 'Car Buyers 18-24')
         """
-        url = _collection_url(import_id)
+        url = segments_url(import_id)
         api_key = resolve_api_key(api_key)
-        segments = SegmentList()
-        seen: set[str] = set()
-        empty_pages = 0
-        params: dict[str, Any] = {}
-        while True:
+
+        def page(params: dict[str, Any]) -> Page[Segment]:
             response = Segment._request_helper.get(api_key, url, params=params)
-            page, token = read_response(Segment._page, response)
-            segments.extend(page)
-            if not token:
-                return segments
-            empty_pages = 0 if page else empty_pages + 1
-            if token in seen:
-                raise _endless("the same page of segments twice", url)
-            if empty_pages == _MOST_EMPTY_PAGES:
-                raise _endless(f"{empty_pages} empty pages in a row", url)
-            seen.add(token)
-            params = {"pagination_token": token}
+            return read_response(Segment._page, response)
+
+        return SegmentList(items_of_pages(page, url))
 
     @staticmethod
     def bulk(
@@ -311,19 +281,21 @@ class Segment(Resource):
         >>> sorted(segment.code for segment in segments), failures
         (['DigitalNorth', 'a1', 'a2'], [])
         """
-        url = _collection_url(import_id)
+        url = segments_url(import_id)
         api_key = resolve_api_key(api_key)
         new, changed = listed("creates", creates), listed("updates", updates)
-        gone = [*_codes("deletes", deletes)]
+        gone = [*bulk.codes("deletes", deletes, Segment)]
         operations = [
-            *_operations(
+            *bulk.operations(
                 "creates",
                 new,
+                Segment,
                 lambda each: bulk.creation(each._payload_without_default_cpm(_API_PAYLOAD)),
             ),
-            *_operations(
+            *bulk.operations(
                 "updates",
                 changed,
+                Segment,
                 lambda each: bulk.change(each.code, each._payload_without_default_cpm(_CHANGEABLE)),
             ),
             *map(bulk.deletion, gone),
@@ -333,7 +305,7 @@ class Segment(Resource):
             updates=[each.code for each in changed],
             deletes=gone,
         )
-        _check_import(import_id, creates=new, updates=changed)
+        bulk.check_import(import_id, creates=new, updates=changed)
 
         changing = {each.code: (each, _FIELDS_FROM_CREATE) for each in new}
         changing.update({each.code: (each, _FIELDS_FROM_UPDATE) for each in changed})
@@ -351,6 +323,58 @@ class Segment(Resource):
 
         parts, failures = bulk.send_in_parts(operations, send)
         return SegmentList([each for part in parts for each in part]), failures
+
+    @staticmethod
+    def plan(
+        import_id: str,
+        table: Table,
+        mode: Literal["upsert", "mirror"] = "upsert",
+        *,
+        owned: Owned | None = None,
+        clear_empty: bool = False,
+        api_key: str = DEFAULT_API_KEY,
+    ) -> Plan:
+        """Plan how the segments of an import become equal to a table. Nothing is written.
+
+        Segments are found by code. Columns that are missing, id, timestamps and others change nothing.
+
+        Parameters
+        ----------
+        import_id : str
+            The id of the import.
+        table : object
+            As for :meth:`SegmentList.from_table`, but `name` is required for new segments only. Or a list
+            of segments: their members that are not None count.
+        mode : {"upsert", "mirror"}
+            "mirror" also deletes the owned segments that the table lacks.
+        owned : Owned, optional
+            Which segments are yours. Required for a mirror. A row that it does not own is an error.
+        clear_empty : bool
+            Whether an empty cell clears the field. Otherwise it changes nothing.
+        api_key : str, optional
+            The key.
+
+        Raises
+        ------
+        ValueError
+            If the table has no rows, or bad rows: the error lists them. Row 1 is the first one below
+            the header.
+
+        Examples
+        --------
+        >>> from PermutiveAPI.Tables import Owned
+        >>> table = [{"code": "market_north", "name": "North", "cpm": 2.5}]
+        >>> print(Segment.plan(Import.list()[0].id, table, "mirror", owned=Owned.prefix("market_")))
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 1 to create, 0 to update, 0 to delete, 0 unchanged
+        + North (market_north)
+            name: "North"
+            cpm: 2.5
+        """
+        from ..Tables.segments import plan_segments
+
+        return plan_segments(
+            import_id, table, mode, owned=owned, clear_empty=clear_empty, api_key=api_key
+        )
 
     @classmethod
     def batch_create(
@@ -406,7 +430,7 @@ class Segment(Resource):
     def _creation(self) -> Operation:
         return Operation(
             "post",
-            _collection_url(self.import_id),
+            segments_url(self.import_id),
             to_payload(self, _API_PAYLOAD),
             fields_from_response=_FIELDS_FROM_CREATE,
             without_response="Unable to create_segment",
@@ -415,7 +439,7 @@ class Segment(Resource):
     def _change(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for update.")
-        url = _url_of(self.import_id, self.id)
+        url = url_of(self.import_id, self.id)
         return self._change_at(url, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _change_at(self, url: str, fields_from_response: tuple[str, ...]) -> Operation:
@@ -430,18 +454,18 @@ class Segment(Resource):
     def _payload_without_default_cpm(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the fields to send, without a price that was left out."""
         data = to_payload(self, names)
-        if self.cpm is _NO_PRICE:
+        if self.cpm is NO_PRICE:
             del data["cpm"]
         return data
 
     def _deletion(self) -> Operation:
         if not self.id:
             raise ValueError("Segment ID must be specified for deletion.")
-        url = _url_of(self.import_id, self.id)
+        url = url_of(self.import_id, self.id)
         return Operation("delete", url, without_response="Response is None")
 
     @staticmethod
-    def _page(data: dict[str, Any]) -> tuple[builtins.list[Segment], str | None]:
+    def _page(data: dict[str, Any]) -> Page[Segment]:
         """Return the segments of a page, and the token of the next one."""
         require_kind("the page", data, dict)
         elements: list[Any] = data.get("elements") or []
@@ -476,7 +500,7 @@ class Segment(Resource):
         """
         segment = super().from_json(data)
         if segment.cpm == 0:
-            segment.cpm = _NO_PRICE
+            segment.cpm = NO_PRICE
         return segment
 
     @classmethod
@@ -486,49 +510,6 @@ class Segment(Resource):
         if data.get("cpm") is not None:
             segment.cpm = data["cpm"]
         return segment
-
-
-def _endless(pages: str, url: str) -> PermutiveInvalidResponseError:
-    return PermutiveInvalidResponseError(f"The service named {pages} ({url}).", url=url)
-
-
-def _collection_url(import_id: Any) -> str:
-    return resource_url(_IMPORTS, "{import_id}/segments", import_id=import_id)
-
-
-def _url_of(import_id: Any, segment_id: Any) -> str:
-    return resource_url(
-        _IMPORTS, "{import_id}/segments/{segment_id}", import_id=import_id, segment_id=segment_id
-    )
-
-
-def _operations(
-    name: str, segments: Iterable[Segment], operation_of: Callable[[Segment], bulk.BulkOperation]
-) -> Iterator[bulk.BulkOperation]:
-    """Make an operation from each segment of an argument. An error names the argument."""
-    built = built_from(name, segments, Segment, operation_of)
-    return (operation for _, operation in built)
-
-
-def _check_import(import_id: str, **segments: Iterable[Segment]) -> None:
-    for name, given in segments.items():
-        for position, segment in enumerate(given):
-            if segment.import_id != import_id:
-                raise ValueError(f"{name}[{position}] belongs to the import {segment.import_id!r}.")
-
-
-def _codes(name: str, segments: Iterable[Segment | str]) -> Iterator[str | None]:
-    """Return the codes of an argument's items, which are segments or codes."""
-    for position, segment in enumerate(listed(name, segments)):
-        if not isinstance(segment, Segment):
-            require_kind(f"{name}[{position}]", segment, str)
-        yield segment.code if isinstance(segment, Segment) else segment
-
-
-def _url_of_code(import_id: Any, code: Any, name: str = "code") -> str:
-    return resource_url(
-        _IMPORTS, f"{{import_id}}/segments/code/{{{name}}}", **{"import_id": import_id, name: code}
-    )
 
 
 class SegmentList(TabularList[Segment]):
@@ -542,6 +523,8 @@ class SegmentList(TabularList[Segment]):
     """
 
     _item_type = Segment
+    _columns = ("code", "name", "description", "cpm", "categories")
+    _searched = ("name", "description", "categories", "code", "id")
 
     id_dictionary: UniqueIndex[Segment] = UniqueIndex("id")
     name_dictionary: UniqueIndex[Segment] = UniqueIndex("name")
@@ -549,3 +532,68 @@ class SegmentList(TabularList[Segment]):
     _id_dictionary_cache: dict[str, Segment]
     _name_dictionary_cache: dict[str, Segment]
     _code_dictionary_cache: dict[str, Segment]
+
+    @classmethod
+    def from_table(cls, table: Table, import_id: str | None = None) -> SegmentList:
+        """Make a list of segments from a table, one from each row.
+
+        Parameters
+        ----------
+        table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
+            The table, or the path of a CSV file in UTF-8. The columns `name` and `code` must have a cell
+            in each row. Other columns that are fields may be empty or missing; all others are left out.
+            Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
+            ``to_pd_dataframe`` can be read.
+        import_id : str, optional
+            The id of the import of all segments. If it is left out, it must be a column. If both are
+            given, they must be the same.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing or looks misspelt, or cells are bad: the error lists them by row and
+            column. Row 1 is the first one below the header.
+        TypeError
+            If `table` is of another kind.
+
+        Examples
+        --------
+        >>> rows = [{"code": "runners", "name": "Runners", "cpm": "1.5", "categories": "sport, outdoor"}]
+        >>> segments = SegmentList.from_table(rows, import_id="i-1")
+        >>> segments[0].cpm, segments[0].categories
+        (1.5, ['sport', 'outdoor'])
+        """
+        from .._Utils.resources.tables import models_from_table
+
+        required = ("name", "code")
+        return cls(models_from_table(cls._item_type, table, required=required, import_id=import_id))
+
+    def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Plan:
+        """Plan how the segments of this list become those of another one, for instance of a backup.
+
+        Nothing is sent. Segments that are only in this list are deleted; those that are in neither stay.
+
+        Parameters
+        ----------
+        new : SegmentList
+            The segments as they shall be.
+        clear_empty : bool
+            Whether a member that is None clears the field. Otherwise it changes nothing.
+
+        Raises
+        ------
+        ValueError
+            If `new` is empty, a code is missing or occurs twice, or there are several imports.
+
+        Examples
+        --------
+        >>> old, new = (Segment.list(Import.list()[0].id) for _ in range(2))
+        >>> new[0].cpm = 4.0
+        >>> print(old.plan_to(new))
+        segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 0 to create, 1 to update, 0 to delete, 24 unchanged
+        ~ Digital subscribers, North (DigitalNorth)
+            cpm: 0.0 -> 4.0
+        """
+        from ..Tables.segments import plan_between
+
+        return plan_between(self, new, clear_empty=clear_empty)

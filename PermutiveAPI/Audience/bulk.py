@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from .._Utils.arguments import require_filled, require_kind
+from .._Utils.arguments import listed, require_filled, require_kind
 from .._Utils.list import chunk_list
+from .._Utils.resources.base import Resource, built_from
 
 Returned = TypeVar("Returned")
+Item = TypeVar("Item", bound=Resource)
 BulkOperation = dict[str, Any]
 BulkFailures = list[tuple[list[BulkOperation], Exception]]
 
@@ -29,6 +31,33 @@ def change(code: Any, data: dict[str, Any]) -> BulkOperation:
 def deletion(code: Any) -> BulkOperation:
     """Return the operation that deletes the object with a code."""
     return {"operation": "Delete", "code": code}
+
+
+def operations(
+    name: str,
+    items: Iterable[Item],
+    kind: type[Item],
+    operation_of: Callable[[Item], BulkOperation],
+) -> Iterator[BulkOperation]:
+    """Make an operation from each item of an argument. An error names the argument."""
+    built = built_from(name, items, kind, operation_of)
+    return (operation for _, operation in built)
+
+
+def codes(name: str, items: Iterable[Any], kind: type) -> Iterator[Any]:
+    """Return the codes of an argument's items, which are objects or codes."""
+    for position, item in enumerate(listed(name, items)):
+        if not isinstance(item, kind):
+            require_kind(f"{name}[{position}]", item, str)
+        yield item.code if isinstance(item, kind) else item
+
+
+def check_import(import_id: str, **items: Iterable[Any]) -> None:
+    """Raise ValueError if an item of an argument belongs to another import."""
+    for name, given in items.items():
+        for position, item in enumerate(given):
+            if item.import_id != import_id:
+                raise ValueError(f"{name}[{position}] belongs to the import {item.import_id!r}.")
 
 
 def check_codes(**codes: Sequence[Any]) -> None:

@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, TypeVar, Union, cast
+from typing import Any, Literal, TypeVar, Union, cast
 
 T = TypeVar("T")
 # A check for dict is fast; a check for an abstract class takes several times as long.
@@ -230,6 +230,16 @@ def hints_of(cls: type) -> dict[str, Any]:
             for name, annotation in vars(base).get("__annotations__", {}).items():
                 hints[name] = _resolved(annotation, names)
         return hints
+
+
+def members_of(annotation: Any) -> frozenset[Any]:
+    """Return the types in a union, without None; for a literal, the types of its values."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return frozenset[Any]().union(*map(members_of, arguments))
+    if origin is Literal:
+        return frozenset(map(type, arguments))
+    return frozenset({annotation} - {type(None)})
 
 
 def _namespace(module: Any) -> dict[str, Any]:

@@ -35,6 +35,9 @@ class Behaviour:
     create_missing_segment_codes : bool
         Whether a segment without a code gets one that is made from its name. If false, it is refused
         with 400, since the code is documented as required.
+    refused_bulk_is_partial : bool
+        Whether a refused batch of segments carries out the operations before the refused one. If
+        false, it carries out none.
     segments_key_in_segmentation : bool
         Whether the response to a segmentation has the key ``segments``, with the id and name of each
         cohort, beside the documented keys.
@@ -57,6 +60,7 @@ class Behaviour:
     check_queries: bool | None = None
     require_uuid_user_ids: bool = False
     create_missing_segment_codes: bool = True
+    refused_bulk_is_partial: bool = False
     segments_key_in_segmentation: bool = True
     alias_tags: Collection[str] | None = None
 

@@ -95,6 +95,22 @@ class Shelf:
         del self._segments[position]
         del self._positions[bisect_left(self._positions, position)]
 
+    def change(self, segment: JSONObject, fields: JSONObject) -> JSONObject:
+        """Put a changed copy of a segment in its place, and return it. Copies of the shelf keep theirs."""
+        changed = {**segment, **fields}
+        self._segments[self._of_id[segment["id"]]] = changed
+        return changed
+
+    def copy(self) -> Shelf:
+        """Return a shelf with the same segments. What is added, changed or removed there stays there."""
+        copied = Shelf()
+        copied._segments = self._segments.copy()
+        copied._positions = self._positions.copy()
+        copied._of_id = self._of_id.copy()
+        copied._of_code = self._of_code.copy()
+        copied._last_position = self._last_position
+        return copied
+
     def page(self, after: int, size: int) -> tuple[list[JSONObject], int | None]:
         """Return the segments after a position, and the position of the last one if more follow."""
         start = bisect_right(self._positions, after)

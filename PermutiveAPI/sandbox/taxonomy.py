@@ -3,13 +3,12 @@
 As documented: pages have an opaque token; codes consist of letters, digits and underscores, are unique
 in their import and never change; the response to a delete is the deleted segment; a batch has one to
 5,000 operations; the response to malformed input is plain text. Assumptions: a child workspace may read
-and change the imports of its organisation, and a batch is carried out completely or not at all.
+and change the imports of its organisation. Switches say what a refused batch carries out, and more.
 """
 
 from __future__ import annotations
 
 import base64
-import copy
 import re
 import uuid
 from collections.abc import Callable, Mapping
@@ -77,8 +76,9 @@ def get_segment(call: ApiCall) -> Response:
 
 def update_segment(call: ApiCall) -> Response:
     """Change the fields of a segment that were sent, but never its code."""
-    segment = _segment(call, _import(call).shelf)
-    return JSONResponse(_update(call, segment, call.body(_SEGMENT_CHANGES)))
+    shelf = _import(call).shelf
+    segment = _segment(call, shelf)
+    return JSONResponse(_update(call, shelf, segment, call.body(_SEGMENT_CHANGES)))
 
 
 def delete_segment(call: ApiCall) -> Response:
@@ -90,15 +90,19 @@ def delete_segment(call: ApiCall) -> Response:
 
 
 def change_segments(call: ApiCall) -> Response:
-    """Carry out a batch of at most 5,000 operations, completely or not at all."""
+    """Carry out a batch of at most 5,000 operations."""
     found = _import(call)
     operations = call.body(_BATCH)["operations"]
     if len(operations) > _MOST_OPERATIONS:
         raise Malformed("body")
-    trial = copy.deepcopy(found.shelf)
+    trial = found.shelf.copy()
     try:
         items = [_OPERATIONS[o["operation"]](call, trial, o) for o in operations]
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, Refused) as error:
+        if call.behaviour.refused_bulk_is_partial:
+            found.shelf = trial
+        if isinstance(error, Refused):
+            raise
         raise Malformed("body") from None
     found.shelf = trial
     return JSONResponse({"items": items})
@@ -153,9 +157,8 @@ def _code_from(name: str, shelf: Shelf) -> str:
     return stem if stem not in shelf else next(c for c in candidates if c not in shelf)
 
 
-def _update(call: ApiCall, segment: JSONObject, fields: JSONObject) -> JSONObject:
-    segment.update(fields, updated_at=call.state.clock.now(_TIME_DIGITS))
-    return segment
+def _update(call: ApiCall, shelf: Shelf, segment: JSONObject, fields: JSONObject) -> JSONObject:
+    return shelf.change(segment, {**fields, "updated_at": call.state.clock.now(_TIME_DIGITS)})
 
 
 def _batch_create(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:
@@ -164,7 +167,7 @@ def _batch_create(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObj
 
 def _batch_update(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:
     segment = shelf.by_code(operation["code"])
-    return _update(call, segment, _SEGMENT_CHANGES(operation["data"]))
+    return _update(call, shelf, segment, _SEGMENT_CHANGES(operation["data"]))
 
 
 def _batch_delete(call: ApiCall, shelf: Shelf, operation: JSONObject) -> JSONObject:

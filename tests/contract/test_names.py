@@ -66,6 +66,14 @@ PATHS = {
     "PermutiveAPI.Identify": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Identify.Identity": ["Identity", "http", "_API_PAYLOAD"],
     "PermutiveAPI.Identify.Alias": ["Alias"],
+    "PermutiveAPI.Tables": [
+        "Owned",
+        "Plan",
+        "PlanOutdatedError",
+        "References",
+        "Report",
+        "identities_from_table",
+    ],
     "PermutiveAPI.answers": [
         "ContextAnswer",
         "SegmentationAnswer",
@@ -129,7 +137,7 @@ def test_star_import_gives_what_all_says() -> None:
     names: "dict[str, Any]" = {}
     exec("from PermutiveAPI import *", names)
     assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
-    modules = ["Query", "answers", "sandbox", "testing"]
+    modules = ["Query", "Tables", "answers", "sandbox", "testing"]
     for name in modules:  # Only what is imported is shown.
         importlib.import_module(f"PermutiveAPI.{name}")
     assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, *modules])

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import pytest
 
 import PermutiveAPI
-from PermutiveAPI import Query, answers, sandbox, testing
+from PermutiveAPI import Query, Tables, answers, sandbox, testing
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 
@@ -24,12 +24,12 @@ MODULES = sorted(
 )
 MODULES.insert(0, "PermutiveAPI")
 
-PUBLIC = (PermutiveAPI, Query, answers, sandbox, testing)
+PUBLIC = (PermutiveAPI, Query, Tables, answers, sandbox, testing)
 
 # The examples may use the public names, and ``sandbox``, the running sandbox.
 NAMES: Dict[str, Any] = {
     name: getattr(module, name)
-    for module in (Query, sandbox, PermutiveAPI)
+    for module in (Query, Tables, sandbox, PermutiveAPI)
     for name in module.__all__
     if name != "from_json"
 }

@@ -9,6 +9,7 @@ import pytest
 
 import PermutiveAPI
 import PermutiveAPI.Query
+import PermutiveAPI.Tables
 from PermutiveAPI.sandbox import Sandbox
 from tests.documents.markdown import (
     DOCS,
@@ -53,7 +54,11 @@ def test_every_link_leads_somewhere(document: Path) -> None:
     assert dead_links(document) == []
 
 
-@pytest.mark.parametrize("module", [PermutiveAPI, PermutiveAPI.Query], ids=["top level", "Query"])
+@pytest.mark.parametrize(
+    "module",
+    [PermutiveAPI, PermutiveAPI.Query, PermutiveAPI.Tables],
+    ids=["top level", "Query", "Tables"],
+)
 def test_every_public_name_is_in_the_reference(module: object) -> None:
     """Every public name is in docs/reference."""
     reference = "\n".join(
@@ -71,5 +76,5 @@ def test_the_pytest_blocks_pass_in_a_suite_of_their_own(pytester: pytest.Pyteste
     (test,) = [each for each in python if "def test_" in each]
     pytester.makeconftest(plugins)
     pytester.makepyfile(test)
-    result = pytester.runpytest("-p", "no:cacheprovider", "--no-cov")
+    result = pytester.runpytest("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--no-cov")
     result.assert_outcomes(passed=1)

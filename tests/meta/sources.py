@@ -65,11 +65,11 @@ def _walk(node: ast.AST, top: bool) -> Iterator["tuple[ast.AST, bool]"]:
         yield from _walk(child, inner)
 
 
-def own_imports_of(name: str) -> "set[str]":
-    """Return the modules of the package that a module imports, by their names below it."""
+def own_imports_of(name: str, at_module_level: bool = False) -> "set[str]":
+    """Return the modules of the package that a module imports, at any place or when it is loaded, by their names below it."""
     found = set()
-    for target, _ in imports_of(name):
-        if target.startswith("PermutiveAPI."):
+    for target, top in imports_of(name):
+        if target.startswith("PermutiveAPI.") and (top or not at_module_level):
             below = target[len("PermutiveAPI.") :]
             while below and below not in modules():
                 below = below.rpartition(".")[0]

@@ -18,8 +18,10 @@ from tests.meta.sources import (
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
+TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
 RESOURCES = [
     "Cohort",
+    "cohort_tables",
     "Workspace",
     "Segmentation",
     "Tracking",
@@ -30,6 +32,9 @@ RESOURCES = [
     "Audience.Segment",
     "Audience.Source",
     "Audience.bulk",
+    "Audience.defaults",
+    "Audience.pages",
+    "Audience.urls",
     "Identify",
     "Identify.Identity",
     "Identify.Alias",
@@ -63,15 +68,19 @@ BELOW = {
 # Each resource, and the resources that it may import.
 ABOVE = {
     "Workspace": "Cohort Audience.Import Audience.Segment",
-    "Cohort": "",
+    "Cohort": "cohort_tables",
+    "cohort_tables": "",
     "answers": "",
     "Segmentation": "answers Identify.Alias",
     "Tracking": "answers Identify.Alias",
     "Context": "answers",
     "Audience": "",
     "Audience.Import": "Audience Audience.Segment Audience.Source",
-    "Audience.Segment": "Audience Audience.bulk",
+    "Audience.Segment": "Audience.bulk Audience.defaults Audience.pages Audience.urls",
     "Audience.bulk": "",
+    "Audience.defaults": "",
+    "Audience.pages": "",
+    "Audience.urls": "Audience",
     "Audience.Source": "",
     "Identify": "",
     "Identify.Identity": "Identify Identify.Alias",
@@ -96,6 +105,24 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
+# What the modules of Tables may import, beside each other and modules of _Utils.
+BELOW_TABLES = {
+    "Tables",
+    "Workspace",
+    "Cohort",
+    "Audience.Import",
+    "Audience.Segment",
+    "Audience.urls",
+    "Identify.Alias",
+    "Identify.Identity",
+    "Query",
+    *(f"Query.{name}" for name in IN_QUERY),
+}
+UTILS_OF_TABLES = (
+    "arguments base_url batch.progress_bar batch.types credentials encoding errors gc_pause json list"
+    " resources settings"
+)
+
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
@@ -103,7 +130,7 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
-    known = {*ABOVE, *SANDBOX, *COMMANDS}
+    known = {*ABOVE, *SANDBOX, *TABLES, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
@@ -144,12 +171,36 @@ def test_in_query() -> None:
     assert offenders(QUERY, wrong_in) == {}
 
 
+def test_tables() -> None:
+    """A module of Tables imports resources and queries, and from _Utils only what it needs."""
+    allowed = {f"_Utils.{each}" for each in UTILS_OF_TABLES.split()} | {"", "_Utils"} | BELOW_TABLES
+
+    def wrong_in(name: str) -> Set[str]:
+        return {
+            found
+            for found in own_imports_of(name) - {*TABLES}
+            if found not in allowed and ".".join(found.split(".")[:2]) not in allowed
+        }
+
+    assert offenders(TABLES, wrong_in) == {}
+
+
+def test_nothing_imports_tables_when_it_is_loaded() -> None:
+    """A module outside of Tables imports it only inside functions."""
+
+    def wrong_in(name: str) -> Set[str]:
+        found = (each.target for each in imports_of(name) if each.at_module_level)
+        return {target for target in found if target.startswith("PermutiveAPI.Tables")}
+
+    assert offenders(set(modules()) - set(TABLES), wrong_in) == {}
+
+
 def test_above() -> None:
-    """A resource imports only the resources that it contains, beside _Utils."""
+    """A resource imports only the resources that it contains, beside _Utils, and Tables inside methods."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
-        return found - set(ABOVE[name].split())
+        return found - set(ABOVE[name].split()) - set(TABLES)
 
     assert offenders(RESOURCES, wrong_in) == {}
 
@@ -160,10 +211,10 @@ def test_testing() -> None:
 
 
 def test_no_circles() -> None:
-    """No module imports itself, directly or through others."""
+    """No module imports itself when it is loaded, directly or through others."""
 
     def reached(name: str, seen: Set[str]) -> Set[str]:
-        for each in own_imports_of(name) - seen - {"", "_Utils"}:
+        for each in own_imports_of(name, at_module_level=True) - seen - {"", "_Utils"}:
             seen.add(each)
             reached(each, seen)
         return seen
@@ -290,7 +341,7 @@ def test_only_batches_start_threads() -> None:
 
 
 def test_only_frames_imports_pandas() -> None:
-    """Only frames imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
+    """Only frames and tables import pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {
@@ -301,6 +352,7 @@ def test_only_frames_imports_pandas() -> None:
         allowed = {
             "_Utils.resources.frames": {"pandas, for a function"},
             "_Utils.settings": {"dotenv, for a function"},
+            "Tables.references": {"pandas, for a function"},
         }
         return found - allowed.get(name, set())
 

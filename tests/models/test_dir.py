@@ -26,14 +26,14 @@ from tests.support.fake_service import FakeService, answer
 JSON = "from_json from_json_file serialize_value to_json to_json_file unserialize_value"
 SINGLE = "create update delete"
 BATCHES = "batch_create batch_update batch_delete"
-TABLE = "to_pd_dataframe refresh id_dictionary code_dictionary name_dictionary"
+TABLE = "to_pd_dataframe refresh find id_dictionary code_dictionary name_dictionary"
 
 # The names beside the fields, and beside those of the JSON mixin and of list.
 CALLS = {
     "Alias": "",
     "Cohort": f"{SINGLE} {BATCHES} enable disable copy get_by_id get_by_name get_by_code list"
     " batch_enable batch_disable batch_get_by_id",
-    "CohortList": f"{TABLE} tag_dictionary segment_type_dictionary workspace_dictionary",
+    "CohortList": f"{TABLE} filter tag_dictionary segment_type_dictionary workspace_dictionary",
     "ContextSegment": "send batch_send",
     "Event": "",
     "Identity": "identify resolve create_user list_aliases batch_identify stream_identify"
@@ -42,12 +42,12 @@ CALLS = {
     "ImportList": f"{TABLE} identifier_dictionary",
     "KnownAlias": "",
     "Segment": f"{SINGLE} {BATCHES} update_by_code delete_by_code get_by_id get_by_code list bulk",
-    "SegmentList": TABLE,
+    "SegmentList": f"{TABLE} from_table",
     "Segmentation": "split send send_stateless batch_send stream_send",
     "Source": "",
     "TrackedEvent": "track batch_track stream_track",
-    "Workspace": "is_top_level cohorts imports segments from_env",
-    "WorkspaceList": "refresh id_dictionary name_dictionary master_workspace cohorts imports from_env",
+    "Workspace": "is_top_level cohorts imports segments references from_env",
+    "WorkspaceList": "refresh find id_dictionary name_dictionary master_workspace cohorts imports from_env",
 }
 # The arguments of the constructors.
 MADE: Dict[str, List[Any]] = {

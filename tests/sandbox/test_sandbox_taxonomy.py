@@ -279,6 +279,30 @@ def test_failed_batch(call, operations, status):
     assert pages(call, path) == before
 
 
+@pytest.mark.parametrize(
+    "refused, status",
+    [
+        (operation("Create", "700102", name="n"), 409),
+        (operation("Update", "none", name="n"), 404),
+        (operation("Create", "a-b", name="n"), 400),
+    ],
+)
+def test_partly_failed_batch(call, sandbox, refused, status):
+    """With the switch, the operations before the refused one are carried out, and those after it are not."""
+    sandbox.refused_bulk_is_partial = True
+    path = call.segments_path(1)
+    operations = [
+        operation("Create", "B1", name="n"),
+        operation("Update", "700100", name="m"),
+        refused,
+        operation("Delete", "700101"),
+    ]
+    assert call("PATCH", path, json={"operations": operations}).status_code == status
+    assert call("GET", f"{path}/code/B1").status_code == 200
+    assert call("GET", f"{path}/code/700100").json()["name"] == "m"
+    assert call("GET", f"{path}/code/700101").status_code == 200
+
+
 def test_child_writes(child):
     """The child's key may write in every import that it lists."""
     assert add(child, child.segments_path(), code="FromBelow")["code"] == "FromBelow"

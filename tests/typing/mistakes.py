@@ -50,6 +50,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.Tables import identities_from_table
 
 PermutiveAPI.Cohorts  # mistake
 PermutiveAPI.__versoin__  # mistake
@@ -57,6 +58,7 @@ PermutiveAPI.__versoin__  # mistake
 
 # --- Cohorts -------------------------------------------------------------------------------------
 
+CohortList.from_table(5)  # mistake
 Cohort()  # mistake
 Cohort(5)  # mistake
 Cohort(nmae="Readers")  # mistake
@@ -141,6 +143,7 @@ Workspace.from_env().is_top_level()  # mistake
 Alias("a@example.com", "email", "0")  # mistake
 Identity("u", [{"id": "a@example.com", "tag": "email"}])  # mistake
 Identity("u")  # mistake
+identities_from_table("users.csv", aliases=["email"])  # mistake
 user_number: int = Identity("u", []).resolve()  # mistake
 Event("Pageview", datetime.now())  # mistake
 Event("Pageview", "2025-07-01T15:39:11Z", "football")  # mistake
@@ -229,6 +232,14 @@ Cohort.from_json_file("cohort.json").nmae  # mistake
 CohortList.from_json([]).fliter()  # mistake
 CohortList.from_json_file("cohorts.json")[0].nmae  # mistake
 cohorts.copy().fliter()  # mistake
+cohorts.filter(tags="sport")  # mistake
+cohorts.filter(state="enabled")  # mistake
+cohorts.find(5)  # mistake
+cohorts.find("a").fliter()  # mistake
+Segment.list("i").find("a").tag_dictionary  # mistake
+Workspace.from_env().references().used_by("12345")  # mistake
+Workspace.from_env().references().unused().fliter()  # mistake
+Workspace.from_env().references().unused(Segment.list("i")).tag_dictionary  # mistake
 (2 * cohorts).fliter()  # mistake
 sorted(cohorts, key=lambda each: each.name)[0].nmae  # mistake
 max(cohorts, key=lambda each: each.name).nmae  # mistake

@@ -98,6 +98,14 @@ from PermutiveAPI.Query import (
     prop,
 )
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
+from PermutiveAPI.Tables import (
+    Owned,
+    Plan,
+    PlanOutdatedError,
+    References,
+    Report,
+    identities_from_table,
+)
 from PermutiveAPI.testing import vcr_config
 
 logger = logging.getLogger("exports")
@@ -169,6 +177,8 @@ def list_cohorts(api_key: str) -> dict[str, int]:
     tagged = both.tag_dictionary["news"]
     logger.info("%s", tagged.name_dictionary[first.name].query)
     workspaces = {id: len(each) for id, each in both.workspace_dictionary.items()}
+    sporty: CohortList = cohorts.filter(tag="sport", state="Enabled", workspace=first.workspace_id)
+    logger.info("%s, %d about football", sporty.find("football").find("fan"), len(sporty))
     logger.info("%s, %d enabled", workspaces, len(enabled(cohorts, "news")))
     return {tag: len(group) for tag, group in cohorts.tag_dictionary.items()}
 
@@ -186,6 +196,23 @@ def save_cohorts(cohorts: CohortList, folder: Path) -> CohortList:
     cohorts.to_pd_dataframe(flat=True).to_parquet(folder / "cohorts.parquet")
     logger.info("%s in %d rows", one, len(frame))
     return again
+
+
+def read_tables(api_key: str, folder: Path) -> list[Identity]:
+    """Read cohorts, segments and users from tables of every kind."""
+    cohorts: CohortList = CohortList.from_table(folder / "cohorts.csv")
+    frame = cohorts.to_pd_dataframe(flat=True)
+    again = CohortList.from_table(frame) + CohortList.from_table(frame.to_dict("records"))
+    rows = [{"code": "new", "name": "New", "cpm": "1.5"}]
+    segments: SegmentList = SegmentList.from_table(rows, import_id="i")
+    segments += SegmentList.from_table(segments.to_pd_dataframe())
+    logger.info("%d cohorts, %d segments", len(again), len(segments))
+    path = folder / "users.csv"
+    path.write_text("user_id,email,crm\nu-1,ada@example.com,4711\n")
+    users = identities_from_table(str(path), aliases={"email": 1, "crm": 2})
+    results = Identity.stream_identify(users, api_key=api_key)
+    made = identities_from_table(iter([{"id": 1, "crm": 2}]), user_id="id", aliases={"crm": 0})
+    return [*made, *(result.value for result in results if result.value is not None)]
 
 
 # --- Queries -------------------------------------------------------------------------------------
@@ -302,6 +329,31 @@ def edit_segments(api_key: str, import_id: str, names: dict[str, str]) -> Segmen
     responses, failures = Segment.batch_delete(batch, api_key=api_key)
     logger.info("%d deleted, %d not", len(responses), len(failures))
     return segments
+
+
+def mirror_segments(import_id: str, folder: Path) -> list[str]:
+    """Keep an import equal to a table, and take it back."""
+    mine: Owned = Owned.prefix("news_") | Owned.category("news")
+    logger.info("%s %s", mine.owns("news_sport", ["x"]), Owned.everything)
+    rows = [{"code": "news_sport", "name": "Sport", "comment": "new"}]
+    plan: Plan = Segment.plan(import_id, rows, "mirror", owned=mine, clear_empty=True)
+    (folder / "plan.json").write_text(json.dumps(plan.to_json()))
+    kept: Plan = Plan.from_json(folder / "plan.json")
+    logger.info("%s\n%s\n%s", kept.summary, kept.to_markdown(), kept.to_pd_dataframe().shape)
+    names = [change.name for change in (*kept.creates, *kept.updates, *kept.deletes)]
+    try:
+        report: Report = kept.apply(
+            progress_callback=on_progress, max_update_share=0.5, max_delete_share=0.2
+        )
+    except PlanOutdatedError as error:
+        return [difference.reason for difference in error.differences]
+    statuses = [str(row["status"]) for row in report.rows]
+    errors = [outcome.error for outcome in (*report.failures, *report.deleted)]
+    logger.info("%s %s %s", report.summary, report.to_pd_dataframe().shape, errors)
+    segments: SegmentList = Segment.list(import_id)
+    back: Plan = segments.plan_to(segments[:2], clear_empty=True)
+    logger.info("%d to undo, %d in all", len(report.inverse()), len(back))
+    return [*names, *statuses, f"{report.counts.get('created', 0)} created"]
 
 
 # --- Users ---------------------------------------------------------------------------------------
@@ -571,6 +623,39 @@ def all_workspaces() -> dict[str, int]:
     return counts
 
 
+def unused_segments(workspace: Workspace, import_id: str) -> SegmentList:
+    """Return the segments that no cohort uses, and log what the cohorts use."""
+    references: References = workspace.references(max_workers=4, progress_callback=progress_bar())
+    for cohort, named in references.names:
+        logger.info("%s uses %s %s of %s", cohort.name, named.kind, named.code, named.provider)
+    for code, cohorts in references.broken().items():
+        logger.warning("%s: %s", code, sorted(cohort.name for cohort in cohorts))
+    segments: SegmentList = workspace.segments(import_id)
+    users: CohortList = references.used_by(segments[0]) + references.used_by(references.cohorts[0])
+    lonely: CohortList = references.unused()
+    few: list[Segment] = references.unused([segments[0]])
+    logger.info("%s %s %s %s", users, lonely, few, references.to_pd_dataframe().shape)
+    logger.info("%d unknown, %d imports", len(references.unknown), len(references.imports))
+    return references.unused(segments.find("a"))
+
+
+def plan_cohorts(folder: Path, import_id: str) -> Report:
+    """Change cohorts as a sheet says, give each segment a cohort, copy some, and undo what was changed."""
+    cohorts: CohortList = Cohort.list(include_details=True)
+    sheet = folder / "sheet.csv"
+    cohorts.to_pd_dataframe(flat=True).to_csv(sheet, index=False)
+    plan: Plan = Cohort.plan(sheet, clear_empty=True)
+    made: Plan = Cohort.plan_from_segments(import_id, name="{name}, {code}", tags=["import"])
+    logger.info("%s %s", plan, len(made))
+    group, brand = WorkspaceList.from_env()
+    copies: Plan = group.plan_copy(cohorts[:1], to=brand, mapping={12345: 12345})
+    copied = copies.apply(api_key=brand.api_key)
+    now = Cohort.list(brand.api_key, include_details=True)
+    logger.info("%s %s", copied, now.plan_to(now[:], workspace_id=brand.workspace_id))
+    undone: Report = copied.inverse().apply(api_key=brand.api_key, allow_used=True)
+    return undone
+
+
 # --- Helpers -------------------------------------------------------------------------------------
 
 
@@ -632,9 +717,11 @@ def main(api_key: str, folder: Path) -> None:
     edit_cohorts(api_key)
     logger.info("%s", list_cohorts(api_key))
     save_cohorts(Cohort.list(api_key), folder)
+    logger.info("%s", read_tables(api_key, folder))
     logger.info("%s %s", write_queries(["a", "b"]), conditions())
     import_id = min(describe_imports(api_key))
     edit_segments(api_key, import_id, {"new_1": "New", "new_2": "Newer"})
+    logger.info("%s", mirror_segments(import_id, folder))
     logger.info("%s", [alias.permutive_id for alias in identify(api_key, "a@b.c")])
     state = segment_user(api_key, 12)
     logger.info("%s", state["cohorts"] if state is not None else [])
@@ -644,5 +731,7 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%.3f s", slowest(api_key, more))
     logger.info("%s %s", send_many(api_key), send_requests(api_key))
     logger.info("%s %s", fail(api_key), all_workspaces())
+    logger.info("%s", unused_segments(Workspace.from_env(), import_id))
+    logger.info("%s", plan_cohorts(folder, import_id))
     logger.info("%s %s", use_helpers(folder), try_offline())
     logger.info("%s", recorder_settings())

@@ -8,10 +8,13 @@ The texts of 5.4.4 are in contract/test_texts.py, those of queries in query/test
 
 from __future__ import annotations
 
+import csv
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Callable, cast
 
 import pandas
+import pytest
 import requests
 
 import PermutiveAPI
@@ -21,6 +24,7 @@ from PermutiveAPI import (
     CohortList,
     Event,
     Import,
+    ImportList,
     PermutiveCredentialsError,
     PermutiveInvalidRequestError,
     PermutiveInvalidResponseError,
@@ -36,7 +40,9 @@ from PermutiveAPI._Utils.batch.executors import require_picklable
 from PermutiveAPI._Utils.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
+from PermutiveAPI._Utils.resources.tables import rows_of_models
 from PermutiveAPI._Utils.retry.policy import RetryConfig
+from PermutiveAPI.Tables import References, identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
 
 
@@ -47,6 +53,8 @@ def answered(text: str) -> requests.Response:
     response._content = text.encode()
     return response
 
+
+REFERENCES = References(CohortList(), ImportList(), ())
 
 MISTAKES: dict[str, Mistake] = {
     "kind of page": (
@@ -75,6 +83,56 @@ MISTAKES: dict[str, Mistake] = {
         lambda: Cohort("n").enable("k"),
         ValueError,
         "Cohort ID must be specified to enable or disable it.",
+    ),
+    "filter by a blank text": (
+        lambda: CohortList().filter(tag=" "),
+        ValueError,
+        "tag must not be empty, got ' '.",
+    ),
+    "filter by something else": (
+        lambda: CohortList().filter(workspace=5),
+        TypeError,
+        "workspace must be of type str, got int.",
+    ),
+    "filter by a state": (
+        lambda: CohortList().filter(state="enabled"),
+        ValueError,
+        "state must be one of Enabled, Disabled, got 'enabled'.",
+    ),
+    "find a blank text": (
+        lambda: CohortList().find(""),
+        ValueError,
+        "text must not be empty, got ''.",
+    ),
+    "find a number": (
+        lambda: SegmentList().find(5),
+        TypeError,
+        "text must be of type str, got int.",
+    ),
+    "used by of another kind": (
+        lambda: REFERENCES.used_by("12345"),
+        TypeError,
+        "segment_or_cohort must be a Segment or a Cohort, got str.",
+    ),
+    "used by without code": (
+        lambda: REFERENCES.used_by(Cohort("n")),
+        ValueError,
+        "segment_or_cohort.code must not be empty, got None.",
+    ),
+    "used by a foreign segment": (
+        lambda: REFERENCES.used_by(Segment("c", "n", "i")),
+        ValueError,
+        "segment_or_cohort belongs to the import 'i', which the key cannot read.",
+    ),
+    "unused of another kind": (
+        lambda: REFERENCES.unused([Cohort("n", code=1), "12345"]),
+        TypeError,
+        "segments_or_cohorts[1] must be a Segment or a Cohort, got str.",
+    ),
+    "unused of one": (
+        lambda: REFERENCES.unused(Cohort("n", code=1)),
+        TypeError,
+        "segments_or_cohorts must be a list or another iterable, got Cohort.",
     ),
     "no user": (
         lambda: Segmentation(events=[]).send("k"),
@@ -350,6 +408,142 @@ MISTAKES: dict[str, Mistake] = {
         PermutiveInvalidRequestError,
         "The request cannot be sent: 'a b.example' is not a valid host",
     ),
+    "table of another kind": (
+        lambda: CohortList.from_table(5),
+        TypeError,
+        "table must be a DataFrame, a pyarrow Table, the path of a CSV file, or an iterable of dictionaries, got int.",
+    ),
+    "table a dictionary": (
+        lambda: CohortList.from_table({"name": ["a"]}),
+        TypeError,
+        "table must be a DataFrame, a pyarrow Table, the path of a CSV file, or an iterable of dictionaries, got dict.",
+    ),
+    "table a column": (
+        lambda: CohortList.from_table(pandas.Series(["a"])),
+        TypeError,
+        "row 1 of table must be a dictionary, got str.",
+    ),
+    "table of models": (
+        lambda: CohortList.from_table([Cohort("a")]),
+        TypeError,
+        "row 1 of table must be a dictionary, got Cohort.",
+    ),
+    "table not there": (
+        lambda: CohortList.from_table("no.csv"),
+        ValueError,
+        "table: there is no file 'no.csv'.",
+    ),
+    "table as a text": (
+        lambda: CohortList.from_table("a" * 5000),
+        ValueError,
+        f"table: there is no file '{'a' * 76}....",
+    ),
+    "table with columns of one name": (
+        lambda: CohortList.from_table(pandas.DataFrame([[1, 2]], columns=["name", "name "])),
+        ValueError,
+        "table has several columns with the name 'name'.",
+    ),
+    "table with more cells than columns": (
+        lambda: CohortList.from_table(csv.DictReader(["name", "a,b"])),
+        ValueError,
+        "row 1 of table has more cells than the header.",
+    ),
+    "table without a column": (
+        lambda: SegmentList.from_table([{"name": "a", "id": "b"}], import_id="i"),
+        ValueError,
+        "table has no column 'code', only name, id.",
+    ),
+    "table without columns": (
+        lambda: CohortList.from_table(pandas.DataFrame(index=[0])),
+        ValueError,
+        "table has no column 'name'.",
+    ),
+    "table without import": (
+        lambda: SegmentList.from_table([{"name": "a", "code": "b"}]),
+        ValueError,
+        "table has no column 'import_id', only name, code; pass import_id=.",
+    ),
+    "table with a misspelt column": (
+        lambda: CohortList.from_table([{"name": "a", "Tag": "b"}]),
+        ValueError,
+        "table has the column 'Tag'. If 'tags' is meant, rename it; if not, give it another name or leave it out.",
+    ),
+    "table with bad cells": (
+        lambda: SegmentList.from_table(
+            [{"name": "", "code": "a", "cpm": "1,5"}, {"name": "b", "code": "c", "import_id": "j"}],
+            import_id="i",
+        ),
+        ValueError,
+        "table has 3 bad cells:\n"
+        "row 1, name: must not be empty\n"
+        "row 1, cpm: must be a number, got '1,5'\n"
+        "row 2, import_id: must be 'i' as in the argument, got 'j'",
+    ),
+    "import id of a table": (
+        lambda: SegmentList.from_table([], import_id=" "),
+        ValueError,
+        "import_id must not be empty, got ' '.",
+    ),
+    "models as rows": (
+        lambda: rows_of_models(5),
+        TypeError,
+        "models must be a list or another iterable, got int.",
+    ),
+    "identities without aliases": (
+        lambda: identities_from_table([], aliases={}),
+        ValueError,
+        "aliases must name at least one column, got none.",
+    ),
+    "identities with a list of aliases": (
+        lambda: identities_from_table([], aliases=["email"]),
+        TypeError,
+        "aliases must be of type Mapping, got list.",
+    ),
+    "identities with a priority of another kind": (
+        lambda: identities_from_table([], aliases={"email": True}),
+        TypeError,
+        "aliases['email'] must be a whole number, got True.",
+    ),
+    "identities with a priority as a text": (
+        lambda: identities_from_table([], aliases={"email": "1"}),
+        TypeError,
+        "aliases['email'] must be a whole number, got '1'.",
+    ),
+    "identities of another kind": (
+        lambda: identities_from_table(5, aliases={"email": 0}),
+        TypeError,
+        "table must be a DataFrame, a pyarrow Table, the path of a CSV file, or an iterable of dictionaries, got int.",
+    ),
+    "column of user ids of another kind": (
+        lambda: identities_from_table([], aliases={"email": 0}, user_id=None),
+        TypeError,
+        "user_id must be of type str, got NoneType.",
+    ),
+    "identities without a column": (
+        lambda: identities_from_table(pandas.DataFrame({"user_id": ["u"]}), aliases={"crm": 0}),
+        ValueError,
+        "table has no column 'crm', only user_id.",
+    ),
+    "identity without a column": (
+        lambda: list(identities_from_table([{"user_id": "u"}], aliases={"crm": 0})),
+        ValueError,
+        "row 1 of table: it has no column 'crm'.",
+    ),
+    "identity without a user": (
+        lambda: list(identities_from_table([{"user_id": "", "crm": 1}], aliases={"crm": 0})),
+        ValueError,
+        "row 1 of table: user_id must not be empty.",
+    ),
+    "identity without an alias": (
+        lambda: list(identities_from_table([{"user_id": "u", "crm": None}], aliases={"crm": 0})),
+        ValueError,
+        "row 1 of table: it has no alias in crm.",
+    ),
+    "identity with a bad alias": (
+        lambda: list(identities_from_table([{"user_id": "u", "crm": True}], aliases={"crm": 0})),
+        ValueError,
+        "row 1 of table: crm must be a text, got True.",
+    ),
 }
 
 
@@ -357,3 +551,32 @@ MISTAKES: dict[str, Mistake] = {
 def test_mistakes(call: Callable[[], Any], kind: type[Exception], text: str) -> None:
     """A wrong argument is an error that says what is wrong, where, and what is expected there."""
     assert_raises(call, kind, text)
+
+
+FILES: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "table: the file 'table.csv' is empty."),
+    "semicolons": (
+        b"name;tags\na;b\n",
+        "table: the columns of 'table.csv' are separated by ';' instead of commas. Pass pandas.read_csv(path, sep=';', dtype='string').",
+    ),
+    "tabs": (
+        b"name\ttags\n",
+        "table: the columns of 'table.csv' are separated by '\\t' instead of commas. Pass pandas.read_csv(path, sep='\\t', dtype='string').",
+    ),
+    "long row": (
+        b"name,tags\n\na,b,c\n",
+        "table: line 3 of 'table.csv' has 3 cells, the header 2.",
+    ),
+    "encoding": (
+        "name\nLäufer\n".encode("cp1252"),
+        "table: 'table.csv': it is not a CSV file in UTF-8. Save it as one, or pass what pandas.read_excel(path) or pandas.read_csv(path, encoding=...) returns.",
+    ),
+    "open quote": (b'name\na\n"b\n', "table: 'table.csv': after line 2: unexpected end of data."),
+}
+
+
+@pytest.mark.parametrize(("content", "text"), FILES.values(), ids=list(FILES))
+def test_files_that_are_no_tables(tmp_path: Path, content: bytes, text: str) -> None:
+    """A file that is not a CSV file in UTF-8 is an error that says what is wrong, and what to do."""
+    Path("table.csv").write_bytes(content)
+    assert_raises(lambda: CohortList.from_table("table.csv"), ValueError, text)

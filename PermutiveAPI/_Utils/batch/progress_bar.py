@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Any
 
 from ..arguments import require_kind
@@ -115,7 +116,10 @@ class _Lines:
 def _new_display(description: str, total: int | None) -> _Bar | _Lines:
     if _is_wide_terminal() or "ipykernel" in sys.modules:
         try:
-            from tqdm.auto import tqdm
+            with warnings.catch_warnings():
+                # Without ipywidgets, tqdm's bar in a notebook is one of text, which is fine.
+                warnings.simplefilter("ignore")
+                from tqdm.auto import tqdm
         except ImportError:
             pass
         else:

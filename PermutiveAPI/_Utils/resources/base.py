@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import partial
@@ -99,10 +99,21 @@ class Resource(JSONSerializable[dict[str, Any]]):
         """
         content = parsed(data) if isinstance(data, (str, Path)) else data
         made = super().from_json(content)
-        for name in cls._timestamps:
-            if content.get(name, made) is None:
-                setattr(made, name, None)
+        made._keep_empty_timestamps(content)
         return made
+
+    @classmethod
+    def _from_row(cls: type[R], row: dict[str, Any]) -> R:
+        """Make an object from a row of a table. What the table says counts as given to the constructor."""
+        made = cls(**row)
+        made._keep_empty_timestamps(row)
+        return made
+
+    def _keep_empty_timestamps(self, given: Mapping[str, Any]) -> None:
+        """Undo what the constructor did to timestamps that were given as None."""
+        for name in self._timestamps:
+            if given.get(name, self) is None:
+                setattr(self, name, None)
 
     @classmethod
     def _from_response(cls: type[R], data: Any) -> R:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal, Union, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from ..decoding import hints_of, parse_timestamp
+from ..decoding import hints_of, members_of, parse_timestamp
 from ..encoding import NotJSONError, encoded, writing_plan
 from ..gc_pause import gc_paused
 from ..json import JSONSerializable
@@ -34,7 +33,7 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
     with gc_paused(len(items)):
         for name, _ in writing_plan(item_type):
             values = [*map(attrgetter(name), items)]
-            kinds = _members_of(hints[name])
+            kinds = members_of(hints[name])
             column = _typed_column(values, kinds)
             if column is None:
                 column = _text_column(name, values, kinds) if flat else _column(values, kinds)
@@ -44,14 +43,11 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
         return pandas.DataFrame(columns)
 
 
-def _members_of(annotation: Any) -> frozenset[Any]:
-    """Return the types in a union, without None; for a literal, the types of its values."""
-    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin in (Union, types.UnionType):
-        return frozenset[Any]().union(*map(_members_of, arguments))
-    if origin is Literal:
-        return frozenset(map(type, arguments))
-    return frozenset({annotation} - {_NONE})
+def frame_of_cells(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pandas.DataFrame:
+    """Return a table of these cells. They stay as they are; an empty one is None."""
+    import pandas
+
+    return pandas.DataFrame(list(rows), columns=list(columns), dtype=object)
 
 
 # --- Timestamps and numbers, in both forms ---------------------------------------------------------

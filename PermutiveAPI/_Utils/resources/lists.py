@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
+from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar, cast, overload
 
+from ..arguments import require_filled, require_kind
 from ..encoding import encoded
 from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
+from .display import html_table, short_repr
 from .frames import frame_of
 
 if TYPE_CHECKING:
@@ -63,11 +66,16 @@ class Index(Generic[T]):
         raise NotImplementedError
 
     def _keys_of(self, item: Any) -> Iterable[Any]:
-        value = getattr(item, self._attribute, None)
-        values = cast("list[Any]", value) if isinstance(value, list) else [value]
-        keys = (key for key in values if key is not None)
+        keys = _values_of(item, self._attribute)
         # If an item has the same tag twice, it counts once.
         return dict.fromkeys(map(self._key, keys) if self._key else keys)
+
+
+def _values_of(item: Any, attribute: str) -> list[Any]:
+    """Return the items of a list, or the one value of another attribute; without None."""
+    value = getattr(item, attribute, None)
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    return [each for each in values if each is not None]
 
 
 class UniqueIndex(Index[T]):
@@ -130,6 +138,9 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 
     _item_type: ClassVar[Any]
     _indexes: ClassVar[tuple[Index[Any], ...]] = ()
+    # The fields that notebooks show, and those that :meth:`find` searches.
+    _columns: ClassVar[tuple[str, ...]] = ()
+    _searched: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Collect the indexes that the class declares."""
@@ -166,6 +177,52 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     def _refresh_cache(self) -> None:
         """Call :meth:`refresh`, under its name in release 5.4.4."""
         self.refresh()
+
+    # --- Looking ---------------------------------------------------------------------------------
+
+    @recursive_repr("[...]")
+    def __repr__(self) -> str:
+        """Show the items; of a list with more than five, the first three."""
+        return short_repr(self)
+
+    def _repr_html_(self) -> str:
+        """Show the first 20 items as a table, for notebooks."""
+        rows = ([getattr(item, name, None) for name in self._columns] for item in self)
+        return html_table(self._columns, rows, len(self))
+
+    def find(self: L, text: str) -> L:
+        """Return the items that have a text in their name, description, code, id or labels.
+
+        Labels are the tags of a cohort, the categories of a segment and the identifiers of an import.
+        The case of letters makes no difference.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `text` is blank, or not a text.
+
+        Examples
+        --------
+        >>> [cohort.name for cohort in Cohort.list().find("football")]
+        ['Football Fans']
+        """
+        require_kind("text", text, str)
+        require_filled("text", text)
+        wanted = text.casefold()
+
+        def has_it(item: T) -> bool:
+            values = (each for name in self._searched for each in _values_of(item, name))
+            return any(wanted in str(value).casefold() for value in values)
+
+        return type(self)(filter(has_it, self))
+
+    def _having(self: L, values: Mapping[str, Any]) -> L:
+        """Return the items whose attributes have these values, or contain them."""
+
+        def has_all(item: T) -> bool:
+            return all(value in _values_of(item, name) for name, value in values.items())
+
+        return type(self)(filter(has_all, self))
 
     # --- JSON ------------------------------------------------------------------------------------
 

@@ -1,0 +1,13 @@
+"""Tables, plans and references: changes that are shown before they are made.
+
+Only public calls of the library are used here.
+"""
+
+from .comparing import PlanOutdatedError
+from .identities import identities_from_table
+from .ownership import Owned
+from .plan import Plan
+from .references import References
+from .report import Report
+
+__all__ = ["Owned", "Plan", "PlanOutdatedError", "References", "Report", "identities_from_table"]

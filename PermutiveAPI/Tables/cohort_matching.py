@@ -1,0 +1,136 @@
+"""Which cohort each row of a table means. Values alone, without any request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..Cohort import Cohort
+from .rows import Row, refuse
+
+
+@dataclass(frozen=True)
+class Match:
+    """A row, and the cohort that it means.
+
+    Attributes
+    ----------
+    number : int
+        The row's number, from 1.
+    row : dict
+        The row's cells.
+    cohort : Cohort or None
+        The cohort; None if it is to be created.
+    """
+
+    number: int
+    row: Row
+    cohort: Cohort | None
+
+    @property
+    def name(self) -> str:
+        """The name that the cohort has at the service, or that it is to be created with."""
+        return self.row["name"] if self.cohort is None else self.cohort.name
+
+
+class Directory:
+    """Cohorts by id, by code and by name.
+
+    Parameters
+    ----------
+    cohorts : iterable of Cohort
+        The cohorts that a row can mean by id, code or name.
+    below : iterable of Cohort
+        The cohorts of the workspaces below, which it can mean only by id or code.
+    """
+
+    def __init__(self, cohorts: Iterable[Cohort], below: Iterable[Cohort] = ()) -> None:
+        own = [*cohorts]
+        everything = [*below, *own]
+        self._known = {
+            "id": {str(each.id): each for each in everything},
+            "code": {str(each.code): each for each in everything},
+        }
+        self._by_name: dict[str, list[Cohort]] = {}
+        for each in own:
+            self._by_name.setdefault(each.name, []).append(each)
+
+    def knows(self, row: Row) -> bool:
+        """Tell whether a row's id and code are known, as far as they are given."""
+        return all(value in self._known[name] for name, value in _keys_in(row).items())
+
+    def with_known_keys(self, row: Row) -> Row:
+        """Return a row in which an id and a code that are not known are empty."""
+        unknown = {name for name, value in _keys_in(row).items() if value not in self._known[name]}
+        return {**row, **dict.fromkeys(unknown)}
+
+    def meant_by(self, row: Row) -> Cohort | None:
+        """Return the cohort that a row means: by its id, else by its code, else by its name.
+
+        Returns
+        -------
+        Cohort or None
+            None if the row has only a name, and no cohort has it.
+
+        Raises
+        ------
+        ValueError
+            If an id or a code is given and no cohort has it, they are those of different cohorts,
+            several cohorts have the name, or the row has none of the three.
+        """
+        keys = _keys_in(row)
+        if not keys:
+            return self._named(row.get("name"))
+        found = [self._identified(name, value) for name, value in keys.items()]
+        if found[0] is not found[-1]:
+            raise ValueError(
+                f"the id is that of {found[0].name!r}, the code that of {found[-1].name!r}"
+            )
+        return found[0]
+
+    def _identified(self, name: str, value: str) -> Cohort:
+        if value not in self._known[name]:
+            raise ValueError(f"no cohort has the {name} {value}; leave it empty to create a cohort")
+        return self._known[name][value]
+
+    def _named(self, name: str | None) -> Cohort | None:
+        if not (name or "").strip():
+            raise ValueError("it has no id, no code and no name")
+        named = self._by_name.get(name or "", [])
+        if len(named) > 1:
+            candidates = ", ".join(f"{each.id} (code {each.code})" for each in named)
+            raise ValueError(
+                f"{len(named)} cohorts have the name {name!r}; give the id or the code: {candidates}"
+            )
+        return named[0] if named else None
+
+
+def _keys_in(row: Row) -> dict[str, str]:
+    return {name: str(row[name]) for name in ("id", "code") if row.get(name) is not None}
+
+
+def matched(rows: Iterable[Row], directory: Directory) -> list[Match]:
+    """Return which cohort each row means.
+
+    Raises
+    ------
+    ValueError
+        If a row means none or several, or two rows mean the same cohort. The text lists the rows.
+    """
+    problems: list[str] = []
+    matches: list[Match] = []
+    first_rows: dict[tuple[str, Any], int] = {}
+    for number, row in enumerate(rows, start=1):
+        try:
+            match = Match(number, row, directory.meant_by(row))
+        except ValueError as error:
+            problems.append(f"row {number}: {error}")
+            continue
+        key = ("name", row["name"]) if match.cohort is None else ("id", match.cohort.id)
+        first = first_rows.setdefault(key, number)
+        if first != number:
+            problems.append(f"row {number}: it means {match.name!r}, as row {first} does")
+        matches.append(match)
+    refuse(problems)
+    return matches

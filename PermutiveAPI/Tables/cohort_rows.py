@@ -1,0 +1,141 @@
+"""From rows and the cohorts that they mean to changes. Values alone, without any request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..Cohort import Cohort
+from .changes import Change, FieldChange, Unchanged, field_changes
+from .cohort_matching import Match
+from .rows import Row, refuse
+from .texts import shown
+
+# What a plan can change. A type can be given only to a new cohort.
+_FIELDS = ("name", "description", "query", "tags", "state", "segment_type")
+_CLEARABLE = ("description", "tags")
+_STATES = ("Enabled", "Disabled")
+
+
+def fields_of(cohort: Cohort) -> dict[str, Any]:
+    """Return what a plan compares, as JSON data: no description is None, and no tags are an empty list."""
+    data = cohort.to_json()
+    found = {name: data.get(name) or None for name in _FIELDS}
+    return {**found, "tags": found["tags"] or []}
+
+
+def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
+    """Return the fields that a row sets, as JSON data.
+
+    Parameters
+    ----------
+    row : dict
+        The row's cells.
+    clear_empty : bool
+        Whether an empty cell clears the description or the tags; an empty text or list always does.
+        The other fields cannot be cleared.
+    """
+    cells = {name: row[name] for name in _FIELDS if name in row}
+    given: dict[str, Any] = {"name": "", **cells}
+    fields = fields_of(Cohort(**given))
+    return {
+        name: fields[name]
+        for name, cell in cells.items()
+        if fields[name] or (name in _CLEARABLE and (cell is not None or clear_empty))
+    }
+
+
+def may_change(match: Match, *, clear_empty: bool) -> bool:
+    """Tell whether a row may change its cohort: it has a query, or another field that differs."""
+    if match.cohort is None:
+        return False
+    wanted = wanted_in(match.row, clear_empty=clear_empty)
+    return "query" in wanted or bool(_differences(match.cohort, wanted))
+
+
+def _differences(cohort: Cohort, wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    return field_changes(fields_of(cohort), wanted, clear_empty=True)
+
+
+def changes_for(
+    matches: Iterable[Match], *, clear_empty: bool, refusal_of: Callable[[Cohort], str | None]
+) -> tuple[list[Change], list[Unchanged]]:
+    """Return the changes that the rows ask for, and the cohorts that stay as they are.
+
+    Parameters
+    ----------
+    matches : iterable of Match
+        The rows with their cohorts. A cohort that may change has its query.
+    clear_empty : bool
+        Whether empty cells clear descriptions and tags.
+    refusal_of : callable
+        Returns why a cohort cannot be changed; None if it can.
+
+    Raises
+    ------
+    ValueError
+        If a change is impossible. The text lists the rows.
+    """
+    problems: list[str] = []
+    changes: list[Change] = []
+    unchanged: list[Unchanged] = []
+    for match in matches:
+        wanted = wanted_in(match.row, clear_empty=clear_empty)
+        try:
+            found = _compared(match, wanted, refusal_of)
+        except ValueError as error:
+            problems.append(f"row {match.number}: {error}")
+            continue
+        if isinstance(found, Change):
+            changes.append(found)
+        else:
+            unchanged.append(found)
+    refuse(problems)
+    return changes, unchanged
+
+
+def _compared(
+    match: Match, wanted: Mapping[str, Any], refusal_of: Callable[[Cohort], str | None]
+) -> Change | Unchanged:
+    cohort = match.cohort
+    if cohort is None:
+        return creation(wanted, match.number)
+    fields = _differences(cohort, wanted)
+    if not fields:
+        return Unchanged(cohort.id or "", cohort.name, match.number)
+    if refusal := refusal_of(cohort):
+        raise ValueError(f"{cohort.name!r} {refusal}")
+    _check(fields)
+    for each in fields:
+        if each.field == "segment_type":
+            raise ValueError(
+                f"the segment_type of {cohort.name!r} is {each.old!r}, and cannot be changed to {each.new!r}"
+            )
+    return Change("update", cohort.id, cohort.name, fields, match.number)
+
+
+def creation(wanted: Mapping[str, Any], row: int | None = None) -> Change:
+    """Return the creation of a cohort with these fields; ValueError if one is missing or wrong."""
+    name = wanted["name"]
+    if not wanted.get("query"):
+        raise ValueError(f"no cohort has the name {name!r}, and a new one needs a query")
+    given = (each for each in _FIELDS if wanted.get(each))
+    fields = tuple(FieldChange(each, None, wanted[each]) for each in given)
+    _check(fields)
+    return Change("create", None, name, fields, row)
+
+
+def deletion(cohort: Cohort) -> Change:
+    """Return the deletion of a cohort."""
+    given = ((name, value) for name, value in fields_of(cohort).items() if value)
+    fields = tuple(FieldChange(name, value, None) for name, value in given)
+    return Change("delete", cohort.id, cohort.name, fields)
+
+
+def _check(fields: Iterable[FieldChange]) -> None:
+    """Raise ValueError for a value that the service would surely refuse."""
+    for each in fields:
+        if each.field == "state" and each.new not in _STATES:
+            raise ValueError(f"state must be {' or '.join(_STATES)}, got {each.new!r}")
+        if each.field == "query" and not isinstance(each.new, dict):
+            raise ValueError(f"query must be an object, got {shown(each.new)}")

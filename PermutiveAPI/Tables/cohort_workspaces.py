@@ -1,0 +1,50 @@
+"""Whether a key is that of the workspace that a plan of cohorts was made for."""
+
+from __future__ import annotations
+
+from .cohort_reading import Seen
+from .plan import Plan
+
+
+def check_workspace(plan: Plan, seen: Seen) -> None:
+    """Raise ValueError if a plan was made for another workspace than the key's.
+
+    If it is not known whose the key is, it must see the cohorts of the same workspaces as the key with
+    which the plan was made. But a workspace may have got its first cohorts since, or lost its last ones.
+    """
+    if not _is_same(plan, seen):
+        target = plan.target
+        ids = target.workspace_id or " or ".join(target.workspace_ids) or "one without cohorts"
+        raise ValueError(
+            f"The plan was made for another workspace than that of the key: {ids}. Pass the api_key of "
+            "that workspace. If it has no cohorts yet, it must be in the file that "
+            "PERMUTIVE_APPLICATION_CREDENTIALS names."
+        )
+
+
+def _is_same(plan: Plan, seen: Seen) -> bool:
+    wanted, ids = plan.target.workspace_id, seen.workspace_ids
+    if wanted is not None and seen.own_id is not None:
+        return wanted == seen.own_id
+    if wanted is not None and ids and wanted not in ids:
+        return False
+    planned = {*plan.target.workspace_ids}
+    return ids - planned <= _may_be_new(plan, seen) and planned - ids <= _may_be_gone(plan, seen)
+
+
+def _may_be_new(plan: Plan, seen: Seen) -> set[str]:
+    """Return the workspaces that may have been without cohorts when the plan was made."""
+    if plan.target.workspace_id is not None:
+        return {plan.target.workspace_id}
+    names = {change.name for change in plan.creates}
+    others = {each.workspace_id for each in seen.cohorts if each.name not in names}
+    return seen.workspace_ids - others
+
+
+def _may_be_gone(plan: Plan, seen: Seen) -> set[str]:
+    """Return the workspaces that the key need not see: that is safe if the plan creates nothing there."""
+    if plan.creates and plan.target.workspace_id is None:
+        return set()
+    if plan.deletes:
+        return {*plan.target.workspace_ids}
+    return {each.workspace_id for each in seen.below if each.workspace_id}

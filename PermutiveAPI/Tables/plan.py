@@ -1,0 +1,326 @@
+"""Plan: what will change at the service, to be read, kept and reviewed before it is applied."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from .._Utils.batch.types import ProgressCallback
+from .._Utils.credentials import DEFAULT_API_KEY
+from .._Utils.json import parsed
+from .._Utils.resources.display import html_table
+from .._Utils.resources.frames import frame_of_cells
+from .changes import SIGNS, Change, FieldChange, Unchanged
+from .target import Target
+from .texts import shown
+
+if TYPE_CHECKING:
+    import pandas
+
+    from .report import Report
+
+_FORMAT = 1  # Of the JSON form. A plan of another format is refused.
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Changes that are to be made. Nothing is sent before :meth:`apply`.
+
+    ``print(plan)`` shows every change. ``Plan.from_json(plan.to_json())`` is the same plan.
+
+    Parameters
+    ----------
+    target : Target
+        What the plan is made for.
+    changes : tuple of Change
+        Creations, updates and deletions, in the order in which they are carried out.
+    unchanged : tuple of Unchanged
+        The objects that the table has as they are.
+    owned : int
+        How many objects the plan might change: the base of the limits.
+    rows : tuple of dict
+        The table's rows, as JSON data. The report shows them with their outcomes.
+
+    Examples
+    --------
+    >>> plan = Segment.plan(Import.list()[0].id, [{"code": "DigitalNorth", "cpm": 2}])
+    >>> [(change.name, change.wanted) for change in plan.updates]
+    [('Digital subscribers, North', {'cpm': 2.0})]
+    """
+
+    target: Target
+    changes: tuple[Change, ...]
+    unchanged: tuple[Unchanged, ...] = ()
+    owned: int = 0
+    rows: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def creates(self) -> tuple[Change, ...]:
+        """The objects that will be created."""
+        return self._of("create")
+
+    @property
+    def updates(self) -> tuple[Change, ...]:
+        """The objects of which some fields will change."""
+        return self._of("update")
+
+    @property
+    def deletes(self) -> tuple[Change, ...]:
+        """The objects that will be deleted."""
+        return self._of("delete")
+
+    def _of(self, action: str) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.action == action)
+
+    def __bool__(self) -> bool:
+        """Tell whether there is anything to change."""
+        return bool(self.changes)
+
+    def __len__(self) -> int:
+        """Return the number of changes."""
+        return len(self.changes)
+
+    def __repr__(self) -> str:
+        """Return the counts: the text form shows the changes."""
+        return f"<Plan: {self.summary}>"
+
+    def __str__(self) -> str:
+        """Return a readable diff."""
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        """Return the first changes as a table, for notebooks."""
+        rows = (
+            (SIGNS[each.action], each.name, each.key, "; ".join(_phrases(each)))
+            for each in self.changes
+        )
+        table = html_table(("", "name", "key", "changes"), rows, len(self.changes))
+        return f"<p>{escape(self.summary)}</p>\n{table}"
+
+    @property
+    def summary(self) -> str:
+        """What changes, in one line."""
+        counts = (
+            f"{len(self.creates):,} to create",
+            f"{len(self.updates):,} to update",
+            f"{len(self.deletes):,} to delete",
+            f"{len(self.unchanged):,} unchanged",
+        )
+        return f"{self.target}: {', '.join(counts)}"
+
+    def _lines(self) -> Iterator[str]:
+        yield self.summary
+        for change in self.changes:
+            key = "" if change.key is None else f" ({change.key})"
+            yield f"{SIGNS[change.action]} {change.name}{key}"
+            if change.action == "delete":
+                continue
+            for each in change.fields:
+                new = shown(each.new)
+                text = new if change.action == "create" else f"{shown(each.old)} -> {new}"
+                yield f"    {each.field}: {text}"
+
+    def to_pd_dataframe(self) -> pandas.DataFrame:
+        """Return a table with one row for each field that changes.
+
+        Its columns are ``action``, ``key``, ``name``, ``field``, ``old``, ``new`` and ``row``.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "DigitalNorth", "cpm": 2}])
+        >>> plan.to_pd_dataframe()[["action", "key", "field", "old", "new"]].values.tolist()
+        [['update', 'DigitalNorth', 'cpm', 0.0, 2.0]]
+        """
+        return frame_of_cells(self._cells(), _COLUMNS).astype({"row": "Int64"})
+
+    def _cells(self) -> Iterator[tuple[Any, ...]]:
+        for change in self.changes:
+            for each in change.fields:
+                begin = (change.action, change.key, change.name)
+                yield (*begin, each.field, each.old, each.new, change.row)
+
+    def to_markdown(self) -> str:
+        """Return a table in Markdown, for instance for a comment on a pull request.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> print(plan.to_markdown().splitlines()[-1])
+        | + | Runners | runners | name: "Runners" |
+        """
+        rows = [f"**{_escaped(self.summary)}**", ""]
+        if self.changes:
+            rows += ["| | name | key | changes |", "|---|---|---|---|"]
+        for change in self.changes:
+            cells = (
+                SIGNS[change.action],
+                _escaped(change.name),
+                _escaped(change.key or ""),
+                "<br>".join(map(_escaped, _phrases(change))),
+            )
+            rows.append(f"| {' | '.join(cells)} |")
+        return "\n".join(rows)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as JSON data, to keep it or to have it reviewed. There is no key in it.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> plan.to_json()["changes"][0]["action"]
+        'create'
+        """
+        members = {
+            "target": _members(self.target),
+            "changes": [
+                {**_members(change), "fields": [*map(_members, change.fields)]}
+                for change in self.changes
+            ],
+            "unchanged": [*map(_members, self.unchanged)],
+            "owned": self.owned,
+            "rows": self.rows,
+        }
+        return {"format": _FORMAT, **json.loads(json.dumps(members))}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Plan:
+        """Make a plan from its JSON form.
+
+        Parameters
+        ----------
+        data : dict or str or Path
+            JSON data, JSON text, or the path of a JSON file.
+
+        Raises
+        ------
+        ValueError
+            If `data` is not the JSON form of a plan, or is one of another format.
+
+        Examples
+        --------
+        >>> plan = Segment.plan(Import.list()[0].id, [{"code": "runners", "name": "Runners"}])
+        >>> Plan.from_json(plan.to_json()) == plan
+        True
+        """
+        content = parsed(data) if isinstance(data, (str, Path)) else data
+        if not isinstance(content, Mapping):
+            raise ValueError("data: a plan is expected, as Plan.to_json() returns it")
+        members = cast("Mapping[str, Any]", content)
+        if members.get("format") != _FORMAT:
+            raise ValueError(
+                f"data: a plan of format {_FORMAT} is expected, not of {members.get('format')!r};"
+                " make the plan again with this version"
+            )
+        try:
+            return cls(
+                target=_target(members["target"]),
+                changes=tuple(map(_change, members["changes"])),
+                unchanged=tuple(Unchanged(**each) for each in members["unchanged"]),
+                owned=members["owned"],
+                rows=tuple(members["rows"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"data: this is not a whole plan: {error}") from error
+
+    def apply(
+        self,
+        *,
+        api_key: str = DEFAULT_API_KEY,
+        progress_callback: ProgressCallback | None = None,
+        max_update_share: float | None = None,
+        max_delete_share: float | None = None,
+        allow_used: bool = False,
+    ) -> Report:
+        """Make the changes: creations first, then updates, deletions last.
+
+        First, every change is compared with the service. What is already as wanted is skipped. If
+        anything is neither as it was when the plan was made nor as wanted, nothing is written. So a plan
+        can be applied again after an interruption: it does what is left.
+
+        Parameters
+        ----------
+        api_key : str, optional
+            The key.
+        progress_callback : callable, optional
+            Called with a :class:`Progress` after each request. It counts changes.
+        max_update_share : float, optional
+            The largest share of the objects owned that may be updated, from 0 to 1. If it is left out,
+            there is no limit.
+        max_delete_share : float, optional
+            The same for deletions. If it is left out: 0.8 of up to 100 objects, 0.5 of up to 1,000, 0.2
+            of more. Ten changes are always allowed, unless the share is 0.
+        allow_used : bool
+            Whether cohorts are deleted that the queries of others name. Otherwise, before cohorts are
+            deleted, the queries of all others are read, one request each.
+
+        Returns
+        -------
+        Report
+            The table's rows with their outcomes. Its ``inverse()`` is the plan that undoes them.
+
+        Raises
+        ------
+        PlanOutdatedError
+            If objects have changed since the plan was made. The text shows the differences.
+        ValueError
+            If the plan was made for another service or workspace, or there are too many changes.
+
+        Examples
+        --------
+        >>> table = [{"code": "runners", "name": "Runners"}, {"code": "walkers", "name": "Walkers"}]
+        >>> plan = Segment.plan(Import.list()[0].id, table)
+        >>> report = plan.apply()
+        >>> report
+        <Report: segments of import 0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b: 2 created>
+        """
+        from .applying import apply
+
+        return apply(
+            self,
+            api_key,
+            progress_callback,
+            max_update_share=max_update_share,
+            max_delete_share=max_delete_share,
+            allow_used=allow_used,
+        )
+
+
+_COLUMNS = ("action", "key", "name", "field", "old", "new", "row")
+
+
+def _members(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass, without copies of what is inside."""
+    return {each.name: getattr(value, each.name) for each in fields(value)}
+
+
+def _target(data: Mapping[str, Any]) -> Target:
+    members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
+    if members["kind"] not in ("segments", "cohorts"):
+        raise ValueError(f"kind: segments or cohorts is expected, not {members['kind']!r}")
+    return Target(**members)
+
+
+def _change(data: Mapping[str, Any]) -> Change:
+    members: dict[str, Any] = {
+        **data,
+        "fields": tuple(FieldChange(**each) for each in data["fields"]),
+    }
+    return Change(**members)
+
+
+def _phrases(change: Change) -> Iterator[str]:
+    """Yield what happens to each field. Of what is deleted, nothing is left to say."""
+    for each in () if change.action == "delete" else change.fields:
+        old = "" if change.action == "create" else f"{shown(each.old)} → "
+        yield f"{each.field}: {old}{shown(each.new)}"
+
+
+def _escaped(text: str) -> str:
+    """Return a text that Markdown shows as it is, in one line."""
+    for character in "\\`*_[]<>|#":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split("\n"))

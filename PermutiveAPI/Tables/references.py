@@ -1,0 +1,264 @@
+"""References: which cohorts name which cohorts, segments and imports in their queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .._Utils.arguments import listed, require_filled
+from .._Utils.batch.types import ProgressCallback
+from .._Utils.resources.display import html_table
+from ..Audience.Import import Import, ImportList
+from ..Audience.Segment import Segment, SegmentList
+from ..Cohort import Cohort, CohortList
+from .queries import Named, names_in
+
+if TYPE_CHECKING:
+    import pandas
+
+T = TypeVar("T", Cohort, Segment)
+
+_COLUMNS = ("cohort_code", "cohort_name", "kind", "code", "provider", "name", "problem")
+
+
+def read_references(
+    api_key: str, max_workers: int | None, progress_callback: ProgressCallback | None
+) -> References:
+    """Read all cohorts with their queries, and the imports; see ``Workspace.references``."""
+    everything = Cohort.list(api_key, include_child_workspaces=True)
+    fetched, failures = Cohort.batch_get_by_id(
+        [cohort.id for cohort in everything if cohort.id],
+        api_key=api_key,
+        max_workers=max_workers,
+        progress_callback=progress_callback,
+    )
+    errors = {request.item: error for request, error in failures}
+    cohorts = CohortList(fetched.get(cohort.id or "", cohort) for cohort in everything)
+    names = [(cohort, named) for cohort in cohorts for named in _names_of(cohort, errors)]
+    return References(cohorts, Import.list(api_key), tuple(names))
+
+
+def _names_of(cohort: Cohort, errors: Mapping[Any, Exception]) -> list[Named]:
+    if cohort.id in errors:
+        return [Named("unknown", f"the cohort could not be fetched: {errors[cohort.id]}")]
+    if not cohort.query:
+        return [Named("unknown", "the cohort has no query")]
+    return [*map(_explained, names_in(cohort.query))]
+
+
+def _explained(named: Named) -> Named:
+    is_known = named.kind != "unknown"
+    return named if is_known else named._replace(code=f"this cannot be read: {named.code}")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class References:
+    """Which cohorts name which cohorts, segments and imports. ``Workspace.references`` reads it.
+
+    Parameters
+    ----------
+    cohorts : CohortList
+        All cohorts that the key can read, with their queries.
+    imports : ImportList
+        All imports that the key can read.
+    names : tuple of (Cohort, Named)
+        What each cohort names. The kind of a name is "cohort", "segment", "import" or "unknown".
+
+    Examples
+    --------
+    >>> Cohort("Football or rugby", query={"or": [{"in_segment": 12345}, {"in_segment": 99999}]}).create()
+    >>> references = Workspace.from_env().references()
+    >>> references
+    <References: 43 cohorts, 2 references (1 broken), 3 cohorts unknown>
+    >>> references.used_by(Cohort.get_by_code(12345))[0].name
+    'Football or rugby'
+    """
+
+    cohorts: CohortList
+    imports: ImportList
+    names: tuple[tuple[Cohort, Named], ...]
+
+    @property
+    def unknown(self) -> CohortList:
+        """The cohorts that may name more than is known.
+
+        They could not be fetched, or they have no query, such as lookalike cohorts, or a part of their
+        query does not follow the grammar. The table's column ``problem`` says which.
+        """
+        return self._users_of(named for _, named in self.names if named.kind == "unknown")
+
+    def used_by(self, segment_or_cohort: Segment | Cohort) -> CohortList:
+        """Return the cohorts whose queries name a segment or a cohort.
+
+        A query that names an import as a whole, or a third-party segment without its import, may mean
+        the segment. So it counts.
+
+        Raises
+        ------
+        TypeError
+            If `segment_or_cohort` is neither.
+        ValueError
+            If it has no code, or it is a segment of an import that the key cannot read.
+
+        Examples
+        --------
+        >>> query = {"in_second_party_segment": {"provider": "subscribercrm", "segment": "DigitalNorth"}}
+        >>> Cohort("Northern readers", query=query).create()
+        >>> workspace = Workspace.from_env()
+        >>> segments = workspace.segments(workspace.imports()[0].id)
+        >>> references = workspace.references()
+        >>> [cohort.name for cohort in references.used_by(segments.code_dictionary["DigitalNorth"])]
+        ['Northern readers']
+        """
+        return self._users_of(self._names_for("segment_or_cohort", segment_or_cohort))
+
+    @overload
+    def unused(self, segments_or_cohorts: SegmentList) -> SegmentList: ...
+
+    @overload
+    def unused(self, segments_or_cohorts: CohortList | None = None) -> CohortList: ...
+
+    @overload
+    def unused(self, segments_or_cohorts: Iterable[T]) -> list[T]: ...
+
+    def unused(self, segments_or_cohorts: Any = None) -> Any:
+        """Return the segments or cohorts that no cohort names, in the queries that this key can read.
+
+        Cohorts in :attr:`unknown` may name them; activations and other workspaces may use them.
+
+        Parameters
+        ----------
+        segments_or_cohorts : SegmentList or CohortList or iterable, optional
+            What to look for. If it is left out: all cohorts.
+
+        Returns
+        -------
+        SegmentList or CohortList or list
+            A list of the argument's type.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for :meth:`used_by`.
+
+        Examples
+        --------
+        >>> workspace = Workspace.from_env()
+        >>> segments = workspace.segments(workspace.imports()[0].id)
+        >>> references = workspace.references()
+        >>> len(references.unused(segments)), len(references.unused())
+        (25, 42)
+        """
+        name = "segments_or_cohorts"
+        given: Any = self.cohorts if segments_or_cohorts is None else segments_or_cohorts
+        kept = [
+            each
+            for position, each in enumerate(listed(name, given))
+            if self._users.keys().isdisjoint(self._names_for(f"{name}[{position}]", each))
+        ]
+        return type(given)(kept) if isinstance(given, (CohortList, SegmentList)) else kept
+
+    def broken(self) -> dict[str, CohortList]:
+        """Return the codes that queries name and no cohort has, each with the cohorts that name it.
+
+        A cohort that exists, but that the key cannot read, is also one that no cohort of its list has.
+
+        Examples
+        --------
+        >>> Cohort("Runners", query={"in_segment": 99999}).create()
+        >>> broken = Workspace.from_env().references().broken()
+        >>> {code: [cohort.name for cohort in cohorts] for code, cohorts in broken.items()}
+        {'99999': ['Runners']}
+        """
+        broken = filter(self._is_broken, self._users)
+        return {named.code: self._users_of([named]) for named in broken}
+
+    def to_pd_dataframe(self) -> pandas.DataFrame:
+        """Return a table with one row for each reference, the unknown ones last.
+
+        ``cohort_code`` and ``cohort_name`` say whose query it is. ``kind``, ``code``, ``provider`` (the
+        code of a segment's import) and ``name`` say what it names. ``problem`` says why a
+        reference is broken or unknown.
+
+        Examples
+        --------
+        >>> Cohort("Runners", query={"in_segment": 12345}).create()
+        >>> table = Workspace.from_env().references().to_pd_dataframe()
+        >>> table[table.cohort_name == "Runners"][["kind", "code", "name"]].values.tolist()
+        [['cohort', '12345', 'Football Fans']]
+        """
+        import pandas
+
+        return pandas.DataFrame([*self._rows()], columns=[*_COLUMNS], dtype=object)
+
+    def __repr__(self) -> str:
+        """Return the counts."""
+        return f"<References: {self._summary}>"
+
+    def _repr_html_(self) -> str:
+        """Return the counts and the first rows of the table, for notebooks."""
+        table = html_table(_COLUMNS, self._rows(), len(self.names))
+        return f"<p>{self._summary}</p>\n{table}"
+
+    @property
+    def _summary(self) -> str:
+        known = [named for _, named in self.names if named.kind != "unknown"]
+        broken = sum(map(self._is_broken, known))
+        return (
+            f"{len(self.cohorts):,} cohorts, {len(known):,} references "
+            f"({broken:,} broken), {len(self.unknown):,} cohorts unknown"
+        )
+
+    @cached_property
+    def _users(self) -> dict[Named, list[int]]:
+        """The places of cohorts in the list, by what the cohorts name."""
+        places = {id(cohort): place for place, cohort in enumerate(self.cohorts)}
+        users: dict[Named, list[int]] = {}
+        for cohort, named in self.names:
+            users.setdefault(named, []).append(places[id(cohort)])
+        return users
+
+    def _users_of(self, names: Iterable[Named]) -> CohortList:
+        """Return the cohorts that name one of these, each once, in the order of the cohorts."""
+        places = {place for named in names for place in self._users.get(named, ())}
+        return CohortList(self.cohorts[place] for place in sorted(places))
+
+    def _names_for(self, argument: str, found: Any) -> list[Named]:
+        """Return every name by which a query can mean a segment or a cohort."""
+        if not isinstance(found, (Segment, Cohort)):
+            kind = type(found).__name__
+            raise TypeError(f"{argument} must be a Segment or a Cohort, got {kind}.")
+        require_filled(f"{argument}.code", found.code)
+        code = str(found.code)
+        if isinstance(found, Cohort):
+            return [Named("cohort", code)]
+        source = self.imports.id_dictionary.get(found.import_id)
+        if source is None:
+            raise ValueError(
+                f"{argument} belongs to the import {found.import_id!r}, which the key cannot read."
+            )
+        whole_import = Named("import", source.code)
+        return [Named("segment", code, source.code), Named("segment", code), whole_import]
+
+    def _is_broken(self, named: Named) -> bool:
+        return named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of the table: the unknown ones last, since there may be many."""
+        for cohort, named in sorted(self.names, key=lambda each: each[1].kind == "unknown"):
+            whose = (cohort.code, cohort.name, named.kind)
+            if named.kind == "unknown":
+                yield (*whose, None, None, None, named.code)
+            else:
+                problem = "no cohort has this code" if self._is_broken(named) else None
+                yield (*whose, named.code, named.provider, self._name_of(named), problem)
+
+    def _name_of(self, named: Named) -> str | None:
+        """Return the name of a cohort or an import. Segments are not fetched."""
+        if named.kind == "cohort":
+            found: Cohort | Import | None = self.cohorts.code_dictionary.get(named.code)
+        else:
+            found = self.imports.code_dictionary.get(named.code if named.kind == "import" else "")
+        return None if found is None else found.name

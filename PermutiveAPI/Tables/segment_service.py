@@ -1,0 +1,115 @@
+"""The segments of an import, as plans read and change them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from .._Utils.batch.types import BatchRequest
+from .._Utils.errors import PermutiveResourceNotFoundError
+from ..Audience.Segment import Segment
+from ..Audience.urls import segments_url
+from .applying import Tell
+from .changes import Change
+from .comparing import Fields
+from .plan import Plan
+from .report import Outcome
+from .splitting import Batches
+from .target import Target
+
+# The service accepts no more changes in one request.
+_MOST_CHANGES = 5_000
+# So few segments are read one by one, since a list of all segments may have many pages.
+_FEW = 20
+
+
+def fields_by_code(segments: Iterable[Segment]) -> dict[str, Fields]:
+    """Return the fields of segments as JSON data, by code."""
+    return {segment.code: _fields_of(segment) for segment in segments if segment.code}
+
+
+def _fields_of(segment: Segment) -> Fields:
+    """Return a segment's fields. An empty text or list is None, and no price is 0.0."""
+    return {
+        "id": segment.id,
+        "name": segment.name,
+        "description": segment.description or None,
+        "cpm": float(segment.cpm or 0.0),
+        "categories": list(segment.categories) if segment.categories else None,
+    }
+
+
+class Segments:
+    """The segments of a plan: reads and changes them, for ``applying.apply``."""
+
+    def __init__(self, target: Target) -> None:
+        self._import_id = target.import_id or ""
+        self._request = BatchRequest("PATCH", segments_url(self._import_id))
+        self._present: dict[str, Fields] = {}
+
+    def present(self, plan: Plan, api_key: str) -> Mapping[str, Fields]:
+        """Return the segments of the import as they are now, by code."""
+        self._present = fields_by_code(Segment.list(self._import_id, api_key))
+        return self._present
+
+    def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
+        """Send changes, up to 5,000 in one request; see :class:`Batches`."""
+
+        def send(batch: Sequence[Change]) -> Mapping[str, str | None]:
+            return self._send(batch, api_key)
+
+        def look(batch: Sequence[Change]) -> Mapping[str, Fields]:
+            return self._look(batch, api_key)
+
+        def tell_of_batch(outcomes: Sequence[Outcome]) -> None:
+            tell(outcomes, self._request)
+
+        Batches(send, look, tell_of_batch, _MOST_CHANGES).carry_out(changes)
+
+    def _send(self, changes: Sequence[Change], api_key: str) -> Mapping[str, str | None]:
+        """Send one request, and return the ids of its segments by code."""
+        creates = [self._created(each) for each in changes if each.action == "create"]
+        updates = [self._updated(each) for each in changes if each.action == "update"]
+        deletes = [each.key or "" for each in changes if each.action == "delete"]
+        answered, failures = Segment.bulk(
+            self._import_id, creates=creates, updates=updates, deletes=deletes, api_key=api_key
+        )
+        for _, error in failures:
+            raise error
+        ids = {each.code: each.id for each in answered}
+        return {
+            each.key: ids.get(each.key) or self._present.get(each.key, {}).get("id")
+            for each in changes
+            if each.key is not None
+        }
+
+    def _created(self, change: Change) -> Segment:
+        return self._segment(change, change.wanted)
+
+    def _updated(self, change: Change) -> Segment:
+        """Return a segment with the fields to send. The name is always sent, so it must be the present one."""
+        present = self._present[change.key or ""]
+        return self._segment(change, {"name": present["name"], **change.wanted})
+
+    def _segment(self, change: Change, fields: Mapping[str, Any]) -> Segment:
+        given = {name: _CLEARED[name] if value is None else value for name, value in fields.items()}
+        return Segment(code=change.key, import_id=self._import_id, **given)
+
+    def _look(self, changes: Sequence[Change], api_key: str) -> Mapping[str, Fields]:
+        """Return the segments of some changes, or all segments, as they are now."""
+        few = len(changes) <= _FEW
+        found = self._found(changes, api_key) if few else Segment.list(self._import_id, api_key)
+        present = fields_by_code(found)
+        self._present.update(present)
+        return present
+
+    def _found(self, changes: Sequence[Change], api_key: str) -> Iterator[Segment]:
+        for change in changes:
+            try:
+                yield Segment.get_by_code(self._import_id, change.key or "", api_key)
+            except PermutiveResourceNotFoundError:
+                pass
+
+
+# What is sent to clear a field.
+_CLEARED: Mapping[str, Any] = {"description": "", "cpm": 0.0, "categories": []}

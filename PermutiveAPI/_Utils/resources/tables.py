@@ -1,0 +1,234 @@
+"""Tables as rows and as models: the names of columns are those of fields, and cells have their types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import fields
+from difflib import SequenceMatcher
+from functools import lru_cache
+from itertools import chain
+from typing import Any, TypeVar, cast
+
+from ..arguments import listed, require_filled
+from ..decoding import hints_of
+from ..encoding import writing_plan
+from ..gc_pause import gc_paused
+from .base import Resource
+from .cells import Reader, plain, reader_of, refusing_empty
+from .table_rows import Row, Table, TableReading, read_table, require_columns
+
+__all__ = ["Row", "Table", "models_from_table", "rows_of", "rows_of_models", "typed_rows"]
+
+R = TypeVar("R", bound=Resource)
+
+_MOST_SHOWN = 20  # Bad cells in an error.
+_LIKENESS = 0.75
+
+_ABSENT = object()
+
+
+def rows_of(table: Table) -> list[Row]:
+    """Read a table as rows.
+
+    Parameters
+    ----------
+    table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
+        The table. A text is the path of a CSV file in UTF-8, whose first line names the columns.
+
+    Returns
+    -------
+    list of dict
+        The rows, from the name of a column to its cell. Names are texts without spaces around them; a
+        column without a name is left out. Cells are plain Python values. A cell is None if it is empty:
+        NaN, NaT, pandas' NA, None, or an empty text.
+
+    Raises
+    ------
+    TypeError
+        If `table` or a row is of another kind.
+    ValueError
+        If two columns have the same name, or a file is missing or is not such a CSV file.
+    """
+    reading = read_table(table)
+    with gc_paused(reading.length):
+        return [{name: plain(cell) for name, cell in row.items()} for row in reading.rows]
+
+
+def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> list[Row]:
+    """Read a table as rows whose cells have the types of a model's fields.
+
+    Parameters
+    ----------
+    table : object
+        As for :func:`rows_of`.
+    model : type
+        The model, for instance Segment. Columns that are not its fields are left out. A column that is
+        missing is missing in the rows, too.
+    required : sequence of str
+        The columns that must exist and must not have an empty cell.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing, or its name looks like a misspelt field, or cells are bad. The error
+        lists them by row and column: row 1 is the first one below the header.
+    TypeError
+        As :func:`rows_of` does.
+    """
+    return _typed(read_table(table), _readers_of(model), required)
+
+
+def rows_of_models(models: Iterable[Any]) -> list[Row]:
+    """Return models as rows. A member that is None, or that nobody gave, is missing in its row.
+
+    Nobody gave a member if it is the default itself, such as a segment's price that was left out.
+    """
+    return [
+        {
+            name: value
+            for name, default in _defaults_of(type(model))
+            if (value := getattr(model, name)) is not None and value is not default
+        }
+        for model in cast("list[object]", listed("models", models))
+    ]
+
+
+@lru_cache(maxsize=None)
+def _defaults_of(model: Any) -> tuple[tuple[str, Any], ...]:
+    return tuple((each.name, each.default) for each in fields(model))
+
+
+def models_from_table(
+    model: type[R], table: Table, *, required: Sequence[str], **given: str | None
+) -> list[R]:
+    """Make one model from each row of a table.
+
+    Parameters
+    ----------
+    model : type
+        The model.
+    table : object
+        As for :func:`rows_of`.
+    required : sequence of str
+        As for :func:`typed_rows`.
+    **given
+        Fields with the same value in every row. One that is None must be a column.
+    """
+    readers = _readers_of(model)
+    values = {name: value for name, value in given.items() if value is not None}
+    for name, value in values.items():
+        require_filled(name, value)
+        readers[name] = _equal_to(value, readers[name])
+    needed = [*required, *(name for name in given if name not in values)]
+    reading = read_table(table)
+    from_row = cast("Any", model)._from_row
+    with gc_paused(reading.length):
+        rows = _typed(reading, readers, needed, arguments=given)
+        return [from_row({**row, **values}) for row in rows]
+
+
+def _equal_to(value: str, read: Reader) -> Reader:
+    def read_equal(cell: Any) -> Any:
+        found = read(cell)
+        if found not in (None, value):
+            raise ValueError(f"must be {value!r} as in the argument, got {found!r}")
+        return value
+
+    return read_equal
+
+
+# --- Cells of a model's fields -----------------------------------------------------------------------
+
+
+def _readers_of(model: type) -> dict[str, Reader]:
+    hints = hints_of(model)
+    return {name: reader_of(hints[name]) for name, _ in writing_plan(model)}
+
+
+def _typed(
+    table: TableReading,
+    readers: dict[str, Reader],
+    required: Sequence[str],
+    arguments: Container[str] = (),
+) -> list[Row]:
+    with gc_paused(table.length):
+        columns, rows = table.columns, [*table.rows]
+        if columns is None:
+            columns = [*dict.fromkeys(chain.from_iterable(rows))]
+        if rows or table.columns is not None:
+            _refuse_misspelt(columns, readers)
+            require_columns(required, columns, arguments)
+        wanted = {name: readers[name] for name in columns if name in readers}
+        wanted |= {name: refusing_empty(readers[name]) for name in required if name in wanted}
+        bad = _BadCells()
+        typed = [
+            _typed_row(row, number, wanted, required, bad)
+            for number, row in enumerate(rows, start=1)
+        ]
+    bad.raise_any()
+    return typed
+
+
+def _refuse_misspelt(columns: Iterable[str], fields: Iterable[str]) -> None:
+    """Raise ValueError if a column is no field, but looks like one that is missing."""
+    missing = [name for name in fields if name not in columns]
+    for column in columns:
+        for field in missing if column not in fields else ():
+            if _is_like(column, field):
+                raise ValueError(
+                    f"table has the column {column!r}. If {field!r} is meant, rename it; if not, give it "
+                    "another name or leave it out."
+                )
+
+
+def _is_like(column: str, field: str) -> bool:
+    """Tell whether two names have the same letters, or similar words: "Tag" is like "tags".
+
+    "status", which reports have, is not like "state", and "created_by" is not like "created_at".
+    """
+    words, meant = re.split(r"[\W_]+", column.lower()), field.split("_")
+    return "".join(words) == "".join(meant) or (
+        len(words) == len(meant)
+        and all(
+            SequenceMatcher(None, *pair).ratio() > _LIKENESS
+            for pair in zip(words, meant, strict=True)
+        )
+    )
+
+
+def _typed_row(
+    row: Row, number: int, readers: dict[str, Reader], required: Sequence[str], bad: _BadCells
+) -> Row:
+    typed: Row = {}
+    for name, read in readers.items():
+        cell = row.get(name, _ABSENT)
+        if cell is not _ABSENT or name in required:
+            try:
+                typed[name] = read(None if cell is _ABSENT else cell)
+            except ValueError as error:
+                bad.add(f"row {number}, {name}: {error}")
+    return typed
+
+
+class _BadCells:
+    """The bad cells of a table, for one error that lists them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._shown: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Count a bad cell, and keep its text if it is one of the first."""
+        self._count += 1
+        if self._count <= _MOST_SHOWN:
+            self._shown.append(text)
+
+    def raise_any(self) -> None:
+        """Raise ValueError if there are bad cells."""
+        if not self._count:
+            return
+        cells = "1 bad cell" if self._count == 1 else f"{self._count:,} bad cells"
+        hidden = self._count - len(self._shown)
+        more = [f"and {hidden:,} more"] if hidden else []
+        raise ValueError("\n".join([f"table has {cells}:", *self._shown, *more]))

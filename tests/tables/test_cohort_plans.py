@@ -1,0 +1,622 @@
+"""Plans of cohorts from a table, against the sandbox: what they show, what they send, and what then is there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict, List
+
+import openpyxl
+import pandas
+import pytest
+
+from PermutiveAPI import Cohort, CohortList, Progress
+from PermutiveAPI.Query import in_segment
+from PermutiveAPI.sandbox import Sandbox
+from PermutiveAPI.Tables import Plan, PlanOutdatedError
+from tests.support.mistakes import assert_raises
+from tests.tables.club import QUERY, Club, fields_of
+
+
+@pytest.fixture
+def club(sandbox: Sandbox) -> Club:
+    """The cohorts of the sandbox."""
+    return Club(sandbox)
+
+
+NEW = {"name": "Runners", "query": {"in_segment": 12348}, "tags": "sport, outdoor"}
+
+
+# --- What a plan shows -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("clear_empty", [False, True])
+def test_an_exported_table_plans_nothing(club: Club, flat: bool, clear_empty: bool) -> None:
+    """An export, with lookalike cohorts in it, is an empty plan, also if empty cells clear fields."""
+    club.put("Bare", description=None, tags=[])
+    table = club.list().to_pd_dataframe(flat=flat)
+    plan = club.plan(table, clear_empty=clear_empty)
+    assert (len(plan), len(plan.unchanged), plan.owned) == (0, 29, 29)
+
+
+def test_an_export_of_all_workspaces_plans_nothing(club: Club) -> None:
+    """Rows may name cohorts of the workspaces below by id; so may plans of the child workspace."""
+    everything = club.group.cohorts(include_details=True)
+    assert len(club.plan(everything)) == 0
+    assert len(club.plan(club.list(club.brand.api_key), api_key=club.brand.api_key)) == 0
+
+
+def test_an_export_in_a_file(club: Club, tmp_path: Path) -> None:
+    """An export as CSV or Excel file is an empty plan, and an edited one has the edits."""
+    csv, excel = tmp_path / "cohorts.csv", tmp_path / "cohorts.xlsx"
+    table = club.list().to_pd_dataframe(flat=True)
+    table.to_csv(csv, index=False)
+    table.to_excel(excel, index=False)
+    edited = pandas.read_excel(excel)
+    edited.loc[2, "tags"] = "sport, formula 1"
+    assert len(club.plan(csv)) == 0
+    [change] = club.plan(edited).changes
+    assert (change.name, change.row) == ("Formula 1 Enthusiasts", 3)
+    assert change.wanted == {"tags": ["sport", "formula 1"]}
+
+
+def test_thirty_cohorts_in_a_sheet(club: Club, tmp_path: Path) -> None:
+    """Thirty cohorts are exported, edited, planned and changed, with one request for each."""
+    sheet = tmp_path / "cohorts.xlsx"
+    many = [
+        Cohort(f"Topic {number}", query={"in_segment": number}, tags=["a"]) for number in range(30)
+    ]
+    Cohort.batch_create(many, api_key=club.key)
+    club.list().filter(tag="a").to_pd_dataframe(flat=True).to_excel(sheet, index=False)
+    book: Any = openpyxl.load_workbook(sheet)
+    for cell in book.active["E"][1:]:
+        cell.value += ", 2027"
+    book.save(sheet)
+    plan = club.plan(pandas.read_excel(sheet))
+    club.sandbox.clear_requests()
+    assert club.apply(plan).counts == {"updated": 30}
+    assert [body.keys() for _, body in club.sent()] == [{"tags", "id"}] * 30
+    assert {tuple(each.tags or []) for each in club.list().find("Topic")} == {("a", "2027")}
+
+
+def test_the_text_of_a_plan(club: Club) -> None:
+    """A plan shows every change, creations first."""
+    fans = club.list(details=False)[0]
+    table = [
+        {"code": 12345, "name": "Fans", "description": "All fans", "state": "Disabled"},
+        {**NEW, "state": "Disabled", "segment_type": "offline"},
+        {"name": "Home Cooks", "tags": "food, lifestyle"},
+    ]
+    assert str(club.plan(table)) == "\n".join(
+        [
+            "cohorts: 1 to create, 1 to update, 0 to delete, 1 unchanged",
+            "+ Runners",
+            '    name: "Runners"',
+            '    query: {"in_segment": 12348}',
+            '    tags: ["sport", "outdoor"]',
+            '    state: "Disabled"',
+            '    segment_type: "offline"',
+            f"~ Football Fans ({fans.id})",
+            '    name: "Football Fans" -> "Fans"',
+            '    description: "Football Fans, kept by the audience team." -> "All fans"',
+            '    state: "Enabled" -> "Disabled"',
+        ]
+    )
+
+
+EMPTY: Dict[str, Any] = {
+    "empty cells change nothing": (False, {"description": None, "tags": None}, {}),
+    "a missing column is not touched": (True, {"name": "Home Cooks"}, {}),
+    "empty cells clear": (
+        True,
+        {"description": None, "tags": None},
+        {"description": None, "tags": []},
+    ),
+    "an empty list clears": (False, {"description": "", "tags": []}, {"tags": []}),
+    "what cannot be cleared": (True, {"name": None, "query": None, "state": None}, {}),
+}
+
+
+@pytest.mark.parametrize(("clear_empty", "cells", "wanted"), EMPTY.values(), ids=list(EMPTY))
+def test_empty_cells(club: Club, clear_empty: bool, cells: Any, wanted: Any) -> None:
+    """Only descriptions and tags can be cleared: by an empty cell if told, tags also by an empty list."""
+    plan = club.plan([{"code": 12358, **cells}], clear_empty=clear_empty)
+    assert [change.wanted for change in plan.changes] == ([wanted] if wanted else [])
+    club.apply(plan)
+    assert len(club.plan([{"code": 12358, **cells}], clear_empty=clear_empty)) == 0
+
+
+def test_a_list_of_cohorts_is_a_table(club: Club) -> None:
+    """Of a list of cohorts, the members that are not None count."""
+    wanted = [
+        Cohort("Home Cooks", tags=["food"]),
+        Cohort("New", query=in_segment(7)),
+        Cohort("", code=12345, description="", query={}),
+        Cohort("Gamers", tags=[]),
+    ]
+    assert [(each.name, each.wanted) for each in club.plan(wanted).changes] == [
+        ("New", {"name": "New", "query": {"in_segment": 7}}),
+        ("Home Cooks", {"tags": ["food"]}),
+        ("Football Fans", {"description": None}),
+        ("Gamers", {"tags": []}),
+    ]
+
+
+def test_queries_are_read_only_where_they_are_needed(club: Club) -> None:
+    """A plan lists the cohorts, and fetches those whose row has a query or another change."""
+    table = [
+        {"code": 12345, "query": None, "tags": "sport, editorial"},
+        {"code": 12346, "query": None, "tags": "sport"},
+        {"code": 12347, "query": club.get(12347).query, "tags": None},
+    ]
+    club.sandbox.clear_requests()
+    plan = club.plan(table)
+    assert [each.path.rpartition("/")[2] for each in club.reads()][1:] == [
+        club.list(details=False)[position].id for position in (1, 2)
+    ]
+    assert [change.row for change in plan.changes] == [2]
+
+
+# --- What a plan refuses -----------------------------------------------------------------------------
+
+
+def refusals(club: Club) -> Dict[str, Any]:
+    """Return rows that are refused, and why."""
+    twins = [club.put("Twins"), club.put("Twins")]
+    lookalike = "has no query, as lookalike cohorts, and cannot be changed here"
+    candidates = ", ".join(f"{each.id} (code {each.code})" for each in twins)
+    return {
+        "unknown id": ({"id": "x"}, "no cohort has the id x; leave it empty to create a cohort"),
+        "unknown code": (
+            {"code": 7, "name": "Home Cooks"},
+            "no cohort has the code 7; leave it empty to create a cohort",
+        ),
+        "two cohorts": (
+            {"id": twins[0].id, "code": 12346},
+            "the id is that of 'Twins', the code that of 'Premier League Followers'",
+        ),
+        "nothing": ({"tags": "a"}, "it has no id, no code and no name"),
+        "blank": ({"name": " "}, "it has no id, no code and no name"),
+        "ambiguous": (
+            {"name": "Twins"},
+            f"2 cohorts have the name 'Twins'; give the id or the code: {candidates}",
+        ),
+        "no query": ({"name": "New"}, "no cohort has the name 'New', and a new one needs a query"),
+        "lookalike": (
+            {"name": "Lapsed Readers Lookalike", "tags": "x"},
+            f"'Lapsed Readers Lookalike' {lookalike}",
+        ),
+        "query of a lookalike": (
+            {"name": "Lapsed Readers Lookalike", "query": QUERY},
+            f"'Lapsed Readers Lookalike' {lookalike}",
+        ),
+        "state": (
+            {"code": 12345, "state": "Paused"},
+            "state must be Enabled or Disabled, got 'Paused'",
+        ),
+        "state of a new one": (
+            {**NEW, "state": "enabled"},
+            "state must be Enabled or Disabled, got 'enabled'",
+        ),
+        "type": (
+            {"code": 12345, "segment_type": "offline"},
+            "the segment_type of 'Football Fans' is 'real_time', and cannot be changed to 'offline'",
+        ),
+    }
+
+
+def test_refused_rows(club: Club) -> None:
+    """A row that means no cohort, several, or one that cannot be changed so, is an error."""
+    for row, reason in refusals(club).values():
+        text = f"table has 1 bad row:\nrow 2: {reason}"
+        assert_raises(lambda: club.plan([{"code": 12346}, row]), ValueError, text)  # noqa: B023
+    assert club.writes() == []
+
+
+def test_all_refused_rows_are_listed(club: Club) -> None:
+    """One error lists the first 20 rows, and says how many more there are."""
+    lines = [
+        f"row {n}: no cohort has the name 'C{n}', and a new one needs a query" for n in range(1, 21)
+    ]
+    text = "\n".join(["table has 23 bad rows:", *lines, "and 3 more"])
+    rows = [{"name": f"C{n}"} for n in range(1, 24)]
+    assert_raises(lambda: club.plan(rows), ValueError, text)
+
+
+def test_two_rows_for_one_cohort(club: Club) -> None:
+    """Two rows for one cohort are an error, however they name it; so are two new ones with one name."""
+    rows = [{"name": "Home Cooks"}, {"code": 12358}, NEW, NEW]
+    text = "table has 2 bad rows:\nrow 2: it means 'Home Cooks', as row 1 does\nrow 4: it means 'Runners', as row 3 does"
+    assert_raises(lambda: club.plan(rows), ValueError, text)
+
+
+def test_an_empty_table(club: Club) -> None:
+    """A table without rows is refused before anything is sent."""
+    assert_raises(lambda: club.plan([]), ValueError, "table has no rows.")
+    assert club.sandbox.requests == []
+
+
+# --- Inherited cohorts ---------------------------------------------------------------------------------
+
+
+def test_inherited_cohorts(club: Club) -> None:
+    """A row that would change an inherited cohort is an error; it needs to be known whose the key is."""
+    table = [{"name": "Football Fans", "tags": "x"}, {"name": "Commuters", "tags": "x"}]
+    key, ids = club.brand.api_key, (club.group.workspace_id, club.brand.workspace_id)
+    inherited = f"is inherited from the workspace {ids[0]}, and can be changed only there"
+    assert_raises(
+        lambda: club.plan(table, api_key=key, workspace_id=ids[1]),
+        ValueError,
+        f"table has 1 bad row:\nrow 1: 'Football Fans' {inherited}",
+    )
+    perhaps = (
+        f"may be inherited, since the key sees cohorts of several workspaces: {', '.join(sorted(ids))}. "
+        "Pass workspace_id=, the id of the key's own workspace"
+    )
+    assert_raises(
+        lambda: club.plan(table, api_key=key),
+        ValueError,
+        f"table has 2 bad rows:\nrow 1: 'Football Fans' {perhaps}\nrow 2: 'Commuters' {perhaps}",
+    )
+    assert len(club.plan(table[1:], api_key=key, workspace_id=ids[1])) == 1
+
+
+def test_the_credentials_file_tells_whose_a_key_is(
+    club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With a credentials file, the workspace of the key is known."""
+    file = tmp_path / "workspaces.json"
+    file.write_text(json.dumps(club.sandbox.credentials()))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
+    key = club.brand.api_key
+    plan = club.plan([{"name": "Commuters", "tags": "x"}], api_key=key)
+    assert (plan.target.workspace_id, plan.owned) == (club.brand.workspace_id, 14)
+    assert club.apply(plan, api_key=key).counts == {"updated": 1}
+    with pytest.raises(ValueError, match="is inherited from the workspace"):
+        club.plan([{"name": "Football Fans", "tags": "x"}], api_key=key)
+
+
+def test_cohorts_of_the_workspaces_below(club: Club) -> None:
+    """A row means a cohort of a workspace below by its id or code, never by its name."""
+    commuters = club.list(club.brand.api_key).name_dictionary["Commuters"]
+    plan = club.plan([{"code": commuters.code, "tags": "x"}])
+    assert club.apply(plan).counts == {"updated": 1}
+    assert club.get(int(commuters.code or 0)).tags == ["x"]
+    assert [each.action for each in club.plan([{"name": "Commuters", "query": QUERY}]).changes] == [
+        "create"
+    ]
+
+
+# --- Carrying out --------------------------------------------------------------------------------------
+
+
+def test_only_changes_are_sent(club: Club) -> None:
+    """Each cohort gets one request, with only what changes; a new disabled one gets a second one."""
+    table = [
+        {
+            "code": 12345,
+            "tags": "sport",
+            "description": "Football Fans, kept by the audience team.",
+        },
+        {"code": 12346, "description": "x", "state": "Disabled"},
+        {**NEW, "state": "Disabled"},
+        {"name": "Home Cooks", "tags": None},
+    ]
+    plan = club.plan(table)
+    club.sandbox.clear_requests()
+    report = club.apply(plan)
+    ids = [change.key for change in plan.updates]
+    expected = [
+        ("POST", {"name": "Runners", "query": {"in_segment": 12348}, "tags": ["sport", "outdoor"]}),
+        ("PATCH", {"state": "Disabled"}),
+        ("PATCH", {"id": ids[0], "tags": ["sport"]}),
+        ("PATCH", {"id": ids[1], "description": "x", "state": "Disabled"}),
+    ]
+    assert club.sent()[:2] == expected[:2]
+    assert all(each in club.sent() for each in expected) and len(club.sent()) == 4
+    assert report.counts == {"created": 1, "updated": 2, "unchanged": 1}
+    there = club.there()
+    assert there["Runners"]["state"] == there["Premier League Followers"]["state"] == "Disabled"
+    assert (club.get(12346).description, club.get(12345).tags) == ("x", ["sport"])
+
+
+def test_applied_twice(club: Club) -> None:
+    """Applied again, a plan writes nothing; neither does a plan of the same table."""
+    table = [{"code": 12345, "tags": "sport"}, {**NEW, "state": "Disabled"}]
+    plan = club.plan(table)
+    first = club.apply(plan)
+    club.sandbox.clear_requests()
+    assert club.apply(Plan.from_json(plan.to_json())).counts == {"unchanged": 2}
+    assert len(club.plan(table)) == len(club.plan(first.to_pd_dataframe())) == 0
+    assert club.writes() == []
+
+
+def test_the_report_is_the_users_table(club: Club) -> None:
+    """The report has the user's own columns, with status, id and error."""
+    table = [{"name": "Home Cooks", "owner": "Ada", "tags": "food"}, {**NEW, "owner": "Bob"}]
+    report = club.apply(club.plan(table)).to_pd_dataframe()
+    assert report[["name", "owner", "status"]].values.tolist() == [
+        ["Home Cooks", "Ada", "updated"],
+        ["Runners", "Bob", "created"],
+    ]
+    by_name = club.list(details=False).name_dictionary
+    assert report["id"].tolist() == [by_name["Home Cooks"].id, by_name["Runners"].id]
+
+
+def test_edited_in_between(club: Club) -> None:
+    """If someone has changed a field that the plan changes, nothing at all is written."""
+    plan = club.plan([{"code": 12345, "tags": "x", "query": QUERY}, NEW])
+    club.edit(12345, query={"in_segment": 7}, description="Edited")
+    with pytest.raises(PlanOutdatedError) as caught:
+        club.apply(plan)
+    assert str(caught.value) == "\n".join(
+        [
+            "Nothing was written: 1 object has changed since the plan was made. Make the plan again.",
+            f"~ Football Fans ({plan.updates[0].key})",
+            '    query: {"event": "Pageview", "frequency": {"greater_than_or_equal_to": 3}, "where": ... '
+            'when planned, {"in_segment": 7} now',
+        ]
+    )
+    assert club.writes() == []
+
+
+def test_edits_of_other_fields_stay(club: Club) -> None:
+    """A field that the plan does not change may change in between, and stays so."""
+    plan = club.plan([{"code": 12345, "tags": "x"}])
+    club.edit(12345, name="Fans", description="Edited")
+    assert club.apply(plan).counts == {"updated": 1}
+    fans = club.get(12345)
+    assert (fans.name, fans.description, fans.tags) == ("Fans", "Edited", ["x"])
+
+
+def test_deleted_in_between(club: Club) -> None:
+    """If a cohort that the plan changes is gone, nothing is written."""
+    plan = club.plan([{"code": 12345, "tags": "x"}, NEW])
+    club.get(12345).delete(club.key)
+    club.sandbox.clear_requests()
+    with pytest.raises(PlanOutdatedError, match="the service no longer has it"):
+        club.apply(plan)
+    assert club.writes() == []
+
+
+def test_created_in_between(club: Club) -> None:
+    """A cohort with the name and the wanted fields is done; one with other fields is a conflict."""
+    plan = club.plan([NEW])
+    made = club.put("Runners", {"in_segment": 12348}, tags=["sport"])
+    with pytest.raises(PlanOutdatedError, match="the service already has it"):
+        club.apply(plan)
+    club.edit(int(made.code or 0), tags=["sport", "outdoor"], description="More")
+    report = club.apply(plan)
+    assert (report.counts, report.rows[0]["id"]) == ({"unchanged": 1}, made.id)
+    assert club.writes() == []
+
+
+def test_the_expected_one_of_several(club: Club) -> None:
+    """If several cohorts have the name of a new one, it is the one with the wanted fields."""
+    plan = club.plan([NEW])
+    club.put("Runners", tags=["other"])
+    made = club.put("Runners", {"in_segment": 12348}, tags=["sport", "outdoor"])
+    assert club.apply(plan).rows[0]["id"] == made.id
+
+
+def test_a_name_that_becomes_free(club: Club) -> None:
+    """A new cohort may have the name that another one loses in the same plan."""
+    old = club.list()
+    new = CohortList.from_json(old.to_json())[1:]
+    new[0].name = old[0].name
+    before = club.there()
+    undo = club.apply(old.plan_to(new)).inverse()
+    assert [(each.action, each.name) for each in undo.changes] == [
+        ("create", "Football Fans"),
+        ("update", "Football Fans"),
+    ]
+    assert club.apply(undo).counts == {"created": 1, "updated": 1}
+    assert club.apply(undo).counts == {"unchanged": 2}
+    assert club.there() == before
+
+
+def test_progress(club: Club) -> None:
+    """The progress callback counts changes, each once."""
+    seen: List[Progress] = []
+    table = [
+        {**NEW, "state": "Disabled"},
+        {"code": 12345, "tags": "x"},
+        {"code": 12346, "tags": "x"},
+    ]
+    club.apply(club.plan(table), progress_callback=seen.append)
+    assert [(each.completed, each.total, each.errors) for each in seen] == [
+        (1, 3, 0),
+        (2, 3, 0),
+        (3, 3, 0),
+    ]
+
+
+def test_refused_changes(club: Club) -> None:
+    """What the service refuses has failed, with the reason; the others are made."""
+    plan = club.plan([{"code": 12345, "tags": "x"}, {"code": 12346, "tags": "x"}, NEW])
+    club.sandbox.fail_next(status=400, method="PATCH")
+    club.sandbox.fail_next(status=403, method="POST")
+    report = club.apply(plan)
+    assert report.counts == {"updated": 1, "failed": 2}
+    assert all(each.error for each in report.failures)
+    assert club.apply(plan).counts == {"created": 1, "updated": 1, "unchanged": 1}
+
+
+def test_not_disabled(club: Club) -> None:
+    """A new cohort that could not be disabled is disabled when the plan is applied again."""
+    plan = club.plan([{**NEW, "state": "Disabled"}])
+    club.sandbox.fail_next(status=400, method="PATCH")
+    [outcome] = club.apply(plan).outcomes
+    assert outcome.status == "unknown"
+    assert (outcome.error or "").startswith(
+        "it was created, but could not be disabled: 400 Bad Request"
+    )
+    club.sandbox.clear_requests()
+    assert club.apply(plan).counts == {"created": 1}
+    assert club.sent() == [("PATCH", {"state": "Disabled"})]
+    assert club.there()["Runners"]["state"] == "Disabled"
+
+
+# --- Other places ------------------------------------------------------------------------------------
+
+
+def test_another_service(club: Club) -> None:
+    """A plan for another service is refused."""
+    plan = club.plan([NEW])
+    with Sandbox() as other:
+        with pytest.raises(ValueError, match="The plan was made for http://127.0.0.1:"):
+            club.apply(plan)
+        assert other.requests == []
+
+
+def test_another_workspace(club: Club) -> None:
+    """A plan for another workspace is refused, whichever of the two sees more."""
+    for planned, key in ((club.key, club.brand.api_key), (club.brand.api_key, club.key)):
+        plan = club.plan([NEW], api_key=planned)
+        text = (
+            "The plan was made for another workspace than that of the key: "
+            f"{' or '.join(plan.target.workspace_ids)}. Pass the api_key of that workspace. If it has no "
+            "cohorts yet, it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
+        )
+        assert_raises(lambda: club.apply(plan, api_key=key), ValueError, text)  # noqa: B023
+    assert club.writes() == []
+
+
+def test_the_first_cohorts_of_a_workspace(club: Club) -> None:
+    """A plan for a workspace without cohorts is applied twice, though the key then sees one more workspace."""
+    club.sandbox._state.cohorts = {
+        id: each
+        for id, each in club.sandbox._state.cohorts.items()
+        if each["workspace_id"] == club.group.workspace_id
+    }
+    plan = club.plan([NEW], api_key=club.brand.api_key)
+    assert club.apply(plan, api_key=club.brand.api_key).counts == {"created": 1}
+    assert club.apply(plan, api_key=club.brand.api_key).counts == {"unchanged": 1}
+
+
+# --- Deletions -----------------------------------------------------------------------------------------
+
+
+def test_from_list_to_list(club: Club) -> None:
+    """What only the old list has is deleted, what only the new one has is created with new ids."""
+    backup = club.list()
+    club.get(12347).delete(club.key)
+    club.put("Later")
+    club.edit(12345, tags=[], state="Disabled")
+    plan = club.list().plan_to(backup)
+    assert [(each.action, each.name) for each in plan.changes] == [
+        ("create", "Formula 1 Enthusiasts"),
+        ("update", "Football Fans"),
+        ("delete", "Later"),
+    ]
+    report = club.apply(plan)
+    assert report.counts == {"created": 1, "updated": 1, "deleted": 1, "unchanged": 26}
+    assert club.apply(plan).counts == {"unchanged": 29}
+    assert club.there() == {each.name: fields_of(each) for each in backup}
+
+
+def test_what_a_list_must_have(club: Club) -> None:
+    """A list to start from needs ids, workspaces, and the queries of what is changed or deleted."""
+    cohorts, listed = club.list(), club.list(details=False)
+    no_query = (
+        "has no query in the old list, and cannot be changed or deleted. Read the list with "
+        "Cohort.list(include_details=True). Lookalike cohorts have no query"
+    )
+    assert_raises(
+        lambda: listed.plan_to(cohorts[1:2]),
+        ValueError,
+        f"table has 1 bad row:\nrow 1: 'Premier League Followers' {no_query}",
+    )
+    assert_raises(
+        lambda: listed.plan_to(listed[1:]),
+        ValueError,
+        f"The new list lacks a cohort: 'Football Fans' {no_query}.",
+    )
+    cohorts[0].workspace_id = None
+    assert_raises(
+        lambda: cohorts.plan_to(cohorts),
+        ValueError,
+        "The cohort 'Football Fans' of the old list has no id or workspace_id.",
+    )
+
+
+def test_lists_of_several_workspaces(club: Club) -> None:
+    """A plan for the cohorts of several workspaces creates none, unless it is known where."""
+    old = club.group.cohorts(include_details=True)
+    new = CohortList.from_json(old.to_json())
+    for each in new:
+        each.tags = ["x"] if each.query else each.tags
+    assert club.apply(old.plan_to(new)).counts == {"updated": 39, "unchanged": 3}
+    new.append(Cohort("New", query=QUERY))
+    with pytest.raises(ValueError, match="The plan was made for another workspace"):
+        club.apply(old.plan_to(new))
+    plan = old.plan_to(new, workspace_id=club.group.workspace_id)
+    assert club.apply(plan).counts == {"created": 1, "unchanged": 42}
+
+
+def test_a_refused_deletion(club: Club) -> None:
+    """A deletion that the service refuses has failed."""
+    old = club.list()
+    club.sandbox.fail_next(status=400, method="DELETE")
+    assert club.apply(old.plan_to(old[1:])).counts == {"unchanged": 27, "failed": 1}
+
+
+def test_used_cohorts_are_not_deleted(club: Club) -> None:
+    """A cohort that the query of another one names is deleted only if told."""
+    old = club.list()
+    club.put("Loyal", {"or": [{"in_segment": 12346}, {"has_entered": {"segment": "12345"}}]})
+    plan = old.plan_to(old[2:])
+    club.sandbox.clear_requests()
+    text = (
+        "Nothing was written: the queries of other cohorts name cohorts that the plan deletes. Change the "
+        "queries first, or pass allow_used=True.\n"
+        "'Premier League Followers' (12346): 'Loyal'\n'Football Fans' (12345): 'Loyal'"
+    )
+    assert_raises(lambda: club.apply(plan), ValueError, text)
+    assert club.writes() == []
+    assert club.apply(plan, allow_used=True).counts == {"deleted": 2, "unchanged": 26}
+
+
+def test_cohorts_that_are_used_below(club: Club) -> None:
+    """Cohorts of the workspaces below may name an inherited one."""
+    old = club.list()
+    club.put("Below", {"in_segment": 12345}, key=club.brand.api_key)
+    with pytest.raises(ValueError, match=r"'Football Fans' \(12345\): 'Below'"):
+        club.apply(old.plan_to(old[1:]))
+
+
+def test_users_that_go_or_change(club: Club) -> None:
+    """A cohort may be deleted if the same plan deletes its users, or changes their queries."""
+    first, second = club.put("User", {"in_segment": 12345}), club.put(
+        "Other", {"in_segment": 12345}
+    )
+    old = club.list()
+    new = CohortList.from_json(old.to_json())[1:]
+    new.remove(new.id_dictionary[first.id or ""])
+    new.id_dictionary[second.id or ""].query = {"in_segment": 1}
+    assert club.apply(old.plan_to(new)).counts == {"updated": 1, "deleted": 2, "unchanged": 27}
+
+
+def test_too_many_deletes(club: Club) -> None:
+    """The share of cohorts that may be deleted is limited."""
+    cohorts = CohortList([each for each in club.list() if each.query])
+    plan = cohorts.plan_to(cohorts[:1])
+    text = "too many deletes: 25 of 26, 96.2 % is over 80 %; pass max_delete_share="
+    assert_raises(lambda: club.apply(plan), ValueError, text)
+    assert club.apply(plan, max_delete_share=1).counts == {"deleted": 25, "unchanged": 1}
+
+
+def test_undone(club: Club) -> None:
+    """The inverse of a report restores what was, but for ids and codes of what is created anew."""
+    before = club.there()
+    table = [
+        {"code": 12345, "name": "Fans", "tags": "x", "description": None, "state": "Disabled"},
+        {**NEW, "state": "Disabled"},
+    ]
+    report = club.apply(club.plan(table, clear_empty=True))
+    undo = report.inverse()
+    undone = club.apply(undo)
+    assert club.there() == before
+    assert club.apply(undone.inverse()).counts == {"created": 1, "updated": 1}
+    assert club.there()["Runners"]["state"] == "Disabled"
