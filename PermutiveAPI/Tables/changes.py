@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, cast
 
 Action = Literal["create", "update", "delete"]
@@ -149,12 +150,18 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Tell whether two values are the same JSON data. 1 and 1.0 are the same, 1 and true are not."""
+    """Tell whether two values are the same JSON data.
+
+    1 and 1.0 are the same, 1 and true are not. The order of texts in a list, such as tags, does not count:
+    the service promises none.
+    """
     if isinstance(one, dict) and isinstance(other, dict):
         ones, others = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
         return ones.keys() == others.keys() and all(same(ones[key], others[key]) for key in ones)
     if isinstance(one, list) and isinstance(other, list):
         pair = cast("list[Any]", one), cast("list[Any]", other)
+        if all(isinstance(each, str) for each in chain(*pair)):
+            return sorted(pair[0]) == sorted(pair[1])
         return len(pair[0]) == len(pair[1]) and all(map(same, *pair))
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
