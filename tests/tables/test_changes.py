@@ -94,6 +94,9 @@ SAME: Dict[str, Any] = {
     "a key more": ({"a": 1}, {"a": 1, "b": None}, False),
     "an item more": ([1], [1, 2], False),
     "another order": ([1, 2], [2, 1], False),
+    "another order of texts": (["b", "a"], ["a", "b"], True),
+    "another number of texts": (["a", "a", "b"], ["a", "b"], False),
+    "another order of objects": ([{"a": 1}, {"b": 1}], [{"b": 1}, {"a": 1}], False),
     "none and nothing": (None, 0, False),
     "a list and an object": ([], {}, False),
 }
@@ -101,7 +104,10 @@ SAME: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("one", "other", "equal"), SAME.values(), ids=list(SAME))
 def test_same(one: Any, other: Any, equal: bool) -> None:
-    """Values are compared as JSON data: numbers by value, and true is no number."""
+    """Values are compared as JSON data: numbers by value, and true is no number.
+
+    Texts in a list have no order.
+    """
     assert same(one, other) is same(other, one) is equal
 
 
