@@ -32,8 +32,8 @@ TABLE = "to_pd_dataframe refresh find id_dictionary code_dictionary name_diction
 CALLS = {
     "Alias": "",
     "Cohort": f"{SINGLE} {BATCHES} enable disable copy get_by_id get_by_name get_by_code list"
-    " batch_enable batch_disable batch_get_by_id",
-    "CohortList": f"{TABLE} filter tag_dictionary segment_type_dictionary workspace_dictionary",
+    " batch_enable batch_disable batch_get_by_id plan plan_from_segments",
+    "CohortList": f"{TABLE} filter from_table plan_to tag_dictionary segment_type_dictionary workspace_dictionary",
     "ContextSegment": "send batch_send",
     "Event": "",
     "Identity": "identify resolve create_user list_aliases batch_identify stream_identify"
@@ -41,12 +41,13 @@ CALLS = {
     "Import": "get_by_id list batch_get_by_id",
     "ImportList": f"{TABLE} identifier_dictionary",
     "KnownAlias": "",
-    "Segment": f"{SINGLE} {BATCHES} update_by_code delete_by_code get_by_id get_by_code list bulk",
-    "SegmentList": f"{TABLE} from_table",
+    "Segment": f"{SINGLE} {BATCHES} update_by_code delete_by_code get_by_id get_by_code list bulk"
+    " plan",
+    "SegmentList": f"{TABLE} from_table plan_to",
     "Segmentation": "split send send_stateless batch_send stream_send",
     "Source": "",
     "TrackedEvent": "track batch_track stream_track",
-    "Workspace": "is_top_level cohorts imports segments references from_env",
+    "Workspace": "is_top_level cohorts imports segments references plan_copy from_env",
     "WorkspaceList": "refresh find id_dictionary name_dictionary master_workspace cohorts imports from_env",
 }
 # The arguments of the constructors.

@@ -248,6 +248,13 @@ COHORT_CALLS: List[WireCall] = [
     ),
     WireCall("Cohort.list", lambda **key: Cohort.list(**key), "GET", COHORTS, answer=[COHORT]),
     WireCall(
+        "Cohort.plan",
+        lambda **key: Cohort.plan([{"name": "Nobody", "query": QUERY}], **key),
+        "GET",
+        COHORTS,
+        answer=[],
+    ),
+    WireCall(
         "Cohort.list of child workspaces",
         lambda **key: Cohort.list(include_child_workspaces=True, **key),
         "GET",
@@ -403,6 +410,13 @@ SEGMENT_CALLS: List[WireCall] = [
     WireCall(
         "Segment.list",
         lambda **key: Segment.list("i-1", **key),
+        "GET",
+        SEGMENTS,
+        answer={"elements": [SEGMENT], "pagination": {"total_count": 1}},
+    ),
+    WireCall(
+        "Segment.plan",
+        lambda **key: Segment.plan("i-1", [{"code": "1234"}], **key),
         "GET",
         SEGMENTS,
         answer={"elements": [SEGMENT], "pagination": {"total_count": 1}},
