@@ -578,6 +578,14 @@ def test_used_cohorts_are_not_deleted(club: Club) -> None:
     assert club.apply(plan, allow_used=True).counts == {"deleted": 2, "unchanged": 26}
 
 
+def test_new_users(club: Club) -> None:
+    """A cohort that a new one of the same plan names is not deleted."""
+    old = club.list()
+    plan = old.plan_to(CohortList([*old[1:], Cohort("New", query={"in_segment": 12345})]))
+    with pytest.raises(ValueError, match=r"'Football Fans' \(12345\): 'New'"):
+        club.apply(plan)
+
+
 def test_cohorts_that_are_used_below(club: Club) -> None:
     """Cohorts of the workspaces below may name an inherited one."""
     old = club.list()
