@@ -99,7 +99,7 @@ def objects_of(target: Target, *, allow_used: bool = False) -> Objects:
         return Cohorts(allow_used=allow_used)
     from .segment_service import Segments
 
-    return Segments(target)
+    return Segments(target, allow_used=allow_used)
 
 
 class _Telling:

@@ -17,10 +17,10 @@ from .cohort_state import CohortState, key_of
 from .comparing import Fields
 from .new_codes import new_cohorts_in, with_known_codes
 from .plan import Plan
-from .queries import names_in
+from .queries import Named
 from .report import STATUS_WHEN_DONE, Outcome
 from .splitting import status_after
-from .texts import first_lines
+from .usage import refuse_used
 
 Pairs = Sequence[tuple[Change, Cohort]]
 
@@ -85,19 +85,8 @@ class Cohorts:
     def _refuse_used(self, deletes: Sequence[Change]) -> None:
         """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
         deleted = [self._state.cohorts[key_of(each)] for each in deletes]
-        names = {str(each.code): each.name for each in deleted}
-        users: dict[str, list[str]] = {}
-        for name, query in self._queries_without({each.id for each in deleted}):
-            for named in names_in(query):
-                if named.kind == "cohort" and named.code in names:
-                    users.setdefault(named.code, []).append(repr(name))
-        if users:
-            lines = [f"{names[code]!r} ({code}): {', '.join(of)}" for code, of in users.items()]
-            text = (
-                "Nothing was written: the queries of other cohorts name cohorts that the plan deletes. "
-                "Change the queries first, or pass allow_used=True."
-            )
-            raise ValueError("\n".join([text, *first_lines(lines)]))
+        names = {Named("cohort", str(each.code)): each.name for each in deleted}
+        refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
 
     def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
         """Yield the queries as they are after the plan, with the names of their cohorts."""

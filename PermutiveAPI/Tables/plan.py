@@ -93,10 +93,10 @@ class Plan:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        """Return the first changes as a table, for notebooks."""
+        """Return the first changes as a table, for notebooks: deletions first, so that they are seen."""
         rows = (
             (SIGNS[each.action], each.name, each.key, "; ".join(_phrases(each)))
-            for each in self.changes
+            for each in (*self.deletes, *self.updates, *self.creates)
         )
         table = html_table(("", "name", "key", "changes"), rows, len(self.changes))
         return f"<p>{escape(self.summary)}</p>\n{table}"
@@ -254,8 +254,8 @@ class Plan:
             The same for deletions. If it is left out: 0.8 of up to 100 objects, 0.5 of up to 1,000, 0.2
             of more. Ten changes are always allowed, unless the share is 0.
         allow_used : bool
-            Whether cohorts are deleted that the queries of others name. Otherwise, before cohorts are
-            deleted, the queries of all others are read, one request each.
+            Whether segments and cohorts are deleted that the queries of cohorts name. Otherwise, before
+            anything is deleted, the queries of the cohorts that stay are read, one request each.
 
         Returns
         -------

@@ -141,9 +141,10 @@ class Report:
         return [[row.get(name) for name in columns] for row in rows], columns
 
     def _repr_html_(self) -> str:
-        """Return the counts and the first rows as a table, for notebooks."""
+        """Return the counts, the failures, and the first rows as a table, for notebooks."""
         cells, columns = self._cells_and_columns()
-        return f"<p>{escape(self.summary)}</p>\n{html_table(columns, cells, len(cells))}"
+        lines = "<br>\n".join(map(escape, self._lines()))
+        return f"<p>{lines}</p>\n{html_table(columns, cells, len(cells))}"
 
     def inverse(self) -> Plan:
         """Return the plan that undoes what was carried out, and what may have been carried out.

@@ -7,15 +7,20 @@ from typing import Any
 
 from .._Utils.batch.types import BatchRequest
 from .._Utils.errors import PermutiveResourceNotFoundError
+from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Audience.urls import segments_url
+from ..Cohort import Cohort
 from .applying import Tell
 from .changes import Change
+from .cohort_reading import with_queries
 from .comparing import Fields
 from .plan import Plan
+from .queries import Named
 from .report import Outcome
 from .splitting import Batches
 from .target import Target
+from .usage import refuse_used
 
 # The service accepts no more changes in one request.
 _MOST_CHANGES = 5_000
@@ -40,9 +45,18 @@ def _fields_of(segment: Segment) -> Fields:
 
 
 class Segments:
-    """The segments of a plan: reads and changes them, for ``applying.apply``."""
+    """The segments of a plan: reads and changes them, for ``applying.apply``.
 
-    def __init__(self, target: Target) -> None:
+    Parameters
+    ----------
+    target : Target
+        The import.
+    allow_used : bool
+        Whether segments are deleted that the queries of cohorts name.
+    """
+
+    def __init__(self, target: Target, *, allow_used: bool = False) -> None:
+        self._allow_used = allow_used
         self._import_id = target.import_id or ""
         self._request = BatchRequest("PATCH", segments_url(self._import_id))
         self._present: dict[str, Fields] = {}
@@ -54,6 +68,9 @@ class Segments:
 
     def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
         """Send changes, up to 5,000 in one request; see :class:`Batches`."""
+        deletes = [change for change in changes if change.action == "delete"]
+        if deletes and not self._allow_used:
+            self._refuse_used(deletes, api_key)
 
         def send(batch: Sequence[Change]) -> Mapping[str, str | None]:
             return self._send(batch, api_key)
@@ -65,6 +82,18 @@ class Segments:
             tell(outcomes, self._request)
 
         Batches(send, look, tell_of_batch, _MOST_CHANGES).carry_out(changes)
+
+    def _refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+        """Raise ValueError if the query of a cohort names a segment that is deleted."""
+        provider = Import.get_by_id(self._import_id, api_key).code
+        names = {
+            Named("segment", change.key or "", of): change.name
+            for change in deletes
+            for of in (provider, None)  # A query may name a segment without its import.
+        }
+        cohorts = Cohort.list(api_key=api_key, include_child_workspaces=True)
+        queries = ((each.name, each.query) for each in with_queries(cohorts, api_key))
+        refuse_used("segments", names, queries)
 
     def _send(self, changes: Sequence[Change], api_key: str) -> Mapping[str, str | None]:
         """Send one request, and return the ids of its segments by code."""

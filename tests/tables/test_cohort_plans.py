@@ -569,7 +569,7 @@ def test_used_cohorts_are_not_deleted(club: Club) -> None:
     plan = old.plan_to(old[2:])
     club.sandbox.clear_requests()
     text = (
-        "Nothing was written: the queries of other cohorts name cohorts that the plan deletes. Change the "
+        "Nothing was written: the queries of cohorts name cohorts that the plan deletes. Change the "
         "queries first, or pass allow_used=True.\n"
         "'Premier League Followers' (12346): 'Loyal'\n'Football Fans' (12345): 'Loyal'"
     )

@@ -1,0 +1,39 @@
+"""Refuse to delete what the queries of cohorts name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .queries import Named, names_in
+from .texts import first_lines
+
+
+def refuse_used(
+    kind: str, deleted: Mapping[Named, str], queries: Iterable[tuple[str, Any]]
+) -> None:
+    """Raise ValueError if a query names what is to be deleted.
+
+    Parameters
+    ----------
+    kind : str
+        What is to be deleted, "cohorts" or "segments", for the error.
+    deleted : mapping
+        How queries may name what is to be deleted, and its name.
+    queries : iterable of (str, query)
+        The queries of the cohorts that stay, with the cohorts' names.
+    """
+    users: dict[Named, list[str]] = {}
+    for name, query in queries:
+        for named in names_in(query):
+            if named in deleted:
+                users.setdefault(named, []).append(repr(name))
+    if users:
+        lines = [
+            f"{deleted[named]!r} ({named.code}): {', '.join(of)}" for named, of in users.items()
+        ]
+        text = (
+            f"Nothing was written: the queries of cohorts name {kind} that the plan deletes. "
+            "Change the queries first, or pass allow_used=True."
+        )
+        raise ValueError("\n".join([text, *first_lines(lines)]))
