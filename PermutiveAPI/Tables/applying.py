@@ -36,6 +36,10 @@ class Objects(Protocol):
         """
         ...
 
+    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+        """Raise ValueError if the queries of cohorts that stay name what is to be deleted."""
+        ...
+
     def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
         """Carry out changes, in their order.
 
@@ -71,12 +75,20 @@ def apply(
         max_delete_share=max_delete_share,
     )
     api_key = resolve_api_key(api_key)
-    objects = objects_of(plan.target, allow_used=allow_used)
+    objects = objects_of(plan.target)
     present = objects.present(plan, api_key)
     due, done = compared(plan.changes, present)
+    deletes = [change for change in due if change.action == "delete"]
+    others = [change for change in due if change.action != "delete"]
+    if deletes and not allow_used:
+        objects.refuse_used(deletes, api_key)
     with closing(_Telling(len(due), progress_callback, api_key)) as telling:
-        if due:
-            objects.carry_out(due, api_key, telling.tell)
+        if others:
+            objects.carry_out(others, api_key, telling.tell)
+        if deletes and not telling.errors:
+            objects.carry_out(deletes, api_key, telling.tell)
+        elif deletes:  # What failed may be what replaces them.
+            telling.outcomes += [Outcome(change, "not tried") for change in deletes]
         outcomes = (*done, *telling.outcomes)
     ids = {each.key: present[each.key]["id"] for each in plan.unchanged if each.key in present}
     return Report(plan, outcomes, ids)
@@ -91,15 +103,15 @@ def check_place(target: Target) -> None:
         )
 
 
-def objects_of(target: Target, *, allow_used: bool = False) -> Objects:
+def objects_of(target: Target) -> Objects:
     """Return what reads and changes the objects of a target."""
     if target.kind == "cohorts":
         from .cohort_changes import Cohorts
 
-        return Cohorts(allow_used=allow_used)
+        return Cohorts()
     from .segment_service import Segments
 
-    return Segments(target, allow_used=allow_used)
+    return Segments(target)
 
 
 class _Telling:
@@ -108,7 +120,7 @@ class _Telling:
     def __init__(self, total: int, callback: ProgressCallback | None, api_key: str) -> None:
         self.outcomes: list[Outcome] = []
         self._total = total
-        self._errors = 0
+        self.errors = 0
         self._callback = callback
         self._begun = time.monotonic()
         self.api_key = api_key
@@ -116,14 +128,14 @@ class _Telling:
     def tell(self, outcomes: Sequence[Outcome], request: BatchRequest) -> None:
         """Keep outcomes, and call the progress callback."""
         self.outcomes += outcomes
-        self._errors += sum(each.status in FAILURES for each in outcomes)
+        self.errors += sum(each.status in FAILURES for each in outcomes)
         if self._callback is not None and outcomes:
             call_safely("progress_callback", self._callback, self._progress(request), self.api_key)
 
     def _progress(self, request: BatchRequest) -> Progress:
         completed, elapsed = len(self.outcomes), time.monotonic() - self._begun
         average = 1000 * elapsed / completed
-        return Progress(completed, self._total, self._errors, request, elapsed, average)
+        return Progress(completed, self._total, self.errors, request, elapsed, average)
 
     def close(self) -> None:
         """End a progress bar."""

@@ -26,16 +26,9 @@ Pairs = Sequence[tuple[Change, Cohort]]
 
 
 class Cohorts:
-    """The cohorts of a plan: reads and changes them, for ``applying.apply``.
+    """The cohorts of a plan: reads and changes them, for ``applying.apply``."""
 
-    Parameters
-    ----------
-    allow_used : bool
-        Whether cohorts are deleted that the queries of others name.
-    """
-
-    def __init__(self, *, allow_used: bool = False) -> None:
-        self._allow_used = allow_used
+    def __init__(self) -> None:
         self._plan: Plan
         self._state: CohortState
 
@@ -44,11 +37,15 @@ class Cohorts:
         self._plan, self._state = plan, CohortState(plan, api_key)
         return self._state.fields()
 
+    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+        """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
+        deleted = [self._state.cohorts[key_of(each)] for each in deletes]
+        names = {Named("cohort", str(each.code)): each.name for each in deleted}
+        refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
+
     def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
         """Send one request for each change; two for a new cohort that is to be disabled."""
         deletes = [change for change in changes if change.action == "delete"]
-        if deletes and not self._allow_used:
-            self._refuse_used(deletes)
         self._create([change for change in changes if change.action == "create"], api_key, tell)
         updates = [change for change in changes if change.action == "update"]
         for method, several in ((Cohort.batch_update, updates), (Cohort.batch_delete, deletes)):
@@ -79,14 +76,6 @@ class Cohorts:
             outcome = Outcome(change, "not tried", error=f"it needs the codes of {names}")
             tell([outcome], BatchRequest("POST", _COHORTS))
         _send(partial(Cohort.batch_disable, api_key=api_key), half_done, tell)
-
-    # --- Deletions -------------------------------------------------------------------------------------
-
-    def _refuse_used(self, deletes: Sequence[Change]) -> None:
-        """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
-        deleted = [self._state.cohorts[key_of(each)] for each in deletes]
-        names = {Named("cohort", str(each.code)): each.name for each in deleted}
-        refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
 
     def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
         """Yield the queries as they are after the plan, with the names of their cohorts."""

@@ -239,7 +239,8 @@ class Plan:
 
         First, every change is compared with the service. What is already as wanted is skipped. If
         anything is neither as it was when the plan was made nor as wanted, nothing is written. So a plan
-        can be applied again after an interruption: it does what is left.
+        can be applied again after an interruption: it does what is left. If a creation or an update fails,
+        nothing is deleted.
 
         Parameters
         ----------

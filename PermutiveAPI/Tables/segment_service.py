@@ -45,18 +45,9 @@ def _fields_of(segment: Segment) -> Fields:
 
 
 class Segments:
-    """The segments of a plan: reads and changes them, for ``applying.apply``.
+    """The segments of a plan: reads and changes them, for ``applying.apply``."""
 
-    Parameters
-    ----------
-    target : Target
-        The import.
-    allow_used : bool
-        Whether segments are deleted that the queries of cohorts name.
-    """
-
-    def __init__(self, target: Target, *, allow_used: bool = False) -> None:
-        self._allow_used = allow_used
+    def __init__(self, target: Target) -> None:
         self._import_id = target.import_id or ""
         self._request = BatchRequest("PATCH", segments_url(self._import_id))
         self._present: dict[str, Fields] = {}
@@ -66,11 +57,20 @@ class Segments:
         self._present = fields_by_code(Segment.list(self._import_id, api_key))
         return self._present
 
+    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+        """Raise ValueError if the query of a cohort names a segment that is deleted."""
+        provider = Import.get_by_id(self._import_id, api_key).code
+        names = {
+            Named("segment", change.key or "", of): change.name
+            for change in deletes
+            for of in (provider, None)  # A query may name a segment without its import.
+        }
+        cohorts = Cohort.list(api_key=api_key, include_child_workspaces=True)
+        queries = ((each.name, each.query) for each in with_queries(cohorts, api_key))
+        refuse_used("segments", names, queries)
+
     def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
         """Send changes, up to 5,000 in one request; see :class:`Batches`."""
-        deletes = [change for change in changes if change.action == "delete"]
-        if deletes and not self._allow_used:
-            self._refuse_used(deletes, api_key)
 
         def send(batch: Sequence[Change]) -> Mapping[str, str | None]:
             return self._send(batch, api_key)
@@ -82,18 +82,6 @@ class Segments:
             tell(outcomes, self._request)
 
         Batches(send, look, tell_of_batch, _MOST_CHANGES).carry_out(changes)
-
-    def _refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
-        """Raise ValueError if the query of a cohort names a segment that is deleted."""
-        provider = Import.get_by_id(self._import_id, api_key).code
-        names = {
-            Named("segment", change.key or "", of): change.name
-            for change in deletes
-            for of in (provider, None)  # A query may name a segment without its import.
-        }
-        cohorts = Cohort.list(api_key=api_key, include_child_workspaces=True)
-        queries = ((each.name, each.query) for each in with_queries(cohorts, api_key))
-        refuse_used("segments", names, queries)
 
     def _send(self, changes: Sequence[Change], api_key: str) -> Mapping[str, str | None]:
         """Send one request, and return the ids of its segments by code."""

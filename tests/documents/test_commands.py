@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 GATE = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 STEPS = re.findall(r'^step "(.*)"$', GATE, re.MULTILINE)
 CHECKS = [step for step in STEPS if re.match("pydocstyle|black|ruff|pyright|mypy", step)]
-MEASURED = "pytest -n 4 --cov"
+MEASURED = "pytest -n 2 --cov"
 
 
 def test_the_gate_runs_every_check() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any, Dict, List
@@ -560,6 +561,20 @@ def test_a_refused_deletion(club: Club) -> None:
     old = club.list()
     club.sandbox.fail_next(status=400, method="DELETE")
     assert club.apply(old.plan_to(old[1:])).counts == {"unchanged": 27, "failed": 1}
+
+
+def test_nothing_is_deleted_after_a_failure(club: Club) -> None:
+    """If an update fails, the cohorts that the plan deletes stay: the update may have freed them."""
+    club.put("Loyal", {"in_segment": 12345})
+    old = club.list()
+    loyal = copy.copy(next(each for each in old if each.name == "Loyal"))
+    loyal.query = {"in_segment": 12346}
+    new = CohortList([each for each in old if each.code not in (12345, loyal.code)] + [loyal])
+    plan = old.plan_to(new)
+    club.sandbox.fail_next(status=422, method="PATCH")
+    counts = club.apply(plan).counts
+    assert (counts["failed"], counts["not tried"]) == (1, 1)
+    assert not any(each.method == "DELETE" for each in club.writes())
 
 
 def test_used_cohorts_are_not_deleted(club: Club) -> None:

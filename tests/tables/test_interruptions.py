@@ -72,7 +72,7 @@ def test_interrupted_and_applied_again(market: Market, server: FakeService, seed
 
 
 def test_no_request_more_than_needed(market: Market) -> None:
-    """Creations, updates and deletions share requests, so that only the last one is not full. Deletions come last."""
+    """Creations and updates share requests, so that only the last one is not full. Deletions come later."""
     market.put(*(market.segment(f"m_{n}") for n in range(20)))
     rows = [{"code": f"m_{n}", "name": "New"} for n in range(10, 25)]
     market.apply(market.mirror(rows))
@@ -80,7 +80,7 @@ def test_no_request_more_than_needed(market: Market) -> None:
         [operation["operation"][0] for operation in each.json["operations"]]
         for each in market.writes()
     ]
-    assert ["".join(each) for each in kinds] == ["CCCCCUU", "UUUUUUU", "UDDDDDD", "DDDD"]
+    assert ["".join(each) for each in kinds] == ["CCCCCUU", "UUUUUUU", "U", "DDDDDDD", "DDD"]
 
 
 def test_what_is_interrupted_is_told(market: Market) -> None:

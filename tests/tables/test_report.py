@@ -60,9 +60,9 @@ def test_texts() -> None:
 
 
 def test_html() -> None:
-    """In a notebook, a report is a table of its rows, in which texts are no markup."""
+    """In a notebook, a report says what failed, and is a table of its rows. Texts are no markup."""
     html = REPORT._repr_html_()
-    assert html.startswith(f"<p>{SUMMARY}</p>\n<table")
+    assert html.startswith(f"<p>{SUMMARY}<br>\nrow 3, B (b): failed: 400: &lt;bad&gt;<br>")
     assert "400: &lt;bad&gt;" in html
 
 

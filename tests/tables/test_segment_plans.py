@@ -10,6 +10,8 @@ import pandas
 import pytest
 
 from PermutiveAPI import (
+    Cohort,
+    Import,
     PermutiveCredentialsError,
     PermutiveResourceNotFoundError,
     Progress,
@@ -19,6 +21,7 @@ from PermutiveAPI import (
     progress_bar,
 )
 from PermutiveAPI.Tables import Owned, Plan, PlanOutdatedError
+from tests.support.mistakes import assert_raises
 from tests.tables.market import MINE, Market, fields_of
 
 
@@ -372,8 +375,28 @@ def test_applied_twice(market: Market) -> None:
     text = json.dumps(plan.to_json())
     assert market.key not in text
     market.apply(Plan.from_json(text))
+    assert len(market.writes()) == 2
     assert market.apply(plan).counts == {"unchanged": 3}
-    assert len(market.writes()) == 1
+    assert len(market.writes()) == 2
+
+
+def test_used_segments_are_not_deleted(market: Market) -> None:
+    """A segment that the query of a cohort names is deleted only if told."""
+    market.put(market.segment("m_a", "A"), market.segment("m_b", "B"))
+    provider = Import.get_by_id(market.id, market.key).code
+    for name, of in (("Theirs", "another"), ("Ours", provider)):
+        clause = {"provider": of, "segment": "m_b"}
+        query = {"or": [{"in_second_party_segment": clause}, {"in_segment": 12345}]}
+        Cohort(name, query=query).create(market.key)
+    plan = market.mirror([{"code": "m_c", "name": "C"}])
+    market.sandbox.clear_requests()
+    text = (
+        "Nothing was written: the queries of cohorts name segments that the plan deletes. Change the "
+        "queries first, or pass allow_used=True.\n'B' (m_b): 'Ours'"
+    )
+    assert_raises(lambda: market.apply(plan), ValueError, text)
+    assert market.writes() == []
+    assert market.apply(plan, allow_used=True).counts == {"created": 1, "deleted": 2}
 
 
 def test_another_service(market: Market) -> None:
