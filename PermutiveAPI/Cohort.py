@@ -575,7 +575,8 @@ class CohortList(CohortListTables[Cohort]):
     ) -> CohortList:
         """Return the cohorts with this tag, state and name, in the workspace with this id.
 
-        What is left out does not matter. Texts must be equal, also in case; ``find`` is less strict.
+        Only the given arguments count. Texts must be equal; upper and lower case differ. ``find`` is less
+        strict.
 
         Raises
         ------

@@ -118,9 +118,9 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     ) -> References:
         """Read which cohorts name which cohorts, segments and imports in their queries.
 
-        This sends one request for each cohort that the key can read, since lists come without queries,
-        and two for the lists. It does not use this object's caches. Arguments have the same meaning as
-        for ``Cohort.batch_create``.
+        Lists come without queries. So this sends one request for each cohort that the key can read, and two
+        for the lists. It does not use this object's caches. The arguments are those of
+        ``Cohort.batch_create``.
 
         Examples
         --------
@@ -141,30 +141,30 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         """Plan copies of cohorts of this workspace in another one. Nothing is written.
 
         The originals stay as they are. The copies have the same name, description, query, tags, state and
-        type. If a query names a cohort that is copied, too, its copy names the new cohort; until then the
-        plan shows ``"new cohort: ..."``. Segments of imports keep their codes, so the
-        other workspace must have the imports. Parts of a query that do not follow the grammar are
-        searched for cohort codes, and otherwise copied as they are.
+        type. If a query names a cohort that is also copied, the copy names the new cohort. Its code is not
+        known yet, so the plan shows ``"new cohort: ..."``. Segments of imports keep their codes, so the
+        other workspace must have the imports. In parts of a query that do not follow the grammar, only
+        cohort codes are replaced.
 
-        A cohort that the other workspace has under the same name is left alone. So the same plan, applied
-        again, creates nothing. Apply it with the key of the other workspace.
+        Apply the plan with the key of the other workspace. A cohort that the other workspace already has
+        under the same name stays as it is. So the same plan, applied again, creates nothing.
 
         Parameters
         ----------
         cohorts : iterable of Cohort
-            The cohorts. Those without a query, as listed cohorts are, are fetched: one request each.
+            The cohorts. Cohorts without a query, such as listed ones, are fetched: one request each.
         to : Workspace
             The other workspace.
         mapping : mapping, optional
-            The codes of cohorts in the other workspace, by the codes here. It must have every cohort that
-            a query names and that is not copied, since a code may mean another cohort there.
+            The codes of cohorts in the other workspace, by the codes here. It is needed for every cohort
+            that a query names and that is not copied, because its code may belong to another cohort there.
 
         Raises
         ------
         ValueError
-            If `mapping` lacks a code or has one that does not exist, cohorts name each other in a circle,
-            several have the same name or one has no query, or the other workspace has a cohort with the
-            same name and other fields. The text lists them.
+            If a code is missing in `mapping` or does not exist, if cohorts name each other in a circle, if
+            several have the same name, if one has no query, or if the other workspace has a cohort with
+            the same name and other fields. The text lists them.
 
         Examples
         --------

@@ -1,6 +1,6 @@
 """Cohorts and tables: the methods of Cohort and CohortList that read tables and make plans.
 
-What does the work is imported only when one of them is called.
+The code that does the work is imported only when a method is called.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ L = TypeVar("L", bound="CohortListTables[Any]")
 
 
 class CohortTables:
-    """The plans of ``Cohort``."""
+    """The methods of ``Cohort`` that make plans."""
 
     @staticmethod
     def plan(
@@ -33,25 +33,24 @@ class CohortTables:
     ) -> Plan:
         """Plan how cohorts become equal to the rows of a table. Nothing is written.
 
-        A row means a cohort by its id, else by its code. If both are empty, it means the cohort with its
-        name; if no cohort has the name, it creates one. The columns description, query, tags and state
-        are compared, and name for a row with an id or a code. A new cohort may have a segment_type, too.
-        A column that is missing is not touched; other columns are ignored. So an exported table gives an
-        empty plan.
+        The cohort of a row is found by its id, or by its code. If both are empty, it is found by its
+        name. If no cohort has the name, the row creates one. The columns name, description, query, tags
+        and state are compared. A new cohort may also have a segment_type. A column that is missing is not
+        touched, and other columns are ignored. So the plan of an exported table is empty.
 
-        The cohorts are listed, and those that may change are fetched: one request each.
+        The cohorts are listed, and each cohort that may change is fetched: one request each.
 
         Parameters
         ----------
         table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
-            The table, as for ``CohortList.from_table``. Of a list of cohorts, the members that are not
-            None count.
+            The table, as for ``CohortList.from_table``. It may also be a list of cohorts. Their members
+            that are None count as empty cells.
         clear_empty : bool
             Whether an empty cell clears the description or the tags. Otherwise it changes nothing. Names,
             queries and states cannot be cleared.
         workspace_id : str, optional
-            The id of the key's workspace. It is needed if the key also sees inherited cohorts, and
-            is not that of a workspace in the credentials file.
+            The id of the key's workspace. It is needed if the key also sees inherited cohorts, and the
+            credentials file does not have the key.
         api_key : str, optional
             The key.
 
@@ -63,10 +62,10 @@ class CohortTables:
         Raises
         ------
         ValueError
-            If the table has no rows, or bad rows; the error lists them. Row 1 is the first one below
-            the header. Bad are: an id or a code that no cohort has, a name of several cohorts, two rows
-            for one cohort, a new cohort without a query, and a change of an inherited or a lookalike
-            cohort, or of a segment_type.
+            If the table has no rows, or has bad rows. The error lists them; row 1 is the first one below
+            the header. A row is bad if no cohort has its id or code, if several cohorts have its name, if
+            another row has the same cohort, if a new cohort has no query, or if it would change an
+            inherited cohort, a lookalike cohort or a segment_type.
 
         Examples
         --------
@@ -103,30 +102,30 @@ class CohortTables:
     ) -> Plan:
         """Plan one cohort for each segment of an import. Nothing is written.
 
-        The relation of the import decides on the clause that selects the users of a segment. "2nd":
-        ``in_second_party_segment``, with the codes of the import and of the segment. "3rd":
-        ``in_third_party_segment``, with the same codes. The plan shows the queries.
+        The relation of the import decides on the clause of the query: "2nd" gives
+        ``in_second_party_segment``, "3rd" gives ``in_third_party_segment``. Both name the codes of the
+        import and of the segment.
 
-        Cohorts are found by their names. So the same call plans nothing when its plan has been applied,
-        and new segments get their cohorts. A cohort whose segment is gone stays.
+        Cohorts are found by their names. So after the plan was applied, the same call creates cohorts only
+        for new segments. If a segment is gone, its cohort stays.
 
         Parameters
         ----------
         import_id : str
             The id of the import.
         name : str
-            The names of the cohorts. ``{name}`` and ``{code}`` stand for those of the segment,
-            ``{import_name}`` for that of the import.
+            The names of the cohorts. ``{name}`` and ``{code}`` stand for the name and the code of the
+            segment, ``{import_name}`` for the name of the import.
         tags : sequence of str, optional
-            The tags of the cohorts. If it is left out, existing tags stay.
+            The tags of the cohorts. Without it, existing tags stay.
         workspace_id, api_key : str, optional
             As for :meth:`plan`.
 
         Raises
         ------
         ValueError
-            If the import has no segments or another relation, two segments would give the same name,
-            or as for :meth:`plan`.
+            If the import has no segments or another relation, if two segments would get the same cohort
+            name, or as for :meth:`plan`.
 
         Examples
         --------
@@ -144,7 +143,7 @@ class CohortTables:
 
 
 class CohortListTables(TabularList[T]):
-    """The table and the plan of ``CohortList``."""
+    """The methods of ``CohortList`` that read tables and make plans."""
 
     @classmethod
     def from_table(cls: type[L], table: Table) -> L:
@@ -155,7 +154,7 @@ class CohortListTables(TabularList[T]):
         table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, as for ``SegmentList.from_table``. The column `name` must have a cell in each row.
             A query is a dictionary, its JSON text, or a query of ``PermutiveAPI.Query``. A code that looks
-            like a whole number is one.
+            like a whole number becomes one.
 
         Raises
         ------
@@ -178,24 +177,25 @@ class CohortListTables(TabularList[T]):
     ) -> Plan:
         """Plan how the cohorts of this list become those of another one, for instance of a backup.
 
-        Nothing is read from the service and nothing is written. Cohorts are found by id, else by code,
-        else by name. Those that are only in this list are deleted, those that are only in the other one
-        created, with new ids and codes. Cohorts that are in neither stay.
+        Nothing is sent. Cohorts are found by id, or by code, or by name. The plan deletes cohorts that are
+        only in this list, and creates those that are only in the other one, with new ids and codes.
+        Cohorts that are in neither list stay.
 
         Parameters
         ----------
         new : CohortList
-            The cohorts as they shall be. Members that are None change nothing.
+            The cohorts as they should be.
         clear_empty : bool
-            Whether a description that is None, and tags that are None, clear the field.
+            Whether a description or tags that are None clear the field. Otherwise, members that are None
+            change nothing.
         workspace_id : str, optional
             The id of the workspace in which cohorts are created. It is needed if this list also has
-            cohorts of workspaces below, and the key is not that of a workspace in the credentials file.
+            cohorts of workspaces below, and the credentials file does not have the key.
 
         Raises
         ------
         ValueError
-            If `new` is empty, a cohort of this list that changes has no query, or as for ``Cohort.plan``.
+            If `new` is empty, if a cohort that would change has no query, or as for ``Cohort.plan``.
 
         Examples
         --------

@@ -336,19 +336,19 @@ class Segment(Resource):
     ) -> Plan:
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
-        Segments are found by code. Columns that are missing, id, timestamps and others change nothing.
+        Segments are found by code. Name, description, cpm and categories are compared, if they are columns.
 
         Parameters
         ----------
         import_id : str
             The id of the import.
         table : object
-            As for :meth:`SegmentList.from_table`, but `name` is required for new segments only. Or a list
-            of segments: their members that are not None count.
+            As for :meth:`SegmentList.from_table`, but only new segments need a `name`. It may also be a
+            list of segments. Their members that are None count as empty cells.
         mode : {"upsert", "mirror"}
-            "mirror" also deletes the owned segments that the table lacks.
+            "mirror" also deletes the owned segments that are not in the table.
         owned : Owned, optional
-            Which segments are yours. Required for a mirror. A row that it does not own is an error.
+            Which segments are yours. A mirror needs it. A row for a segment that is not yours is an error.
         clear_empty : bool
             Whether an empty cell clears the field. Otherwise it changes nothing.
         api_key : str, optional
@@ -541,12 +541,12 @@ class SegmentList(TabularList[Segment]):
         ----------
         table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
             The table, or the path of a CSV file in UTF-8. The columns `name` and `code` must have a cell
-            in each row. Other columns that are fields may be empty or missing; all others are left out.
-            Lists may be texts such as "a, b", and times without a zone are in UTC. Both forms of
+            in each row. Other fields may be empty or missing. Columns that are not fields are ignored. A
+            list may be a text such as "a, b". A time without a zone is in UTC. Both forms of
             ``to_pd_dataframe`` can be read.
         import_id : str, optional
-            The id of the import of all segments. If it is left out, it must be a column. If both are
-            given, they must be the same.
+            The id of the import of all segments. Without it, the table must have it as a column. If both
+            are given, they must be equal.
 
         Raises
         ------
@@ -554,7 +554,7 @@ class SegmentList(TabularList[Segment]):
             If a column is missing or looks misspelt, or cells are bad: the error lists them by row and
             column. Row 1 is the first one below the header.
         TypeError
-            If `table` is of another kind.
+            If `table` or a row has the wrong type.
 
         Examples
         --------
@@ -571,19 +571,19 @@ class SegmentList(TabularList[Segment]):
     def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Plan:
         """Plan how the segments of this list become those of another one, for instance of a backup.
 
-        Nothing is sent. Segments that are only in this list are deleted; those that are in neither stay.
+        Nothing is sent. Segments that are only in this list are deleted. Those that are in neither list stay.
 
         Parameters
         ----------
         new : SegmentList
-            The segments as they shall be.
+            The segments as they should be.
         clear_empty : bool
             Whether a member that is None clears the field. Otherwise it changes nothing.
 
         Raises
         ------
         ValueError
-            If `new` is empty, a code is missing or occurs twice, or there are several imports.
+            If `new` is empty, if a code is missing or occurs twice, or if there are several imports.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""Defaults of a segment's fields that can be told from the values that people give."""
+"""Defaults of a segment's fields that differ from every value that people give."""
 
 from __future__ import annotations
 

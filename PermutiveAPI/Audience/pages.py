@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 # The items of a page, and the token of the next page.
 Page: TypeAlias = tuple[list[Item], str | None]
 
-# An empty page is normal if the service filters the items of a page; so many in a row are not.
+# An empty page is normal if the service filters the items of a page. This many in a row are not.
 _MOST_EMPTY_PAGES = 100
 
 

@@ -21,7 +21,7 @@ def url_of(import_id: Any, segment_id: Any) -> str:
 
 
 def url_of_code(import_id: Any, code: Any, name: str = "code") -> str:
-    """Return the URL of the segment with a code; `name` is the name of the argument that is the code."""
+    """Return the URL of the segment with a code. `name` is what the caller's argument is called."""
     return resource_url(
         _IMPORTS, f"{{import_id}}/segments/code/{{{name}}}", **{"import_id": import_id, name: code}
     )

@@ -22,7 +22,7 @@ Tell = Callable[[Sequence[Outcome], BatchRequest], None]
 
 
 class Objects(Protocol):
-    """What segments and cohorts do in their own ways: read the objects of a plan, and change them."""
+    """Reads and changes the objects of a plan. Segments and cohorts each have a class for it."""
 
     def present(self, plan: Plan, api_key: str) -> Mapping[str, Fields]:
         """Return the objects as they are now: their fields as JSON data, with ``id``, by key.
@@ -104,7 +104,7 @@ def check_place(target: Target) -> None:
 
 
 def objects_of(target: Target) -> Objects:
-    """Return what reads and changes the objects of a target."""
+    """Return the object that reads and changes the objects of a target."""
     if target.kind == "cohorts":
         from .cohort_changes import Cohorts
 
@@ -115,7 +115,7 @@ def objects_of(target: Target) -> Objects:
 
 
 class _Telling:
-    """Collects outcomes, and tells the caller how far the plan has come."""
+    """Collects outcomes, and reports the progress to the caller."""
 
     def __init__(self, total: int, callback: ProgressCallback | None, api_key: str) -> None:
         self.outcomes: list[Outcome] = []

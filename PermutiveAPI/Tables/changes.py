@@ -1,4 +1,4 @@
-"""What a plan consists of: the change of one object, field by field. Values alone, without any request."""
+"""The parts of a plan: the change of one object, field by field. Nothing here sends a request."""
 
 from __future__ import annotations
 
@@ -38,12 +38,11 @@ class Change:
     action : {"create", "update", "delete"}
         What happens to the object.
     key : str or None
-        What names the object at the service: the code of a segment, the id of a cohort. A cohort that
-        is to be created has none.
+        The code of a segment, or the id of a cohort. None for a cohort that is to be created.
     name : str
-        The object's name before the change. If the object is created, its name after it.
+        The object's name before the change. For an object that is created: its new name.
     fields : tuple of FieldChange
-        The fields that change. All fields of an object that is created or deleted.
+        The fields that change. If the object is created or deleted: all its fields.
     row : int or None
         The number of the table's row that asks for the change, from 1; None if no row does.
     """
@@ -95,8 +94,8 @@ class Change:
         Returns
         -------
         str
-            "done": the object is already as wanted. "due": it is as it was when the change was planned,
-            or some of its fields are and the others are as wanted. "changed": neither.
+            "done": the object is already as wanted. "due": the change is still to be made: each field has its
+            old or its new value. "changed": the object has changed in another way.
         """
         if current is None:
             absent: Mapping[Action, State] = {
@@ -111,7 +110,7 @@ class Change:
         return "done" if wanted and self.action != "delete" else "due"
 
     def differences(self, current: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-        """Return the fields that are neither as planned from nor as wanted, with the planned and the present value."""
+        """Return the fields with an unexpected value, each with the planned and the present value."""
         found = ((each, current.get(each.field)) for each in self.fields)
         return tuple(
             FieldChange(each.field, each.old, value)
@@ -130,12 +129,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """An object that a table has as it is.
+    """An object that is already as the table wants it.
 
     Parameters
     ----------
     key, name, row
-        As of a :class:`Change`.
+        As for :class:`Change`.
     """
 
     key: str
@@ -152,8 +151,8 @@ def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
 def same(one: Any, other: Any) -> bool:
     """Tell whether two values are the same JSON data.
 
-    1 and 1.0 are the same, 1 and true are not. The order of texts in a list, such as tags, does not count:
-    the service promises none.
+    1 and 1.0 are the same, 1 and true are not. The order of texts in a list, such as tags, does not count,
+    because the service may change it.
     """
     if isinstance(one, dict) and isinstance(other, dict):
         ones, others = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
@@ -174,8 +173,8 @@ def field_changes(
     Parameters
     ----------
     current, wanted : mapping
-        The object's fields, and those of a table's row, as JSON data. A field that `wanted` lacks stays
-        as it is.
+        The object's fields, and those of a table's row, as JSON data. A field that is not in `wanted`
+        stays as it is.
     clear_empty : bool
         Whether an empty value, None, clears the field. Otherwise it changes nothing.
     """

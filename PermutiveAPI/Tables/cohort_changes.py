@@ -44,7 +44,7 @@ class Cohorts:
         refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
 
     def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
-        """Send one request for each change; two for a new cohort that is to be disabled."""
+        """Send one request for each change. A new cohort that is to be disabled needs two."""
         deletes = [change for change in changes if change.action == "delete"]
         self._create([change for change in changes if change.action == "create"], api_key, tell)
         updates = [change for change in changes if change.action == "update"]
@@ -60,7 +60,7 @@ class Cohorts:
         return cohort
 
     def _create(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
-        """Create cohorts, first those whose codes the queries of others need. Then disable some of them."""
+        """Create cohorts in the order that their queries need, then disable those that are to be disabled."""
         existing = self._state.cohorts
         half_done = [(each, existing[key]) for each in changes if (key := key_of(each)) in existing]
         waiting = [each for each in changes if key_of(each) not in existing]
@@ -78,8 +78,8 @@ class Cohorts:
         _send(partial(Cohort.batch_disable, api_key=api_key), half_done, tell)
 
     def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
-        """Yield the queries as they are after the plan, with the names of their cohorts."""
-        seen = self._state.seen.with_below()  # They may name inherited cohorts.
+        """Yield the name and the query of each cohort, as they are after the plan."""
+        seen = self._state.seen.with_below()  # Cohorts below may name inherited ones.
         staying = [each for each in seen.everything if each.id not in deleted_ids]
         wanted = {each.key: each.wanted for each in self._plan.updates}
         for cohort in with_queries(staying, seen.api_key):
@@ -119,12 +119,12 @@ def _send(
     tell : callable
         As for :meth:`Cohorts.carry_out`.
     is_half : callable
-        Tells whether an outcome is not the last one of its change.
+        Tells whether the change needs one more request after this outcome.
 
     Returns
     -------
     list of (Change, Cohort)
-        Those whose outcome is not the last one. It was not told.
+        The changes that need one more request. Their outcomes were not told.
     """
     changes = {id(cohort): change for change, cohort in pairs}
     half: list[tuple[Change, Cohort]] = []
@@ -135,7 +135,7 @@ def _send(
         request, failed = progress.batch_request, progress.errors > errors
         errors = progress.errors
         if failed:
-            return  # The failures below have the error.
+            return  # It is told below, with its error.
         cohort: Cohort = request.item
         change = changes[id(cohort)]
         outcome = Outcome(change, STATUS_WHEN_DONE[change.action], cohort.id)

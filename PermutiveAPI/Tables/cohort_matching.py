@@ -1,4 +1,4 @@
-"""Which cohort each row of a table means. Values alone, without any request."""
+"""Find the cohort of each row of a table. Nothing here sends a request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .rows import Row, refuse
 
 @dataclass(frozen=True)
 class Match:
-    """A row, and the cohort that it means.
+    """A row and its cohort.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Match:
 
     @property
     def name(self) -> str:
-        """The name that the cohort has at the service, or that it is to be created with."""
+        """The cohort's present name; for a cohort that is to be created, its new one."""
         return self.row["name"] if self.cohort is None else self.cohort.name
 
 
@@ -40,9 +40,9 @@ class Directory:
     Parameters
     ----------
     cohorts : iterable of Cohort
-        The cohorts that a row can mean by id, code or name.
+        The cohorts that are found by id, code or name.
     below : iterable of Cohort
-        The cohorts of the workspaces below, which it can mean only by id or code.
+        The cohorts of the workspaces below. They are found by id or code only.
     """
 
     def __init__(self, cohorts: Iterable[Cohort], below: Iterable[Cohort] = ()) -> None:
@@ -57,16 +57,16 @@ class Directory:
             self._by_name.setdefault(each.name, []).append(each)
 
     def knows(self, row: Row) -> bool:
-        """Tell whether a row's id and code are known, as far as they are given."""
+        """Tell whether cohorts have the id and the code of a row. An empty one does not matter."""
         return all(value in self._known[name] for name, value in _keys_in(row).items())
 
     def with_known_keys(self, row: Row) -> Row:
-        """Return a row in which an id and a code that are not known are empty."""
+        """Return a row without its id and its code if no cohort has them."""
         unknown = {name for name, value in _keys_in(row).items() if value not in self._known[name]}
         return {**row, **dict.fromkeys(unknown)}
 
     def meant_by(self, row: Row) -> Cohort | None:
-        """Return the cohort that a row means: by its id, else by its code, else by its name.
+        """Return the cohort of a row. It is found by its id, else by its code, else by its name.
 
         Returns
         -------
@@ -76,8 +76,8 @@ class Directory:
         Raises
         ------
         ValueError
-            If an id or a code is given and no cohort has it, they are those of different cohorts,
-            several cohorts have the name, or the row has none of the three.
+            If no cohort has the given id or code, if the two belong to different cohorts, if several
+            cohorts have the name, or if the row has no id, no code and no name.
         """
         keys = _keys_in(row)
         if not keys:
@@ -85,7 +85,7 @@ class Directory:
         found = [self._identified(name, value) for name, value in keys.items()]
         if found[0] is not found[-1]:
             raise ValueError(
-                f"the id is that of {found[0].name!r}, the code that of {found[-1].name!r}"
+                f"the id belongs to {found[0].name!r}, but the code to {found[-1].name!r}"
             )
         return found[0]
 
@@ -111,12 +111,13 @@ def _keys_in(row: Row) -> dict[str, str]:
 
 
 def matched(rows: Iterable[Row], directory: Directory) -> list[Match]:
-    """Return which cohort each row means.
+    """Return each row with its cohort.
 
     Raises
     ------
     ValueError
-        If a row means none or several, or two rows mean the same cohort. The text lists the rows.
+        If the cohort of a row is not found or not clear, or two rows have the same cohort. The text
+        lists the rows.
     """
     problems: list[str] = []
     matches: list[Match] = []
@@ -130,7 +131,7 @@ def matched(rows: Iterable[Row], directory: Directory) -> list[Match]:
         key = ("name", row["name"]) if match.cohort is None else ("id", match.cohort.id)
         first = first_rows.setdefault(key, number)
         if first != number:
-            problems.append(f"row {number}: it means {match.name!r}, as row {first} does")
+            problems.append(f"row {number}: the cohort {match.name!r} is also in row {first}")
         matches.append(match)
     refuse(problems)
     return matches

@@ -23,8 +23,8 @@ class Seen:
     cohorts : CohortList
         The cohorts of the key's workspace, and those that it inherits.
     own_id : str or None
-        The id of the key's workspace, if it is known. The service does not tell it: the caller does, or
-        the credentials file.
+        The id of the key's workspace, if it is known. It comes from the caller or from the credentials
+        file; the service does not tell it.
     below : CohortList
         The cohorts of the workspaces below, if they were asked for.
     """
@@ -49,7 +49,7 @@ class Seen:
         return cls(api_key, Cohort.list(api_key=api_key), own_id)
 
     def with_below(self) -> Seen:
-        """Return the same with the cohorts of the workspaces below."""
+        """Return a copy that also has the cohorts of the workspaces below."""
         known = self.cohorts.id_dictionary
         everything = Cohort.list(api_key=self.api_key, include_child_workspaces=True)
         return replace(
@@ -68,11 +68,11 @@ class Seen:
 
     @property
     def own(self) -> CohortList:
-        """The cohorts of the key's workspace; with the inherited ones if it is not known."""
+        """The cohorts of the key's workspace. If that is not known: with the inherited ones."""
         return self.of_workspace(self.own_id)
 
     def of_workspace(self, workspace_id: str | None) -> CohortList:
-        """Return the cohorts of a workspace; all but those below if it is None."""
+        """Return the cohorts of a workspace. If it is None: all except those below."""
         wanted = (None, workspace_id)
         return CohortList(
             [each for each in self.cohorts if workspace_id is None or each.workspace_id in wanted]
@@ -80,12 +80,12 @@ class Seen:
 
     @property
     def target(self) -> Target:
-        """What a plan for these cohorts is bound to."""
+        """The target of a plan for these cohorts."""
         seen = tuple(sorted(self.workspace_ids))
         return Target("cohorts", present_origin(), seen, workspace_id=self.own_id)
 
     def refusal_of(self, cohort: Cohort) -> str | None:
-        """Return why a cohort, which has its query, cannot be changed with this key; None if it can."""
+        """Return why a cohort cannot be changed with this key; None if it can. Fetch its query first."""
         owner = cohort.workspace_id
         is_own = owner in (None, self.own_id) or cohort.id in self.below.id_dictionary
         if not is_own and self.own_id is not None:
@@ -93,11 +93,11 @@ class Seen:
         if not is_own and len(self.workspace_ids) > 1:
             ids = ", ".join(sorted(self.workspace_ids))
             return (
-                f"may be inherited, since the key sees cohorts of several workspaces: {ids}. Pass "
+                f"may be inherited, because the key sees cohorts of several workspaces: {ids}. Pass "
                 "workspace_id=, the id of the key's own workspace"
             )
         if not has_query(cohort):
-            return "has no query, as lookalike cohorts, and cannot be changed here"
+            return "has no query, like all lookalike cohorts, and cannot be changed here"
         return None
 
 
@@ -111,7 +111,7 @@ def _workspace_of(api_key: str) -> str | None:
 
 
 def has_query(cohort: Cohort) -> bool:
-    """Tell whether a cohort has a query. Listed cohorts come without, and lookalike ones have none."""
+    """Tell whether a cohort has a query. Listed cohorts and lookalike cohorts have none."""
     return cohort.query is not None and cohort.query != {}
 
 
@@ -126,7 +126,7 @@ def fetched(cohorts: Iterable[Cohort], api_key: str) -> dict[str, Cohort]:
 
 
 def with_queries(cohorts: Iterable[Cohort], api_key: str) -> list[Cohort]:
-    """Return the cohorts with their queries. Those without one, as listed cohorts are, are fetched."""
+    """Return the cohorts with their queries. Those that have none yet, such as listed cohorts, are fetched."""
     given = [*cohorts]
     found = fetched([each for each in given if not has_query(each)], api_key)
     return [_with_query(each, found.get(each.id or "")) for each in given]

@@ -1,4 +1,4 @@
-"""From rows and the cohorts that they mean to changes. Values alone, without any request."""
+"""Make changes from rows and their cohorts. Nothing here sends a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATES = ("Enabled", "Disabled")
 
 
 def fields_of(cohort: Cohort) -> dict[str, Any]:
-    """Return what a plan compares, as JSON data: no description is None, and no tags are an empty list."""
+    """Return the fields that a plan compares, as JSON data. An empty field is None; empty tags are an empty list."""
     data = cohort.to_json()
     found = {name: data.get(name) or None for name in _FIELDS}
     return {**found, "tags": found["tags"] or []}
@@ -32,8 +32,8 @@ def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
     row : dict
         The row's cells.
     clear_empty : bool
-        Whether an empty cell clears the description or the tags; an empty text or list always does.
-        The other fields cannot be cleared.
+        Whether an empty cell clears the description or the tags. An empty text or list
+        always clears its field. The other fields cannot be cleared.
     """
     cells = {name: row[name] for name in _FIELDS if name in row}
     given: dict[str, Any] = {"name": "", **cells}
@@ -133,7 +133,7 @@ def deletion(cohort: Cohort) -> Change:
 
 
 def _check(fields: Iterable[FieldChange]) -> None:
-    """Raise ValueError for a value that the service would surely refuse."""
+    """Raise ValueError for a value that the service always refuses."""
     for each in fields:
         if each.field == "state" and each.new not in _STATES:
             raise ValueError(f"state must be {' or '.join(_STATES)}, got {each.new!r}")

@@ -24,8 +24,8 @@ class CohortState:
     seen : Seen
         All cohorts that the key sees.
     cohorts : dict
-        The cohorts of the plan, by :func:`key_of`. They know the service's values. So an update sends only
-        what differs.
+        The cohorts of the plan, by :func:`key_of`. They come from the service, so an update sends only
+        the fields that differ.
     codes : dict
         The codes of the workspace's cohorts, by name.
     """
@@ -41,7 +41,7 @@ class CohortState:
     def _found(self, workspace: Iterable[Cohort]) -> dict[str, Cohort]:
         """Return the cohorts of the plan that exist, with their queries where a change needs them."""
         by_id = self.seen.everything.id_dictionary
-        # A cohort that the plan changes is not the one that it creates under the same name.
+        # A plan can rename a cohort, and create another one with the old name.
         keys = {change.key for change in self._plan.changes}
         by_name: dict[str, list[Cohort]] = {}
         for each in workspace:
@@ -56,7 +56,7 @@ class CohortState:
         return self._chosen(candidates)
 
     def _chosen(self, candidates: Sequence[tuple[Change, list[Cohort]]]) -> dict[str, Cohort]:
-        """Return one cohort for each change, the one that it expects if several have a name."""
+        """Return one cohort for each change. If several have the name, it is the one that fits best."""
         needed = [each for change, found in candidates if _has_query(change) for each in found]
         complete = fetched(needed, self.seen.api_key)
         chosen: dict[str, Cohort] = {}
@@ -68,13 +68,13 @@ class CohortState:
         return chosen
 
     def _distance(self, change: Change, cohort: Cohort) -> int:
-        """Return in how many fields a cohort differs from what a change expects."""
+        """Return how many fields of a cohort have a value that the change does not expect."""
         return len(change.differences(self._fields(change, cohort)))
 
     def fields(self) -> dict[str, Fields]:
         """Return the fields of the plan's cohorts as JSON data, by key.
 
-        A new cohort that exists, but is not yet disabled as planned, is missing: it is not done.
+        A new cohort that was created, but is not disabled yet, is left out. So its creation counts as due.
         """
         found = {
             key: self._fields(change, self.cohorts[key])
@@ -103,7 +103,7 @@ class CohortState:
 
 
 def key_of(change: Change) -> str:
-    """Return what names a change's cohort: its id, or the name of a cohort that is to be created."""
+    """Return the id of a change's cohort; for a cohort that is to be created, its name."""
     return change.name if change.key is None else change.key
 
 
@@ -112,7 +112,7 @@ def _has_query(change: Change) -> bool:
 
 
 def _seen_for(plan: Plan, api_key: str) -> Seen:
-    """Return the cohorts that a key sees; with those of the workspaces below if the plan may need them."""
+    """Return the cohorts that a key sees. If the plan may need them: also those of the workspaces below."""
     seen = Seen.read(api_key)
     keys = {change.key for change in plan.changes if change.key is not None}
     known = keys <= seen.cohorts.id_dictionary.keys()

@@ -1,4 +1,4 @@
-"""Whether a key is that of the workspace that a plan of cohorts was made for."""
+"""Check that a key belongs to the workspace that a plan of cohorts was made for."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from .plan import Plan
 
 
 def check_workspace(plan: Plan, seen: Seen) -> None:
-    """Raise ValueError if a plan was made for another workspace than the key's.
+    """Raise ValueError if a key does not belong to the workspace that a plan was made for.
 
-    If it is not known whose the key is, it must see the cohorts of the same workspaces as the key with
-    which the plan was made. But a workspace may have got its first cohorts since, or lost its last ones.
+    If the workspace of the key is not known, the key must see cohorts of the same workspaces as the key
+    that made the plan. But a workspace may have got its first cohort, or lost its last one, in between.
     """
     if not _is_same(plan, seen):
         target = plan.target
         ids = target.workspace_id or " or ".join(target.workspace_ids) or "one without cohorts"
         raise ValueError(
-            f"The plan was made for another workspace than that of the key: {ids}. Pass the api_key of "
-            "that workspace. If it has no cohorts yet, it must be in the file that "
-            "PERMUTIVE_APPLICATION_CREDENTIALS names."
+            f"The plan was made for another workspace: {ids}. Pass its api_key. If it has no cohorts yet, "
+            "it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
         )
 
 
@@ -42,7 +41,7 @@ def _may_be_new(plan: Plan, seen: Seen) -> set[str]:
 
 
 def _may_be_gone(plan: Plan, seen: Seen) -> set[str]:
-    """Return the workspaces that the key need not see: that is safe if the plan creates nothing there."""
+    """Return the planned workspaces that the key need not see. The set is empty if a cohort might be created in a wrong one."""
     if plan.creates and plan.target.workspace_id is None:
         return set()
     if plan.deletes:

@@ -74,7 +74,7 @@ def plan_from_segments(
     found = Import.get_by_id(import_id, api_key)
     if found.relation not in _CLAUSES:
         raise ValueError(
-            f"import_id: the relation of {found.name!r} is {found.relation!r}; a clause is known only for "
+            f"import_id: the relation of {found.name!r} is {found.relation!r}; the library knows a clause only for "
             f"{' and '.join(_CLAUSES)}"
         )
     segments = Segment.list(import_id, api_key)
@@ -111,7 +111,7 @@ def _refuse_same_names(segments: Sequence[Segment], wanted: Sequence[Row]) -> No
     for name, several in codes.items():
         if len(several) > 1:
             raise ValueError(
-                f"name: the segments {', '.join(several)} would all give the cohort {name!r}; put {{code}} "
+                f"name: the segments {', '.join(several)} would all get the cohort name {name!r}; put {{code}} "
                 "into the name"
             )
 
@@ -142,7 +142,7 @@ def plan_between(
 
 
 def _lacks_query(cohort: Cohort) -> str | None:
-    """Return why a cohort cannot be compared, or not be restored after its deletion; None if it can."""
+    """Return why a cohort of the old list cannot be changed or deleted; None if it can."""
     if has_query(cohort):
         return None
     return (

@@ -1,4 +1,4 @@
-"""Compare changes with the service: what is left to do, and what has changed since the plan was made."""
+"""Compare the changes of a plan with the service, before anything is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Fields = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """A change that cannot be made, since its object has changed since the plan was made.
+    """A change that cannot be made, because its object has changed after the plan was made.
 
     Attributes
     ----------
@@ -97,14 +97,14 @@ def compared(
     Returns
     -------
     due : tuple of Change
-        What is left to do, in order.
+        The changes that are left to make, in order.
     done : list of Outcome
         The outcomes of the changes that the service already has.
 
     Raises
     ------
     PlanOutdatedError
-        If an object is neither as it was when the plan was made nor as wanted.
+        If an object has changed in another way than the plan wants.
     """
     due, done, differences = list[Change](), list[Outcome](), list[Difference]()
     for change, state, current in states(changes, present):

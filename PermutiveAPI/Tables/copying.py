@@ -29,7 +29,9 @@ def plan_copy(
     require_kind("to", to, Workspace)
     require_kind("mapping", {} if mapping is None else mapping, Mapping)
     if to.workspace_id == workspace.workspace_id:
-        raise ValueError("to is the cohorts' own workspace; use Cohort.copy() for a copy in it.")
+        raise ValueError(
+            "to must be another workspace; use Cohort.copy() for a copy in the same one."
+        )
     originals = _in_order(_originals(workspace, listed("cohorts", cohorts)))
     there = Seen.read(to.api_key, workspace_id=to.workspace_id)
     codes = _codes(originals, mapping or {}, there, to.name)
@@ -54,7 +56,7 @@ def plan_copy(
 
 
 def _originals(workspace: Workspace, cohorts: Sequence[Any]) -> list[Cohort]:
-    """Return the cohorts with their queries, which lists of cohorts do not have."""
+    """Return the cohorts with their queries. Listed cohorts are fetched."""
     if not cohorts:
         raise ValueError("cohorts must not be empty.")
     for position, cohort in enumerate(cohorts):
@@ -65,7 +67,7 @@ def _originals(workspace: Workspace, cohorts: Sequence[Any]) -> list[Cohort]:
             f"cohorts without a query, such as lookalike ones, cannot be copied: {_quoted(without)}"
         )
     if repeated := _repeated(originals):
-        raise ValueError(f"cohorts has several with the name {_quoted(repeated)}")
+        raise ValueError(f"cohorts has several cohorts with the name {_quoted(repeated)}")
     return originals
 
 
@@ -89,7 +91,7 @@ def _in_order(originals: Sequence[Cohort]) -> list[Cohort]:
         return [by_name[name] for name in TopologicalSorter(graph).static_order()]
     except CycleError as error:
         circle: Sequence[str] = error.args[1]
-    # Each name of the error's list is named by the next one.
+    # In the error's list, each cohort names the one before it.
     path = " -> ".join(map(repr, reversed(circle)))
     raise ValueError(f"cohorts name each other in a circle: {path}")
 
@@ -97,7 +99,7 @@ def _in_order(originals: Sequence[Cohort]) -> list[Cohort]:
 def _codes(
     originals: Sequence[Cohort], mapping: Mapping[int | str, int | str], there: Seen, place: str
 ) -> dict[str, int | str]:
-    """Return the mapping by texts; ValueError if it lacks a code, or maps to one that does not exist."""
+    """Return the mapping with texts as keys; ValueError if a code is missing, or a new code does not exist."""
     codes = {str(old): new for old, new in mapping.items()}
     known = {str(each.code) for each in there.cohorts}
     if absent := [str(new) for new in codes.values() if str(new) not in known]:
@@ -111,8 +113,8 @@ def _codes(
     if users:
         lines = [f"{code}, in the query of {_quoted(names)}" for code, names in users.items()]
         raise ValueError(
-            f"mapping: these codes may mean other cohorts in {place!r}. Copy their cohorts, too, or pass "
-            "mapping={code here: code there}:\n" + "\n".join(lines)
+            f"mapping: in {place!r}, these codes may belong to other cohorts. Copy the cohorts with these "
+            "codes, too, or pass mapping={code here: code there}:\n" + "\n".join(lines)
         )
     return codes
 
@@ -129,7 +131,7 @@ def _existing(originals: Sequence[Cohort], there: Seen, place: str) -> dict[str,
 def _refuse_different(
     wanted: Sequence[Mapping[str, Any]], existing: Mapping[str, Cohort], place: str
 ) -> None:
-    """Raise ValueError if a cohort would have to be overwritten."""
+    """Raise ValueError if the other workspace has a cohort with the same name and other fields."""
     lines = [*_differences(wanted, existing)]
     if lines:
         raise ValueError(
@@ -143,7 +145,7 @@ def _differences(
 ) -> Iterator[str]:
     for fields in wanted:
         if fields["name"] in existing:
-            # What the original does not have, the copy may have.
+            # The other cohort may have more fields than the original.
             given = {name: value for name, value in fields.items() if value}
             changes = field_changes(fields_of(existing[fields["name"]]), given)
             if changes:

@@ -20,7 +20,7 @@ def identities_from_table(
 ) -> Generator[Identity, None, None]:
     """Make identities from a table, one from each row, for instance for a stream.
 
-    The rows of a CSV file and of an iterable are read one by one, when they are needed.
+    The rows of a CSV file or an iterable are read one by one.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def identities_from_table(
         The table, or the path of a CSV file in UTF-8.
     aliases : mapping of str to int
         The columns with aliases, each with its priority. The name of the column is the alias's tag. An
-        empty cell is no alias.
+        empty cell gives no alias.
     user_id : str
         The column with the users' ids.
 
@@ -43,7 +43,7 @@ def identities_from_table(
         If a column is missing, or a row has no user id or no alias. Row 1 is the first one below the
         header.
     TypeError
-        If an argument or a row is of another kind.
+        If an argument or a row has the wrong type.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Limits of a plan: how many of the objects owned it may update and delete. Pure."""
+"""Limits of a plan: how many of the owned objects it may update and delete. Nothing here sends a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-# Up to so many objects owned, this share of them may be deleted; 20 % of more.
+# With up to this many owned objects, this share of them may be deleted.
 _DELETE_SHARES = ((100, 0.8), (1_000, 0.5))
 _LOWEST_DELETE_SHARE = 0.2
 _ALWAYS_ALLOWED = 10
@@ -29,7 +29,7 @@ def check_limits(
     updates, deletes : int
         How many it updates and deletes.
     max_update_share, max_delete_share : float, optional
-        The largest shares, from 0 to 1. Without the first, there is no limit; without the second, it
+        The largest shares, from 0 to 1. By default, updates have no limit, and the limit of deletes
         depends on `owned`. Ten changes are always allowed, unless the share is 0.
 
     Examples
@@ -45,7 +45,7 @@ def check_limits(
 
 
 def default_delete_share(owned: int) -> float:
-    """Return the share of the objects owned that may be deleted. It shrinks with their number."""
+    """Return the share of the owned objects that may be deleted. The more objects, the smaller it is."""
     return next((share for most, share in _DELETE_SHARES if owned <= most), _LOWEST_DELETE_SHARE)
 
 

@@ -1,4 +1,4 @@
-"""Codes that nobody knows yet: a plan names the new cohort instead. Values alone, without any request."""
+"""Codes of cohorts that do not exist yet: a plan has their names instead. Nothing here sends a request."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from .queries import rewritten
 
-# In a plan's query, one of these and the cohort's name stand for its code. The second one becomes a text,
-# since the original query has a text there.
+# In a plan's query, one of these and the cohort's name stand for its code. _TEXT stands for a code that
+# is a text in the original query.
 _NUMBER = "new cohort: "
 _TEXT = "new cohort, as a text: "
 
@@ -26,7 +26,7 @@ def with_new_cohorts(
     query : dict or Query
         The query. It is not changed.
     codes : mapping
-        The new codes, by the old ones as texts, as far as they are known.
+        The known new codes, by the old ones as texts.
     new_cohorts : mapping
         The names of cohorts that are to be created, by the old codes as texts.
 
@@ -44,13 +44,13 @@ def with_new_cohorts(
 
 
 def new_cohorts_in(data: Any) -> list[str]:
-    """Return the names of the new cohorts whose codes a plan's query needs, each once."""
+    """Return the names of the new cohorts in a plan's query, each once."""
     names = (named[1] for leaf in _leaves(data) if (named := _named(leaf)))
     return [*dict.fromkeys(names)]
 
 
 def with_known_codes(data: Any, codes: Mapping[str, int | str]) -> Any:
-    """Return a copy of a plan's query with the codes of new cohorts, given by name, as far as they are known.
+    """Return a copy of a plan's query in which the names of new cohorts are replaced by the known codes.
 
     Examples
     --------

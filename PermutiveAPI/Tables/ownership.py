@@ -1,4 +1,4 @@
-"""Owned: which segments of an import belong to the caller. A mirror deletes no other ones."""
+"""Owned: which segments of an import belong to the caller. A mirror deletes only these."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Owned:
 
     @classmethod
     def prefix(cls, prefix: str) -> Owned:
-        """Own the segments whose code begins with a text; upper and lower case differ.
+        """Own the segments whose code begins with a text. Upper and lower case differ.
 
         Examples
         --------
@@ -76,7 +76,7 @@ class Owned:
         )
 
     def __or__(self, other: Owned) -> Owned:
-        """Own what either owns."""
+        """Join two: own a segment that one of them owns."""
         return Owned(
             _prefixes=(*self._prefixes, *other._prefixes),
             _categories=(*self._categories, *other._categories),
@@ -84,7 +84,7 @@ class Owned:
         )
 
     def __repr__(self) -> str:
-        """Show it as it is written."""
+        """Return the code that makes it."""
         if self._is_everything:
             return "Owned.everything"
         parts = [f"Owned.prefix({each!r})" for each in self._prefixes]

@@ -1,4 +1,4 @@
-"""Plan: what will change at the service, to be read, kept and reviewed before it is applied."""
+"""Plan: the changes to make. People can read, keep and review it before they apply it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORMAT = 1  # Of the JSON form. A plan of another format is refused.
 
 @dataclass(frozen=True)
 class Plan:
-    """Changes that are to be made. Nothing is sent before :meth:`apply`.
+    """The changes to make. Nothing is sent before :meth:`apply`.
 
     ``print(plan)`` shows every change. ``Plan.from_json(plan.to_json())`` is the same plan.
 
@@ -39,9 +39,9 @@ class Plan:
     changes : tuple of Change
         Creations, updates and deletions, in the order in which they are carried out.
     unchanged : tuple of Unchanged
-        The objects that the table has as they are.
+        The objects that are already as the table wants them.
     owned : int
-        How many objects the plan might change: the base of the limits.
+        How many objects are owned. The limits are shares of this number.
     rows : tuple of dict
         The table's rows, as JSON data. The report shows them with their outcomes.
 
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def updates(self) -> tuple[Change, ...]:
-        """The objects of which some fields will change."""
+        """The objects with fields that will change."""
         return self._of("update")
 
     @property
@@ -85,7 +85,7 @@ class Plan:
         return len(self.changes)
 
     def __repr__(self) -> str:
-        """Return the counts: the text form shows the changes."""
+        """Return the counts. The text form also shows the changes."""
         return f"<Plan: {self.summary}>"
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class Plan:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        """Return the first changes as a table, for notebooks: deletions first, so that they are seen."""
+        """Return the first changes as a table, for notebooks. Deletions come first, so that people see them."""
         rows = (
             (SIGNS[each.action], each.name, each.key, "; ".join(_phrases(each)))
             for each in (*self.deletes, *self.updates, *self.creates)
@@ -166,7 +166,7 @@ class Plan:
         return "\n".join(rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as JSON data, to keep it or to have it reviewed. There is no key in it.
+        """Return the plan as JSON data, for instance to keep or review it. It has no key in it.
 
         Examples
         --------
@@ -198,7 +198,7 @@ class Plan:
         Raises
         ------
         ValueError
-            If `data` is not the JSON form of a plan, or is one of another format.
+            If `data` is not the JSON form of a plan, or has another format.
 
         Examples
         --------
@@ -237,10 +237,10 @@ class Plan:
     ) -> Report:
         """Make the changes: creations first, then updates, deletions last.
 
-        First, every change is compared with the service. What is already as wanted is skipped. If
-        anything is neither as it was when the plan was made nor as wanted, nothing is written. So a plan
-        can be applied again after an interruption: it does what is left. If a creation or an update fails,
-        nothing is deleted.
+        First, every change is compared with the service. Changes that the service already has are
+        skipped. If an object has changed in another way, nothing is written. So a plan can be applied
+        again after an interruption: it does what is left. If a creation or an update fails, nothing
+        is deleted.
 
         Parameters
         ----------
@@ -249,26 +249,27 @@ class Plan:
         progress_callback : callable, optional
             Called with a :class:`Progress` after each request. It counts changes.
         max_update_share : float, optional
-            The largest share of the objects owned that may be updated, from 0 to 1. If it is left out,
-            there is no limit.
+            The largest share of the owned objects that may be updated, from 0 to 1. Without it, there is
+            no limit.
         max_delete_share : float, optional
-            The same for deletions. If it is left out: 0.8 of up to 100 objects, 0.5 of up to 1,000, 0.2
-            of more. Ten changes are always allowed, unless the share is 0.
+            The same for deletions. Without it, the share is 0.8 for up to 100 owned objects, 0.5 for up
+            to 1,000, and 0.2 for more. Ten changes are always allowed, unless the share is 0.
         allow_used : bool
-            Whether segments and cohorts are deleted that the queries of cohorts name. Otherwise, before
-            anything is deleted, the queries of the cohorts that stay are read, one request each.
+            Whether a segment or cohort may be deleted if the query of a cohort names it. If false, a plan
+            that deletes something first reads the queries of the cohorts that stay: one request each.
 
         Returns
         -------
         Report
-            The table's rows with their outcomes. Its ``inverse()`` is the plan that undoes them.
+            The table's rows with their outcomes. Its ``inverse()`` is the plan that undoes the changes.
 
         Raises
         ------
         PlanOutdatedError
-            If objects have changed since the plan was made. The text shows the differences.
+            If objects have changed after the plan was made. The text shows the differences.
         ValueError
-            If the plan was made for another service or workspace, or there are too many changes.
+            If the plan was made for another service or workspace, if it has too many changes, or if it
+            deletes segments or cohorts that queries name.
 
         Examples
         --------
@@ -294,7 +295,7 @@ _COLUMNS = ("action", "key", "name", "field", "old", "new", "row")
 
 
 def _members(value: Any) -> dict[str, Any]:
-    """Return the fields of a dataclass, without copies of what is inside."""
+    """Return the fields of a dataclass. Their values are not copied."""
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
@@ -314,7 +315,7 @@ def _change(data: Mapping[str, Any]) -> Change:
 
 
 def _phrases(change: Change) -> Iterator[str]:
-    """Yield what happens to each field. Of what is deleted, nothing is left to say."""
+    """Yield what happens to each field. A deletion has no phrases."""
     for each in () if change.action == "delete" else change.fields:
         old = "" if change.action == "create" else f"{shown(each.old)} → "
         yield f"{each.field}: {old}{shown(each.new)}"

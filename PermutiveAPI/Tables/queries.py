@@ -1,4 +1,4 @@
-"""What a query names: the cohorts, segments and imports in it, and a copy with other cohort codes."""
+"""Find the cohorts, segments and imports that a query names, and give its cohorts other codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Named(NamedTuple):
     kind : str
         "cohort", "segment", "import", or "unknown" for a part of a query that cannot be read.
     code : str
-        The code; for an unknown part its text, shortened.
+        The code. For an unknown part: its shortened text.
     provider : str, optional
         The code of the import that a segment belongs to, if the clause says it.
     """
@@ -38,13 +38,13 @@ class Named(NamedTuple):
 
 
 def names_in(query: Any) -> list[Named]:
-    """Return what a query names: each once, in the query's order, and then the unknown parts.
+    """Return what a query names, each once, in the query's order. The unknown parts come last.
 
     Parameters
     ----------
     query : dict or Query or None
-        A query. One that does not follow the grammar is searched for the grammar's clauses, and its
-        strange parts are also listed as unknown. None and an empty query name nothing.
+        A query. Parts that do not follow the grammar are listed as unknown, and clauses inside them are
+        found, too. None and an empty query name nothing.
 
     Examples
     --------
@@ -72,8 +72,8 @@ def rewritten(query: Any, codes: Mapping[str, int | str]) -> Any:
     query : dict or Query or None
         A query. It is not changed.
     codes : mapping
-        The new codes, by the old codes as texts. A code that is not in it stays. A code that was a text
-        becomes a text, and a number becomes a number.
+        The new codes, by the old codes as texts. A code that is not in it stays. A text stays a text, and
+        a number stays a number if the new code can be one.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def rewritten(query: Any, codes: Mapping[str, int | str]) -> Any:
 
 
 def _like(old: int | str, new: int | str) -> int | str:
-    """Return a code as a number if the old one was a number and this one can be, else as a text."""
+    """Return the new code as a number if the old one is a number and the new one can be. Else as a text."""
     is_number = isinstance(old, int) and str(new).isdecimal()
     return int(new) if is_number else str(new)
 
@@ -102,12 +102,12 @@ def _named_by(clause: Naming) -> Named:
         return Named("segment", fields["segment"], fields.get("provider"))
     if "provider" in fields:
         return Named("import", fields["provider"])
-    # A field of a connection and its value: Permutive does not say what they name.
+    # A field of a connection, and its value. Permutive does not document what they name.
     return Named("unknown", _SHORT.repr(clause.to_json()))
 
 
 def _memberships(data: Any) -> Iterator[tuple[dict[str, Any], str, Naming]]:
-    """Yield the clauses that name something, each with the object and the member that hold it."""
+    """Yield each clause that names something, with the object and the member that hold it."""
     for part in _parts(data):
         whole = _read(part)
         if isinstance(whole, _NAMING):
@@ -117,13 +117,13 @@ def _memberships(data: Any) -> Iterator[tuple[dict[str, Any], str, Naming]]:
             for holder in _objects_in(part):
                 for member, value in holder.items():
                     clause = _read({member: value})
-                    # {"and": [x]} reads as x, which is found later.
+                    # {"and": [x]} is read as x. This loop finds x itself later.
                     if isinstance(clause, _NAMING) and member in clause.to_json():
                         yield holder, member, clause
 
 
 def _parts(data: Any) -> Iterator[Any]:
-    """Yield the clauses, and the parts that cannot be read, of a query."""
+    """Yield the clauses of a query, and the parts that cannot be read."""
     waiting = [data] if data else []
     while waiting:
         part = waiting.pop()

@@ -55,7 +55,7 @@ def _explained(named: Named) -> Named:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class References:
-    """Which cohorts name which cohorts, segments and imports. ``Workspace.references`` reads it.
+    """Which cohorts name which cohorts, segments and imports. ``Workspace.references`` returns it.
 
     Parameters
     ----------
@@ -82,23 +82,24 @@ class References:
 
     @property
     def unknown(self) -> CohortList:
-        """The cohorts that may name more than is known.
+        """The cohorts that may name something that could not be read.
 
-        They could not be fetched, or they have no query, such as lookalike cohorts, or a part of their
-        query does not follow the grammar. The table's column ``problem`` says which.
+        There are three reasons: the cohort could not be fetched, it has no query (such as a lookalike
+        cohort), or a part of its query does not follow the grammar. The column ``problem`` of the table
+        gives the reason.
         """
         return self._users_of(named for _, named in self.names if named.kind == "unknown")
 
     def used_by(self, segment_or_cohort: Segment | Cohort) -> CohortList:
         """Return the cohorts whose queries name a segment or a cohort.
 
-        A query that names an import as a whole, or a third-party segment without its import, may mean
-        the segment. So it counts.
+        A query also counts if it may include the segment: it names the whole import, or a third-party
+        segment with this code but without its import.
 
         Raises
         ------
         TypeError
-            If `segment_or_cohort` is neither.
+            If `segment_or_cohort` is not a segment or a cohort.
         ValueError
             If it has no code, or it is a segment of an import that the key cannot read.
 
@@ -126,17 +127,17 @@ class References:
     def unused(self, segments_or_cohorts: Any = None) -> Any:
         """Return the segments or cohorts that no cohort names, in the queries that this key can read.
 
-        Cohorts in :attr:`unknown` may name them; activations and other workspaces may use them.
+        But cohorts in :attr:`unknown` may name them, and activations and other workspaces may use them.
 
         Parameters
         ----------
         segments_or_cohorts : SegmentList or CohortList or iterable, optional
-            What to look for. If it is left out: all cohorts.
+            The segments or cohorts to check. Without it: all cohorts.
 
         Returns
         -------
         SegmentList or CohortList or list
-            A list of the argument's type.
+            A list of the same type as the argument.
 
         Raises
         ------
@@ -161,9 +162,9 @@ class References:
         return type(given)(kept) if isinstance(given, (CohortList, SegmentList)) else kept
 
     def broken(self) -> dict[str, CohortList]:
-        """Return the codes that queries name and no cohort has, each with the cohorts that name it.
+        """Return the codes that queries name but no cohort has, each with the cohorts that name it.
 
-        A cohort that exists, but that the key cannot read, is also one that no cohort of its list has.
+        The code of a cohort that the key cannot read is also in it.
 
         Examples
         --------
@@ -178,9 +179,9 @@ class References:
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each reference, the unknown ones last.
 
-        ``cohort_code`` and ``cohort_name`` say whose query it is. ``kind``, ``code``, ``provider`` (the
-        code of a segment's import) and ``name`` say what it names. ``problem`` says why a
-        reference is broken or unknown.
+        ``cohort_code`` and ``cohort_name`` are those of the cohort with the query. ``kind``, ``code``,
+        ``provider`` (the code of a segment's import) and ``name`` say what the query names. ``problem``
+        says why a reference is broken or unknown.
 
         Examples
         --------
@@ -213,7 +214,7 @@ class References:
 
     @cached_property
     def _users(self) -> dict[Named, list[int]]:
-        """The places of cohorts in the list, by what the cohorts name."""
+        """For each name, the positions of the cohorts that name it."""
         places = {id(cohort): place for place, cohort in enumerate(self.cohorts)}
         users: dict[Named, list[int]] = {}
         for cohort, named in self.names:
@@ -226,7 +227,7 @@ class References:
         return CohortList(self.cohorts[place] for place in sorted(places))
 
     def _names_for(self, argument: str, found: Any) -> list[Named]:
-        """Return every name by which a query can mean a segment or a cohort."""
+        """Return every name that a query can use for a segment or a cohort."""
         if not isinstance(found, (Segment, Cohort)):
             kind = type(found).__name__
             raise TypeError(f"{argument} must be a Segment or a Cohort, got {kind}.")
@@ -246,7 +247,7 @@ class References:
         return named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of the table: the unknown ones last, since there may be many."""
+        """Yield the rows of the table. The unknown ones come last, because there may be many."""
         for cohort, named in sorted(self.names, key=lambda each: each[1].kind == "unknown"):
             whose = (cohort.code, cohort.name, named.kind)
             if named.kind == "unknown":

@@ -1,4 +1,4 @@
-"""Report: what came of a plan. The user's own rows with their outcomes, and the plan that undoes it."""
+"""Report: the result of a plan. It has the user's own rows with their outcomes, and the plan that undoes them."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _OUTCOME_COLUMNS = ("status", "id", "error")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one change.
+    """The result of one change.
 
     Attributes
     ----------
     change : Change
         The change.
     status : str
-        "created", "updated" or "deleted": it was carried out. "unchanged": the service already had it.
-        "failed": it was refused, or surely not carried out. "not tried": it was not sent, since others
-        had failed. "unknown": it may have been carried out.
+        "created", "updated" or "deleted": the change was made. "unchanged": the service already had it.
+        "failed": the change was not made. "not tried": it was not sent, because others had failed.
+        "unknown": it may have been made.
     id : str or None
         The object's id, if it is known.
     error : str or None
@@ -53,7 +53,7 @@ class Outcome:
     error: str | None = None
 
     def __str__(self) -> str:
-        """Return one line: the row or what else names the object, and what came of it."""
+        """Return one line: the row, the name and the key of the object, its status, and the error."""
         change = self.change
         place = f"{change.action} of" if change.row is None else f"row {change.row},"
         name = change.name if change.key in (None, change.name) else f"{change.name} ({change.key})"
@@ -62,7 +62,7 @@ class Outcome:
 
 @dataclass(frozen=True, repr=False)
 class Report:
-    """What came of a plan.
+    """The result of a plan.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Report:
     outcomes : tuple of Outcome
         One for each change.
     ids : dict
-        The ids of the objects that the table has as they are, by key.
+        The ids of the unchanged objects, by key.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class Report:
 
     @property
     def counts(self) -> dict[Status, int]:
-        """How many objects have each status; those with none are left out."""
+        """How many objects have each status. A status that no object has is left out."""
         found = Counter[Status](each.status for each in self.outcomes)
         found["unchanged"] += len(self.plan.unchanged)
         return {status: found[status] for status in _STATUSES if found[status]}
@@ -101,7 +101,7 @@ class Report:
 
     @property
     def deleted(self) -> tuple[Outcome, ...]:
-        """What came of the deletions, which no row of the table asks for."""
+        """The outcomes of the deletions. They have no row in the table."""
         return tuple(each for each in self.outcomes if each.change.action == "delete")
 
     @property
@@ -122,8 +122,8 @@ class Report:
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return the table's rows with the columns ``status``, ``id`` and ``error``.
 
-        It can be given to a plan again, for instance after a correction: the columns ``status`` and
-        ``error`` are ignored.
+        You can make a plan from it again, for instance after a correction. The columns ``status`` and
+        ``error`` are then ignored.
 
         Examples
         --------
@@ -147,9 +147,9 @@ class Report:
         return f"<p>{lines}</p>\n{html_table(columns, cells, len(cells))}"
 
     def inverse(self) -> Plan:
-        """Return the plan that undoes what was carried out, and what may have been carried out.
+        """Return the plan that undoes the changes that were made or may have been made.
 
-        What it creates anew gets a new id; the service also gives cohorts a new code.
+        Objects that it creates again get new ids. Cohorts also get new codes.
 
         Examples
         --------
@@ -166,14 +166,14 @@ class Report:
         return Plan(self.plan.target, changes, owned=owned)
 
     def _inverted(self, outcome: Outcome) -> Change:
-        """Return the change that undoes one. A cohort whose id is not known is found by its name."""
+        """Return the change that undoes an outcome. A cohort without a known id is found by its name."""
         change = outcome.change
         if change.action == "delete" and self.plan.target.kind == "cohorts":
             return replace(change.inverse(), key=None)  # The service will give it another id.
         return replace(change, key=change.key or outcome.id).inverse()
 
     def __repr__(self) -> str:
-        """Return the counts: the text form shows the failures."""
+        """Return the counts. The text form also shows the failures."""
         return f"<Report: {self.summary}>"
 
     def __str__(self) -> str:
@@ -182,7 +182,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """What came of the plan, in one line."""
+        """The counts, in one line."""
         counts = (f"{count:,} {status}" for status, count in self.counts.items())
         return f"{self.plan.target}: {', '.join(counts) or 'nothing to do'}"
 
@@ -196,5 +196,5 @@ def _cells(status: Status, id: str | None, error: str | None) -> dict[str, Any]:
 
 
 def _with_outcome(row: Mapping[str, Any], outcome: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with its outcome. An id that is not known stays as it is."""
+    """Return a row with its outcome. If the outcome has no id, the row keeps its own."""
     return {**row, **outcome, "id": outcome.get("id") or row.get("id")}

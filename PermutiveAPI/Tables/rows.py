@@ -1,4 +1,4 @@
-"""Rows of a plan's table: as the user has them, and with the types of a model's fields."""
+"""Read the rows of a plan's table: the user's own rows, and typed rows."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _as_json(row: Row) -> Row:
 
 
 def refuse(problems: Iterable[str]) -> None:
-    """Raise ValueError if there are problems with rows. It lists the first of them."""
+    """Raise ValueError if there are problems with rows. The error lists the first 20."""
     found = [*problems]
     if found:
         rows = "1 bad row" if len(found) == 1 else f"{len(found):,} bad rows"

@@ -22,9 +22,9 @@ from .splitting import Batches
 from .target import Target
 from .usage import refuse_used
 
-# The service accepts no more changes in one request.
+# The service accepts at most this many changes in one request.
 _MOST_CHANGES = 5_000
-# So few segments are read one by one, since a list of all segments may have many pages.
+# Up to this many segments are read one by one. The list of all segments may have many pages.
 _FEW = 20
 
 
@@ -34,7 +34,7 @@ def fields_by_code(segments: Iterable[Segment]) -> dict[str, Fields]:
 
 
 def _fields_of(segment: Segment) -> Fields:
-    """Return a segment's fields. An empty text or list is None, and no price is 0.0."""
+    """Return a segment's fields. An empty text or list becomes None, and a missing price 0.0."""
     return {
         "id": segment.id,
         "name": segment.name,
@@ -104,7 +104,7 @@ class Segments:
         return self._segment(change, change.wanted)
 
     def _updated(self, change: Change) -> Segment:
-        """Return a segment with the fields to send. The name is always sent, so it must be the present one."""
+        """Return a segment with the fields to send. The service needs the name, so it has the present one."""
         present = self._present[change.key or ""]
         return self._segment(change, {"name": present["name"], **change.wanted})
 
@@ -113,7 +113,7 @@ class Segments:
         return Segment(code=change.key, import_id=self._import_id, **given)
 
     def _look(self, changes: Sequence[Change], api_key: str) -> Mapping[str, Fields]:
-        """Return the segments of some changes, or all segments, as they are now."""
+        """Return the segments of these changes as they are now, and perhaps other ones."""
         few = len(changes) <= _FEW
         found = self._found(changes, api_key) if few else Segment.list(self._import_id, api_key)
         present = fields_by_code(found)
@@ -128,5 +128,5 @@ class Segments:
                 pass
 
 
-# What is sent to clear a field.
+# The values that clear a field.
 _CLEARED: Mapping[str, Any] = {"description": "", "cpm": 0.0, "categories": []}

@@ -37,8 +37,8 @@ def plan_segments(
         require_kind("owned", owned, Owned)
     elif mode == "mirror":
         raise ValueError(
-            "owned must be given for a mirror, which deletes the segments that the table lacks. Say "
-            'which ones are yours, such as owned=Owned.prefix("news_") or owned=Owned.everything.'
+            "owned must be given for a mirror: it deletes segments that are not in the table. Say which "
+            'ones are yours, for example owned=Owned.prefix("news_") or owned=Owned.everything.'
         )
     rows, wanted = read_rows(table, Segment, required=("code",))
     existing = fields_by_code(Segment.list(import_id, api_key))

@@ -19,9 +19,9 @@ from .changes import Change
 from .comparing import Difference, Fields, states
 from .report import STATUS_WHEN_DONE, Outcome, Status
 
-# The statuses that say that an operation is wrong. Another batch may be right.
+# With these statuses, the service says that an operation is wrong. Other batches may be right.
 _REFUSALS = (400, 404, 409, 422)
-_MOST_NAMED = 20  # Then probably all of them are wrong.
+_MOST_NAMED = 20  # After that, probably all rows are wrong.
 
 Send = Callable[[Sequence[Change]], Mapping[str, str | None]]
 Look = Callable[[Sequence[Change]], Mapping[str, Fields]]
@@ -31,9 +31,9 @@ class Batches:
     """Sends changes in batches, one after the other.
 
     A service that refuses a batch does not say which change was wrong, and perhaps not whether it carried
-    out the others. So the changes of a refused batch are compared with the service, and what is left of
-    them is sent again in two halves. After any other error nothing more is sent, since the outcome may
-    be unknown.
+    out the others. So the changes of a refused batch are compared with the service. Those that are left are
+    sent again in two halves. After any other error nothing more is sent, because the outcome may be
+    unknown.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class Batches:
         self._named = 0
 
     def carry_out(self, changes: Sequence[Change]) -> None:
-        """Send the changes, and tell the outcome of each."""
+        """Send the changes, and call ``tell`` with the outcome of each."""
         self._waiting.extend(chunk_list(list(changes), self._size))
         while self._waiting:
             batch = self._waiting.popleft()
@@ -83,7 +83,7 @@ class Batches:
     def _after_refusal(
         self, batch: list[Change], present: Mapping[str, Fields], refusal: str
     ) -> None:
-        """Name the changes at fault, or send again what is left of the batch, in two halves."""
+        """Name the changes at fault, and queue the rest of the batch again, in two halves."""
         outcomes, left = list[Outcome](), list[Change]()
         for change, state, current in states(batch, present):
             if state == "done":
@@ -120,7 +120,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _surely_failed(error: Exception) -> bool:
-    """Tell whether nothing of a request was carried out. 429 and 503 say that, by decision of the retries."""
+    """Tell whether a request has certainly changed nothing. The retries assume the same of 429 and 503."""
     if isinstance(error, PermutiveConnectionError):
         return UNKNOWN_OUTCOME not in str(error)
     not_carried_out = (

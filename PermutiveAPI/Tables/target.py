@@ -1,4 +1,4 @@
-"""Target: what a plan is made for, and the service that calls go to at this moment."""
+"""Target: what a plan is made for, and the service that calls go to now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ANY_URL = "https://api.permutive.app"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a plan is made for. It is refused elsewhere.
+    """What a plan is made for. The plan cannot be applied elsewhere.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How plans, reports and errors show values, and long lists of lines."""
+"""Texts of plans, reports and errors: values and long lists of lines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MOST_LINES = 20
 
 
 def shown(value: Any) -> str:
-    """Return a value as people read it: JSON text, shortened."""
+    """Return a value for people to read: JSON text, shortened."""
     if value is None:
         return "(empty)"
     text = json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Refuse to delete what the queries of cohorts name."""
+"""Refuse to delete segments and cohorts that queries name."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .texts import first_lines
 def refuse_used(
     kind: str, deleted: Mapping[Named, str], queries: Iterable[tuple[str, Any]]
 ) -> None:
-    """Raise ValueError if a query names what is to be deleted.
+    """Raise ValueError if a query names a segment or cohort that is to be deleted.
 
     Parameters
     ----------
     kind : str
-        What is to be deleted, "cohorts" or "segments", for the error.
+        "cohorts" or "segments", for the error.
     deleted : mapping
-        How queries may name what is to be deleted, and its name.
+        The names of the objects to delete, by the form in which a query can name them.
     queries : iterable of (str, query)
         The queries of the cohorts that stay, with the cohorts' names.
     """

@@ -36,8 +36,8 @@ class Behaviour:
         Whether a segment without a code gets one that is made from its name. If false, it is refused
         with 400, since the code is documented as required.
     refused_bulk_is_partial : bool
-        Whether a refused batch of segments carries out the operations before the refused one. If
-        false, it carries out none.
+        Whether a refused batch of segments is carried out up to the refused operation. If false,
+        nothing of it is carried out.
     segments_key_in_segmentation : bool
         Whether the response to a segmentation has the key ``segments``, with the id and name of each
         cohort, beside the documented keys.

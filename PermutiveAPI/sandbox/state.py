@@ -96,13 +96,13 @@ class Shelf:
         del self._positions[bisect_left(self._positions, position)]
 
     def change(self, segment: JSONObject, fields: JSONObject) -> JSONObject:
-        """Put a changed copy of a segment in its place, and return it. Copies of the shelf keep theirs."""
+        """Replace a segment by a changed copy, and return it. Copies of the shelf do not change."""
         changed = {**segment, **fields}
         self._segments[self._of_id[segment["id"]]] = changed
         return changed
 
     def copy(self) -> Shelf:
-        """Return a shelf with the same segments. What is added, changed or removed there stays there."""
+        """Return a copy. Changes of the copy do not change this shelf."""
         copied = Shelf()
         copied._segments = self._segments.copy()
         copied._positions = self._positions.copy()

@@ -3,7 +3,7 @@
 As documented: pages have an opaque token; codes consist of letters, digits and underscores, are unique
 in their import and never change; the response to a delete is the deleted segment; a batch has one to
 5,000 operations; the response to malformed input is plain text. Assumptions: a child workspace may read
-and change the imports of its organisation. Switches say what a refused batch carries out, and more.
+and change the imports of its organisation. Switches decide whether a refused batch is carried out in part, and more.
 """
 
 from __future__ import annotations

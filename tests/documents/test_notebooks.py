@@ -1,4 +1,4 @@
-"""The notebooks of examples/ are programs: every cell runs, and prints what is stored with it."""
+"""The notebooks of examples/ are programs: every cell runs, and shows its stored output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 
 def outputs_of(notebook: Path) -> Dict[str, List[Any]]:
-    """Return what each cell shows: a table as HTML, or else a text; of a picture, that it is one."""
+    """Return what each cell shows: a table as HTML, or else a text. For a picture, only that there is one."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     codes = [cell for cell in cells if cell["cell_type"] == "code"]
     return {cell["id"]: [*map(_shown, cell["outputs"])] for cell in codes}
@@ -61,7 +61,7 @@ def test_there_is_a_notebook() -> None:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=name_of)
 def test_a_notebook_shows_what_is_stored(tmp_path: Path, notebook: Path) -> None:
-    """Every cell runs in a new kernel, warns of nothing, shows no key, and shows what the project stores.
+    """Every cell runs in a new kernel without a warning, shows no key, and shows its stored output.
 
     Without ipywidgets, a progress bar is one of text; tqdm's own warning about that would be one here.
     """

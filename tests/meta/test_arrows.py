@@ -105,7 +105,7 @@ IN_QUERY = {
     "membership": "clauses numbers query reading writing",
 }
 
-# What the modules of Tables may import, beside each other and modules of _Utils.
+# What the modules of Tables may import, besides each other and modules of _Utils.
 BELOW_TABLES = {
     "Tables",
     "Workspace",
@@ -196,7 +196,7 @@ def test_nothing_imports_tables_when_it_is_loaded() -> None:
 
 
 def test_above() -> None:
-    """A resource imports only the resources that it contains, beside _Utils, and Tables inside methods."""
+    """A resource imports only _Utils and the resources that it contains, and Tables inside methods."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}

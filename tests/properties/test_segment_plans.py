@@ -1,4 +1,4 @@
-"""What holds for the plan of any two tables of segments."""
+"""Properties of the plan of any two tables of segments."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_applying_a_plan_gives_the_wanted_table(
     clear_empty: bool,
     mirrors: bool,
 ) -> None:
-    """Afterwards, everything is as the table says, and as before where it says nothing. Its inverse undoes it."""
+    """Fields of the table are then as it says, and all others as before. The inverse undoes the plan."""
     put(market, old)
     before = market.there()
     rows = rows_of(new)
@@ -95,7 +95,7 @@ def test_a_plan_touches_only_what_it_shows(
     new: Dict[str, Dict[str, Any]],
     clear_empty: bool,
 ) -> None:
-    """A segment that a plan does not show stays as it is, with its id and time, and so does a field."""
+    """A segment that a plan does not show stays as it is, with its id and time. A field that it does not show stays, too."""
     before = {each.code or "": each for each in put(market, old)}
     plan = market.mirror(rows_of(new), clear_empty=clear_empty)
     market.apply(plan)
@@ -117,7 +117,7 @@ def test_a_plan_touches_only_what_it_shows(
 def test_one_list_becomes_the_other(
     market: Market, old: Dict[str, Dict[str, Any]], new: Dict[str, Dict[str, Any]]
 ) -> None:
-    """The plan between two lists of segments, applied to the one, gives the other."""
+    """The plan between two lists of segments, applied to the first, gives the second."""
     second = put(market, new)
     first = put(market, old)
     plan = first.plan_to(second, clear_empty=True)

@@ -1,4 +1,4 @@
-"""What a list writes as a table, from_table reads back."""
+"""from_table reads back every table that a list writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.properties.strategies import cohorts, segments
 
 
 def as_a_table_tells(item: Any) -> Any:
-    """Return the model with what tables tell: no empty texts, whole numbers as codes of cohorts, 64 bits."""
+    """Return the model as a table can hold it: no empty texts, whole numbers as codes of cohorts, 64 bits."""
     for each in fields(item):
         value = getattr(item, each.name)
         if value == "":
@@ -66,7 +66,7 @@ def through_csv(frame: pandas.DataFrame, folder: Path) -> Any:
 
 
 def through_excel(frame: pandas.DataFrame, folder: Path) -> Any:
-    """Write an Excel file, and read it by pandas."""
+    """Write an Excel file, and read it with pandas."""
     frame.to_excel(folder / "table.xlsx", index=False)
     return pandas.read_excel(folder / "table.xlsx")
 

@@ -39,7 +39,7 @@ class Market:
         return {each.code or "": fields_of(each) for each in self.list()}
 
     def mine(self) -> Dict[str, Dict[str, Any]]:
-        """Return those that are owned."""
+        """Return the segments that are owned."""
         return {code: fields for code, fields in self.there().items() if MINE.owns(code)}
 
     def plan(self, table: Any, mode: Any = "upsert", **options: Any) -> Plan:

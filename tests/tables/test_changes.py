@@ -48,12 +48,12 @@ STATES: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("planned", "current", "state"), STATES.values(), ids=list(STATES))
 def test_states(planned: Change, current: Optional[Dict[str, Any]], state: State) -> None:
-    """A change is done, due, or cannot be made, since the object is neither as planned nor as wanted."""
+    """A change is done or due. Or it cannot be made, because the object has changed in another way."""
     assert planned.state_of(current) == state
 
 
 def test_differences() -> None:
-    """A difference has the value that was planned from, and the present one."""
+    """A difference has the planned and the present value."""
     assert UPDATE.differences({"name": "East", "cpm": 2.0}) == (
         FieldChange("name", "North", "East"),
     )
@@ -62,7 +62,7 @@ def test_differences() -> None:
 
 @pytest.mark.parametrize("planned", [CREATE, UPDATE, DELETE], ids=["create", "update", "delete"])
 def test_the_inverse_of_the_inverse(planned: Change) -> None:
-    """To undo what undoes a change is the change itself."""
+    """The inverse of the inverse is the change itself."""
     assert planned.inverse().inverse() == planned
 
 
@@ -104,7 +104,7 @@ SAME: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("one", "other", "equal"), SAME.values(), ids=list(SAME))
 def test_same(one: Any, other: Any, equal: bool) -> None:
-    """Values are compared as JSON data: numbers by value, and true is no number.
+    """Values are compared as JSON data: numbers by value, and true is not a number.
 
     Texts in a list have no order.
     """

@@ -55,7 +55,7 @@ def test_a_lost_creation(club: Club, server: FakeService, name: str) -> None:
 
 
 def test_a_lost_creation_is_undone(club: Club, server: FakeService) -> None:
-    """What may have been carried out is undone, too."""
+    """The inverse also undoes changes that may have been made."""
     plan = club.plan([{**NEW, "state": None}])
     server.default = once("POST", dict(faults(club.sandbox))["lost after"], server.default)
     undo = club.apply(plan).inverse()
@@ -74,7 +74,7 @@ def test_a_lost_update(club: Club, server: FakeService, name: str) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_lost_deletion(club: Club, server: FakeService, name: str) -> None:
-    """A deletion without an answer is sent again; that the cohort is then gone is no failure."""
+    """A deletion without an answer is sent again. If the cohort is gone then, this is not a failure."""
     old = club.list()
     plan = old.plan_to(old[1:])
     server.default = once("DELETE", dict(faults(club.sandbox))[name], server.default)
@@ -83,7 +83,7 @@ def test_a_lost_deletion(club: Club, server: FakeService, name: str) -> None:
 
 
 def test_a_plan_is_cut_off_again_and_again(club: Club) -> None:
-    """Cut off after each change, and applied again until it is done, a plan creates nothing twice."""
+    """A plan is cut off after each change, and applied again until it is done. It creates nothing twice."""
     table: List[Any] = [{**NEW, "name": f"New {number}"} for number in range(6)]
     table += [{"code": 12345 + number, "tags": "x", "query": QUERY} for number in range(6)]
     plan = club.plan(table)

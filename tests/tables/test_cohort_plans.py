@@ -34,7 +34,7 @@ NEW = {"name": "Runners", "query": {"in_segment": 12348}, "tags": "sport, outdoo
 @pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("clear_empty", [False, True])
 def test_an_exported_table_plans_nothing(club: Club, flat: bool, clear_empty: bool) -> None:
-    """An export, with lookalike cohorts in it, is an empty plan, also if empty cells clear fields."""
+    """The plan of an export is empty, even with lookalike cohorts in it, and even if empty cells clear fields."""
     club.put("Bare", description=None, tags=[])
     table = club.list().to_pd_dataframe(flat=flat)
     plan = club.plan(table, clear_empty=clear_empty)
@@ -42,14 +42,14 @@ def test_an_exported_table_plans_nothing(club: Club, flat: bool, clear_empty: bo
 
 
 def test_an_export_of_all_workspaces_plans_nothing(club: Club) -> None:
-    """Rows may name cohorts of the workspaces below by id; so may plans of the child workspace."""
+    """Rows may name cohorts of the workspaces below by id. A plan may also be made with the child's key."""
     everything = club.group.cohorts(include_details=True)
     assert len(club.plan(everything)) == 0
     assert len(club.plan(club.list(club.brand.api_key), api_key=club.brand.api_key)) == 0
 
 
 def test_an_export_in_a_file(club: Club, tmp_path: Path) -> None:
-    """An export as CSV or Excel file is an empty plan, and an edited one has the edits."""
+    """The plan of an exported CSV or Excel file is empty. The plan of an edited one has the edits."""
     csv, excel = tmp_path / "cohorts.csv", tmp_path / "cohorts.xlsx"
     table = club.list().to_pd_dataframe(flat=True)
     table.to_csv(csv, index=False)
@@ -121,7 +121,7 @@ EMPTY: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("clear_empty", "cells", "wanted"), EMPTY.values(), ids=list(EMPTY))
 def test_empty_cells(club: Club, clear_empty: bool, cells: Any, wanted: Any) -> None:
-    """Only descriptions and tags can be cleared: by an empty cell if told, tags also by an empty list."""
+    """Only descriptions and tags can be cleared: by an empty cell with clear_empty, and tags also by an empty list."""
     plan = club.plan([{"code": 12358, **cells}], clear_empty=clear_empty)
     assert [change.wanted for change in plan.changes] == ([wanted] if wanted else [])
     club.apply(plan)
@@ -129,7 +129,7 @@ def test_empty_cells(club: Club, clear_empty: bool, cells: Any, wanted: Any) -> 
 
 
 def test_a_list_of_cohorts_is_a_table(club: Club) -> None:
-    """Of a list of cohorts, the members that are not None count."""
+    """In a list of cohorts, only members that are not None count."""
     wanted = [
         Cohort("Home Cooks", tags=["food"]),
         Cohort("New", query=in_segment(7)),
@@ -165,7 +165,7 @@ def test_queries_are_read_only_where_they_are_needed(club: Club) -> None:
 def refusals(club: Club) -> Dict[str, Any]:
     """Return rows that are refused, and why."""
     twins = [club.put("Twins"), club.put("Twins")]
-    lookalike = "has no query, as lookalike cohorts, and cannot be changed here"
+    lookalike = "has no query, like all lookalike cohorts, and cannot be changed here"
     candidates = ", ".join(f"{each.id} (code {each.code})" for each in twins)
     return {
         "unknown id": ({"id": "x"}, "no cohort has the id x; leave it empty to create a cohort"),
@@ -175,7 +175,7 @@ def refusals(club: Club) -> Dict[str, Any]:
         ),
         "two cohorts": (
             {"id": twins[0].id, "code": 12346},
-            "the id is that of 'Twins', the code that of 'Premier League Followers'",
+            "the id belongs to 'Twins', but the code to 'Premier League Followers'",
         ),
         "nothing": ({"tags": "a"}, "it has no id, no code and no name"),
         "blank": ({"name": " "}, "it has no id, no code and no name"),
@@ -208,7 +208,7 @@ def refusals(club: Club) -> Dict[str, Any]:
 
 
 def test_refused_rows(club: Club) -> None:
-    """A row that means no cohort, several, or one that cannot be changed so, is an error."""
+    """A row is an error if its cohort is not found, is not clear, or cannot be changed like this."""
     for row, reason in refusals(club).values():
         text = f"table has 1 bad row:\nrow 2: {reason}"
         assert_raises(lambda: club.plan([{"code": 12346}, row]), ValueError, text)  # noqa: B023
@@ -226,9 +226,9 @@ def test_all_refused_rows_are_listed(club: Club) -> None:
 
 
 def test_two_rows_for_one_cohort(club: Club) -> None:
-    """Two rows for one cohort are an error, however they name it; so are two new ones with one name."""
+    """Two rows for one cohort are an error, however they name it. So are two new cohorts with one name."""
     rows = [{"name": "Home Cooks"}, {"code": 12358}, NEW, NEW]
-    text = "table has 2 bad rows:\nrow 2: it means 'Home Cooks', as row 1 does\nrow 4: it means 'Runners', as row 3 does"
+    text = "table has 2 bad rows:\nrow 2: the cohort 'Home Cooks' is also in row 1\nrow 4: the cohort 'Runners' is also in row 3"
     assert_raises(lambda: club.plan(rows), ValueError, text)
 
 
@@ -242,7 +242,7 @@ def test_an_empty_table(club: Club) -> None:
 
 
 def test_inherited_cohorts(club: Club) -> None:
-    """A row that would change an inherited cohort is an error; it needs to be known whose the key is."""
+    """A row that would change an inherited cohort is an error. So is any change if the key's workspace is not known."""
     table = [{"name": "Football Fans", "tags": "x"}, {"name": "Commuters", "tags": "x"}]
     key, ids = club.brand.api_key, (club.group.workspace_id, club.brand.workspace_id)
     inherited = f"is inherited from the workspace {ids[0]}, and can be changed only there"
@@ -252,7 +252,7 @@ def test_inherited_cohorts(club: Club) -> None:
         f"table has 1 bad row:\nrow 1: 'Football Fans' {inherited}",
     )
     perhaps = (
-        f"may be inherited, since the key sees cohorts of several workspaces: {', '.join(sorted(ids))}. "
+        f"may be inherited, because the key sees cohorts of several workspaces: {', '.join(sorted(ids))}. "
         "Pass workspace_id=, the id of the key's own workspace"
     )
     assert_raises(
@@ -279,7 +279,7 @@ def test_the_credentials_file_tells_whose_a_key_is(
 
 
 def test_cohorts_of_the_workspaces_below(club: Club) -> None:
-    """A row means a cohort of a workspace below by its id or code, never by its name."""
+    """A cohort of a workspace below is found by its id or code, never by its name."""
     commuters = club.list(club.brand.api_key).name_dictionary["Commuters"]
     plan = club.plan([{"code": commuters.code, "tags": "x"}])
     assert club.apply(plan).counts == {"updated": 1}
@@ -323,7 +323,7 @@ def test_only_changes_are_sent(club: Club) -> None:
 
 
 def test_applied_twice(club: Club) -> None:
-    """Applied again, a plan writes nothing; neither does a plan of the same table."""
+    """A plan that is applied again writes nothing. A new plan of the same table writes nothing, either."""
     table = [{"code": 12345, "tags": "sport"}, {**NEW, "state": "Disabled"}]
     plan = club.plan(table)
     first = club.apply(plan)
@@ -363,7 +363,7 @@ def test_edited_in_between(club: Club) -> None:
 
 
 def test_edits_of_other_fields_stay(club: Club) -> None:
-    """A field that the plan does not change may change in between, and stays so."""
+    """A field that the plan does not change may change in between. The new value stays."""
     plan = club.plan([{"code": 12345, "tags": "x"}])
     club.edit(12345, name="Fans", description="Edited")
     assert club.apply(plan).counts == {"updated": 1}
@@ -394,7 +394,7 @@ def test_created_in_between(club: Club) -> None:
 
 
 def test_the_expected_one_of_several(club: Club) -> None:
-    """If several cohorts have the name of a new one, it is the one with the wanted fields."""
+    """If several cohorts have the name of a new one, the one with the wanted fields is used."""
     plan = club.plan([NEW])
     club.put("Runners", tags=["other"])
     made = club.put("Runners", {"in_segment": 12348}, tags=["sport", "outdoor"])
@@ -434,7 +434,7 @@ def test_progress(club: Club) -> None:
 
 
 def test_refused_changes(club: Club) -> None:
-    """What the service refuses has failed, with the reason; the others are made."""
+    """A change that the service refuses has failed, with the reason. The other changes are made."""
     plan = club.plan([{"code": 12345, "tags": "x"}, {"code": 12346, "tags": "x"}, NEW])
     club.sandbox.fail_next(status=400, method="PATCH")
     club.sandbox.fail_next(status=403, method="POST")
@@ -472,12 +472,12 @@ def test_another_service(club: Club) -> None:
 
 
 def test_another_workspace(club: Club) -> None:
-    """A plan for another workspace is refused, whichever of the two sees more."""
+    """A plan for another workspace is refused, even if one key sees more than the other."""
     for planned, key in ((club.key, club.brand.api_key), (club.brand.api_key, club.key)):
         plan = club.plan([NEW], api_key=planned)
         text = (
-            "The plan was made for another workspace than that of the key: "
-            f"{' or '.join(plan.target.workspace_ids)}. Pass the api_key of that workspace. If it has no "
+            "The plan was made for another workspace: "
+            f"{' or '.join(plan.target.workspace_ids)}. Pass its api_key. If it has no "
             "cohorts yet, it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
         )
         assert_raises(lambda: club.apply(plan, api_key=key), ValueError, text)  # noqa: B023
@@ -500,7 +500,7 @@ def test_the_first_cohorts_of_a_workspace(club: Club) -> None:
 
 
 def test_from_list_to_list(club: Club) -> None:
-    """What only the old list has is deleted, what only the new one has is created with new ids."""
+    """Cohorts that are only in the old list are deleted. Cohorts that are only in the new one are created, with new ids."""
     backup = club.list()
     club.get(12347).delete(club.key)
     club.put("Later")
@@ -518,7 +518,7 @@ def test_from_list_to_list(club: Club) -> None:
 
 
 def test_what_a_list_must_have(club: Club) -> None:
-    """A list to start from needs ids, workspaces, and the queries of what is changed or deleted."""
+    """The old list needs ids, workspaces, and the queries of the cohorts that are changed or deleted."""
     cohorts, listed = club.list(), club.list(details=False)
     no_query = (
         "has no query in the old list, and cannot be changed or deleted. Read the list with "
@@ -578,7 +578,7 @@ def test_nothing_is_deleted_after_a_failure(club: Club) -> None:
 
 
 def test_used_cohorts_are_not_deleted(club: Club) -> None:
-    """A cohort that the query of another one names is deleted only if told."""
+    """A cohort that the query of another one names is deleted only with allow_used."""
     old = club.list()
     club.put("Loyal", {"or": [{"in_segment": 12346}, {"has_entered": {"segment": "12345"}}]})
     plan = old.plan_to(old[2:])
@@ -631,7 +631,7 @@ def test_too_many_deletes(club: Club) -> None:
 
 
 def test_undone(club: Club) -> None:
-    """The inverse of a report restores what was, but for ids and codes of what is created anew."""
+    """The inverse of a report restores the cohorts. Only ids and codes of those that are created again differ."""
     before = club.there()
     table = [
         {"code": 12345, "name": "Fans", "tags": "x", "description": None, "state": "Disabled"},

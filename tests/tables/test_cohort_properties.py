@@ -73,7 +73,7 @@ def expected(rows: List[Dict[str, Any]]) -> Dict[str, Dict[str, Any]]:
 )
 @given(before=ROWS, after=ROWS)
 def test_a_table_becomes_true(club: Club, before: Any, after: Any) -> None:
-    """What the table has is then there, what it lacks stays, and undone all is as before."""
+    """The cohorts of the table are then there, and the others stay. The inverse restores everything."""
     begin(club, before)
     with options(base_url=club.sandbox.base_url, api_key=club.key):
         if not after:
@@ -92,7 +92,7 @@ def test_a_table_becomes_true(club: Club, before: Any, after: Any) -> None:
 )
 @given(before=ROWS, after=ROWS, data=st.data())
 def test_a_list_becomes_another(club: Club, before: Any, after: Any, data: st.DataObject) -> None:
-    """From list to list, also with names exchanged: all is then as in the new list, and nothing else changes."""
+    """A plan from list to list gives the new list, also with exchanged names. Nothing else changes."""
     old = begin(club, before)
     ids = data.draw(st.permutations([each.id for each in old]))
     new = CohortList(
@@ -106,8 +106,8 @@ def test_a_list_becomes_another(club: Club, before: Any, after: Any, data: st.Da
     with options(base_url=club.sandbox.base_url, api_key=club.key):
         try:
             plan = old.plan_to(new)
-        except ValueError as error:  # A name means a cohort that another row means by its id.
-            assert "it means" in str(error)
+        except ValueError as error:  # One row has the name of a cohort, another one its id.
+            assert "is also in row" in str(error)
             return
         plan = Plan.from_json(plan.to_json())
         assert plan.apply(max_delete_share=1).counts.keys() <= {

@@ -68,7 +68,7 @@ def test_names_and_tags(club: Club) -> None:
 
 
 def test_mistakes(club: Club) -> None:
-    """A name that cannot be filled in, or that several segments would give, is an error."""
+    """A name that cannot be filled in, or that several segments would get, is an error."""
     known = "{name}, {code}, {import_name}"
     for name in ("{id}", "{name", "{}", "{name.x}", "{name[x]}"):
         text = f"name may contain {known}, got {name!r}."
@@ -81,7 +81,7 @@ def test_mistakes(club: Club) -> None:
     import_id = Import.list(club.key)[0].id
     Segment("twin", "Digital subscribers, North", import_id).create(club.key)
     text = (
-        "name: the segments DigitalNorth, twin would all give the cohort "
+        "name: the segments DigitalNorth, twin would all get the cohort name "
         "'Segment: Digital subscribers, North'; put {code} into the name"
     )
     assert_raises(lambda: plan_for(club, 0), ValueError, text)
@@ -97,7 +97,7 @@ IMPORT = {
 REFUSED: List[Any] = [
     (
         [{**IMPORT, "relation": "1st"}],
-        "import_id: the relation of 'Own' is '1st'; a clause is known only for 2nd and 3rd",
+        "import_id: the relation of 'Own' is '1st'; the library knows a clause only for 2nd and 3rd",
     ),
     ([{**IMPORT, "relation": "2nd"}, {"elements": []}], "import_id: 'Own' has no segments"),
 ]

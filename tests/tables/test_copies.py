@@ -122,7 +122,7 @@ def test_copied_twice(club: Club) -> None:
 
 
 def test_a_part_of_a_copy(club: Club) -> None:
-    """What was copied before is named by its code."""
+    """A copy that exists already is named by its code."""
     first, second, third = chain(club)
     apply(club, copy(club, third, mapping={7: 12345}))
     plan = copy(club, first, second, third, mapping={7: 12345})
@@ -188,7 +188,7 @@ def test_every_reference_to_others_must_be_mapped(club: Club) -> None:
     first, second, third = chain(club)
     other = club.put("Other", in_segment(7) & (has_entered("9") | in_segment(first.code or 0)))
     text = (
-        "mapping: these codes may mean other cohorts in 'Meridian Regional News'. Copy their cohorts, too, or "
+        "mapping: in 'Meridian Regional News', these codes may belong to other cohorts. Copy the cohorts with these codes, too, or "
         "pass mapping={code here: code there}:\n"
         "7, in the query of 'Third', 'Other'\n"
         "9, in the query of 'Other'"
@@ -229,7 +229,7 @@ def test_circles(club: Club) -> None:
 
 
 def test_existing_cohorts_are_not_overwritten(club: Club) -> None:
-    """A cohort that the other workspace has with other fields is refused; what the original lacks may differ."""
+    """A cohort that the other workspace has with other fields is refused. Fields that the original does not have may differ."""
     for name in ("A", "B"):
         club.put(
             name, {"in_segment": 12345}, key=club.brand.api_key, description="There", tags=["x"]
@@ -258,7 +258,7 @@ def test_other_mistakes(club: Club) -> None:
             [fans],
             club.group,
             ValueError,
-            "to is the cohorts' own workspace; use Cohort.copy() for a copy in it.",
+            "to must be another workspace; use Cohort.copy() for a copy in the same one.",
         ),
         (
             [lookalike, Cohort("New")],
@@ -267,7 +267,12 @@ def test_other_mistakes(club: Club) -> None:
             "cohorts without a query, such as lookalike ones, cannot be copied: "
             "'High-Value Customers Lookalike', 'New'",
         ),
-        ([fans, fans], club.brand, ValueError, "cohorts has several with the name 'Football Fans'"),
+        (
+            [fans, fans],
+            club.brand,
+            ValueError,
+            "cohorts has several cohorts with the name 'Football Fans'",
+        ),
         (
             [fans],
             club.brand,
@@ -287,7 +292,7 @@ def test_other_mistakes(club: Club) -> None:
 
 
 def test_codes_of_new_cohorts() -> None:
-    """What stands for a code is found, and replaced by the code, also inside parts that cannot be read."""
+    """A text that stands for a code is replaced by the code, also inside parts that cannot be read."""
     query = {"x": [{"in_segment": 1}, {"has_exited": {"segment": "2"}}], "n": None, "t": True}
     shown = with_new_cohorts(query, {}, {"1": "A", "2": "B: c"})
     assert new_cohorts_in(shown) == ["A", "B: c"]
@@ -305,7 +310,7 @@ def test_codes_of_new_cohorts() -> None:
 
 
 def test_workspaces_made_by_hand(club: Club) -> None:
-    """A workspace whose id is not that of its key's workspace is found out, if it has cohorts."""
+    """A wrong workspace_id is noticed if the workspace has cohorts."""
     wrong = Workspace("Wrong", "o", "not-there", club.brand.api_key)
     plan = club.group.plan_copy([Cohort("A", query={"type": "users"})], to=wrong)
     with pytest.raises(ValueError, match="The plan was made for another workspace"):

@@ -13,7 +13,7 @@ from tests.support.fake_service import FakeService, answer
 
 
 def test_what_the_table_says_is_sent(server: FakeService) -> None:
-    """The state of a cohort and the price of a segment count as given, a price of 0 too; empty cells are not sent."""
+    """An update sends the state of a cohort and the price of a segment, even 0. It does not send empty cells."""
     server.default = answer(200, {**COHORT, "query": QUERY})
     [cohort] = CohortList.from_table(
         [{"id": "c-1", "name": "N", "tags": "a, b", "state": "Disabled", "description": ""}]
@@ -36,7 +36,7 @@ def test_what_the_table_says_is_sent(server: FakeService) -> None:
 
 
 def test_a_csv_file_becomes_segments_of_an_import(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A taxonomy in a CSV file is created in one call, and what is listed then is in the same table."""
+    """One call creates a taxonomy from a CSV file. The listed segments then give the same table."""
     path = tmp_path / "taxonomy.csv"
     path.write_text('code,name,categories\n007,Agents,\n1234,Drivers,"cars, roads"\n')
     import_id = Import.list(sandbox.api_key)[0].id

@@ -35,7 +35,7 @@ KINDS: dict[str, Any] = {
 
 @pytest.mark.parametrize("table", KINDS.values(), ids=list(KINDS))
 def test_every_kind_of_table(table: Any) -> None:
-    """Each row is a user, each column a kind of alias; an empty cell is no alias."""
+    """Each row is a user, each column a kind of alias; an empty cell gives no alias."""
     assert list(identities_from_table(table, aliases=ALIASES)) == IDENTITIES
 
 

@@ -24,7 +24,7 @@ def small_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def interrupt_after(count: int) -> Any:
-    """Return a progress callback that acts like Ctrl-C after so many changes."""
+    """Return a progress callback that acts like Ctrl-C after this many changes."""
 
     def callback(progress: Progress) -> None:
         if progress.completed >= count:
@@ -44,7 +44,7 @@ def applied_until_done(market: Market, plan: Plan, script: List[Step], server: F
 
 @pytest.mark.parametrize("seed", range(12))
 def test_interrupted_and_applied_again(market: Market, server: FakeService, seed: int) -> None:
-    """Whatever is lost on the way, applying the plan again ends in the same state, and then nothing is left."""
+    """After any loss, applying the plan again ends in the same state. Then nothing is left to do."""
     chance = random.Random(seed)
     server.default = passed_on(market.sandbox)
     market.put(*(market.segment(f"m_{n}", f"Name {n}", cpm=1.0) for n in range(20)))

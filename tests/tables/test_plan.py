@@ -173,7 +173,7 @@ def test_data_that_is_no_object(data: Any) -> None:
 
 
 def test_html() -> None:
-    """In a notebook, a plan is a table of its first changes, in which texts are no markup."""
+    """In a notebook, a plan is a table of its first changes, in which texts are escaped."""
     html = PLAN._repr_html_()
     assert html.startswith(f"<p>{SUMMARY}</p>\n<table")
     assert "South\\n&lt;b&gt;" in html

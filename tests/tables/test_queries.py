@@ -152,7 +152,7 @@ def test_rewritten_codes_keep_their_kind() -> None:
 
 
 def test_rewritten_codes_of_other_kinds() -> None:
-    """A code that is no number replaces a number as a text; codes are replaced once."""
+    """A code that is not a number replaces a number as a text. Codes are replaced once."""
     assert rewritten(in_segment(1), {"1": "x-1"}) == {"in_segment": "x-1"}
     assert rewritten(in_segment("1"), {"1": 5}) == {"in_segment": "5"}
     swapped = {"1": 2, "2": 1}

@@ -116,7 +116,7 @@ def test_who_uses_a_segment(references: References) -> None:
 
 
 def test_unused(references: References) -> None:
-    """Those that no query names are returned in a list of the argument's type."""
+    """Segments and cohorts that no query names are returned in a list of the argument's type."""
     assert codes_of(references.unused()) == [LOOKALIKE, FOREIGN, LEFT, THIRD, WHOLE, OTHER]
     assert codes_of(references.unused(references.cohorts[:3])) == [LOOKALIKE, FOREIGN]
     plain = [Cohort("n", code=code) for code in (PLAIN, OTHER)]
@@ -211,7 +211,7 @@ def test_errors_are_not_swallowed(server: FakeService) -> None:
 
 
 def test_with_the_sandbox(sandbox: Sandbox) -> None:
-    """In a workspace with a child, every cohort can be read except lookalikes, and what is made is found."""
+    """In a workspace with a child, every cohort except lookalikes can be read, and a new reference is found."""
     used = Cohort.list(sandbox.api_key)[3]
     assert used.code
     Cohort("User", query=has_exited(used.code)).create(sandbox.api_key)

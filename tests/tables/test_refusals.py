@@ -149,7 +149,7 @@ def test_a_read_only_key(market: Market) -> None:
 
 
 def test_a_response_that_is_lost(market: Market, server: FakeService) -> None:
-    """If the response to a creation is lost, nothing is sent again. Applied again, the plan finds what is there."""
+    """If the response to a creation is lost, nothing is sent again. The plan, applied again, finds the segments that are there."""
     server.default = passed_on(market.sandbox)
     plan = market.plan(rows(3))
     server.script = [passed_on(market.sandbox), carried_out_then(market.sandbox, reset())]
@@ -163,7 +163,7 @@ def test_a_response_that_is_lost(market: Market, server: FakeService) -> None:
 
 
 def test_a_request_that_is_lost(market: Market, server: FakeService) -> None:
-    """The inverse of what may have been carried out does nothing if it was not."""
+    """The inverse also has changes that may have been made. If they were not made, it does nothing."""
     server.default = passed_on(market.sandbox)
     plan = market.plan(rows(3))
     server.script = [passed_on(market.sandbox), reset()]
@@ -174,7 +174,7 @@ def test_a_request_that_is_lost(market: Market, server: FakeService) -> None:
 
 
 def test_a_request_that_was_surely_not_sent() -> None:
-    """If a request surely did not reach the service, its changes have failed."""
+    """If a request certainly did not reach the service, its changes have failed."""
     told: List[Any] = []
 
     def send(batch: Any) -> Any:

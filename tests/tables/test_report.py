@@ -38,7 +38,7 @@ SUMMARY = "segments of import i-1: 1 created, 1 unchanged, 1 failed, 1 unknown"
 
 
 def test_rows() -> None:
-    """Each row has its outcome. An id that is not known stays, and the user's own columns stay, too."""
+    """Each row has its outcome. The id of a row stays if the outcome has none. The user's own columns stay, too."""
     assert REPORT.rows == [
         {"code": "a", "id": "id-a", "note": "x", "status": "created", "error": None},
         {"code": "d", "id": "id-d", "status": "unchanged", "error": None},
@@ -67,13 +67,13 @@ def test_html() -> None:
 
 
 def test_deletions_are_no_rows() -> None:
-    """Deletions have outcomes of their own; those and the failures are told apart from the rest."""
+    """A report lists the outcomes of deletions, and those of failures."""
     assert [each.change for each in REPORT.deleted] == [OLD]
     assert [each.change for each in REPORT.failures] == [BAD, OLD]
 
 
 def test_the_inverse() -> None:
-    """What was carried out or may have been is undone, creations first. The limits count what is owned by then."""
+    """The inverse undoes changes that were made or may have been made. Its limits count what is owned then."""
     inverse = REPORT.inverse()
     assert inverse.changes == (OLD.inverse(), NEW.inverse())
     assert (inverse.target, inverse.owned, inverse.rows) == (PLAN.target, 5, ())
@@ -94,7 +94,7 @@ def test_owned() -> None:
 
 
 def test_owned_is_a_value() -> None:
-    """It shows as it is written, cannot be changed, and equals another one that says the same."""
+    """Its repr is the code that makes it. It cannot be changed, and equals another one with the same parts."""
     assert repr(OWNED) == "Owned.prefix('m_') | Owned.prefix('n_') | Owned.category('x')"
     assert repr(OWNED | Owned.everything) == "Owned.everything"
     assert {Owned.prefix("m_")} == {Owned.prefix("m_")}

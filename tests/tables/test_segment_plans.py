@@ -116,7 +116,7 @@ EXPORTS: Dict[str, Callable[[SegmentList], Any]] = {
 def test_the_plan_of_an_export_is_empty(
     market: Market, export: Callable[[SegmentList], Any], clear_empty: bool
 ) -> None:
-    """Exporting an import and planning the export changes nothing, whatever the fields hold."""
+    """The plan of an export is empty, whatever the fields hold."""
     market.put(
         market.segment("a", cpm=0.0, description="", categories=[]),
         market.segment("b", cpm=1.25, description="D", categories=["x", "y, z"]),
@@ -163,7 +163,7 @@ def test_cells(
 
 
 def test_models_as_a_table(market: Market) -> None:
-    """Of a list of segments, members that are not None count, and a price that was left out does not."""
+    """In a list of segments, only members that are not None count. A price that was left out does not count."""
     market.put(market.segment("m_a", **FULL), market.segment("m_b", **FULL))
     table = [market.segment("m_a", "A", description=""), market.segment("m_b", "B", cpm=0.0)]
     market.apply(market.plan(table))
@@ -259,8 +259,8 @@ MISTAKES: Dict[str, Any] = {
     "a mirror of nobody": (
         [GOOD],
         {"mode": "mirror"},
-        "owned must be given for a mirror, which deletes the segments that the table lacks. Say which "
-        'ones are yours, such as owned=Owned.prefix("news_") or owned=Owned.everything.',
+        "owned must be given for a mirror: it deletes segments that are not in the table. Say which "
+        'ones are yours, for example owned=Owned.prefix("news_") or owned=Owned.everything.',
     ),
     "another mode": ([GOOD], {"mode": "merge"}, "mode must be 'upsert' or 'mirror', got 'merge'."),
 }
@@ -334,7 +334,7 @@ def test_an_edit_in_between(market: Market) -> None:
 
 
 def test_an_edit_of_something_else(market: Market) -> None:
-    """Edits of fields and segments that the plan does not show neither hinder it nor get lost."""
+    """Somebody may edit fields and segments that the plan does not show. The plan is applied, and the edits stay."""
     market.put(market.segment("m_a", "A"), market.segment("m_b", "B"))
     plan = market.plan([{"code": "m_a", "cpm": 2.0}])
     edits = [market.segment("m_a", "New name", description="new"), market.segment("m_b", "Bee")]
@@ -346,7 +346,7 @@ def test_an_edit_of_something_else(market: Market) -> None:
 
 
 def test_somebody_else_did_the_same(market: Market) -> None:
-    """What is already as wanted is skipped; a half of an update is completed."""
+    """Changes that the service already has are skipped. A half-made update is completed."""
     market.put(market.segment("m_a", "A"), market.segment("m_b", "B"))
     table = [{"code": "m_a", "name": "Aah", "cpm": 2.0}, {"code": "m_c", "name": "C"}]
     plan = market.mirror(table)
@@ -488,7 +488,7 @@ def test_the_inverse(market: Market) -> None:
 
 
 def test_from_one_list_to_another(market: Market) -> None:
-    """A plan between two lists needs no request, and makes the one of the other."""
+    """A plan between two lists needs no request, and turns the old list into the new one."""
     market.put(*(market.segment(f"m_{n}", cpm=1.0) for n in range(3)))
     backup = market.list()
     edits = [market.segment("m_0", "Other", description="new")]

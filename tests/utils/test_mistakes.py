@@ -565,11 +565,11 @@ FILES: dict[str, tuple[bytes, str]] = {
     ),
     "long row": (
         b"name,tags\n\na,b,c\n",
-        "table: line 3 of 'table.csv' has 3 cells, the header 2.",
+        "table: line 3 of 'table.csv' has 3 cells, but the header has 2.",
     ),
     "encoding": (
         "name\nLäufer\n".encode("cp1252"),
-        "table: 'table.csv': it is not a CSV file in UTF-8. Save it as one, or pass what pandas.read_excel(path) or pandas.read_csv(path, encoding=...) returns.",
+        "table: 'table.csv': it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path) or pandas.read_csv(path, encoding=...).",
     ),
     "open quote": (b'name\na\n"b\n', "table: 'table.csv': after line 2: unexpected end of data."),
 }
@@ -577,6 +577,6 @@ FILES: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("content", "text"), FILES.values(), ids=list(FILES))
 def test_files_that_are_no_tables(tmp_path: Path, content: bytes, text: str) -> None:
-    """A file that is not a CSV file in UTF-8 is an error that says what is wrong, and what to do."""
+    """A file that is not a CSV file in UTF-8 is an error. The text says what is wrong, and what to do."""
     Path("table.csv").write_bytes(content)
     assert_raises(lambda: CohortList.from_table("table.csv"), ValueError, text)

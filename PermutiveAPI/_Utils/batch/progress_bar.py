@@ -117,7 +117,7 @@ def _new_display(description: str, total: int | None) -> _Bar | _Lines:
     if _is_wide_terminal() or "ipykernel" in sys.modules:
         try:
             with warnings.catch_warnings():
-                # Without ipywidgets, tqdm's bar in a notebook is one of text, which is fine.
+                # Without ipywidgets, tqdm warns, and shows a bar of text. That is enough.
                 warnings.simplefilter("ignore")
                 from tqdm.auto import tqdm
         except ImportError:

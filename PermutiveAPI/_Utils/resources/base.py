@@ -104,13 +104,13 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     @classmethod
     def _from_row(cls: type[R], row: dict[str, Any]) -> R:
-        """Make an object from a row of a table. What the table says counts as given to the constructor."""
+        """Make an object from a row of a table. The cells count as arguments of the constructor."""
         made = cls(**row)
         made._keep_empty_timestamps(row)
         return made
 
     def _keep_empty_timestamps(self, given: Mapping[str, Any]) -> None:
-        """Undo what the constructor did to timestamps that were given as None."""
+        """Set timestamps that were given as None to None again. The constructor has set them to a time."""
         for name in self._timestamps:
             if given.get(name, self) is None:
                 setattr(self, name, None)

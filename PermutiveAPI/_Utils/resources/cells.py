@@ -1,4 +1,4 @@
-"""Cells of tables: plain Python values, and values of a field's type."""
+"""Read cells of tables: as plain Python values, or as values of a field's type."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reader = Callable[[Any], Any]
 # "12345", and "12345.0", which pandas writes into CSV for a column with empty cells; not "007".
 _WHOLE = r"(-?(?:0|[1-9][0-9]*))(?:\.0+)?"
 
-# From here on, not every whole number is a float. So a float may not have the digits of a long code.
+# Above this number, a float cannot hold every whole number. So it may lose digits of a long code.
 _FIRST_INEXACT = 2**53
 
 _PLAIN = frozenset((int, bool, datetime, list, dict, type(None)))
@@ -41,7 +41,9 @@ def plain(cell: Any) -> Any:
         return None
     if hasattr(cell, "tolist"):
         native = cell.tolist()
-        return plain(float(cell) if type(native) is kind else native)  # NumPy has wider numbers.
+        return plain(
+            float(cell) if type(native) is kind else native
+        )  # NumPy has numbers that Python does not have.
     # Of all numbers, only NaN differs from itself.
     return None if isinstance(cell, Number) and cell != cell else cell
 
@@ -53,7 +55,7 @@ def reader_of(annotation: Any) -> Reader:
     kept, convert = next(listed, (None, _object_of(kinds)))
 
     def read(cell: Any) -> Any:
-        if type(cell) is kept and cell:  # Most cells. The rest takes three times as long.
+        if type(cell) is kept and cell:  # This is three times as fast, and fits most cells.
             return cell
         cell = plain(cell)
         is_blank = kept is not str and isinstance(cell, str) and not cell.strip()
@@ -109,12 +111,12 @@ def _as_whole(number: Any) -> int | None:
     if not math.isfinite(number) or number != int(number):
         return None
     if isinstance(number, float) and abs(number) >= _FIRST_INEXACT:
-        _refuse("a text, since a decimal number cannot hold all its digits", number)
+        _refuse("a text, because a decimal number cannot hold all its digits", number)
     return int(number)
 
 
 def _whole_in(cell: Any) -> int | None:
-    """Return the whole number that a number or a text says; None if it says another thing."""
+    """Return the whole number in a number or a text; None if there is none."""
     if isinstance(cell, str):
         match = re.fullmatch(_WHOLE, cell.strip())
         return int(match[1]) if match else None
@@ -166,7 +168,7 @@ def _time(cell: Any) -> datetime:
 
 
 def _texts(cell: Any) -> list[str]:
-    """Return a list, or the list that a text such as "a, b" or '["a", "b"]' says."""
+    """Return a list of texts. A cell may be a list, or a text such as "a, b" or '["a", "b"]'."""
     items: Any = cell
     if isinstance(cell, str):
         text = cell.strip()
@@ -174,7 +176,7 @@ def _texts(cell: Any) -> list[str]:
             items = _from_json_text(text)
         else:
             items = [part for item in text.split(",") if (part := item.strip())] or None
-    elif _is_number(cell):  # Excel makes a number of the only tag "2025".
+    elif _is_number(cell):  # If "2025" is the only tag, Excel makes it a number.
         items = [cell]
     try:
         if isinstance(items, (list, tuple)):
@@ -211,7 +213,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"JSON has no {name}")
 
 
-# The first row whose types are all among the field's decides. Values of the second type stay as they are.
+# The first row that fits is used: the field has all its types. Values of the second type stay as they are.
 _TABLE: Sequence[tuple[frozenset[Any], type | None, Reader]] = (
     (frozenset({datetime}), None, _time),
     (frozenset({int, str}), int, _code),

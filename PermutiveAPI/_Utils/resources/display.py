@@ -13,7 +13,7 @@ _LONGEST_CELL = 100
 _LONGEST_WHOLE_LIST = 5
 _FIRST_ITEMS = 3
 
-# Without colours, so that the page's own are used, light or dark. The classes keep notebooks from reading
+# It sets no colours, so the page uses its own, light or dark. Because of the classes, notebooks do not read
 # "$5 or $6" as a formula.
 _TABLE = '<table class="tex2jax_ignore mathjax_ignore">'
 
@@ -28,7 +28,7 @@ def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], total: int
     rows : iterable of sequences
         The rows. Only the first 20 are read.
     total : int
-        How many rows there are in all; the line below the table says so.
+        How many rows there are in all. The line below the table shows this number.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def _cell(tag: str, value: Any) -> str:
 
 
 def _text_of(value: Any) -> str:
-    """Return a value as a short text that any page can hold."""
+    """Return a value as a short text that every page can show."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -68,7 +68,7 @@ def _text_of(value: Any) -> str:
 
 
 def short_repr(items: list[Any]) -> str:
-    """Return the ``repr()`` of a list; of a long one, the first items and how many there are.
+    """Return the ``repr()`` of a list. For a long list: the first items, and how many there are.
 
     Examples
     --------

@@ -44,7 +44,7 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
 
 
 def frame_of_cells(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pandas.DataFrame:
-    """Return a table of these cells. They stay as they are; an empty one is None."""
+    """Return a table of these cells. The cells stay as they are. An empty cell is None."""
     import pandas
 
     return pandas.DataFrame(list(rows), columns=list(columns), dtype=object)

@@ -72,7 +72,7 @@ class Index(Generic[T]):
 
 
 def _values_of(item: Any, attribute: str) -> list[Any]:
-    """Return the items of a list, or the one value of another attribute; without None."""
+    """Return the values of an attribute: the items of a list, or the one value. None is left out."""
     value = getattr(item, attribute, None)
     values = cast("list[Any]", value) if isinstance(value, list) else [value]
     return [each for each in values if each is not None]
@@ -182,7 +182,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
 
     @recursive_repr("[...]")
     def __repr__(self) -> str:
-        """Show the items; of a list with more than five, the first three."""
+        """Show the items. A list with more than five shows the first three."""
         return short_repr(self)
 
     def _repr_html_(self) -> str:

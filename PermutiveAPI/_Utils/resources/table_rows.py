@@ -1,6 +1,6 @@
-"""Rows of every kind of table: DataFrames, pyarrow tables, CSV files, iterables of dictionaries.
+"""Read rows from every kind of table: DataFrames, pyarrow tables, CSV files, iterables of dictionaries.
 
-No package is imported for them: an object is what it can do.
+No package is imported for them: the kind of a table is found by its methods.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from .cells import shortened
 
 Row = dict[str, Any]
 
-_CHARACTERS_PER_ROW = 100  # Of a CSV file, about.
+_CHARACTERS_PER_ROW = 100  # About, in a CSV file.
 
 
 class _ToDict(Protocol):
-    """A pandas DataFrame, or what behaves like one."""
+    """A pandas DataFrame, or an object that behaves like one."""
 
     @property
     def to_dict(self) -> Any: ...
@@ -55,16 +55,16 @@ Table = Union[str, "PathLike[str]", Iterable[Mapping[Any, Any]], _ToDict, _ToDic
 
 
 class TableReading(NamedTuple):
-    """A table whose cells are as they came.
+    """A table whose cells are not converted yet.
 
     Attributes
     ----------
     columns : list of str or None
-        The names of the columns; None if each row says its own.
+        The names of the columns. None if each row has its own.
     rows : iterator of dict
         The rows. Those of a CSV file and of an iterable are read one by one.
     length : int
-        How many rows there are, as far as it is known.
+        About how many rows there are; 0 if it is not known.
     """
 
     columns: list[str] | None
@@ -73,7 +73,7 @@ class TableReading(NamedTuple):
 
 
 def read_table(table: Any) -> TableReading:
-    """Check what can be checked of a table before its rows are read; see ``tables.rows_of``."""
+    """Check a table, and prepare to read its rows; see ``tables.rows_of``."""
     if isinstance(table, (str, PathLike)):
         return _read_csv(Path(cast("str | PathLike[str]", table)))
     for method, columns, records in _FRAMES:
@@ -93,7 +93,7 @@ def read_table(table: Any) -> TableReading:
 def require_columns(
     names: Iterable[str], columns: Collection[str], arguments: Container[str] = ()
 ) -> None:
-    """Raise ValueError if a column is missing; an argument of the same name may replace it."""
+    """Raise ValueError if a column is missing. `arguments` are columns that an argument can replace."""
     for name in names:
         if name not in columns:
             remedy = f"; pass {name}=" if name in arguments else ""
@@ -106,12 +106,13 @@ def _records_of_pandas(table: Any) -> Iterable[Iterable[Any]]:
 
 
 def _cells_of_pandas(column: Any) -> list[Any]:
-    """Return the cells of a column. Times are Python's, since pandas' own take ten times as long."""
+    """Return the cells of a column. Times become Python's: pandas' own are ten times as slow."""
     read_times = getattr(getattr(column, "array", None), "to_pydatetime", None)
     return (column if read_times is None else read_times()).tolist()
 
 
-# What tells a table, the names of its columns, and the cells of its rows.
+# For each kind of table: a method that only it has, its attribute with the columns, and a function that
+# returns the cells of its rows.
 _FRAMES: Sequence[tuple[str, str, Callable[[Any], Iterable[Iterable[Any]]]]] = (
     ("to_dicts", "columns", lambda table: (row.values() for row in table.to_dicts())),  # polars
     ("to_pylist", "column_names", lambda table: (row.values() for row in table.to_pylist())),
@@ -145,7 +146,7 @@ def _rows_of_mappings(rows: Iterable[Any]) -> Iterator[Row]:
         record = dict(row)
         if [*record] != columns:  # Most rows have the columns of the row before.
             columns = [*record]
-            if None in record:  # There csv.DictReader puts them.
+            if None in record:  # csv.DictReader puts extra cells there.
                 raise ValueError(f"row {number} of table has more cells than the header.")
             names = _names_of(columns)
         yield from _named(names, [record.values()])
@@ -180,7 +181,7 @@ def _csv_records(path: Path, width: int) -> Iterator[list[str]]:
             missing = width - len(cells)
             if missing < 0:
                 raise ValueError(
-                    f"table: line {line} of {str(path)!r} has {len(cells)} cells, the header {width}."
+                    f"table: line {line} of {str(path)!r} has {len(cells)} cells, but the header has {width}."
                 )
             yield cells + [""] * missing
 
@@ -198,8 +199,8 @@ def _csv_lines(path: Path) -> Generator[tuple[int, list[str]], None, None]:
         return
     except UnicodeDecodeError:
         problem = (
-            "it is not a CSV file in UTF-8. Save it as one, or pass what pandas.read_excel(path) or "
-            "pandas.read_csv(path, encoding=...) returns"
+            "it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path) or "
+            "pandas.read_csv(path, encoding=...)"
         )
     except csv.Error as error:
         problem = f"after line {line}: {error}"

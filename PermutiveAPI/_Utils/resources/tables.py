@@ -1,4 +1,4 @@
-"""Tables as rows and as models: the names of columns are those of fields, and cells have their types."""
+"""Make rows and models from tables. Columns have the names of fields, and cells get their types."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def rows_of(table: Table) -> list[Row]:
     Returns
     -------
     list of dict
-        The rows, from the name of a column to its cell. Names are texts without spaces around them; a
-        column without a name is left out. Cells are plain Python values. A cell is None if it is empty:
-        NaN, NaT, pandas' NA, None, or an empty text.
+        The rows. The keys are the names of the columns, without spaces around them. A column without a
+        name is left out. Cells are plain Python values. An empty cell is None: NaN, NaT, pandas' NA, None,
+        or an empty text.
 
     Raises
     ------
@@ -63,8 +63,7 @@ def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> li
     table : object
         As for :func:`rows_of`.
     model : type
-        The model, for instance Segment. Columns that are not its fields are left out. A column that is
-        missing is missing in the rows, too.
+        The model, for instance Segment. Columns that are not its fields are left out.
     required : sequence of str
         The columns that must exist and must not have an empty cell.
 
@@ -80,9 +79,9 @@ def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> li
 
 
 def rows_of_models(models: Iterable[Any]) -> list[Row]:
-    """Return models as rows. A member that is None, or that nobody gave, is missing in its row.
+    """Return models as rows. A row has no cell for a member that is None, or that still has its default.
 
-    Nobody gave a member if it is the default itself, such as a segment's price that was left out.
+    For example, a segment's row has no price if nobody gave one.
     """
     return [
         {
@@ -113,7 +112,7 @@ def models_from_table(
     required : sequence of str
         As for :func:`typed_rows`.
     **given
-        Fields with the same value in every row. One that is None must be a column.
+        Fields with the same value in every row. If the value is None, the table must have the column.
     """
     readers = _readers_of(model)
     values = {name: value for name, value in given.items() if value is not None}
@@ -171,7 +170,7 @@ def _typed(
 
 
 def _refuse_misspelt(columns: Iterable[str], fields: Iterable[str]) -> None:
-    """Raise ValueError if a column is no field, but looks like one that is missing."""
+    """Raise ValueError if a column is not a field, but looks like a missing one."""
     missing = [name for name in fields if name not in columns]
     for column in columns:
         for field in missing if column not in fields else ():

@@ -136,13 +136,13 @@ def test_cells_that_fit(field: str, cell: Any, value: Any) -> None:
 
 @pytest.mark.parametrize("field", ["code", "live_audience_size", "created_at", "tags", "query"])
 def test_blank_texts_are_empty_cells(field: str) -> None:
-    """A blank text is an empty cell where a text is not what the field holds, and stays a text elsewhere."""
+    """A blank text stays a text in a field of texts. In other fields it is an empty cell."""
     row: dict[str, Any] = {field: "  ", "description": "  "}
     assert typed_rows([row], Cohort) == [{field: None, "description": "  "}]
 
 
 def test_code_of_a_segment_is_a_text() -> None:
-    """The code of a segment is always a text, since that is its field's type."""
+    """The code of a segment is always a text, because its field has this type."""
     codes = [12345, 12345.0, "12345", "007"]
     rows = typed_rows([{"code": code} for code in codes], Segment)
     assert [row["code"] for row in rows] == ["12345", "12345", "12345", "007"]
@@ -167,7 +167,7 @@ def test_cells_are_not_changed() -> None:
 
 LISTS = """a list of texts, such as "a, b" or '["a", "b"]'"""
 TIMES = "a time such as 2025-07-01T12:30:00Z"
-EXACT = "a text, since a decimal number cannot hold all its digits"
+EXACT = "a text, because a decimal number cannot hold all its digits"
 # A field, a cell that is bad there, and what is expected.
 BAD: list[tuple[str, Any, str]] = [
     ("name", True, "a text"),

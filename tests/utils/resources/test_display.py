@@ -59,7 +59,7 @@ def shown(*values: Any) -> List[str]:
 
 
 def test_every_cell_is_escaped() -> None:
-    """Whatever stands in a heading, a cell or a list, the page has no tag and no attribute of its own."""
+    """Texts in a heading, a cell or a list add no tag and no attribute to the page."""
     html = html_table(
         [HOSTILE, "x"], [[HOSTILE, [HOSTILE, "a"]], [{HOSTILE: 1}, Exception(HOSTILE)]], 2
     )
@@ -93,7 +93,7 @@ def test_any_text_can_be_sent_to_a_notebook() -> None:
 
 
 def test_only_the_first_rows_are_read() -> None:
-    """A table has at most 20 rows, says of how many, and reads no more than these."""
+    """A table has at most 20 rows, and shows how many there are in all. It reads only these rows."""
     rows = ([number] for number in count())
     html = html_table(["n"], rows, 1514)
     assert Cells(html).rows[1:] == [[str(number)] for number in range(20)]
@@ -109,7 +109,7 @@ def test_a_table_that_is_whole_says_so() -> None:
 
 
 def test_it_has_no_colours_of_its_own() -> None:
-    """The text is as dark or light as the page wants it, and no formula is made of "$"."""
+    """The table sets no colours, and "$" does not start a formula."""
     html = html_table(["a"], [[1]], 30)
     assert "color" not in html
     assert "background" not in html
@@ -176,7 +176,7 @@ def test_a_long_list_in_an_item() -> None:
 
 
 def test_a_list_that_holds_itself() -> None:
-    """A list that holds itself has a text, as any list has."""
+    """A list that holds itself has a repr, like any list."""
     odd: Any = CohortList([COHORT] * 6)
     odd.insert(0, odd)
     assert repr(odd).startswith("[[...], Cohort(")

@@ -1,4 +1,4 @@
-"""Finding items of a list: by a text anywhere in them, and by what they must have."""
+"""Find items of a list: by a text in them, and by exact values."""
 
 from __future__ import annotations
 

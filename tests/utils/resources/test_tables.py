@@ -29,7 +29,7 @@ def csv_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 class NamedRow:
-    """A row that is no mapping, but has keys, as those of databases."""
+    """A row that is not a mapping, but has keys, such as a row of a database."""
 
     def keys(self) -> list[str]:
         """Return the names of its columns."""
@@ -62,7 +62,7 @@ def test_every_kind_of_table(table: Any) -> None:
 
 
 def test_rows_with_keys() -> None:
-    """A row needs only keys and cells, as those of a database."""
+    """A row needs only keys and cells, such as a row of a database."""
     assert rows_of([NamedRow()]) == [ROWS[0]]  # type: ignore[list-item]
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
@@ -133,11 +133,11 @@ def test_iterables_are_read_row_by_row() -> None:
 
 
 def test_more_cells_than_the_header(tmp_path: Path) -> None:
-    """Rows of csv.DictReader with too many cells are refused, as those of a file are."""
+    """Rows of csv.DictReader with too many cells are refused, like those of a file."""
     path = csv_file(tmp_path, "name\na,b\n")
     with path.open(newline="") as file, pytest.raises(ValueError, match="more cells"):
         rows_of(csv.DictReader(file))
-    with pytest.raises(ValueError, match="2 cells, the header 1"):
+    with pytest.raises(ValueError, match="2 cells, but the header has 1"):
         rows_of(path)
 
 
@@ -149,7 +149,7 @@ def test_more_cells_than_the_header(tmp_path: Path) -> None:
     "status size label segment created_by import workspace import_name query_text code_name game".split(),
 )
 def test_foreign_columns_are_left_out(name: str) -> None:
-    """A column that is no field, and looks like none, is left out."""
+    """A column that is not a field, and does not look like one, is left out."""
     assert typed_rows([{"name": "a", name: 1}], Cohort) == [{"name": "a"}]
 
 
