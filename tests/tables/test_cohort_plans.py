@@ -211,7 +211,7 @@ def test_refused_rows(club: Club) -> None:
     """A row is an error if its cohort is not found, is not clear, or cannot be changed like this."""
     for row, reason in refusals(club).values():
         text = f"table has 1 bad row:\nrow 2: {reason}"
-        assert_raises(lambda: club.plan([{"code": 12346}, row]), ValueError, text)  # noqa: B023
+        assert_raises(lambda: club.plan([{"code": 12346}, row]), ValueError, text)
     assert club.writes() == []
 
 
@@ -480,7 +480,7 @@ def test_another_workspace(club: Club) -> None:
             f"{' or '.join(plan.target.workspace_ids)}. Pass its api_key. If it has no "
             "cohorts yet, it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
         )
-        assert_raises(lambda: club.apply(plan, api_key=key), ValueError, text)  # noqa: B023
+        assert_raises(lambda: club.apply(plan, api_key=key), ValueError, text)
     assert club.writes() == []
 
 

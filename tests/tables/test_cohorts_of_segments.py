@@ -72,7 +72,7 @@ def test_mistakes(club: Club) -> None:
     known = "{name}, {code}, {import_name}"
     for name in ("{id}", "{name", "{}", "{name.x}", "{name[x]}"):
         text = f"name may contain {known}, got {name!r}."
-        assert_raises(lambda: plan_for(club, 0, name=name), ValueError, text)  # noqa: B023
+        assert_raises(lambda: plan_for(club, 0, name=name), ValueError, text)
     assert_raises(
         lambda: plan_for(club, 0, name=5), TypeError, "name must be of type str, got int."
     )

@@ -284,7 +284,7 @@ def test_other_mistakes(club: Club) -> None:
     text = "mapping must be of type Mapping, got list."
     assert_raises(lambda: copy(club, fans, mapping=wrong), TypeError, text)
     for cohorts, to, kind, text in mistakes:
-        assert_raises(lambda: club.group.plan_copy(cohorts, to=to), kind, text)  # noqa: B023
+        assert_raises(lambda: club.group.plan_copy(cohorts, to=to), kind, text)
     assert club.writes() == []
 
 

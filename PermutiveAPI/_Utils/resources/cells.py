@@ -116,7 +116,7 @@ def _as_whole(number: Any) -> int | None:
 
 
 def _whole_in(cell: Any) -> int | None:
-    """Return the whole number in a number or a text; None if there is none."""
+    """Return the whole number in a number or a text, or None."""
     if isinstance(cell, str):
         match = re.fullmatch(_WHOLE, cell.strip())
         return int(match[1]) if match else None
