@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import numpy
 import pandas
 import pytest
 
@@ -191,6 +194,30 @@ def test_other_columns(market: Market) -> None:
     id = market.list().code_dictionary["m_a"].id
     outcome = {"id": id, "status": "created", "error": None}
     assert shown == {**row, "since": "2024-01-02T00:00:00", **outcome}
+
+
+OWN_CELLS: Dict[str, Any] = {
+    "infinity": (math.inf, "inf"),
+    "a decimal number": (Decimal("-inf"), "-Infinity"),
+    "a signaling NaN": (Decimal("sNaN"), "sNaN"),
+    "a number that no float holds": (Decimal("1e400"), "1E+400"),
+    "a list": ([1, math.nan, [math.inf], "a"], [1, None, ["inf"], "a"]),
+    "an array": (numpy.array([1.5, math.nan]), [1.5, None]),
+    "an object": ({"a": (math.nan, 2), 1: pandas.NaT}, {"a": [None, 2], "1": None}),
+    "a key": ({math.nan: 1}, {"nan": 1}),
+    "keys that are no texts": ({1: {2.5: [{None: 3}]}}, {"1": {"2.5": [{"null": 3}]}}),
+}
+
+
+@pytest.mark.parametrize(("cell", "expected"), OWN_CELLS.values(), ids=list(OWN_CELLS))
+def test_own_columns_may_hold_anything(market: Market, cell: Any, expected: Any) -> None:
+    """What JSON cannot hold is a text or empty in the plan's rows, and the plan can be read back."""
+    plan = market.plan([{"code": "m_a", "name": "A", "own": cell}])
+    assert plan.rows == ({"code": "m_a", "name": "A", "own": expected},)
+    assert Plan.from_json(plan.to_json()) == plan
+    assert Plan.from_json(json.dumps(plan.to_json())) == plan
+    [row] = market.apply(plan).rows
+    assert (row["own"], row["status"]) == (expected, "created")
 
 
 # --- Mistakes ----------------------------------------------------------------------------------------
