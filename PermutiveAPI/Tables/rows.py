@@ -51,7 +51,7 @@ def read_rows(
             f"row {number}, {name}: must not be empty"
             for number, row in enumerate(typed, 1)
             for name in required
-            if not row[name]
+            if not (row[name] or "").strip()
         )
     else:
         rows = rows_of(table)

@@ -220,6 +220,30 @@ def test_own_columns_may_hold_anything(market: Market, cell: Any, expected: Any)
     assert (row["own"], row["status"]) == (expected, "created")
 
 
+def test_spaces_around_codes(market: Market) -> None:
+    """Sheets add spaces around a code. A mirror does not take it for another one."""
+    market.put(market.segment("m_1", "A"))
+    plan = market.mirror([{"code": " m_1 ", "name": "B"}])
+    assert [(each.action, each.key) for each in plan.changes] == [("update", "m_1")]
+    assert market.apply(plan).counts == {"updated": 1}
+    assert market.mine() == {
+        "m_1": {"name": "B", "description": None, "cpm": 0.0, "categories": None}
+    }
+
+
+def test_codes_with_spaces_that_are_there(market: Market) -> None:
+    """A segment whose own code has spaces is found by it."""
+    old, new = (SegmentList([market.segment("m_1 ", name)]) for name in "AB")
+    assert [(each.action, each.key) for each in old.plan_to(new).changes] == [("update", "m_1 ")]
+
+
+def test_spaces_around_new_codes(market: Market) -> None:
+    """A new segment has its code without the spaces around it."""
+    report = market.apply(market.mirror([{"code": "m_2\u00a0", "name": "B"}]))
+    assert (report.counts, [*market.mine()]) == ({"created": 1}, ["m_2"])
+    assert not market.mirror([{"code": "m_2 ", "name": "B"}])
+
+
 # --- Mistakes ----------------------------------------------------------------------------------------
 
 GOOD = {"code": "m_a", "name": "A"}
@@ -252,6 +276,21 @@ MISTAKES: Dict[str, Any] = {
         [{"code": "DigitalNorth", "name": ""}],
         {"clear_empty": True},
         "table has 1 bad row:\nrow 1: the segment 'DigitalNorth' needs a name",
+    ),
+    "new segments and no column name": (
+        [{"code": "DigitalNorth", "cpm": 1}, {"code": "m_a", "cpm": 1}],
+        {},
+        "table has no column 'name', which new segments need, such as 'm_a' in row 2.",
+    ),
+    "a code twice, with spaces": (
+        [GOOD, {"code": "m_a ", "name": "B"}],
+        {},
+        "table has 1 bad row:\nrow 2: the code 'm_a' is also in row 1",
+    ),
+    "a blank code": (
+        [Segment(code=" ", name="A", import_id="i-1")],
+        {},
+        "table has 1 bad row:\nrow 1, code: must not be empty",
     ),
     "another import": (
         [{**GOOD, "import_id": "i-2"}],
