@@ -86,9 +86,10 @@ class CohortState:
     def _fields(self, change: Change, cohort: Cohort) -> dict[str, Any]:
         """Return a cohort's fields. Codes of new cohorts in its query are shown as in the plan."""
         fields = fields_of(cohort)
-        names = new_cohorts_in(
-            [[each.old, each.new] for each in change.fields if each.field == "query"]
-        )
+        queries = [each for each in change.fields if each.field == "query"]
+        names = [
+            name for each in queries for old in (each.old, each.new) for name in new_cohorts_in(old)
+        ]
         new = {str(self.codes[name]): name for name in names if name in self.codes}
         query = with_new_cohorts(fields["query"], {}, new) if new else fields["query"]
         return {**fields, "id": cohort.id, "query": query}

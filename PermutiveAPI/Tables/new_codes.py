@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
-from .queries import rewritten
+from .queries import codes_in, rewritten, with_codes
 
 # In a plan's query, one of these and the cohort's name stand for its code. _TEXT stands for a code that
 # is a text in the original query.
 _NUMBER = "new cohort: "
 _TEXT = "new cohort, as a text: "
-
-# Numbers that no cohort has. They show whether the original code was a number or a text.
-_FIRST_STAND_IN = 10**30
 
 
 def with_new_cohorts(
@@ -35,17 +32,20 @@ def with_new_cohorts(
     >>> with_new_cohorts({"or": [{"in_segment": 1}, {"in_segment": 2}]}, {"1": 7}, {"2": "Readers"})
     {'or': [{'in_segment': 7}, {'in_segment': 'new cohort: Readers'}]}
     """
-    stand_ins = {code: _FIRST_STAND_IN + number for number, code in enumerate(new_cohorts)}
-    shown: dict[Any, str] = {}
-    for code, stand_in in stand_ins.items():
-        shown[stand_in] = _NUMBER + new_cohorts[code]
-        shown[str(stand_in)] = _TEXT + new_cohorts[code]
-    return _replaced(rewritten(query, {**codes, **stand_ins}), lambda leaf: shown.get(leaf, leaf))
+
+    def shown(code: int | str) -> int | str:
+        name = new_cohorts.get(str(code))
+        if name is None:
+            return code
+        return (_NUMBER if isinstance(code, int) else _TEXT) + name
+
+    others = {old: new for old, new in codes.items() if old not in new_cohorts}
+    return rewritten(with_codes(query, shown), others)
 
 
 def new_cohorts_in(data: Any) -> list[str]:
     """Return the names of the new cohorts in a plan's query, each once."""
-    names = (named[1] for leaf in _leaves(data) if (named := _named(leaf)))
+    names = (named[1] for code in codes_in(data) if (named := _named(code)))
     return [*dict.fromkeys(names)]
 
 
@@ -58,39 +58,20 @@ def with_known_codes(data: Any, codes: Mapping[str, int | str]) -> Any:
     {'in_segment': 12390}
     """
 
-    def known(leaf: Any) -> Any:
-        named = _named(leaf)
+    def known(code: int | str) -> int | str:
+        named = _named(code)
         if named is None or named[1] not in codes:
-            return leaf
-        code = codes[named[1]]
-        return str(code) if named[0] == _TEXT else code
+            return code
+        found = codes[named[1]]
+        return str(found) if named[0] == _TEXT else found
 
-    return _replaced(data, known)
+    return with_codes(data, known)
 
 
-def _named(leaf: Any) -> tuple[str, str] | None:
+def _named(code: int | str) -> tuple[str, str] | None:
     """Return the kind of a stand-in for a code, and the name in it."""
-    if isinstance(leaf, str):
+    if isinstance(code, str):
         for kind in (_NUMBER, _TEXT):
-            if leaf.startswith(kind):
-                return kind, leaf.removeprefix(kind)
+            if code.startswith(kind):
+                return kind, code.removeprefix(kind)
     return None
-
-
-def _replaced(data: Any, replace: Callable[[Any], Any]) -> Any:
-    if isinstance(data, dict):
-        members = cast("dict[str, Any]", data)
-        return {name: _replaced(value, replace) for name, value in members.items()}
-    if isinstance(data, list):
-        return [_replaced(item, replace) for item in cast("list[Any]", data)]
-    return replace(data)
-
-
-def _leaves(data: Any) -> Iterator[Any]:
-    if isinstance(data, dict):
-        data = list(cast("dict[str, Any]", data).values())
-    if isinstance(data, list):
-        for item in cast("list[Any]", data):
-            yield from _leaves(item)
-    else:
-        yield data

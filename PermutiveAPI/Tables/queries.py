@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from reprlib import Repr
 from typing import Any, Literal, NamedTuple, cast
@@ -80,12 +80,24 @@ def rewritten(query: Any, codes: Mapping[str, int | str]) -> Any:
     >>> rewritten({"or": [{"in_segment": 1}, {"has_entered": {"segment": "2"}}]}, {"1": 10, "2": 20})
     {'or': [{'in_segment': 10}, {'has_entered': {'segment': '20'}}]}
     """
+    return with_codes(query, lambda old: _like(old, codes.get(str(old), old)))
+
+
+def with_codes(query: Any, new: Callable[[int | str], int | str]) -> Any:
+    """Return a copy of a query, as JSON data, in which each code of a cohort is what `new` makes of it."""
     copy = encoded(query)
     for holder, member, clause in [*_memberships(copy)]:
-        if not isinstance(clause, Membership) and str(clause.segment) in codes:
-            code = _like(clause.segment, codes[str(clause.segment)])
-            holder[member] = replace(clause, segment=code).to_json()[member]
+        if not isinstance(clause, Membership):
+            code = new(clause.segment)
+            if code != clause.segment:
+                holder[member] = replace(clause, segment=code).to_json()[member]
     return copy
+
+
+def codes_in(query: Any) -> list[int | str]:
+    """Return the codes of the cohorts that a query names, in its order."""
+    clauses = (clause for _, _, clause in _memberships(encoded(query)))
+    return [clause.segment for clause in clauses if not isinstance(clause, Membership)]
 
 
 def _like(old: int | str, new: int | str) -> int | str:

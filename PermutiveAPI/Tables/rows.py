@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any, cast
 
-from .._Utils.encoding import encoded
+from .._Utils.encoding import NotJSONError, encoded
 from .._Utils.gc_pause import gc_paused
+from .._Utils.resources.cells import plain
 from .._Utils.resources.tables import rows_of, rows_of_models, typed_rows
 from .texts import first_lines
 
@@ -49,7 +51,7 @@ def read_rows(
             f"row {number}, {name}: must not be empty"
             for number, row in enumerate(typed, 1)
             for name in required
-            if not row[name]
+            if not (row[name] or "").strip()
         )
     else:
         rows = rows_of(table)
@@ -57,7 +59,7 @@ def read_rows(
     if not rows:
         raise ValueError("table has no rows.")
     with gc_paused(len(rows)):
-        return tuple(map(_as_json, rows)), typed
+        return _as_json(rows, typed), typed
 
 
 def _are_models(table: Any, model: type) -> bool:
@@ -66,11 +68,48 @@ def _are_models(table: Any, model: type) -> bool:
     return all(isinstance(each, model) for each in cast("list[Any]", table))
 
 
-def _as_json(row: Row) -> Row:
-    return {
-        name: cell.isoformat() if isinstance(cell, date) else encoded(cell, keep_none=True)
-        for name, cell in row.items()
-    }
+def _as_json(rows: Sequence[Row], typed: Sequence[Row]) -> tuple[Row, ...]:
+    """Write rows as JSON data. In columns that are not fields, what JSON cannot hold becomes a text."""
+    problems: list[str] = []
+    written: list[Row] = []
+    for number, (row, known) in enumerate(zip(rows, typed, strict=True), 1):
+        data: Row = {}
+        for name, cell in row.items():
+            try:
+                data[name] = _cell_as_json(cell)
+            except NotJSONError as error:
+                if name in known:
+                    problems.append(f"row {number}, {name}: {error}")
+                else:
+                    data[name] = _with_text_keys(_without_strange_numbers(cell))
+        written.append(data)
+    refuse(problems)
+    return tuple(written)
+
+
+def _cell_as_json(cell: Any) -> Any:
+    if isinstance(cell, date):
+        return cell.isoformat()
+    return _with_text_keys(encoded(cell, keep_none=True))
+
+
+def _with_text_keys(data: Any) -> Any:
+    """Return JSON data with the keys that it has when it is read back: 1 is "1"."""
+    return json.loads(json.dumps(data)) if isinstance(data, (dict, list)) else data
+
+
+def _without_strange_numbers(cell: Any) -> Any:
+    """Return what JSON can hold of a value: NaN is None, and infinity is a text."""
+    try:
+        return encoded(cell, keep_none=True)
+    except NotJSONError:
+        value = plain(cell)
+    if isinstance(value, Mapping):
+        members = cast("Mapping[Any, Any]", value)
+        return {str(key): _without_strange_numbers(item) for key, item in members.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_without_strange_numbers(item) for item in cast("Iterable[Any]", value)]
+    return None if value is None else str(value)
 
 
 def refuse(problems: Iterable[str]) -> None:

@@ -75,6 +75,8 @@ class _Comparison:
 
     def plan(self, rows: tuple[Row, ...], wanted: Sequence[Row], *, deletes: bool) -> Plan:
         """Return the plan. With `deletes`, it deletes what is owned and not in the table."""
+        wanted = [{**row, "code": self._code(row["code"])} for row in wanted]
+        self._check_names(wanted)
         refuse(self._problems(wanted))
         compared = [self._compared(number, row) for number, row in enumerate(wanted, 1)]
         changes = [each for each in compared if isinstance(each, Change)]
@@ -88,6 +90,19 @@ class _Comparison:
             owned=len(self._owned_codes()),
             rows=rows,
         )
+
+    def _code(self, code: str) -> str:
+        """Return a code without the spaces that sheets add around it, unless a segment has them, too."""
+        return code if code in self._existing else code.strip()
+
+    def _check_names(self, wanted: Sequence[Row]) -> None:
+        """Raise ValueError if there are new segments, and no column with their names."""
+        new = [n for n, row in enumerate(wanted, 1) if row["code"] not in self._existing]
+        if new and not any("name" in row for row in wanted):
+            raise ValueError(
+                "table has no column 'name', which new segments need, such as "
+                f"{wanted[new[0] - 1]['code']!r} in row {new[0]}."
+            )
 
     def _owned_codes(self) -> list[str]:
         return [code for code in self._existing if self._is_owned(code)]

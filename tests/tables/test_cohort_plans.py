@@ -643,3 +643,21 @@ def test_undone(club: Club) -> None:
     assert club.there() == before
     assert club.apply(undone.inverse()).counts == {"created": 1, "updated": 1}
     assert club.there()["Runners"]["state"] == "Disabled"
+
+
+def test_queries_that_json_cannot_hold(club: Club) -> None:
+    """A query with NaN or infinity is a bad cell, named by row and column."""
+    table = [
+        {"name": "A", "query": QUERY, "own": float("inf")},
+        {"name": "B", "query": {"in_segment": float("nan")}},
+        {"name": "C", "query": {"or": [QUERY, {"in_segment": float("inf")}]}},
+    ]
+    with pytest.raises(ValueError) as caught:
+        club.plan(table)
+    reason = "is not a number that JSON can hold; use None for an empty cell"
+    assert str(caught.value) == (
+        "table has 2 bad rows:\n"
+        f"row 2, query: in_segment: nan {reason}\n"
+        f"row 3, query: or[1].in_segment: inf {reason}"
+    )
+    assert club.plan(table[:1]).rows[0]["own"] == "inf"

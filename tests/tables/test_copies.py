@@ -309,6 +309,29 @@ def test_codes_of_new_cohorts() -> None:
     }
 
 
+def test_only_the_codes_of_cohorts_are_replaced() -> None:
+    """A text that looks like what stands for a code, in another clause, stays as it is."""
+    title = {"property": "properties.title", "condition": {"equal_to": "new cohort: A"}}
+    event = {"event": "Pageview", "frequency": {"greater_than": 1}, "where": title}
+    foreign = {"x": "new cohort: A"}
+    segment = {"in_second_party_segment": {"provider": "p", "segment": "new cohort, as a text: A"}}
+    query = {"or": [event, foreign, segment, {"in_segment": 1}]}
+    shown = with_new_cohorts(query, {}, {"1": "B"})
+    assert shown["or"] == [event, foreign, segment, {"in_segment": "new cohort: B"}]
+    assert new_cohorts_in(shown) == ["B"]
+    assert with_known_codes(shown, {"A": 7, "B": 8})["or"] == [*shown["or"][:3], {"in_segment": 8}]
+
+
+@pytest.mark.parametrize("name", ["Foo", "Football Fans"])
+def test_a_text_that_looks_like_a_new_cohort(club: Club, name: str) -> None:
+    """It is sent as it is, whether a cohort has the name or not."""
+    where = {"property": "properties.title", "condition": {"equal_to": f"new cohort: {name}"}}
+    query = {"event": "Pageview", "frequency": {"greater_than": 1}, "where": where}
+    report = club.apply(club.plan([{"name": "Titles", "query": query}]))
+    assert report.counts == {"created": 1}
+    assert club.there()["Titles"]["query"] == query
+
+
 def test_workspaces_made_by_hand(club: Club) -> None:
     """A wrong workspace_id is noticed if the workspace has cohorts."""
     wrong = Workspace("Wrong", "o", "not-there", club.brand.api_key)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import numpy
 import pandas
 import pytest
 
@@ -193,6 +196,54 @@ def test_other_columns(market: Market) -> None:
     assert shown == {**row, "since": "2024-01-02T00:00:00", **outcome}
 
 
+OWN_CELLS: Dict[str, Any] = {
+    "infinity": (math.inf, "inf"),
+    "a decimal number": (Decimal("-inf"), "-Infinity"),
+    "a signaling NaN": (Decimal("sNaN"), "sNaN"),
+    "a number that no float holds": (Decimal("1e400"), "1E+400"),
+    "a list": ([1, math.nan, [math.inf], "a"], [1, None, ["inf"], "a"]),
+    "an array": (numpy.array([1.5, math.nan]), [1.5, None]),
+    "an object": ({"a": (math.nan, 2), 1: pandas.NaT}, {"a": [None, 2], "1": None}),
+    "a key": ({math.nan: 1}, {"nan": 1}),
+    "keys that are no texts": ({1: {2.5: [{None: 3}]}}, {"1": {"2.5": [{"null": 3}]}}),
+}
+
+
+@pytest.mark.parametrize(("cell", "expected"), OWN_CELLS.values(), ids=list(OWN_CELLS))
+def test_own_columns_may_hold_anything(market: Market, cell: Any, expected: Any) -> None:
+    """What JSON cannot hold is a text or empty in the plan's rows, and the plan can be read back."""
+    plan = market.plan([{"code": "m_a", "name": "A", "own": cell}])
+    assert plan.rows == ({"code": "m_a", "name": "A", "own": expected},)
+    assert Plan.from_json(plan.to_json()) == plan
+    assert Plan.from_json(json.dumps(plan.to_json())) == plan
+    [row] = market.apply(plan).rows
+    assert (row["own"], row["status"]) == (expected, "created")
+
+
+def test_spaces_around_codes(market: Market) -> None:
+    """Sheets add spaces around a code. A mirror does not take it for another one."""
+    market.put(market.segment("m_1", "A"))
+    plan = market.mirror([{"code": " m_1 ", "name": "B"}])
+    assert [(each.action, each.key) for each in plan.changes] == [("update", "m_1")]
+    assert market.apply(plan).counts == {"updated": 1}
+    assert market.mine() == {
+        "m_1": {"name": "B", "description": None, "cpm": 0.0, "categories": None}
+    }
+
+
+def test_codes_with_spaces_that_are_there(market: Market) -> None:
+    """A segment whose own code has spaces is found by it."""
+    old, new = (SegmentList([market.segment("m_1 ", name)]) for name in "AB")
+    assert [(each.action, each.key) for each in old.plan_to(new).changes] == [("update", "m_1 ")]
+
+
+def test_spaces_around_new_codes(market: Market) -> None:
+    """A new segment has its code without the spaces around it."""
+    report = market.apply(market.mirror([{"code": "m_2\u00a0", "name": "B"}]))
+    assert (report.counts, [*market.mine()]) == ({"created": 1}, ["m_2"])
+    assert not market.mirror([{"code": "m_2 ", "name": "B"}])
+
+
 # --- Mistakes ----------------------------------------------------------------------------------------
 
 GOOD = {"code": "m_a", "name": "A"}
@@ -225,6 +276,21 @@ MISTAKES: Dict[str, Any] = {
         [{"code": "DigitalNorth", "name": ""}],
         {"clear_empty": True},
         "table has 1 bad row:\nrow 1: the segment 'DigitalNorth' needs a name",
+    ),
+    "new segments and no column name": (
+        [{"code": "DigitalNorth", "cpm": 1}, {"code": "m_a", "cpm": 1}],
+        {},
+        "table has no column 'name', which new segments need, such as 'm_a' in row 2.",
+    ),
+    "a code twice, with spaces": (
+        [GOOD, {"code": "m_a ", "name": "B"}],
+        {},
+        "table has 1 bad row:\nrow 2: the code 'm_a' is also in row 1",
+    ),
+    "a blank code": (
+        [Segment(code=" ", name="A", import_id="i-1")],
+        {},
+        "table has 1 bad row:\nrow 1, code: must not be empty",
     ),
     "another import": (
         [{**GOOD, "import_id": "i-2"}],

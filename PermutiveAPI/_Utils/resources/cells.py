@@ -41,11 +41,16 @@ def plain(cell: Any) -> Any:
         return None
     if hasattr(cell, "tolist"):
         native = cell.tolist()
-        return plain(
-            float(cell) if type(native) is kind else native
-        )  # NumPy has numbers that Python does not have.
-    # Of all numbers, only NaN differs from itself.
-    return None if isinstance(cell, Number) and cell != cell else cell
+        # NumPy has numbers that Python does not have.
+        return plain(float(cell) if type(native) is kind else native)
+    return None if isinstance(cell, Number) and _is_nan(cell) else cell
+
+
+def _is_nan(number: Any) -> bool:
+    try:
+        return number != number  # Of all numbers, only NaN differs from itself.
+    except ArithmeticError:  # Decimal("sNaN"), which is an error rather than an empty cell.
+        return False
 
 
 def reader_of(annotation: Any) -> Reader:
@@ -90,6 +95,13 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, Number) and not isinstance(cell, (bool, complex))
 
 
+def _is_finite(number: Any) -> bool:
+    try:
+        return math.isfinite(number)
+    except (ValueError, OverflowError):  # A signaling NaN, or a number that no float can hold.
+        return False
+
+
 # --- Texts and numbers -----------------------------------------------------------------------------
 
 
@@ -98,7 +110,10 @@ def _text(cell: Any) -> str:
         return str.__str__(cell)
     if _is_number(cell):  # Excel and pandas make 12345.0 of a code.
         whole = _as_whole(cell)
-        return str(cell if whole is None else whole)
+        if whole is not None:
+            return str(whole)
+        if _is_finite(cell):
+            return str(cell)
     if type(cell).__name__ == "UUID":
         return str(cell)
     _refuse("a text", cell)
@@ -108,7 +123,7 @@ def _as_whole(number: Any) -> int | None:
     """Return a number as an integer; None if it is not whole."""
     if isinstance(number, int):
         return int(number)
-    if not math.isfinite(number) or number != int(number):
+    if not _is_finite(number) or number != int(number):
         return None
     if isinstance(number, float) and abs(number) >= _FIRST_INEXACT:
         _refuse("a text, because a decimal number cannot hold all its digits", number)

@@ -190,10 +190,16 @@ def _is_like(column: str, field: str) -> bool:
     return "".join(words) == "".join(meant) or (
         len(words) == len(meant)
         and all(
-            SequenceMatcher(None, *pair).ratio() > _LIKENESS
+            SequenceMatcher(None, *pair).ratio() > _LIKENESS or _is_swapped(*pair)
             for pair in zip(words, meant, strict=True)
         )
     )
+
+
+def _is_swapped(word: str, meant: str) -> bool:
+    """Tell whether two neighbouring letters of a word have changed places: "nmae" is "name"."""
+    places = range(1, len(word))
+    return any(word[: n - 1] + word[n] + word[n - 1] + word[n + 1 :] == meant for n in places)
 
 
 def _typed_row(

@@ -62,6 +62,36 @@ def test_plain_cells(cell: Any, value: Any) -> None:
     assert plain(cell) == value
 
 
+STRANGE: dict[str, Any] = {
+    "inf": math.inf,
+    "NumPy's -inf": numpy.float32("-inf"),
+    "Decimal inf": Decimal("inf"),
+    "Decimal sNaN": Decimal("sNaN"),
+    "too large": Decimal("1e400"),
+}
+
+
+@pytest.mark.parametrize("cell", STRANGE.values(), ids=list(STRANGE))
+@pytest.mark.parametrize(
+    "field", ["name", "code", "live_audience_size", "created_at", "tags", "query"]
+)
+def test_numbers_that_are_not_finite(field: str, cell: Any) -> None:
+    """They are bad cells in every field, also in a list."""
+    cells = [cell, [cell], ["a", cell]] if field == "tags" else [cell]
+    for each in cells:
+        with pytest.raises(ValueError, match=f"^table has 1 bad cell:\nrow 1, {field}: must be "):
+            typed_rows([{field: each}], Cohort)
+    with pytest.raises(ValueError, match="row 1, cpm: must be a number"):
+        typed_rows([{"cpm": cell}], Segment)
+
+
+def test_nan_in_a_list() -> None:
+    """An item of a list may not be empty: NaN does not become the text "nan"."""
+    for nan in (math.nan, numpy.float64("nan"), Decimal("nan")):
+        with pytest.raises(ValueError, match="row 1, tags: must be a list of texts"):
+            typed_rows([{"tags": ["a", nan]}], Cohort)
+
+
 def test_only_numbers_are_compared() -> None:
     """A cell of another kind is not compared with itself, which may take long, or fail."""
 
