@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from typing import Protocol
+from typing import Any, Protocol
 
 from .._Utils.batch.progress_bar import ProgressBar
 from .._Utils.batch.types import BatchRequest, Progress, ProgressCallback
@@ -24,10 +24,11 @@ Tell = Callable[[Sequence[Outcome], BatchRequest], None]
 class Objects(Protocol):
     """Reads and changes the objects of a plan. Segments and cohorts each have a class for it."""
 
-    def present(self, plan: Plan, api_key: str) -> Mapping[str, Fields]:
+    def present(self, plan: Plan, api_key: str) -> Mapping[Any, Fields]:
         """Return the objects as they are now: their fields as JSON data, with ``id``, by key.
 
-        A change without a key, the creation of a cohort, is found under its name.
+        A change without a key, the creation of a cohort, is found under its name and its
+        position among the creations of that name.
 
         Raises
         ------

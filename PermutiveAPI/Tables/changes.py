@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, cast
 
 Action = Literal["create", "update", "delete"]
 State = Literal["done", "due", "changed"]
+# What names a change in its plan: the key; of a creation without one, the name and its position among those of
+# that name.
+PlanKey = str | tuple[str, int]
 SIGNS: Mapping[str, str] = {"create": "+", "update": "~", "delete": "-"}
 
 
@@ -140,6 +144,17 @@ class Unchanged:
     key: str
     name: str
     row: int | None = None
+
+
+def keyed(changes: Iterable[Change]) -> Iterator[tuple[PlanKey, Change]]:
+    """Yield the changes of a plan with what names them in it."""
+    counts = Counter[str]()
+    for change in changes:
+        if change.key is not None:
+            yield change.key, change
+        else:
+            yield (change.name, counts[change.name]), change
+            counts[change.name] += 1
 
 
 def in_order(changes: Iterable[Change]) -> tuple[Change, ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..Cohort import Cohort
 from .cohort_reading import Seen
 from .plan import Plan
 
@@ -21,6 +24,46 @@ def check_workspace(plan: Plan, seen: Seen) -> None:
         )
 
 
+def check_owners(plan: Plan, seen: Seen, cohorts: Sequence[Cohort]) -> None:
+    """Raise ValueError if a plan updates or deletes inherited cohorts.
+
+    If the key's workspace is not known, they are known to be inherited only if there are two owners: at
+    most one of them is the key's workspace.
+    """
+    own_id = seen.own_id or plan.target.workspace_id
+    # Cohorts that are fetched may lack their workspace, listed ones have it.
+    ids = {each.id for each in cohorts}
+    listed = [each for each in seen.cohorts if each.id in ids]
+    owners = {each.workspace_id for each in listed}
+    foreign = [each for each in listed if each.workspace_id not in (None, own_id)]
+    if foreign and (own_id is not None or len(owners) > 1):
+        names = ", ".join(
+            f"{each.name!r} of the workspace {each.workspace_id}" for each in foreign[:20]
+        )
+        raise ValueError(
+            "Nothing was written: the plan changes cohorts that may be inherited, and can be changed only "
+            f"in their own workspace: {names}"
+        )
+
+
+def places_for_new(plan: Plan, seen: Seen) -> set[str]:
+    """Return where a plan may create cohorts, if that must be seen from the answer to the first creation.
+
+    A workspace without cohorts sees the same ones as the workspace above it. So what a key sees does not
+    always tell whose it is.
+
+    Returns
+    -------
+    set of str
+        Ids of workspaces. It is empty if the key's workspace is known, or nothing was there when the plan
+        was made.
+    """
+    if seen.own_id is not None:
+        return set()
+    wanted = plan.target.workspace_id
+    return {*plan.target.workspace_ids} if wanted is None else {wanted}
+
+
 def _is_same(plan: Plan, seen: Seen) -> bool:
     wanted, ids = plan.target.workspace_id, seen.workspace_ids
     if wanted is not None and seen.own_id is not None:
@@ -28,6 +71,8 @@ def _is_same(plan: Plan, seen: Seen) -> bool:
     if wanted is not None and ids and wanted not in ids:
         return False
     planned = {*plan.target.workspace_ids}
+    if plan.creates and planned and seen.own_id is not None and seen.own_id not in planned:
+        return False
     return ids - planned <= _may_be_new(plan, seen) and planned - ids <= _may_be_gone(plan, seen)
 
 
@@ -35,6 +80,8 @@ def _may_be_new(plan: Plan, seen: Seen) -> set[str]:
     """Return the workspaces that may have been without cohorts when the plan was made."""
     if plan.target.workspace_id is not None:
         return {plan.target.workspace_id}
+    if plan.target.workspace_ids:
+        return set()
     names = {change.name for change in plan.creates}
     others = {each.workspace_id for each in seen.cohorts if each.name not in names}
     return seen.workspace_ids - others

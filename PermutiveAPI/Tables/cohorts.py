@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -133,12 +133,25 @@ def plan_between(
     kept = {match.cohort.id for match in matches if match.cohort}
     for each in old:
         if each.id not in kept:
-            if refusal := _lacks_query(each):
+            if refusal := _lacks_query(each) or _is_of_another(each, workspace_id):
                 raise ValueError(f"The new list lacks a cohort: {each.name!r} {refusal}.")
             changes.append(deletion(each))
     owners = tuple(sorted({each.workspace_id or "" for each in old}))
     target = Target("cohorts", present_origin(), owners, workspace_id=workspace_id)
-    return Plan(target, in_order(changes), tuple(unchanged), len(old), rows)
+    return Plan(target, in_order(changes), tuple(unchanged), _owned(old, kept), rows)
+
+
+def _owned(old: Sequence[Cohort], kept: Container[str | None]) -> int:
+    """Return how many cohorts the limits count: if any are deleted, those of the workspaces that lose some."""
+    losing = {each.workspace_id for each in old if each.id not in kept}
+    return len([each for each in old if not losing or each.workspace_id in losing])
+
+
+def _is_of_another(cohort: Cohort, workspace_id: str | None) -> str | None:
+    """Return why a cohort cannot be deleted if the plan is for this workspace; None if it can."""
+    if workspace_id in (None, cohort.workspace_id):
+        return None
+    return f"belongs to the workspace {cohort.workspace_id}, and can be deleted only there"
 
 
 def _lacks_query(cohort: Cohort) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .changes import SIGNS, Change, State, in_order
+from .changes import SIGNS, Change, State, in_order, keyed
 from .report import Outcome
 from .texts import first_lines, shown
 
@@ -90,7 +90,7 @@ class PlanOutdatedError(ValueError):
 
 
 def compared(
-    changes: Sequence[Change], present: Mapping[str, Fields]
+    changes: Sequence[Change], present: Mapping[Any, Fields]
 ) -> tuple[tuple[Change, ...], list[Outcome]]:
     """Compare changes with the service.
 
@@ -120,9 +120,9 @@ def compared(
 
 
 def states(
-    changes: Sequence[Change], present: Mapping[str, Fields]
+    changes: Sequence[Change], present: Mapping[Any, Fields]
 ) -> Iterator[tuple[Change, State, Fields | None]]:
     """Yield each change with its state, and with the fields of its object now."""
-    for change in changes:
-        current = present.get(change.name if change.key is None else change.key)
+    for key, change in keyed(changes):
+        current = present.get(key)
         yield change, change.state_of(current), current

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -484,16 +485,79 @@ def test_another_workspace(club: Club) -> None:
     assert club.writes() == []
 
 
-def test_the_first_cohorts_of_a_workspace(club: Club) -> None:
-    """A plan for a workspace without cohorts is applied twice, though the key then sees one more workspace."""
+def without_own(club: Club) -> None:
+    """Leave only the cohorts of the group: its brand then sees the same ones."""
     club.sandbox._state.cohorts = {
         id: each
         for id, each in club.sandbox._state.cohorts.items()
         if each["workspace_id"] == club.group.workspace_id
     }
+
+
+def test_the_first_cohorts_of_a_workspace(
+    club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plan for a workspace without cohorts is applied twice, though the key then sees one more workspace."""
+    without_own(club)
+    file = tmp_path / "workspaces.json"
+    file.write_text(json.dumps(club.sandbox.credentials()))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
     plan = club.plan([NEW], api_key=club.brand.api_key)
     assert club.apply(plan, api_key=club.brand.api_key).counts == {"created": 1}
     assert club.apply(plan, api_key=club.brand.api_key).counts == {"unchanged": 1}
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_workspace_that_sees_the_same(club: Club, is_told: bool) -> None:
+    """If two keys see the same cohorts, the first creation shows whose the key is, and nothing follows."""
+    without_own(club)
+    table = [{**NEW, "name": f"New {number}", "state": "Disabled"} for number in range(3)]
+    table.append({"code": 12345, "tags": "x"})
+    own_id = club.group.workspace_id if is_told else None
+    plan = Plan.from_json(club.plan(table, workspace_id=own_id).to_json())
+    club.sandbox.clear_requests()
+    report = club.apply(plan, api_key=club.brand.api_key)
+    assert report.counts == {"not tried": 3, "unknown": 1}
+    assert f"created in the workspace {club.brand.workspace_id}" in (report.rows[0]["error"] or "")
+    assert [method for method, _ in club.sent()] == ["POST"]
+    assert report.rows[0]["id"] in club.list(club.brand.api_key).id_dictionary
+    assert club.apply(plan).counts == {"created": 3, "updated": 1}
+
+
+def test_a_workspace_with_cohorts_of_the_same_names(club: Club) -> None:
+    """A workspace whose only cohort has the name of a planned one is another workspace all the same."""
+    without_own(club)
+    club.put("X", key=club.brand.api_key)
+    plan = club.plan([{"name": "X", "query": QUERY}, NEW])
+    with pytest.raises(ValueError, match="The plan was made for another workspace"):
+        club.apply(plan, api_key=club.brand.api_key)
+    assert club.writes() == []
+
+
+def test_the_key_of_a_known_workspace(
+    club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plan is refused if the file says that the key is that of a workspace that the plan does not know."""
+    without_own(club)
+    plan = club.plan([NEW])
+    file = tmp_path / "workspaces.json"
+    file.write_text(json.dumps(club.sandbox.credentials()))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(ValueError, match="The plan was made for another workspace"):
+        club.apply(plan, api_key=club.brand.api_key)
+    assert club.writes() == []
+    assert club.apply(plan).counts == {"created": 1}
+
+
+def test_an_answer_without_workspace(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the answer to the first creation lacks the workspace, the list has it."""
+    without_own(club)
+    module: Any = import_module("PermutiveAPI.Cohort")
+    names = [each for each in module._FIELDS_FROM_CREATE if each != "workspace_id"]
+    monkeypatch.setattr(module, "_FIELDS_FROM_CREATE", tuple(names))
+    assert club.apply(club.plan([NEW])).counts == {"created": 1}
+    plan = club.plan([{**NEW, "name": "Other"}])
+    assert club.apply(plan, api_key=club.brand.api_key).counts == {"unknown": 1}
 
 
 # --- Deletions -----------------------------------------------------------------------------------------
@@ -661,3 +725,67 @@ def test_queries_that_json_cannot_hold(club: Club) -> None:
         f"row 3, query: or[1].in_segment: inf {reason}"
     )
     assert club.plan(table[:1]).rows[0]["own"] == "inf"
+
+
+# --- Cohorts of one name, and of several workspaces ----------------------------------------------------
+
+
+def with_query(cohorts: CohortList) -> CohortList:
+    """Return the cohorts without the lookalike ones."""
+    return CohortList([each for each in cohorts if each.query])
+
+
+@pytest.mark.parametrize("are_same", [False, True])
+def test_cohorts_of_one_name_are_restored(club: Club, are_same: bool) -> None:
+    """Of deleted cohorts with one name, each is created anew, also after an interruption."""
+    club.put("Twins", tags=["a"])
+    club.put("Twins", tags=["a"] if are_same else ["b"])
+    old = club.list()
+    kept = CohortList([each for each in old if each.name != "Twins"])
+    undo = club.apply(old.plan_to(kept)).inverse()
+    club.sandbox.fail_next(status=400, method="POST")
+    assert club.apply(Plan.from_json(undo.to_json())).counts == {"created": 1, "failed": 1}
+    assert club.apply(undo).counts == {"created": 1, "unchanged": 1}
+    report = club.apply(undo)
+    assert report.counts == {"unchanged": 2}
+    twins = club.list().filter(name="Twins")
+    assert {each.id for each in report.outcomes} == {each.id for each in twins}
+    assert sorted(each.tags or [] for each in twins) == [["a"], ["a"] if are_same else ["b"]]
+
+
+def test_the_limit_counts_cohorts_of_the_workspace(club: Club) -> None:
+    """Inherited cohorts in the old list do not count for the limit of deletions."""
+    old, own_id = with_query(club.list(club.brand.api_key)), club.brand.workspace_id
+    inherited = CohortList([each for each in old if each.workspace_id != own_id])
+    for told in (None, own_id):
+        plan = old.plan_to(inherited, workspace_id=told)
+        assert plan.owned == len(plan.deletes) == len(old) - len(inherited)
+    with pytest.raises(ValueError, match="too many deletes: 13 of 13, 100 % is over 80 %"):
+        club.apply(plan, api_key=club.brand.api_key)
+    assert old.plan_to(old).owned == len(old)
+
+
+def test_inherited_cohorts_are_not_deleted(
+    club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plan that deletes inherited cohorts is refused: when it is made, or before it writes."""
+    old = with_query(club.list(club.brand.api_key))
+    new = CohortList([*old[1:], Cohort("New", query=QUERY)])
+    group_id, own_id = club.group.workspace_id, club.brand.workspace_id
+    text = (
+        f"The new list lacks a cohort: 'Football Fans' belongs to the workspace {group_id}, and can be "
+        "deleted only there."
+    )
+    assert_raises(lambda: old.plan_to(new, workspace_id=own_id), ValueError, text)
+    plan = old.plan_to(new)
+    both = old.plan_to(old[1:-1])
+    assert {each.workspace_id for each in (old[0], old[-1])} == {group_id, own_id}
+    club.sandbox.clear_requests()
+    with pytest.raises(ValueError, match="Nothing was written: .* inherited"):
+        club.apply(both, api_key=club.brand.api_key, max_delete_share=1)
+    file = tmp_path / "workspaces.json"
+    file.write_text(json.dumps(club.sandbox.credentials()))
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
+    with pytest.raises(ValueError, match="'Football Fans' of the workspace"):
+        club.apply(plan, api_key=club.brand.api_key)
+    assert club.writes() == []

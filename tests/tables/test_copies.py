@@ -154,6 +154,17 @@ def test_an_interrupted_copy(club: Club) -> None:
     assert apply(club, plan).counts == {"created": 3}
 
 
+def test_another_one_of_the_name(club: Club) -> None:
+    """Applied again, a copy names the code of the cohort that it made, not of another one with its name."""
+    plan, key = copy(club, *chain(club), mapping={7: 12345}), club.brand.api_key
+    apply(club, Plan(plan.target, plan.changes[:1]))
+    third = copies(club)["Third"]
+    club.put("Third", {"in_segment": 8}, key=key)
+    assert apply(club, plan).counts == {"created": 2, "unchanged": 1}
+    assert copies(club)["Second"].query == {"in_segment": third.code}
+    assert apply(club, plan).counts == {"unchanged": 3}
+
+
 def test_a_copy_is_undone(club: Club) -> None:
     """The inverse of a copy deletes the copies, though their queries have other codes than the plan shows."""
     before = copies(club)
