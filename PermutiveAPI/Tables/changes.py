@@ -67,11 +67,6 @@ class Change:
         """The fields after the change."""
         return {each.field: each.new for each in self.fields}
 
-    @property
-    def known(self) -> dict[str, Any]:
-        """The fields before the change."""
-        return {each.field: each.old for each in self.fields}
-
     def inverse(self) -> Change:
         """Return the change that undoes this one."""
         opposite: Mapping[Action, Action] = {

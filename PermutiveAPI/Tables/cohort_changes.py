@@ -9,7 +9,7 @@ from typing import Any
 from .._Utils.batch.types import BatchRequest, Progress, Responses
 from .._Utils.errors import PermutiveResourceNotFoundError
 
-# The name is that of 5.4.4.
+# Private, but a name that 5.4.4 had: it stays.
 from ..Cohort import _API_ENDPOINT as _COHORTS  # pyright: ignore[reportPrivateUsage]
 from ..Cohort import Cohort
 from .applying import Tell

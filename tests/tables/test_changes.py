@@ -82,6 +82,7 @@ def test_inverses() -> None:
 def test_an_unknown_action() -> None:
     """An action that does not exist is refused."""
     with pytest.raises(ValueError, match="action: create, update or delete is expected, not 'x'"):
+        # A type checker sees the mistake, too.
         change("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

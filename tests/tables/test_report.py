@@ -99,6 +99,7 @@ def test_owned_is_a_value() -> None:
     assert repr(OWNED | Owned.everything) == "Owned.everything"
     assert {Owned.prefix("m_")} == {Owned.prefix("m_")}
     with pytest.raises(AttributeError):
+        # A type checker sees the mistake, too.
         OWNED._prefixes = ()  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -423,7 +423,7 @@ def test_a_process_that_dies(server: FakeService) -> None:
 def test_a_dask_worker_that_dies(server: FakeService) -> None:
     """Without repeats, its shard fails and nothing is sent again; the cluster does the rest of the batch."""
     server.default = after(0.01, answer(200, {}))
-    with dask_client(0) as client:
+    with dask_client(0, processes=1) as client:  # The one that is killed has a shard then.
         victim = victim_of(client)
         killer = kill_when(server, victim, 100)
         results = list(
@@ -442,7 +442,7 @@ def test_a_dask_worker_that_dies(server: FakeService) -> None:
 def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
     """Dask runs the lost shard again: nothing is lost, and at most that shard is sent twice."""
     server.default = after(0.01, answer(200, {}))
-    with dask_client(3) as client:
+    with dask_client(3, processes=1) as client:
         victim = victim_of(client)
         counting = Counting(client.get_executor())
         killer = kill_when(server, victim, 100)

@@ -122,6 +122,7 @@ def test_unknown_arguments_of_filter() -> None:
     """A misspelt argument is an error, and so is a text without a name."""
     for arguments in ({"tags": "sport"}, {"code": 12345}):
         with pytest.raises(TypeError, match=next(iter(arguments))):
+            # Type checkers see these mistakes, too.
             COHORTS.filter(**arguments)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         COHORTS.filter("sport")  # type: ignore[misc]  # pyright: ignore[reportCallIssue]

@@ -63,6 +63,7 @@ def test_every_kind_of_table(table: Any) -> None:
 
 def test_rows_with_keys() -> None:
     """A row needs only keys and cells, such as a row of a database."""
+    # It has what is read of a mapping, but is not declared as one.
     assert rows_of([NamedRow()]) == [ROWS[0]]  # type: ignore[list-item]
     connection = sqlite3.connect(":memory:")
     connection.row_factory = sqlite3.Row
