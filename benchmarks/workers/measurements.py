@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from typing import Any
@@ -262,6 +262,19 @@ def stream(subject: str, count: int, workers: int) -> Figures:
 # --- Journals ------------------------------------------------------------------------------------
 
 
+def engine(subject: str, requests: int, workers: int) -> Figures:
+    """Run a batch whose requests are answered at once; for "threads", on ``ThreadPoolExecutor.map``."""
+    send = _answer_at_once()
+    batch = [*_requests(requests)]
+    if subject == "threads":
+        with ThreadPoolExecutor(workers) as pool:
+            seconds = _cpu_seconds(lambda: [*pool.map(send, batch)])
+    else:
+        run = import_module("PermutiveAPI._Utils.http").process_batch
+        seconds = _cpu_seconds(lambda: run(batch, api_key=API_KEY, max_workers=workers))
+    return {"microseconds": seconds / requests * 1e6}
+
+
 def journal(subject: str, requests: int, workers: int) -> Figures:
     """Stream a batch without a journal and with one, and tell the difference."""
     _answer_at_once()
@@ -282,11 +295,16 @@ def resume(subject: str, requests: int, workers: int) -> Figures:
     return {"seconds": time.perf_counter() - began, "megabytes": (most_held() - idle) / 1e6}
 
 
-def _answer_at_once() -> None:
-    """Replace ``http.request``, as users' tests do, so that nothing is sent."""
+def _answer_at_once() -> Callable[..., Any]:
+    """Replace ``http.request``, as users' tests do, so that nothing is sent, and return what replaces it."""
     response = import_module("requests").Response()
     response.status_code = 200
-    import_module("PermutiveAPI._Utils.http").request = lambda *_, **__: response
+
+    def request(*_: Any, **__: Any) -> Any:
+        return response
+
+    import_module("PermutiveAPI._Utils.http").request = request
+    return request
 
 
 def _stream(count: int, workers: int, path: str | None) -> int:
