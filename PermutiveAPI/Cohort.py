@@ -27,7 +27,7 @@ from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, UniqueIndex, list_from_response
 from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
-from .cohort_tables import CohortListTables, CohortTables
+from .cohort_tables import CohortListTables, CohortTables, OfWorkspace
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -48,7 +48,7 @@ _FIELDS_FROM_UPDATE = ("last_updated_at", "request_id")
 # The fields that users define; the service sets the others.
 _DEFINITION = ("name", "query", "tags", "description", "segment_type")
 
-_STATES = ("Enabled", "Disabled")
+STATES = ("Enabled", "Disabled")
 
 _SENT_ON_CREATE = [*_API_PAYLOAD, "segment_type"]
 _SENT_ON_UPDATE = [*_API_PAYLOAD, "state"]
@@ -517,8 +517,8 @@ class Cohort(CohortTables, ChangeTracking):
 
 
 def _require_state(state: Any) -> None:
-    if state not in _STATES:
-        raise ValueError(f"state must be one of {', '.join(_STATES)}, got {state!r}.")
+    if state not in STATES:
+        raise ValueError(f"state must be one of {', '.join(STATES)}, got {state!r}.")
 
 
 def _url_of(id: Any) -> str:
@@ -571,9 +571,9 @@ class CohortList(CohortListTables[Cohort]):
         tag: str | None = None,
         state: Literal["Enabled", "Disabled"] | None = None,
         name: str | None = None,
-        workspace: str | None = None,
+        workspace: str | OfWorkspace | None = None,
     ) -> CohortList:
-        """Return the cohorts with this tag, state and name, in the workspace with this id.
+        """Return the cohorts with this tag, state and name, in this workspace: a Workspace, or its id.
 
         Only the given arguments count. Texts must be equal; upper and lower case differ. ``find`` is less
         strict.
@@ -590,6 +590,8 @@ class CohortList(CohortListTables[Cohort]):
         """
         arguments = {"tag": tag, "state": state, "name": name, "workspace": workspace}
         given = {each: value for each, value in arguments.items() if value is not None}
+        if workspace is not None:
+            given["workspace"] = getattr(workspace, "workspace_id", workspace)
         for each, value in given.items():
             require_kind(each, value, str)
             require_filled(each, value)

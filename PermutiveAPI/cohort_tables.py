@@ -6,7 +6,7 @@ The code that does the work is imported only when a method is called.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.resources.base import Resource
@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", bound=Resource)
 L = TypeVar("L", bound="CohortListTables[Any]")
+
+
+class OfWorkspace(Protocol):
+    """An object with the id of a workspace, such as a ``Workspace``."""
+
+    @property
+    def workspace_id(self) -> str:
+        """The id."""
+        ...
 
 
 class CohortTables:
@@ -36,7 +45,8 @@ class CohortTables:
         The cohort of a row is found by its id, or by its code. If both are empty, it is found by its
         name. If no cohort has the name, the row creates one. The columns name, description, query, tags
         and state are compared. A new cohort may also have a segment_type. A column that is missing is not
-        touched, and other columns are ignored. So the plan of an exported table is empty.
+        touched, and other columns are ignored. Those that are not fields of a cohort are named in
+        ``plan.ignored``. So the plan of an exported table is empty.
 
         The cohorts are listed, and each cohort that may change is fetched: one request each.
 
@@ -49,8 +59,8 @@ class CohortTables:
             Whether an empty cell clears the description or the tags. Otherwise it changes nothing. Names,
             queries and states cannot be cleared.
         workspace_id : str, optional
-            The id of the key's workspace. It is needed if the key also sees inherited cohorts, and the
-            credentials file does not have the key.
+            The id of the key's workspace. If the credentials file does not have the key, it is needed if the
+            key also sees inherited cohorts, or if the plan creates the first cohorts that the key sees.
         api_key : str, optional
             The key.
 

@@ -337,6 +337,7 @@ class Segment(Resource):
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
         Segments are found by code. Name, description, cpm and categories are compared, if they are columns.
+        Columns that are not fields of a segment are named in ``plan.ignored``.
 
         Parameters
         ----------

@@ -41,12 +41,12 @@ def items_of_pages(page_at: Callable[[dict[str, Any]], Page[Item]], url: str) ->
             return items
         empty_pages = 0 if page else empty_pages + 1
         if token in seen:
-            raise _endless("the same page of segments twice", url)
+            raise _endless("named the same page of segments twice", url)
         if empty_pages == _MOST_EMPTY_PAGES:
-            raise _endless(f"{empty_pages} empty pages in a row", url)
+            raise _endless(f"sent {empty_pages} empty pages in a row", url)
         seen.add(token)
         params = {"pagination_token": token}
 
 
-def _endless(pages: str, url: str) -> PermutiveInvalidResponseError:
-    return PermutiveInvalidResponseError(f"The service named {pages} ({url}).", url=url)
+def _endless(what: str, url: str) -> PermutiveInvalidResponseError:
+    return PermutiveInvalidResponseError(f"The service {what} ({url}).", url=url)

@@ -22,34 +22,31 @@ Tell = Callable[[Sequence[Outcome], BatchRequest], None]
 
 
 class Objects(Protocol):
-    """Reads and changes the objects of a plan. Segments and cohorts each have a class for it."""
+    """The objects of a plan as the service had them when this was made. It changes them.
 
-    def present(self, plan: Plan, api_key: str) -> Mapping[Any, Fields]:
-        """Return the objects as they are now: their fields as JSON data, with ``id``, by key.
+    Segments and cohorts each have a class for it.
+    """
+
+    @property
+    def present(self) -> Mapping[Any, Fields]:
+        """The objects: their fields as JSON data, with ``id``, by key.
 
         A change without a key, the creation of a cohort, is found under its name and its
         position among the creations of that name.
-
-        Raises
-        ------
-        ValueError
-            If the key is for another workspace than the plan.
         """
         ...
 
-    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+    def refuse_used(self, deletes: Sequence[Change]) -> None:
         """Raise ValueError if the queries of cohorts that stay name what is to be deleted."""
         ...
 
-    def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
+    def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
         """Carry out changes, in their order.
 
         Parameters
         ----------
         changes : sequence of Change
             Creations, updates and deletions of objects that are as they were when the plan was made.
-        api_key : str
-            The key.
         tell : callable
             Called with outcomes as soon as they are known, and with the request that they come from.
             Each change has one outcome.
@@ -76,18 +73,18 @@ def apply(
         max_delete_share=max_delete_share,
     )
     api_key = resolve_api_key(api_key)
-    objects = objects_of(plan.target)
-    present = objects.present(plan, api_key)
+    objects = _objects_of(plan, api_key)
+    present = objects.present
     due, done = compared(plan.changes, present)
     deletes = [change for change in due if change.action == "delete"]
     others = [change for change in due if change.action != "delete"]
     if deletes and not allow_used:
-        objects.refuse_used(deletes, api_key)
+        objects.refuse_used(deletes)
     with closing(_Telling(len(due), progress_callback, api_key)) as telling:
         if others:
-            objects.carry_out(others, api_key, telling.tell)
+            objects.carry_out(others, telling.tell)
         if deletes and not telling.errors:
-            objects.carry_out(deletes, api_key, telling.tell)
+            objects.carry_out(deletes, telling.tell)
         elif deletes:  # What failed may be what replaces them.
             telling.outcomes += [Outcome(change, "not tried") for change in deletes]
         outcomes = (*done, *telling.outcomes)
@@ -104,15 +101,15 @@ def check_place(target: Target) -> None:
         )
 
 
-def objects_of(target: Target) -> Objects:
-    """Return the object that reads and changes the objects of a target."""
-    if target.kind == "cohorts":
+def _objects_of(plan: Plan, api_key: str) -> Objects:
+    """Read the objects of a plan; ValueError if the key is for another workspace than the plan."""
+    if plan.target.kind == "cohorts":
         from .cohort_changes import Cohorts
 
-        return Cohorts()
-    from .segment_service import Segments
+        return Cohorts(plan, api_key)
+    from .segment_changes import Segments
 
-    return Segments(target)
+    return Segments(plan, api_key)
 
 
 class _Telling:

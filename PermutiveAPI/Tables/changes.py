@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, cast
 
+from .texts import one_line
+
 Action = Literal["create", "update", "delete"]
 State = Literal["done", "due", "changed"]
 # What names a change in its plan: the key; of a creation without one, the name and its position among those of
@@ -63,12 +65,18 @@ class Change:
             raise ValueError(f"action: create, update or delete is expected, not {self.action!r}")
 
     @property
+    def title(self) -> str:
+        """What happens to which object, in one line: its sign, name and key."""
+        key = "" if self.key is None else f" ({self.key})"
+        return one_line(f"{SIGNS[self.action]} {self.name}{key}")
+
+    @property
     def wanted(self) -> dict[str, Any]:
         """The fields after the change."""
         return {each.field: each.new for each in self.fields}
 
     def inverse(self) -> Change:
-        """Return the change that undoes this one."""
+        """Return the change that undoes this one. It leaves out fields that were empty and stay so."""
         opposite: Mapping[Action, Action] = {
             "create": "delete",
             "update": "update",
@@ -77,7 +85,7 @@ class Change:
         fields = tuple(
             FieldChange(each.field, each.new, each.old)
             for each in self.fields
-            if not same(each.new, each.old)
+            if not same(each.new or None, each.old or None)
         )
         name = self.wanted.get("name", self.name) if self.action == "update" else self.name
         return Change(opposite[self.action], self.key, name, fields)

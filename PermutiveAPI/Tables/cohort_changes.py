@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from .._Utils.batch.types import BatchRequest, Progress, Responses
-from .._Utils.errors import PermutiveResourceNotFoundError
+from .._Utils.errors import PermutiveAPIError, PermutiveResourceNotFoundError
 
 # Private, but a name that 5.4.4 had: it stays.
 from ..Cohort import _API_ENDPOINT as _COHORTS  # pyright: ignore[reportPrivateUsage]
@@ -25,39 +25,42 @@ from .report import STATUS_WHEN_DONE, Outcome
 from .splitting import status_after
 from .usage import refuse_used
 
-Pairs = Sequence[tuple[Change, Cohort]]
+Pair = tuple[Change, Cohort]
 _ELSEWHERE = "the plan was made for another workspace than that of the key"
 
 
 class Cohorts:
-    """The cohorts of a plan: reads and changes them, for ``applying.apply``."""
+    """The cohorts of a plan: reads and changes them, for ``applying.apply``.
 
-    def __init__(self) -> None:
-        self._plan: Plan
-        self._state: CohortState
+    Attributes
+    ----------
+    present : dict
+        The cohorts as they were read, by id or, if the plan creates them, by name.
+    """
 
-    def present(self, plan: Plan, api_key: str) -> Mapping[PlanKey, Fields]:
-        """Return the cohorts of a plan as they are now, by id or, if it creates them, by name."""
-        self._plan, self._state = plan, CohortState(plan, api_key)
-        return self._state.fields()
+    def __init__(self, plan: Plan, api_key: str) -> None:
+        self._plan = plan
+        self._api_key = api_key
+        self._state = CohortState(plan, api_key)
+        self.present: Mapping[PlanKey, Fields] = self._state.fields()
 
-    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+    def refuse_used(self, deletes: Sequence[Change]) -> None:
         """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
         deleted = [self._state.cohorts[id(each)] for each in deletes]
         names = {Named("cohort", str(each.code)): each.name for each in deleted}
         refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
 
-    def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
+    def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
         """Send one request for each change. A new cohort that is to be disabled needs two."""
         deletes = [change for change in changes if change.action == "delete"]
         updates = [change for change in changes if change.action == "update"]
         creates = [change for change in changes if change.action == "create"]
-        if not self._create(creates, api_key, tell):
+        if not self._create(creates, tell):
             _leave([*updates, *deletes], _ELSEWHERE, tell)
             return
         for method, several in ((Cohort.batch_update, updates), (Cohort.batch_delete, deletes)):
-            send = partial(method, api_key=api_key)
-            _send(send, [(change, self._changed(change)) for change in several], tell)
+            pairs = [(change, self._changed(change)) for change in several]
+            _send_and_tell(partial(method, api_key=self._api_key), pairs, tell)
 
     def _changed(self, change: Change) -> Cohort:
         cohort = self._state.cohorts[id(change)]
@@ -66,41 +69,69 @@ class Cohorts:
                 setattr(cohort, name, value)
         return cohort
 
-    def _create(self, changes: Sequence[Change], api_key: str, tell: Tell) -> bool:
+    def _create(self, changes: Sequence[Change], tell: Tell) -> bool:
         """Create cohorts, first those whose codes the queries of others need. Then disable some of them.
 
         Returns
         -------
         bool
-            False if the first answer shows that the key is that of another workspace: nothing else was sent.
+            False if the first answer shows that the key is that of another workspace: nothing else was
+            created.
         """
         existing = self._state.cohorts
         half_done = [(each, existing[id(each)]) for each in changes if id(each) in existing]
         waiting = [each for each in changes if id(each) not in existing]
         codes = dict(self._state.codes)
         places = places_for_new(self._plan, self._state.seen)
-        create = partial(Cohort.batch_create, api_key=api_key)
         while ready := [each for each in waiting if codes.keys() >= {*_needed_by(each)}]:
             ready = ready[:1] if places else ready  # Alone, until it is seen where it comes to be.
             sent = {*map(id, ready)}
             waiting = [each for each in waiting if id(each) not in sent]
             made = [(each, _new(each, codes)) for each in ready]
-            is_half = _is_always if places else _is_to_be_disabled
-            half_made = _send(create, made, tell, is_half=is_half)
-            if places and half_made:
-                place = _place_of(half_made[0][1], api_key)
+            if not places:
+                half_done += self._created(made, tell, _is_to_be_disabled)
+            elif first := self._created(made, tell, _is_any):
+                place = _place_of(first[0][1], self._api_key)
                 if place not in places:
-                    _tell_of_stray(*half_made[0], place, tell)
+                    self._take_back(*first[0], place, tell)
                     _leave([*(each for each, _ in half_done), *waiting], _ELSEWHERE, tell)
                     return False
-                places, half_made = set[str](), _to_be_disabled(half_made, tell)
-            half_done += half_made
+                places = set[str]()
+                half_done += _to_be_disabled(first, tell)
             codes |= {each.name: each.code for _, each in made if each.code is not None}
         for change in waiting:
             names = ", ".join(map(repr, _needed_by(change)))
             _leave([change], f"it needs the codes of {names}", tell)
-        _send(partial(Cohort.batch_disable, api_key=api_key), half_done, tell)
+        _send_and_tell(partial(Cohort.batch_disable, api_key=self._api_key), half_done, tell)
         return True
+
+    def _created(
+        self, pairs: Sequence[Pair], tell: Tell, is_half_done: Callable[[Change], bool]
+    ) -> list[Pair]:
+        """Create cohorts. Return those that are half done, and tell of the others."""
+        half_done: list[Pair] = []
+
+        def succeeded(change: Change, cohort: Cohort, request: BatchRequest) -> None:
+            if is_half_done(change):
+                half_done.append((change, cohort))
+            else:
+                tell([_done(change, cohort)], request)
+
+        _send(partial(Cohort.batch_create, api_key=self._api_key), pairs, succeeded, tell)
+        return half_done
+
+    def _take_back(self, change: Change, cohort: Cohort, place: str | None, tell: Tell) -> None:
+        """Delete a cohort that was created in another workspace than that of the plan, and tell of it."""
+        where = "another one" if place is None else f"the workspace {place}"
+        error = f"{_ELSEWHERE}: it was created in {where}"
+        remedy = "Make the plan again with workspace_id= or with the credentials file"
+        failure = _failure_to_delete(cohort, self._api_key)
+        if failure is None:
+            outcome = Outcome(change, "failed", None, f"{error}, and deleted again. {remedy}")
+        else:
+            error = f"{error}, and could not be deleted: {failure} Delete it there. {remedy}"
+            outcome = Outcome(change, "unknown", cohort.id, error)
+        tell([outcome], BatchRequest("POST", _COHORTS))
 
     def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
         """Yield the name and the query of each cohort, as they are after the plan."""
@@ -127,13 +158,15 @@ def _place_of(cohort: Cohort, api_key: str) -> str | None:
     return None if listed is None else listed.workspace_id
 
 
-def _tell_of_stray(change: Change, cohort: Cohort, place: str | None, tell: Tell) -> None:
-    """Tell of a cohort that was created in another workspace than that of the plan."""
-    error = (
-        f"{_ELSEWHERE}: it was created in the workspace {place}. Delete it there, and make the plan again "
-        "with workspace_id= or with the credentials file"
-    )
-    tell([Outcome(change, "unknown", cohort.id, error)], BatchRequest("POST", _COHORTS))
+def _failure_to_delete(cohort: Cohort, api_key: str) -> Exception | None:
+    """Delete a cohort; return the error if it may still be there."""
+    try:
+        cohort.delete(api_key)
+    except PermutiveResourceNotFoundError:
+        pass  # It was deleted by a request whose answer was lost.
+    except PermutiveAPIError as error:
+        return error
+    return None
 
 
 def _needed_by(change: Change) -> list[str]:
@@ -146,33 +179,42 @@ def _new(change: Change, codes: Mapping[str, int | str]) -> Cohort:
     return Cohort(**{**fields, "query": with_known_codes(fields["query"], codes)})
 
 
-def _is_always(outcome: Outcome) -> bool:
+def _is_any(change: Change) -> bool:
     return True
 
 
-def _to_be_disabled(created: Pairs, tell: Tell) -> list[tuple[Change, Cohort]]:
+def _is_to_be_disabled(change: Change) -> bool:
+    return change.wanted.get("state") == "Disabled"
+
+
+def _to_be_disabled(created: Sequence[Pair], tell: Tell) -> list[Pair]:
     """Return those of the created cohorts that are to be disabled, and tell of the others."""
-    left: list[tuple[Change, Cohort]] = []
     for change, cohort in created:
-        outcome = Outcome(change, "created", cohort.id)
-        if _is_to_be_disabled(outcome):
-            left.append((change, cohort))
-        else:
-            tell([outcome], BatchRequest("POST", _COHORTS))
-    return left
+        if not _is_to_be_disabled(change):
+            tell([_done(change, cohort)], BatchRequest("POST", _COHORTS))
+    return [pair for pair in created if _is_to_be_disabled(pair[0])]
 
 
-def _is_to_be_disabled(outcome: Outcome) -> bool:
-    return outcome.status == "created" and outcome.change.wanted.get("state") == "Disabled"
+def _done(change: Change, cohort: Cohort) -> Outcome:
+    return Outcome(change, STATUS_WHEN_DONE[change.action], cohort.id)
+
+
+def _send_and_tell(send: Callable[..., Responses], pairs: Sequence[Pair], tell: Tell) -> None:
+    """Send one request for each cohort, and tell the outcomes; see :func:`_send`."""
+
+    def succeeded(change: Change, cohort: Cohort, request: BatchRequest) -> None:
+        tell([_done(change, cohort)], request)
+
+    _send(send, pairs, succeeded, tell)
 
 
 def _send(
     send: Callable[..., Responses],
-    pairs: Pairs,
+    pairs: Sequence[Pair],
+    succeeded: Callable[[Change, Cohort, BatchRequest], None],
     tell: Tell,
-    is_half: Callable[[Outcome], bool] = lambda outcome: False,
-) -> list[tuple[Change, Cohort]]:
-    """Send one request for each cohort, and tell the outcomes.
+) -> None:
+    """Send one request for each cohort.
 
     Parameters
     ----------
@@ -180,39 +222,26 @@ def _send(
         A batch call of Cohort.
     pairs : sequence of (Change, Cohort)
         The changes and their cohorts.
+    succeeded : callable
+        Called for each request that succeeds, at once.
     tell : callable
-        As for :meth:`Cohorts.carry_out`.
-    is_half : callable
-        Tells whether the change needs one more request after this outcome.
-
-    Returns
-    -------
-    list of (Change, Cohort)
-        The changes that need one more request. Their outcomes were not told.
+        As for :meth:`Cohorts.carry_out`. It hears of the requests that fail.
     """
     changes = {id(cohort): change for change, cohort in pairs}
-    half: list[tuple[Change, Cohort]] = []
     errors = 0
 
     def told(progress: Progress) -> None:
         nonlocal errors
         request, failed = progress.batch_request, progress.errors > errors
         errors = progress.errors
-        if failed:
-            return  # It is told below, with its error.
-        cohort: Cohort = request.item
-        change = changes[id(cohort)]
-        outcome = Outcome(change, STATUS_WHEN_DONE[change.action], cohort.id)
-        if is_half(outcome):
-            half.append((change, cohort))
-        else:
-            tell([outcome], request)
+        if not failed:  # A failure is told below, with its error.
+            cohort: Cohort = request.item
+            succeeded(changes[id(cohort)], cohort, request)
 
     if pairs:
         _, failures = send([cohort for _, cohort in pairs], progress_callback=told)
         for request, error in failures:
             tell([_failed(changes[id(request.item)], request.item, error)], request)
-    return half
 
 
 def _failed(change: Change, cohort: Cohort, error: Exception) -> Outcome:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from .._Utils.resources.tables import Row
 from ..Cohort import Cohort
-from .rows import Row, refuse
+from .rows import refuse
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Seen:
         return {each.workspace_id for each in self.cohorts if each.workspace_id}
 
     @property
-    def own(self) -> CohortList:
+    def own_or_all(self) -> CohortList:
         """The cohorts of the key's workspace. If that is not known: with the inherited ones."""
         return self.of_workspace(self.own_id)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..Cohort import Cohort
+from .._Utils.resources.tables import Row
+from ..Cohort import STATES, Cohort
 from .changes import Change, FieldChange, Unchanged, field_changes
 from .cohort_matching import Match
-from .rows import Row, refuse
+from .new_codes import new_cohorts_in
+from .planned_fields import FIELDS
+from .rows import refuse
 from .texts import shown
 
-# What a plan can change. A type can be given only to a new cohort.
-_FIELDS = ("name", "description", "query", "tags", "state", "segment_type")
-_CLEARABLE = ("description", "tags")
-_STATES = ("Enabled", "Disabled")
+# A type can be given only to a new cohort.
+_FIELDS = FIELDS["cohorts"]
 
 
 def fields_of(cohort: Cohort) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
     return {
         name: fields[name]
         for name, cell in cells.items()
-        if fields[name] or (name in _CLEARABLE and (cell is not None or clear_empty))
+        if fields[name] or (_FIELDS[name].can_be_cleared and (cell is not None or clear_empty))
     }
 
 
@@ -99,10 +100,12 @@ def _compared(
 ) -> Change | Unchanged:
     cohort = match.cohort
     if cohort is None:
+        _refuse_new_cohorts(wanted)
         return creation(wanted, match.number)
     fields = _differences(cohort, wanted)
     if not fields:
         return Unchanged(cohort.id or "", cohort.name, match.number)
+    _refuse_new_cohorts({each.field: each.new for each in fields})
     if refusal := refusal_of(cohort):
         raise ValueError(f"{cohort.name!r} {refusal}")
     _check(fields)
@@ -112,6 +115,14 @@ def _compared(
                 f"the segment_type of {cohort.name!r} is {each.old!r}, and cannot be changed to {each.new!r}"
             )
     return Change("update", cohort.id, cohort.name, fields, match.number)
+
+
+def _refuse_new_cohorts(wanted: Mapping[str, Any]) -> None:
+    """Raise ValueError if a query names a cohort like a copy's query does, whose code is not known yet."""
+    if names := new_cohorts_in(wanted.get("query")):
+        raise ValueError(
+            f"the query names the new cohort {names[0]!r}, as only the plan of a copy can; give its code"
+        )
 
 
 def creation(wanted: Mapping[str, Any], row: int | None = None) -> Change:
@@ -127,15 +138,14 @@ def creation(wanted: Mapping[str, Any], row: int | None = None) -> Change:
 
 def deletion(cohort: Cohort) -> Change:
     """Return the deletion of a cohort."""
-    given = ((name, value) for name, value in fields_of(cohort).items() if value)
-    fields = tuple(FieldChange(name, value, None) for name, value in given)
+    fields = tuple(FieldChange(name, value, None) for name, value in fields_of(cohort).items())
     return Change("delete", cohort.id, cohort.name, fields)
 
 
 def _check(fields: Iterable[FieldChange]) -> None:
     """Raise ValueError for a value that the service always refuses."""
     for each in fields:
-        if each.field == "state" and each.new not in _STATES:
-            raise ValueError(f"state must be {' or '.join(_STATES)}, got {each.new!r}")
+        if each.field == "state" and each.new not in STATES:
+            raise ValueError(f"state must be {' or '.join(STATES)}, got {each.new!r}")
         if each.field == "query" and not isinstance(each.new, dict):
             raise ValueError(f"query must be an object, got {shown(each.new)}")

@@ -9,15 +9,26 @@ from .cohort_reading import Seen
 from .plan import Plan
 
 
+def require_workspace(plan: Plan) -> None:
+    """Raise ValueError if a plan creates cohorts, and does not say where: the key saw no cohorts, and was unknown."""
+    target = plan.target
+    if plan.creates and target.workspace_id is None and not target.workspace_ids:
+        raise ValueError(
+            "The plan creates cohorts, but the workspace is not known, because it has no cohorts yet. Pass "
+            "workspace_id=, or name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS."
+        )
+
+
 def check_workspace(plan: Plan, seen: Seen) -> None:
     """Raise ValueError if a key does not belong to the workspace that a plan was made for.
 
     If the workspace of the key is not known, the key must see cohorts of the same workspaces as the key
     that made the plan. But a workspace may have got its first cohort, or lost its last one, in between.
     """
+    require_workspace(plan)
     if not _is_same(plan, seen):
         target = plan.target
-        ids = target.workspace_id or " or ".join(target.workspace_ids) or "one without cohorts"
+        ids = target.workspace_id or " or ".join(target.workspace_ids)
         raise ValueError(
             f"The plan was made for another workspace: {ids}. Pass its api_key. If it has no cohorts yet, "
             "it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
@@ -55,8 +66,7 @@ def places_for_new(plan: Plan, seen: Seen) -> set[str]:
     Returns
     -------
     set of str
-        Ids of workspaces. It is empty if the key's workspace is known, or nothing was there when the plan
-        was made.
+        Ids of workspaces. It is empty if the key's workspace is known.
     """
     if seen.own_id is not None:
         return set()
@@ -73,18 +83,13 @@ def _is_same(plan: Plan, seen: Seen) -> bool:
     planned = {*plan.target.workspace_ids}
     if plan.creates and planned and seen.own_id is not None and seen.own_id not in planned:
         return False
-    return ids - planned <= _may_be_new(plan, seen) and planned - ids <= _may_be_gone(plan, seen)
+    return ids - planned <= _may_be_new(plan) and planned - ids <= _may_be_gone(plan, seen)
 
 
-def _may_be_new(plan: Plan, seen: Seen) -> set[str]:
+def _may_be_new(plan: Plan) -> set[str]:
     """Return the workspaces that may have been without cohorts when the plan was made."""
-    if plan.target.workspace_id is not None:
-        return {plan.target.workspace_id}
-    if plan.target.workspace_ids:
-        return set()
-    names = {change.name for change in plan.creates}
-    others = {each.workspace_id for each in seen.cohorts if each.name not in names}
-    return seen.workspace_ids - others
+    wanted = plan.target.workspace_id
+    return set() if wanted is None else {wanted}
 
 
 def _may_be_gone(plan: Plan, seen: Seen) -> set[str]:

@@ -8,36 +8,48 @@ from typing import Any
 
 from .._Utils.arguments import listed, require_kind
 from .._Utils.credentials import resolve_api_key
+from .._Utils.resources.tables import Row
 from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Cohort import Cohort
 from ..Query import Query, in_second_party_segment, in_third_party_segment
-from .changes import in_order
+from .changes import Change, Unchanged, in_order
 from .cohort_matching import Directory, Match, matched
 from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import changes_for, deletion, may_change
+from .cohort_workspaces import require_workspace
 from .plan import Plan
-from .rows import Row, read_rows
+from .rows import PlanRows, read_rows
 from .target import Target, present_origin
 
 
 def plan_cohorts(table: Any, *, clear_empty: bool, workspace_id: str | None, api_key: str) -> Plan:
     """Plan how cohorts become equal to a table; see :meth:`Cohort.plan`."""
-    rows, wanted = read_rows(table, Cohort)
+    rows = read_rows(table, Cohort)
     seen = Seen.read(resolve_api_key(api_key), workspace_id=workspace_id)
-    return _plan_from_rows(rows, wanted, seen, clear_empty=clear_empty)
+    return _plan_from_rows(rows, seen, clear_empty=clear_empty)
 
 
-def _plan_from_rows(
-    rows: tuple[Row, ...], wanted: Sequence[Row], seen: Seen, *, clear_empty: bool = False
-) -> Plan:
+def _plan_from_rows(rows: PlanRows, seen: Seen, *, clear_empty: bool = False) -> Plan:
     directory = Directory(seen.cohorts)
-    if not all(map(directory.knows, wanted)):
+    if not all(map(directory.knows, rows.typed)):
         seen = seen.with_below()
         directory = Directory(seen.cohorts, seen.below)
-    matches = _complete(matched(wanted, directory), seen.api_key, clear_empty=clear_empty)
+    matches = _complete(matched(rows.typed, directory), seen.api_key, clear_empty=clear_empty)
     changes, unchanged = changes_for(matches, clear_empty=clear_empty, refusal_of=seen.refusal_of)
-    return Plan(seen.target, in_order(changes), tuple(unchanged), len(seen.own), rows)
+    return _plan(seen.target, changes, unchanged, len(seen.own_or_all), rows)
+
+
+def _plan(
+    target: Target,
+    changes: Sequence[Change],
+    unchanged: Sequence[Unchanged],
+    owned: int,
+    rows: PlanRows,
+) -> Plan:
+    plan = Plan(target, in_order(changes), tuple(unchanged), owned, rows.own, rows.ignored)
+    require_workspace(plan)
+    return plan
 
 
 def _complete(matches: Sequence[Match], api_key: str, *, clear_empty: bool) -> list[Match]:
@@ -92,7 +104,7 @@ def plan_from_segments(
     _refuse_same_names(segments, wanted)
     rows = tuple({"segment_code": each.code, "segment_name": each.name} for each in segments)
     seen = Seen.read(api_key, workspace_id=workspace_id)
-    return _plan_from_rows(rows, wanted, seen)
+    return _plan_from_rows(PlanRows(rows, wanted), seen)
 
 
 def _formatted(name: str, found: Import, segment: Segment) -> str:
@@ -123,12 +135,12 @@ def plan_between(
     old: Sequence[Cohort], new: Sequence[Cohort], *, clear_empty: bool, workspace_id: str | None
 ) -> Plan:
     """Plan how one list of cohorts becomes another one; see :meth:`CohortList.plan_to`."""
-    rows, wanted = read_rows(new, Cohort)
+    rows = read_rows(new, Cohort)
     for each in old:
         if not (each.id and each.workspace_id):
             raise ValueError(f"The cohort {each.name!r} of the old list has no id or workspace_id.")
     directory = Directory(old)
-    matches = matched(map(directory.with_known_keys, wanted), directory)
+    matches = matched(map(directory.with_known_keys, rows.typed), directory)
     changes, unchanged = changes_for(matches, clear_empty=clear_empty, refusal_of=_lacks_query)
     kept = {match.cohort.id for match in matches if match.cohort}
     for each in old:
@@ -138,7 +150,7 @@ def plan_between(
             changes.append(deletion(each))
     owners = tuple(sorted({each.workspace_id or "" for each in old}))
     target = Target("cohorts", present_origin(), owners, workspace_id=workspace_id)
-    return Plan(target, in_order(changes), tuple(unchanged), _owned(old, kept), rows)
+    return _plan(target, changes, unchanged, _owned(old, kept), rows)
 
 
 def _owned(old: Sequence[Cohort], kept: Container[str | None]) -> int:

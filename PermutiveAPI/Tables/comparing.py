@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .changes import SIGNS, Change, State, in_order, keyed
+from .changes import Change, State, in_order, keyed
 from .report import Outcome
-from .texts import first_lines, shown
+from .texts import first_lines, shown_both
 
 Fields = Mapping[str, Any]
 
@@ -40,14 +40,12 @@ class Difference:
         if self.change.action == "create":
             yield "the service already has it"
         for each in self.change.differences(self.present):
-            yield f"{each.field}: {shown(each.old)} when planned, {shown(each.new)} now"
+            planned, now = shown_both(each.old, each.new)
+            yield f"{each.field}: {planned} when planned, {now} now"
 
     def __str__(self) -> str:
         """Return the object and what has changed, one line each."""
-        change = self.change
-        key = "" if change.key is None else f" ({change.key})"
-        head = f"{SIGNS[change.action]} {change.name}{key}"
-        return "\n".join([head, *(f"    {reason}" for reason in self._reasons())])
+        return "\n".join([self.change.title, *(f"    {each}" for each in self._reasons())])
 
 
 class PlanOutdatedError(ValueError):

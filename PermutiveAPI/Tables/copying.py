@@ -52,7 +52,7 @@ def plan_copy(
         else:
             unchanged.append(Unchanged(present.id or "", present.name, number))
     rows = tuple({name: fields[name] for name in _SHOWN} for fields in wanted)
-    return Plan(there.target, tuple(changes), tuple(unchanged), len(there.own), rows)
+    return Plan(there.target, tuple(changes), tuple(unchanged), len(there.own_or_all), rows)
 
 
 def _originals(workspace: Workspace, cohorts: Sequence[Any]) -> list[Cohort]:
@@ -122,7 +122,7 @@ def _codes(
 def _existing(originals: Sequence[Cohort], there: Seen, place: str) -> dict[str, Cohort]:
     """Return the other workspace's own cohorts with the names of the originals, with their queries."""
     names = {each.name for each in originals}
-    found = [each for each in there.own if each.name in names]
+    found = [each for each in there.own_or_all if each.name in names]
     if repeated := _repeated(found):
         raise ValueError(f"to: {place!r} has several cohorts with the name {_quoted(repeated)}")
     return {each.name: each for each in with_queries(found, there.api_key)}

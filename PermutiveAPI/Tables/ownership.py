@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from .._Utils.arguments import require_filled, require_kind
 
@@ -77,6 +77,8 @@ class Owned:
 
     def __or__(self, other: Owned) -> Owned:
         """Join two: own a segment that one of them owns."""
+        if not isinstance(cast("object", other), Owned):
+            return NotImplemented
         return Owned(
             _prefixes=(*self._prefixes, *other._prefixes),
             _categories=(*self._categories, *other._categories),

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
-from .._Utils.json import parsed
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
-from .changes import SIGNS, Change, FieldChange, Unchanged
+from .changes import SIGNS, Change, Unchanged
+from .plan_reading import FORMAT, members_of_plan
 from .target import Target
-from .texts import shown
+from .texts import first_lines, one_line, shown, shown_both
 
 if TYPE_CHECKING:
     import pandas
 
     from .report import Report
-
-_FORMAT = 1  # Of the JSON form. A plan of another format is refused.
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,8 @@ class Plan:
         How many objects are owned. The limits are shares of this number.
     rows : tuple of dict
         The table's rows, as JSON data. The report shows them with their outcomes.
+    ignored : tuple of str
+        The table's columns that are not fields. They change nothing.
 
     Examples
     --------
@@ -57,6 +57,7 @@ class Plan:
     unchanged: tuple[Unchanged, ...] = ()
     owned: int = 0
     rows: tuple[dict[str, Any], ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def creates(self) -> tuple[Change, ...]:
@@ -95,11 +96,12 @@ class Plan:
     def _repr_html_(self) -> str:
         """Return the first changes as a table, for notebooks. Deletions come first, so that people see them."""
         rows = (
-            (SIGNS[each.action], each.name, each.key, "; ".join(_phrases(each)))
+            (SIGNS[each.action], one_line(each.name), each.key, "; ".join(_phrases(each)))
             for each in (*self.deletes, *self.updates, *self.creates)
         )
         table = html_table(("", "name", "key", "changes"), rows, len(self.changes))
-        return f"<p>{escape(self.summary)}</p>\n{table}"
+        head = "<br>\n".join(map(escape, self._head()))
+        return f"<p>{head}</p>\n{table}"
 
     @property
     def summary(self) -> str:
@@ -112,17 +114,16 @@ class Plan:
         )
         return f"{self.target}: {', '.join(counts)}"
 
-    def _lines(self) -> Iterator[str]:
+    def _head(self) -> Iterator[str]:
         yield self.summary
+        if self.ignored:
+            yield f"ignored columns: {', '.join(map(one_line, first_lines(self.ignored)))}"
+
+    def _lines(self) -> Iterator[str]:
+        yield from self._head()
         for change in self.changes:
-            key = "" if change.key is None else f" ({change.key})"
-            yield f"{SIGNS[change.action]} {change.name}{key}"
-            if change.action == "delete":
-                continue
-            for each in change.fields:
-                new = shown(each.new)
-                text = new if change.action == "create" else f"{shown(each.old)} -> {new}"
-                yield f"    {each.field}: {text}"
+            yield change.title
+            yield from (f"    {phrase}" for phrase in _phrases(change, arrow="->"))
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each field that changes.
@@ -152,7 +153,10 @@ class Plan:
         >>> print(plan.to_markdown().splitlines()[-1])
         | + | Runners | runners | name: "Runners" |
         """
-        rows = [f"**{_escaped(self.summary)}**", ""]
+        summary, *ignored = map(_escaped, self._head())
+        rows = [f"**{summary}**", ""]
+        for line in ignored:
+            rows += [line, ""]
         if self.changes:
             rows += ["| | name | key | changes |", "|---|---|---|---|"]
         for change in self.changes:
@@ -183,8 +187,9 @@ class Plan:
             "unchanged": [*map(_members, self.unchanged)],
             "owned": self.owned,
             "rows": self.rows,
+            "ignored": self.ignored,
         }
-        return {"format": _FORMAT, **json.loads(json.dumps(members))}
+        return {"format": FORMAT, **json.loads(json.dumps(members))}
 
     @classmethod
     def from_json(cls, data: Any) -> Plan:
@@ -198,7 +203,8 @@ class Plan:
         Raises
         ------
         ValueError
-            If `data` is not the JSON form of a plan, or has another format.
+            If `data` is not the JSON form of a plan, or has another format. A plan may be edited. The text
+            names the change and the member that is wrong.
 
         Examples
         --------
@@ -206,25 +212,7 @@ class Plan:
         >>> Plan.from_json(plan.to_json()) == plan
         True
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
-        if not isinstance(content, Mapping):
-            raise ValueError("data: a plan is expected, as Plan.to_json() returns it")
-        members = cast("Mapping[str, Any]", content)
-        if members.get("format") != _FORMAT:
-            raise ValueError(
-                f"data: a plan of format {_FORMAT} is expected, not of {members.get('format')!r};"
-                " make the plan again with this version"
-            )
-        try:
-            return cls(
-                target=_target(members["target"]),
-                changes=tuple(map(_change, members["changes"])),
-                unchanged=tuple(Unchanged(**each) for each in members["unchanged"]),
-                owned=members["owned"],
-                rows=tuple(members["rows"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"data: this is not a whole plan: {error}") from error
+        return cls(**members_of_plan(data))
 
     def apply(
         self,
@@ -299,30 +287,16 @@ def _members(value: Any) -> dict[str, Any]:
     return {each.name: getattr(value, each.name) for each in fields(value)}
 
 
-def _target(data: Mapping[str, Any]) -> Target:
-    members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
-    if members["kind"] not in ("segments", "cohorts"):
-        raise ValueError(f"kind: segments or cohorts is expected, not {members['kind']!r}")
-    return Target(**members)
-
-
-def _change(data: Mapping[str, Any]) -> Change:
-    members: dict[str, Any] = {
-        **data,
-        "fields": tuple(FieldChange(**each) for each in data["fields"]),
-    }
-    return Change(**members)
-
-
-def _phrases(change: Change) -> Iterator[str]:
+def _phrases(change: Change, arrow: str = "→") -> Iterator[str]:
     """Yield what happens to each field. A deletion has no phrases."""
     for each in () if change.action == "delete" else change.fields:
-        old = "" if change.action == "create" else f"{shown(each.old)} → "
-        yield f"{each.field}: {old}{shown(each.new)}"
+        if change.action == "create":
+            yield f"{each.field}: {shown(each.new)}"
+        else:
+            old, new = shown_both(each.old, each.new)
+            yield f"{each.field}: {old} {arrow} {new}"
 
 
 def _escaped(text: str) -> str:
     """Return a text that Markdown shows as it is, in one line."""
-    for character in "\\`*_[]<>|#":
-        text = text.replace(character, f"\\{character}")
-    return " ".join(text.split("\n"))
+    return re.sub(r"[\\`*_\[\]<>|#&~]", r"\\\g<0>", one_line(text))

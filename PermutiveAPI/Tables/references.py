@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from .._Utils.arguments import listed, require_filled
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.resources.display import html_table
+from .._Utils.resources.frames import frame_of_cells
 from ..Audience.Import import Import, ImportList
 from ..Audience.Segment import Segment, SegmentList
 from ..Cohort import Cohort, CohortList
@@ -190,9 +191,7 @@ class References:
         >>> table[table.cohort_name == "Runners"][["kind", "code", "name"]].values.tolist()
         [['cohort', '12345', 'Football Fans']]
         """
-        import pandas
-
-        return pandas.DataFrame([*self._rows()], columns=[*_COLUMNS], dtype=object)
+        return frame_of_cells(self._rows(), _COLUMNS)
 
     def __repr__(self) -> str:
         """Return the counts."""

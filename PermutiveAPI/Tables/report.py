@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
-from .changes import Action, Change, in_order
+from .changes import Action, Change, FieldChange, in_order
 from .plan import Plan
-from .texts import first_lines
+from .planned_fields import WHEN_NEW
+from .texts import first_lines, one_line
 
 if TYPE_CHECKING:
     import pandas
@@ -25,7 +26,7 @@ STATUS_WHEN_DONE: Mapping[Action, Status] = {
     "delete": "deleted",
 }
 FAILURES: tuple[Status, ...] = ("failed", "not tried", "unknown")
-_STATUSES: tuple[Status, ...] = (*STATUS_WHEN_DONE.values(), "unchanged", *FAILURES)
+STATUSES: tuple[Status, ...] = (*STATUS_WHEN_DONE.values(), "unchanged", *FAILURES)
 _OUTCOME_COLUMNS = ("status", "id", "error")
 
 
@@ -57,7 +58,7 @@ class Outcome:
         change = self.change
         place = f"{change.action} of" if change.row is None else f"row {change.row},"
         name = change.name if change.key in (None, change.name) else f"{change.name} ({change.key})"
-        return f"{place} {name}: {self.status}{f': {self.error}' if self.error else ''}"
+        return one_line(f"{place} {name}: {self.status}{f': {self.error}' if self.error else ''}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,7 +93,7 @@ class Report:
         """How many objects have each status. A status that no object has is left out."""
         found = Counter[Status](each.status for each in self.outcomes)
         found["unchanged"] += len(self.plan.unchanged)
-        return {status: found[status] for status in _STATUSES if found[status]}
+        return {status: found[status] for status in STATUSES if found[status]}
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
@@ -141,15 +142,18 @@ class Report:
         return [[row.get(name) for name in columns] for row in rows], columns
 
     def _repr_html_(self) -> str:
-        """Return the counts, the failures, and the first rows as a table, for notebooks."""
+        """Return the counts, the failures, and the first rows as a table, for notebooks. Rows that failed come first."""
         cells, columns = self._cells_and_columns()
+        status = columns.index("status")
+        rows = sorted(cells, key=lambda row: row[status] not in FAILURES)
         lines = "<br>\n".join(map(escape, self._lines()))
-        return f"<p>{lines}</p>\n{html_table(columns, cells, len(cells))}"
+        return f"<p>{lines}</p>\n{html_table(columns, rows, len(rows))}"
 
     def inverse(self) -> Plan:
         """Return the plan that undoes the changes that were made or may have been made.
 
-        Objects that it creates again get new ids. Cohorts also get new codes.
+        Objects that it creates again get new ids. Cohorts also get new codes. It does not delete an object that
+        somebody has edited after it was created: ``apply`` then raises :class:`PlanOutdatedError`.
 
         Examples
         --------
@@ -167,10 +171,16 @@ class Report:
 
     def _inverted(self, outcome: Outcome) -> Change:
         """Return the change that undoes an outcome. A cohort without a known id is found by its name."""
-        change = outcome.change
-        if change.action == "delete" and self.plan.target.kind == "cohorts":
+        change, kind = outcome.change, self.plan.target.kind
+        if change.action == "delete" and kind == "cohorts":
             return replace(change.inverse(), key=None)  # The service will give it another id.
-        return replace(change, key=change.key or outcome.id).inverse()
+        inverse = replace(change, key=change.key or outcome.id).inverse()
+        if change.action == "create":
+            fields = _of_whole_object(inverse.fields, WHEN_NEW[kind])
+            if outcome.status == "unknown":  # Perhaps it was created, and not disabled.
+                fields = [each for each in fields if each.field != "state"]
+            inverse = replace(inverse, fields=tuple(fields))
+        return inverse
 
     def __repr__(self) -> str:
         """Return the counts. The text form also shows the failures."""
@@ -189,6 +199,15 @@ class Report:
     def _lines(self) -> Iterator[str]:
         yield self.summary
         yield from first_lines(self.failures)
+
+
+def _of_whole_object(
+    fields: Sequence[FieldChange], when_new: Mapping[str, Any]
+) -> list[FieldChange]:
+    """Return the fields of a deletion, with those that the creation left out."""
+    given = {each.field for each in fields}
+    others = (FieldChange(name, old, None) for name, old in when_new.items() if name not in given)
+    return [*fields, *others]
 
 
 def _cells(status: Status, id: str | None, error: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read the rows of a plan's table: the user's own rows, and typed rows."""
+"""Read the rows of a plan's table: the user's own rows, typed rows, and the columns that are ignored."""
 
 from __future__ import annotations
 
@@ -6,20 +6,36 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
-from typing import Any, cast
+from itertools import chain
+from typing import Any, NamedTuple, cast
 
 from .._Utils.encoding import NotJSONError, encoded
 from .._Utils.gc_pause import gc_paused
+from .._Utils.json import JSONSerializable
 from .._Utils.resources.cells import plain
-from .._Utils.resources.tables import rows_of, rows_of_models, typed_rows
-from .texts import first_lines
-
-Row = dict[str, Any]
+from .._Utils.resources.tables import Row, refuse_bad, rows_of, rows_of_models, typed_rows
+from .report import STATUSES
 
 
-def read_rows(
-    table: Any, model: type, *, required: Sequence[str] = ()
-) -> tuple[tuple[Row, ...], list[Row]]:
+class PlanRows(NamedTuple):
+    """The rows of a plan's table.
+
+    Attributes
+    ----------
+    own : tuple of dict
+        The user's own rows, as JSON data.
+    typed : sequence of dict
+        The same rows with the types of the model's fields, and without other columns.
+    ignored : tuple of str
+        The other columns. The status and the error of a report that is fed back are left out.
+    """
+
+    own: tuple[Row, ...]
+    typed: Sequence[Row]
+    ignored: tuple[str, ...] = ()
+
+
+def read_rows(table: Any, model: type, *, required: Sequence[str] = ()) -> PlanRows:
     """Read a table, or a list of models, for a plan.
 
     Parameters
@@ -30,13 +46,6 @@ def read_rows(
         The model.
     required : sequence of str
         The columns that must exist and must not have an empty cell.
-
-    Returns
-    -------
-    rows : tuple of dict
-        The user's own rows, as JSON data.
-    typed : list of dict
-        The same rows with the types of the model's fields, and without other columns.
 
     Raises
     ------
@@ -59,7 +68,15 @@ def read_rows(
     if not rows:
         raise ValueError("table has no rows.")
     with gc_paused(len(rows)):
-        return _as_json(rows, typed), typed
+        return PlanRows(_as_json(rows, typed), typed, _ignored(rows, model))
+
+
+def _ignored(rows: Iterable[Row], model: type) -> tuple[str, ...]:
+    columns = dict.fromkeys(chain.from_iterable(rows))
+    known = {each.name for each in fields(model)}
+    if "status" in columns and all(row.get("status") in (None, *STATUSES) for row in rows):
+        known |= {"status", "error"}
+    return tuple(name for name in columns if name not in known)
 
 
 def _are_models(table: Any, model: type) -> bool:
@@ -90,6 +107,10 @@ def _as_json(rows: Sequence[Row], typed: Sequence[Row]) -> tuple[Row, ...]:
 def _cell_as_json(cell: Any) -> Any:
     if isinstance(cell, date):
         return cell.isoformat()
+    if isinstance(cell, JSONSerializable):
+        return json.loads(
+            str(cast("object", cell))
+        )  # The text of a workspace does not have its key.
     return _with_text_keys(encoded(cell, keep_none=True))
 
 
@@ -114,7 +135,4 @@ def _without_strange_numbers(cell: Any) -> Any:
 
 def refuse(problems: Iterable[str]) -> None:
     """Raise ValueError if there are problems with rows. The error lists the first 20."""
-    found = [*problems]
-    if found:
-        rows = "1 bad row" if len(found) == 1 else f"{len(found):,} bad rows"
-        raise ValueError("\n".join([f"table has {rows}:", *first_lines(found)]))
+    refuse_bad("row", [*problems])

@@ -7,18 +7,20 @@ from typing import Any, Literal, get_args
 
 from .._Utils.arguments import require_kind
 from .._Utils.credentials import DEFAULT_API_KEY
+from .._Utils.resources.tables import Row
 from ..Audience.Segment import Segment
 from .changes import Change, FieldChange, Unchanged, field_changes, in_order
 from .comparing import Fields
 from .ownership import Owned
 from .plan import Plan
-from .rows import Row, read_rows, refuse
-from .segment_service import fields_by_code
+from .planned_fields import FIELDS
+from .rows import PlanRows, read_rows, refuse
+from .segment_changes import fields_by_code
 from .target import Target, present_origin
 
 Mode = Literal["upsert", "mirror"]
 
-_FIELDS = ("name", "description", "cpm", "categories")
+_FIELDS = tuple(FIELDS["segments"])
 
 
 def plan_segments(
@@ -40,17 +42,17 @@ def plan_segments(
             "owned must be given for a mirror: it deletes segments that are not in the table. Say which "
             'ones are yours, for example owned=Owned.prefix("news_") or owned=Owned.everything.'
         )
-    rows, wanted = read_rows(table, Segment, required=("code",))
+    rows = read_rows(table, Segment, required=("code",))
     existing = fields_by_code(Segment.list(import_id, api_key))
     comparison = _Comparison(import_id, existing, owned or Owned.everything, clear_empty)
-    return comparison.plan(rows, wanted, deletes=mode == "mirror")
+    return comparison.plan(rows, deletes=mode == "mirror")
 
 
 def plan_between(
     old: Sequence[Segment], new: Sequence[Segment], *, clear_empty: bool = False
 ) -> Plan:
     """Plan how one list of segments becomes another one; see ``SegmentList.plan_to``."""
-    rows, wanted = read_rows(new, Segment, required=("code",))
+    rows = read_rows(new, Segment, required=("code",))
     import_id = new[0].import_id
     existing = fields_by_code(old)
     if len(existing) < len(old) or any(each.import_id != import_id for each in old):
@@ -59,7 +61,7 @@ def plan_between(
             f"{import_id!r}, and each must have a code of its own."
         )
     comparison = _Comparison(import_id, existing, Owned.everything, clear_empty)
-    return comparison.plan(rows, wanted, deletes=True)
+    return comparison.plan(rows, deletes=True)
 
 
 class _Comparison:
@@ -73,9 +75,9 @@ class _Comparison:
         self._owned = owned
         self._clear_empty = clear_empty
 
-    def plan(self, rows: tuple[Row, ...], wanted: Sequence[Row], *, deletes: bool) -> Plan:
+    def plan(self, rows: PlanRows, *, deletes: bool) -> Plan:
         """Return the plan. With `deletes`, it deletes what is owned and not in the table."""
-        wanted = [{**row, "code": self._code(row["code"])} for row in wanted]
+        wanted = [{**row, "code": self._code(row["code"])} for row in rows.typed]
         self._check_names(wanted)
         refuse(self._problems(wanted))
         compared = [self._compared(number, row) for number, row in enumerate(wanted, 1)]
@@ -88,7 +90,8 @@ class _Comparison:
             changes=in_order(changes),
             unchanged=tuple(each for each in compared if isinstance(each, Unchanged)),
             owned=len(self._owned_codes()),
-            rows=rows,
+            rows=rows.own,
+            ignored=rows.ignored,
         )
 
     def _code(self, code: str) -> str:

@@ -341,7 +341,7 @@ def test_only_batches_start_threads() -> None:
 
 
 def test_only_frames_imports_pandas() -> None:
-    """Only frames and tables import pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
+    """Only frames imports pandas, only settings imports dotenv, both inside functions; no module imports numpy."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {
@@ -352,7 +352,6 @@ def test_only_frames_imports_pandas() -> None:
         allowed = {
             "_Utils.resources.frames": {"pandas, for a function"},
             "_Utils.settings": {"dotenv, for a function"},
-            "Tables.references": {"pandas, for a function"},
         }
         return found - allowed.get(name, set())
 

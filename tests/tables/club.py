@@ -36,6 +36,14 @@ class Club:
         cohort.update(self.key)
         self.sandbox.clear_requests()
 
+    def empty_brand(self) -> None:
+        """Leave only the cohorts of the group: its brand then sees the same ones."""
+        cohorts = self.sandbox._state.cohorts
+        own = {
+            id for id, each in cohorts.items() if each["workspace_id"] == self.brand.workspace_id
+        }
+        self.sandbox._state.cohorts = {id: cohorts[id] for id in cohorts if id not in own}
+
     def get(self, code: int) -> Cohort:
         """Return a cohort with its query."""
         found = Cohort.get_by_code(code, self.key)

@@ -77,6 +77,10 @@ def test_inverses() -> None:
     deletion = change("delete", name=("North", None), description=(None, None))
     assert deletion.inverse() == change("create", name=(None, "North"))
     assert CREATE.inverse() == change("delete", name=("North", None), cpm=(2.0, None))
+    deletion = change("delete", name=("North", None), tags=([], None), cpm=(0.0, None))
+    assert deletion.inverse() == change("create", name=(None, "North"))
+    clearing = change("update", tags=(["a"], []))
+    assert clearing.inverse() == change("update", tags=([], ["a"]))
 
 
 def test_an_unknown_action() -> None:

@@ -82,6 +82,18 @@ def test_a_lost_deletion(club: Club, server: FakeService, name: str) -> None:
     assert len(club.list(details=False)) == 27
 
 
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_cohort_in_the_wrong_workspace(club: Club, server: FakeService, name: str) -> None:
+    """A cohort that was created in the wrong workspace is deleted there, also if an answer to that is lost."""
+    club.empty_brand()
+    plan = club.plan([{**NEW, "state": None}])
+    server.default = once("DELETE", dict(faults(club.sandbox))[name], server.default)
+    report = club.apply(plan, api_key=club.brand.api_key)
+    assert report.counts == {"failed": 1}
+    assert len(club.list(club.brand.api_key, details=False).filter(name="Runners")) == 0
+    assert club.apply(plan).counts == {"created": 1}
+
+
 def test_a_plan_is_cut_off_again_and_again(club: Club) -> None:
     """A plan is cut off after each change, and applied again until it is done. It creates nothing twice."""
     table: List[Any] = [{**NEW, "name": f"New {number}"} for number in range(6)]

@@ -12,7 +12,7 @@ import openpyxl
 import pandas
 import pytest
 
-from PermutiveAPI import Cohort, CohortList, Progress
+from PermutiveAPI import Cohort, CohortList, Progress, WorkspaceList
 from PermutiveAPI.Query import in_segment
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.Tables import Plan, PlanOutdatedError
@@ -211,7 +211,7 @@ def refusals(club: Club) -> Dict[str, Any]:
 def test_refused_rows(club: Club) -> None:
     """A row is an error if its cohort is not found, is not clear, or cannot be changed like this."""
     for row, reason in refusals(club).values():
-        text = f"table has 1 bad row:\nrow 2: {reason}"
+        text = f"table has 1 bad row (row 1 is line 2 of a sheet):\nrow 2: {reason}"
         assert_raises(lambda: club.plan([{"code": 12346}, row]), ValueError, text)
     assert club.writes() == []
 
@@ -221,7 +221,7 @@ def test_all_refused_rows_are_listed(club: Club) -> None:
     lines = [
         f"row {n}: no cohort has the name 'C{n}', and a new one needs a query" for n in range(1, 21)
     ]
-    text = "\n".join(["table has 23 bad rows:", *lines, "and 3 more"])
+    text = "\n".join(["table has 23 bad rows (row 1 is line 2 of a sheet):", *lines, "and 3 more"])
     rows = [{"name": f"C{n}"} for n in range(1, 24)]
     assert_raises(lambda: club.plan(rows), ValueError, text)
 
@@ -229,7 +229,7 @@ def test_all_refused_rows_are_listed(club: Club) -> None:
 def test_two_rows_for_one_cohort(club: Club) -> None:
     """Two rows for one cohort are an error, however they name it. So are two new cohorts with one name."""
     rows = [{"name": "Home Cooks"}, {"code": 12358}, NEW, NEW]
-    text = "table has 2 bad rows:\nrow 2: the cohort 'Home Cooks' is also in row 1\nrow 4: the cohort 'Runners' is also in row 3"
+    text = "table has 2 bad rows (row 1 is line 2 of a sheet):\nrow 2: the cohort 'Home Cooks' is also in row 1\nrow 4: the cohort 'Runners' is also in row 3"
     assert_raises(lambda: club.plan(rows), ValueError, text)
 
 
@@ -250,7 +250,7 @@ def test_inherited_cohorts(club: Club) -> None:
     assert_raises(
         lambda: club.plan(table, api_key=key, workspace_id=ids[1]),
         ValueError,
-        f"table has 1 bad row:\nrow 1: 'Football Fans' {inherited}",
+        f"table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: 'Football Fans' {inherited}",
     )
     perhaps = (
         f"may be inherited, because the key sees cohorts of several workspaces: {', '.join(sorted(ids))}. "
@@ -259,7 +259,7 @@ def test_inherited_cohorts(club: Club) -> None:
     assert_raises(
         lambda: club.plan(table, api_key=key),
         ValueError,
-        f"table has 2 bad rows:\nrow 1: 'Football Fans' {perhaps}\nrow 2: 'Commuters' {perhaps}",
+        f"table has 2 bad rows (row 1 is line 2 of a sheet):\nrow 1: 'Football Fans' {perhaps}\nrow 2: 'Commuters' {perhaps}",
     )
     assert len(club.plan(table[1:], api_key=key, workspace_id=ids[1])) == 1
 
@@ -485,20 +485,11 @@ def test_another_workspace(club: Club) -> None:
     assert club.writes() == []
 
 
-def without_own(club: Club) -> None:
-    """Leave only the cohorts of the group: its brand then sees the same ones."""
-    club.sandbox._state.cohorts = {
-        id: each
-        for id, each in club.sandbox._state.cohorts.items()
-        if each["workspace_id"] == club.group.workspace_id
-    }
-
-
 def test_the_first_cohorts_of_a_workspace(
     club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A plan for a workspace without cohorts is applied twice, though the key then sees one more workspace."""
-    without_own(club)
+    club.empty_brand()
     file = tmp_path / "workspaces.json"
     file.write_text(json.dumps(club.sandbox.credentials()))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
@@ -509,24 +500,67 @@ def test_the_first_cohorts_of_a_workspace(
 
 @pytest.mark.parametrize("is_told", [False, True])
 def test_a_workspace_that_sees_the_same(club: Club, is_told: bool) -> None:
-    """If two keys see the same cohorts, the first creation shows whose the key is, and nothing follows."""
-    without_own(club)
+    """If two keys see the same cohorts, the first creation shows whose the key is. It is deleted, and nothing follows."""
+    club.empty_brand()
     table = [{**NEW, "name": f"New {number}", "state": "Disabled"} for number in range(3)]
     table.append({"code": 12345, "tags": "x"})
     own_id = club.group.workspace_id if is_told else None
     plan = Plan.from_json(club.plan(table, workspace_id=own_id).to_json())
+    before = club.there(club.brand.api_key)
     club.sandbox.clear_requests()
     report = club.apply(plan, api_key=club.brand.api_key)
-    assert report.counts == {"not tried": 3, "unknown": 1}
-    assert f"created in the workspace {club.brand.workspace_id}" in (report.rows[0]["error"] or "")
-    assert [method for method, _ in club.sent()] == ["POST"]
-    assert report.rows[0]["id"] in club.list(club.brand.api_key).id_dictionary
+    assert report.counts == {"failed": 1, "not tried": 3}
+    assert report.rows[0]["error"] == (
+        "the plan was made for another workspace than that of the key: it was created in the workspace "
+        f"{club.brand.workspace_id}, and deleted again. Make the plan again with workspace_id= or with the "
+        "credentials file"
+    )
+    assert [method for method, _ in club.sent()] == ["POST", "DELETE"]
+    assert club.there(club.brand.api_key) == before
+    assert not report.inverse()
     assert club.apply(plan).counts == {"created": 3, "updated": 1}
+
+
+def test_a_stray_cohort_that_stays(club: Club) -> None:
+    """If the cohort in the wrong workspace cannot be deleted, the report says where it is."""
+    club.empty_brand()
+    plan = club.plan([NEW])
+    club.sandbox.fail_next(status=400, method="DELETE")
+    [outcome] = club.apply(plan, api_key=club.brand.api_key).outcomes
+    assert (outcome.status, outcome.id) == (
+        "unknown",
+        club.list(club.brand.api_key).name_dictionary["Runners"].id,
+    )
+    where = f"created in the workspace {club.brand.workspace_id}, and could not be deleted: 400"
+    assert where in (outcome.error or "")
+
+
+def test_a_workspace_that_nobody_names(
+    club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A plan that creates the first cohorts that a key sees must say in which workspace."""
+    club.sandbox._state.cohorts.clear()
+    text = (
+        "The plan creates cohorts, but the workspace is not known, because it has no cohorts yet. Pass "
+        "workspace_id=, or name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS."
+    )
+    assert_raises(lambda: club.plan([NEW]), ValueError, text)
+    new = CohortList([Cohort("A", query=QUERY)])
+    assert_raises(lambda: CohortList().plan_to(new), ValueError, text)
+    plan = club.plan([NEW], workspace_id=club.group.workspace_id)
+    data = plan.to_json()
+    data["target"]["workspace_id"] = None
+    assert_raises(lambda: club.apply(Plan.from_json(data)), ValueError, text)
+    assert club.writes() == []
+    assert club.apply(plan, api_key=club.brand.api_key).counts == {"failed": 1}
+    assert club.list(club.brand.api_key) == []
+    assert club.apply(plan).counts == {"created": 1}
+    assert club.apply(plan).counts == {"unchanged": 1}
 
 
 def test_a_workspace_with_cohorts_of_the_same_names(club: Club) -> None:
     """A workspace whose only cohort has the name of a planned one is another workspace all the same."""
-    without_own(club)
+    club.empty_brand()
     club.put("X", key=club.brand.api_key)
     plan = club.plan([{"name": "X", "query": QUERY}, NEW])
     with pytest.raises(ValueError, match="The plan was made for another workspace"):
@@ -538,7 +572,7 @@ def test_the_key_of_a_known_workspace(
     club: Club, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A plan is refused if the file says that the key is that of a workspace that the plan does not know."""
-    without_own(club)
+    club.empty_brand()
     plan = club.plan([NEW])
     file = tmp_path / "workspaces.json"
     file.write_text(json.dumps(club.sandbox.credentials()))
@@ -551,13 +585,13 @@ def test_the_key_of_a_known_workspace(
 
 def test_an_answer_without_workspace(club: Club, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the answer to the first creation lacks the workspace, the list has it."""
-    without_own(club)
+    club.empty_brand()
     module: Any = import_module("PermutiveAPI.Cohort")
     names = [each for each in module._FIELDS_FROM_CREATE if each != "workspace_id"]
     monkeypatch.setattr(module, "_FIELDS_FROM_CREATE", tuple(names))
     assert club.apply(club.plan([NEW])).counts == {"created": 1}
     plan = club.plan([{**NEW, "name": "Other"}])
-    assert club.apply(plan, api_key=club.brand.api_key).counts == {"unknown": 1}
+    assert club.apply(plan, api_key=club.brand.api_key).counts == {"failed": 1}
 
 
 # --- Deletions -----------------------------------------------------------------------------------------
@@ -591,7 +625,7 @@ def test_what_a_list_must_have(club: Club) -> None:
     assert_raises(
         lambda: listed.plan_to(cohorts[1:2]),
         ValueError,
-        f"table has 1 bad row:\nrow 1: 'Premier League Followers' {no_query}",
+        f"table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: 'Premier League Followers' {no_query}",
     )
     assert_raises(
         lambda: listed.plan_to(listed[1:]),
@@ -709,6 +743,72 @@ def test_undone(club: Club) -> None:
     assert club.there()["Runners"]["state"] == "Disabled"
 
 
+def test_what_somebody_added_is_not_undone(club: Club) -> None:
+    """A new cohort that somebody has edited since is not deleted, whether the plan had set the field or not."""
+    for edit in ({"description": "Ours"}, {"tags": ["ours"]}, {"state": "Disabled"}, {"name": "B"}):
+        report = club.apply(club.plan([{"name": "A", "query": QUERY}]))
+        made = club.list().id_dictionary[report.rows[0]["id"]]
+        club.edit(int(made.code or 0), **edit)
+        with pytest.raises(PlanOutdatedError, match=f"{next(iter(edit))}: .* when planned, .* now"):
+            club.apply(report.inverse())
+        club.get(int(made.code or 0)).delete(club.key)
+    report = club.apply(club.plan([{"name": "A", "query": QUERY}]))
+    assert club.apply(report.inverse()).counts == {"deleted": 1}
+
+
+def test_what_somebody_added_is_not_deleted(club: Club) -> None:
+    """A cohort that a plan deletes, and that somebody has edited since, stays."""
+    made = club.put("Later")
+    old = club.list()
+    plan = old.plan_to(CohortList([each for each in old if each.name != "Later"]))
+    club.edit(int(made.code or 0), description="Ours")
+    with pytest.raises(PlanOutdatedError, match=r'description: \(empty\) when planned, "Ours" now'):
+        club.apply(plan)
+    assert club.writes() == []
+
+
+def test_a_half_made_cohort_is_undone(club: Club) -> None:
+    """A new cohort that could not be disabled is deleted by the inverse."""
+    plan = club.plan([{**NEW, "state": "Disabled"}])
+    club.sandbox.fail_next(status=400, method="PATCH")
+    report = club.apply(plan)
+    assert report.counts == {"unknown": 1}
+    assert club.apply(report.inverse()).counts == {"deleted": 1}
+
+
+def test_codes_that_only_a_copy_has(club: Club) -> None:
+    """A query of a table cannot name a new cohort as the plan of a copy does."""
+    query = {"or": [{"in_segment": "new cohort: Runners"}, {"in_segment": 7}]}
+    table = [NEW, {"name": "A", "query": query}, {"code": 12345, "query": query}]
+    problem = (
+        "the query names the new cohort 'Runners', as only the plan of a copy can; give its code"
+    )
+    text = (
+        "table has 2 bad rows (row 1 is line 2 of a sheet):\n" f"row 2: {problem}\nrow 3: {problem}"
+    )
+    assert_raises(lambda: club.plan(table), ValueError, text)
+
+
+def test_ignored_columns(club: Club) -> None:
+    """A plan names the columns that it does not know. Exports and reports have none."""
+    exported = club.list().to_pd_dataframe(flat=True)
+    assert club.plan(exported).ignored == ()
+    report = club.apply(club.plan(exported.assign(owner="Ada", status="x")[:3]))
+    assert report.plan.ignored == ("owner", "status")
+    assert club.plan(report.to_pd_dataframe()).ignored == ("owner",)
+    assert club.plan(club.list()).ignored == ()
+    assert Cohort.plan_from_segments(club.group.imports()[0].id, api_key=club.key).ignored == ()
+
+
+def test_keys_of_workspaces_are_not_kept(club: Club) -> None:
+    """A table may hold workspaces. The plan and the report do not have their keys."""
+    rows: Any = [{"name": "Home Cooks", "of": club.group, "all": WorkspaceList([club.brand])}]
+    plan = club.plan(rows)
+    text = json.dumps([plan.to_json(), club.apply(plan).rows])
+    assert club.group.name in text and club.brand.name in text
+    assert club.group.api_key not in text and club.brand.api_key not in text
+
+
 def test_queries_that_json_cannot_hold(club: Club) -> None:
     """A query with NaN or infinity is a bad cell, named by row and column."""
     table = [
@@ -720,7 +820,7 @@ def test_queries_that_json_cannot_hold(club: Club) -> None:
         club.plan(table)
     reason = "is not a number that JSON can hold; use None for an empty cell"
     assert str(caught.value) == (
-        "table has 2 bad rows:\n"
+        "table has 2 bad rows (row 1 is line 2 of a sheet):\n"
         f"row 2, query: in_segment: nan {reason}\n"
         f"row 3, query: or[1].in_segment: inf {reason}"
     )

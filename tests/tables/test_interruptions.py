@@ -9,7 +9,7 @@ import pytest
 
 from PermutiveAPI import Progress
 from PermutiveAPI.Tables import Plan
-from PermutiveAPI.Tables import segment_service as service
+from PermutiveAPI.Tables import segment_changes as service
 from tests.support.fake_service import FakeService, Step
 from tests.support.relay import faults, for_writes, passed_on
 from tests.tables.market import Market

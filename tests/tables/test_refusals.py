@@ -8,7 +8,7 @@ import pytest
 
 from PermutiveAPI import PermutiveConnectionError, Segment
 from PermutiveAPI.sandbox import Sandbox
-from PermutiveAPI.Tables import segment_service as service
+from PermutiveAPI.Tables import segment_changes as service
 from PermutiveAPI.Tables.changes import Change
 from PermutiveAPI.Tables.splitting import Batches
 from tests.support.fake_service import FakeService, answer, reset
@@ -94,12 +94,11 @@ def test_a_conflict(either_way: Market) -> None:
     market = either_way
     market.put(market.segment("m_1", "A"), market.segment("m_2", "B"))
     plan = market.mirror([{"code": "m_0", "name": "Zero"}, {"code": "m_1", "name": "One"}])
-    objects = service.Segments(plan.target)
-    objects.present(plan, market.key)
+    objects = service.Segments(plan, market.key)
     market.put(market.segment("m_0", "Nil"))
     Segment.bulk(market.id, deletes=["m_1"], api_key=market.key)
     outcomes: List[Any] = []
-    objects.carry_out(plan.changes, market.key, lambda found, _: outcomes.extend(found))
+    objects.carry_out(plan.changes, lambda found, _: outcomes.extend(found))
     errors = {each.change.key: (each.status, each.error) for each in outcomes}
     assert errors == {
         "m_0": ("failed", 'the service already has it; name: (empty) when planned, "Nil" now'),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,27 @@ def test_html() -> None:
     assert "400: &lt;bad&gt;" in html
 
 
+def test_html_begins_with_failures() -> None:
+    """In a notebook, the rows that failed come first, and the others keep their order."""
+    plan = replace(PLAN, rows=tuple({"code": f"c{n}"} for n in range(40)))
+    changes = [replace(NEW, key=f"c{n}", row=n + 1) for n in range(40)]
+    outcomes = [
+        Outcome(each, "failed" if n in (30, 35) else "created") for n, each in enumerate(changes)
+    ]
+    html = Report(plan, tuple(outcomes))._repr_html_()
+    shown = re.findall(">(c[0-9]+)<", html)
+    assert shown == ["c30", "c35", *(f"c{n}" for n in range(18))]
+    assert [row["code"] for row in Report(plan, tuple(outcomes)).rows] == [
+        f"c{n}" for n in range(40)
+    ]
+
+
+def test_an_error_is_one_line() -> None:
+    """The service's words cannot look like another line of the report."""
+    report = Report(PLAN, (Outcome(BAD, "failed", error="400:\nrow 9, Z: created"),))
+    assert str(report).splitlines()[1:] == ["row 3, B (b): failed: 400:\\nrow 9, Z: created"]
+
+
 def test_deletions_are_no_rows() -> None:
     """A report lists the outcomes of deletions, and those of failures."""
     assert [each.change for each in REPORT.deleted] == [OLD]
@@ -75,7 +97,13 @@ def test_deletions_are_no_rows() -> None:
 def test_the_inverse() -> None:
     """The inverse undoes changes that were made or may have been made. Its limits count what is owned then."""
     inverse = REPORT.inverse()
-    assert inverse.changes == (OLD.inverse(), NEW.inverse())
+    whole = (
+        FieldChange("name", "A", None),
+        FieldChange("description", None, None),
+        FieldChange("cpm", 0.0, None),
+        FieldChange("categories", None, None),
+    )
+    assert inverse.changes == (OLD.inverse(), Change("delete", "a", "A", whole))
     assert (inverse.target, inverse.owned, inverse.rows) == (PLAN.target, 5, ())
 
 
@@ -101,6 +129,13 @@ def test_owned_is_a_value() -> None:
     with pytest.raises(AttributeError):
         # A type checker sees the mistake, too.
         OWNED._prefixes = ()  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_owned_is_joined_with_owned() -> None:
+    """Another value cannot be joined."""
+    with pytest.raises(TypeError, match="unsupported operand"):
+        # A type checker sees the mistake, too.
+        Owned.prefix("m_") | "n_"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
 
 
 @pytest.mark.parametrize("make", [Owned.prefix, Owned.category])

@@ -15,6 +15,7 @@ import pytest
 from PermutiveAPI import (
     Cohort,
     Import,
+    PermutiveAuthenticationError,
     PermutiveCredentialsError,
     PermutiveResourceNotFoundError,
     Progress,
@@ -254,28 +255,28 @@ MISTAKES: Dict[str, Any] = {
     "an empty code": (
         [GOOD, {"code": None, "name": "B"}],
         {},
-        "table has 1 bad cell:\nrow 2, code: must not be empty",
+        "table has 1 bad cell (row 1 is line 2 of a sheet):\nrow 2, code: must not be empty",
     ),
     "a segment without a code": (
         [Segment(name="A", import_id="i-1")],
         {},
-        "table has 1 bad row:\nrow 1, code: must not be empty",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1, code: must not be empty",
     ),
     "a code twice": (
         [GOOD, {"code": "m_b", "name": "B"}, {"code": "m_a", "name": "C"}],
         {},
-        "table has 1 bad row:\nrow 3: the code 'm_a' is also in row 1",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 3: the code 'm_a' is also in row 1",
     ),
     "a new segment without a name": (
         [{"code": "m_a"}, {"code": "m_b", "name": " "}],
         {},
-        "table has 2 bad rows:\nrow 1: the segment 'm_a' needs a name\n"
+        "table has 2 bad rows (row 1 is line 2 of a sheet):\nrow 1: the segment 'm_a' needs a name\n"
         "row 2: the segment 'm_b' needs a name",
     ),
     "a name that would be cleared": (
         [{"code": "DigitalNorth", "name": ""}],
         {"clear_empty": True},
-        "table has 1 bad row:\nrow 1: the segment 'DigitalNorth' needs a name",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: the segment 'DigitalNorth' needs a name",
     ),
     "new segments and no column name": (
         [{"code": "DigitalNorth", "cpm": 1}, {"code": "m_a", "cpm": 1}],
@@ -285,27 +286,27 @@ MISTAKES: Dict[str, Any] = {
     "a code twice, with spaces": (
         [GOOD, {"code": "m_a ", "name": "B"}],
         {},
-        "table has 1 bad row:\nrow 2: the code 'm_a' is also in row 1",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 2: the code 'm_a' is also in row 1",
     ),
     "a blank code": (
         [Segment(code=" ", name="A", import_id="i-1")],
         {},
-        "table has 1 bad row:\nrow 1, code: must not be empty",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1, code: must not be empty",
     ),
     "another import": (
         [{**GOOD, "import_id": "i-2"}],
         {},
-        "table has 1 bad row:\nrow 1: it belongs to the import 'i-2'",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: it belongs to the import 'i-2'",
     ),
     "a new segment that is not owned": (
         [{"code": "x", "name": "X"}],
         {"owned": MINE},
-        "table has 1 bad row:\nrow 1: Owned.prefix('m_') does not own the segment 'x'",
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: Owned.prefix('m_') does not own the segment 'x'",
     ),
     "a segment that is there and not owned": (
         [{"code": "DigitalNorth", "name": "X", "categories": ["mine"]}],
         {"owned": Owned.category("mine")},
-        "table has 1 bad row:\nrow 1: the segment 'DigitalNorth' exists, and Owned.category('mine') "
+        "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1: the segment 'DigitalNorth' exists, and Owned.category('mine') "
         "does not own it",
     ),
     "many bad rows": (
@@ -313,7 +314,7 @@ MISTAKES: Dict[str, Any] = {
         {"owned": MINE},
         "\n".join(
             [
-                "table has 30 bad rows:",
+                "table has 30 bad rows (row 1 is line 2 of a sheet):",
                 *(
                     f"row {n + 1}: Owned.prefix('m_') does not own the segment 'x{n}'"
                     for n in range(20)
@@ -463,6 +464,50 @@ def test_used_segments_are_not_deleted(market: Market) -> None:
     assert_raises(lambda: market.apply(plan), ValueError, text)
     assert market.writes() == []
     assert market.apply(plan, allow_used=True).counts == {"created": 1, "deleted": 2}
+
+
+def test_a_key_that_may_not_read_cohorts(market: Market) -> None:
+    """If the queries cannot be read, nothing is written, and the error says what the key needs."""
+    market.put(market.segment("m_a", "A"))
+    plan = market.mirror([{"code": "m_b", "name": "B"}])
+    market.sandbox.clear_requests()
+    market.sandbox.fail_next(status=403, method="GET", path="/cohorts-api/")
+    with pytest.raises(PermutiveAuthenticationError) as caught:
+        market.apply(plan)
+    assert (caught.value.status, str(caught.value)) == (403, caught.value.message)
+    assert str(caught.value).endswith(
+        "Before segments are deleted, the queries of cohorts are read. Pass a key that may read imports and "
+        "cohorts, or allow_used=True."
+    )
+    assert market.writes() == []
+    assert market.apply(plan, allow_used=True).counts == {"created": 1, "deleted": 1}
+
+
+def test_ignored_columns(market: Market) -> None:
+    """A plan names the columns that it does not know. Exports and reports have none."""
+    assert market.plan(market.list().to_pd_dataframe()).ignored == ()
+    rows: Any = [{**GOOD, "Preis": 2}, {"code": "m_b", "name": "B", "owner": "Ada"}]
+    plan = market.plan(rows)
+    assert plan.ignored == ("Preis", "owner")
+    assert str(plan).splitlines()[1] == "ignored columns: Preis, owner"
+    report = market.apply(plan)
+    assert market.plan(report.to_pd_dataframe()).ignored == ("Preis", "owner")
+    own = [
+        {**GOOD, "status": "created", "error": None},
+        {"code": "m_b", "name": "B", "status": "old"},
+    ]
+    assert market.plan(own).ignored == ("status", "error")
+
+
+def test_what_somebody_added_is_not_undone(market: Market) -> None:
+    """A new segment that somebody has edited since is not deleted, whether the plan had set the field or not."""
+    for edit in ({"description": "Ours"}, {"cpm": 2.0}, {"categories": ["ours"]}):
+        report = market.apply(market.plan([GOOD]))
+        edits = [market.segment("m_a", "A", **edit)]
+        Segment.bulk(market.id, updates=edits, api_key=market.key)
+        with pytest.raises(PlanOutdatedError, match=f"{next(iter(edit))}: .* when planned, .* now"):
+            market.apply(report.inverse())
+        Segment.bulk(market.id, deletes=["m_a"], api_key=market.key)
 
 
 def test_another_service(market: Market) -> None:

@@ -234,7 +234,7 @@ CohortList.from_json_file("cohorts.json")[0].nmae  # mistake
 cohorts.copy().fliter()  # mistake
 cohorts.filter(tags="sport")  # mistake
 cohorts.filter(state="enabled")  # mistake
-cohorts.find(5)  # mistake
+cohorts.find(5.0)  # mistake
 cohorts.find("a").fliter()  # mistake
 Segment.list("i").find("a").tag_dictionary  # mistake
 Workspace.from_env().references().used_by("12345")  # mistake

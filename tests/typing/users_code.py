@@ -178,7 +178,8 @@ def list_cohorts(api_key: str) -> dict[str, int]:
     logger.info("%s", tagged.name_dictionary[first.name].query)
     workspaces = {id: len(each) for id, each in both.workspace_dictionary.items()}
     sporty: CohortList = cohorts.filter(tag="sport", state="Enabled", workspace=first.workspace_id)
-    logger.info("%s, %d about football", sporty.find("football").find("fan"), len(sporty))
+    sporty = sporty.filter(workspace=Workspace.from_env())
+    logger.info("%s, %d about football", sporty.find("football").find(12345), len(sporty))
     logger.info("%s, %d enabled", workspaces, len(enabled(cohorts, "news")))
     return {tag: len(group) for tag, group in cohorts.tag_dictionary.items()}
 

@@ -104,10 +104,20 @@ MISTAKES: dict[str, Mistake] = {
         ValueError,
         "text must not be empty, got ''.",
     ),
-    "find a number": (
-        lambda: SegmentList().find(5),
+    "find a decimal number": (
+        lambda: SegmentList().find(5.0),
         TypeError,
-        "text must be of type str, got int.",
+        "text must be of type str, got float.",
+    ),
+    "find a truth value": (
+        lambda: SegmentList().find(True),
+        TypeError,
+        "text must be of type str, got bool.",
+    ),
+    "filter by a workspace without an id": (
+        lambda: CohortList().filter(workspace=Cohort("A")),
+        TypeError,
+        "workspace must be of type str, got NoneType.",
     ),
     "used by of another kind": (
         lambda: REFERENCES.used_by("12345"),
@@ -474,7 +484,7 @@ MISTAKES: dict[str, Mistake] = {
             import_id="i",
         ),
         ValueError,
-        "table has 3 bad cells:\n"
+        "table has 3 bad cells (row 1 is line 2 of a sheet):\n"
         "row 1, name: must not be empty\n"
         "row 1, cpm: must be a number, got '1,5'\n"
         "row 2, import_id: must be 'i' as in the argument, got 'j'",
@@ -569,7 +579,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     ),
     "encoding": (
         "name\nLäufer\n".encode("cp1252"),
-        "table: 'table.csv': it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path) or pandas.read_csv(path, encoding=...).",
+        "table: 'table.csv': it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path, dtype='string') or pandas.read_csv(path, encoding=..., dtype='string').",
     ),
     "open quote": (b'name\na\n"b\n', "table: 'table.csv': after line 2: unexpected end of data."),
 }

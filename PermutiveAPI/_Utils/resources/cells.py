@@ -24,6 +24,8 @@ _FIRST_INEXACT = 2**53
 
 _PLAIN = frozenset((int, bool, datetime, list, dict, type(None)))
 
+LONGEST_TEXT = 80  # Of a value in an error or a plan.
+
 
 def plain(cell: Any) -> Any:
     """Return a cell as a plain Python value; None if it is empty.
@@ -83,8 +85,12 @@ def refusing_empty(read: Reader) -> Reader:
 
 def shortened(cell: Any) -> str:
     """Show a value in an error text."""
-    text = repr(cell)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return cut(repr(cell))
+
+
+def cut(text: str) -> str:
+    """Return a text, or its beginning if it is too long to be shown."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 3]}..."
 
 
 def _refuse(expected: str, cell: Any) -> NoReturn:

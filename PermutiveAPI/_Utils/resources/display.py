@@ -1,8 +1,8 @@
-"""Short forms of long lists: HTML tables for notebooks, and texts."""
+"""Short forms of long lists: HTML tables for notebooks, texts, and the lines of errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
@@ -85,3 +85,10 @@ def short_repr(items: list[Any]) -> str:
     if is_long:
         texts.append(f"... {len(items):,} in all")
     return f"[{', '.join(texts)}]"
+
+
+def first_lines(lines: Sequence[object]) -> Iterator[str]:
+    """Yield the first 20 lines, and how many more there are."""
+    yield from map(str, lines[:MOST_ROWS])
+    if len(lines) > MOST_ROWS:
+        yield f"and {len(lines) - MOST_ROWS:,} more"

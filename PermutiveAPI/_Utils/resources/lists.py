@@ -190,25 +190,28 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         rows = ([getattr(item, name, None) for name in self._columns] for item in self)
         return html_table(self._columns, rows, len(self))
 
-    def find(self: L, text: str) -> L:
+    def find(self: L, text: str | int) -> L:
         """Return the items that have a text in their name, description, code, id or labels.
 
         Labels are the tags of a cohort, the categories of a segment and the identifiers of an import.
-        The case of letters makes no difference.
+        The case of letters makes no difference. A whole number, such as a code, counts as its text.
 
         Raises
         ------
         ValueError, TypeError
-            If `text` is blank, or not a text.
+            If `text` is blank, or not a text or a whole number.
 
         Examples
         --------
         >>> [cohort.name for cohort in Cohort.list().find("football")]
         ['Football Fans']
+        >>> Cohort.list().find(12345)[0].name
+        'Football Fans'
         """
-        require_kind("text", text, str)
+        if not isinstance(text, int) or isinstance(text, bool):
+            require_kind("text", text, str)
         require_filled("text", text)
-        wanted = text.casefold()
+        wanted = str(text).casefold()
 
         def has_it(item: T) -> bool:
             values = (each for name in self._searched for each in _values_of(item, name))

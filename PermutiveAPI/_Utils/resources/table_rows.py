@@ -20,10 +20,11 @@ from contextlib import closing
 from os import PathLike
 from os.path import getsize, isfile
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, Union, cast
+from typing import Any, Literal, NamedTuple, Protocol, Union, cast
 
 from ..arguments import length_of
 from .cells import shortened
+from .display import first_lines
 
 Row = dict[str, Any]
 
@@ -99,6 +100,14 @@ def require_columns(
             remedy = f"; pass {name}=" if name in arguments else ""
             found = f", only {', '.join(columns)}" if columns else ""
             raise ValueError(f"table has no column {name!r}{found}{remedy}.")
+
+
+def refuse_bad(kind: Literal["cell", "row"], problems: Sequence[str]) -> None:
+    """Raise ValueError if a table has bad cells or rows. The error lists the first 20."""
+    if problems:
+        count = f"1 bad {kind}" if len(problems) == 1 else f"{len(problems):,} bad {kind}s"
+        head = f"table has {count} (row 1 is line 2 of a sheet):"
+        raise ValueError("\n".join([head, *first_lines(problems)]))
 
 
 def _records_of_pandas(table: Any) -> Iterable[Iterable[Any]]:
@@ -199,8 +208,8 @@ def _csv_lines(path: Path) -> Generator[tuple[int, list[str]], None, None]:
         return
     except UnicodeDecodeError:
         problem = (
-            "it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path) or "
-            "pandas.read_csv(path, encoding=...)"
+            "it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path, "
+            "dtype='string') or pandas.read_csv(path, encoding=..., dtype='string')"
         )
     except csv.Error as error:
         problem = f"after line {line}: {error}"

@@ -16,13 +16,20 @@ from ..encoding import writing_plan
 from ..gc_pause import gc_paused
 from .base import Resource
 from .cells import Reader, plain, reader_of, refusing_empty
-from .table_rows import Row, Table, TableReading, read_table, require_columns
+from .table_rows import Row, Table, TableReading, read_table, refuse_bad, require_columns
 
-__all__ = ["Row", "Table", "models_from_table", "rows_of", "rows_of_models", "typed_rows"]
+__all__ = [
+    "Row",
+    "Table",
+    "models_from_table",
+    "refuse_bad",
+    "rows_of",
+    "rows_of_models",
+    "typed_rows",
+]
 
 R = TypeVar("R", bound=Resource)
 
-_MOST_SHOWN = 20  # Bad cells in an error.
 _LIKENESS = 0.75
 
 _ABSENT = object()
@@ -160,12 +167,12 @@ def _typed(
             require_columns(required, columns, arguments)
         wanted = {name: readers[name] for name in columns if name in readers}
         wanted |= {name: refusing_empty(readers[name]) for name in required if name in wanted}
-        bad = _BadCells()
+        bad = list[str]()
         typed = [
             _typed_row(row, number, wanted, required, bad)
             for number, row in enumerate(rows, start=1)
         ]
-    bad.raise_any()
+    refuse_bad("cell", bad)
     return typed
 
 
@@ -203,7 +210,7 @@ def _is_swapped(word: str, meant: str) -> bool:
 
 
 def _typed_row(
-    row: Row, number: int, readers: dict[str, Reader], required: Sequence[str], bad: _BadCells
+    row: Row, number: int, readers: dict[str, Reader], required: Sequence[str], bad: list[str]
 ) -> Row:
     typed: Row = {}
     for name, read in readers.items():
@@ -212,28 +219,5 @@ def _typed_row(
             try:
                 typed[name] = read(None if cell is _ABSENT else cell)
             except ValueError as error:
-                bad.add(f"row {number}, {name}: {error}")
+                bad.append(f"row {number}, {name}: {error}")
     return typed
-
-
-class _BadCells:
-    """The bad cells of a table, for one error that lists them."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._shown: list[str] = []
-
-    def add(self, text: str) -> None:
-        """Count a bad cell, and keep its text if it is one of the first."""
-        self._count += 1
-        if self._count <= _MOST_SHOWN:
-            self._shown.append(text)
-
-    def raise_any(self) -> None:
-        """Raise ValueError if there are bad cells."""
-        if not self._count:
-            return
-        cells = "1 bad cell" if self._count == 1 else f"{self._count:,} bad cells"
-        hidden = self._count - len(self._shown)
-        more = [f"and {hidden:,} more"] if hidden else []
-        raise ValueError("\n".join([f"table has {cells}:", *self._shown, *more]))

@@ -79,7 +79,9 @@ def test_numbers_that_are_not_finite(field: str, cell: Any) -> None:
     """They are bad cells in every field, also in a list."""
     cells = [cell, [cell], ["a", cell]] if field == "tags" else [cell]
     for each in cells:
-        with pytest.raises(ValueError, match=f"^table has 1 bad cell:\nrow 1, {field}: must be "):
+        with pytest.raises(
+            ValueError, match=f"^table has 1 bad cell .*:\nrow 1, {field}: must be "
+        ):
             typed_rows([{field: each}], Cohort)
     with pytest.raises(ValueError, match="row 1, cpm: must be a number"):
         typed_rows([{"cpm": cell}], Segment)
@@ -250,8 +252,8 @@ def test_cells_that_do_not_fit(field: str, cell: Any, expected: str) -> None:
     with pytest.raises(ValueError) as caught:
         typed_rows([{field: cell}], model)
     shown = repr(cell) if len(repr(cell)) <= 80 else repr(cell)[:77] + "..."
-    text = f"table has 1 bad cell:\nrow 1, {field}: must be {expected}, got {shown}"
-    assert str(caught.value) == text
+    head = "table has 1 bad cell (row 1 is line 2 of a sheet):"
+    assert str(caught.value) == f"{head}\nrow 1, {field}: must be {expected}, got {shown}"
 
 
 @pytest.mark.parametrize("cell", [None, "", "  ", math.nan], ids=repr)

@@ -61,6 +61,12 @@ def test_find(text: str) -> None:
     assert type(found) is CohortList
 
 
+def test_find_a_number() -> None:
+    """A whole number is looked for as its text."""
+    assert COHORTS.find(2345) == [FANS]
+    assert COHORTS.find(7) == [RUNNERS]
+
+
 OTHERS: Dict[str, Any] = {
     "segment": (
         SegmentList([Segment("code-1", "name", "import", "id-1", "text", categories=["label"])]),
@@ -101,6 +107,7 @@ FILTERED: Dict[str, Any] = {
     "name": ({"name": "Football Fans"}, [FANS]),
     "part of a name": ({"name": "Football"}, []),
     "workspace": ({"workspace": "w-1"}, [FANS, RUNNERS]),
+    "a workspace": ({"workspace": Workspace("name", "org", "w-2", "key")}, [PLAIN]),
     "all": (
         {"tag": "sport", "state": "Disabled", "name": "Runners", "workspace": "w-1"},
         [RUNNERS],

@@ -197,7 +197,10 @@ def test_bad_cells_are_counted() -> None:
     with pytest.raises(ValueError) as caught:
         CohortList.from_table(rows)
     first, *listed, last = str(caught.value).splitlines()
-    assert (first, last) == ("table has 1,999 bad cells:", "and 1,979 more")
+    assert (first, last) == (
+        "table has 1,999 bad cells (row 1 is line 2 of a sheet):",
+        "and 1,979 more",
+    )
     assert [line.split(":")[0] for line in listed[:3]] == [
         "row 1, code",
         "row 2, tags",

@@ -1,4 +1,4 @@
-"""The segments of an import, as plans read and change them."""
+"""Carry out the changes of segments: many in one request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .._Utils.batch.types import BatchRequest
-from .._Utils.errors import PermutiveResourceNotFoundError
+from .._Utils.errors import PermutiveAuthenticationError, PermutiveResourceNotFoundError
 from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Audience.urls import segments_url
@@ -19,13 +19,17 @@ from .plan import Plan
 from .queries import Named
 from .report import Outcome
 from .splitting import Batches
-from .target import Target
 from .usage import refuse_used
 
 # The service accepts at most this many changes in one request.
 _MOST_CHANGES = 5_000
 # Up to this many segments are read one by one. The list of all segments may have many pages.
 _FEW = 20
+
+_HAS_TO_READ = (
+    "Before segments are deleted, the queries of cohorts are read. Pass a key that may read imports and "
+    "cohorts, or allow_used=True."
+)
 
 
 def fields_by_code(segments: Iterable[Segment]) -> dict[str, Fields]:
@@ -45,57 +49,65 @@ def _fields_of(segment: Segment) -> Fields:
 
 
 class Segments:
-    """The segments of a plan: reads and changes them, for ``applying.apply``."""
+    """The segments of a plan's import: reads and changes them, for ``applying.apply``.
 
-    def __init__(self, target: Target) -> None:
-        self._import_id = target.import_id or ""
+    Attributes
+    ----------
+    present : dict
+        The segments as they were read, by code.
+    """
+
+    def __init__(self, plan: Plan, api_key: str) -> None:
+        self._import_id = plan.target.import_id or ""
+        self._api_key = api_key
         self._request = BatchRequest("PATCH", segments_url(self._import_id))
-        self._present: dict[str, Fields] = {}
+        self.present = fields_by_code(Segment.list(self._import_id, api_key))
 
-    def present(self, plan: Plan, api_key: str) -> Mapping[str, Fields]:
-        """Return the segments of the import as they are now, by code."""
-        self._present = fields_by_code(Segment.list(self._import_id, api_key))
-        return self._present
-
-    def refuse_used(self, deletes: Sequence[Change], api_key: str) -> None:
+    def refuse_used(self, deletes: Sequence[Change]) -> None:
         """Raise ValueError if the query of a cohort names a segment that is deleted."""
-        provider = Import.get_by_id(self._import_id, api_key).code
+        try:
+            self._refuse_used(deletes)
+        except PermutiveAuthenticationError as error:
+            error.message = f"{error.message} {_HAS_TO_READ}"
+            error.args = (error.message,)
+            raise
+
+    def _refuse_used(self, deletes: Sequence[Change]) -> None:
+        provider = Import.get_by_id(self._import_id, self._api_key).code
         names = {
             Named("segment", change.key or "", of): change.name
             for change in deletes
             for of in (provider, None)  # A query may name a segment without its import.
         }
-        cohorts = Cohort.list(api_key=api_key, include_child_workspaces=True)
-        queries = ((each.name, each.query) for each in with_queries(cohorts, api_key))
+        cohorts = Cohort.list(api_key=self._api_key, include_child_workspaces=True)
+        queries = ((each.name, each.query) for each in with_queries(cohorts, self._api_key))
         refuse_used("segments", names, queries)
 
-    def carry_out(self, changes: Sequence[Change], api_key: str, tell: Tell) -> None:
+    def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
         """Send changes, up to 5,000 in one request; see :class:`Batches`."""
-
-        def send(batch: Sequence[Change]) -> Mapping[str, str | None]:
-            return self._send(batch, api_key)
-
-        def look(batch: Sequence[Change]) -> Mapping[str, Fields]:
-            return self._look(batch, api_key)
 
         def tell_of_batch(outcomes: Sequence[Outcome]) -> None:
             tell(outcomes, self._request)
 
-        Batches(send, look, tell_of_batch, _MOST_CHANGES).carry_out(changes)
+        Batches(self._send, self._look, tell_of_batch, _MOST_CHANGES).carry_out(changes)
 
-    def _send(self, changes: Sequence[Change], api_key: str) -> Mapping[str, str | None]:
+    def _send(self, changes: Sequence[Change]) -> Mapping[str, str | None]:
         """Send one request, and return the ids of its segments by code."""
         creates = [self._created(each) for each in changes if each.action == "create"]
         updates = [self._updated(each) for each in changes if each.action == "update"]
         deletes = [each.key or "" for each in changes if each.action == "delete"]
         answered, failures = Segment.bulk(
-            self._import_id, creates=creates, updates=updates, deletes=deletes, api_key=api_key
+            self._import_id,
+            creates=creates,
+            updates=updates,
+            deletes=deletes,
+            api_key=self._api_key,
         )
         for _, error in failures:
             raise error
         ids = {each.code: each.id for each in answered}
         return {
-            each.key: ids.get(each.key) or self._present.get(each.key, {}).get("id")
+            each.key: ids.get(each.key) or self.present.get(each.key, {}).get("id")
             for each in changes
             if each.key is not None
         }
@@ -105,25 +117,25 @@ class Segments:
 
     def _updated(self, change: Change) -> Segment:
         """Return a segment with the fields to send. The service needs the name, so it has the present one."""
-        present = self._present[change.key or ""]
+        present = self.present[change.key or ""]
         return self._segment(change, {"name": present["name"], **change.wanted})
 
     def _segment(self, change: Change, fields: Mapping[str, Any]) -> Segment:
         given = {name: _CLEARED[name] if value is None else value for name, value in fields.items()}
         return Segment(code=change.key, import_id=self._import_id, **given)
 
-    def _look(self, changes: Sequence[Change], api_key: str) -> Mapping[str, Fields]:
+    def _look(self, changes: Sequence[Change]) -> Mapping[str, Fields]:
         """Return the segments of these changes as they are now, and perhaps other ones."""
         few = len(changes) <= _FEW
-        found = self._found(changes, api_key) if few else Segment.list(self._import_id, api_key)
+        found = self._found(changes) if few else Segment.list(self._import_id, self._api_key)
         present = fields_by_code(found)
-        self._present.update(present)
+        self.present.update(present)
         return present
 
-    def _found(self, changes: Sequence[Change], api_key: str) -> Iterator[Segment]:
+    def _found(self, changes: Sequence[Change]) -> Iterator[Segment]:
         for change in changes:
             try:
-                yield Segment.get_by_code(self._import_id, change.key or "", api_key)
+                yield Segment.get_by_code(self._import_id, change.key or "", self._api_key)
             except PermutiveResourceNotFoundError:
                 pass
 
