@@ -15,6 +15,8 @@ from packaging.version import Version
 extras = set(metadata("PermutiveAPI").get_all("Provides-Extra") or ()) - {"dev", "docs"}
 lowest: dict[str, Version] = {}
 for requirement in map(Requirement, requires("PermutiveAPI") or ()):
+    if requirement.name == "PermutiveAPI":
+        continue  # An extra that contains others, which have lines of their own.
     marker = requirement.marker
     tried = {*extras, "dev"} if requirement.name == "pyarrow" else extras
     if marker and not any(marker.evaluate({"extra": each}) for each in ("", *tried)):

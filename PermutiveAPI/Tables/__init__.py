@@ -8,6 +8,15 @@ from .identities import identities_from_table
 from .ownership import Owned
 from .plan import Plan
 from .references import References
+from .refusal import PlanRefusedError
 from .report import Report
 
-__all__ = ["Owned", "Plan", "PlanOutdatedError", "References", "Report", "identities_from_table"]
+__all__ = [
+    "Owned",
+    "Plan",
+    "PlanOutdatedError",
+    "PlanRefusedError",
+    "References",
+    "Report",
+    "identities_from_table",
+]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .changes import Change, State, in_order, keyed
+from .refusal import PlanRefusedError
 from .report import Outcome
 from .texts import first_lines, shown_both
 
@@ -48,7 +49,7 @@ class Difference:
         return "\n".join([self.change.title, *(f"    {each}" for each in self._reasons())])
 
 
-class PlanOutdatedError(ValueError):
+class PlanOutdatedError(PlanRefusedError):
     """Objects have changed since the plan was made, so nothing was written. Make the plan again.
 
     Attributes

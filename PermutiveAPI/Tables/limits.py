@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from .refusal import PlanRefusedError
+
 # With up to this many owned objects, this share of them may be deleted.
 _DELETE_SHARES = ((100, 0.8), (1_000, 0.5))
 _LOWEST_DELETE_SHARE = 0.2
@@ -20,7 +22,7 @@ def check_limits(
     max_update_share: float | None = None,
     max_delete_share: float | None = None,
 ) -> None:
-    """Raise ValueError if a plan changes too many objects.
+    """Raise PlanRefusedError if a plan changes too many objects.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def check_limits(
     >>> check_limits(owned=1514, updates=0, deletes=604)
     Traceback (most recent call last):
     ...
-    ValueError: too many deletes: 604 of 1,514, 39.9 % is over 20 %; pass max_delete_share=
+    PermutiveAPI.Tables.refusal.PlanRefusedError: too many deletes: 604 of 1,514, 39.9 % is over 20 %; pass max_delete_share=
     """
     allowed = default_delete_share(owned) if max_delete_share is None else max_delete_share
     _check("update", updates, owned, 1.0 if max_update_share is None else max_update_share)
@@ -60,7 +62,7 @@ def _check(kind: str, count: int, owned: int, allowed: float) -> None:
     if count <= (_ALWAYS_ALLOWED if allowed else 0) or count <= round(allowed * base, 6):
         return
     share, limit = _percent(count / base, math.ceil), _percent(allowed, math.floor)
-    raise ValueError(
+    raise PlanRefusedError(
         f"too many {kind}s: {count:,} of {base:,}, {share} is over {limit}; pass {name}="
     )
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .queries import Named, names_in
+from .refusal import PlanRefusedError
 from .texts import first_lines
 
 
 def refuse_used(
     kind: str, deleted: Mapping[Named, str], queries: Iterable[tuple[str, Any]]
 ) -> None:
-    """Raise ValueError if a query names a segment or cohort that is to be deleted.
+    """Raise PlanRefusedError if a query names a segment or cohort that is to be deleted.
 
     Parameters
     ----------
@@ -36,4 +37,4 @@ def refuse_used(
             f"Nothing was written: the queries of cohorts name {kind} that the plan deletes. "
             "Change the queries first, or pass allow_used=True."
         )
-        raise ValueError("\n".join([text, *first_lines(lines)]))
+        raise PlanRefusedError("\n".join([text, *first_lines(lines)]))

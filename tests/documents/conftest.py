@@ -21,5 +21,6 @@ def settings_of_a_reader(
     """Name a workspace JSON in the environment, and restore the logger's level after the test."""
     credentials = tmp_path / "workspace.json"
     credentials.write_text(json.dumps(sandbox.credentials()))
+    credentials.chmod(0o600)
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
     caplog.set_level(logging.NOTSET, logger="PermutiveAPI")

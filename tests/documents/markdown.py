@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import doctest
 import io
+import os
 import re
+import stat
+import subprocess
+import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +21,12 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 # A block, and the block of text below it, which says what the block prints.
-_PYTHON = re.compile(
-    r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?",
-    re.DOTALL | re.MULTILINE,
-)
+_BLOCK = r"^```{language}\n(?P<code>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?"
 
 
 @dataclass(frozen=True)
 class Example:
-    """A block of Python, the line where it starts, and the output that the document promises."""
+    """A block of code, the line where it starts, and the output that the document promises."""
 
     code: str
     line: int
@@ -49,10 +50,11 @@ def blocks(document: Path, language: str) -> List[str]:
     return [match[2] for match in fence.finditer(text)]
 
 
-def examples(document: Path) -> Iterator[Example]:
-    """Yield a document's blocks of Python."""
+def examples(document: Path, language: str = "python") -> Iterator[Example]:
+    """Yield a document's blocks of a language, each with what it prints."""
     text = document.read_text(encoding="utf-8")
-    for match in _PYTHON.finditer(text):
+    block = _BLOCK.format(language=language)
+    for match in re.finditer(block, text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, match.start("code")) + 1
         yield Example(match["code"], line, match["printed"])
 
@@ -77,6 +79,44 @@ def run_python_blocks(document: Path, sandbox: Sandbox) -> Dict[str, Any]:
         if example.printed is not None:
             _compare(document, example, output.getvalue())
     return namespace
+
+
+def run_shell_blocks(document: Path, folder: Path) -> str:
+    """Run a document's blocks of ``sh`` with bash, one after the other, in a folder that they share.
+
+    ``permutive`` is on their path. Each block is a shell of its own, so it keeps no variables of the one
+    before. Its exit status must be 0. What it prints is compared as that of a block of Python; stderr is
+    part of it.
+
+    Returns
+    -------
+    str
+        What all blocks printed.
+    """
+    programs = folder / ".programs"
+    programs.mkdir()
+    permutive = programs / "permutive"
+    permutive.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m PermutiveAPI "$@"\n')
+    permutive.chmod(stat.S_IRWXU)
+    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    printed = ""
+    for example in examples(document, "sh"):
+        done = subprocess.run(
+            ["bash", "-c", example.code],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=60,
+        )
+        place = f"{name_of(document)}, line {example.line}"
+        assert done.returncode == 0, f"{place}: exit status {done.returncode}\n{done.stdout}"
+        if example.printed is not None:
+            _compare(document, example, done.stdout)
+        printed += done.stdout
+    return printed
 
 
 def _compare(document: Path, example: Example, output: str) -> None:

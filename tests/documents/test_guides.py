@@ -19,10 +19,14 @@ from tests.documents.markdown import (
     name_of,
     pages,
     run_python_blocks,
+    run_shell_blocks,
 )
+from tests.support.platforms import needs_posix
 
 PAGES = pages()
 RUNNING = [page for page in PAGES if blocks(page, "python")]
+# Pages whose blocks of `sh` run. A block of `bash` in them does not run.
+SHELL_PAGES = [DOCS / "guides" / "command.md"]
 
 
 def test_the_pages_are_found() -> None:
@@ -42,6 +46,18 @@ def test_every_python_block_runs_in_order(
     """A page's blocks run one after the other, print what the page says, and show no key."""
     run_python_blocks(page, sandbox)
     assert sandbox.api_key not in capsys.readouterr().out
+
+
+@needs_posix
+@pytest.mark.usefixtures("settings_of_a_reader")
+@pytest.mark.parametrize("page", SHELL_PAGES, ids=name_of)
+def test_every_shell_block_runs_in_order(sandbox: Sandbox, tmp_path: Path, page: Path) -> None:
+    """A page's lines for a shell run one after the other, print what the page says, and show no key."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    printed = run_shell_blocks(page, folder)
+    assert printed
+    assert sandbox.api_key not in printed
 
 
 @pytest.mark.parametrize(

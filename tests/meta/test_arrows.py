@@ -19,6 +19,7 @@ UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
 TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
+CLI = sorted(name for name in modules() if name.split(".")[0] == "cli")
 RESOURCES = [
     "Cohort",
     "cohort_tables",
@@ -123,6 +124,11 @@ UTILS_OF_TABLES = (
     " resources settings"
 )
 
+# What the modules of the command may import of _Utils. Besides, they import public names and Tables.
+UTILS_OF_CLI = "credentials resources.frames settings"
+# The commands that run what is neither public nor in Tables.
+RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}
+
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
 EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
@@ -130,7 +136,7 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
-    known = {*ABOVE, *SANDBOX, *TABLES, *COMMANDS}
+    known = {*ABOVE, *SANDBOX, *TABLES, *CLI, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
@@ -192,7 +198,39 @@ def test_nothing_imports_tables_when_it_is_loaded() -> None:
         found = (each.target for each in imports_of(name) if each.at_module_level)
         return {target for target in found if target.startswith("PermutiveAPI.Tables")}
 
-    assert offenders(set(modules()) - set(TABLES), wrong_in) == {}
+    assert offenders(set(modules()) - {*TABLES, *CLI}, wrong_in) == {}
+
+
+def test_cli() -> None:
+    """The command imports public names and Tables, and from _Utils only what it needs."""
+    allowed = {"", "Query", "_Utils", "_Utils.resources", *CLI, *TABLES}
+    allowed |= {f"_Utils.{each}" for each in UTILS_OF_CLI.split()}
+    allowed |= {"Cohort", "Workspace"}  # Classes at the top level with the names of their modules.
+
+    def wrong_in(name: str) -> Set[str]:
+        return own_imports_of(name) - allowed - RUNNERS.get(name, set())
+
+    assert offenders(CLI, wrong_in) == {}
+
+
+def test_nothing_needs_cli() -> None:
+    """Only ``python -m PermutiveAPI`` imports the command."""
+
+    def wrong_in(name: str) -> Set[str]:
+        return own_imports_of(name) & {*CLI}
+
+    assert offenders(set(modules()) - {*CLI}, wrong_in) == {"__main__": {"cli"}}
+
+
+def test_a_command_is_imported_only_when_it_runs() -> None:
+    """No module imports a command when it is loaded, except another command."""
+
+    def wrong_in(name: str) -> Set[str]:
+        found = own_imports_of(name, at_module_level=True)
+        return {each for each in found if each.startswith("cli.commands.")}
+
+    shared = [name for name in CLI if not name.startswith("cli.commands")]
+    assert offenders(shared, wrong_in) == {}
 
 
 def test_above() -> None:
@@ -279,7 +317,7 @@ def test_pure_modules(name: str) -> None:
     assert not calls_in(f"_Utils.{name}") & EFFECTS
 
 
-LIBRARY = sorted(set(modules()) - set(SANDBOX) - COMMANDS)
+LIBRARY = sorted(set(modules()) - {*SANDBOX, *CLI} - COMMANDS)
 
 
 CONNECTIONS = (

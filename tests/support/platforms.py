@@ -7,3 +7,9 @@ import os
 import pytest
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+needs_terminal = pytest.mark.skipif(
+    not hasattr(os, "openpty"), reason="there are no pseudo-terminals here"
+)
+needs_posix = pytest.mark.skipif(
+    os.name != "posix", reason="there are no POSIX signals and devices here"
+)

@@ -132,6 +132,17 @@ def _text_column(name: str, values: list[Any], kinds: frozenset[Any]) -> Any:
     return series(texts, dtype="string")
 
 
+def cell_text(value: Any) -> str:
+    """Return JSON data as the text of a cell, as a flat table has it.
+
+    Examples
+    --------
+    >>> cell_text(["sport", "editorial"]), cell_text({"in_segment": 1}), cell_text(2.5)
+    ('sport, editorial', '{"in_segment": 1}', '2.5')
+    """
+    return _list_text(value) if isinstance(value, list) else _plain_text(value)
+
+
 def _writer_of(kinds: frozenset[Any]) -> Callable[[Any], str]:
     """Return the function that writes the values of a field as texts."""
     if kinds <= _SCALARS:

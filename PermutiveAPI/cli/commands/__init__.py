@@ -1,0 +1,1 @@
+"""The commands. Each is imported when it runs."""

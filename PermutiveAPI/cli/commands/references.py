@@ -1,0 +1,65 @@
+"""``permutive references``."""
+
+from __future__ import annotations
+
+import click
+
+from PermutiveAPI import progress_bar
+from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
+from PermutiveAPI.Tables.references import References, read_references
+
+from ..finding import cohorts_named
+from ..options import format_option, workspace_option
+from ..output import Format, Row, say, write_rows
+from .cohorts import write_cohorts
+
+_BROKEN_COLUMNS = ("code", "cohort_code", "cohort_name")
+
+
+@click.command()
+@click.option("--used-by", metavar="COHORT", help="The cohorts whose queries name this one.")
+@click.option("--unused", is_flag=True, help="The cohorts that no query names.")
+@click.option("--broken", is_flag=True, help="The codes that queries name, but no cohort has.")
+@workspace_option
+@format_option
+def references(used_by: str | None, unused: bool, broken: bool, format: Format) -> None:
+    """Show which cohorts name which cohorts, segments and imports.
+
+    Each cohort is fetched: one request. COHORT is a code, an id or a name.
+    """
+    if (used_by is not None) + unused + broken > 1:
+        raise click.UsageError("Only one of --used-by, --unused and --broken can be given.")
+    named = [] if used_by is None else cohorts_named([used_by])
+    found = read_references(DEFAULT_API_KEY, None, progress_bar("Fetching"))
+    if named:
+        write_cohorts(found.used_by(named[0]), format)
+    elif unused:
+        write_cohorts(found.unused(), format)
+    elif broken:
+        write_rows(_broken(found), _BROKEN_COLUMNS, format)
+    else:
+        _write_all(found, format)
+    if found.unknown and (named or unused):
+        say(
+            f"{len(found.unknown):,} more cohorts may name others, but cannot be read. `permutive references` "
+            "says why."
+        )
+
+
+def _broken(found: References) -> list[Row]:
+    return [
+        {"code": code, "cohort_code": cohort.code, "cohort_name": cohort.name}
+        for code, cohorts in found.broken().items()
+        for cohort in cohorts
+    ]
+
+
+def _write_all(found: References, format: Format) -> None:
+    frame = found.to_pd_dataframe()
+    columns = [str(name) for name in frame.columns]
+    rows = [dict(zip(columns, cells, strict=True)) for cells in frame.to_numpy().tolist()]
+    if format == "table":  # There is little room, and some columns are often empty.
+        columns = [
+            name for name in columns if any(row[name] is not None for row in rows)
+        ] or columns
+    write_rows(rows, columns, format)

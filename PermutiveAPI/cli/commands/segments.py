@@ -1,0 +1,43 @@
+"""``permutive segments list`` and ``export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from PermutiveAPI import Segment
+
+from ..exporting import export_models, output_option
+from ..finding import import_named
+from ..options import format_option, workspace_option
+from ..output import Format, fields_of, rows_of, write_rows
+
+_COLUMNS = ("code", "name", "cpm", "categories")
+
+
+@click.command("list")
+@click.argument("import_", metavar="IMPORT")
+@workspace_option
+@format_option
+def list_segments(import_: str, format: Format) -> None:
+    """List the segments of an import. IMPORT is its code, id or name.
+
+    A table shows the most important fields. The other formats have all of them.
+    """
+    fields = fields_of(Segment)
+    segments = Segment.list(import_named(import_).id)
+    write_rows(rows_of(segments, fields), _COLUMNS if format == "table" else fields, format)
+
+
+@click.command()
+@click.argument("import_", metavar="IMPORT")
+@output_option
+@workspace_option
+def export(import_: str, output: Path | None) -> None:
+    """Write the segments of an import. IMPORT is its code, id or name.
+
+    The plan of the written table is empty. Change cells or add rows, and `permutive segments plan` shows what
+    would change.
+    """
+    export_models(Segment.list(import_named(import_).id), Segment, output)

@@ -1,0 +1,118 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+from PermutiveAPI import Workspace, WorkspaceList, options
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def workspace_option(function: Function) -> Function:
+    """Add ``--workspace NAME``. The command's calls use the key of that workspace."""
+
+    @click.option(
+        "--workspace",
+        "workspace_name",
+        metavar="NAME",
+        help="The workspace, by its name or id in the credentials file. Without it: the default key.",
+        shell_complete=complete_workspace,
+    )
+    @wraps(function)
+    def run(*arguments: Any, workspace_name: str | None, **named: Any) -> Any:
+        if workspace_name is None:
+            return function(*arguments, **named)
+        with options(api_key=workspace_named(workspace_name).api_key):
+            return function(*arguments, **named)
+
+    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+
+
+def workspace_named(name: str) -> Workspace:
+    """Return a workspace of the credentials file, by its name or id."""
+    workspaces = WorkspaceList.from_env()
+    found = [each for each in workspaces if name in (each.name, each.workspace_id)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(repr(each.name) for each in workspaces)
+    problem = (
+        f"Several workspaces are called {name!r}; give the id."
+        if found
+        else (f"No workspace is called {name!r}; the credentials file has {names}.")
+    )
+    raise click.BadParameter(problem, param_hint="--workspace")
+
+
+def complete_workspace(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[str]:
+    """Return the names of workspaces that begin with a text, for the shell."""
+    try:
+        names = [each.name for each in WorkspaceList.from_env()]
+    except ValueError:  # Nothing is configured yet.
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _format_or_default(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str:
+    return value or ("table" if sys.stdout.isatty() else "csv")
+
+
+format_option = click.option(
+    "--format",
+    type=click.Choice(["table", "json", "ndjson", "csv"]),
+    callback=_format_or_default,
+    help="How to write the data. Default: a table on a terminal, CSV elsewhere.",
+)
+
+yes_option = click.option("--yes", is_flag=True, help="Make the changes without asking.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Only show the changes. Nothing is sent that writes."
+)
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers. "nan" is in none; click's own range takes it, since it is neither too small nor too large."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or end the command."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
+def limit_options(function: Function) -> Function:
+    """Add the limits of a plan, under the names of ``Plan.apply``."""
+    share = NumberRange(0, 1)
+    for option in (
+        click.option(
+            "--allow-used", is_flag=True, help="Also delete what the query of a cohort names."
+        ),
+        click.option(
+            "--max-delete-share",
+            type=share,
+            metavar="SHARE",
+            help="The largest share that may be deleted, 0 to 1. Default: 0.8 of up to 100 objects, 0.5 of "
+            "up to 1,000, 0.2 of more.",
+        ),
+        click.option(
+            "--max-update-share",
+            type=share,
+            metavar="SHARE",
+            help="The largest share that may be updated, 0 to 1. Default: no limit.",
+        ),
+    ):
+        function = option(function)
+    return function

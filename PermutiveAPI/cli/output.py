@@ -1,0 +1,218 @@
+"""Write data on stdout, as a table, JSON, NDJSON or CSV, and words on stderr."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import fields
+from io import TextIOWrapper
+from typing import Any, Literal, TextIO, TypeAlias
+
+import click
+
+from PermutiveAPI._Utils.resources.frames import cell_text
+
+from .layout import Column, record_lines, table_lines, wrapped
+
+Format: TypeAlias = Literal["table", "json", "ndjson", "csv"]
+Row: TypeAlias = Mapping[str, Any]
+
+# A table in a file or a pipe has no width to fit.
+_WIDEST = 100_000
+# The last words of columns that are useless if they are cut.
+_WHOLE = ("id", "code", "state", "status", "kind")
+
+
+def say(text: str) -> None:
+    """Write a line for people on stderr."""
+    click.echo(visible(text), err=True)
+
+
+# --- Characters ----------------------------------------------------------------------------------
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which control characters, which could fool a terminal, are escaped.
+
+    Examples
+    --------
+    >>> visible("red: \x1b[31m, a tab: \t")
+    'red: \\x1b[31m, a tab: \\t'
+    """
+    if text.isprintable():
+        return text
+    return "".join(each if _is_harmless(each) else ascii(each)[1:-1] for each in text)
+
+
+def _is_harmless(character: str) -> bool:
+    category = unicodedata.category(character)
+    return character == "\n" or category == "Zs" or category[0] not in "CZ"
+
+
+def json_text(data: Any, indent: int | None = None) -> str:
+    r"""Return JSON text in which control characters are escaped as JSON escapes them.
+
+    Examples
+    --------
+    >>> print(json_text({"name": "Caf\xe9 \x9b"}))
+    {"name": "Café \u009b"}
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    if text.isprintable():
+        return text
+    return "".join(each if _is_harmless(each) else json.dumps(each)[1:-1] for each in text)
+
+
+# --- Rows ------------------------------------------------------------------------------------------
+
+
+def rows_of(models: Iterable[Any], columns: Iterable[str]) -> list[dict[str, Any]]:
+    """Return models as rows of JSON data with these members. A member that is None stays."""
+    empty: dict[str, Any] = dict.fromkeys(columns)
+    return [
+        empty | {name: value for name, value in each.to_json().items() if name in empty}
+        for each in models
+    ]
+
+
+def fields_of(model: Any) -> list[str]:
+    """Return the names of a model's fields."""
+    return [each.name for each in fields(model)]
+
+
+def write_rows(
+    rows: Iterable[Row], columns: Sequence[str], format: Format, *, wrapping: Collection[str] = ()
+) -> None:
+    """Write rows on stdout.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        JSON data. They are written as they come, except in a table.
+    columns : sequence of str
+        The columns of a table or CSV. JSON and NDJSON have every member of the rows.
+    format : str
+        "table", "json", "ndjson" or "csv".
+    wrapping : collection of str
+        The columns of a table whose long texts go on in the next line. Others are cut.
+    """
+    _prepare_stdout()
+    if format == "table":
+        _write_table([*rows], columns, wrapping)
+    elif format == "csv":
+        write_csv(rows, columns, sys.stdout)
+    elif format == "ndjson":
+        for row in rows:
+            print(json_text(row))
+    else:
+        _write_json(rows)
+
+
+def write_record(row: Row, format: Format) -> None:
+    """Write one row on stdout. In a table, each member has a line, and those that are None have none."""
+    _prepare_stdout()
+    if format == "table":
+        _write_records([row], [*row])
+    elif format == "json":
+        print(json_text(row, indent=2))
+    else:
+        write_rows([row], [*row], format)
+
+
+def write_lines(*texts: str) -> None:
+    """Write texts on stdout that are wrapped to the width of the terminal."""
+    for text in texts:
+        print("\n".join(wrapped(visible(text), _width())))
+
+
+def _prepare_stdout() -> None:
+    """Let stdout write every character, and for programs UTF-8 and line feeds on every system."""
+    stdout: Any = sys.stdout
+    if isinstance(stdout, TextIOWrapper):
+        if stdout.isatty():
+            stdout.reconfigure(errors="replace")
+        else:
+            stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
+
+
+def write_csv(rows: Iterable[Row], columns: Sequence[str], file: TextIO) -> None:
+    """Write rows as CSV, with the cells of a flat table. On a terminal, control characters are escaped."""
+    shown = visible if file.isatty() else str
+    writer = csv.writer(file, lineterminator="\n")
+    quoting = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    writer.writerow(columns)
+    for row in rows:
+        cells = [shown(cell_of(row.get(name))) for name in columns]
+        # The plain writer does not quote a carriage return, and then nobody can read the line.
+        (quoting if any("\r" in cell for cell in cells) else writer).writerow(cells)
+
+
+def cell_of(value: Any) -> str:
+    """Return JSON data as the text of a cell."""
+    return "" if value is None else cell_text(value)
+
+
+def _write_json(rows: Iterable[Row]) -> None:
+    """Write an array with one row a line, as the rows come."""
+    before = "["
+    for row in rows:
+        sys.stdout.write(f"{before}\n  {json_text(row)}")
+        before = ","
+    print("[]" if before == "[" else "\n]")
+
+
+# --- Tables ----------------------------------------------------------------------------------------
+
+
+def _width() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
+
+
+def _write_table(rows: Sequence[Row], columns: Sequence[str], wrapping: Collection[str]) -> None:
+    """Write a table that fits the terminal; on a terminal that is too narrow, a record for each row."""
+    made = [_column(name, [row.get(name) for row in rows], name in wrapping) for name in columns]
+    table = table_lines(made, _width())
+    if table is None:
+        _write_records(rows, columns)
+        return
+    heading, body = table
+    click.echo("\n".join([*(click.style(line, bold=True) for line in heading), *body]))
+
+
+def _column(name: str, values: Sequence[Any], wraps: bool) -> Column:
+    numbers = _are_numbers(values)
+    return Column(
+        heading=_label(name),
+        cells=[_shown(value) for value in values],
+        is_right=numbers,
+        is_whole=numbers or name.split("_")[-1] in _WHOLE,
+        wraps=wraps,
+    )
+
+
+def _write_records(rows: Iterable[Row], columns: Iterable[str]) -> None:
+    names, width = [*columns], _width()
+    records = (
+        record_lines([(_label(name), _shown(row.get(name))) for name in names], width)
+        for row in rows
+    )
+    print("\n\n".join("\n".join(lines) for lines in records))
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _shown(value: Any) -> str:
+    return visible(cell_of(value)).replace("\n", " ")
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    filled = [value for value in values if value is not None]
+    return bool(filled) and all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in filled
+    )

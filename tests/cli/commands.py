@@ -1,0 +1,174 @@
+"""Run ``permutive``: in this process, as a process, and on a terminal.
+
+Most tests run it in this process with :func:`run`, since a process takes half a second to start.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from io import BytesIO, TextIOWrapper
+from types import TracebackType
+from typing import IO, Any, Mapping, NamedTuple, Optional, Type, Union
+from unittest.mock import patch
+
+from PermutiveAPI.cli import main
+
+COMMAND = (sys.executable, "-W", "error", "-m", "PermutiveAPI")
+SECONDS = 30
+
+
+class Ended(NamedTuple):
+    """A command that has ended: its exit status, and what it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+class Screen(NamedTuple):
+    """A command on a terminal that has ended: its exit status, and what the terminal showed."""
+
+    status: int
+    text: str
+
+
+def run(*arguments: str, stdin: str = "") -> Ended:
+    """Run a command in this process. Its input and its output are not terminals."""
+    out, err = BytesIO(), BytesIO()
+    stdout = TextIOWrapper(out, encoding="utf-8", newline="\n")
+    stderr = TextIOWrapper(err, encoding="utf-8", newline="\n", write_through=True)
+    source = TextIOWrapper(BytesIO(stdin.encode()), encoding="utf-8")
+    with patch.multiple(sys, stdin=source, stdout=stdout, stderr=stderr):
+        status = main(arguments)
+    stdout.flush()
+    return Ended(status, out.getvalue().decode(), err.getvalue().decode())
+
+
+def run_process(
+    *arguments: str, stdin: str = "", environment: Optional[Mapping[str, str]] = None
+) -> Ended:
+    """Run a command as a process with pipes, and with warnings as errors."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, **(environment or {})},
+        timeout=SECONDS,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def run_in_terminal(
+    *arguments: str,
+    columns: int = 80,
+    typed: str = "",
+    environment: Optional[Mapping[str, str]] = None,
+) -> Screen:
+    """Run a command on a terminal of this width. `typed` is typed at once, for instance "y" and a line break."""
+    with Terminal(*arguments, columns=columns, environment=environment) as terminal:
+        terminal.type(typed)
+        return terminal.wait()
+
+
+class Terminal:
+    """A command on a pseudo-terminal, for tests that talk to it. Use it in a ``with`` block.
+
+    Parameters
+    ----------
+    *arguments : str
+        The command's arguments.
+    columns : int
+        The width of the terminal.
+    stdout : file or int, optional
+        Where stdout goes instead, for instance ``subprocess.PIPE``.
+    environment : mapping, optional
+        Variables to add.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        columns: int = 80,
+        stdout: Union[IO[Any], int, None] = None,
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> None:
+        import fcntl
+        import struct
+        import termios
+
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        hidden = ("COLUMNS", "LINES", "NO_COLOR")
+        inherited = {name: value for name, value in os.environ.items() if name not in hidden}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            stdin=slave,
+            stdout=slave if stdout is None else stdout,
+            stderr=slave,
+            env={**inherited, "TERM": "xterm-256color", **(environment or {})},
+            start_new_session=True,
+        )
+        os.close(slave)
+        self._seen = b""
+
+    def __enter__(self) -> Terminal:
+        """Return the terminal."""
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        """End the process if it still runs."""
+        self.process.kill()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        os.close(self._master)
+
+    @property
+    def text(self) -> str:
+        """What the terminal has shown so far."""
+        return self._seen.decode(errors="replace").replace("\r\n", "\n")
+
+    def type(self, text: str) -> None:
+        """Type a text."""
+        os.write(self._master, text.encode())
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        self.process.send_signal(number)
+
+    def read_until(self, text: str) -> str:
+        """Wait until the terminal shows a text, and return all that it has shown."""
+        deadline = time.monotonic() + SECONDS
+        while text not in self.text:
+            assert time.monotonic() < deadline and self._read(), f"{text!r} is not in:\n{self.text}"
+        return self.text
+
+    def wait(self) -> Screen:
+        """Wait for the end of the process."""
+        deadline = time.monotonic() + SECONDS
+        while self._read():
+            assert time.monotonic() < deadline, f"it still runs:\n{self.text}"
+        return Screen(self.process.wait(SECONDS), self.text)
+
+    def _read(self) -> bool:
+        """Read what is there; return False if there will be no more."""
+        ready, _, _ = select.select([self._master], [], [], 1)
+        if not ready:
+            return True
+        try:
+            found = os.read(self._master, 65536)
+        except OSError:  # Linux says so if the last process has closed its end.
+            found = b""
+        self._seen += found
+        return bool(found)

@@ -1,0 +1,306 @@
+"""How a command ends: its exit status, its last words, signals, and closed or full outputs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from PermutiveAPI import Cohort, __version__
+from PermutiveAPI.sandbox import Sandbox
+from tests.cli.commands import COMMAND, SECONDS, Terminal, run, run_process
+from tests.support.fake_service import FakeService, after, answer, stall
+from tests.support.platforms import needs_posix, needs_terminal
+
+SECRET = "key-0123456789-secret"
+
+# A shell may have started the tests in the background, where processes ignore Ctrl-C.
+INTERRUPTIBLE = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from PermutiveAPI.cli import main; sys.exit(main())"
+)
+
+
+def test_a_process_does_what_main_does(service: Sandbox) -> None:
+    """``python -m PermutiveAPI`` runs a command without a warning, and ends with its status."""
+    arguments = ("cohorts", "list", "--tag", "motoring")
+    done = run_process(*arguments)
+    assert done == run(*arguments)
+    assert done.status == 0 and len(done.out.splitlines()) == 4
+    assert run_process("cohorts", "show", "nobody").status == 2
+
+
+def test_the_version() -> None:
+    """It is that of the library."""
+    assert run("--version") == (0, f"permutive {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "Usage: permutive [OPTIONS] COMMAND"),
+        (["nonsense"], "No such command 'nonsense'"),
+        (["cohorts", "nonsense"], "No such command 'nonsense'"),
+        (["cohorts", "list", "--nonsense"], "No such option"),
+        (["cohorts", "show"], "Missing argument 'COHORT'"),
+        (
+            ["cohorts", "list", "--format", "xml"],
+            "'xml' is not one of 'table', 'json', 'ndjson', 'csv'",
+        ),
+        (["cohorts", "show", "\x1b[31m"], r"'\x1b[31m'"),
+        (["\x1b[31m"], r"'\x1b[31m'"),
+    ],
+)
+def test_wrong_usage(service: Sandbox, arguments: List[str], words: str) -> None:
+    """Wrong usage is a text on stderr and status 2."""
+    done = run(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert words in done.err and "\x1b" not in done.err and "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("format", ["csv", "table", "json", "ndjson"])
+def test_no_credentials(format: str) -> None:
+    """Without a key, the error says what to set, and the status is 4."""
+    done = run("cohorts", "list", "--format", format)
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith("Error: No key is configured: ") and done.err.count("\n") == 1
+
+
+def test_a_key_that_the_service_refuses(service: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status is 4, and no text shows the key."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY", SECRET)
+    done = run("cohorts", "list")
+    assert (done.status, done.out) == (4, "")
+    assert done.err.startswith("Error: 401: ") and SECRET not in done.err
+
+
+def test_a_service_that_fails(fresh_service: Sandbox) -> None:
+    """The status is 1, and the error is one line."""
+    fresh_service.fail_next(status=500, times=10)
+    done = run("cohorts", "list")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith("Error: 500: ") and done.err.count("\n") == 1
+
+
+def test_a_mistake_in_the_program_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that no table knows is not hidden."""
+
+    def broken() -> None:
+        raise KeyError("mistake")
+
+    monkeypatch.setattr("PermutiveAPI.WorkspaceList.from_env", broken)
+    with pytest.raises(KeyError):
+        run("workspaces")
+
+
+# --- Missing packages, and the start -----------------------------------------------------------------
+
+
+def python(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run code in a fresh interpreter."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_without_click(tmp_path: Path) -> None:
+    """Without click, one line says what to install, and the status is 2."""
+    code = (
+        "import runpy, sys; sys.modules['click'] = None; sys.argv = ['permutive', 'demo']; "
+        "runpy.run_module('PermutiveAPI', run_name='__main__')"
+    )
+    done = python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "The command needs the package 'click', which is not installed. "
+        'Install the extra: pip install "PermutiveAPI[cli]"\n'
+    )
+
+
+def test_without_the_sandbox(tmp_path: Path) -> None:
+    """Without the sandbox's packages, `demo` says what to install, and the status is 2."""
+    code = (
+        "import sys; sys.modules['uvicorn'] = None; from PermutiveAPI.cli import main; "
+        "sys.exit(main(['demo']))"
+    )
+    done = python(code, tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "Error: The sandbox needs the package 'uvicorn', which is not installed. "
+        'Install the extra: pip install "PermutiveAPI[sandbox]"\n'
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["cohorts", "--help"]])
+def test_help_imports_no_command(tmp_path: Path, arguments: List[str]) -> None:
+    """The help of a group needs the library, click and the table of commands, and nothing else."""
+    code = (
+        "import sys; import PermutiveAPI, click; before = {*sys.modules}; "
+        f"from PermutiveAPI.cli import main; assert main({arguments}) == 0; "
+        "print([*{*sys.modules} - before], file=sys.stderr)"
+    )
+    done = python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = set(eval(done.stderr))
+    ours = {name for name in found if name.startswith("PermutiveAPI")}
+    assert ours == {
+        f"PermutiveAPI.cli{name}"
+        for name in ("", ".running", ".exits", ".output", ".layout", ".tree", ".group")
+    }
+    foreign = {name.split(".")[0] for name in found - ours}
+    assert foreign <= {*sys.stdlib_module_names, "click"}
+
+
+def test_every_group_and_command_has_its_help() -> None:
+    """The first screen names every command with what it does."""
+    done = run("--help")
+    assert done.status == 0
+    for name in ("workspaces", "cohorts", "imports", "segments", "references", "doctor"):
+        assert f"\n  {name} " in done.out
+    assert "Exit status: 0 done" in done.out
+
+
+# --- Outputs that are closed or full ------------------------------------------------------------------
+
+
+@needs_posix
+def test_a_closed_pipe_ends_it_quietly(fresh_service: Sandbox) -> None:
+    """If the reader of stdout goes away, the command ends without a word, and with status 0."""
+    cohorts = [Cohort(f"Cohort {number}", query={"in_segment": 12345}) for number in range(150)]
+    Cohort.batch_create(cohorts)
+    for format in ("csv", "json", "table"):
+        with subprocess.Popen(
+            [*COMMAND, "cohorts", "list", "--format", format],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pipesize=4096,  # So that the output does not fit.
+        ) as process:
+            assert process.stdout and process.stderr
+            process.stdout.read(1)
+            process.stdout.close()
+            assert (process.stderr.read(), process.wait(SECONDS)) == (b"", 0), format
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["cohorts", "list"], ["cohorts", "list", "--format", "table"]]
+)
+def test_a_reader_that_is_gone_from_the_start(service: Sandbox, arguments: List[str]) -> None:
+    """Nothing can be written, and that is no error."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, timeout=SECONDS
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
+@pytest.mark.parametrize("arguments", [["--help"], ["workspaces"], ["cohorts", "list"]])
+def test_a_full_disk(service: Sandbox, arguments: List[str]) -> None:
+    """If stdout cannot be written, one line says so, and the status is 1."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS
+        )
+    assert (done.returncode, done.stderr) == (1, b"Error: No space left on device\n")
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "redirection, status, out, err",
+    [
+        (">&-", 1, "", "Error: stdout is closed, so the output would be lost.\n"),
+        ("2>&-", 0, "name,", ""),
+        ("<&-", 0, "name,", ""),
+        ("<&- 2>&-", 0, "name,", ""),
+    ],
+)
+def test_closed_streams(
+    service: Sandbox, redirection: str, status: int, out: str, err: str
+) -> None:
+    """A closed stdout is an error; the other streams are not needed."""
+    done = subprocess.run(
+        ["bash", "-c", f'"$@" {redirection}', "bash", *COMMAND, "workspaces"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (done.returncode, done.stdout[:5], done.stderr) == (status, out, err)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
+def test_an_error_that_nobody_can_read(service: Sandbox) -> None:
+    """If stderr cannot be written, the exit status still tells what has happened."""
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "cohorts", "show", "nobody"],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            timeout=SECONDS,
+        )
+    assert (done.returncode, done.stdout) == (2, b"")
+
+
+# --- Signals -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stalling(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> FakeService:
+    """A service that never responds."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY", SECRET)
+    server.default = stall()
+    return server
+
+
+@needs_posix
+@pytest.mark.parametrize(
+    "number, status, words",
+    [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, "Terminated.\n")],
+)
+def test_a_signal_ends_it(
+    stalling: FakeService, number: signal.Signals, status: int, words: str
+) -> None:
+    """Ctrl-C and SIGTERM end a waiting command with one word and their status."""
+    with subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", INTERRUPTIBLE, "cohorts", "list"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert stalling.wait_for(lambda: stalling.received, SECONDS)
+        process.send_signal(number)
+        assert process.communicate(timeout=SECONDS) == ("", words)
+    assert process.returncode == status
+
+
+@needs_terminal
+def test_ctrl_c_closes_the_progress_bar(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, the last word stands in a line of its own below the bar."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY", SECRET)
+    listed = [{"id": f"c-{number}", "name": "n", "code": number} for number in range(300)]
+    server.script = [answer(200, listed)]
+    server.default = after(0.02, answer(200, listed[0]))
+    with Terminal("cohorts", "list", "--details") as terminal:
+        terminal.read_until("<00:")  # The bar has an estimate.
+        terminal.send_signal(signal.SIGTERM)
+        screen = terminal.wait()
+    assert screen.status == 143
+    assert screen.text.endswith("\nTerminated.\n") and "Traceback" not in screen.text
+
+
+def test_sigterm_is_as_before_after_a_command(service: Sandbox) -> None:
+    """A program that calls main() keeps its handler."""
+    before = signal.getsignal(signal.SIGTERM)
+    assert run("workspaces").status == 0
+    assert signal.getsignal(signal.SIGTERM) is before
