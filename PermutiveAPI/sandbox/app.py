@@ -1,8 +1,8 @@
 """The service as one ASGI application: gates in front, operations behind.
 
-A request is recorded, delayed and counted against the rate limit. It may get a fault that a test
-asked for. Then its key is checked, and it reaches an operation. Assumptions: the key is checked
-before path and body, and a body may have 10 MB.
+A request below ``/_sandbox`` controls the sandbox; see control.py. Any other is recorded, delayed and
+counted against the rate limit. It may get a fault that a test asked for. Then its key is checked, and it
+reaches an operation. Assumptions: the key is checked before path and body, and a body may have 10 MB.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from . import cohorts, context, events, identity, segmentation, taxonomy
 from .behaviour import Behaviour
 from .call import ApiCall, Handler
+from .control import Control
 from .envelope import Refused, refusal, status_response
 from .faults import FaultQueue
-from .gate import WORKSPACE, Gate, key_gate, latency_gate, rate_gate, size_gate
+from .gate import READING, WORKSPACE, Gate, RateLimit, key_gate, latency_gate, size_gate
 from .recording import Recorder, RequestLog
 from .state import State
 
@@ -38,7 +39,14 @@ _ROUTES: Mapping[str, Mapping[str, Handler]] = {
 }
 
 
-def build_app(state: State, behaviour: Behaviour, log: RequestLog, faults: FaultQueue) -> ASGIApp:
+def build_app(
+    state: State,
+    behaviour: Behaviour,
+    log: RequestLog,
+    rate: RateLimit,
+    faults: FaultQueue,
+    control: Control,
+) -> ASGIApp:
     """Return the service as an ASGI application."""
     app = Starlette(
         routes=[
@@ -47,9 +55,10 @@ def build_app(state: State, behaviour: Behaviour, log: RequestLog, faults: Fault
         ],
         middleware=[
             Middleware(_Stoppable),
+            Middleware(Gate, check=control.check),
             Middleware(Recorder, log=log),
             Middleware(Gate, check=latency_gate(behaviour)),
-            Middleware(Gate, check=rate_gate(behaviour)),
+            Middleware(Gate, check=rate.check),
             Middleware(Gate, check=faults.check),
             Middleware(Gate, check=key_gate(state)),
             Middleware(Gate, check=size_gate()),
@@ -81,7 +90,9 @@ class _Operations:
             query=request.query_params,
             content=await request.body(),
         )
-        await handler(call)(scope, receive, send)
+        with self._state.lock if request.method in READING else self._state.changing():
+            response = handler(call)
+        await response(scope, receive, send)
 
 
 class _Stoppable:

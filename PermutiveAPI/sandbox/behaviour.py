@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(kw_only=True)
@@ -73,7 +75,14 @@ class Behaviour:
                 raise TypeError(f"{name} must be a number, got {value!r}.")
         if self.latency_seconds < 0:
             raise ValueError("latency_seconds must not be negative.")
+        if not math.isfinite(self.latency_seconds):
+            raise ValueError("latency_seconds must be finite.")
         if self.rate_limit_per_second is not None and self.rate_limit_per_second < 1:
             raise ValueError("rate_limit_per_second must be at least 1, or None.")
         if self.page_size < 1:
             raise ValueError("page_size must be at least 1.")
+
+
+def switches_of(behaviour: Behaviour) -> dict[str, Any]:
+    """Return the values of a behaviour by their names."""
+    return {each.name: getattr(behaviour, each.name) for each in fields(Behaviour)}

@@ -39,7 +39,7 @@ class ApiCall:
         if not self.content:
             raise Malformed("body", "The body is empty.", code=1003)
         try:
-            return shape(_decoded(self.content))
+            return shape(decoded(self.content))
         except (ValueError, RecursionError) as error:
             raise Malformed("body", str(error), code=1002) from None
 
@@ -68,7 +68,8 @@ def is_uuid(value: str) -> bool:
         return False
 
 
-def _decoded(content: bytes) -> Any:
+def decoded(content: bytes) -> Any:
+    """Return JSON as a value that can be written again. Raise ValueError or RecursionError if it cannot."""
     value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_number)
     if _has_more_levels(value, _MOST_LEVELS):
         raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
@@ -91,8 +92,9 @@ def _finite_number(text: str) -> float:
 
 def _has_more_levels(value: Any, most: int) -> bool:
     level = [value]
-    for _ in range(most):
+    while level and most:
         level = [inner for outer in level for inner in _items(outer)]
+        most -= 1
     return bool(level)
 
 

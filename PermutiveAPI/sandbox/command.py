@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import signal
 import sys
@@ -13,10 +12,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 
-from .environment import BASE_URL
+from .environment import BASE_URL, CREDENTIALS, write_credentials
 from .server import Sandbox
 
-_CREDENTIALS = "PERMUTIVE_APPLICATION_CREDENTIALS"
 _LOOK_SECONDS = 0.5
 
 
@@ -35,7 +33,7 @@ def serve(sandbox: Sandbox) -> int:
             return 1
         folder = stack.enter_context(TemporaryDirectory(prefix="permutive-sandbox-"))
         credentials = Path(folder, "workspace.json")
-        credentials.write_text(json.dumps(sandbox.credentials(), indent=2), "utf-8")
+        write_credentials(credentials, sandbox.credentials())
         print(_greeting(sandbox, credentials), flush=True)
         # In short waits, since Windows handles no signal during a long one.
         while not stop.wait(_LOOK_SECONDS):
@@ -67,6 +65,6 @@ def _greeting(sandbox: Sandbox, credentials: Path) -> str:
             f"Read-only key: {sandbox.read_only_api_key}",
             "To use it from another shell:",
             f"export {BASE_URL}={sandbox.base_url}",
-            f"export {_CREDENTIALS}={shlex.quote(str(credentials))}",
+            f"export {CREDENTIALS}={shlex.quote(str(credentials))}",
         )
     )

@@ -70,6 +70,11 @@ class FaultQueue:
         with self._lock:
             self._waiting.append((fault, times))
 
+    def clear(self) -> None:
+        """Forget the faults that wait."""
+        with self._lock:
+            self._waiting.clear()
+
     async def check(self, request: Request) -> Response | None:
         """Return the response of the first fault that fits a request; None if no fault fits."""
         path = request.scope["path"]

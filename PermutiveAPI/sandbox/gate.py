@@ -24,7 +24,7 @@ from .state import State
 Check: TypeAlias = Callable[[Request], Awaitable[Response | None]]
 
 WORKSPACE = "permutive.workspace"
-_READING = ("GET", "HEAD", "OPTIONS")
+READING = ("GET", "HEAD", "OPTIONS")
 # In other APIs every key may write, since websites send users and events with public keys.
 _APIS_FOR_ACCOUNTS = ("/cohorts-api/", "/audience-api/")
 _WINDOW_SECONDS = 1.0
@@ -39,7 +39,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, unless the check returns a response."""
-        response = await self._check(Request(scope))
+        response = await self._check(Request(scope, receive))
         await (response or self._app)(scope, receive, send)
 
 
@@ -53,23 +53,31 @@ def latency_gate(behaviour: Behaviour) -> Check:
     return wait
 
 
-def rate_gate(behaviour: Behaviour) -> Check:
-    """Return the check that responds with 429 to requests above the limit of any second."""
-    passed: deque[float] = deque()
+class RateLimit:
+    """The limit of requests in any second."""
 
-    async def count(request: Request) -> Response | None:
-        limit = behaviour.rate_limit_per_second
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._behaviour = behaviour
+        self._passed: deque[float] = deque()
+
+    def forget(self) -> None:
+        """Forget the requests so far. Any thread may call it."""
+        self._passed = deque()
+
+    async def check(self, request: Request) -> Response | None:
+        """Return the response 429 to a request above the limit."""
+        limit = self._behaviour.rate_limit_per_second
         if limit is None:
             return None
+        passed = self._passed
         now = time.monotonic()
         while passed and passed[0] <= now - _WINDOW_SECONDS:
             passed.popleft()
         if len(passed) < limit:
             passed.append(now)
             return None
-        return status_response(429, request.scope["path"], retry_header(behaviour.retry_after))
-
-    return count
+        retry_after = self._behaviour.retry_after
+        return status_response(429, request.scope["path"], retry_header(retry_after))
 
 
 def key_gate(state: State) -> Check:
@@ -97,7 +105,7 @@ def key_gate(state: State) -> Check:
 
 def _is_change(request: Request) -> bool:
     path = request.scope["path"]
-    return request.method not in _READING and path.startswith(_APIS_FOR_ACCOUNTS)
+    return request.method not in READING and path.startswith(_APIS_FOR_ACCOUNTS)
 
 
 def size_gate() -> Check:

@@ -12,10 +12,10 @@ import hashlib
 import uuid
 from collections.abc import Iterator
 from functools import cache
-from itertools import count, product
+from itertools import product
 
 from .shapes import JSONObject
-from .state import State, StoredImport, Workspace, timestamp
+from .state import Codes, State, StoredImport, Workspace, timestamp
 
 _FIRST_MOMENT = 1_663_861_469_513_211_710
 _STEP_NANOSECONDS = 86_411_000_002_960
@@ -93,21 +93,24 @@ _AGES = ("18-24", "25-34", "35-44", "45-54", "55+")
 
 def seeded_state() -> State:
     """Return a service with two workspaces, 42 cohorts and two imports."""
-    group_id = _uuid("workspace/group")
+    group_id = fixed_uuid("workspace/group")
     state = State(
         workspaces=(
             Workspace(
                 "Meridian Media Group",
                 group_id,
                 group_id,
-                _uuid("key/group"),
-                _uuid("key/group/read-only"),
+                fixed_uuid("key/group"),
+                fixed_uuid("key/group/read-only"),
             ),
             Workspace(
-                "Meridian Regional News", group_id, _uuid("workspace/brand"), _uuid("key/brand")
+                "Meridian Regional News",
+                group_id,
+                fixed_uuid("workspace/brand"),
+                fixed_uuid("key/brand"),
             ),
         ),
-        codes=count(_FIRST_CODE),
+        codes=Codes(_FIRST_CODE),
     )
     for workspace, table in zip(state.workspaces, (_GROUP_COHORTS, _BRAND_COHORTS), strict=True):
         for row in table.strip().splitlines():
@@ -122,7 +125,8 @@ def seeded_state() -> State:
 
 
 @cache
-def _uuid(label: str) -> str:
+def fixed_uuid(label: str) -> str:
+    """Return a UUID that is always the same for the same label."""
     digest = hashlib.sha256(label.encode()).digest()
     return str(uuid.UUID(bytes=digest[:16], version=4))
 
@@ -131,7 +135,7 @@ def _cohort(row: str, code: int, workspace_id: str) -> JSONObject:
     name, tags, *rule = (cell.strip() for cell in row.split("|"))
     moment = _FIRST_MOMENT + (code - _FIRST_CODE) * _STEP_NANOSECONDS
     cohort: JSONObject = {
-        "id": _uuid(f"cohort/{code}"),
+        "id": fixed_uuid(f"cohort/{code}"),
         "code": code,
         "name": name,
         "description": f"{name}, kept by the audience team.",
@@ -179,7 +183,7 @@ def _market_segments() -> Iterator[JSONObject]:
 def _segment(segment: JSONObject, facts: JSONObject, number: int) -> JSONObject:
     moment = _FIRST_MOMENT + number * _STEP_NANOSECONDS
     return {
-        "id": _uuid(f"segment/{facts['code']}/{segment['code']}"),
+        "id": fixed_uuid(f"segment/{facts['code']}/{segment['code']}"),
         "import_id": facts["id"],
         **segment,
         "updated_at": timestamp(moment, digits=6),
@@ -187,13 +191,13 @@ def _segment(segment: JSONObject, facts: JSONObject, number: int) -> JSONObject:
 
 
 _SUBSCRIBERS: JSONObject = {
-    "id": _uuid("import/subscribers"),
+    "id": fixed_uuid("import/subscribers"),
     "name": "Subscriber CRM",
     "code": "subscribercrm",
     "relation": "2nd",
     "identifiers": ["email_sha256", "internal"],
     "source": {
-        "id": _uuid("source/subscribers"),
+        "id": fixed_uuid("source/subscribers"),
         "type": "gcs",
         "state": {"type": "active"},
         "bucket": "meridian-subscriber-crm",
@@ -206,16 +210,16 @@ _SUBSCRIBERS: JSONObject = {
     },
 }
 _MARKETS: JSONObject = {
-    "id": _uuid("import/markets"),
+    "id": fixed_uuid("import/markets"),
     "name": "In-Market Shoppers",
     "code": "inmarket",
     "relation": "3rd",
     "identifiers": ["appnexus", "liveramp"],
     "source": {
-        "id": _uuid("source/markets"),
+        "id": fixed_uuid("source/markets"),
         "type": "live_ramp_3p",
         "state": {"type": "active"},
         "advertiser_name": "Meridian Media Group",
-        "organization_id": _uuid("organization/markets"),
+        "organization_id": fixed_uuid("organization/markets"),
     },
 }

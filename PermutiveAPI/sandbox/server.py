@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from os import PathLike
 from types import TracebackType
+from typing import Any
 
 from .app import build_app
 from .background import BackgroundServer, listening_socket
-from .behaviour import Behaviour
+from .behaviour import Behaviour, switches_of
+from .control import Control, is_loopback
 from .environment import pointing_to
 from .faults import Fault, FaultQueue
+from .gate import RateLimit
+from .loading import data_of_file, load
 from .recording import RecordedRequest, RequestLog
+from .rows import named
+from .saving import StateFile
 from .seed import seeded_state
+from .state import State
 
 _WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
@@ -38,11 +47,22 @@ class Sandbox(Behaviour):
         Address to listen on, loopback by default.
     port : int
         Port to listen on; 0 takes a free one.
+    control : bool | None
+        Whether requests below ``/_sandbox`` may control it; see the guide. None: only if it listens
+        on loopback.
+    seed_file : str | PathLike | None
+        A JSON file with the arguments of ``seed()``, for its first data.
+    state_file : str | PathLike | None
+        A file that keeps its data over restarts. If it exists, the sandbox starts with its data, not
+        with the first data.
 
     Raises
     ------
+    ValueError
+        If a file holds something else.
     OSError
-        On entering the block, if the address is in use or not available.
+        If a file cannot be read. On entering the block, if ``state_file`` cannot be written, or the
+        address is in use or not available.
     RuntimeError
         On entering the block, if the sandbox is already running.
 
@@ -58,16 +78,30 @@ class Sandbox(Behaviour):
 
     host: str = "127.0.0.1"
     port: int = 0
+    control: bool | None = None
+    seed_file: str | PathLike[str] | None = None
+    state_file: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         """Fill the service with its first data."""
         super().__post_init__()
-        self._state = seeded_state()
+        self._first_switches = switches_of(self)
+        self._seed = None if self.seed_file is None else data_of_file(self.seed_file)
+        self._state = self._first_state()
+        self._kept = None if self.state_file is None else StateFile(self.state_file, self._state)
         workspaces = self._state.workspaces
         self._request_log = RequestLog(key for each in workspaces for key in each.keys)
+        self._rate_limit = RateLimit(self)
         self._faults = FaultQueue()
         self._base_url: str | None = None
         self._running: ExitStack | None = None
+
+    def _first_state(self) -> State:
+        state = seeded_state()
+        if self._seed is not None:
+            with named(str(self.seed_file)):
+                load(state, self._seed, self.check_queries)
+        return state
 
     @property
     def base_url(self) -> str:
@@ -168,6 +202,71 @@ class Sandbox(Behaviour):
         fault = Fault(status, retry_after, method, path, body, content_type)
         self._faults.add(fault, times)
 
+    def seed(
+        self,
+        *,
+        cohorts: Iterable[Mapping[str, Any]] = (),
+        imports: Iterable[Mapping[str, Any]] = (),
+        segments: Iterable[Mapping[str, Any]] = (),
+        empty: bool = False,
+    ) -> dict[str, list[dict[str, Any]]]:
+        """Add cohorts, imports and segments, as the service shows them, and return what was added.
+
+        Only the name is required, and the import of a segment, as ``import_id`` or ``import_code``.
+        Ids, codes and times are kept if they are given, and made if not. A cohort belongs to the
+        top-level workspace unless it has a ``workspace_id``. A cohort without a query is a lookalike.
+
+        Parameters
+        ----------
+        cohorts, imports, segments : iterable of dict
+            JSON data. An import may also have its own list of ``segments``.
+        empty : bool
+            Whether everything else is removed first, users and their events, too.
+
+        Raises
+        ------
+        ValueError
+            If a row is refused; the message names the row and the field. Nothing is added then.
+
+        Examples
+        --------
+        >>> added = sandbox.seed(
+        ...     cohorts=[{"name": "Chess players", "query": {"in_segment": 12345}}],
+        ...     segments=[{"name": "Club members", "import_code": "subscribercrm"}],
+        ... )
+        >>> added["cohorts"][0]["code"], added["segments"][0]["code"]
+        (12387, 'Clubmembers')
+        >>> Cohort.get_by_name("Chess players").state
+        'Enabled'
+        """
+        data = {
+            "cohorts": [*cohorts],
+            "imports": [*imports],
+            "segments": [*segments],
+            "empty": empty,
+        }
+        return load(self._state, data, self.check_queries)
+
+    def reset(self) -> None:
+        """Go back to the first data and the first behaviour, without requests and faults.
+
+        The data of ``seed_file`` is first data; that of ``state_file`` and ``seed()`` is not.
+
+        Examples
+        --------
+        >>> Cohort("Runners", query={"in_segment": 12345}).create()
+        >>> sandbox.reset()
+        >>> len(Cohort.list()), len(sandbox.requests)
+        (28, 1)
+        """
+        with self._state.lock:
+            for name, value in self._first_switches.items():
+                setattr(self, name, value)
+            self._state.adopt(self._first_state())
+            self._faults.clear()
+            self._rate_limit.forget()
+            self._request_log.clear()
+
     def clear_requests(self) -> None:
         """Forget the requests that have arrived so far.
 
@@ -189,13 +288,27 @@ class Sandbox(Behaviour):
             host = _WILDCARDS.get(self.host, self.host)
             port = listener.getsockname()[1]
             self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-            app = build_app(self._state, self, self._request_log, self._faults)
+            if self._kept is not None:
+                stack.enter_context(self._kept)
+            app = build_app(
+                self._state,
+                self,
+                self._request_log,
+                self._rate_limit,
+                self._faults,
+                self._control_at(listener.getsockname()[0]),
+            )
             server = BackgroundServer(app, listener)
             server.start()
             stack.callback(server.stop)
             stack.enter_context(pointing_to(self._base_url, host))
             self._running = stack.pop_all()
         return self
+
+    def _control_at(self, address: str) -> Control:
+        is_local = is_loopback(address)
+        is_on = is_local if self.control is None else self.control
+        return Control(self, is_on, self.host if is_local else None)
 
     def __exit__(
         self,

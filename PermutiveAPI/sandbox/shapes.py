@@ -42,6 +42,13 @@ def whole(value: Any) -> int:
     return value
 
 
+def boolean(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false is expected")
+    return value
+
+
 def mapping(value: Any) -> JSONObject:
     """Read any object."""
     if not isinstance(value, dict):
@@ -86,6 +93,8 @@ def many(reader: Reader, least: int = 0) -> Reader:
 class Shape:
     """A reader of objects: known fields are kept, unknown ones ignored, as the live service does.
 
+    A strict one refuses unknown fields, and null where it does not clear a field.
+
     Attributes
     ----------
     required : Mapping[str, Reader]
@@ -94,18 +103,28 @@ class Shape:
         Fields that may be there.
     clearable : frozenset[str]
         Optional fields in which null means "clear it". Elsewhere null counts as an
-        absent field (an assumption).
+        absent field (an assumption), unless the shape is strict.
+    strict : bool
+        Whether it is strict.
     """
 
     required: Mapping[str, Reader] = field(default_factory=dict[str, Reader])
     optional: Mapping[str, Reader] = field(default_factory=dict[str, Reader])
     clearable: frozenset[str] = frozenset()
+    strict: bool = False
+
+    @property
+    def fields(self) -> Mapping[str, Reader]:
+        """The readers of all known fields."""
+        return {**self.required, **self.optional}
 
     def __call__(self, value: Any) -> JSONObject:
         """Return the known fields of ``value``."""
         given = mapping(value)
+        if self.strict:
+            self._refuse_mistakes(given)
         found: JSONObject = {}
-        for name, reader in {**self.required, **self.optional}.items():
+        for name, reader in self.fields.items():
             if given.get(name) is not None:
                 try:
                     found[name] = reader(given[name])
@@ -116,3 +135,11 @@ class Shape:
             elif name in given and name in self.clearable:
                 found[name] = None
         return found
+
+    def _refuse_mistakes(self, given: JSONObject) -> None:
+        known = self.fields
+        for name, value in given.items():
+            if name not in known:
+                raise ValueError(f"{name}: the field is unknown")
+            if value is None and name not in self.clearable:
+                raise ValueError(f"{name}: null is not allowed")

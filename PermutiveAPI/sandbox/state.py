@@ -1,15 +1,17 @@
 """The data of the service: workspaces, cohorts, imports, aliases and events.
 
-Operations run one after the other on the server's event loop, and no operation waits half-way. So
-each finds and leaves consistent data, however many clients call.
+Whoever reads or changes it holds ``State.lock``. So each operation finds and leaves consistent data,
+however many clients call, and whatever other threads do.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from .envelope import Refused
 from .shapes import JSONObject
@@ -34,6 +36,22 @@ def timestamp(nanoseconds: int, digits: int = 9) -> str:
     seconds, fraction = divmod(nanoseconds, _NANOSECONDS)
     moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     return f"{moment}.{f'{fraction:09d}'[:digits]}Z"
+
+
+class Codes:
+    """The codes of new cohorts: whole numbers in order, none of them twice."""
+
+    def __init__(self, first: int) -> None:
+        self.next = first
+
+    def __next__(self) -> int:
+        """Return a new code."""
+        code, self.next = self.next, self.next + 1
+        return code
+
+    def skip(self, codes: Iterable[int]) -> None:
+        """Let the next code be above these codes."""
+        self.next = max([self.next, *(code + 1 for code in codes)])
 
 
 @dataclass(frozen=True)
@@ -69,6 +87,10 @@ class Shelf:
     def __contains__(self, code: str) -> bool:
         """Tell whether a code is taken."""
         return code in self._of_code
+
+    def all(self) -> list[JSONObject]:
+        """Return every segment."""
+        return [self._segments[position] for position in self._positions]
 
     def add(self, segment: JSONObject) -> None:
         """Add a new segment at the end. Raise Refused (4000) if its code is taken."""
@@ -135,15 +157,54 @@ class StoredImport:
 
 @dataclass
 class State:
-    """Everything that calls read or change."""
+    """Everything that calls read or change.
+
+    Attributes
+    ----------
+    lock : RLock
+        Whoever reads or changes the state holds it.
+    changed : Event
+        It is set after each change, for whoever keeps a copy.
+    """
 
     workspaces: tuple[Workspace, ...]
-    codes: Iterator[int]
+    codes: Codes
     cohorts: dict[str, JSONObject] = field(default_factory=dict[str, JSONObject])
     imports: dict[str, StoredImport] = field(default_factory=dict[str, StoredImport])
     aliases: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     events: dict[str, list[JSONObject]] = field(default_factory=dict[str, list[JSONObject]])
     clock: Clock = field(default_factory=Clock)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    changed: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def changing(self) -> Generator[None, None, None]:
+        """Hold the lock during a change, and tell that there was one."""
+        with self.lock:
+            try:
+                yield
+            finally:
+                self.changed.set()
+
+    def copy(self) -> State:
+        """Return a copy. What is added to the copy is not in this state."""
+        return replace(
+            self,
+            codes=Codes(self.codes.next),
+            cohorts=self.cohorts.copy(),
+            imports={
+                each: replace(found, shelf=found.shelf.copy())
+                for each, found in self.imports.items()
+            },
+            aliases=self.aliases.copy(),
+            events=self.events.copy(),
+        )
+
+    def adopt(self, other: State) -> None:
+        """Take over the data of another state, which nobody uses from then on."""
+        with self.changing():
+            for name in ("codes", "cohorts", "imports", "aliases", "events"):
+                setattr(self, name, getattr(other, name))
 
     def workspace_of_key(self, key: str) -> Workspace | None:
         """Return the workspace that owns ``key``."""

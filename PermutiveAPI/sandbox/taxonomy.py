@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from itertools import count
 
 from starlette.responses import JSONResponse, Response
@@ -26,15 +26,17 @@ _MOST_OPERATIONS = 5_000
 _TIME_DIGITS = 6
 
 
-def _code(value: object) -> str:
+def code(value: object) -> str:
+    """Read the code of an import or a segment."""
     if not re.fullmatch("[A-Za-z0-9_]+", string(value)):
         raise ValueError("letters, digits and _ are expected")
     return string(value)
 
 
-_DETAILS = {"description": string, "cpm": number, "categories": many(string)}
-_NEW_SEGMENT = Shape(required={"name": text}, optional={"code": _code, **_DETAILS})
-_SEGMENT_CHANGES = Shape(optional={"name": text, **_DETAILS})
+# The fields of a segment that may be left out.
+DETAILS = {"description": string, "cpm": number, "categories": many(string)}
+_NEW_SEGMENT = Shape(required={"name": text}, optional={"code": code, **DETAILS})
+_SEGMENT_CHANGES = Shape(optional={"name": text, **DETAILS})
 _OPERATION = Shape(
     required={"operation": one_of("Create", "Update", "Delete")},
     optional={"code": string, "data": mapping},
@@ -142,7 +144,7 @@ def _create(call: ApiCall, shelf: Shelf, fields: JSONObject) -> JSONObject:
         raise Malformed("body")
     segment = {
         "id": str(uuid.uuid4()),
-        "code": fields.get("code") or _code_from(fields["name"], shelf),
+        "code": fields.get("code") or code_from(fields["name"], shelf),
         "import_id": call.path["importId"].lower(),
         **fields,
         "updated_at": call.state.clock.now(_TIME_DIGITS),
@@ -151,10 +153,11 @@ def _create(call: ApiCall, shelf: Shelf, fields: JSONObject) -> JSONObject:
     return segment
 
 
-def _code_from(name: str, shelf: Shelf) -> str:
+def code_from(name: str, taken: Container[str]) -> str:
+    """Return a code that is made from a name, and is not taken."""
     stem = re.sub("[^A-Za-z0-9]", "", name) or "segment"
     candidates = (f"{stem}{number}" for number in count(2))
-    return stem if stem not in shelf else next(c for c in candidates if c not in shelf)
+    return stem if stem not in taken else next(c for c in candidates if c not in taken)
 
 
 def _update(call: ApiCall, shelf: Shelf, segment: JSONObject, fields: JSONObject) -> JSONObject:

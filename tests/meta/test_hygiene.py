@@ -197,6 +197,7 @@ def test_modules_are_short() -> None:
         "_Utils.settings",
         "Audience.Segment",
         "Identify.Identity",
+        "sandbox.server",
     }
     assert all(lines <= 600 for lines in long.values())
     assert (ROOT / "py.typed").is_file()

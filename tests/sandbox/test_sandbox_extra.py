@@ -1,13 +1,17 @@
 """The sandbox without its extra, and the plugin for pytest."""
 
 import importlib
+import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
 
 import PermutiveAPI
+from PermutiveAPI import Cohort, WorkspaceList
 
 pytest_plugins = ["PermutiveAPI.sandbox.pytest_plugin"]
 
@@ -77,3 +81,36 @@ def test_fixture(permutive_sandbox):
     answer = requests.get(permutive_sandbox.base_url, timeout=5)
     assert answer.status_code == 401
     assert len(permutive_sandbox.requests) == 1
+
+
+@pytest.fixture
+def settings_of_a_user(monkeypatch):
+    """Set the variables as a user's shell does."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY", "the-key-of-production")
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", "/production.json")
+
+
+def test_fixture_gives_the_key(settings_of_a_user, permutive_sandbox):
+    """In a test with the fixture, calls without a key use the sandbox's, not that of the environment."""
+    assert len(Cohort.list()) == 28
+    assert [each.api_key for each in WorkspaceList.from_env()] == [
+        permutive_sandbox.api_key,
+        permutive_sandbox.child_api_key,
+    ]
+    assert "PERMUTIVE_API_KEY" not in os.environ
+
+
+def test_fixture_keeps_the_credentials_private(permutive_sandbox, tmp_path):
+    """Only the owner may read the credentials file, which is in the test's own folder."""
+    path = Path(os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"])
+    assert path.parent == tmp_path
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_fixture_restores_the_environment(settings_of_a_user, pytester):
+    """After the test, the variables have their old values."""
+    pytester.makeconftest('pytest_plugins = ["PermutiveAPI.sandbox.pytest_plugin"]')
+    pytester.makepyfile("def test_it(permutive_sandbox): pass")
+    pytester.runpytest("-p", "no:cacheprovider", "--no-cov").assert_outcomes(passed=1)
+    assert os.environ["PERMUTIVE_API_KEY"] == "the-key-of-production"
+    assert os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] == "/production.json"

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+from pathlib import Path
 from typing import Any, Callable, cast
 
 import pytest
@@ -317,6 +318,264 @@ def test_texts_about_keys(sandbox: Sandbox) -> None:
     ]
 
 
+# --- What its control refuses --------------------------------------------------------------------
+
+FAULTS = "/_sandbox/faults"
+BEHAVIOUR = "/_sandbox/behaviour"
+SEEDING = "/_sandbox/seed"
+UNKNOWN = "the field is unknown"
+WHOLE = "a whole number is expected"
+SWITCH = "true or false is expected"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "text"),
+    [
+        *(
+            (f"/_sandbox/{path}", {"nothing": 1}, f"nothing: {UNKNOWN}")
+            for path in ("reset", "faults", "behaviour", "seed")
+        ),
+        *(
+            (f"/_sandbox/{path}", [], "an object is expected")
+            for path in ("reset", "faults", "behaviour", "seed")
+        ),
+        (FAULTS, {"status": "503"}, f"status: {WHOLE}"),
+        (FAULTS, {"status": 199}, "status must be from 200 to 599, not 199."),
+        (FAULTS, {"times": True}, f"times: {WHOLE}"),
+        (FAULTS, {"times": 0}, "times must be at least 1, not 0."),
+        (FAULTS, {"times": None}, "times: null is not allowed"),
+        (FAULTS, {"retry_after": 2}, "retry_after: a string is expected"),
+        (FAULTS, {"retry_after": "a\nb"}, "retry_after: printable ASCII is expected"),
+        (FAULTS, {"method": ""}, "method: a string that is not blank is expected"),
+        (FAULTS, {"path": 1}, "path: a string is expected"),
+        (FAULTS, {"body": {}}, "body: a string is expected"),
+        (FAULTS, {"content_type": "é"}, "content_type: printable ASCII is expected"),
+        (BEHAVIOUR, {"latency_seconds": "1"}, "latency_seconds: a number is expected"),
+        (BEHAVIOUR, {"latency_seconds": -1}, "latency_seconds must not be negative."),
+        (BEHAVIOUR, {"latency_seconds": None}, "latency_seconds: null is not allowed"),
+        (
+            BEHAVIOUR,
+            {"rate_limit_per_second": 0},
+            "rate_limit_per_second must be at least 1, or None.",
+        ),
+        (BEHAVIOUR, {"rate_limit_per_second": 1.5}, f"rate_limit_per_second: {WHOLE}"),
+        (BEHAVIOUR, {"retry_after": 1}, "retry_after: a string is expected"),
+        (BEHAVIOUR, {"page_size": 0}, "page_size must be at least 1."),
+        (BEHAVIOUR, {"page_size": 2.5}, f"page_size: {WHOLE}"),
+        (BEHAVIOUR, {"check_queries": "yes"}, f"check_queries: {SWITCH}"),
+        (BEHAVIOUR, {"require_uuid_user_ids": 1}, f"require_uuid_user_ids: {SWITCH}"),
+        (
+            BEHAVIOUR,
+            {"create_missing_segment_codes": None},
+            "create_missing_segment_codes: null is not allowed",
+        ),
+        (BEHAVIOUR, {"refused_bulk_is_partial": 0}, f"refused_bulk_is_partial: {SWITCH}"),
+        (
+            BEHAVIOUR,
+            {"segments_key_in_segmentation": ""},
+            f"segments_key_in_segmentation: {SWITCH}",
+        ),
+        (BEHAVIOUR, {"alias_tags": "t"}, "alias_tags: a list is expected"),
+        (BEHAVIOUR, {"alias_tags": [1]}, "alias_tags: a string is expected"),
+        (BEHAVIOUR, {"host": "0.0.0.0"}, f"host: {UNKNOWN}"),
+        (SEEDING, {"empty": 1}, f"empty: {SWITCH}"),
+        (SEEDING, {"cohorts": {}}, "cohorts: a list is expected"),
+        (SEEDING, {"cohorts": [{}]}, f"cohorts[0]: name: {REQUIRED}"),
+        (SEEDING, {"segments": None}, "segments: null is not allowed"),
+    ],
+)
+def test_what_is_wrong_with_a_control_request(
+    sandbox: Sandbox, path: str, body: Any, text: str
+) -> None:
+    """The response to a wrong body names the member and what is expected there."""
+    answer = requests.post(sandbox.base_url + path, json=body, timeout=5)
+    assert (answer.status_code, answer.json()) == (400, {"error": text})
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (b'{"status": NaN}', "NaN is not JSON"),
+        (b"[" * 201 + b"]" * 201, "it is nested more than 200 levels deep"),
+    ],
+    ids=["cut off", "NaN", "deep"],
+)
+def test_a_control_request_that_cannot_be_read(sandbox: Sandbox, content: bytes, why: str) -> None:
+    """The response to a body that is not JSON says why."""
+    answer = requests.post(sandbox.base_url + FAULTS, data=content, timeout=5)
+    assert (answer.status_code, answer.json()) == (400, {"error": f"The body is not JSON: {why}"})
+
+
+def test_control_requests_that_are_refused(sandbox: Sandbox) -> None:
+    """The response says who may control the sandbox, and with which paths and methods."""
+    url = f"{sandbox.base_url}/_sandbox/"
+    found = [
+        requests.post(f"{url}reset", headers={"Origin": "null"}, timeout=5),
+        requests.post(f"{url}reset", headers={"Host": "a.example"}, timeout=5),
+        requests.get(f"{url}reset", timeout=5),
+        requests.get(f"{url}seeds", timeout=5),
+    ]
+    with Sandbox(control=False) as off:
+        found.append(requests.post(f"{off.base_url}/_sandbox/reset", timeout=5))
+    assert [(each.status_code, each.json()["error"]) for each in found] == [
+        (403, "The header Origin shows that the request comes from a web page."),
+        (403, "The header Host names another machine."),
+        (405, "The method must be POST."),
+        (
+            404,
+            "There is only /_sandbox/reset, /_sandbox/faults, /_sandbox/behaviour, /_sandbox/seed, "
+            "/_sandbox/requests.",
+        ),
+        (
+            403,
+            "Control is off. Start the sandbox with --control, or in Python with Sandbox(control=True).",
+        ),
+    ]
+
+
+# --- What is wrong with rows ---------------------------------------------------------------------
+
+NAMED: dict[str, Any] = {"name": "N"}
+CIRCLE: list[Any] = []
+CIRCLE.append(CIRCLE)
+TIME = "a time is expected"
+TEXT = "a string is expected"
+UUID = "a UUID is expected"
+BLANK = "a string that is not blank is expected"
+UNKNOWN_ID = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        ({"cohorts": [NAMED, 5]}, "cohorts[1]: an object is expected"),
+        ({"cohorts": NAMED}, "cohorts[0]: an object is expected"),
+        ({"cohorts": [{"names": "N"}]}, "cohorts[0]: names: the field is unknown; name is meant"),
+        (
+            {"cohorts": [{**NAMED, "tag": []}]},
+            "cohorts[0]: tag: the field is unknown; tags is meant",
+        ),
+        ({"cohorts": [{"name": " "}]}, f"cohorts[0]: name: {BLANK}"),
+        ({"cohorts": [{**NAMED, "id": "1"}]}, f"cohorts[0]: id: {UUID}"),
+        ({"cohorts": [{**NAMED, "code": "x"}]}, f"cohorts[0]: code: {WHOLE}"),
+        ({"cohorts": [{**NAMED, "code": 0}]}, "cohorts[0]: code: a number above 0 is expected"),
+        ({"cohorts": [{**NAMED, "code": 12345}]}, "cohorts[0]: code: 12345 is taken"),
+        ({"cohorts": [{**NAMED, "code": 1}] * 2}, "cohorts[1]: code: 1 is taken"),
+        ({"cohorts": [{**NAMED, "query": []}]}, "cohorts[0]: query: an object is expected"),
+        ({"cohorts": [{**NAMED, "tags": [1]}]}, f"cohorts[0]: tags: {TEXT}"),
+        ({"cohorts": [{**NAMED, "description": 1}]}, f"cohorts[0]: description: {TEXT}"),
+        (
+            {"cohorts": [{**NAMED, "state": "on"}]},
+            "cohorts[0]: state: one of Enabled, Disabled is expected",
+        ),
+        (
+            {"cohorts": [{**NAMED, "segment_type": "x"}]},
+            "cohorts[0]: segment_type: one of real_time, offline is expected",
+        ),
+        (
+            {"cohorts": [{**NAMED, "live_audience_size": "9"}]},
+            f"cohorts[0]: live_audience_size: {WHOLE}",
+        ),
+        ({"cohorts": [{**NAMED, "created_at": "today"}]}, f"cohorts[0]: created_at: {TIME}"),
+        ({"cohorts": [{**NAMED, "last_updated_at": 5}]}, f"cohorts[0]: last_updated_at: {TIME}"),
+        (
+            {"cohorts": [{**NAMED, "workspace_id": "w"}]},
+            "cohorts[0]: workspace_id: this sandbox has no workspace w. Without the field, the row "
+            "belongs to the top-level workspace.",
+        ),
+        (
+            {"cohorts": [{**NAMED, "x": {1}}]},
+            "cohorts[0]: x: Object of type set is not JSON serializable",
+        ),
+        ({"cohorts": [{**NAMED, "x": float("nan")}]}, "cohorts[0]: x: NaN is not JSON"),
+        ({"cohorts": [{**NAMED, "x": CIRCLE}]}, "cohorts[0]: x: Circular reference detected"),
+        ({"imports": [{}]}, f"imports[0]: name: {REQUIRED}"),
+        ({"imports": [{**NAMED, "code": "inmarket"}]}, "imports[0]: code: inmarket is taken"),
+        ({"imports": [{**NAMED, "id": "1"}]}, f"imports[0]: id: {UUID}"),
+        ({"imports": [{**NAMED, "source": "gcs"}]}, "imports[0]: source: an object is expected"),
+        (
+            {"imports": [{**NAMED, "identifiers": "x"}]},
+            "imports[0]: identifiers: a list is expected",
+        ),
+        ({"imports": [{**NAMED, "updated_at": "x"}]}, f"imports[0]: updated_at: {TIME}"),
+        (
+            {"imports": [{**NAMED, "segments": [NAMED, {}]}]},
+            f"imports[0]: segments[1]: name: {REQUIRED}",
+        ),
+        (
+            {"imports": [{**NAMED, "segments": [{**NAMED, "code": "c"}] * 2}]},
+            "imports[0]: segments[1]: code: c is taken",
+        ),
+        ({"segments": [NAMED]}, "segments[0]: one of import_id, import_code is expected"),
+        (
+            {"segments": [{**NAMED, "import_id": UNKNOWN_ID, "import_code": "inmarket"}]},
+            "segments[0]: only one of import_id, import_code is expected",
+        ),
+        (
+            {"segments": [{**NAMED, "import_id": UNKNOWN_ID}]},
+            f"segments[0]: import_id: there is no import {UNKNOWN_ID}",
+        ),
+        (
+            {"segments": [{**NAMED, "import_code": "x"}]},
+            "segments[0]: import_code: there is no import with the code x",
+        ),
+        (
+            {"segments": [{**NAMED, "import_code": "inmarket", "code": "a b"}]},
+            "segments[0]: code: letters, digits and _ are expected",
+        ),
+        (
+            {"segments": [{**NAMED, "import_code": "inmarket", "code": "700100"}]},
+            "segments[0]: code: 700100 is taken",
+        ),
+        (
+            {"segments": [{**NAMED, "import_code": "inmarket", "cpm": "1"}]},
+            "segments[0]: cpm: a number is expected",
+        ),
+        (
+            {"segments": [{**NAMED, "import_code": "inmarket", "name": 5}]},
+            f"segments[0]: name: {TEXT}",
+        ),
+        *(
+            (
+                {kind: [{**NAMED, **more, "id": UNKNOWN_ID}] * 2},
+                f"{kind}[1]: id: {UNKNOWN_ID} is taken",
+            )
+            for kind, more in (
+                ("cohorts", {}),
+                ("imports", {}),
+                ("segments", {"import_code": "inmarket"}),
+            )
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_row(data: Any, text: str) -> None:
+    """The error names the row and the field, and says what is expected there."""
+    with pytest.raises(ValueError) as caught:
+        Sandbox().seed(**data)
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("", "Expecting value: line 1 column 1 (char 0)"),
+        ("[]", "an object is expected"),
+        ('{"cohort": []}', "cohort: the field is unknown"),
+        ('{"segments": [{}]}', f"segments[0]: name: {REQUIRED}"),
+        ("[" * 201 + "]" * 201, "it is nested more than 200 levels deep"),
+    ],
+    ids=["empty", "list", "unknown", "row", "deep"],
+)
+def test_a_seed_file_that_cannot_be_read(tmp_path: Path, content: str, why: str) -> None:
+    """The error names the file and what is wrong in it."""
+    path = tmp_path / "seed.json"
+    path.write_text(content)
+    with pytest.raises(ValueError) as caught:
+        Sandbox(seed_file=path)
+    assert str(caught.value) == f"{path}: {why}"
+
+
 # --- What it raises ------------------------------------------------------------------------------
 
 
@@ -346,6 +605,16 @@ MISTAKES: dict[str, Mistake] = {
         lambda: Sandbox(latency_seconds=-0.1),
         ValueError,
         "latency_seconds must not be negative.",
+    ),
+    "latency without end": (
+        lambda: Sandbox(latency_seconds=float("inf")),
+        ValueError,
+        "latency_seconds must be finite.",
+    ),
+    "no latency at all": (
+        lambda: Sandbox(latency_seconds=float("nan")),
+        ValueError,
+        "latency_seconds must be finite.",
     ),
     "rate of zero": (
         lambda: Sandbox(rate_limit_per_second=0),

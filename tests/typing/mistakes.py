@@ -222,6 +222,8 @@ with Sandbox(page_sizes=5) as sandbox:  # mistake
     sandbox.fail_next(503)  # mistake
     sandbox.requests[0].stats  # mistake
     sandbox.key  # mistake
+    sandbox.seed(cohort=[])  # mistake
+    sandbox.seed(cohorts=[5])  # mistake
 
 
 # --- What calls return ---------------------------------------------------------------------------

@@ -704,6 +704,9 @@ def try_offline() -> list[RecordedRequest]:
         logger.info("%s: %s, %s", sandbox.base_url, names, child.name_dictionary.keys())
         logger.info("%s, %s", sandbox.aliases, sandbox.credentials()[0]["name"])
         sandbox.clear_requests()
+        added = sandbox.seed(cohorts=[{"name": "Chess players"}], imports=[{"name": "CRM"}])
+        sandbox.seed(segments=[{"name": "Gold", "import_id": added["imports"][0]["id"]}])
+        sandbox.reset()
     return [each for each in arrived if each.status == 200 and each.method == "GET"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from ..options import NumberRange
@@ -44,6 +46,24 @@ from ..options import NumberRange
     help="Check and evaluate every query of a cohort, or check none. Default: check those that use the "
     "grammar.",
 )
+@click.option(
+    "--control/--no-control",
+    default=None,
+    help="Let requests below /_sandbox reset it, seed it and make it fail, without a key. Default: only "
+    "if it listens on loopback.",
+)
+@click.option(
+    "--seed",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Cohorts, imports and segments to start with, as JSON.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keep all data in a file, and start with it the next time.",
+)
 def sandbox(
     host: str,
     port: int,
@@ -51,6 +71,9 @@ def sandbox(
     rate_limit: int | None,
     page_size: int,
     check_queries: bool | None,
+    control: bool | None,
+    seed: Path | None,
+    state: Path | None,
 ) -> int:
     """Serve a local Permutive service until Ctrl-C.
 
@@ -67,5 +90,8 @@ def sandbox(
             rate_limit_per_second=rate_limit,
             page_size=page_size,
             check_queries=check_queries,
+            control=control,
+            seed_file=seed,
+            state_file=state,
         )
     )
