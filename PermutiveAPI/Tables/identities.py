@@ -71,10 +71,15 @@ def _identities(
 ) -> Generator[Identity, None, None]:
     for number, row in enumerate(rows, start=1):
         try:
-            identity = Identity(_read_cell(row, user_id, _read_filled), _aliases(row, priorities))
+            identity = identity_from_row(row, user_id, priorities)
         except ValueError as error:
             raise ValueError(f"row {number} of table: {error}.") from None
         yield identity
+
+
+def identity_from_row(row: Row, user_id: str, priorities: Mapping[str, int]) -> Identity:
+    """Make an identity from one row. The text of a ValueError says what is wrong, and not with which row."""
+    return Identity(_read_cell(row, user_id, _read_filled), _aliases(row, priorities))
 
 
 def _aliases(row: Row, priorities: Mapping[str, int]) -> list[Alias]:

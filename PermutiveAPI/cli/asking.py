@@ -9,18 +9,29 @@ import click
 from .output import say, visible
 
 
-def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether the changes may be made: asked on a terminal, or told by ``--yes``.
+def require_answer(*, yes: bool) -> None:
+    """Make sure that the changes are allowed by ``--yes``, or that somebody can be asked.
 
     Raises
     ------
     click.UsageError
         If there is no terminal to ask on, and ``--yes`` is missing.
     """
+    if not (yes or (sys.stdin.isatty() and sys.stderr.isatty())):
+        raise click.UsageError("There is no terminal to ask on. Pass --yes to make the changes.")
+
+
+def confirmed(question: str, *, yes: bool) -> bool:
+    """Return whether the changes may be made: asked on a terminal, or told by ``--yes``.
+
+    Raises
+    ------
+    click.UsageError
+        As :func:`require_answer` does.
+    """
+    require_answer(yes=yes)
     if yes:
         return True
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("There is no terminal to ask on. Pass --yes to make the changes.")
     # click's own question would write a space on stdout.
     click.echo(f"{visible(question)} [y/N]: ", nl=False, err=True)
     answer = sys.stdin.readline()

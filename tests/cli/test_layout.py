@@ -77,7 +77,7 @@ def table(width: int) -> Optional[List[str]]:
 
 def test_a_table_that_fits_is_whole() -> None:
     """Nothing is cut, numbers stand on the right, and no line ends in spaces."""
-    assert table(80) == [
+    assert table(66) == [
         " code  name                            state    live audience size",
         "12345  Football Fans                   Enabled               11055",
         "    1  High-Value Customers Lookalike  Enabled              250000",

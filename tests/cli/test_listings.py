@@ -118,7 +118,7 @@ def test_all_references(referring: Sandbox) -> None:
         ("Left over", "cohort", "99999", "no cohort has this code"),
     ]
     assert {row["kind"] for row in rows[3:]} == {"unknown"} and len(rows) == 6
-    assert done.err.startswith("Fetching: 44 of 44 requests")
+    assert done.err.startswith("Fetching: 44 of 44 requests") and done.err.count("\n") == 1
 
 
 def test_a_table_of_references_has_no_empty_columns(fresh_service: Sandbox) -> None:

@@ -93,12 +93,7 @@ def run_shell_blocks(document: Path, folder: Path) -> str:
     str
         What all blocks printed.
     """
-    programs = folder / ".programs"
-    programs.mkdir()
-    permutive = programs / "permutive"
-    permutive.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m PermutiveAPI "$@"\n')
-    permutive.chmod(stat.S_IRWXU)
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment = permutive_on_path(folder)
     printed = ""
     for example in examples(document, "sh"):
         done = subprocess.run(
@@ -117,6 +112,16 @@ def run_shell_blocks(document: Path, folder: Path) -> str:
             _compare(document, example, done.stdout)
         printed += done.stdout
     return printed
+
+
+def permutive_on_path(folder: Path) -> Dict[str, str]:
+    """Return variables with ``permutive`` on the path. It lies in a hidden folder of `folder`."""
+    programs = folder / ".programs"
+    programs.mkdir(exist_ok=True)
+    permutive = programs / "permutive"
+    permutive.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m PermutiveAPI "$@"\n')
+    permutive.chmod(stat.S_IRWXU)
+    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
 
 def _compare(document: Path, example: Example, output: str) -> None:

@@ -156,8 +156,16 @@ def test_data_that_is_no_plan(damage: Callable[[Dict[str, Any]], Any], text: str
 
 @pytest.mark.parametrize(
     "damage",
-    [with_change(fields=5), with_change(fields=[5]), with_change(other=1), without("unchanged")],
-    ids=["fields", "a field", "another member", "unchanged"],
+    [
+        with_change(fields=5),
+        with_change(fields=[5]),
+        with_change(other=1),
+        with_change(name=None),
+        without("unchanged"),
+        lambda data: data.update(owned="many"),
+        lambda data: data.update(rows=[5]),
+    ],
+    ids=["fields", "a field", "another member", "a name", "unchanged", "owned", "rows"],
 )
 def test_data_of_other_kinds(damage: Callable[[Dict[str, Any]], Any]) -> None:
     """Members of other kinds are refused with the same error."""

@@ -1,0 +1,25 @@
+"""Files with what has failed, to be corrected and given to the command again."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import TextIO
+
+
+def new_failures_path(ending: str) -> Path:
+    """Return the path of a new file in the working directory."""
+    moment = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    names = (f"permutive-failed-{moment}{number or ''}.{ending}" for number in count(0, -1))
+    return next(path for path in map(Path, names) if not path.exists())
+
+
+def open_failures(path: Path) -> TextIO:
+    """Open a file for writing. Only its owner may read it, since it may name users."""
+
+    def private(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o600)
+
+    return open(path, "w", encoding="utf-8", newline="", opener=private)
