@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -17,6 +18,7 @@ from .Audience.Segment import Segment, SegmentList
 from .Cohort import Cohort, CohortList
 
 if TYPE_CHECKING:
+    from .snapshots import Saved
     from .Tables import Plan, References
 
 Listed = TypeVar("Listed", Cohort, Import)
@@ -179,6 +181,55 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         from .Tables.copying import plan_copy
 
         return plan_copy(self, cohorts, to, mapping)
+
+    def snapshot(
+        self,
+        folder: str | PathLike[str],
+        *,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+    ) -> Saved:
+        """Save the workspace as a folder of JSON files, made for git: one for each cohort and each import.
+
+        Sizes and times are left out, so a second snapshot changes no file if nothing has changed. The file
+        of an object that is gone is removed; files that no snapshot wrote stay. Beside the query of a
+        cohort is a sentence that says what it means.
+
+        The workspace's own cohorts are saved with their queries: one request each. Inherited cohorts are
+        saved by name only, since they belong to another workspace. Everything is read before the first file
+        is written, and each file is replaced at once.
+
+        ``PermutiveAPI.snapshots.Snapshot`` reads the folder, shows what has changed since, and restores it.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder. Each workspace needs its own. It is made if it is missing.
+        max_workers, progress_callback : optional
+            As for ``Cohort.batch_create``.
+
+        Returns
+        -------
+        Saved
+            How many files were written, were unchanged, and were removed.
+
+        Raises
+        ------
+        ValueError
+            If the folder has a snapshot of another workspace, or has a foreign file where a file is to be
+            written. Then nothing is written.
+        PermutiveAPIError
+            If something cannot be read. Then nothing is written.
+
+        Examples
+        --------
+        >>> Workspace.from_env().snapshot("snapshot")
+        Saved(written=30, unchanged=0, removed=0)
+        """
+        from .snapshots import Snapshot
+
+        read = Snapshot.of(self, max_workers=max_workers, progress_callback=progress_callback)
+        return read.write(folder)
 
     @classmethod
     def from_env(cls) -> Workspace:

@@ -90,7 +90,7 @@ __all__ = [
 
 __version__: str
 
-_SUBMODULES = {"Query", "Tables", "answers", "sandbox", "testing"}
+_SUBMODULES = {"Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots", "testing"}
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
@@ -19,6 +19,7 @@ from .report import FAILURES, Outcome, Report
 from .target import Target, present_origin
 
 Tell = Callable[[Sequence[Outcome], BatchRequest], None]
+Queries = Iterable[tuple[str, Any]]
 
 
 class Objects(Protocol):
@@ -36,8 +37,12 @@ class Objects(Protocol):
         """
         ...
 
-    def refuse_used(self, deletes: Sequence[Change]) -> None:
-        """Raise ValueError if the queries of cohorts that stay name what is to be deleted."""
+    def refuse_used(self, deletes: Sequence[Change], queries: Queries) -> None:
+        """Raise PlanRefusedError if queries of cohorts that stay name what is to be deleted."""
+        ...
+
+    def queries_after(self, deletes: Sequence[Change]) -> Queries:
+        """Read the names and the queries of the cohorts that are there after the plan."""
         ...
 
     def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
@@ -64,32 +69,130 @@ def apply(
     allow_used: bool = False,
 ) -> Report:
     """Carry out a plan; see :meth:`Plan.apply`."""
-    check_place(plan.target)
-    check_limits(
-        owned=plan.owned,
-        updates=len(plan.updates),
-        deletes=len(plan.deletes),
-        max_update_share=max_update_share,
-        max_delete_share=max_delete_share,
-    )
+    checked = CheckedPlan(plan, api_key, max_update_share, max_delete_share)
+    if not allow_used:
+        checked.refuse_used()
+    with closing(Telling(checked.due, progress_callback, checked.api_key)) as telling:
+        checked.create_and_update(telling)
+        checked.delete(telling)
+    return checked.report()
+
+
+def apply_all(
+    plans: Iterable[Plan],
+    api_key: str,
+    progress_callback: ProgressCallback | None,
+    *,
+    max_update_share: float | None,
+    max_delete_share: float | None,
+    allow_used: bool,
+) -> list[Report]:
+    """Carry out several plans as one; see :meth:`Plans.apply`. Plans without changes are left out."""
     api_key = resolve_api_key(api_key)
-    objects = _objects_of(plan, api_key)
-    present = objects.present
-    due, done = compared(plan.changes, present)
-    deletes = [change for change in due if change.action == "delete"]
-    others = [change for change in due if change.action != "delete"]
-    if deletes and not allow_used:
-        objects.refuse_used(deletes)
-    with closing(_Telling(len(due), progress_callback, api_key)) as telling:
-        if others:
-            objects.carry_out(others, telling.tell)
-        if deletes and not telling.errors:
-            objects.carry_out(deletes, telling.tell)
-        elif deletes:  # What failed may be what replaces them.
-            telling.outcomes += [Outcome(change, "not tried") for change in deletes]
-        outcomes = (*done, *telling.outcomes)
-    ids = {each.key: present[each.key]["id"] for each in plan.unchanged if each.key in present}
-    return Report(plan, outcomes, ids)
+    checked = [
+        CheckedPlan(plan, api_key, max_update_share, max_delete_share) for plan in plans if plan
+    ]
+    segments = [each for each in checked if each.plan.target.kind == "segments"]
+    cohorts = [each for each in checked if each.plan.target.kind == "cohorts"]
+    deleting = [each for each in checked if each.deletes]
+    if deleting and not allow_used:
+        queries = [
+            *(cohorts or deleting)[0].queries()
+        ]  # As they are after the plan of the cohorts.
+        for each in deleting:
+            each.refuse_used(queries)
+    due = sum(each.due for each in checked)
+    with closing(Telling(due, progress_callback, api_key)) as telling:
+        for each in (*segments, *cohorts):
+            each.create_and_update(telling)
+        for each in (*cohorts, *segments):  # Queries of the cohorts may name the segments.
+            each.delete(telling)
+    return [each.report() for each in checked]
+
+
+class CheckedPlan:
+    """A plan that was compared with the service. It is carried out in two steps.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    api_key : str
+        The key.
+    max_update_share, max_delete_share : float, optional
+        As for :meth:`Plan.apply`.
+
+    Raises
+    ------
+    ValueError
+        If the plan cannot be applied; see :meth:`Plan.apply`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        api_key: str,
+        max_update_share: float | None,
+        max_delete_share: float | None,
+    ) -> None:
+        check_place(plan.target)
+        check_limits(
+            owned=plan.owned,
+            updates=len(plan.updates),
+            deletes=len(plan.deletes),
+            max_update_share=max_update_share,
+            max_delete_share=max_delete_share,
+        )
+        self.plan = plan
+        self.api_key = resolve_api_key(api_key)
+        self._objects = _objects_of(plan, self.api_key)
+        due, self._outcomes = compared(plan.changes, self._objects.present)
+        self.due = len(due)
+        self.deletes = [change for change in due if change.action == "delete"]
+        self._others = [change for change in due if change.action != "delete"]
+
+    def refuse_used(self, queries: Queries | None = None) -> None:
+        """Raise ValueError if queries name what is to be deleted.
+
+        Parameters
+        ----------
+        queries : iterable of (str, query), optional
+            The queries of the cohorts that stay, with the cohorts' names. Without it, they are read.
+        """
+        if self.deletes:
+            found = self.queries() if queries is None else queries
+            self._objects.refuse_used(self.deletes, found)
+
+    def queries(self) -> Queries:
+        """Read the names and the queries of the cohorts that are there after the plan."""
+        return self._objects.queries_after(self.deletes)
+
+    def create_and_update(self, telling: Telling) -> None:
+        """Carry out all but the deletions."""
+        if self._others:
+            self._objects.carry_out(self._others, self._told_to(telling))
+
+    def delete(self, telling: Telling) -> None:
+        """Carry out the deletions, unless a change has failed: it may be what replaces them."""
+        if self.deletes and not telling.errors:
+            self._objects.carry_out(self.deletes, self._told_to(telling))
+        else:
+            self._outcomes += [Outcome(change, "not tried") for change in self.deletes]
+
+    def _told_to(self, telling: Telling) -> Tell:
+        def tell(outcomes: Sequence[Outcome], request: BatchRequest) -> None:
+            self._outcomes += outcomes
+            telling.tell(outcomes, request)
+
+        return tell
+
+    def report(self) -> Report:
+        """Return what has become of the plan."""
+        present = self._objects.present
+        ids = {
+            each.key: present[each.key]["id"] for each in self.plan.unchanged if each.key in present
+        }
+        return Report(self.plan, tuple(self._outcomes), ids)
 
 
 def check_place(target: Target) -> None:
@@ -112,26 +215,26 @@ def _objects_of(plan: Plan, api_key: str) -> Objects:
     return Segments(plan, api_key)
 
 
-class _Telling:
-    """Collects outcomes, and reports the progress to the caller."""
+class Telling:
+    """Reports the progress to the caller, and counts the changes that failed."""
 
     def __init__(self, total: int, callback: ProgressCallback | None, api_key: str) -> None:
-        self.outcomes: list[Outcome] = []
-        self._total = total
         self.errors = 0
+        self._completed = 0
+        self._total = total
         self._callback = callback
         self._begun = time.monotonic()
         self.api_key = api_key
 
     def tell(self, outcomes: Sequence[Outcome], request: BatchRequest) -> None:
-        """Keep outcomes, and call the progress callback."""
-        self.outcomes += outcomes
+        """Count outcomes, and call the progress callback."""
+        self._completed += len(outcomes)
         self.errors += sum(each.status in FAILURES for each in outcomes)
         if self._callback is not None and outcomes:
             call_safely("progress_callback", self._callback, self._progress(request), self.api_key)
 
     def _progress(self, request: BatchRequest) -> Progress:
-        completed, elapsed = len(self.outcomes), time.monotonic() - self._begun
+        completed, elapsed = self._completed, time.monotonic() - self._begun
         average = 1000 * elapsed / completed
         return Progress(completed, self._total, self.errors, request, elapsed, average)
 

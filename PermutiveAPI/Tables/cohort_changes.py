@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from .._Utils.batch.types import BatchRequest, Progress, Responses
 from .._Utils.errors import PermutiveAPIError, PermutiveResourceNotFoundError
@@ -12,7 +11,7 @@ from .._Utils.errors import PermutiveAPIError, PermutiveResourceNotFoundError
 # Private, but a name that 5.4.4 had: it stays.
 from ..Cohort import _API_ENDPOINT as _COHORTS  # pyright: ignore[reportPrivateUsage]
 from ..Cohort import Cohort
-from .applying import Tell
+from .applying import Queries, Tell
 from .changes import Change, PlanKey
 from .cohort_reading import with_queries
 from .cohort_state import CohortState
@@ -42,13 +41,26 @@ class Cohorts:
         self._plan = plan
         self._api_key = api_key
         self._state = CohortState(plan, api_key)
+        # By name. Those of new cohorts are added.
+        self._codes: dict[str, int | str] = dict(self._state.codes)
         self.present: Mapping[PlanKey, Fields] = self._state.fields()
 
-    def refuse_used(self, deletes: Sequence[Change]) -> None:
-        """Raise ValueError if the queries of cohorts that stay name one that is deleted."""
+    def refuse_used(self, deletes: Sequence[Change], queries: Queries) -> None:
+        """Raise PlanRefusedError if one of the queries names a cohort that is deleted."""
         deleted = [self._state.cohorts[id(each)] for each in deletes]
         names = {Named("cohort", str(each.code)): each.name for each in deleted}
-        refuse_used("cohorts", names, self._queries_without({each.id for each in deleted}))
+        refuse_used("cohorts", names, queries)
+
+    def queries_after(self, deletes: Sequence[Change]) -> Queries:
+        """Yield the name and the query of each cohort that is not deleted, as they are after the plan."""
+        deleted_ids = {self._state.cohorts[id(each)].id for each in deletes}
+        seen = self._state.seen.with_below()  # Cohorts below may name inherited ones.
+        staying = [each for each in seen.everything if each.id not in deleted_ids]
+        wanted = {each.key: each.wanted for each in self._plan.updates}
+        for cohort in with_queries(staying, seen.api_key):
+            yield cohort.name, wanted.get(cohort.id, {}).get("query", cohort.query)
+        for change in self._plan.creates:
+            yield change.name, change.wanted.get("query")
 
     def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
         """Send one request for each change. A new cohort that is to be disabled needs two."""
@@ -58,15 +70,17 @@ class Cohorts:
         if not self._create(creates, tell):
             _leave([*updates, *deletes], _ELSEWHERE, tell)
             return
-        for method, several in ((Cohort.batch_update, updates), (Cohort.batch_delete, deletes)):
-            pairs = [(change, self._changed(change)) for change in several]
+        ready = _without_unready(updates, self._codes, tell)
+        changed = [(change, self._changed(change)) for change in ready]
+        gone = [(change, self._state.cohorts[id(change)]) for change in deletes]
+        for method, pairs in ((Cohort.batch_update, changed), (Cohort.batch_delete, gone)):
             _send_and_tell(partial(method, api_key=self._api_key), pairs, tell)
 
     def _changed(self, change: Change) -> Cohort:
         cohort = self._state.cohorts[id(change)]
-        if change.action == "update":
-            for name, value in change.wanted.items():
-                setattr(cohort, name, value)
+        for name, value in change.wanted.items():
+            known = with_known_codes(value, self._codes) if name == "query" else value
+            setattr(cohort, name, known)
         return cohort
 
     def _create(self, changes: Sequence[Change], tell: Tell) -> bool:
@@ -81,7 +95,7 @@ class Cohorts:
         existing = self._state.cohorts
         half_done = [(each, existing[id(each)]) for each in changes if id(each) in existing]
         waiting = [each for each in changes if id(each) not in existing]
-        codes = dict(self._state.codes)
+        codes = self._codes
         places = places_for_new(self._plan, self._state.seen)
         while ready := [each for each in waiting if codes.keys() >= {*_needed_by(each)}]:
             ready = ready[:1] if places else ready  # Alone, until it is seen where it comes to be.
@@ -99,9 +113,7 @@ class Cohorts:
                 places = set[str]()
                 half_done += _to_be_disabled(first, tell)
             codes |= {each.name: each.code for _, each in made if each.code is not None}
-        for change in waiting:
-            names = ", ".join(map(repr, _needed_by(change)))
-            _leave([change], f"it needs the codes of {names}", tell)
+        _without_unready(waiting, codes, tell)
         _send_and_tell(partial(Cohort.batch_disable, api_key=self._api_key), half_done, tell)
         return True
 
@@ -133,21 +145,25 @@ class Cohorts:
             outcome = Outcome(change, "unknown", cohort.id, error)
         tell([outcome], BatchRequest("POST", _COHORTS))
 
-    def _queries_without(self, deleted_ids: Container[str | None]) -> Iterator[tuple[str, Any]]:
-        """Yield the name and the query of each cohort, as they are after the plan."""
-        seen = self._state.seen.with_below()  # Cohorts below may name inherited ones.
-        staying = [each for each in seen.everything if each.id not in deleted_ids]
-        wanted = {each.key: each.wanted for each in self._plan.updates}
-        for cohort in with_queries(staying, seen.api_key):
-            yield cohort.name, wanted.get(cohort.id, {}).get("query", cohort.query)
-        for change in self._plan.creates:
-            yield change.name, change.wanted.get("query")
-
 
 def _leave(changes: Sequence[Change], reason: str, tell: Tell) -> None:
     """Tell that changes were not tried."""
     for change in changes:
         tell([Outcome(change, "not tried", error=reason)], BatchRequest("POST", _COHORTS))
+
+
+def _without_unready(
+    changes: Iterable[Change], codes: Mapping[str, int | str], tell: Tell
+) -> list[Change]:
+    """Return the changes whose queries need no unknown codes. Tell that the others were not tried."""
+    ready = list[Change]()
+    for change in changes:
+        if {*(needed := _needed_by(change))} <= codes.keys():
+            ready.append(change)
+        else:
+            names = ", ".join(map(repr, needed))
+            _leave([change], f"it needs the codes of {names}", tell)
+    return ready
 
 
 def _place_of(cohort: Cohort, api_key: str) -> str | None:
@@ -170,7 +186,7 @@ def _failure_to_delete(cohort: Cohort, api_key: str) -> Exception | None:
 
 
 def _needed_by(change: Change) -> list[str]:
-    """Return the names of the new cohorts whose codes a creation needs."""
+    """Return the names of the new cohorts whose codes a change needs."""
     return new_cohorts_in(change.wanted.get("query"))
 
 

@@ -36,6 +36,9 @@ class CohortState:
         workspace = self.seen.of_workspace(plan.target.workspace_id)
         self.codes = {each.name: each.code for each in workspace if each.code is not None}
         self.cohorts = self._found(workspace)
+        for change in plan.creates:
+            if id(change) not in self.cohorts:  # Another cohort may still have its name.
+                self.codes.pop(change.name, None)
         touched = [
             self.cohorts[id(each)] for each in plan.changes if each.key and id(each) in self.cohorts
         ]
@@ -44,8 +47,9 @@ class CohortState:
     def _found(self, workspace: Iterable[Cohort]) -> dict[int, Cohort]:
         """Return the cohorts of the plan that exist, with their queries where a change needs them."""
         by_id = self.seen.everything.id_dictionary
-        # A plan can rename a cohort, and create another one with the old name.
-        keys = {change.key for change in self._plan.changes}
+        # A plan can rename a cohort, and create another one with the old name. It can also create a
+        # second cohort with the name of one that stays as it is.
+        keys = {each.key for each in (*self._plan.changes, *self._plan.unchanged)}
         by_name: dict[str, list[Cohort]] = {}
         for each in workspace:
             if each.id not in keys:

@@ -153,7 +153,7 @@ class Plan:
         >>> print(plan.to_markdown().splitlines()[-1])
         | + | Runners | runners | name: "Runners" |
         """
-        summary, *ignored = map(_escaped, self._head())
+        summary, *ignored = map(escaped, self._head())
         rows = [f"**{summary}**", ""]
         for line in ignored:
             rows += [line, ""]
@@ -162,9 +162,9 @@ class Plan:
         for change in self.changes:
             cells = (
                 SIGNS[change.action],
-                _escaped(change.name),
-                _escaped(change.key or ""),
-                "<br>".join(map(_escaped, _phrases(change))),
+                escaped(change.name),
+                escaped(change.key or ""),
+                "<br>".join(map(escaped, _phrases(change))),
             )
             rows.append(f"| {' | '.join(cells)} |")
         return "\n".join(rows)
@@ -297,6 +297,6 @@ def _phrases(change: Change, arrow: str = "→") -> Iterator[str]:
             yield f"{each.field}: {old} {arrow} {new}"
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Return a text that Markdown shows as it is, in one line."""
     return re.sub(r"[\\`*_\[\]<>|#&~]", r"\\\g<0>", one_line(text))

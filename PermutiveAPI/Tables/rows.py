@@ -93,25 +93,37 @@ def _as_json(rows: Sequence[Row], typed: Sequence[Row]) -> tuple[Row, ...]:
         data: Row = {}
         for name, cell in row.items():
             try:
-                data[name] = _cell_as_json(cell)
+                data[name] = _cell_as_json(_without_keys(cell), is_field=name in known)
             except NotJSONError as error:
-                if name in known:
-                    problems.append(f"row {number}, {name}: {error}")
-                else:
-                    data[name] = _with_text_keys(_without_strange_numbers(cell))
+                problems.append(f"row {number}, {name}: {error}")
+            except RecursionError:
+                problems.append(f"row {number}, {name}: is nested too deeply")
         written.append(data)
     refuse(problems)
     return tuple(written)
 
 
-def _cell_as_json(cell: Any) -> Any:
+def _without_keys(cell: Any) -> Any:
+    """Return a cell in which workspaces are JSON data without their keys."""
+    if isinstance(cell, JSONSerializable):
+        return json.loads(str(cast("object", cell)))
+    if isinstance(cell, (list, tuple)):
+        return [_without_keys(each) for each in cast("Sequence[Any]", cell)]
+    if isinstance(cell, dict):
+        members = cast("dict[Any, Any]", cell)
+        return {name: _without_keys(value) for name, value in members.items()}
+    return cell
+
+
+def _cell_as_json(cell: Any, *, is_field: bool) -> Any:
     if isinstance(cell, date):
         return cell.isoformat()
-    if isinstance(cell, JSONSerializable):
-        return json.loads(
-            str(cast("object", cell))
-        )  # The text of a workspace does not have its key.
-    return _with_text_keys(encoded(cell, keep_none=True))
+    try:
+        return _with_text_keys(encoded(cell, keep_none=True))
+    except NotJSONError:
+        if is_field:
+            raise
+        return _with_text_keys(_without_strange_numbers(cell))
 
 
 def _with_text_keys(data: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from .._Utils.batch.types import BatchRequest
@@ -11,7 +12,7 @@ from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Audience.urls import segments_url
 from ..Cohort import Cohort
-from .applying import Tell
+from .applying import Queries, Tell
 from .changes import Change
 from .cohort_reading import with_queries
 from .comparing import Fields
@@ -30,6 +31,17 @@ _HAS_TO_READ = (
     "Before segments are deleted, the queries of cohorts are read. Pass a key that may read imports and "
     "cohorts, or allow_used=True."
 )
+
+
+@contextmanager
+def _saying_what_the_key_needs() -> Generator[None, None, None]:
+    """Add to the error of a refused key what the key must be able to read."""
+    try:
+        yield
+    except PermutiveAuthenticationError as error:
+        error.message = f"{error.message} {_HAS_TO_READ}"
+        error.args = (error.message,)
+        raise
 
 
 def fields_by_code(segments: Iterable[Segment]) -> dict[str, Fields]:
@@ -63,25 +75,23 @@ class Segments:
         self._request = BatchRequest("PATCH", segments_url(self._import_id))
         self.present = fields_by_code(Segment.list(self._import_id, api_key))
 
-    def refuse_used(self, deletes: Sequence[Change]) -> None:
-        """Raise ValueError if the query of a cohort names a segment that is deleted."""
-        try:
-            self._refuse_used(deletes)
-        except PermutiveAuthenticationError as error:
-            error.message = f"{error.message} {_HAS_TO_READ}"
-            error.args = (error.message,)
-            raise
-
-    def _refuse_used(self, deletes: Sequence[Change]) -> None:
-        provider = Import.get_by_id(self._import_id, self._api_key).code
+    def refuse_used(self, deletes: Sequence[Change], queries: Queries) -> None:
+        """Raise PlanRefusedError if one of the queries names a segment that is deleted."""
+        with _saying_what_the_key_needs():
+            provider = Import.get_by_id(self._import_id, self._api_key).code
         names = {
             Named("segment", change.key or "", of): change.name
             for change in deletes
             for of in (provider, None)  # A query may name a segment without its import.
         }
-        cohorts = Cohort.list(api_key=self._api_key, include_child_workspaces=True)
-        queries = ((each.name, each.query) for each in with_queries(cohorts, self._api_key))
         refuse_used("segments", names, queries)
+
+    def queries_after(self, deletes: Sequence[Change]) -> Queries:
+        """Yield the name and the query of each cohort. A plan of segments changes none of them."""
+        with _saying_what_the_key_needs():
+            cohorts = Cohort.list(api_key=self._api_key, include_child_workspaces=True)
+            for each in with_queries(cohorts, self._api_key):
+                yield each.name, each.query
 
     def carry_out(self, changes: Sequence[Change], tell: Tell) -> None:
         """Send changes, up to 5,000 in one request; see :class:`Batches`."""

@@ -64,6 +64,14 @@ def plan_between(
     return comparison.plan(rows, deletes=True)
 
 
+def plan_exact(import_id: str, old: Sequence[Segment], new: Sequence[Segment]) -> Plan:
+    """Plan how an import with some segments gets exactly other ones, which may be none."""
+    wanted = [{"code": code, **fields} for code, fields in fields_by_code(new).items()]
+    rows = tuple({"code": row["code"], "name": row["name"]} for row in wanted)
+    comparison = _Comparison(import_id, fields_by_code(old), Owned.everything, clear_empty=True)
+    return comparison.plan(PlanRows(rows, wanted), deletes=True)
+
+
 class _Comparison:
     """Compares the segments of an import with the rows of a table."""
 

@@ -345,7 +345,11 @@ def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]
 
 def _settings_of_batch(with_policy: bool) -> Settings:
     """Put the settings of a batch together; see :func:`_settings_now`."""
-    return replace(_settings_now(with_policy), batch_timeout=default_batch_timeout())
+    return replace(
+        _settings_now(with_policy),
+        batch_timeout=default_batch_timeout(),
+        journal_folder=settings.text(settings.JOURNAL_FOLDER),
+    )
 
 
 def _settings_now(with_policy: bool) -> Settings:

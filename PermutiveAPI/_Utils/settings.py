@@ -34,6 +34,7 @@ RETRY_INITIAL_DELAY_SECONDS = "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS"
 API_KEY_LOCATION = "PERMUTIVE_API_KEY_LOCATION"
 ATTEMPT_SECONDS = "PERMUTIVE_ATTEMPT_SECONDS"
 MAX_RESPONSE_MB = "PERMUTIVE_MAX_RESPONSE_MB"
+JOURNAL_FOLDER = "PERMUTIVE_JOURNAL_FOLDER"
 
 KEY_LOCATIONS = ("query", "header")
 
@@ -108,6 +109,8 @@ class Settings:
     network : tuple of (str or None)
         The variables that name proxies and certificates; see ``transport.network_variables``. Empty
         in another process, which reads its own.
+    journal_folder : str or None
+        The folder in which a batch keeps its journal, whatever the journal's path is.
     """
 
     options: Options
@@ -118,6 +121,7 @@ class Settings:
     retry: RetryConfig | None
     batch_timeout: DefaultTimeout
     network: tuple[str | None, ...]
+    journal_folder: str | None = None
 
 
 # The settings of the calls that a batch's workers make.

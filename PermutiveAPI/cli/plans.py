@@ -13,7 +13,7 @@ import click
 from click.exceptions import Exit
 
 from PermutiveAPI import progress_bar
-from PermutiveAPI.Tables import Plan, Report
+from PermutiveAPI.Tables import Plan, Plans, Report, Reports
 from PermutiveAPI.Tables.changes import Change
 from PermutiveAPI.Tables.limits import check_limits
 
@@ -102,14 +102,14 @@ def applying_options(function: Function) -> Function:
 
 
 def present(
-    plan: Plan, *, format: PlanFormat, output: Path | None, expect_no_changes: bool
+    plan: Plan | Plans, *, format: PlanFormat, output: Path | None, expect_no_changes: bool
 ) -> ExitStatus:
     """Show a plan, save it, and return the exit status."""
     show(plan, format)
     return finish(plan, output=output, expect_no_changes=expect_no_changes)
 
 
-def finish(plan: Plan, *, output: Path | None, expect_no_changes: bool) -> ExitStatus:
+def finish(plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool) -> ExitStatus:
     """Save a plan that was shown, and return the exit status."""
     if output is not None:
         with replacing(output) as path:
@@ -118,7 +118,7 @@ def finish(plan: Plan, *, output: Path | None, expect_no_changes: bool) -> ExitS
     return ExitStatus.CHANGES_FOUND if plan and expect_no_changes else ExitStatus.DONE
 
 
-def show(plan: Plan, format: PlanFormat = "table") -> None:
+def show(plan: Plan | Plans, format: PlanFormat = "table") -> None:
     """Write a plan on stdout."""
     if format == "json":
         click.echo(_json_text(plan))
@@ -135,11 +135,11 @@ def show(plan: Plan, format: PlanFormat = "table") -> None:
         write_rows(rows, [*frame.columns], format)
 
 
-def _json_text(plan: Plan) -> str:
+def _json_text(plan: Plan | Plans) -> str:
     return json_text(plan.to_json(), indent=2)
 
 
-def _show_before_asking(plan: Plan) -> None:
+def _show_before_asking(plan: Plan | Plans) -> None:
     """Write the first lines of a plan on stderr. Deletions come first, so that people see them."""
     lines = _lines_of(plan, deletions_first=True)
     _show_lines(lines[:_MOST_SHOWN], err=True)
@@ -152,12 +152,19 @@ def _show_lines(lines: Sequence[str], *, err: bool = False) -> None:
         click.secho(visible(line), fg=_STYLES.get(line[:1]), err=err)
 
 
-def _lines_of(plan: Plan, *, deletions_first: bool = False) -> list[str]:
+def _lines_of(plan: Plan | Plans, *, deletions_first: bool = False) -> list[str]:
     """Return the lines of a plan. A line break in a name is escaped, so that it makes no line of its own."""
+    if isinstance(plan, Plans):
+        tidied = replace(plan, plans=tuple(_tidied(each, deletions_first) for each in plan.plans))
+        return str(tidied).split("\n")
+    return str(_tidied(plan, deletions_first)).split("\n")
+
+
+def _tidied(plan: Plan, deletions_first: bool) -> Plan:
     changes = plan.changes
     if deletions_first:
         changes = (*plan.deletes, *plan.updates, *plan.creates)
-    return str(replace(plan, changes=tuple(map(_with_names_in_one_line, changes)))).split("\n")
+    return replace(plan, changes=tuple(map(_with_names_in_one_line, changes)))
 
 
 def _with_names_in_one_line(change: Change) -> Change:
@@ -191,7 +198,7 @@ def read_plan(path: str, kind: Literal["cohorts", "segments"]) -> Plan:
 
 
 def carry_out(
-    plan: Plan,
+    plan: Plan | Plans,
     *,
     yes: bool,
     dry_run: bool,
@@ -206,8 +213,8 @@ def carry_out(
 
     Parameters
     ----------
-    plan : Plan
-        The plan.
+    plan : Plan or Plans
+        The plan, or several.
     yes, dry_run : bool
         Whether nobody is asked, and whether the plan is only shown.
     format : str, optional
@@ -228,14 +235,18 @@ def carry_out(
     else:
         _show_before_asking(plan)
     # `apply` checks this, too, but nobody should be asked before.
-    check_limits(owned=plan.owned, updates=len(plan.updates), deletes=len(plan.deletes), **shares)
+    for each in plan.plans if isinstance(plan, Plans) else (plan,):
+        counts = {"updates": len(each.updates), "deletes": len(each.deletes)}
+        check_limits(owned=each.owned, **counts, **shares)
     count = len(plan)
     if count == 0 or dry_run:
         return ExitStatus.DONE
     if not confirmed(f"Make {count:,} {'change' if count == 1 else 'changes'}?", yes=yes):
         return ExitStatus.SOME_FAILED
     try:
-        report = plan.apply(progress_callback=progress_bar("Applying"), **shares, **options)
+        report: Report | Reports = plan.apply(
+            progress_callback=progress_bar("Applying"), **shares, **options
+        )
     except KeyboardInterrupt:
         say("The same command, given again, makes the changes that are left.")
         raise
@@ -248,7 +259,7 @@ def carry_out(
     return status
 
 
-def _write_outcomes(report: Report, format: Format, status: ExitStatus) -> None:
+def _write_outcomes(report: Report | Reports, format: Format, status: ExitStatus) -> None:
     """Write the outcomes on stdout. If its reader is gone, the exit status still says what was done."""
     try:
         write_rows(_outcomes(report), _OUTCOME_COLUMNS, format)
@@ -257,17 +268,17 @@ def _write_outcomes(report: Report, format: Format, status: ExitStatus) -> None:
         raise Exit(status) from None
 
 
-def _outcomes(report: Report) -> Iterator[Row]:
+def _outcomes(report: Report | Reports) -> Iterator[Row]:
     for each in report.outcomes:
         change = each.change
         cells = (change.action, change.key, change.name, each.status, each.id, each.error)
         yield dict(zip(_OUTCOME_COLUMNS, cells, strict=True))
 
 
-def _tell_what_to_do(report: Report, path: Path | None, again: str | None) -> None:
+def _tell_what_to_do(report: Report | Reports, path: Path | None, again: str | None) -> None:
     """Say how to repeat what failed. Rows of the user's table go into a file that ``plan`` reads."""
-    if again is not None:
-        say(again)
+    if again is not None or isinstance(report, Reports):
+        say(again or "Run the same command again: it does what is left.")
         return
     failed = {each.change.row for each in report.failures}
     rows = [row for number, row in enumerate(report.rows, 1) if number in failed]

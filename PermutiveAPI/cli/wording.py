@@ -20,7 +20,7 @@ _IN_SHELL = (
         "Name the workspace in the credentials file, and pass --workspace",
     ),
     (r"Pass pandas\.read_csv\(path, sep=.*?\)\.", "Save it with commas."),
-    (r", or pass pandas\..*?encoding=\.\.\.\)", ""),
+    (r", or pass pandas\.read_excel\(.*?\bencoding=.*?\)", ""),
 )
 
 

@@ -50,7 +50,7 @@ def build_app(
     """Return the service as an ASGI application."""
     app = Starlette(
         routes=[
-            Route(path, _Operations(handlers, state, behaviour))
+            Route(path, _Operations(path, handlers, state, behaviour))
             for path, handlers in _ROUTES.items()
         ],
         middleware=[
@@ -72,7 +72,10 @@ def build_app(
 class _Operations:
     """ASGI endpoint of one path: a handler for each HTTP method."""
 
-    def __init__(self, handlers: Mapping[str, Handler], state: State, behaviour: Behaviour) -> None:
+    def __init__(
+        self, path: str, handlers: Mapping[str, Handler], state: State, behaviour: Behaviour
+    ) -> None:
+        self._path = path
         self._handlers = handlers
         self._state = state
         self._behaviour = behaviour
@@ -92,6 +95,7 @@ class _Operations:
         )
         with self._state.lock if request.method in READING else self._state.changing():
             response = handler(call)
+        self._state.carried_out[f"{request.method} {self._path}"] += 1
         await response(scope, receive, send)
 
 

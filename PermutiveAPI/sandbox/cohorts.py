@@ -94,7 +94,7 @@ def _cohort(call: ApiCall) -> JSONObject:
     name = call.path["cohortId"]
     cohort = call.state.cohorts.get(name.lower())
     state, workspace = call.state, call.workspace
-    owners = state.ancestry(workspace) | state.family(workspace)
+    owners = workspace.ancestry | state.family(workspace)
     if cohort is None or cohort["workspace_id"] not in owners:
         raise Refused(3000, f"There is no cohort {name} in this workspace.")
     return cohort

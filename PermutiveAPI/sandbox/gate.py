@@ -94,7 +94,8 @@ def key_gate(state: State) -> Check:
             return refusal(Refused(2004), path)
         workspace = state.workspace_of_key(key)
         if workspace is None:
-            return refusal(Refused(2000, "This key does not exist."), path)
+            state.unknown_keys += 1
+            return refusal(Refused(2000, state.unknown_key), path)
         if key == workspace.read_only_api_key and _is_change(request):
             return refusal(Refused(2001, "This key may only read."), path)
         request.scope[WORKSPACE] = workspace

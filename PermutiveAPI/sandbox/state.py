@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -56,18 +57,27 @@ class Codes:
 
 @dataclass(frozen=True)
 class Workspace:
-    """A workspace and its keys. A top-level workspace has its organisation's id."""
+    """A workspace and its keys. A top-level workspace has its organisation's id.
+
+    ``above`` has the ids of further workspaces above it, beside that of the organisation.
+    """
 
     name: str
     organisation_id: str
     workspace_id: str
     api_key: str = field(repr=False)
     read_only_api_key: str = field(default="", repr=False)
+    above: frozenset[str] = frozenset()
 
     @property
     def keys(self) -> list[str]:
         """Every key of the workspace."""
         return [key for key in (self.api_key, self.read_only_api_key) if key]
+
+    @property
+    def ancestry(self) -> set[str]:
+        """The ids of the workspace and of those above it."""
+        return {self.workspace_id, self.organisation_id, *self.above}
 
 
 class Shelf:
@@ -148,11 +158,19 @@ class Shelf:
 
 @dataclass
 class StoredImport:
-    """An import as the service stores it: its members, its workspace and its segments."""
+    """An import as the service stores it: its members, its workspace and its segments.
+
+    ``seen_by`` has the ids of the workspaces that see it; None: all.
+    """
 
     facts: JSONObject
     workspace_id: str
     shelf: Shelf = field(default_factory=Shelf)
+    seen_by: frozenset[str] | None = None
+
+    def is_seen_by(self, workspace: Workspace) -> bool:
+        """Tell whether a workspace sees it."""
+        return self.seen_by is None or workspace.workspace_id in self.seen_by
 
 
 @dataclass
@@ -165,6 +183,12 @@ class State:
         Whoever reads or changes the state holds it.
     changed : Event
         It is set after each change, for whoever keeps a copy.
+    unknown_key : str
+        What the response to an unknown key says.
+    unknown_keys : int
+        How many requests had an unknown key.
+    carried_out : Counter
+        How many times each operation was carried out, by its method and path.
     """
 
     workspaces: tuple[Workspace, ...]
@@ -176,6 +200,9 @@ class State:
     clock: Clock = field(default_factory=Clock)
     lock: threading.RLock = field(default_factory=threading.RLock)
     changed: threading.Event = field(default_factory=threading.Event)
+    unknown_key: str = "This key does not exist."
+    unknown_keys: int = 0
+    carried_out: Counter[str] = field(default_factory=Counter[str])
 
     @contextmanager
     def changing(self) -> Generator[None, None, None]:
@@ -214,19 +241,15 @@ class State:
         self, workspace: Workspace, with_children: bool = False
     ) -> list[JSONObject]:
         """Return a workspace's own and inherited cohorts; on request, also those of its children."""
-        owners = self.ancestry(workspace)
+        owners = workspace.ancestry
         if with_children:
             owners |= self.family(workspace)
         return [c for c in self.cohorts.values() if c["workspace_id"] in owners]
-
-    def ancestry(self, workspace: Workspace) -> set[str]:
-        """Return the ids of a workspace and of those above it."""
-        return {workspace.workspace_id, workspace.organisation_id}
 
     def family(self, workspace: Workspace) -> set[str]:
         """Return the ids of a workspace and of those below it."""
         return {
             other.workspace_id
             for other in self.workspaces
-            if workspace.workspace_id in (other.workspace_id, other.organisation_id)
+            if workspace.workspace_id in other.ancestry
         }

@@ -46,7 +46,8 @@ _BATCH = Shape(required={"operations": many(_OPERATION, least=1)})
 
 def list_imports(call: ApiCall) -> Response:
     """Return the imports that the key's workspace sees."""
-    return JSONResponse({"items": [_as_seen(call, found) for found in call.state.imports.values()]})
+    seen = (found for found in call.state.imports.values() if found.is_seen_by(call.workspace))
+    return JSONResponse({"items": [_as_seen(call, found) for found in seen]})
 
 
 def get_import(call: ApiCall) -> Response:
@@ -112,7 +113,7 @@ def change_segments(call: ApiCall) -> Response:
 
 def _import(call: ApiCall) -> StoredImport:
     found = call.state.imports.get(call.path_uuid("importId"))
-    if found is None:
+    if found is None or not found.is_seen_by(call.workspace):
         raise Refused(3000, f"There is no import {call.path['importId']}.")
     return found
 

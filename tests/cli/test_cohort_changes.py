@@ -326,7 +326,10 @@ def test_bad_rows_are_listed() -> None:
     """All bad rows of a table are in one error, with status 2."""
     done = run("cohorts", "plan", "-", stdin="code,state\n12346,Off\n12345,On\n")
     assert done.status == 2
-    assert "Error: table has 2 bad rows:\nrow 1: state" in done.err and "\nrow 2: state" in done.err
+    assert (
+        "Error: table has 2 bad rows (row 1 is line 2 of a sheet):\nrow 1: state" in done.err
+        and "\nrow 2: state" in done.err
+    )
 
 
 def test_an_outdated_plan_is_refused(sandbox: Sandbox) -> None:

@@ -70,10 +70,13 @@ PATHS = {
         "Owned",
         "Plan",
         "PlanOutdatedError",
+        "Plans",
         "References",
         "Report",
+        "Reports",
         "identities_from_table",
     ],
+    "PermutiveAPI.snapshots": ["Saved", "Snapshot"],
     "PermutiveAPI.answers": [
         "ContextAnswer",
         "SegmentationAnswer",
@@ -81,6 +84,7 @@ PATHS = {
         "StatelessAnswer",
         "TrackedEventAnswer",
     ],
+    "PermutiveAPI.rehearsal": ["Changes", "Rehearsal"],
     "PermutiveAPI._Utils.http": [
         "get",
         "post",
@@ -137,7 +141,7 @@ def test_star_import_gives_what_all_says() -> None:
     names: "dict[str, Any]" = {}
     exec("from PermutiveAPI import *", names)
     assert set(PermutiveAPI.__all__) == set(names) - {"__builtins__"}
-    modules = ["Query", "Tables", "answers", "sandbox", "testing"]
+    modules = ["Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots", "testing"]
     for name in modules:  # Only what is imported is shown.
         importlib.import_module(f"PermutiveAPI.{name}")
     assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, *modules])

@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 import pytest
 
 import PermutiveAPI
-from PermutiveAPI import Query, Tables, answers, sandbox, testing
+from PermutiveAPI import Query, Tables, answers, rehearsal, sandbox, snapshots, testing
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 
@@ -24,7 +24,7 @@ MODULES = sorted(
 )
 MODULES.insert(0, "PermutiveAPI")
 
-PUBLIC = (PermutiveAPI, Query, Tables, answers, sandbox, testing)
+PUBLIC = (PermutiveAPI, Query, Tables, answers, rehearsal, sandbox, snapshots, testing)
 
 # The examples may use the public names, and ``sandbox``, the running sandbox.
 NAMES: Dict[str, Any] = {

@@ -9,6 +9,8 @@ import pytest
 
 import PermutiveAPI
 import PermutiveAPI.Query
+import PermutiveAPI.rehearsal
+import PermutiveAPI.snapshots
 import PermutiveAPI.Tables
 from PermutiveAPI.sandbox import Sandbox
 from tests.documents.markdown import (
@@ -72,8 +74,14 @@ def test_every_link_leads_somewhere(document: Path) -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [PermutiveAPI, PermutiveAPI.Query, PermutiveAPI.Tables],
-    ids=["top level", "Query", "Tables"],
+    [
+        PermutiveAPI,
+        PermutiveAPI.Query,
+        PermutiveAPI.Tables,
+        PermutiveAPI.rehearsal,
+        PermutiveAPI.snapshots,
+    ],
+    ids=["top level", "Query", "Tables", "rehearsal", "snapshots"],
 )
 def test_every_public_name_is_in_the_reference(module: object) -> None:
     """Every public name is in docs/reference."""

@@ -20,6 +20,8 @@ SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
 QUERY = sorted(name for name in modules() if name.startswith("Query."))
 TABLES = sorted(name for name in modules() if name.split(".")[0] == "Tables")
 CLI = sorted(name for name in modules() if name.split(".")[0] == "cli")
+REHEARSAL = sorted(name for name in modules() if name.split(".")[0] == "rehearsal")
+SNAPSHOTS = sorted(name for name in modules() if name.split(".")[0] == "snapshots")
 RESOURCES = [
     "Cohort",
     "cohort_tables",
@@ -124,10 +126,19 @@ UTILS_OF_TABLES = (
     " resources settings"
 )
 
-# What the modules of the command may import of _Utils. Besides, they import public names and Tables.
+# What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.
 UTILS_OF_CLI = "credentials resources.frames settings"
 # The commands that run what is neither public nor in Tables.
 RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}
+# What the rehearsal may import, besides the sandbox and Tables.
+BELOW_REHEARSAL = {
+    "Workspace",
+    "Cohort",
+    "Audience.Import",
+    "Audience.Segment",
+    "Audience.defaults",
+    *(f"_Utils.{name}" for name in ("arguments", "http", "json", "options", "settings")),
+}
 
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
@@ -136,7 +147,7 @@ EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 def test_every_module_has_its_place() -> None:
     """Every module is in one of the tables above."""
-    known = {*ABOVE, *SANDBOX, *TABLES, *CLI, *COMMANDS}
+    known = {*ABOVE, *SANDBOX, *SNAPSHOTS, *TABLES, *REHEARSAL, *CLI, *COMMANDS}
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
@@ -191,14 +202,24 @@ def test_tables() -> None:
     assert offenders(TABLES, wrong_in) == {}
 
 
+def test_rehearsal() -> None:
+    """The rehearsal imports the sandbox, Tables, and what they stand on."""
+
+    def wrong_in(name: str) -> Set[str]:
+        own = own_imports_of(name) - {"", "_Utils", "sandbox", *SANDBOX, *TABLES, *REHEARSAL}
+        return own - BELOW_REHEARSAL
+
+    assert offenders(REHEARSAL, wrong_in) == {}
+
+
 def test_nothing_imports_tables_when_it_is_loaded() -> None:
-    """A module outside of Tables imports it only inside functions."""
+    """A module outside of Tables imports it only inside functions, except snapshots and the rehearsal."""
 
     def wrong_in(name: str) -> Set[str]:
         found = (each.target for each in imports_of(name) if each.at_module_level)
         return {target for target in found if target.startswith("PermutiveAPI.Tables")}
 
-    assert offenders(set(modules()) - {*TABLES, *CLI}, wrong_in) == {}
+    assert offenders(set(modules()) - {*TABLES, *SNAPSHOTS, *REHEARSAL, *CLI}, wrong_in) == {}
 
 
 def test_cli() -> None:
@@ -206,7 +227,7 @@ def test_cli() -> None:
     allowed = {"", "Query", "_Utils", "_Utils.resources", *CLI, *TABLES}
     allowed |= {f"_Utils.{each}" for each in UTILS_OF_CLI.split()}
     # Classes at the top level with the names of their modules.
-    allowed |= {"Cohort", "Segmentation", "Workspace"}
+    allowed |= {"Cohort", "Segmentation", "Workspace", "rehearsal", "snapshots"}
 
     def wrong_in(name: str) -> Set[str]:
         return own_imports_of(name) - allowed - RUNNERS.get(name, set())
@@ -234,12 +255,26 @@ def test_a_command_is_imported_only_when_it_runs() -> None:
     assert offenders(shared, wrong_in) == {}
 
 
+def test_snapshots() -> None:
+    """A module of snapshots imports Tables and what Tables may import. Only Workspace imports snapshots, inside a method."""
+    allowed = {*BELOW_TABLES, *TABLES, *SNAPSHOTS, "", "_Utils", "_Utils.encoding", "_Utils.errors"}
+    allowed |= {"_Utils.batch.types"}
+    assert offenders(SNAPSHOTS, lambda name: own_imports_of(name) - allowed) == {}
+
+    def wrong_in(name: str) -> Set[str]:
+        found = own_imports_of(name, at_module_level=name == "Workspace")
+        return found & {*SNAPSHOTS}
+
+    library = {name for name in modules() if name.split(".")[0] != "cli"}
+    assert offenders(library - {*SNAPSHOTS}, wrong_in) == {}
+
+
 def test_above() -> None:
-    """A resource imports only _Utils and the resources that it contains, and Tables inside methods."""
+    """A resource imports only _Utils and the resources that it contains. Tables and snapshots only inside methods."""
 
     def wrong_in(name: str) -> Set[str]:
         found = {each for each in own_imports_of(name) if not each.startswith("_Utils")}
-        return found - set(ABOVE[name].split()) - set(TABLES)
+        return found - {*ABOVE[name].split(), *TABLES, *SNAPSHOTS}
 
     assert offenders(RESOURCES, wrong_in) == {}
 
@@ -423,6 +458,6 @@ def test_sandbox_stands_alone() -> None:
 
 
 def test_library_does_not_need_the_sandbox() -> None:
-    """No module of the library imports the sandbox."""
-    for name in LIBRARY:
+    """No module of the library imports the sandbox, except the rehearsal."""
+    for name in set(LIBRARY) - set(REHEARSAL):
         assert not [each for each in own_imports_of(name) if each.split(".")[0] == "sandbox"], name

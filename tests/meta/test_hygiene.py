@@ -30,8 +30,9 @@ def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_import_is_light(tmp_path: Path) -> None:
-    """Importing the package imports neither pandas, numpy, dotenv, click, the sandbox's server nor Tables."""
-    heavy = ["pandas", "numpy", "dotenv", "click", "starlette", "uvicorn", "PermutiveAPI.Tables"]
+    """Importing the package imports neither pandas, numpy, dotenv, click, the sandbox's server, Tables nor snapshots."""
+    heavy = ["pandas", "numpy", "dotenv", "click", "starlette", "uvicorn"]
+    heavy += ["PermutiveAPI.Tables", "PermutiveAPI.snapshots"]
     code = f"import sys, PermutiveAPI; print([name for name in {heavy} if name in sys.modules])"
     done = run(code, tmp_path)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")

@@ -15,7 +15,7 @@ import pytest
 from PermutiveAPI import Cohort, CohortList, Progress, WorkspaceList
 from PermutiveAPI.Query import in_segment
 from PermutiveAPI.sandbox import Sandbox
-from PermutiveAPI.Tables import Plan, PlanOutdatedError
+from PermutiveAPI.Tables import Plan, PlanOutdatedError, PlanRefusedError
 from tests.support.mistakes import assert_raises
 from tests.tables.club import QUERY, Club, fields_of
 
@@ -686,7 +686,7 @@ def test_used_cohorts_are_not_deleted(club: Club) -> None:
         "queries first, or pass allow_used=True.\n"
         "'Premier League Followers' (12346): 'Loyal'\n'Football Fans' (12345): 'Loyal'"
     )
-    assert_raises(lambda: club.apply(plan), ValueError, text)
+    assert_raises(lambda: club.apply(plan), PlanRefusedError, text)
     assert club.writes() == []
     assert club.apply(plan, allow_used=True).counts == {"deleted": 2, "unchanged": 26}
 
@@ -724,7 +724,7 @@ def test_too_many_deletes(club: Club) -> None:
     cohorts = CohortList([each for each in club.list() if each.query])
     plan = cohorts.plan_to(cohorts[:1])
     text = "too many deletes: 25 of 26, 96.2 % is over 80 %; pass max_delete_share="
-    assert_raises(lambda: club.apply(plan), ValueError, text)
+    assert_raises(lambda: club.apply(plan), PlanRefusedError, text)
     assert club.apply(plan, max_delete_share=1).counts == {"deleted": 25, "unchanged": 1}
 
 
@@ -802,7 +802,8 @@ def test_ignored_columns(club: Club) -> None:
 
 def test_keys_of_workspaces_are_not_kept(club: Club) -> None:
     """A table may hold workspaces. The plan and the report do not have their keys."""
-    rows: Any = [{"name": "Home Cooks", "of": club.group, "all": WorkspaceList([club.brand])}]
+    row = {"of": club.group, "all": WorkspaceList([club.brand])}
+    rows: Any = [{"name": "Home Cooks", **row, "some": [club.group], "more": {"x": (club.brand,)}}]
     plan = club.plan(rows)
     text = json.dumps([plan.to_json(), club.apply(plan).rows])
     assert club.group.name in text and club.brand.name in text

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     options,
     progress_bar,
 )
-from PermutiveAPI.Tables import Owned, Plan, PlanOutdatedError
+from PermutiveAPI.Tables import Owned, Plan, PlanOutdatedError, PlanRefusedError
 from tests.support.mistakes import assert_raises
 from tests.tables.market import MINE, Market, fields_of
 
@@ -219,6 +219,15 @@ def test_own_columns_may_hold_anything(market: Market, cell: Any, expected: Any)
     assert Plan.from_json(json.dumps(plan.to_json())) == plan
     [row] = market.apply(plan).rows
     assert (row["own"], row["status"]) == (expected, "created")
+
+
+def test_own_columns_without_an_end(market: Market) -> None:
+    """A cell that contains itself is an error that names the row and the column."""
+    endless: List[Any] = [1]
+    endless.append(endless)
+    text = "table has 1 bad row (row 1 is line 2 of a sheet):\nrow 1, own: is nested too deeply"
+    row = {"code": "m_a", "name": "A", "own": endless}
+    assert_raises(lambda: market.plan([row]), ValueError, text)
 
 
 def test_spaces_around_codes(market: Market) -> None:
@@ -461,7 +470,7 @@ def test_used_segments_are_not_deleted(market: Market) -> None:
         "Nothing was written: the queries of cohorts name segments that the plan deletes. Change the "
         "queries first, or pass allow_used=True.\n'B' (m_b): 'Ours'"
     )
-    assert_raises(lambda: market.apply(plan), ValueError, text)
+    assert_raises(lambda: market.apply(plan), PlanRefusedError, text)
     assert market.writes() == []
     assert market.apply(plan, allow_used=True).counts == {"created": 1, "deleted": 2}
 

@@ -14,7 +14,7 @@ from typing import Any, Dict, Iterator, List, Set, Tuple
 import pytest
 
 import PermutiveAPI
-from PermutiveAPI import Query, Tables, answers, sandbox, testing
+from PermutiveAPI import Query, Tables, answers, rehearsal, sandbox, snapshots, testing
 from PermutiveAPI._Utils.resources import helpers
 from PermutiveAPI._Utils.resources.lists import Index
 from PermutiveAPI.Query import event, in_segment, prop
@@ -42,7 +42,16 @@ def is_own(value: Any) -> bool:
 
 def public_names() -> Set[str]:
     """Return the names that users import: from the package, from its modules, and from _Utils as in 5.4.4."""
-    modules: List[Any] = [PermutiveAPI, Query, Tables, answers, sandbox, testing]
+    modules: List[Any] = [
+        PermutiveAPI,
+        Query,
+        Tables,
+        answers,
+        rehearsal,
+        sandbox,
+        snapshots,
+        testing,
+    ]
     names = {name for module in modules for name in module.__all__}
     for path in (each for each in PATHS if "_Utils" in each):
         public = [name for name in PATHS[path] if name[0] != "_"]
@@ -54,7 +63,7 @@ def public_names() -> Set[str]:
 def public_members() -> Iterator[Tuple[str, Any]]:
     """Yield the methods and properties of the public classes, with their names."""
     classes = [type(each) for each in MADE_BY_CALLS]
-    for module in (PermutiveAPI, Query, Tables, sandbox):
+    for module in (PermutiveAPI, Query, Tables, rehearsal, sandbox, snapshots):
         found = [getattr(module, name) for name in module.__all__]
         classes += [each for each in found if isinstance(each, type)]
     for cls in classes:

@@ -97,13 +97,18 @@ from PermutiveAPI.Query import (
     more_than,
     prop,
 )
+from PermutiveAPI.rehearsal import Changes, Rehearsal
 from PermutiveAPI.sandbox import Behaviour, RecordedRequest, Sandbox
+from PermutiveAPI.snapshots import Saved, Snapshot
 from PermutiveAPI.Tables import (
     Owned,
     Plan,
     PlanOutdatedError,
+    PlanRefusedError,
+    Plans,
     References,
     Report,
+    Reports,
     identities_from_table,
 )
 from PermutiveAPI.testing import vcr_config
@@ -657,6 +662,38 @@ def plan_cohorts(folder: Path, import_id: str) -> Report:
     return undone
 
 
+# --- Snapshots -----------------------------------------------------------------------------------
+
+
+def restore(folder: Path) -> Reports:
+    """Save a workspace, change it, look at what has changed, and restore it."""
+    workspace = Workspace.from_env()
+    saved: Saved = workspace.snapshot(
+        folder, max_workers=4, progress_callback=progress_bar("Reading")
+    )
+    logger.info("%d written, %d unchanged, %d removed", *saved)
+    Cohort("Added later", query={"in_segment": 1}).create()
+    before: Snapshot = Snapshot.read(folder)
+    now = Snapshot.of(workspace, max_workers=4)
+    again: Saved = before.write(folder)
+    logger.info("%d %s %s", again.written, saved.unchanged, again.removed)
+    drift: Plans = before.plans_to(now)
+    names = [each.name for each in (*now.cohorts, *now.inherited, *now.imports)]
+    logger.info("%s: %s, %s %d", now.workspace_id, names, drift.summary, len(drift.changes))
+    logger.info("%s %s", drift.to_markdown(), drift.to_pd_dataframe().shape)
+    kept: Plans = Plans.from_json(before.restoring(now).to_json())
+    logger.info("%s %s", kept.notes, [str(plan.target) for plan in kept.plans])
+    try:
+        reports: Reports = kept.apply(api_key=workspace.api_key, max_delete_share=0.5)
+    except PlanRefusedError as error:
+        logger.warning("%s", error)
+        raise
+    logger.info("%s: %s %s", reports.summary, reports.counts, reports.failures)
+    logger.info("%d %d", len(reports.outcomes), len(reports.reports))
+    logger.info("%s", reports.inverse())
+    return reports
+
+
 # --- Helpers -------------------------------------------------------------------------------------
 
 
@@ -710,6 +747,27 @@ def try_offline() -> list[RecordedRequest]:
     return [each for each in arrived if each.status == 200 and each.method == "GET"]
 
 
+def rehearse(workspaces: WorkspaceList) -> Changes:
+    """Try a job on a copy of the workspaces, and make its changes in one of them."""
+    with Rehearsal(workspaces) as rehearsal:
+        Cohort("Tried", query={"in_segment": 12345}).create()
+        copies: WorkspaceList = rehearsal.workspaces
+        sent: list[RecordedRequest] = rehearsal.sandbox.requests
+        credentials: list[dict[str, str]] = rehearsal.credentials()
+        logger.info("%s %s %s", rehearsal.base_url, copies, sent)
+        logger.info("%s", [each["name"] for each in credentials])
+        so_far: Changes = rehearsal.changes()
+    plans: list[Plan] = [*so_far.plans]
+    counts: dict[str, int] = {**so_far.other_writes, "refused": so_far.unknown_keys}
+    logger.info("%s %s %s %s", so_far.summary, plans, counts, so_far.notes)
+    logger.info("%s %s", so_far.to_markdown(), so_far.remarks)
+    kept: Changes = Changes.from_json(json.dumps(so_far.to_json()))
+    workspace = workspaces.master_workspace
+    if kept.of(workspace):
+        kept.of(workspace).apply(api_key=workspace.api_key)
+    return rehearsal.changes()
+
+
 def recorder_settings() -> dict[str, Any]:
     """Return the settings of a recorder, as a fixture of a test suite does."""
     return {**vcr_config(), "record_mode": "none"}
@@ -737,5 +795,7 @@ def main(api_key: str, folder: Path) -> None:
     logger.info("%s %s", fail(api_key), all_workspaces())
     logger.info("%s", unused_segments(Workspace.from_env(), import_id))
     logger.info("%s", plan_cohorts(folder, import_id))
+    logger.info("%s", restore(folder / "snapshot"))
     logger.info("%s %s", use_helpers(folder), try_offline())
+    logger.info("%s", rehearse(WorkspaceList.from_env()))
     logger.info("%s", recorder_settings())

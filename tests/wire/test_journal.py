@@ -803,3 +803,48 @@ def test_progress_counts_what_is_skipped(server: FakeService, journal: Path) -> 
         )
     assert [each.skipped for each in heard] == [0, 0, 0, 1, 2, 3, 3, 3]
     assert [each.completed for each in heard] == [1, 2, 3, 1, 2, 3, 4, 5]
+
+
+# --- Another folder ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of PERMUTIVE_JOURNAL_FOLDER."""
+    path = tmp_path / "elsewhere"
+    path.mkdir()
+    monkeypatch.setenv("PERMUTIVE_JOURNAL_FOLDER", str(path))
+    return path
+
+
+def test_journals_in_another_folder(server: FakeService, folder: Path, journal: Path) -> None:
+    """With PERMUTIVE_JOURNAL_FOLDER, the journal is kept there, and the file at its path is not touched."""
+    journal.write_text("not a journal")
+    assert [len(run(things(2), journal)[0]) for _ in range(2)] == [2, 0]
+    assert journal.read_text() == "not a journal"
+    (kept,) = folder.iterdir()
+    assert kept.name.endswith("-job.journal")
+    assert run(things(2), os.path.relpath(journal)) == ([], [])  # The same file.
+
+
+def test_each_path_has_its_own_journal_in_another_folder(
+    server: FakeService, folder: Path, tmp_path: Path
+) -> None:
+    """Journals with the same name, in two folders, do not meet; names of any length are possible."""
+    (tmp_path / "other").mkdir()
+    paths = [tmp_path / "x", tmp_path / "other" / "x", tmp_path / ("\U0001f600" * 60)]
+    assert [len(run(things(2), path)[0]) for path in paths] == [2, 2, 2]
+    assert len([*folder.iterdir()]) == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_wrong_path_is_an_error_in_another_folder_too(
+    server: FakeService, tmp_path: Path
+) -> None:
+    """A journal in a folder that does not exist is refused, as without PERMUTIVE_JOURNAL_FOLDER."""
+    path = tmp_path / "missing" / "job.journal"
+    with pytest.raises(FileNotFoundError) as caught:
+        run(things(1), path)
+    assert caught.value.strerror == "journal cannot be opened: No such file or directory"
+    assert caught.value.filename == str(path)
+    assert server.received == []

@@ -7,6 +7,7 @@ whether a certain user's id was sent.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -42,6 +43,33 @@ _LINES = re.compile(rb"(?:[0-9a-f]{%d}\n)*" % (2 * _DIGEST_BYTES))
 _json_of = json.JSONEncoder(default=str, check_circular=False).encode
 # The file is read in pieces, so that a large one takes little memory.
 _LINES_AT_A_TIME = 4096
+# Characters of a journal's name that are kept in another folder. File systems allow at least 143 bytes.
+_LONGEST_NAME = 30
+
+
+def place_of(path: str | PathLike[str], folder: str | None) -> str | PathLike[str]:
+    """Return the path of the file that is used for a journal.
+
+    Parameters
+    ----------
+    path : str or Path
+        The journal's path.
+    folder : str or None
+        The folder of PERMUTIVE_JOURNAL_FOLDER. It has one file for each path, and the file at the path
+        itself is neither read nor written. None: the file at the path is used.
+
+    Raises
+    ------
+    OSError
+        If the folder of the path itself is missing, as without PERMUTIVE_JOURNAL_FOLDER.
+    """
+    if folder is None:
+        return path
+    whole = os.path.abspath(path)
+    if not os.path.isdir(os.path.dirname(whole)):
+        raise _cannot_be_opened(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), whole)
+    digest = hashlib.sha256(os.fsencode(whole)).hexdigest()[:16]
+    return Path(folder, f"{digest}-{os.path.basename(whole)[-_LONGEST_NAME:]}")
 
 
 class Journal:
@@ -166,8 +194,7 @@ class Journal:
             # Missing folders are not made: with a wrong path, the job would send everything again.
             return os.open(self._path, flags, stat.S_IRUSR | stat.S_IWUSR)
         except OSError as error:
-            reason = f"journal cannot be opened: {error.strerror}"
-            raise OSError(error.errno, reason, self.path) from None
+            raise _cannot_be_opened(error, self.path) from None
 
     def _lock(self) -> None:
         if fcntl is None:
@@ -227,6 +254,10 @@ class Journal:
             f"journal {self.path!r} cannot be used: {reason}. Name another file, or delete it "
             "to send everything."
         )
+
+
+def _cannot_be_opened(error: OSError, path: str) -> OSError:
+    return OSError(error.errno, f"journal cannot be opened: {error.strerror}", path)
 
 
 _open: WeakSet[Journal] = WeakSet()

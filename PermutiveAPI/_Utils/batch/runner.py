@@ -345,12 +345,10 @@ class _Run(Listener[WorkItem]):
         url = actual_url(request.url, self.settings.base_url)
         if self._journal is None:
             # Rarely needed, and slow to import.
-            from .journal import Journal
+            from .journal import Journal, place_of
 
-            origin = origin_of(url)
-            self._journal = Journal(
-                self._options.journal, self._options.helper, origin, self.api_key
-            )
+            path = place_of(self._options.journal, self.settings.journal_folder)
+            self._journal = Journal(path, self._options.helper, origin_of(url), self.api_key)
         try:
             return self._journal.digest(request.method, url, request.params, request.json)
         except (TypeError, ValueError, RecursionError):

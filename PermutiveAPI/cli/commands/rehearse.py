@@ -1,0 +1,90 @@
+"""``permutive rehearse``: run a program against a copy of the workspaces, and show what it changed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from PermutiveAPI import PermutiveCredentialsError, WorkspaceList
+from PermutiveAPI._Utils import settings
+from PermutiveAPI.rehearsal import Rehearsal
+
+from ..options import workspace_named
+from ..output import say
+from ..plans import PlanFormat, expect_option, finish, plan_format_option, show
+from ..program import run_program
+
+
+@click.command(
+    context_settings={"allow_interspersed_args": False},
+    epilog="Example: permutive rehearse -- python nightly.py",
+)
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option(
+    "--workspace",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Copy only this workspace, by its name or id in the credentials file. May be repeated.",
+)
+@click.option(
+    "--check-queries/--no-check-queries",
+    default=None,
+    help="Whether the copy checks every query that it gets, or none. Default: those that use the grammar.",
+)
+@plan_format_option
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also save the changes in this file, as JSON.",
+)
+@expect_option
+def rehearse(
+    command: tuple[str, ...],
+    names: tuple[str, ...],
+    check_queries: bool | None,
+    format: PlanFormat,
+    output: Path | None,
+    expect_no_changes: bool,
+) -> int:
+    """Run a program against a copy of the workspaces, and show what it changed.
+
+    The workspaces of the credentials file are read. The program's calls then go to the copy, with keys
+    of its own. The live service gets only GETs from this command. It gets what the program sends past
+    this library, and files that the program writes are real.
+
+    The changes are on stdout, and the output of the program is on stderr. The exit status is the
+    program's own; with --expect-no-changes, it is 5 if the program succeeded and has changed something.
+    """
+    if shutil.which(command[0]) is None:
+        raise click.UsageError(f"There is no program {command[0]!r}.")
+    workspaces = _workspaces(names)
+    if sys.stderr.isatty():
+        say("Copying the workspaces. Each cohort takes one request.")
+    with Rehearsal(workspaces) as rehearsal:
+        rehearsal.sandbox.check_queries = check_queries
+        status = run_program(command)
+        changes = rehearsal.changes()
+    show(changes, format)
+    if format not in ("table", "markdown"):  # They have no place for words.
+        for remark in changes.remarks:
+            say(remark)
+    found = finish(changes, output=output, expect_no_changes=expect_no_changes)
+    return status or found
+
+
+def _workspaces(names: tuple[str, ...]) -> WorkspaceList:
+    """Return the workspaces to copy. The default key must be one of theirs."""
+    workspaces = (
+        WorkspaceList([workspace_named(name) for name in names]) or WorkspaceList.from_env()
+    )
+    key = settings.text(settings.API_KEY)
+    if key is not None and all(key != each.api_key for each in workspaces):
+        raise PermutiveCredentialsError(
+            f"The key of {settings.API_KEY} belongs to none of the workspaces that are copied. Add its workspace "
+            f"to the file that {settings.APPLICATION_CREDENTIALS} names."
+        )
+    return workspaces

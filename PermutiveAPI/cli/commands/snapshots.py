@@ -1,0 +1,105 @@
+"""``permutive snapshot`` and ``permutive drift``: a workspace in a folder, and what has changed since."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from PermutiveAPI import Workspace, WorkspaceList, progress_bar
+from PermutiveAPI._Utils import settings
+from PermutiveAPI.snapshots import Saved, Snapshot
+
+from ..exits import ExitStatus
+from ..options import dry_run_option, format_option, limit_options, workspace_named, yes_option
+from ..output import Format, say, write_rows
+from ..plans import PlanFormat, carry_out, expect_option, plan_format_option, show
+
+_workspace_option = click.option(
+    "--workspace",
+    "name",
+    metavar="NAME",
+    help="The workspace, by its name or id in the credentials file. Without it: that of the default key.",
+)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_workspace_option
+@format_option
+def snapshot(folder: Path, name: str | None, format: Format) -> None:
+    """Save a workspace in FOLDER, for git: one file for each cohort and each import.
+
+    Only files that differ are written. Files of objects that are gone are removed, and files that are not
+    of a snapshot stay. It writes how many files were written, unchanged and removed.
+    """
+    saved = _read(_workspace(name)).write(folder)
+    write_rows([saved._asdict()], Saved._fields, format)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@_workspace_option
+@plan_format_option
+@expect_option
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also save the plans that restore the snapshot in this file, as JSON.",
+)
+@click.option("--restore", is_flag=True, help="Make the workspace equal to the snapshot again.")
+@yes_option
+@dry_run_option
+@limit_options
+def drift(
+    folder: Path,
+    name: str | None,
+    format: PlanFormat,
+    expect_no_changes: bool,
+    output: Path | None,
+    restore: bool,
+    yes: bool,
+    dry_run: bool,
+    **limits: Any,
+) -> ExitStatus:
+    """Show what has changed in a workspace since the snapshot in FOLDER.
+
+    With --restore, it shows the changes that restore the snapshot, and makes them. What cannot come back
+    is listed first.
+    """
+    before, workspace = Snapshot.read(folder), _workspace(name)
+    now = _read(workspace)
+    changes, back = before.plans_to(now), before.restoring(now)
+    if output is not None:
+        output.write_text(json.dumps(back.to_json(), ensure_ascii=False, indent=2), "utf-8")
+        say(f"The plans that restore the snapshot are in {output}.")
+    if restore:
+        limits["api_key"] = workspace.api_key
+        return carry_out(back, yes=yes, dry_run=dry_run, format=None, failures=None, **limits)
+    show(changes, format)
+    for note in (
+        changes.notes if format in ("csv", "ndjson") else ()
+    ):  # They have no place for notes.
+        say(note)
+    return ExitStatus.CHANGES_FOUND if changes and expect_no_changes else ExitStatus.DONE
+
+
+def _read(workspace: Workspace) -> Snapshot:
+    return Snapshot.of(workspace, progress_callback=progress_bar("Reading cohorts"))
+
+
+def _workspace(name: str | None) -> Workspace:
+    """Return the workspace with a name, or that of the default key. Its id must be known."""
+    if name is not None:
+        return workspace_named(name)
+    api_key = settings.text(settings.API_KEY)
+    if api_key is None:
+        return Workspace.from_env()
+    found = [each for each in WorkspaceList.from_env() if each.api_key == api_key]
+    if not found:
+        raise click.UsageError(
+            f"The credentials file has no workspace with the key of {settings.API_KEY}. Pass --workspace."
+        )
+    return found[0]

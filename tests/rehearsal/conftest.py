@@ -1,0 +1,15 @@
+"""The start of a rehearsal's test: a live service."""
+
+from __future__ import annotations
+
+import pytest
+
+from PermutiveAPI.sandbox import Sandbox
+from tests.rehearsal.live import Live
+
+
+@pytest.fixture
+def live(sandbox: Sandbox) -> Live:
+    """A live service, which the library talks to outside of rehearsals."""
+    sandbox.page_size = 1_000
+    return Live(sandbox)

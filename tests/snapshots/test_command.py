@@ -1,0 +1,199 @@
+"""``permutive snapshot`` and ``permutive drift``, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from PermutiveAPI.Tables import Plans
+from tests.snapshots.archive import FANS, Archive
+
+
+@pytest.fixture(autouse=True)
+def credentials(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name a credentials file in the environment."""
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", archive.credentials())
+
+
+def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command, without a terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "PermutiveAPI", *arguments],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def lines(text: str) -> List[str]:
+    """Return the lines of a text."""
+    return text.splitlines()
+
+
+def test_snapshot(archive: Archive) -> None:
+    """It writes the folder, and the counts on stdout."""
+    done = run("snapshot", str(archive.folder))
+    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n30,0,0\n")
+    assert archive.path(FANS).exists()
+    done = run("snapshot", str(archive.folder), "--format", "json")
+    assert json.loads(done.stdout) == [{"written": 0, "unchanged": 30, "removed": 0}]
+
+
+def test_snapshot_of_another_workspace(archive: Archive) -> None:
+    """`--workspace` names it. It cannot replace the snapshot of the first one."""
+    assert run("snapshot", str(archive.folder)).returncode == 0
+    name = archive.club.brand.name
+    done = run("snapshot", str(archive.folder), "--workspace", name)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "this is a snapshot of another workspace" in done.stderr
+    done = run("snapshot", str(archive.folder) + "2", "--workspace", name)
+    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n44,0,0\n")
+
+
+def test_drift(archive: Archive) -> None:
+    """It prints what has changed. With `--expect-no-changes`, changes are status 5."""
+    archive.save()
+    done = run("drift", str(archive.folder), "--expect-no-changes")
+    assert (done.returncode, done.stdout) == (
+        0,
+        "0 to create, 0 to update, 0 to delete, 113 unchanged\n",
+    )
+    archive.club.edit(12345, tags=["other"])
+    done = run("drift", str(archive.folder), "--expect-no-changes")
+    assert done.returncode == 5
+    assert lines(done.stdout) == [
+        "cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged",
+        "~ Football Fans (68d8bf84-f570-44a9-abbb-d9f78d4361c0)",
+        '    tags: ["editorial", "sport"] -> ["other"]',
+    ]
+    assert run("drift", str(archive.folder)).returncode == 0
+    assert archive.writes() == []
+
+
+def test_drift_that_no_plan_can_change(archive: Archive) -> None:
+    """It is drift as well."""
+    archive.save()
+    archive.sandbox._state.imports[archive.market.id].facts["name"] = "New name"
+    done = run("drift", str(archive.folder), "--expect-no-changes")
+    assert (done.returncode, lines(done.stdout)[0]) == (
+        5,
+        "! The import 'Subscriber CRM' has changed: name.",
+    )
+    done = run("drift", str(archive.folder), "--format", "csv")
+    assert lines(done.stdout) == ["target,action,key,name,field,old,new"]
+    assert "The import 'Subscriber CRM' has changed: name." in done.stderr
+
+
+@pytest.mark.parametrize("format", ["json", "ndjson", "csv", "markdown"])
+def test_formats(archive: Archive, format: str) -> None:
+    """Data alone is on stdout."""
+    archive.save()
+    archive.club.edit(12345, tags=["other"])
+    text = run("drift", str(archive.folder), "--format", format).stdout
+    if format == "json":
+        assert len(Plans.from_json(text)) == 1
+    elif format == "ndjson":
+        [row] = map(json.loads, lines(text))
+        assert (row["target"], row["field"], row["new"]) == ("cohorts", "tags", ["other"])
+    elif format == "csv":
+        assert lines(text)[0] == "target,action,key,name,field,old,new"
+        assert len(lines(text)) == 2
+    else:
+        assert lines(text)[0] == "**cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged**"
+
+
+def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
+    """`--output` saves them. They work in Python."""
+    archive.save()
+    archive.club.edit(12345, tags=["other"])
+    path = tmp_path / "plans.json"
+    done = run("drift", str(archive.folder), "--output", str(path))
+    assert done.returncode == 0
+    assert f"The plans that restore the snapshot are in {path}." in done.stderr
+    plans = Plans.from_json(path)
+    assert plans.apply(api_key=archive.club.key).counts == {"updated": 1, "unchanged": 27}
+    assert not archive.drift()
+
+
+def test_restore(archive: Archive) -> None:
+    """`--restore` shows the changes and needs `--yes` without a terminal."""
+    archive.save()
+    archive.club.edit(12345, tags=["other"])
+    archive.club.get(12346).delete(archive.club.key)
+    done = run("drift", str(archive.folder), "--restore", "--dry-run")
+    assert done.returncode == 0
+    assert lines(done.stdout)[0].startswith("! The cohort 'Premier League Followers' comes back")
+    done = run("drift", str(archive.folder), "--restore")
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+    assert [each.method for each in archive.writes()] == ["DELETE"]
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert lines(done.stdout)[0] == "action,key,name,status,id,error"
+    assert [each.split(",")[0] for each in lines(done.stdout)[1:]] == ["create", "update"]
+    assert len(archive.drift()) == 0
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_restore_in_part(archive: Archive) -> None:
+    """A failure is status 1, and the same command does what is left."""
+    archive.save()
+    archive.club.edit(12345, tags=["other"])
+    archive.sandbox.fail_next(status=400, method="PATCH")
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert done.returncode == 1
+    assert "Run the same command again: it does what is left." in done.stderr
+    assert run("drift", str(archive.folder), "--restore", "--yes").returncode == 0
+    assert not archive.drift()
+
+
+def test_restore_too_much(archive: Archive) -> None:
+    """Too many deletions are status 3."""
+    archive.save()
+    for path in archive.path("cohorts").iterdir():
+        path.unlink()
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert done.returncode == 3
+    assert "too many deletes: 26 of 28" in done.stderr
+
+
+WRONG: Dict[str, Any] = {
+    "no snapshot": ({}, 2, "there is no snapshot here"),
+    "the key is not in the file": (
+        {"PERMUTIVE_API_KEY": "other"},
+        2,
+        "The credentials file has no workspace with the key of PERMUTIVE_API_KEY. Pass --workspace.",
+    ),
+    "no credentials": ({"PERMUTIVE_APPLICATION_CREDENTIALS": ""}, 4, "PERMUTIVE_APPLICATION"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_mistakes(archive: Archive, case: str) -> None:
+    """The error says what is wrong."""
+    environment, status, text = WRONG[case]
+    if case == "no snapshot":
+        archive.folder.mkdir()
+    else:
+        archive.save()
+    done = run("drift", str(archive.folder), **environment)
+    assert (done.returncode, done.stdout) == (status, "")
+    assert text in done.stderr
+    assert archive.sandbox.api_key not in done.stderr
+
+
+def test_the_key_of_the_environment(archive: Archive) -> None:
+    """The key tells the workspace, if the credentials file has it."""
+    key = archive.club.brand.api_key
+    done = run("snapshot", str(archive.folder), PERMUTIVE_API_KEY=key)
+    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n44,0,0\n")
