@@ -6,10 +6,9 @@ Source of the facts: Permutive's Contextual API v1.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._Utils import http
 from ._Utils.arguments import require_filled
@@ -19,7 +18,11 @@ from ._Utils.json import to_payload
 from ._Utils.resources.base import Resource, built_from
 from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
-from .answers import ContextAnswer
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from .answers import ContextAnswer
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
 _API_PAYLOAD = ["url", "page_properties"]

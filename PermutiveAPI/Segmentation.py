@@ -6,18 +6,16 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._Utils import http
 from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
-    BatchResult,
     Failures,
     ProgressCallback,
     ReadingRequest,
@@ -26,13 +24,17 @@ from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
-from ._Utils.list import chunk_list
 from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
 from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
-from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from ._Utils.batch.results import BatchResult
+    from .answers import SegmentationAnswer, StatelessAnswer
 
 _API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"
@@ -131,6 +133,8 @@ class Segmentation(Resource):
         >>> [len(part.events) for part in parts]
         [10, 10, 5]
         """
+        from ._Utils.list import chunk_list
+
         require_several("events", self.events)
         parts = chunk_list(self.events, _MOST_EVENTS) or [[]]
         return [replace(self, events=part) for part in parts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,17 +12,26 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ._Utils.batch.types import ProgressCallback
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, parsed
+from ._Utils.lazy_names import lazy_names
 from ._Utils.redaction import REDACTED
 from ._Utils.resources.lists import ResourceList, UniqueIndex
-from .Audience.Import import Import, ImportList
-from .Audience.Segment import Segment, SegmentList
 from .Cohort import Cohort, CohortList
 
 if TYPE_CHECKING:
+    from .Audience.Import import Import, ImportList
+    from .Audience.Segment import SegmentList
     from .snapshots import Saved
     from .Tables import Plan, References
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {"Import": "PermutiveAPI.Audience.Import", "Segment": "PermutiveAPI.Audience.Segment"},
+    )
 
-Listed = TypeVar("Listed", Cohort, Import)
+# Its Import and Segment are looked up at each call: they are imported late, and tests replace them here.
+_this_module: Any = sys.modules[__name__]
+
+Listed = TypeVar("Listed", "Cohort", "Import")
 
 
 @dataclass
@@ -97,7 +107,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         ['Subscriber CRM', 'In-Market Shoppers']
         """
         if force_refresh or include_details not in self._imports:
-            self._imports[include_details] = Import.list(
+            self._imports[include_details] = _this_module.Import.list(
                 api_key=self.api_key, include_details=include_details
             )
         return self._imports[include_details]
@@ -112,7 +122,9 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         25
         """
         if force_refresh or import_id not in self._segments:
-            self._segments[import_id] = Segment.list(import_id=import_id, api_key=self.api_key)
+            self._segments[import_id] = _this_module.Segment.list(
+                import_id=import_id, api_key=self.api_key
+            )
         return self._segments[import_id]
 
     def references(

@@ -16,8 +16,7 @@ The examples in the docstrings run against the sandbox, a local service, with it
 import logging
 from typing import TYPE_CHECKING
 
-from ._Utils.batch.progress_bar import progress_bar
-from ._Utils.batch.types import BatchRequest, BatchResult, Progress
+from ._Utils.batch.types import BatchRequest
 from ._Utils.errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -33,20 +32,25 @@ from ._Utils.errors import (
     PermutiveTimeoutError,
 )
 from ._Utils.http import stream_batch
-from ._Utils.options import options
-from ._Utils.retry.outcome import AttemptRecord
+from ._Utils.lazy_names import lazy_names
 from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
-from .Audience.Import import Import, ImportList
-from .Audience.Segment import Segment, SegmentList
-from .Audience.Source import Source
 from .Cohort import Cohort, CohortList
-from .Context import ContextSegment
 from .Identify.Alias import Alias, KnownAlias
-from .Identify.Identity import Identity
 from .Segmentation import Event, Segmentation
-from .Tracking import TrackedEvent
 from .Workspace import Workspace, WorkspaceList
+
+if TYPE_CHECKING:
+    from ._Utils.batch.progress_bar import progress_bar
+    from ._Utils.batch.results import BatchResult, Progress
+    from ._Utils.options import options
+    from ._Utils.retry.outcome import AttemptRecord
+    from .Audience.Import import Import, ImportList
+    from .Audience.Segment import Segment, SegmentList
+    from .Audience.Source import Source
+    from .Context import ContextSegment
+    from .Identify.Identity import Identity
+    from .Tracking import TrackedEvent
 
 __all__ = [
     "Alias",
@@ -92,6 +96,29 @@ __version__: str
 
 _SUBMODULES = {"Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots", "testing"}
 
+# What is imported when it is first used, and from where: all of it would take as long again as the rest.
+# Not classes with the name of their module, such as Cohort: Python would put the module in their place.
+_HOMES = {
+    "AttemptRecord": "PermutiveAPI._Utils.retry.outcome",
+    "BatchResult": "PermutiveAPI._Utils.batch.results",
+    "ContextSegment": "PermutiveAPI.Context",
+    "Identity": "PermutiveAPI.Identify.Identity",
+    "Import": "PermutiveAPI.Audience.Import",
+    "ImportList": "PermutiveAPI.Audience.Import",
+    "Progress": "PermutiveAPI._Utils.batch.results",
+    "Segment": "PermutiveAPI.Audience.Segment",
+    "SegmentList": "PermutiveAPI.Audience.Segment",
+    "Source": "PermutiveAPI.Audience.Source",
+    "TrackedEvent": "PermutiveAPI.Tracking",
+    "options": "PermutiveAPI._Utils.options",
+    "progress_bar": "PermutiveAPI._Utils.batch.progress_bar",
+    # Modules.
+    "Audience": None,
+    "Context": None,
+    "Tracking": None,
+    "answers": None,
+}
+
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
@@ -102,8 +129,8 @@ def __dir__() -> list[str]:
 
 if not TYPE_CHECKING:  # For a type checker, every other name is a mistake.
 
+    _lazy_name = lazy_names(__name__, _HOMES)
+
     def __getattr__(name):
-        """Read the version when it is first used."""
-        if name == "__version__":
-            return package_version()
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        """Read the version, or import a name, when it is first used."""
+        return package_version() if name == "__version__" else _lazy_name(name)

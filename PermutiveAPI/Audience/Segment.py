@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
@@ -28,6 +27,8 @@ from .pages import Page, items_of_pages
 from .urls import segments_url, url_of, url_of_code
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from .._Utils.resources.tables import Table
     from ..Tables import Owned, Plan
 
@@ -336,8 +337,7 @@ class Segment(Resource):
     ) -> Plan:
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
-        Segments are found by code. Name, description, cpm and categories are compared, if they are columns.
-        Columns that are not fields of a segment are named in ``plan.ignored``.
+        Segments are found by code. If they are columns, name, description, cpm and categories are compared.
 
         Parameters
         ----------

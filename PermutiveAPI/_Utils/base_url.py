@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import stat
-from functools import lru_cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -20,10 +20,11 @@ from . import settings
 
 logger = logging.getLogger("PermutiveAPI")
 
-# The URL up to its path. It may have a port, and need not have a path.
-_PERMUTIVE_ORIGIN = re.compile(
-    r"\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)", re.IGNORECASE
-)
+
+@cache
+def _permutive_origin() -> re.Pattern[str]:
+    """Return the pattern of a URL of Permutive up to its path, which may be missing. It is compiled when it is needed."""
+    return re.compile(r"(?i)\s*https?://api\.permutive\.(?:app|com)(?::\d*)?(?=[/?#]|$)")
 
 
 class Origin(NamedTuple):
@@ -42,7 +43,7 @@ def actual_url(url: str, origin: str | None) -> str:
     """Return the URL that a request is sent to: `origin` replaces Permutive's hosts, unless it is None."""
     if origin is None:
         return url
-    meant = _PERMUTIVE_ORIGIN.match(url)
+    meant = _permutive_origin().match(url)
     return url if meant is None else origin + url[meant.end() :]
 
 

@@ -7,36 +7,35 @@ The functions may be called from any number of threads.
 Users' own tests replace names of this module (``request``, the verbs, ``_with_retry``,
 ``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). Each is looked up when it is
 called, so that a replacement takes effect.
+
+The first batch imports what only batches need.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import requests.api
 from requests import Response
 
+from . import retry as retrying
 from . import settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
-from .batch import remote
-from .batch.runner import BatchRunner
 from .batch.types import (
     BatchOptions,
     BatchRequest,
-    BatchResult,
-    Progress,
     ProgressCallback,
     Responses,
     default_batch_timeout,
+    travels_by,
 )
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
@@ -56,11 +55,9 @@ from .errors import (
 )
 from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
+from .lazy_names import lazy_names
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
-from .retry import loop
-from .retry.call import Call
-from .retry.pauses import takes_time
 from .retry.policy import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
@@ -72,6 +69,24 @@ from .retry.policy import (
 )
 from .retry.policy import VARIABLES as RETRY_VARIABLES
 from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Settings, Timeout
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, ThreadPoolExecutor
+
+    from .batch.results import BatchResult, Progress
+    from .batch.runner import BatchRunner
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "BatchResult": "PermutiveAPI._Utils.batch.results",
+            "Progress": "PermutiveAPI._Utils.batch.results",
+            "ThreadPoolExecutor": "concurrent.futures",
+        },
+    )
+
+# Its ThreadPoolExecutor is looked up for each batch: it is imported late, and tests replace it here.
+_this_module: Any = sys.modules[__name__]
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -117,7 +132,7 @@ DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type":
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
-remote.travels_by(transport.CompactResponse, transport.reduce_unread)
+travels_by(transport.CompactResponse, transport.reduce_unread)
 
 # POST comes first: one stand-in for several verbs counts as POST, which is not harmless to repeat.
 _VERBS = ("post", "patch", "delete", "get")
@@ -316,7 +331,7 @@ def _with_retry(
     verb, sender = _verb_and_sender(method, now)
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
-    call = Call(
+    call = retrying.Call(
         sender=sender,
         verb=verb,
         url=url,
@@ -327,9 +342,9 @@ def _with_retry(
         harmless=harmless,
         repeats=harmless or sender is method,  # Responses of a stand-in are repeated as in 5.4.4.
         # A stand-in contacts no service, and no time passes while time.sleep is replaced.
-        rate_limited=sender is not method and takes_time(time.sleep),
+        rate_limited=sender is not method and retrying.takes_time(time.sleep),
     )
-    return loop.run(call, api_key)
+    return retrying.run(call, api_key)
 
 
 def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:
@@ -345,10 +360,8 @@ def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]
 
 def _settings_of_batch(with_policy: bool) -> Settings:
     """Put the settings of a batch together; see :func:`_settings_now`."""
-    return replace(
-        _settings_now(with_policy),
-        batch_timeout=default_batch_timeout(),
-        journal_folder=settings.text(settings.JOURNAL_FOLDER),
+    return _settings_now(with_policy)._replace(
+        batch_timeout=default_batch_timeout(), journal_folder=settings.text(settings.JOURNAL_FOLDER)
     )
 
 
@@ -495,11 +508,13 @@ def batch_runner() -> BatchRunner:
 
     Its workers run in a copy of the caller's context, with the same connection classes.
     """
+    from .batch.runner import BatchRunner
+
     context = copy_context()
     context.run(transport.keep_classes)
     return BatchRunner(
         send=request,
-        executor_class=ThreadPoolExecutor,
+        executor_class=_this_module.ThreadPoolExecutor,
         read_settings=_settings_of_batch,
         context=context,
     )

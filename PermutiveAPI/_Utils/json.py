@@ -12,7 +12,6 @@ from typing import Any, Generic, TypeVar, cast
 
 from .decoding import build, convert_value
 from .encoding import SelfEncoding, encoded, encoded_object, to_payload
-from .file import check_filepath, write_private_text
 from .gc_pause import gc_paused, items_in
 
 __all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]
@@ -98,6 +97,8 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         >>> len(CohortList.from_json_file("exports/cohorts.json"))
         28
         """
+        from .file import check_filepath, write_private_text
+
         text = json.dumps(self.to_json(), indent=4)
         check_filepath(filepath)
         if self._is_secret:

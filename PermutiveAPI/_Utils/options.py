@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import NoneType
@@ -104,7 +103,7 @@ class options(AbstractContextManager[None]):
     def __enter__(self) -> None:
         """Begin the block."""
         outer = settings.options.get()
-        inner = replace(outer, block=Block(outer), **self._given)
+        inner = outer.replaced(block=Block(outer), **self._given)
         self._entered.append(inner)
         settings.options.set(inner)
 

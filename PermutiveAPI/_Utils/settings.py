@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -69,17 +68,34 @@ class Block:
         self.is_open = True
 
 
-@dataclass(frozen=True)
 class Options:
-    """The arguments of the ``options()`` blocks around a call; None for those that were left out."""
+    """The arguments of the ``options()`` blocks around a call; None for those that were left out.
 
-    api_key: str | None = field(default=None, repr=False)
-    timeout: Timeout = DEFAULT_TIMEOUT_SECONDS  # None is a timeout, too.
-    retry: RetryConfig | None = None
-    base_url: str | None = None
-    key_location: str | None = None
-    on_response: Callable[[Any], object] | None = None
-    block: Block | None = field(default=None, repr=False, compare=False)
+    It never changes. Its repr() shows no key.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,  # None is a timeout, too.
+        retry: RetryConfig | None = None,
+        base_url: str | None = None,
+        key_location: str | None = None,
+        on_response: Callable[[Any], object] | None = None,
+        block: Block | None = None,
+    ) -> None:
+        self.api_key = api_key
+        self.timeout = timeout
+        self.retry = retry
+        self.base_url = base_url
+        self.key_location = key_location
+        self.on_response = on_response
+        self.block = block
+
+    def replaced(self, **given: Any) -> Options:
+        """Return the same options, but with these values."""
+        return Options(**{**vars(self), **given})
 
 
 options: ContextVar[Options] = ContextVar("options", default=Options())
@@ -88,8 +104,7 @@ options: ContextVar[Options] = ContextVar("options", default=Options())
 # --- The settings of a call or a batch -----------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of a call, or of each call of a batch.
 
     Attributes

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator
+from copy import deepcopy
 from functools import cache
 from itertools import product
 
@@ -117,7 +118,7 @@ def seeded_state() -> State:
             cohort = _cohort(row, next(state.codes), workspace.workspace_id)
             state.cohorts[cohort["id"]] = cohort
     for facts, segments in ((_SUBSCRIBERS, _subscriber_segments()), (_MARKETS, _market_segments())):
-        found = StoredImport(dict(facts), workspace_id=group_id)
+        found = StoredImport(deepcopy(facts), workspace_id=group_id)
         state.imports[facts["id"]] = found
         for number, segment in enumerate(segments):
             found.shelf.add(_segment(segment, facts, number))

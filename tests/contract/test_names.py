@@ -6,6 +6,8 @@ import importlib
 import importlib.metadata
 import importlib.resources
 import inspect
+import subprocess
+import sys
 from typing import Any, Dict, Iterable, List
 
 import pytest
@@ -145,6 +147,29 @@ def test_star_import_gives_what_all_says() -> None:
     for name in modules:  # Only what is imported is shown.
         importlib.import_module(f"PermutiveAPI.{name}")
     assert dir(PermutiveAPI) == sorted([*PermutiveAPI.__all__, *modules])
+
+
+def test_what_is_imported_late_is_there_from_the_start() -> None:
+    """After `import PermutiveAPI` alone, dots lead to every module and class, also to those not imported yet."""
+    code = """
+import PermutiveAPI
+places = {
+    "Source": PermutiveAPI.Audience.Source,
+    "Segment": PermutiveAPI.Audience.Segment,
+    "Import": PermutiveAPI.Audience.Import,
+    "Identity": PermutiveAPI.Identify.Identity,
+    "Alias": PermutiveAPI.Identify.Alias,
+    "ContextSegment": PermutiveAPI.Context,
+    "TrackedEvent": PermutiveAPI.Tracking,
+}
+for name, module in places.items():
+    assert getattr(module, name) is getattr(PermutiveAPI, name), name
+assert PermutiveAPI.answers.ContextAnswer
+import PermutiveAPI.Cohort, PermutiveAPI.Segmentation, PermutiveAPI.Workspace
+for name in ("Cohort", "Segmentation", "Workspace"):
+    assert isinstance(getattr(PermutiveAPI, name), type), name
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("module", PATHS)

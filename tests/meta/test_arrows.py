@@ -55,15 +55,16 @@ BELOW = {
     "file": "",
     "settings": "",
     "gc_pause": "",
+    "lazy_names": "",
     "cancellation": "",
     "base_url": "settings",
     "errors": "redaction",
-    "retry": "cancellation credentials errors redaction settings",
+    "retry": "cancellation credentials errors lazy_names redaction settings",
     "credentials": "arguments errors settings redaction",
     "json": "encoding decoding file gc_pause",
     "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "cancellation credentials errors redaction settings version",
-    "http": "arguments base_url batch credentials errors json redaction retry settings transport",
+    "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
     "options": "arguments base_url credentials retry settings",
     "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
 }
@@ -122,7 +123,7 @@ BELOW_TABLES = {
     *(f"Query.{name}" for name in IN_QUERY),
 }
 UTILS_OF_TABLES = (
-    "arguments base_url batch.progress_bar batch.types credentials encoding errors gc_pause json list"
+    "arguments base_url batch.progress_bar batch.results batch.types credentials encoding errors gc_pause json list"
     " resources settings"
 )
 
@@ -384,9 +385,9 @@ def test_only_transport_touches_connections() -> None:
 
 
 def test_only_pauses_sleep() -> None:
-    """Only the waits between attempts sleep; http knows that too, and names the class of its thread pools, which users replace.
+    """Only the waits between attempts sleep, and http asks whether they take time.
 
-    Batches know it, too: they tell executors of threads apart, and shards have threads of their own.
+    Only batches import executors: they tell executors of threads apart, and shards have threads of their own.
     """
 
     def sleeps_and_pools_in(name: str) -> Set[str]:
@@ -395,7 +396,7 @@ def test_only_pauses_sleep() -> None:
 
     assert offenders(LIBRARY, sleeps_and_pools_in) == {
         "_Utils.retry.pauses": {"time.sleep"},
-        "_Utils.http": {"time.sleep", "concurrent.futures.ThreadPoolExecutor"},
+        "_Utils.http": {"time.sleep"},
         "_Utils.batch.executors": {"concurrent.futures.ThreadPoolExecutor"},
         "_Utils.batch.shard_sender": {"concurrent.futures.ThreadPoolExecutor"},
     }

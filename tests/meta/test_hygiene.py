@@ -30,10 +30,17 @@ def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 
 def test_import_is_light(tmp_path: Path) -> None:
-    """Importing the package imports neither pandas, numpy, dotenv, click, the sandbox's server, Tables nor snapshots."""
-    heavy = ["pandas", "numpy", "dotenv", "click", "starlette", "uvicorn"]
-    heavy += ["PermutiveAPI.Tables", "PermutiveAPI.snapshots"]
-    code = f"import sys, PermutiveAPI; print([name for name in {heavy} if name in sys.modules])"
+    """Importing Cohort imports nothing that is heavy or rarely needed: no dependency, no part of the package."""
+    heavy = "pandas numpy dotenv click starlette uvicorn concurrent.futures html".split()
+    own = "Tables snapshots Audience.Segment Identify.Identity Context Tracking answers".split()
+    own.append("_Utils.options")
+    own += [f"_Utils.batch.{name}" for name in ("runner", "results", "progress_bar", "stream")]
+    own += [f"_Utils.retry.{name}" for name in ("loop", "outcome", "rate_limit")]
+    heavy += [f"PermutiveAPI.{name}" for name in own]
+    code = (
+        "import sys\nfrom PermutiveAPI import Cohort\n"
+        f"print([name for name in {heavy} if name in sys.modules])"
+    )
     done = run(code, tmp_path)
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")
 

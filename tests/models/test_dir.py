@@ -47,7 +47,7 @@ CALLS = {
     "Segmentation": "split send send_stateless batch_send stream_send",
     "Source": "",
     "TrackedEvent": "track batch_track stream_track",
-    "Workspace": "is_top_level cohorts imports segments references plan_copy from_env",
+    "Workspace": "is_top_level cohorts imports segments references snapshot plan_copy from_env",
     "WorkspaceList": "refresh find id_dictionary name_dictionary master_workspace cohorts imports from_env",
 }
 # The arguments of the constructors.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, List
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PermutiveAPI import Import, Segment, SegmentList
@@ -23,6 +23,8 @@ tables = st.dictionaries(
     codes, st.fixed_dictionaries({"name": st.sampled_from(["A", "B"])}, optional=FIELDS), max_size=5
 )
 MINE = Owned.prefix("m_")
+# Each example makes about ten requests.
+fewer = settings(max_examples=40)
 
 
 @pytest.fixture
@@ -60,6 +62,7 @@ def wanted_of(row: Dict[str, Any], before: Dict[str, Any], clear_empty: bool) ->
     return found
 
 
+@fewer
 @given(old=tables, new=tables, clear_empty=st.booleans(), mirrors=st.booleans())
 def test_applying_a_plan_gives_the_wanted_table(
     market: Market,
@@ -88,6 +91,7 @@ def test_applying_a_plan_gives_the_wanted_table(
     assert market.there() == before
 
 
+@fewer
 @given(old=tables, new=tables, clear_empty=st.booleans())
 def test_a_plan_touches_only_what_it_shows(
     market: Market,
@@ -113,6 +117,7 @@ def test_a_plan_touches_only_what_it_shows(
             assert {name for name in was if was[name] != now[name]} == fields
 
 
+@fewer
 @given(old=tables, new=tables.filter(bool))
 def test_one_list_becomes_the_other(
     market: Market, old: Dict[str, Dict[str, Any]], new: Dict[str, Dict[str, Any]]

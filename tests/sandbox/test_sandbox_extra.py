@@ -111,6 +111,7 @@ def test_fixture_restores_the_environment(settings_of_a_user, pytester):
     """After the test, the variables have their old values."""
     pytester.makeconftest('pytest_plugins = ["PermutiveAPI.sandbox.pytest_plugin"]')
     pytester.makepyfile("def test_it(permutive_sandbox): pass")
-    pytester.runpytest("-p", "no:cacheprovider", "--no-cov").assert_outcomes(passed=1)
+    options = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--no-cov")
+    pytester.runpytest(*options).assert_outcomes(passed=1)
     assert os.environ["PERMUTIVE_API_KEY"] == "the-key-of-production"
     assert os.environ["PERMUTIVE_APPLICATION_CREDENTIALS"] == "/production.json"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, Dict, List
@@ -103,6 +105,23 @@ def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
     with patch("PermutiveAPI._Utils.http.ThreadPoolExecutor", wraps=ThreadPoolExecutor) as executor:
         BATCHES["Identity.batch_identify"](max_workers=2)
     executor.assert_called_once_with(max_workers=2)
+
+
+def test_an_executor_is_replaced_before_the_first_batch() -> None:
+    """A replacement takes effect although the class was not imported yet, and the class comes back."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
+from PermutiveAPI._Utils import http
+assert "ThreadPoolExecutor" not in vars(http)
+http.request = lambda *args, **kwargs: "response"
+requests = [http.BatchRequest("GET", "https://host/")]
+with patch.object(http, "ThreadPoolExecutor", wraps=ThreadPoolExecutor) as executor:
+    assert http.process_batch(requests, api_key="key", max_workers=2) == (["response"], [])
+executor.assert_called_once_with(max_workers=2)
+assert http.ThreadPoolExecutor is ThreadPoolExecutor
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,7 +249,7 @@ COHORT_CALLS: List[WireCall] = [
     WireCall("Cohort.list", lambda **key: Cohort.list(**key), "GET", COHORTS, answer=[COHORT]),
     WireCall(
         "Cohort.plan",
-        lambda **key: Cohort.plan([{"name": "Nobody", "query": QUERY}], **key),
+        lambda **key: Cohort.plan([{"name": "Nobody", "query": QUERY}], workspace_id="w", **key),
         "GET",
         COHORTS,
         answer=[],

@@ -22,8 +22,8 @@ def assert_no_secret(
 
 def _of_error(error: BaseException) -> Iterator[Tuple[str, str]]:
     yield "pickle", pickle.dumps(error).decode("latin-1")
-    formatted = traceback.format_exception(type(error), error, error.__traceback__)
-    yield "traceback", "".join(formatted)
+    # Without the frames of the error itself: they only repeat lines of code.
+    yield "traceback", "".join(traceback.format_exception(type(error), error, None))
     for link in _chain(error):
         where = type(link).__name__
         yield f"{where} repr", repr(link)

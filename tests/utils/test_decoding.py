@@ -326,7 +326,7 @@ def test_every_model_is_read_without_falling_back_to_any() -> None:
     """The annotations of the library's own models can all be resolved."""
     from PermutiveAPI._Utils.decoding import hints_of
 
-    for model in vars(PermutiveAPI).values():
+    for model in (getattr(PermutiveAPI, name) for name in PermutiveAPI.__all__):
         if isinstance(model, type) and dataclasses.is_dataclass(model):
             hints = hints_of(model)
             for each in dataclasses.fields(model):

@@ -50,7 +50,7 @@ def test_arguments_and_class_arrive(monkeypatch: pytest.MonkeyPatch) -> None:
     functools.partial(special.__mro__[1].batch_delete, ["d"])(journal="j")
     (cls, items, _, options), (other, _, _, defaults) = batches
     assert (cls, items, other) == (Special, ["c"], Cohort)
-    assert options == BatchOptions("Cohort.batch_delete", KEY, 3)
+    assert vars(options) == vars(BatchOptions("Cohort.batch_delete", KEY, 3))
     assert defaults.journal == "j"
     assert defaults.api_key is inspect.signature(Cohort.batch_create).parameters["api_key"].default
 

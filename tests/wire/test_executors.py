@@ -20,8 +20,6 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
-import dask.config
-import distributed
 import pytest
 
 from PermutiveAPI import (
@@ -46,6 +44,9 @@ PROCESSES = 2
 @contextmanager
 def dask_cluster(workers: int) -> Generator[Executor, None, None]:
     """Run a Dask cluster of separate processes, which repeats no call."""
+    import dask.config  # Slow to import, so not when tests are collected.
+    import distributed
+
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(

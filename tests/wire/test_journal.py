@@ -30,6 +30,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
+from PermutiveAPI._Utils.batch import workers
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, stall
 from tests.support.fakes import DoneExecutor
@@ -406,8 +407,9 @@ def test_all_that_completes_during_a_stop_is_written_down(
 
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each call be made when it is submitted, so that several arrive together."""
+    """Let each call be made when it is submitted, so that several arrive together, on a busy machine, too."""
     monkeypatch.setattr(http, "ThreadPoolExecutor", DoneExecutor)
+    monkeypatch.setattr(workers, "_LONGEST_READING_SECONDS", 10.0)
 
 
 @pytest.mark.usefixtures("together")

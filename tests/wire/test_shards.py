@@ -11,10 +11,8 @@ from collections import Counter
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Generator, Iterator, List, Set
+from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Set
 
-import dask.config
-import distributed
 import pytest
 import requests
 
@@ -32,6 +30,10 @@ from tests.support.calls import KEY
 from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
 from tests.support.things import URL, things
 from tests.support.threads import in_thread
+from tests.support.travellers import Strange, answer_strangely, fail_once, wait_for_file
+
+if TYPE_CHECKING:
+    import distributed
 
 PROCESSES = 2
 UNKNOWN = "The outcome is unknown"
@@ -61,6 +63,7 @@ def kill_when(server: FakeService, victim: int, arrived: int) -> threading.Threa
 
 def victim_of(client: distributed.Client) -> int:
     """Return the id of a worker's process."""
+    client.wait_for_workers(1)
     numbers: Any = client.run(os.getpid)
     return next(iter(numbers.values()))
 
@@ -90,6 +93,9 @@ def dask_client(
     allowed_failures: int, processes: int = PROCESSES
 ) -> Generator[distributed.Client, None, None]:
     """Run a Dask cluster of separate processes."""
+    import dask.config  # Slow to import, so not when tests are collected.
+    import distributed
+
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": allowed_failures}),
         distributed.LocalCluster(
@@ -111,6 +117,13 @@ def pool() -> Iterator[ProcessPoolExecutor]:
 def client() -> Iterator[distributed.Client]:
     """A cluster that repeats no call; tests that kill a worker get another one."""
     with dask_client(0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mortal_client() -> Iterator[distributed.Client]:
+    """A cluster of one process, which tests kill: so that process has a shard then. Dask starts another one."""
+    with dask_client(0, processes=1) as running:
         yield running
 
 
@@ -305,13 +318,6 @@ class Watched(ProcessPoolExecutor):
         return self.futures[-1]
 
 
-def wait_for_file(path: str) -> None:
-    """Keep a process busy until there is a file."""
-    give_up = time.monotonic() + 20
-    while not os.path.exists(path) and time.monotonic() < give_up:
-        time.sleep(0.005)
-
-
 def test_a_stop_while_the_pool_is_busy_with_other_calls(server: FakeService, tmp_path: Any) -> None:
     """A shard that waits in the pool, where it cannot be cancelled, sends nothing after the stop."""
     with Watched() as pool:
@@ -420,16 +426,13 @@ def test_a_process_that_dies(server: FakeService) -> None:
     assert not {f"/v9/things/{result.index}" for result in rest} & set(seen)
 
 
-def test_a_dask_worker_that_dies(server: FakeService) -> None:
+def test_a_dask_worker_that_dies(server: FakeService, mortal_client: distributed.Client) -> None:
     """Without repeats, its shard fails and nothing is sent again; the cluster does the rest of the batch."""
     server.default = after(0.01, answer(200, {}))
-    with dask_client(0, processes=1) as client:  # The one that is killed has a shard then.
-        victim = victim_of(client)
-        killer = kill_when(server, victim, 100)
-        results = list(
-            stream_batch(things(500), api_key=KEY, max_workers=2, executor=client.get_executor())
-        )
-        killer.join()
+    killer = kill_when(server, victim_of(mortal_client), 100)
+    executor = mortal_client.get_executor()
+    results = list(stream_batch(things(500), api_key=KEY, max_workers=2, executor=executor))
+    killer.join()
     lost = [result for result in results if result.error is not None]
     assert len(results) == 500
     assert 0 < len(lost) < 400
@@ -439,15 +442,17 @@ def test_a_dask_worker_that_dies(server: FakeService) -> None:
     assert set(paths(server).values()) == {1}
 
 
-def test_a_dask_worker_that_dies_by_default(server: FakeService) -> None:
+def test_a_dask_worker_that_dies_by_default(
+    server: FakeService, mortal_client: distributed.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Dask runs the lost shard again: nothing is lost, and at most that shard is sent twice."""
     server.default = after(0.01, answer(200, {}))
-    with dask_client(3, processes=1) as client:
-        victim = victim_of(client)
-        counting = Counting(client.get_executor())
-        killer = kill_when(server, victim, 100)
-        results = list(stream_batch(things(500), api_key=KEY, max_workers=2, executor=counting))
-        killer.join()
+    cluster: Any = mortal_client.cluster
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 3)
+    counting = Counting(mortal_client.get_executor())
+    killer = kill_when(server, victim_of(mortal_client), 100)
+    results = list(stream_batch(things(500), api_key=KEY, max_workers=2, executor=counting))
+    killer.join()
     assert [result.error for result in results] == [None] * 500
     seen = paths(server)
     assert len(seen) == 500
@@ -564,11 +569,6 @@ def test_a_replaced_request_that_cannot_be_pickled(
     assert server.received == []
 
 
-def answer_strangely(method: str, api_key: str, url: str, **more: Any) -> Any:
-    """Stand in for ``http.request``: one response cannot be pickled."""
-    return threading.Lock() if url.endswith("/1") else url
-
-
 def test_a_response_that_cannot_be_pickled_fails_alone(
     pool: Executor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -581,21 +581,6 @@ def test_a_response_that_cannot_be_pickled_fails_alone(
     assert str(error).startswith("The request was sent, but its result cannot return")
 
 
-class Strange(str):
-    """A text that can be pickled, but not read back."""
-
-    def __new__(cls, base: str, more: str) -> "Strange":
-        """Join two texts."""
-        return super().__new__(cls, base + more)
-
-
-class StrangeError(Exception):
-    """An error that can be pickled, but not read back."""
-
-    def __init__(self, one: str, other: str) -> None:
-        super().__init__(one + other)
-
-
 def test_a_request_that_cannot_be_read_there_fails_alone(
     server: FakeService, executor: Executor
 ) -> None:
@@ -606,13 +591,6 @@ def test_a_request_that_cannot_be_read_there_fails_alone(
     assert len(responses) == 39 and request is batch[17]
     assert isinstance(error, TypeError)
     assert set(paths(server).values()) == {1} and len(server.received) == 39
-
-
-def fail_once(method: str, api_key: str, url: str, **more: Any) -> Any:
-    """Stand in for ``http.request``: one error cannot be read back."""
-    if url.endswith("/17"):
-        raise StrangeError("o", "dd")
-    return url
 
 
 def test_an_error_that_cannot_be_read_here_fails_alone(

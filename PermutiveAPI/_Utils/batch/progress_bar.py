@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from ..arguments import require_kind
-from .types import Progress
+from .results import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
 

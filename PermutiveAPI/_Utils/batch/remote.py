@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -75,12 +74,3 @@ def send_item(send: Send, api_key: str, item: WorkItem, used: Settings) -> Any:
         )
     except Exception as error:
         return Failed(error)
-
-
-# How objects of some classes are pickled in the report of a shard.
-compact_forms: dict[type, Callable[[Any], Any]] = dict(copyreg.dispatch_table)
-
-
-def travels_by(kind: type, reduce: Callable[[Any], Any]) -> None:
-    """Pickle objects of a class by `reduce`, but only in the report of a shard."""
-    compact_forms[kind] = reduce

@@ -31,18 +31,9 @@ from .executors import DEFAULT_THREADS, require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
 from .remote import Failed, Reported, Send, WorkItem, send_item
+from .results import BatchResult, Progress
 from .stream import Stream
-from .types import (
-    BatchOptions,
-    BatchRequest,
-    BatchResult,
-    Failures,
-    Progress,
-    ReadingRequest,
-    Responses,
-    Results,
-    collected,
-)
+from .types import BatchOptions, BatchRequest, Failures, ReadingRequest, Responses, Results
 from .workers import Listener, NewExecutor, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:
@@ -128,13 +119,13 @@ class BatchRunner:
     def collect(self, requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
         """Send requests, and return the responses of the successes in order, and the failures."""
         batch = checked_requests(requests)
-        return collected(self.stream(batch, options, len(batch)), attrgetter("response"))
+        return _collected(self.stream(batch, options, len(batch)), attrgetter("response"))
 
     def collect_values(
         self, requests: Sequence[BatchRequest], options: BatchOptions
     ) -> tuple[list[Any], Failures]:
         """Send requests, and return the values read from the responses in order, and the failures."""
-        return collected(self.stream(requests, options, len(requests)), attrgetter("value"))
+        return _collected(self.stream(requests, options, len(requests)), attrgetter("value"))
 
     def map(self, function: Callable[[Item], Value], items: Sequence[Item]) -> list[Value]:
         """Call a function for every item, several at a time, and return the results in order.
@@ -459,3 +450,20 @@ def _results(
 def _no_results() -> Results:
     """Return the results of an empty batch. It needs no key."""
     yield from ()
+
+
+def _collected(
+    results: Results, part: Callable[[BatchResult[Any]], Value]
+) -> tuple[list[Value], Failures]:
+    """Return one part of each success of a stream, in the order of the requests, and the failures."""
+    parts: dict[int, Value] = {}
+    failures: Failures = []
+    if isinstance(results, Stream):
+        results.finish_at_exit()
+    with closing(results):
+        for result in results:
+            if result.error is None:
+                parts[result.index] = part(result)
+            else:
+                failures.append((result.batch_request, result.error))
+    return [parts[index] for index in sorted(parts)], failures

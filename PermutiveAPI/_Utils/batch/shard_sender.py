@@ -13,7 +13,6 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -64,9 +63,9 @@ class ShardSender:
         """Pickle without ``on_response``: the caller's process calls it when the results return."""
         options = self._used.options
         reports = _reports if options.on_response else None
-        kept = replace(options, api_key=None, on_response=reports, block=None)
+        kept = options.replaced(api_key=None, on_response=reports, block=None)
         # The other process reads its own proxies and certificates.
-        used = replace(self._used, options=kept, network=())
+        used = self._used._replace(options=kept, network=())
         return ShardSender, (self._send, self._api_key, used, self._threads, self._run_id)
 
     def __call__(self, shard: Shard) -> ShardResult:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import requests
 
-from .remote import Failed, WorkItem, compact_forms
+from .remote import Failed, WorkItem
+from .types import compact_forms
 
 # By the clock of the other process. A stop must end within three seconds.
 _SHARD_SECONDS = 2.0

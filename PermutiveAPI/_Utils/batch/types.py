@@ -1,14 +1,13 @@
-"""The parts of a batch: requests, results, options and progress. runner.py runs it."""
+"""What a batch is made of: requests and options. runner.py runs it, results.py holds what comes back."""
 
 from __future__ import annotations
 
+import copyreg
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
-from contextlib import closing
 from dataclasses import dataclass, field, fields
 from os import PathLike
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import requests
 
@@ -16,9 +15,12 @@ from .. import settings
 from ..redaction import redact_message
 from ..retry.policy import RetryConfig
 from ..settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout
-from .stream import Stream
 
-Value = TypeVar("Value")
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from .results import BatchResult, Progress
+
 ProgressCallback = Callable[["Progress"], Any]
 Failures = list[tuple["BatchRequest", Exception]]
 Responses = tuple[list[requests.Response], Failures]
@@ -190,99 +192,8 @@ class MadeRequests:
         return self._requests
 
 
-@dataclass(frozen=True)
-class BatchResult(Generic[Value]):
-    """The result of one request of a stream.
-
-    Attributes
-    ----------
-    index : int
-        Its position among the requests, from 0.
-    batch_request : BatchRequest
-        The request.
-    response : requests.Response or None
-        The service's response; None for a failure without one.
-    value : object or None
-        The value of the response, for instance the decoded body; for ``stream_batch`` the response
-        itself. None for a failure.
-    error : Exception or None
-        The error of a failure; None for a success.
-
-    Examples
-    --------
-    >>> [result] = Segmentation.stream_send([Segmentation([], user_id="user-1")])
-    >>> result.error, result.item.user_id, result.response.status_code, result.value["user_id"]
-    (None, 'user-1', 200, 'user-1')
-    """
-
-    index: int
-    batch_request: BatchRequest
-    response: requests.Response | None
-    value: Value | None
-    error: Exception | None
-
-    @property
-    def item(self) -> Any:
-        """The model that a helper made the request for, or the id to fetch; None for a plain request."""
-        return self.batch_request.item
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The progress of a batch, after each of its requests.
-
-    Attributes
-    ----------
-    completed : int
-        How many requests have succeeded or failed, including those that a journal skips.
-    total : int or None
-        How many requests the batch has; None for a stream without a length.
-    errors : int
-        How many requests have failed.
-    batch_request : BatchRequest
-        The request that has just completed.
-    elapsed_seconds : float
-        Seconds since the batch began.
-    average_per_thousand_seconds : float or None
-        How many seconds 1,000 requests take at the present rate; None before a request was sent.
-    skipped : int
-        How many of the completed requests a journal skipped.
-
-    Examples
-    --------
-    >>> def show(progress: Progress) -> None:
-    ...     print(f"{progress.completed}/{progress.total}, errors: {progress.errors}")
-    >>> cohort = Cohort("Runners", query={"in_segment": 12345})
-    >>> responses, failures = Cohort.batch_create([cohort], progress_callback=show)
-    1/1, errors: 0
-    """
-
-    completed: int
-    total: int | None
-    errors: int
-    batch_request: BatchRequest
-    elapsed_seconds: float
-    average_per_thousand_seconds: float | None
-    skipped: int = 0
-
-    @property
-    def requests_per_second(self) -> float | None:
-        """How many requests complete in a second, on average; None before a request was sent."""
-        if not self.average_per_thousand_seconds:
-            return None
-        return 1000 / self.average_per_thousand_seconds
-
-    @property
-    def remaining_seconds(self) -> float | None:
-        """How many seconds the rest takes at the present rate; None if the total or the rate is unknown."""
-        if self.total is None or self.average_per_thousand_seconds is None:
-            return None
-        return (self.total - self.completed) * self.average_per_thousand_seconds / 1000
-
-
-@dataclass(frozen=True)
 class BatchOptions:
-    """How a batch runs: the arguments of the helper.
+    """How a batch runs: the arguments of the helper. Its repr() shows none of them, since one is the key.
 
     Attributes
     ----------
@@ -301,26 +212,27 @@ class BatchOptions:
         A file that records what is done, so that the same job, started again, sends only the rest.
     """
 
-    helper: str
-    api_key: str = field(repr=False)
-    max_workers: int | None = None
-    progress_callback: ProgressCallback | None = None
-    executor: Executor | None = None
-    journal: str | PathLike[str] | None = None
+    def __init__(
+        self,
+        helper: str,
+        api_key: str,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
+        executor: Executor | None = None,
+        journal: str | PathLike[str] | None = None,
+    ) -> None:
+        self.helper = helper
+        self.api_key = api_key
+        self.max_workers = max_workers
+        self.progress_callback = progress_callback
+        self.executor = executor
+        self.journal = journal
 
 
-def collected(
-    results: Results, part: Callable[[BatchResult[Any]], Value]
-) -> tuple[list[Value], Failures]:
-    """Return one part of each success of a stream, in the order of the requests, and the failures."""
-    parts: dict[int, Value] = {}
-    failures: Failures = []
-    if isinstance(results, Stream):
-        results.finish_at_exit()
-    with closing(results):
-        for result in results:
-            if result.error is None:
-                parts[result.index] = part(result)
-            else:
-                failures.append((result.batch_request, result.error))
-    return [parts[index] for index in sorted(parts)], failures
+# How objects of some classes are pickled in the report of a shard.
+compact_forms: dict[type, Callable[[Any], Any]] = dict(copyreg.dispatch_table)
+
+
+def travels_by(kind: type, reduce: Callable[[Any], Any]) -> None:
+    """Pickle objects of a class by `reduce`, but only in the report of a shard."""
+    compact_forms[kind] = reduce

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from .. import http
 from ..arguments import iterated, listed, require_iterable, require_kind
@@ -30,8 +30,7 @@ Built = TypeVar("Built")
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(NamedTuple):
     """A request that changes something; the same for a single object and in a batch.
 
     Attributes

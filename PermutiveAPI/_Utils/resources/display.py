@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from html import escape
 from itertools import islice
 from typing import Any, cast
 
@@ -49,10 +50,6 @@ def _row(tag: str, cells: Iterable[Any]) -> str:
 
 
 def _cell(tag: str, value: Any) -> str:
-    from html import (
-        escape,
-    )  # Only notebooks need it, and it takes more than a millisecond to import.
-
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     side = "right" if is_number else "left"
     return f'<{tag} style="text-align: {side}">{escape(_text_of(value))}</{tag}>'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
@@ -14,7 +13,7 @@ Model = TypeVar("Model")
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
 
-_OPTIONS = frozenset(each.name for each in fields(BatchOptions))
+_OPTIONS = frozenset(inspect.signature(BatchOptions).parameters)
 
 
 def like(

@@ -11,8 +11,6 @@ from ..arguments import require_filled, require_kind
 from ..encoding import encoded
 from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
-from .display import html_table, short_repr
-from .frames import frame_of
 
 if TYPE_CHECKING:
     import pandas
@@ -183,10 +181,14 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     @recursive_repr("[...]")
     def __repr__(self) -> str:
         """Show the items. A list with more than five shows the first three."""
+        from .display import short_repr
+
         return short_repr(self)
 
     def _repr_html_(self) -> str:
         """Show the first 20 items as a table, for notebooks."""
+        from .display import html_table
+
         rows = ([getattr(item, name, None) for name in self._columns] for item in self)
         return html_table(self._columns, rows, len(self))
 
@@ -381,4 +383,6 @@ class TabularList(ResourceList[T]):
         >>> cohorts.to_pd_dataframe(flat=True).loc[0, ["query", "tags"]].tolist()
         ['{"in_segment": 1}', 'sport, news']
         """
+        from .frames import frame_of
+
         return frame_of(self, self._item_type, flat=flat)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote, urlencode
 
@@ -22,12 +22,6 @@ Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]
 Body = bytes | str | None
 
-# A URL that requests would not change: nothing to quote, no "." or ".." in its path, and no invalid port.
-_PLAIN_URL = re.compile(
-    r"https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
-    r"(?:/(?!\.)[A-Za-z0-9._~-]*)+",
-    re.ASCII,
-)
 # Other texts, such as members of an enum, may look different in a URL than in str().
 _PLAIN_TEXTS = (str, HiddenText)
 
@@ -78,10 +72,22 @@ def assemble(
     return request
 
 
+@cache
+def _unchanged_url() -> re.Pattern[str]:
+    """Return the pattern of a URL that requests would not change. It is compiled when it is needed.
+
+    It has nothing to quote, no "." or ".." in its path, and no invalid port.
+    """
+    return re.compile(
+        r"(?a)https?://[a-z0-9][a-z0-9.-]*(?::[1-9][0-9]{0,3}|:[1-5][0-9]{4})?"
+        r"(?:/(?!\.)[A-Za-z0-9._~-]*)+"
+    )
+
+
 @lru_cache(maxsize=64)
 def _plain_url(url: str, params: Pairs) -> str | None:
     """Return a URL with its query. If it needs more work than that, return None."""
-    if not _PLAIN_URL.fullmatch(url):
+    if not _unchanged_url().fullmatch(url):
         return None
     return f"{url}?{urlencode(params)}" if params else url
 

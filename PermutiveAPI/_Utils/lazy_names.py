@@ -1,0 +1,35 @@
+"""Names of a module that are imported when they are first used, so that the module itself is imported faster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a module, which Python calls for a name that the module lacks (PEP 562).
+
+    A name that was imported, or that a test has replaced, is an ordinary name of the module.
+
+    Parameters
+    ----------
+    module_name : str
+        The ``__name__`` of the module.
+    homes : mapping
+        The names, and the modules that they are imported from. None: the name is itself a module of
+        this package.
+    """
+
+    def __getattr__(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+        home = homes[name]
+        if home is None:
+            return import_module(f"{module_name}.{name}")
+        found = getattr(import_module(home), name)
+        # Another thread may have set it meanwhile.
+        return vars(sys.modules[module_name]).setdefault(name, found)
+
+    return __getattr__

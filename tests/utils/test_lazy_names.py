@@ -1,0 +1,54 @@
+"""Names of a module that are imported when they are first used."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from PermutiveAPI._Utils.lazy_names import lazy_names
+
+
+class Lender(ModuleType):
+    """A module with one name. While it is read, something else sets the name in the other module."""
+
+    meanwhile: Any = None
+
+    @property
+    def name(self) -> str:
+        """The value, made anew each time."""
+        if self.meanwhile is not None:
+            vars(sys.modules["borrower"])["name"] = self.meanwhile
+        return " ".join(["the", "lender's"])
+
+
+@pytest.fixture
+def borrower(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A module that takes its name from another one."""
+    module: Any = ModuleType("borrower")
+    module.__getattr__ = lazy_names("borrower", {"name": "lender"})
+    monkeypatch.setitem(sys.modules, "borrower", module)
+    monkeypatch.setitem(sys.modules, "lender", Lender("lender"))
+    return module
+
+
+def test_a_name_is_imported_once(borrower: Any) -> None:
+    """After its first use, a name is an ordinary name of the module."""
+    assert "name" not in vars(borrower)
+    found = borrower.name
+    assert found == "the lender's"
+    assert borrower.name is found is vars(borrower)["name"]
+
+
+def test_a_name_that_is_set_meanwhile_stays(borrower: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another thread sets the name during the import, its value stays, for instance a test's replacement."""
+    monkeypatch.setattr(Lender, "meanwhile", "another")
+    assert borrower.name == vars(borrower)["name"] == "another"
+
+
+def test_other_names_are_missing(borrower: Any) -> None:
+    """Another name is an AttributeError with Python's own text."""
+    with pytest.raises(AttributeError, match="^module 'borrower' has no attribute 'other'$"):
+        _ = borrower.other
