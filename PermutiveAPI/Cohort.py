@@ -26,7 +26,7 @@ from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, UniqueIndex, list_from_response
 from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
-from .cohort_tables import CohortListTables, CohortTables, OfWorkspace
+from .cohort_tables import CohortListTables, CohortTables, HasWorkspaceId
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -573,7 +573,7 @@ class CohortList(CohortListTables[Cohort]):
         tag: str | None = None,
         state: Literal["Enabled", "Disabled"] | None = None,
         name: str | None = None,
-        workspace: str | OfWorkspace | None = None,
+        workspace: str | HasWorkspaceId | None = None,
     ) -> CohortList:
         """Return the cohorts with this tag, state and name, in this workspace: a Workspace, or its id.
 

@@ -209,7 +209,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
 
         The workspace's own cohorts are saved with their queries: one request each. Inherited cohorts are
         saved by name only, since they belong to another workspace. Everything is read before the first file
-        is written, and each file is replaced at once.
+        is written, and each file is replaced in one step.
 
         ``PermutiveAPI.snapshots.Snapshot`` reads the folder, shows what has changed since, and restores it.
 

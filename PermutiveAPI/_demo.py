@@ -1,4 +1,4 @@
-"""A day's work against a sandbox, with the library's public names only: ``python -m PermutiveAPI demo``."""
+"""A day's work against a sandbox, with the library's public names only: ``permutive demo``."""
 
 from __future__ import annotations
 

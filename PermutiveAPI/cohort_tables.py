@@ -20,7 +20,7 @@ T = TypeVar("T", bound=Resource)
 L = TypeVar("L", bound="CohortListTables[Any]")
 
 
-class OfWorkspace(Protocol):
+class HasWorkspaceId(Protocol):
     """An object with the id of a workspace, such as a ``Workspace``."""
 
     @property

@@ -35,6 +35,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:(class|data|exc|obj|func|attr)", r"(?!PermutiveAPI).*"),
     ("py:class", r"PermutiveAPI\..*\.([A-Z]|Value)"),  # Type variables.
+    ("py:class", r"PermutiveAPI\.cohort_tables\.HasWorkspaceId"),  # Its only use says what it is.
     ("py:meth", r"JSONSerializable\.to_json"),
 ]
 

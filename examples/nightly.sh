@@ -35,7 +35,7 @@ if [ "$status" -eq 1 ]; then # Some lines failed, or the service was away. The j
 fi
 
 case $status in
-  0) rm -f "$journal" ;;
+  0) [ -n "${PERMUTIVE_JOURNAL_FOLDER:-}" ] || rm -f "$journal" ;; # In a rehearsal, it is that of the live job.
   1) echo "Some users of $night were not sent. They are in $failures; the reasons are in $log." >&2 ;;
   2) echo "A line of $users, or an option, is wrong. $log says which." >&2 ;;
   4) echo "There is no key, or the service refuses it. Look at: permutive doctor" >&2 ;;

@@ -97,9 +97,8 @@ def apply_all(
     cohorts = [each for each in checked if each.plan.target.kind == "cohorts"]
     deleting = [each for each in checked if each.deletes]
     if deleting and not allow_used:
-        queries = [
-            *(cohorts or deleting)[0].queries()
-        ]  # As they are after the plan of the cohorts.
+        # As they are after the plan of the cohorts.
+        queries = [*(cohorts or deleting)[0].queries()]
         for each in deleting:
             each.refuse_used(queries)
     due = sum(each.due for each in checked)

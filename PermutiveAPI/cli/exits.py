@@ -22,7 +22,7 @@ class ExitStatus(IntEnum):
 
 
 class Terminated(KeyboardInterrupt):
-    """The process got SIGTERM. Everything that ends well on Ctrl-C ends as well on this."""
+    """The process got SIGTERM. Whatever cleans up after Ctrl-C cleans up after this, too."""
 
 
 def status_of(error: BaseException) -> ExitStatus | None:

@@ -14,7 +14,7 @@ from PermutiveAPI import CohortList, SegmentList
 from PermutiveAPI.Tables.texts import first_lines
 
 from .files import replacing
-from .output import Row, cell_of, fields_of, rows_of, say, write_csv, write_rows
+from .output import Row, cell_of, field_names, rows_of, say, write_csv, write_rows
 
 _LONGEST_CELL_OF_EXCEL = 32_767
 # A carriage return is among them: in a workbook, it would become a line feed.
@@ -33,8 +33,8 @@ def _checked_output(
         raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
     if path.suffix.lower() == ".xlsx" and find_spec("openpyxl") is None:
         raise click.BadParameter(
-            "a file .xlsx needs the package 'openpyxl', which is not installed. Install it (pip install "
-            "openpyxl), or write a file .csv."
+            "an .xlsx file needs the package 'openpyxl', which is not installed. Install it (pip install "
+            "openpyxl), or write a .csv file."
         )
     return path
 
@@ -50,7 +50,7 @@ output_option = click.option(
 
 def export_models(models: CohortList | SegmentList, model: type, output: Path | None) -> None:
     """Write models into a file, or as CSV on stdout."""
-    columns = fields_of(model)
+    columns = field_names(model)
     rows = rows_of(models, columns)
     if output is None:
         write_rows(rows, columns, "csv")
@@ -75,8 +75,8 @@ def _refuse_cells(rows: Sequence[Row], columns: Sequence[str]) -> None:
     ]
     if bad:
         reason = (
-            f"A cell of a file .xlsx holds at most {_LONGEST_CELL_OF_EXCEL:,} characters, and no control "
-            "characters. Write a file .csv. These cells do not fit:"
+            f"A cell of an .xlsx file holds at most {_LONGEST_CELL_OF_EXCEL:,} characters, and no control "
+            "characters. Write a .csv file. These cells do not fit:"
         )
         raise ValueError("\n".join([reason, *first_lines(bad)]))
 
@@ -93,8 +93,6 @@ def _write_workbook(frame: Any, path: Path) -> None:
         sheet: Any = writer.book.active
         for row in sheet:
             for cell in row:
-                if cell.data_type in (
-                    "f",
-                    "e",
-                ):  # A text such as "=1+1" or "#N/A" is not a formula.
+                # A text such as "=1+1" or "#N/A" is not a formula or an error.
+                if cell.data_type in ("f", "e"):
                     cell.data_type = "s"

@@ -38,7 +38,7 @@ class Line(NamedTuple):
 
 
 class BadLineError(ValueError):
-    """A line that cannot be sent. The text has its number."""
+    """A line that cannot be sent. The text names its number."""
 
 
 @dataclass

@@ -45,7 +45,7 @@ def workspace_named(name: str) -> Workspace:
     problem = (
         f"Several workspaces are called {name!r}; give the id."
         if found
-        else (f"No workspace is called {name!r}; the credentials file has {names}.")
+        else f"No workspace is called {name!r}; the credentials file has {names}."
     )
     raise click.BadParameter(problem, param_hint="--workspace")
 
@@ -76,12 +76,12 @@ format_option = click.option(
 
 yes_option = click.option("--yes", is_flag=True, help="Make the changes without asking.")
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Only show the changes. Nothing is sent that writes."
+    "--dry-run", is_flag=True, help="Only show the changes. Nothing is written."
 )
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers. "nan" is in none; click's own range takes it, since it is neither too small nor too large."""
+    """A range of numbers without "nan". click's own range accepts it, since it is not too small and not too large."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

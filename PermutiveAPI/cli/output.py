@@ -79,7 +79,7 @@ def rows_of(models: Iterable[Any], columns: Iterable[str]) -> list[dict[str, Any
     ]
 
 
-def fields_of(model: Any) -> list[str]:
+def field_names(model: Any) -> list[str]:
     """Return the names of a model's fields."""
     return [each.name for each in fields(model)]
 
@@ -113,7 +113,7 @@ def write_rows(
 
 
 def write_record(row: Row, format: Format) -> None:
-    """Write one row on stdout. In a table, each member has a line, and those that are None have none."""
+    """Write one row on stdout. In a table, each member that is not None has a line."""
     _prepare_stdout()
     if format == "table":
         _write_records([row], [*row])
@@ -157,7 +157,7 @@ def cell_of(value: Any) -> str:
 
 
 def _write_json(rows: Iterable[Row]) -> None:
-    """Write an array with one row a line, as the rows come."""
+    """Write an array with one row on each line, as the rows come."""
     before = "["
     for row in rows:
         sys.stdout.write(f"{before}\n  {json_text(row)}")

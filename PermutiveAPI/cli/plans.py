@@ -41,13 +41,11 @@ clear_empty_option = click.option(
     is_flag=True,
     help="An empty cell clears its field. Without it, it changes nothing.",
 )
-
-
 plan_format_option = click.option(
     "--format",
     type=click.Choice(["table", "json", "ndjson", "csv", "markdown"]),
     default="table",
-    help="How to write the plan. Default: its changes, line by line.",
+    help="How to write the changes. Default: line by line.",
 )
 output_option = click.option(
     "--output",
@@ -81,7 +79,7 @@ def applying_options(function: Function) -> Function:
     @click.option(
         "--format",
         type=click.Choice(["table", "json", "ndjson", "csv"]),
-        help="How to write the outcomes. Default: not on a terminal, CSV elsewhere.",
+        help="How to write the outcomes. Default: CSV, but nothing on a terminal.",
     )
     @click.option(
         "--failures",
@@ -112,10 +110,15 @@ def present(
 def finish(plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool) -> ExitStatus:
     """Save a plan that was shown, and return the exit status."""
     if output is not None:
-        with replacing(output) as path:
-            path.write_text(_json_text(plan), "utf-8")
+        save(plan, output)
         say(f"The plan is in {output}.")
     return ExitStatus.CHANGES_FOUND if plan and expect_no_changes else ExitStatus.DONE
+
+
+def save(plan: Plan | Plans, output: Path) -> None:
+    """Write a plan into a file, as JSON. If that fails, the file stays as it was."""
+    with replacing(output) as path:
+        path.write_text(_json_text(plan), "utf-8")
 
 
 def show(plan: Plan | Plans, format: PlanFormat = "table") -> None:
@@ -284,13 +287,13 @@ def _tell_what_to_do(report: Report | Reports, path: Path | None, again: str | N
     rows = [row for number, row in enumerate(report.rows, 1) if number in failed]
     if rows:
         target = path or new_failures_path("csv")
-        _save(rows, target)
+        _save_rows(rows, target)
         say(f"The failed rows are in {target}. Correct them, and make a plan from this file.")
     if None in failed:
         say("Apply the same plan again to repeat the other changes that failed.")
 
 
-def _save(rows: Sequence[Row], path: Path) -> None:
+def _save_rows(rows: Sequence[Row], path: Path) -> None:
     columns = [*dict.fromkeys(name for row in rows for name in row)]
     with open_failures(path) as file:
         write_csv(rows, columns, file)

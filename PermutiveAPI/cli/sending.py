@@ -144,7 +144,9 @@ def _refuse_to_overwrite(file: LineFile, failures: Path | None) -> None:
     if failures is None or not (file.can_be_read_twice and failures.exists()):
         return
     if os.path.samefile(file.path, failures):
-        raise click.BadParameter("this is the file to send", param_hint="--failures")
+        raise click.BadParameter(
+            "this is the file to send; name another one", param_hint="--failures"
+        )
 
 
 @dataclass

@@ -88,8 +88,8 @@ permutive = LazyGroup(
     Keys come from the environment, from .env, or from the credentials file, never from arguments.
     `permutive doctor` shows which one is used. `permutive demo` needs no key.
     """,
-    epilog="Exit status: 0 done, 1 something failed, 2 wrong usage, 3 refused by a safety limit, "
-    "4 credentials, 5 changes found where none were expected.",
+    epilog="Exit status: 0 done, 1 something failed, 2 wrong usage, 3 refused by a safety check, "
+    "4 no key or a refused key, 5 changes found where none were expected.",
     params=[_VERSION],
     context_settings=_CONTEXT,
 )

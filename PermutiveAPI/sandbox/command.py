@@ -1,4 +1,4 @@
-"""The command ``python -m PermutiveAPI sandbox``."""
+"""The command ``permutive sandbox``."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Control over HTTP: what the methods of a ``Sandbox`` do, for programs in any language.
 
-A request below ``/_sandbox`` needs no key. It is neither recorded, delayed and counted, nor does it get a
-fault. Whoever can send one owns the sandbox, so web pages are kept out: a browser tells where a request
-comes from in the header ``Origin``, and a page that has made its own name mean 127.0.0.1 sends that name
-as the ``Host``.
+A request below ``/_sandbox`` needs no key. It is not recorded, delayed or counted, and it gets no fault.
+Anyone who can send one controls the sandbox, so web pages are kept out: a browser says in the header
+``Origin`` where a request comes from, and a page whose own name means 127.0.0.1 sends that name as the
+``Host``.
 """
 
 from __future__ import annotations

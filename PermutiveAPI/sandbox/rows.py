@@ -141,7 +141,7 @@ def _fields(row: Any, shape: Shape) -> JSONObject:
     for name in (each for each in given if each not in known):
         near = get_close_matches(name, known, n=1, cutoff=_LEAST_LIKENESS)
         if near:
-            raise ValueError(f"{name}: the field is unknown; {near[0]} is meant")
+            raise ValueError(f"{name}: the field is unknown; perhaps {near[0]} is meant")
     return {**given, **shape(given)}
 
 

@@ -29,7 +29,7 @@ _FORMAT = "PermutiveAPI sandbox 1"
 _THREAD_NAME = "permutive-sandbox-state"
 _UNFINISHED = ".permutive-sandbox"
 _PAUSE_SECONDS = 0.1
-# Of large data, the thread takes at most a fifth of the time.
+# With large data, the thread works at most a fifth of the time.
 _LEAST_SHARE_OF_PAUSES = 4
 
 _LISTS = ("cohorts", "imports", "segments")

@@ -1,4 +1,4 @@
-"""The first data of a sandbox: the same at every start.
+"""The initial data of a sandbox: the same at every start.
 
 A publisher group with one brand below it, its cohorts, and two imports with segments. Names, tags and
 numbers are invented. Assumptions: the words for the type and the phase of a source with a bucket, and

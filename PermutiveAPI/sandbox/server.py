@@ -51,10 +51,10 @@ class Sandbox(Behaviour):
         Whether requests below ``/_sandbox`` may control it; see the guide. None: only if it listens
         on loopback.
     seed_file : str | PathLike | None
-        A JSON file with the arguments of ``seed()``, for its first data.
+        A JSON file with the arguments of ``seed()``, for its initial data.
     state_file : str | PathLike | None
         A file that keeps its data over restarts. If it exists, the sandbox starts with its data, not
-        with the first data.
+        with the initial data.
 
     Raises
     ------
@@ -83,7 +83,7 @@ class Sandbox(Behaviour):
     state_file: str | PathLike[str] | None = None
 
     def __post_init__(self) -> None:
-        """Fill the service with its first data."""
+        """Fill the service with its initial data."""
         super().__post_init__()
         self._first_switches = switches_of(self)
         self._seed = None if self.seed_file is None else data_of_file(self.seed_file)
@@ -248,9 +248,9 @@ class Sandbox(Behaviour):
         return load(self._state, data, self.check_queries)
 
     def reset(self) -> None:
-        """Go back to the first data and the first behaviour, without requests and faults.
+        """Go back to the initial data and the initial behaviour, without requests and faults.
 
-        The data of ``seed_file`` is first data; that of ``state_file`` and ``seed()`` is not.
+        The data of ``seed_file`` is initial data; that of ``state_file`` and ``seed()`` is not.
 
         Examples
         --------

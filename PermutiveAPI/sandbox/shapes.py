@@ -105,7 +105,7 @@ class Shape:
         Optional fields in which null means "clear it". Elsewhere null counts as an
         absent field (an assumption), unless the shape is strict.
     strict : bool
-        Whether it is strict.
+        Whether unknown fields are mistakes.
     """
 
     required: Mapping[str, Reader] = field(default_factory=dict[str, Reader])

@@ -38,7 +38,7 @@ class Content:
     imports: ImportList
 
 
-class _Room(NamedTuple):
+class _Subfolder(NamedTuple):
     """A folder inside that of the snapshot, with one file for each object.
 
     Attributes
@@ -56,10 +56,10 @@ class _Room(NamedTuple):
     read: Callable[[Mapping[str, Any]], Any]
 
 
-_ROOMS = (
-    _Room("cohorts", cohort_data, read_cohort),
-    _Room("inherited", inherited_data, read_inherited),
-    _Room("imports", import_data, read_import),
+_SUBFOLDERS = (
+    _Subfolder("cohorts", cohort_data, read_cohort),
+    _Subfolder("inherited", inherited_data, read_inherited),
+    _Subfolder("imports", import_data, read_import),
 )
 
 
@@ -97,9 +97,9 @@ def write_folder(content: Content, folder: Path) -> Saved:
     _check_manifest(folder, content.workspace_id)
     own = dict(_own_files(folder))
     _refuse_foreign(path for path in wanted if path not in own and os.path.lexists(path))
-    for room in _ROOMS:
-        (folder / room.name).mkdir(parents=True, exist_ok=True)
-        for left in (folder / room.name).glob(_TEMPORARY):  # By a process that was killed.
+    for subfolder in _SUBFOLDERS:
+        (folder / subfolder.name).mkdir(parents=True, exist_ok=True)
+        for left in (folder / subfolder.name).glob(_TEMPORARY):  # By a process that was killed.
             left.unlink()
     own = _renamed(own, wanted)
     changed = {path: text for path, text in wanted.items() if own.get(path) != text}
@@ -114,16 +114,16 @@ def write_folder(content: Content, folder: Path) -> Saved:
 
 def _files_of(content: Content, folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of each file."""
-    for room in _ROOMS:
-        objects: Iterable[Any] = getattr(content, room.name)
+    for subfolder in _SUBFOLDERS:
+        objects: Iterable[Any] = getattr(content, subfolder.name)
         for key, each in with_keys(objects):
-            path = folder / room.name / file_name(key, each.name)
-            yield path, _text({**room.write(each), MARK: FORMAT})
+            path = folder / subfolder.name / file_name(key, each.name)
+            yield path, _text({**subfolder.write(each), MARK: FORMAT})
 
 
 def _text(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False)
-    if not _is_utf8(text):  # Half a character, which JSON can hold.
+    if not _is_utf8(text):  # A lone surrogate, which JSON can hold.
         text = json.dumps(data, indent=2, sort_keys=True)
     return f"{text}\n"
 
@@ -138,8 +138,8 @@ def _is_utf8(text: str) -> bool:
 
 def _own_files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of each file that a snapshot wrote. All others are foreign."""
-    for room in _ROOMS:
-        for path in _named_like_ours(folder / room.name):
+    for subfolder in _SUBFOLDERS:
+        for path in _named_like_ours(folder / subfolder.name):
             try:
                 text = path.read_text(encoding="utf-8-sig")
                 data = json.loads(text)
@@ -149,10 +149,10 @@ def _own_files(folder: Path) -> Iterator[tuple[Path, str]]:
                 yield path, text
 
 
-def _named_like_ours(room: Path) -> list[Path]:
-    if not room.is_dir():
+def _named_like_ours(subfolder: Path) -> list[Path]:
+    if not subfolder.is_dir():
         return []
-    return sorted(each for each in room.iterdir() if key_in(each.name) and each.is_file())
+    return sorted(each for each in subfolder.iterdir() if key_in(each.name) and each.is_file())
 
 
 def _is_ours(path: Path, data: Any) -> bool:
@@ -185,7 +185,7 @@ def _renamed(own: Mapping[Path, str], wanted: Mapping[Path, str]) -> dict[Path, 
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file at once: nobody sees a part of it, even after an interruption."""
+    """Replace a file in one step: nobody sees a part of it, even after an interruption."""
     temporary = path.with_name(_TEMPORARY.replace("*", str(os.getpid())))
     try:
         temporary.write_bytes(text.encode())
@@ -223,7 +223,9 @@ def read_folder(folder: Path) -> Content:
             "perhaps the first snapshot was interrupted."
         )
     workspace_id = _read_manifest(path)
-    cohorts, inherited, imports = (_read_room(folder / room.name, room) for room in _ROOMS)
+    cohorts, inherited, imports = (
+        _read_subfolder(folder / subfolder.name, subfolder) for subfolder in _SUBFOLDERS
+    )
     for each in cohorts:
         if each.workspace_id not in (None, workspace_id):
             raise ValueError(
@@ -242,7 +244,7 @@ def _read_manifest(path: Path) -> str:
     return workspace_id
 
 
-def _read_room(folder: Path, room: _Room) -> list[Any]:
+def _read_subfolder(folder: Path, subfolder: _Subfolder) -> list[Any]:
     """Read the objects of one folder. Foreign files are left out."""
     found: list[Any] = []
     first: dict[str, Path] = {}
@@ -252,7 +254,7 @@ def _read_room(folder: Path, room: _Room) -> list[Any]:
             continue
         _check_format(path, data)
         try:
-            each = room.read(cast("dict[str, Any]", data))
+            each = subfolder.read(cast("dict[str, Any]", data))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from None
         if each.id in first:

@@ -36,7 +36,7 @@ class Matching(Generic[T]):
     def match(self, key: Key[T], key_of_new: Key[T] | None = None) -> bool:
         """Make pairs of those that are left and have the same key, and tell whether there are any.
 
-        An object whose key is None stays. Of several with one key, the first come first.
+        An object whose key is None stays. Several with the same key are paired in their order.
         """
         count = len(self.pairs)
         waiting: dict[Hashable, list[T]] = {}

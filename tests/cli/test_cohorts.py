@@ -293,7 +293,7 @@ def test_a_cell_that_no_workbook_can_hold(
     path = tmp_path / "cohorts.xlsx"
     done = run("cohorts", "export", "--name", "Odd", "--output", str(path))
     assert done.status == 2
-    assert done.err.endswith("Write a file .csv. These cells do not fit:\nrow 1, description\n")
+    assert done.err.endswith("Write a .csv file. These cells do not fit:\nrow 1, description\n")
     assert not path.exists()
 
 

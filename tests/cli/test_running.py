@@ -36,7 +36,7 @@ def test_a_process_does_what_main_does(service: Sandbox) -> None:
 
 
 def test_the_version() -> None:
-    """It is that of the library."""
+    """``--version`` shows the version of the library."""
     assert run("--version") == (0, f"permutive {__version__}\n", "")
 
 

@@ -113,6 +113,18 @@ def test_a_night_with_a_fault_that_stays(sandbox: Sandbox, folder: Path) -> None
 
 @needs_posix
 @pytest.mark.usefixtures("settings_of_a_reader")
+def test_a_rehearsed_night(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a rehearsal, the job does not delete the journal of the live job."""
+    (folder / "rehearsal").mkdir()
+    monkeypatch.setenv("PERMUTIVE_JOURNAL_FOLDER", str(folder / "rehearsal"))
+    journal = folder / f"{NIGHT}.journal"
+    journal.write_text("of the live job")
+    assert nightly(folder).returncode == 0
+    assert journal.read_text() == "of the live job"
+
+
+@needs_posix
+@pytest.mark.usefixtures("settings_of_a_reader")
 @pytest.mark.parametrize(
     "status, words", [(4, "permutive doctor"), (2, "A line of users.csv, or an option, is wrong.")]
 )

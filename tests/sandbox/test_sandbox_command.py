@@ -160,7 +160,7 @@ def test_help_of_the_options(capsys, monkeypatch):
         " --host TEXT Address to listen on. [default: 127.0.0.1] "
         "--port INTEGER RANGE Port; 0 takes a free one. [default: 8080; 0<=x<=65535] "
         "--latency-ms MS Delay before each response, in milliseconds. [default: 0.0; 0<=x<=86400000] "
-        "--rate-limit N Requests accepted a second; the response to more is 429. Default: no limit. [x>=1] "
+        "--rate-limit N Requests accepted per second; the response to more is 429. Default: no limit. [x>=1] "
         "--page-size N Segments on one page. [default: 20; x>=1] "
         "--check-queries / --no-check-queries "
         "Check and evaluate every query of a cohort, or check none. "

@@ -76,7 +76,7 @@ def test_a_suite_in_any_language(tmp_path: Path) -> None:
     ],
 )
 def test_control(options: tuple[str, ...], status: int) -> None:
-    """Control is on for loopback, off beyond it, and else as the option says."""
+    """Control is on for loopback, off beyond it, and an option decides otherwise."""
     with served(*options) as (_, url):
         assert requests.get(f"{url}/_sandbox/requests", timeout=5).status_code == status
 

@@ -280,7 +280,7 @@ def test_before_the_block() -> None:
         assert Cohort.get_by_name("Chess", sandbox.api_key) is not None
 
 
-# --- The first data ------------------------------------------------------------------------------
+# --- The initial data ---------------------------------------------------------------------------
 
 
 def write(path: Path, data: Any) -> Path:
@@ -291,7 +291,7 @@ def write(path: Path, data: Any) -> Path:
 
 @pytest.mark.parametrize("empty, count", [(False, 29), (True, 1)])
 def test_a_file(tmp_path: Path, empty: bool, count: int) -> None:
-    """The data of a file is added to the first data, or is all of it."""
+    """The data of a file is added to the initial data, or is all of it."""
     path = write(tmp_path / "seed.json", {"cohorts": [CHESS], "empty": empty})
     with Sandbox(seed_file=path) as sandbox:
         names = [each.name for each in Cohort.list(sandbox.api_key)]

@@ -1,4 +1,4 @@
-"""The texts of the sandbox, in full, and its first data."""
+"""The texts of the sandbox, in full, and its initial data."""
 
 from __future__ import annotations
 
@@ -451,10 +451,13 @@ UNKNOWN_ID = "5ad6a51f-3d1e-4bbd-8dd1-2a0f2f0f7c11"
     [
         ({"cohorts": [NAMED, 5]}, "cohorts[1]: an object is expected"),
         ({"cohorts": NAMED}, "cohorts[0]: an object is expected"),
-        ({"cohorts": [{"names": "N"}]}, "cohorts[0]: names: the field is unknown; name is meant"),
+        (
+            {"cohorts": [{"names": "N"}]},
+            "cohorts[0]: names: the field is unknown; perhaps name is meant",
+        ),
         (
             {"cohorts": [{**NAMED, "tag": []}]},
-            "cohorts[0]: tag: the field is unknown; tags is meant",
+            "cohorts[0]: tag: the field is unknown; perhaps tags is meant",
         ),
         ({"cohorts": [{"name": " "}]}, f"cohorts[0]: name: {BLANK}"),
         ({"cohorts": [{**NAMED, "id": "1"}]}, f"cohorts[0]: id: {UUID}"),

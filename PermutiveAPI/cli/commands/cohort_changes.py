@@ -40,7 +40,7 @@ tag_option = click.option("--tag", metavar="TAG", help="Also all cohorts with th
 def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
     """Enable cohorts, by id, code or exact name.
 
-    "-" reads them from stdin, one a line.
+    "-" reads them from stdin, one on each line.
     """
     return _set("state", lambda cohort: "Enabled", _chosen(cohorts, tag), options)
 
@@ -53,7 +53,7 @@ def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatu
 def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
     """Disable cohorts, by id, code or exact name.
 
-    "-" reads them from stdin, one a line.
+    "-" reads them from stdin, one on each line.
     """
     return _set("state", lambda cohort: "Disabled", _chosen(cohorts, tag), options)
 
@@ -74,7 +74,7 @@ def tag(
 ) -> ExitStatus:
     """Add tags to cohorts, or remove them. --add and --remove can be given several times.
 
-    Cohorts are named by id, code or exact name. "-" reads them from stdin, one a line.
+    Cohorts are named by id, code or exact name. "-" reads them from stdin, one on each line.
     """
     if not (added or removed):
         raise click.UsageError("Pass --add or --remove.")
@@ -197,7 +197,7 @@ def copy(
 ) -> ExitStatus:
     """Copy cohorts to another workspace, by id, code or exact name.
 
-    "-" reads them from stdin, one a line. A cohort that the other workspace already has under the same
+    "-" reads them from stdin, one on each line. A cohort that the other workspace already has under the same
     name stays as it is.
     """
     source = _workspace_of_default_key() if name is None else workspace_named(name)

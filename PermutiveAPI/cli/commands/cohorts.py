@@ -19,7 +19,7 @@ from PermutiveAPI import (
 from ..exporting import export_models, output_option
 from ..finding import cohorts_named
 from ..options import format_option, workspace_option
-from ..output import Format, fields_of, json_text, rows_of, write_lines, write_record, write_rows
+from ..output import Format, field_names, json_text, rows_of, write_lines, write_record, write_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -28,12 +28,12 @@ COLUMNS = ("code", "name", "state", "tags", "live_audience_size")
 
 def _filter_options(function: Function) -> Function:
     for option in (
-        click.option("--children", is_flag=True, help="Also those of the workspaces below."),
+        click.option("--children", is_flag=True, help="Also the cohorts of the workspaces below."),
         click.option(
             "--find",
             metavar="TEXT",
-            help="Only those with this text in the name, description, tags, code or id; in small or capital "
-            "letters.",
+            help="Only those with this text in the name, description, tags, code or id. The case of letters "
+            "makes no difference.",
         ),
         click.option("--name", metavar="NAME", help="Only those with exactly this name."),
         click.option(
@@ -87,7 +87,7 @@ def list_cohorts(children: bool, details: bool, format: Format, **filters: Any) 
 
 def write_cohorts(cohorts: CohortList, format: Format, *, children: bool = False) -> None:
     """Write cohorts on stdout; if those of other workspaces are among them, with the workspace."""
-    fields = fields_of(Cohort)
+    fields = field_names(Cohort)
     rows = rows_of(cohorts, fields)
     columns = [*(COLUMNS if format == "table" else fields)]
     if children:
@@ -118,7 +118,7 @@ def show(cohort: str, format: Format) -> None:
     """
     (listed,) = cohorts_named([cohort])
     found = Cohort.get_by_id(listed.id or "")
-    (row,) = rows_of([found], fields_of(Cohort))
+    (row,) = rows_of([found], field_names(Cohort))
     if format != "table":
         write_record(row, format)
         return

@@ -7,7 +7,7 @@ import click
 from PermutiveAPI import Import
 
 from ..options import format_option, workspace_option
-from ..output import Format, fields_of, rows_of, write_rows
+from ..output import Format, field_names, rows_of, write_rows
 
 _COLUMNS = ("code", "name", "relation", "identifiers")
 
@@ -20,5 +20,5 @@ def list_imports(format: Format) -> None:
 
     A table shows the most important fields. The other formats have all of them, but not the segments.
     """
-    fields = [name for name in fields_of(Import) if name != "segments"]
+    fields = [name for name in field_names(Import) if name != "segments"]
     write_rows(rows_of(Import.list(), fields), _COLUMNS if format == "table" else fields, format)

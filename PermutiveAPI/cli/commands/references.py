@@ -25,7 +25,7 @@ _BROKEN_COLUMNS = ("code", "cohort_code", "cohort_name")
 def references(used_by: str | None, unused: bool, broken: bool, format: Format) -> None:
     """Show which cohorts name which cohorts, segments and imports.
 
-    Each cohort is fetched: one request. COHORT is a code, an id or a name.
+    Each cohort is fetched, with one request. COHORT is a code, an id or a name.
     """
     if (used_by is not None) + unused + broken > 1:
         raise click.UsageError("Only one of --used-by, --unused and --broken can be given.")

@@ -28,12 +28,12 @@ from ..program import run_program
     "names",
     metavar="NAME",
     multiple=True,
-    help="Copy only this workspace, by its name or id in the credentials file. May be repeated.",
+    help="Copy only this workspace, by its name or id in the credentials file. It can be given several times.",
 )
 @click.option(
     "--check-queries/--no-check-queries",
     default=None,
-    help="Whether the copy checks every query that it gets, or none. Default: those that use the grammar.",
+    help="Check every query that the copy gets, or none. Default: check those that use the grammar.",
 )
 @plan_format_option
 @click.option(
@@ -53,8 +53,8 @@ def rehearse(
     """Run a program against a copy of the workspaces, and show what it changed.
 
     The workspaces of the credentials file are read. The program's calls then go to the copy, with keys
-    of its own. The live service gets only GETs from this command. It gets what the program sends past
-    this library, and files that the program writes are real.
+    of its own. This command sends only GETs to the live service. But what the program sends by other
+    means than this library reaches the live service, and files that it writes are real.
 
     The changes are on stdout, and the output of the program is on stderr. The exit status is the
     program's own; with --expect-no-changes, it is 5 if the program succeeded and has changed something.

@@ -30,7 +30,7 @@ from ..options import NumberRange
     "--rate-limit",
     type=click.IntRange(1),
     metavar="N",
-    help="Requests accepted a second; the response to more is 429. Default: no limit.",
+    help="Requests accepted per second; the response to more is 429. Default: no limit.",
 )
 @click.option(
     "--page-size",

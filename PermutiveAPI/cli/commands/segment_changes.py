@@ -69,7 +69,7 @@ def plan(
 
     IMPORT is the id, the code or the exact name of an import. TABLE is a CSV file, a sheet of Excel
     (.xlsx), or "-" for CSV on stdin. A row's segment is found by its code. A column that is missing is not
-    touched. The options --owned-... can be given several times, and protect all other segments.
+    touched. The options --owned-... can be given several times. All other segments are protected.
     """
     owned = _owned(prefixes, categories, everything)
     if mode == "mirror" and owned is None:

@@ -11,7 +11,7 @@ from PermutiveAPI import Segment
 from ..exporting import export_models, output_option
 from ..finding import import_named
 from ..options import format_option, workspace_option
-from ..output import Format, fields_of, rows_of, write_rows
+from ..output import Format, field_names, rows_of, write_rows
 
 _COLUMNS = ("code", "name", "cpm", "categories")
 
@@ -25,7 +25,7 @@ def list_segments(import_: str, format: Format) -> None:
 
     A table shows the most important fields. The other formats have all of them.
     """
-    fields = fields_of(Segment)
+    fields = field_names(Segment)
     segments = Segment.list(import_named(import_).id)
     write_rows(rows_of(segments, fields), _COLUMNS if format == "table" else fields, format)
 

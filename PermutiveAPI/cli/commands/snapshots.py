@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from PermutiveAPI.snapshots import Saved, Snapshot
 from ..exits import ExitStatus
 from ..options import dry_run_option, format_option, limit_options, workspace_named, yes_option
 from ..output import Format, say, write_rows
-from ..plans import PlanFormat, carry_out, expect_option, plan_format_option, show
+from ..plans import PlanFormat, carry_out, expect_option, plan_format_option, save, show
 
 _workspace_option = click.option(
     "--workspace",
@@ -32,8 +31,8 @@ _workspace_option = click.option(
 def snapshot(folder: Path, name: str | None, format: Format) -> None:
     """Save a workspace in FOLDER, for git: one file for each cohort and each import.
 
-    Only files that differ are written. Files of objects that are gone are removed, and files that are not
-    of a snapshot stay. It writes how many files were written, unchanged and removed.
+    Only files that differ are written. Files of objects that are gone are removed. Files that no snapshot
+    wrote stay. The output says how many files were written, unchanged and removed.
     """
     saved = _read(_workspace(name)).write(folder)
     write_rows([saved._asdict()], Saved._fields, format)
@@ -73,16 +72,15 @@ def drift(
     now = _read(workspace)
     changes, back = before.plans_to(now), before.restoring(now)
     if output is not None:
-        output.write_text(json.dumps(back.to_json(), ensure_ascii=False, indent=2), "utf-8")
+        save(back, output)
         say(f"The plans that restore the snapshot are in {output}.")
     if restore:
         limits["api_key"] = workspace.api_key
         return carry_out(back, yes=yes, dry_run=dry_run, format=None, failures=None, **limits)
     show(changes, format)
-    for note in (
-        changes.notes if format in ("csv", "ndjson") else ()
-    ):  # They have no place for notes.
-        say(note)
+    if format in ("csv", "ndjson"):  # They have no place for notes.
+        for note in changes.notes:
+            say(note)
     return ExitStatus.CHANGES_FOUND if changes and expect_no_changes else ExitStatus.DONE
 
 

@@ -42,7 +42,7 @@ A whole identity, in NDJSON:
 {"user_id": "u-1", "aliases":
   [{"id": "ada@example.com", "tag": "email", "priority": 0}]}
 
-It stands in one line.
+It must be on one line.
 """
 
 
@@ -67,14 +67,14 @@ It stands in one line.
 @sending_options
 @workspace_option
 def identify(file: str, user_id: str, aliases: Mapping[str, int], **options: Any) -> ExitStatus:
-    """Send the identities in FILE: one user a line, of any number.
+    """Send the identities in FILE: one user on each line, any number of lines.
 
     FILE is CSV with a header, or NDJSON, which begins with "{"; "-" is stdin. An object of NDJSON has the
     same members as the columns of CSV, or it is a whole identity, as Identity.to_json() writes it.
 
     A file is checked before anything is sent. In a pipe, a bad line ends the run: the lines before it
-    are sent, it and the lines after it are not. The results, user_id, go to stdout, but not on a
-    terminal.
+    are sent, it and the lines after it are not. The result of a line is its user_id. Results go to
+    stdout, but to a terminal only with --format.
     """
     return send(
         Sending(
@@ -132,7 +132,7 @@ A line with several events, and one with a single event:
   [{"name": "Pageview", "time": "2027-01-31T12:00:00Z", "properties": {}}]}
 {"user_id": "u-1", "name": "Pageview", "time": "2027-01-31T12:00:00Z"}
 
-Each object stands in one line.
+Each object must be on one line.
 """
 
 
@@ -147,8 +147,8 @@ def segment(file: str, activations: bool, **options: Any) -> ExitStatus:
     FILE is NDJSON; "-" is stdin. Each line is one request. It has up to 10 events of a user, as
     Segmentation.to_json() writes them, or a single event beside the user.
 
-    A user is named by user_id, alias or aliases. Lines are sent several at a time, so the results have
-    another order: user_id, cohorts and, on request, activations.
+    A user is named by user_id, alias or aliases. A result has the user_id, the cohorts and, on request,
+    the activations. Lines are sent several at a time, so the results come in another order.
 
     A file is checked before anything is sent. In a pipe, a bad line ends the run: the lines before it
     are sent, it and the lines after it are not. If a request may have reached the service, it is not
