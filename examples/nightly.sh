@@ -14,6 +14,7 @@ folder=${JOB_FOLDER:-.}
 night=${NIGHT:-$(date +%F)}
 pause=${PAUSE_SECONDS:-300}
 
+mkdir -p "$folder"
 journal=$folder/$night.journal # What is done. Each night needs one of its own, since the users are the same.
 failures=$folder/$night-failed.csv
 log=$folder/$night.log

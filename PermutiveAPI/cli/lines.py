@@ -120,7 +120,10 @@ class LineFile:
         try:
             found = json.loads(text, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
-            raise self.bad(number, f"it is not JSON: {error.msg}, column {error.colno}") from None
+            is_table = self.only_ndjson and text.lstrip()[0] not in "{["
+            hint = ". This command reads no CSV" if is_table else ""
+            reason = f"it is not JSON: {error.msg}, column {error.colno}{hint}"
+            raise self.bad(number, reason) from None
         except (ValueError, RecursionError) as error:
             raise self.bad(number, f"it is not JSON: {error}") from None
         if not isinstance(found, dict):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -53,12 +55,21 @@ def workspace_named(name: str) -> Workspace:
 def complete_workspace(
     context: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[str]:
-    """Return the names of workspaces that begin with a text, for the shell."""
+    """Return the names of workspaces that begin with a text, as the shell inserts them."""
     try:
         names = [each.name for each in WorkspaceList.from_env()]
     except ValueError:  # Nothing is configured yet.
         return []
-    return [name for name in names if name.startswith(incomplete)]
+    found = [name for name in names if name.startswith(incomplete)]
+    return [*map(shlex.quote, found)] if _bash_needs_quotes() else found
+
+
+def _bash_needs_quotes() -> bool:
+    """Return whether bash completes a word without a quotation mark. Other shells quote texts themselves."""
+    if os.environ.get("_PERMUTIVE_COMPLETE") != "bash_complete":
+        return False
+    words = os.environ.get("COMP_WORDS", "").split("\n")
+    return not words[-1].startswith(("'", '"'))
 
 
 def _format_or_default(

@@ -107,18 +107,20 @@ def present(
     return finish(plan, output=output, expect_no_changes=expect_no_changes)
 
 
-def finish(plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool) -> ExitStatus:
-    """Save a plan that was shown, and return the exit status."""
+def finish(
+    plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool, what: str = "The plan is"
+) -> ExitStatus:
+    """Save a plan that was shown, say what is in the file, and return the exit status."""
     if output is not None:
         save(plan, output)
-        say(f"The plan is in {output}.")
+        say(f"{what} in {output}.")
     return ExitStatus.CHANGES_FOUND if plan and expect_no_changes else ExitStatus.DONE
 
 
 def save(plan: Plan | Plans, output: Path) -> None:
     """Write a plan into a file, as JSON. If that fails, the file stays as it was."""
     with replacing(output) as path:
-        path.write_text(_json_text(plan), "utf-8")
+        path.write_text(f"{_json_text(plan)}\n", "utf-8")
 
 
 def show(plan: Plan | Plans, format: PlanFormat = "table") -> None:

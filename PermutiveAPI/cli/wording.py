@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from PermutiveAPI.Tables import PlanRefusedError
@@ -21,17 +21,34 @@ _IN_SHELL = (
     ),
     (r"Pass pandas\.read_csv\(path, sep=.*?\)\.", "Save it with commas."),
     (r", or pass pandas\.read_excel\(.*?\bencoding=.*?\)", ""),
+    (r"Owned\.(prefix|category)\(('.*?'|\".*?\")\)", r"--owned-\1 \2"),
+    (r" \| (?=--owned-)", " or "),
 )
+# The lines about rows, if the user named cohorts and has no table.
+_WITHOUT_ROWS = ((r"\Atable has .*:\n", ""), (r"(?m)^row \d+: ", ""))
 
 
 @contextmanager
 def in_words_of_the_shell() -> Generator[None, None, None]:
     """Let errors name the options of the command instead of the library's arguments."""
+    with _reworded(_IN_SHELL):
+        yield
+
+
+@contextmanager
+def without_rows() -> Generator[None, None, None]:
+    """Let errors about a table that the command made itself leave out its rows."""
+    with _reworded(_WITHOUT_ROWS):
+        yield
+
+
+@contextmanager
+def _reworded(replacements: Sequence[tuple[str, str]]) -> Generator[None, None, None]:
     try:
         yield
     except ValueError as error:
         text = str(error)
-        for pattern, words in _IN_SHELL:
+        for pattern, words in replacements:
             text = re.sub(pattern, words, text)
         if text == str(error):
             raise

@@ -105,6 +105,11 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
             ["enable", "12345", "Nobody", "1", "--yes"],
             "no cohort has the id, code or name 'Nobody'",
         ),
+        (
+            ["disable", "12345", "12371", "12372", "--yes"],
+            "Error: 'Lapsed Readers Lookalike' has no query, like all lookalike cohorts, and cannot be changed "
+            "here\n'High-Value Customers Lookalike' has no query",
+        ),
         (["disable", "12345"], "There is no terminal to ask on. Pass --yes to make the changes."),
         (["plan", "missing.csv"], "'missing.csv' does not exist."),
         (["apply", "missing.json", "--yes"], "'missing.json' does not exist."),
@@ -203,6 +208,7 @@ def test_a_plan_is_saved_and_applied(sandbox: Sandbox) -> None:
     assert done.out.startswith("cohorts: 0 to create, 2 to update, 0 to delete, 1 unchanged\n")
     assert '    name: "Football Fans" -> "Football readers"\n' in done.out
     assert done.err == "The plan is in plan.json.\n"
+    assert Path("plan.json").read_text().endswith("\n}\n")
     assert writes(sandbox) == []
     applied = run("cohorts", "apply", "plan.json", "--yes")
     assert applied.status == 0, applied.err

@@ -45,9 +45,43 @@ def test_commands_and_options(
 @pytest.mark.parametrize("command", ["cohorts list", "doctor", "references"])
 def test_workspaces(service: Sandbox, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """The names of the credentials file are offered."""
-    names = ["Meridian Media Group", "Meridian Regional News"]
+    names = ["'Meridian Media Group'", "'Meridian Regional News'"]
     assert completed(monkeypatch, f"permutive {command} --workspace Mer") == names
     assert completed(monkeypatch, f"permutive {command} --workspace X") == []
+
+
+def words_offered(monkeypatch: pytest.MonkeyPatch, shell: str, word: str) -> str:
+    """Return what a shell is told for a workspace that begins with a word, which may have spaces."""
+    before = "permutive cohorts copy --to"
+    monkeypatch.setenv("_PERMUTIVE_COMPLETE", f"{shell}_complete")
+    monkeypatch.setenv("COMP_WORDS", f"{before}\n{word}" if shell == "bash" else f"{before} {word}")
+    monkeypatch.setenv("COMP_CWORD", word if shell == "fish" else "4")
+    return run().out
+
+
+@pytest.mark.parametrize("word", ["Meridian\\ R", "'Meridian R", '"Meridian R'])
+def test_spaces_in_bash(service: Sandbox, monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    """Bash inserts the text as it is. So it is quoted, unless the word begins with a quotation mark."""
+    name = "Meridian Regional News"
+    offered = name if word[0] in "'\"" else f"'{name}'"
+    assert words_offered(monkeypatch, "bash", word) == f"plain,{offered}\n"
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_spaces_in_other_shells(
+    service: Sandbox, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    """Other shells quote the text themselves."""
+    out = words_offered(monkeypatch, shell, "Mer")
+    assert "Meridian Regional News" in out and "'" not in out
+
+
+@pytest.mark.parametrize("command", ["rehearse", "snapshot", "drift"])
+def test_every_workspace_option(
+    service: Sandbox, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The commands with an option of their own complete it, too."""
+    assert len(completed(monkeypatch, f"permutive {command} --workspace Mer")) == 2
 
 
 def test_without_a_credentials_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +100,13 @@ def test_in_bash(service: Sandbox, tmp_path: Path) -> None:
         'eval "$(_PERMUTIVE_COMPLETE=bash_source permutive)" || exit\n'
         "COMP_WORDS=(permutive cohorts li) COMP_CWORD=2\n"
         "_permutive_completion permutive\n"
-        'echo "${COMPREPLY[@]}"\n'
+        "COMP_WORDS=(permutive doctor --workspace Mer) COMP_CWORD=3\n"
+        "_permutive_completion permutive\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
     )
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=SECONDS)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "list\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "list\n'Meridian Media Group'\n'Meridian Regional News'\n",
+        "",
+    )

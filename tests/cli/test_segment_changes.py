@@ -99,6 +99,16 @@ def test_mirror_deletes_only_what_is_owned(sandbox: Sandbox, import_id: str) -> 
     assert operations(sandbox) == [("Update", "m_1"), ("Delete", "m_2"), ("Delete", "x_1")]
 
 
+def test_a_row_that_is_not_owned(sandbox: Sandbox, import_id: str) -> None:
+    """The error names the options, and not what they are in Python."""
+    Path("table.csv").write_text("code,name\nx_1,One\n")
+    owned = ("--owned-prefix", "m_", "--owned-category", "ours")
+    done = run("segments", "plan", import_id, "table.csv", *owned)
+    assert done.status == 2
+    words = "--owned-prefix 'm_' or --owned-category 'ours' does not own the segment 'x_1'"
+    assert f"row 1: {words}\n" in done.err
+
+
 def test_mirror_of_everything_is_limited(sandbox: Sandbox, import_id: str) -> None:
     """A mirror of the whole import has a limit, which --max-delete-share raises."""
     planned("code,name\nm_1,One\n", "--mode", "mirror", "--owned-everything")

@@ -420,6 +420,8 @@ def line_with(**members: Any) -> str:
             "the properties of an event must be an object, got (empty).",
         ),
         (json.dumps({"user_id": "u", "events": [{"x": 1}]}), "Event has no member 'x'."),
+        (json.dumps({"user_id": "u", "name": "n"}), "Event needs 'time'."),
+        (json.dumps({"user_id": "u", "events": [{}]}), "Event needs 'name' and 'time'."),
         (
             json.dumps({"user_id": "u", "events": [], "nmae": 1}),
             "Segmentation has no member 'nmae'.",
@@ -445,7 +447,13 @@ def test_bad_events(sandbox: Sandbox, line: str, words: str) -> None:
 def test_events_are_no_table(sandbox: Sandbox) -> None:
     """Events cannot be CSV."""
     done = run("segment", "-", "--yes", stdin="user_id,name,time\nu-1,n,t\n")
-    assert done.status == 2 and "Error: stdin, line 1: it is not JSON" in done.err
+    assert (
+        done.status == 2
+        and (
+            "Error: stdin, line 1: it is not JSON: Expecting value, column 1. This command reads no CSV.\n"
+        )
+        in done.err
+    )
 
 
 def test_events_are_not_sent_twice(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ def test_a_good_night(sandbox: Sandbox, folder: Path) -> None:
 
 @needs_posix
 @pytest.mark.usefixtures("settings_of_a_reader")
+def test_a_first_night(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder of the job is made if it is missing."""
+    monkeypatch.setenv("JOB_FOLDER", "jobs/permutive")
+    done = nightly(folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert files_of(folder / "jobs" / "permutive") == [f"{NIGHT}.log"]
+
+
+@needs_posix
+@pytest.mark.usefixtures("settings_of_a_reader")
 def test_a_night_with_a_fault_that_passes(sandbox: Sandbox, folder: Path) -> None:
     """What failed is sent once more, and nothing else."""
     sandbox.fail_next(path="/v2.0/identify", status=400, times=3)

@@ -127,6 +127,7 @@ def test_formats_and_a_file(rehearse: Rehearse, tmp_path: Path) -> None:
     """The changes are also JSON, for programs, and a file keeps them."""
     program = 'create("New"); Identity("u", []).identify()'
     found = rehearse(program, "--format", "json", "--output", "plan.json")
+    assert "The changes are in plan.json.\n" in found.stderr
     data = json.loads(found.stdout)
     assert data["other_writes"] == {"identify": 1}
     assert [each.name for each in Plans.from_json(data).changes] == ["New"]
@@ -221,9 +222,13 @@ def test_without_a_credentials_file(live: Live, capfd: Any) -> None:
     [
         ([], "Missing argument"),
         (["--", "no-such-program"], "There is no program 'no-such-program'."),
+        (
+            ["--", __file__, "--all"],
+            f"There is no program '{__file__}'. For a script: permutive rehearse -- python {__file__}",
+        ),
         (["--workspace", "Nobody", "--", sys.executable], "No workspace is called 'Nobody'"),
     ],
-    ids=["nothing", "unknown program", "unknown workspace"],
+    ids=["nothing", "unknown program", "script", "unknown workspace"],
 )
 def test_wrong_usage(
     live: Live, credentials: Path, capfd: Any, arguments: "list[str]", said: str

@@ -25,6 +25,7 @@ from ..plans import (
     read_plan,
 )
 from ..table_files import opened_table, table_argument
+from ..wording import without_rows
 
 _COPY_AGAIN = "Run the same command again to copy what is left."
 
@@ -118,7 +119,9 @@ def _set(
         {"id": each.id, "code": each.code, "name": each.name, column: value_for(each)}
         for each in cohorts
     ]
-    return carry_out(Cohort.plan(table), **options)
+    with without_rows():
+        plan = Cohort.plan(table)
+    return carry_out(plan, **options)
 
 
 @click.command()

@@ -12,7 +12,7 @@ from PermutiveAPI import PermutiveCredentialsError, WorkspaceList
 from PermutiveAPI._Utils import settings
 from PermutiveAPI.rehearsal import Rehearsal
 
-from ..options import workspace_named
+from ..options import complete_workspace, workspace_named
 from ..output import say
 from ..plans import PlanFormat, expect_option, finish, plan_format_option, show
 from ..program import run_program
@@ -28,6 +28,7 @@ from ..program import run_program
     "names",
     metavar="NAME",
     multiple=True,
+    shell_complete=complete_workspace,
     help="Copy only this workspace, by its name or id in the credentials file. It can be given several times.",
 )
 @click.option(
@@ -59,8 +60,7 @@ def rehearse(
     The changes are on stdout, and the output of the program is on stderr. The exit status is the
     program's own; with --expect-no-changes, it is 5 if the program succeeded and has changed something.
     """
-    if shutil.which(command[0]) is None:
-        raise click.UsageError(f"There is no program {command[0]!r}.")
+    _require_program(command[0])
     workspaces = _workspaces(names)
     if sys.stderr.isatty():
         say("Copying the workspaces. Each cohort takes one request.")
@@ -72,8 +72,17 @@ def rehearse(
     if format not in ("table", "markdown"):  # They have no place for words.
         for remark in changes.remarks:
             say(remark)
-    found = finish(changes, output=output, expect_no_changes=expect_no_changes)
+    found = finish(
+        changes, output=output, expect_no_changes=expect_no_changes, what="The changes are"
+    )
     return status or found
+
+
+def _require_program(name: str) -> None:
+    if shutil.which(name) is not None:
+        return
+    hint = f" For a script: permutive rehearse -- python {name}" if name.endswith(".py") else ""
+    raise click.UsageError(f"There is no program {name!r}.{hint}")
 
 
 def _workspaces(names: tuple[str, ...]) -> WorkspaceList:

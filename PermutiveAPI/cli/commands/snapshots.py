@@ -11,8 +11,16 @@ from PermutiveAPI import Workspace, WorkspaceList, progress_bar
 from PermutiveAPI._Utils import settings
 from PermutiveAPI.snapshots import Saved, Snapshot
 
+from ..asking import require_answer
 from ..exits import ExitStatus
-from ..options import dry_run_option, format_option, limit_options, workspace_named, yes_option
+from ..options import (
+    complete_workspace,
+    dry_run_option,
+    format_option,
+    limit_options,
+    workspace_named,
+    yes_option,
+)
 from ..output import Format, say, write_rows
 from ..plans import PlanFormat, carry_out, expect_option, plan_format_option, save, show
 
@@ -21,6 +29,7 @@ _workspace_option = click.option(
     "name",
     metavar="NAME",
     help="The workspace, by its name or id in the credentials file. Without it: that of the default key.",
+    shell_complete=complete_workspace,
 )
 
 
@@ -68,6 +77,8 @@ def drift(
     With --restore, it shows the changes that restore the snapshot, and makes them. What cannot come back
     is listed first.
     """
+    if restore:
+        require_answer(yes=yes or dry_run)
     before, workspace = Snapshot.read(folder), _workspace(name)
     now = _read(workspace)
     changes, back = before.plans_to(now), before.restoring(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from functools import partial
 from typing import Any, cast
 
@@ -176,23 +176,31 @@ def _segmentation(activations: bool, members: Members) -> Segmentation:
         user = {name: members[name] for name in _USER if name in members}
         event = {name: value for name, value in members.items() if name not in user}
         members = {**user, "events": [event]}
-    _refuse_unknown(members, Segmentation)
+    _check_members(members, Segmentation)
     events = members["events"]
     for event in cast("list[Any]", events) if isinstance(events, list) else ():
         if isinstance(event, dict):
-            _refuse_unknown(cast("Members", event), Event)
+            _check_members(cast("Members", event), Event)
     made = Segmentation.from_json(members)
     _check_segmentation(made)
     return replace(made, activations=activations or made.activations)
 
 
-def _refuse_unknown(members: Members, model: Any) -> None:
-    """Raise ValueError for a misspelt member. Otherwise its value would be lost."""
+def _check_members(members: Members, model: Any) -> None:
+    """Raise ValueError for a missing member, and for a misspelt one, whose value would be lost."""
     unknown = [*members.keys() - {each.name for each in fields(model)}]
     if unknown:
         raise ValueError(
             f"{model.__name__} has no member {' or '.join(map(repr, sorted(unknown)))}"
         )
+    needed = (
+        each.name
+        for each in fields(model)
+        if each.default is MISSING and each.default_factory is MISSING
+    )
+    missing = [name for name in needed if name not in members]
+    if missing:
+        raise ValueError(f"{model.__name__} needs {' and '.join(map(repr, missing))}")
 
 
 def _check_segmentation(made: Segmentation) -> None:
