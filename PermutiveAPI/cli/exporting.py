@@ -13,7 +13,7 @@ import click
 from PermutiveAPI import CohortList, SegmentList
 from PermutiveAPI.Tables.texts import first_lines
 
-from .files import replacing
+from .files import in_a_folder, replacing
 from .output import Row, cell_of, field_names, rows_of, say, write_csv, write_rows
 
 _LONGEST_CELL_OF_EXCEL = 32_767
@@ -29,14 +29,12 @@ def _checked_output(
         return None
     if path.suffix.lower() not in (".csv", ".xlsx"):
         raise click.BadParameter(f"{str(path)!r} does not end in .csv or .xlsx.")
-    if not path.resolve().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
     if path.suffix.lower() == ".xlsx" and find_spec("openpyxl") is None:
         raise click.BadParameter(
             "an .xlsx file needs the package 'openpyxl', which is not installed. Install it (pip install "
             "openpyxl), or write a .csv file."
         )
-    return path
+    return in_a_folder(context, parameter, path)
 
 
 output_option = click.option(

@@ -16,8 +16,15 @@ def new_failures_path(ending: str) -> Path:
     return next(path for path in map(Path, names) if not path.exists())
 
 
+def remove_failures(path: Path) -> None:
+    """Remove a file of an earlier run. What is no file, such as /dev/stderr, stays."""
+    if path.is_file():
+        path.unlink()
+
+
 def open_failures(path: Path) -> TextIO:
-    """Open a file for writing. Only its owner may read it, since it may name users."""
+    """Open a new file for writing. Only its owner may read it, since it may name users."""
+    remove_failures(path)
 
     def private(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600)

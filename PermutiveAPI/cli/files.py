@@ -1,4 +1,4 @@
-"""Write files that are whole or not there."""
+"""Write files that are whole or not there, in folders that exist."""
 
 from __future__ import annotations
 
@@ -8,19 +8,46 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
+
+def in_a_folder(
+    context: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    """Refuse the path of a file, as a callback of an option, before the work is done that it is for."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
+    return path
+
+
+@contextmanager
+def naming(path: Path) -> Generator[None, None, None]:
+    """Let an error of a file name the path that people know. That of a full disk names none."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
 
 @contextmanager
 def replacing(path: Path) -> Generator[Path, None, None]:
     """Give the path of a new file, which takes the place of `path` if the block succeeds.
 
-    If the block fails or is interrupted, the new file is deleted, and `path` stays as it was.
+    If the block fails or is interrupted, the new file is deleted, and `path` stays as it was. Something
+    that is not a file, such as /dev/stderr, is given itself.
     """
+    if path.exists() and not path.is_file():
+        with naming(path):
+            yield path
+        return
     target = path.resolve()  # A link stays, and leads to the new file.
     new = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
-        yield new
-        if target.exists():
-            shutil.copymode(target, new)
-        new.replace(target)
+        with naming(path):
+            yield new
+            if target.exists():
+                shutil.copymode(target, new)
+            new.replace(target)
     finally:
         new.unlink(missing_ok=True)

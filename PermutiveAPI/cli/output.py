@@ -7,12 +7,14 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from io import TextIOWrapper
 from typing import Any, Literal, TextIO, TypeAlias
 
 import click
+from click.exceptions import Exit
 
 from PermutiveAPI._Utils.resources.frames import cell_text
 
@@ -30,6 +32,16 @@ _WHOLE = ("id", "code", "state", "status", "kind")
 def say(text: str) -> None:
     """Write a line for people on stderr."""
     click.echo(visible(text), err=True)
+
+
+@contextmanager
+def keeping(status: int) -> Generator[None, None, None]:
+    """Exit with a status if the reader of stdout goes away while the block writes."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise Exit(status) from None
 
 
 # --- Characters ----------------------------------------------------------------------------------

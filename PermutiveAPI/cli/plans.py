@@ -1,74 +1,36 @@
-"""Show plans and carry them out: what all commands share that change cohorts or segments."""
+"""Carry out plans: what all commands share that change cohorts or segments."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
-from click.exceptions import Exit
 
-from PermutiveAPI import progress_bar
+from PermutiveAPI import AttemptRecord, progress_bar
+from PermutiveAPI import options as settings_of_calls
 from PermutiveAPI.Tables import Plan, Plans, Report, Reports
-from PermutiveAPI.Tables.changes import Change
 from PermutiveAPI.Tables.limits import check_limits
 
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures
-from .files import replacing
+from .files import in_a_folder, naming
 from .options import dry_run_option, yes_option
-from .output import Format, Row, json_text, say, visible, write_csv, write_rows
+from .output import Format, Row, keeping, say, write_csv, write_rows
+from .showing import show, show_before_asking
 from .wording import in_words_of_the_shell
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-PlanFormat: TypeAlias = Literal["table", "json", "ndjson", "csv", "markdown"]
 
-_STYLES = {"+": "green", "~": "yellow", "-": "red"}
 _OUTCOME_COLUMNS = ("action", "key", "name", "status", "id", "error")
-# Lines. Above a question, more would scroll away.
-_MOST_SHOWN = 100
 
 plan_argument = click.argument(
     "plan", metavar="PLAN", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
-clear_empty_option = click.option(
-    "--clear-empty",
-    is_flag=True,
-    help="An empty cell clears its field. Without it, it changes nothing.",
-)
-plan_format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "json", "ndjson", "csv", "markdown"]),
-    default="table",
-    help="How to write the changes. Default: line by line.",
-)
-output_option = click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Also save the plan in this file, for `apply`.",
-)
-expect_option = click.option(
-    "--expect-no-changes", is_flag=True, help="Exit with status 5 if there are changes."
-)
-
-
-def plan_options(function: Function) -> Function:
-    """Add the options of a command that shows a plan; it passes them on to :func:`present`."""
-
-    @plan_format_option
-    @output_option
-    @expect_option
-    @wraps(function)
-    def run(*arguments: Any, **named: Any) -> Any:
-        with in_words_of_the_shell():
-            return function(*arguments, **named)
-
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
 
 
 def applying_options(function: Function) -> Function:
@@ -84,6 +46,7 @@ def applying_options(function: Function) -> Function:
     @click.option(
         "--failures",
         type=click.Path(dir_okay=False, path_type=Path),
+        callback=in_a_folder,
         help="Where to write the failed rows. Default: a new file in the working directory.",
     )
     @wraps(function)
@@ -93,95 +56,7 @@ def applying_options(function: Function) -> Function:
         with in_words_of_the_shell():
             return function(*arguments, yes=yes, dry_run=dry_run, **named)
 
-    return run  # type: ignore[return-value]  # As above.
-
-
-# --- Showing -------------------------------------------------------------------------------------
-
-
-def present(
-    plan: Plan | Plans, *, format: PlanFormat, output: Path | None, expect_no_changes: bool
-) -> ExitStatus:
-    """Show a plan, save it, and return the exit status."""
-    show(plan, format)
-    return finish(plan, output=output, expect_no_changes=expect_no_changes)
-
-
-def finish(
-    plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool, what: str = "The plan is"
-) -> ExitStatus:
-    """Save a plan that was shown, say what is in the file, and return the exit status."""
-    if output is not None:
-        save(plan, output)
-        say(f"{what} in {output}.")
-    return ExitStatus.CHANGES_FOUND if plan and expect_no_changes else ExitStatus.DONE
-
-
-def save(plan: Plan | Plans, output: Path) -> None:
-    """Write a plan into a file, as JSON. If that fails, the file stays as it was."""
-    with replacing(output) as path:
-        path.write_text(f"{_json_text(plan)}\n", "utf-8")
-
-
-def show(plan: Plan | Plans, format: PlanFormat = "table") -> None:
-    """Write a plan on stdout."""
-    if format == "json":
-        click.echo(_json_text(plan))
-    elif format == "markdown":
-        click.echo(visible(plan.to_markdown()))
-    elif format == "table":
-        _show_lines(_lines_of(plan))
-    else:
-        frame: Any = plan.to_pd_dataframe()
-        rows: Iterator[dict[str, Any]] = (
-            dict(zip(frame.columns, cells, strict=True))
-            for cells in frame.astype(object).where(frame.notna(), None).to_numpy()
-        )
-        write_rows(rows, [*frame.columns], format)
-
-
-def _json_text(plan: Plan | Plans) -> str:
-    return json_text(plan.to_json(), indent=2)
-
-
-def _show_before_asking(plan: Plan | Plans) -> None:
-    """Write the first lines of a plan on stderr. Deletions come first, so that people see them."""
-    lines = _lines_of(plan, deletions_first=True)
-    _show_lines(lines[:_MOST_SHOWN], err=True)
-    if len(lines) > _MOST_SHOWN:
-        say(f"and {len(lines) - _MOST_SHOWN:,} more lines, which --dry-run shows")
-
-
-def _show_lines(lines: Sequence[str], *, err: bool = False) -> None:
-    for line in lines:
-        click.secho(visible(line), fg=_STYLES.get(line[:1]), err=err)
-
-
-def _lines_of(plan: Plan | Plans, *, deletions_first: bool = False) -> list[str]:
-    """Return the lines of a plan. A line break in a name is escaped, so that it makes no line of its own."""
-    if isinstance(plan, Plans):
-        tidied = replace(plan, plans=tuple(_tidied(each, deletions_first) for each in plan.plans))
-        return str(tidied).split("\n")
-    return str(_tidied(plan, deletions_first)).split("\n")
-
-
-def _tidied(plan: Plan, deletions_first: bool) -> Plan:
-    changes = plan.changes
-    if deletions_first:
-        changes = (*plan.deletes, *plan.updates, *plan.creates)
-    return replace(plan, changes=tuple(map(_with_names_in_one_line, changes)))
-
-
-def _with_names_in_one_line(change: Change) -> Change:
-    key = None if change.key is None else _in_one_line(change.key)
-    return replace(change, name=_in_one_line(change.name), key=key)
-
-
-def _in_one_line(text: str) -> str:
-    return visible(text).replace("\n", "\\n")
-
-
-# --- Carrying out --------------------------------------------------------------------------------
+    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
 
 
 def read_plan(path: str, kind: Literal["cohorts", "segments"]) -> Plan:
@@ -238,39 +113,56 @@ def carry_out(
     if dry_run:
         show(plan, format or "table")
     else:
-        _show_before_asking(plan)
+        show_before_asking(plan)
     # `apply` checks this, too, but nobody should be asked before.
     for each in plan.plans if isinstance(plan, Plans) else (plan,):
         counts = {"updates": len(each.updates), "deletes": len(each.deletes)}
         check_limits(owned=each.owned, **counts, **shares)
     count = len(plan)
-    if count == 0 or dry_run:
+    if dry_run:
+        return ExitStatus.DONE
+    if count == 0:
+        if format is not None:  # Programs read an empty list, too.
+            write_rows((), _OUTCOME_COLUMNS, format)
         return ExitStatus.DONE
     if not confirmed(f"Make {count:,} {'change' if count == 1 else 'changes'}?", yes=yes):
         return ExitStatus.SOME_FAILED
+    refusals = list[AttemptRecord]()
     try:
-        report: Report | Reports = plan.apply(
-            progress_callback=progress_bar("Applying"), **shares, **options
-        )
+        with settings_of_calls(on_response=partial(_note_refusal, refusals)):
+            report: Report | Reports = plan.apply(
+                progress_callback=progress_bar("Applying"), **shares, **options
+            )
     except KeyboardInterrupt:
         say("The same command, given again, makes the changes that are left.")
         raise
     say(str(report))
-    if report.failures:
-        _tell_what_to_do(report, failures, again)
-    status = ExitStatus.SOME_FAILED if report.failures else ExitStatus.DONE
-    if format is not None or not sys.stdout.isatty():
-        _write_outcomes(report, format or "csv", status)
+    status = _status_of(report, key_was_refused=bool(refusals))
+    try:
+        if report.failures:
+            _tell_what_to_do(report, failures, again)
+    finally:  # If the disk is full, this is the only list of what was done.
+        if format is not None or not sys.stdout.isatty():
+            _write_outcomes(report, format or "csv", status)
     return status
 
 
+def _note_refusal(refusals: list[AttemptRecord], record: AttemptRecord) -> None:
+    if record.status in (401, 403):
+        refusals.append(record)
+
+
+def _status_of(report: Report | Reports, *, key_was_refused: bool) -> ExitStatus:
+    """Return the exit status: also for a key that may only read, which nothing notices before the changes."""
+    if not report.failures:
+        return ExitStatus.DONE
+    nothing_done = len(report.failures) == len(report.outcomes)
+    return ExitStatus.NO_CREDENTIALS if nothing_done and key_was_refused else ExitStatus.SOME_FAILED
+
+
 def _write_outcomes(report: Report | Reports, format: Format, status: ExitStatus) -> None:
-    """Write the outcomes on stdout. If its reader is gone, the exit status still says what was done."""
-    try:
+    with keeping(status):
         write_rows(_outcomes(report), _OUTCOME_COLUMNS, format)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise Exit(status) from None
 
 
 def _outcomes(report: Report | Reports) -> Iterator[Row]:
@@ -297,5 +189,5 @@ def _tell_what_to_do(report: Report | Reports, path: Path | None, again: str | N
 
 def _save_rows(rows: Sequence[Row], path: Path) -> None:
     columns = [*dict.fromkeys(name for row in rows for name in row)]
-    with open_failures(path) as file:
+    with naming(path), open_failures(path) as file:
         write_csv(rows, columns, file)

@@ -18,7 +18,8 @@ from PermutiveAPI import BatchResult, PermutiveAuthenticationError, progress_bar
 
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
-from .failures import new_failures_path, open_failures
+from .failures import new_failures_path, open_failures, remove_failures
+from .files import in_a_folder, naming
 from .lines import BadLineError, Line, LineFile, Members
 from .options import yes_option
 from .output import Row, say, write_rows
@@ -56,6 +57,7 @@ def sending_options(function: Function) -> Function:
     @click.option(
         "--failures",
         type=click.Path(dir_okay=False, path_type=Path),
+        callback=in_a_folder,
         help="Where to write the lines that failed; the file is replaced. Default: a new file in the "
         "working directory.",
     )
@@ -162,12 +164,13 @@ class _Run:
     failed: int = 0
     errors: list[str] = field(default_factory=list[str])
     failures_file: TextIO | None = None
+    failures_are_kept: bool = False
 
     def carry_out(self, format: ResultFormat | None) -> ExitStatus:
         """Send the lines, write the results, and say what was done."""
         if self.failures is not None:
             # What an earlier run has left there did not fail in this one.
-            self.failures.unlink(missing_ok=True)
+            remove_failures(self.failures)
         try:
             self._write_results(format)
         except BadLineError as bad:
@@ -229,8 +232,10 @@ class _Run:
             self.errors.append(f"line {line.number}: {error}")
 
     def _close_failures(self) -> None:
-        if self.failures_file is not None:
-            self.failures_file.close()
+        if self.failures is not None and self.failures_file is not None:
+            with naming(self.failures):
+                self.failures_file.close()
+        self.failures_are_kept = True
 
     # --- Words -----------------------------------------------------------------------------------
 
@@ -261,7 +266,7 @@ class _Run:
             say(text)
         if self.failed > len(self.errors):
             say(f"and {self.failed - len(self.errors):,} more")
-        if self.failed:
+        if self.failed and self.failures_are_kept:
             say(f"The lines that failed are in {self.failures}. {self.sending.advice}")
 
 

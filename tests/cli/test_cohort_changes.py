@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, List
@@ -12,9 +14,9 @@ import pytest
 
 from PermutiveAPI import Cohort, CohortList, Workspace
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import Terminal, run, run_in_terminal
+from tests.cli.commands import COMMAND, Terminal, run, run_in_terminal
 from tests.cli.writing import csv_rows, objects, only_file, writes
-from tests.support.platforms import needs_terminal
+from tests.support.platforms import needs_full_disk, needs_posix, needs_terminal
 
 pytestmark = pytest.mark.usefixtures("fresh_service")
 
@@ -47,6 +49,12 @@ def test_disable_and_enable(sandbox: Sandbox) -> None:
     again = run("cohorts", "enable", "12345", "--yes")
     assert (again.status, again.out) == (0, "")
     assert writes(sandbox) == [("PATCH", {"state": "Enabled"})]
+
+
+def test_nothing_to_change_in_a_format(sandbox: Sandbox) -> None:
+    """With --format, stdout is data in this format, also if nothing changes."""
+    done = run("cohorts", "enable", "12345", "--yes", "--format", "json")
+    assert (done.status, json.loads(done.out)) == (0, [])
 
 
 def test_names_from_stdin_and_a_tag(sandbox: Sandbox) -> None:
@@ -115,6 +123,14 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
         (["apply", "missing.json", "--yes"], "'missing.json' does not exist."),
         (["copy", "12345", "--to", "Nowhere", "--yes"], "Invalid value for --to: No workspace"),
         (["copy", "--to", "Meridian Regional News", "--yes"], "Name cohorts."),
+        (
+            ["disable", "12345", "--yes", "--failures", "nowhere/failed.csv"],
+            "Invalid value for '--failures': there is no folder 'nowhere'.",
+        ),
+        (
+            ["plan", "-", "--output", "nowhere/plan.json"],
+            "Invalid value for '--output': there is no folder 'nowhere'.",
+        ),
         (
             ["copy", "12345", "--to", "Meridian Media Group", "--yes"],
             "Invalid value for --to: the cohorts are in this workspace already",
@@ -200,6 +216,35 @@ def planned(table: str, *options: str) -> Any:
     done = run("cohorts", "plan", "table.csv", "--output", "plan.json", *options)
     assert done.status == 0, done.err
     return done
+
+
+@needs_posix
+def test_a_plan_in_a_pipe() -> None:
+    """What is no file, such as /dev/null, is written, and not replaced."""
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        Path("table.csv").write_text(HEAD + "12345,Fans,,\n", encoding="utf-8")
+        assert run("cohorts", "plan", "table.csv", "--output", "pipe").status == 0
+        assert json.loads(os.read(reader, 100_000))["changes"]
+    finally:
+        os.close(reader)
+    assert Path("pipe").is_fifo()
+
+
+@needs_posix
+def test_a_plan_whose_reader_is_gone(fresh_service: Sandbox) -> None:
+    """The plan is saved, and the status says that there are changes."""
+    Path("table.csv").write_text(HEAD + "12345,Fans,,\n", encoding="utf-8")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*COMMAND, "cohorts", "plan", "table.csv", "--output", "plan.json"]
+    try:
+        done = subprocess.run([*command, "--expect-no-changes"], stdout=writer, timeout=60)
+    finally:
+        os.close(writer)
+    assert done.returncode == 5
+    assert json.loads(Path("plan.json").read_text("utf-8"))["changes"]
 
 
 def test_a_plan_is_saved_and_applied(sandbox: Sandbox) -> None:
@@ -410,6 +455,25 @@ def test_the_place_of_failed_rows(sandbox: Sandbox) -> None:
     assert '    state: "Enabled" -> "Disabled"\n' in plan.out
 
 
+@needs_posix
+def test_old_failures_that_others_may_read(sandbox: Sandbox) -> None:
+    """The file is new, so only its owner may read it."""
+    Path("failed.csv").touch(0o644)
+    sandbox.fail_next(method="PATCH", status=400)
+    assert run("cohorts", "disable", "12345", "--yes", "--failures", "failed.csv").status == 1
+    assert Path("failed.csv").stat().st_mode & 0o077 == 0
+
+
+@needs_full_disk
+def test_failed_rows_on_a_full_disk(sandbox: Sandbox) -> None:
+    """The error names the file, and stdout still has all outcomes."""
+    sandbox.fail_next(method="PATCH", status=400)
+    done = run("cohorts", "disable", "12345", "12346", "--yes", "--failures", "/dev/full")
+    assert done.status == 1
+    assert done.err.endswith("Error: /dev/full: No space left on device\n")
+    assert {row["status"] for row in csv_rows(done.out)} == {"failed", "updated"}
+
+
 def test_failed_rows_replace_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
     """Two commands that fail within a second leave two files."""
     sandbox.fail_next(method="PATCH", status=400, times=2)
@@ -426,6 +490,22 @@ def test_a_key_that_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
     assert done.status == 4
     assert "wrong-key" not in done.err
     assert "Invalid API key" in done.err
+
+
+@pytest.mark.parametrize("times, status", [(2, 4), (1, 1)], ids=["all changes", "one of them"])
+def test_a_key_that_may_only_read(sandbox: Sandbox, times: int, status: int) -> None:
+    """The status is 4 if the service refuses the key for all changes."""
+    sandbox.fail_next(method="PATCH", status=403, times=times)
+    done = run("cohorts", "disable", "12345", "12346", "--yes")
+    assert done.status == status
+    assert "403: Invalid API key or insufficient permissions." in done.err
+    assert len(csv_rows(done.out)) == 2
+
+
+def test_a_failure_beside_a_key_that_may_write(sandbox: Sandbox) -> None:
+    """If nothing is done for another reason, the status is 1."""
+    sandbox.fail_next(method="PATCH", status=400)
+    assert run("cohorts", "disable", "12345", "--yes").status == 1
 
 
 def test_a_named_workspace(sandbox: Sandbox) -> None:

@@ -16,7 +16,7 @@ from PermutiveAPI import Alias, Event, Identity, Segmentation
 from PermutiveAPI.sandbox import Sandbox
 from tests.cli.commands import Ended, run, run_in_terminal
 from tests.cli.writing import csv_rows, objects, only_file
-from tests.support.platforms import needs_posix, needs_terminal
+from tests.support.platforms import needs_full_disk, needs_posix, needs_terminal
 
 pytestmark = pytest.mark.usefixtures("fresh_service")
 
@@ -270,6 +270,39 @@ def test_the_file_to_send_is_not_overwritten(sandbox: Sandbox) -> None:
     assert done.status == 2
     assert "Invalid value for --failures: this is the file to send; name another one" in done.err
     assert Path("users.csv").read_text("utf-8") == users_csv(2)
+
+
+@needs_posix
+def test_failures_in_a_pipe(sandbox: Sandbox) -> None:
+    """What is no file, such as /dev/stderr, is written, and not removed."""
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        sandbox.fail_next(path="/v2.0/identify", status=400)
+        assert identify(users_csv(1), *ALIASES, "--failures", "pipe").status == 1
+        assert len(csv_rows(os.read(reader, 10_000).decode())) == 1
+    finally:
+        os.close(reader)
+    assert Path("pipe").is_fifo()
+
+
+@needs_full_disk
+def test_failures_on_a_full_disk(sandbox: Sandbox) -> None:
+    """The error names the file, and no text says that the lines are in it."""
+    sandbox.fail_next(path="/v2.0/identify", status=400)
+    done = identify(users_csv(2), *ALIASES, "--failures", "/dev/full")
+    assert done.status == 1
+    assert done.err.endswith("Error: /dev/full: No space left on device\n")
+    assert "400 Bad Request" in done.err
+    assert "The lines that failed are in" not in done.err
+
+
+def test_failures_in_no_folder(sandbox: Sandbox) -> None:
+    """It is found out before anything is sent."""
+    done = identify(users_csv(1), *ALIASES, "--failures", "nowhere/bad.csv")
+    assert done.status == 2
+    assert "Invalid value for '--failures': there is no folder 'nowhere'." in done.err
+    assert sandbox.requests == []
 
 
 def test_dry_run(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -227,8 +227,9 @@ def test_without_a_credentials_file(live: Live, capfd: Any) -> None:
             f"There is no program '{__file__}'. For a script: permutive rehearse -- python {__file__}",
         ),
         (["--workspace", "Nobody", "--", sys.executable], "No workspace is called 'Nobody'"),
+        (["--output", "nowhere/plan.json", "--", sys.executable], "no folder 'nowhere'"),
     ],
-    ids=["nothing", "unknown program", "script", "unknown workspace"],
+    ids=["nothing", "unknown program", "script", "unknown workspace", "unknown folder"],
 )
 def test_wrong_usage(
     live: Live, credentials: Path, capfd: Any, arguments: "list[str]", said: str

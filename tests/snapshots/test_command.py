@@ -147,6 +147,14 @@ def test_restore(archive: Archive) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_restore_without_an_answer(archive: Archive) -> None:
+    """Without a terminal, `--restore` needs `--yes` even if there is nothing to restore."""
+    archive.save()
+    done = run("drift", str(archive.folder), "--restore")
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+
+
 def test_restore_in_part(archive: Archive) -> None:
     """A failure is status 1, and the same command does what is left."""
     archive.save()

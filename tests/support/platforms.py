@@ -13,3 +13,6 @@ needs_terminal = pytest.mark.skipif(
 needs_posix = pytest.mark.skipif(
     os.name != "posix", reason="there are no POSIX signals and devices here"
 )
+needs_full_disk = pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="there is no device here that is always full"
+)

@@ -15,15 +15,8 @@ from ..exits import ExitStatus
 from ..finding import cohorts_named
 from ..options import complete_workspace, limit_options, workspace_named, workspace_option
 from ..output import say
-from ..plans import (
-    applying_options,
-    carry_out,
-    clear_empty_option,
-    plan_argument,
-    plan_options,
-    present,
-    read_plan,
-)
+from ..plans import applying_options, carry_out, plan_argument, read_plan
+from ..showing import clear_empty_option, plan_options, present
 from ..table_files import opened_table, table_argument
 from ..wording import without_rows
 

@@ -7,6 +7,7 @@ import platform
 import stat
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
@@ -34,6 +35,13 @@ _COLUMNS = ("check", "status", "detail")
 # It should not take minutes to say that the service cannot be reached.
 _SECONDS = 10
 _ONCE = RetryConfig(max_retries=1, backoff_factor=1, initial_delay=0)
+# The settings that its own requests do not use.
+_OF_OTHER_CALLS = (
+    partial(settings.number, settings.TIMEOUT_SECONDS, settings.DEFAULT_TIMEOUT_SECONDS),
+    partial(settings.number, settings.BATCH_TIMEOUT_SECONDS, settings.DEFAULT_TIMEOUT_SECONDS),
+    partial(settings.count, settings.BATCH_MAX_WORKERS),
+    RetryConfig,
+)
 
 
 class Check(NamedTuple):
@@ -100,6 +108,11 @@ def _configuration() -> Iterator[Check]:
             yield Check(name, "info", "not set")
         else:
             yield Check(name, "info", f"set in {settings.file_of(name) or 'the environment'}")
+    for read in _OF_OTHER_CALLS:
+        try:
+            read()
+        except ValueError as error:
+            yield _failed("settings", error)
 
 
 def _default_key() -> Check:

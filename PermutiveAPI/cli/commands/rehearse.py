@@ -12,10 +12,11 @@ from PermutiveAPI import PermutiveCredentialsError, WorkspaceList
 from PermutiveAPI._Utils import settings
 from PermutiveAPI.rehearsal import Rehearsal
 
+from ..files import in_a_folder
 from ..options import complete_workspace, workspace_named
-from ..output import say
-from ..plans import PlanFormat, expect_option, finish, plan_format_option, show
+from ..output import keeping, say
 from ..program import run_program
+from ..showing import PlanFormat, expect_option, finish, plan_format_option, show, tell_place
 
 
 @click.command(
@@ -40,6 +41,7 @@ from ..program import run_program
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
     help="Also save the changes in this file, as JSON.",
 )
 @expect_option
@@ -68,14 +70,15 @@ def rehearse(
         rehearsal.sandbox.check_queries = check_queries
         status = run_program(command)
         changes = rehearsal.changes()
-    show(changes, format)
+    found = finish(changes, output=output, expect_no_changes=expect_no_changes)
+    status = status or found
+    with keeping(status):
+        show(changes, format)
     if format not in ("table", "markdown"):  # They have no place for words.
         for remark in changes.remarks:
             say(remark)
-    found = finish(
-        changes, output=output, expect_no_changes=expect_no_changes, what="The changes are"
-    )
-    return status or found
+    tell_place(output, what="The changes are")
+    return status
 
 
 def _require_program(name: str) -> None:

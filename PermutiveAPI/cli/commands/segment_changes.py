@@ -13,15 +13,8 @@ from PermutiveAPI.Tables import Owned
 from ..exits import ExitStatus
 from ..finding import import_named
 from ..options import limit_options, workspace_option
-from ..plans import (
-    applying_options,
-    carry_out,
-    clear_empty_option,
-    plan_argument,
-    plan_options,
-    present,
-    read_plan,
-)
+from ..plans import applying_options, carry_out, plan_argument, read_plan
+from ..showing import clear_empty_option, plan_options, present
 from ..table_files import opened_table, table_argument
 
 

@@ -13,6 +13,7 @@ from PermutiveAPI.snapshots import Saved, Snapshot
 
 from ..asking import require_answer
 from ..exits import ExitStatus
+from ..files import in_a_folder
 from ..options import (
     complete_workspace,
     dry_run_option,
@@ -21,8 +22,9 @@ from ..options import (
     workspace_named,
     yes_option,
 )
-from ..output import Format, say, write_rows
-from ..plans import PlanFormat, carry_out, expect_option, plan_format_option, save, show
+from ..output import Format, keeping, say, write_rows
+from ..plans import carry_out
+from ..showing import PlanFormat, expect_option, plan_format_option, save, show
 
 _workspace_option = click.option(
     "--workspace",
@@ -55,6 +57,7 @@ def snapshot(folder: Path, name: str | None, format: Format) -> None:
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
     help="Also save the plans that restore the snapshot in this file, as JSON.",
 )
 @click.option("--restore", is_flag=True, help="Make the workspace equal to the snapshot again.")
@@ -78,6 +81,7 @@ def drift(
     is listed first.
     """
     if restore:
+        # First, so that a job without --yes never works by chance.
         require_answer(yes=yes or dry_run)
     before, workspace = Snapshot.read(folder), _workspace(name)
     now = _read(workspace)
@@ -88,11 +92,13 @@ def drift(
     if restore:
         limits["api_key"] = workspace.api_key
         return carry_out(back, yes=yes, dry_run=dry_run, format=None, failures=None, **limits)
-    show(changes, format)
+    status = ExitStatus.CHANGES_FOUND if changes and expect_no_changes else ExitStatus.DONE
+    with keeping(status):
+        show(changes, format)
     if format in ("csv", "ndjson"):  # They have no place for notes.
         for note in changes.notes:
             say(note)
-    return ExitStatus.CHANGES_FOUND if changes and expect_no_changes else ExitStatus.DONE
+    return status
 
 
 def _read(workspace: Workspace) -> Snapshot:

@@ -153,7 +153,8 @@ def segment(file: str, activations: bool, **options: Any) -> ExitStatus:
     A file is checked before anything is sent. In a pipe, a bad line ends the run: the lines before it
     are sent, it and the lines after it are not. If a request may have reached the service, it is not
     repeated, because its events would count twice; the line is then among those that failed. With a
-    journal, the second run writes only the results of the rest.
+    journal, the second run writes only the results of the rest. After Ctrl-C or SIGTERM, it sends those
+    lines again that were under way, so their events may count twice.
     """
     columns = _RESULT if activations else _RESULT[:2]
     return send(

@@ -1,0 +1,149 @@
+"""Show plans and save them: what all commands share that plan changes of cohorts or segments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import click
+
+from PermutiveAPI.Tables import Plan, Plans
+from PermutiveAPI.Tables.changes import Change
+
+from .exits import ExitStatus
+from .files import in_a_folder, replacing
+from .output import json_text, keeping, say, visible, write_rows
+from .wording import in_words_of_the_shell
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+PlanFormat: TypeAlias = Literal["table", "json", "ndjson", "csv", "markdown"]
+
+_STYLES = {"+": "green", "~": "yellow", "-": "red"}
+# Lines. Above a question, more would scroll away.
+_MOST_SHOWN = 100
+
+clear_empty_option = click.option(
+    "--clear-empty",
+    is_flag=True,
+    help="An empty cell clears its field. Without it, it changes nothing.",
+)
+plan_format_option = click.option(
+    "--format",
+    type=click.Choice(["table", "json", "ndjson", "csv", "markdown"]),
+    default="table",
+    help="How to write the changes. Default: line by line.",
+)
+output_option = click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
+    help="Also save the plan in this file, for `apply`.",
+)
+expect_option = click.option(
+    "--expect-no-changes", is_flag=True, help="Exit with status 5 if there are changes."
+)
+
+
+def plan_options(function: Function) -> Function:
+    """Add the options of a command that shows a plan; it passes them on to :func:`present`."""
+
+    @plan_format_option
+    @output_option
+    @expect_option
+    @wraps(function)
+    def run(*arguments: Any, **named: Any) -> Any:
+        with in_words_of_the_shell():
+            return function(*arguments, **named)
+
+    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+
+
+def present(
+    plan: Plan | Plans, *, format: PlanFormat, output: Path | None, expect_no_changes: bool
+) -> ExitStatus:
+    """Save a plan, show it, and return the exit status."""
+    status = finish(plan, output=output, expect_no_changes=expect_no_changes)
+    with keeping(status):
+        show(plan, format)
+    tell_place(output)
+    return status
+
+
+def finish(plan: Plan | Plans, *, output: Path | None, expect_no_changes: bool) -> ExitStatus:
+    """Save a plan, and return the exit status. This comes before it is shown: the reader may go away."""
+    if output is not None:
+        save(plan, output)
+    return ExitStatus.CHANGES_FOUND if plan and expect_no_changes else ExitStatus.DONE
+
+
+def tell_place(output: Path | None, *, what: str = "The plan is") -> None:
+    """Say where a plan was saved, if it was."""
+    if output is not None:
+        say(f"{what} in {output}.")
+
+
+def save(plan: Plan | Plans, output: Path) -> None:
+    """Write a plan into a file, as JSON. If that fails, the file stays as it was."""
+    with replacing(output) as path:
+        path.write_text(f"{_json_text(plan)}\n", "utf-8")
+
+
+def show(plan: Plan | Plans, format: PlanFormat = "table") -> None:
+    """Write a plan on stdout."""
+    if format == "json":
+        click.echo(_json_text(plan))
+    elif format == "markdown":
+        click.echo(visible(plan.to_markdown()))
+    elif format == "table":
+        _show_lines(_lines_of(plan))
+    else:
+        frame: Any = plan.to_pd_dataframe()
+        rows: Iterator[dict[str, Any]] = (
+            dict(zip(frame.columns, cells, strict=True))
+            for cells in frame.astype(object).where(frame.notna(), None).to_numpy()
+        )
+        write_rows(rows, [*frame.columns], format)
+
+
+def _json_text(plan: Plan | Plans) -> str:
+    return json_text(plan.to_json(), indent=2)
+
+
+def show_before_asking(plan: Plan | Plans) -> None:
+    """Write the first lines of a plan on stderr. Deletions come first, so that people see them."""
+    lines = _lines_of(plan, deletions_first=True)
+    _show_lines(lines[:_MOST_SHOWN], err=True)
+    if len(lines) > _MOST_SHOWN:
+        say(f"and {len(lines) - _MOST_SHOWN:,} more lines, which --dry-run shows")
+
+
+def _show_lines(lines: Sequence[str], *, err: bool = False) -> None:
+    for line in lines:
+        click.secho(visible(line), fg=_STYLES.get(line[:1]), err=err)
+
+
+def _lines_of(plan: Plan | Plans, *, deletions_first: bool = False) -> list[str]:
+    """Return the lines of a plan. A line break in a name is escaped, so that it makes no line of its own."""
+    if isinstance(plan, Plans):
+        tidied = replace(plan, plans=tuple(_tidied(each, deletions_first) for each in plan.plans))
+        return str(tidied).split("\n")
+    return str(_tidied(plan, deletions_first)).split("\n")
+
+
+def _tidied(plan: Plan, deletions_first: bool) -> Plan:
+    changes = plan.changes
+    if deletions_first:
+        changes = (*plan.deletes, *plan.updates, *plan.creates)
+    return replace(plan, changes=tuple(map(_with_names_in_one_line, changes)))
+
+
+def _with_names_in_one_line(change: Change) -> Change:
+    key = None if change.key is None else _in_one_line(change.key)
+    return replace(change, name=_in_one_line(change.name), key=key)
+
+
+def _in_one_line(text: str) -> str:
+    return visible(text).replace("\n", "\\n")
