@@ -8,11 +8,12 @@ from __future__ import annotations
 import builtins  # `list` is a method in these classes
 import logging
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ._Utils import http
 from ._Utils.arguments import listed, require_filled, require_kind
@@ -27,9 +28,6 @@ from ._Utils.resources.lists import GroupedIndex, UniqueIndex, list_from_respons
 from ._Utils.resources.responses import read_response
 from ._Utils.resources.urls import resource_url
 from .cohort_tables import CohortListTables, CohortTables, HasWorkspaceId
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
@@ -589,9 +587,10 @@ class CohortList(CohortListTables[Cohort]):
         >>> [cohort.code for cohort in Cohort.list().filter(tag="motoring", state="Enabled")]
         [12347, 12353, 12354]
         """
-        workspace_id = getattr(workspace, "workspace_id", workspace)
-        arguments = {"tag": tag, "state": state, "name": name, "workspace": workspace_id}
+        arguments = {"tag": tag, "state": state, "name": name, "workspace": workspace}
         given = {each: value for each, value in arguments.items() if value is not None}
+        if workspace is not None:
+            given["workspace"] = getattr(workspace, "workspace_id", workspace)
         for each, value in given.items():
             require_kind(each, value, str)
             require_filled(each, value)

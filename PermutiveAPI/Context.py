@@ -6,9 +6,10 @@ Source of the facts: Permutive's Contextual API v1.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._Utils import http
 from ._Utils.arguments import require_filled
@@ -18,11 +19,7 @@ from ._Utils.json import to_payload
 from ._Utils.resources.base import Resource, built_from
 from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from .answers import ContextAnswer
+from .answers import ContextAnswer
 
 _API_ENDPOINT = "https://api.permutive.com/ctx/v1/segment"
 _API_PAYLOAD = ["url", "page_properties"]

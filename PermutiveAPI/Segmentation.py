@@ -6,16 +6,18 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._Utils import http
 from ._Utils.arguments import length_of, require_kind, require_several
 from ._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
+    BatchResult,
     Failures,
     ProgressCallback,
     ReadingRequest,
@@ -28,13 +30,8 @@ from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
 from ._Utils.resources.responses import read_object
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
+from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from ._Utils.batch.results import BatchResult
-    from .answers import SegmentationAnswer, StatelessAnswer
 
 _API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"

@@ -16,7 +16,7 @@ The examples in the docstrings run against the sandbox, a local service, with it
 import logging
 from typing import TYPE_CHECKING
 
-from ._Utils.batch.types import BatchRequest
+from ._Utils.batch.types import BatchRequest, BatchResult, Progress
 from ._Utils.errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -42,7 +42,6 @@ from .Workspace import Workspace, WorkspaceList
 
 if TYPE_CHECKING:
     from ._Utils.batch.progress_bar import progress_bar
-    from ._Utils.batch.results import BatchResult, Progress
     from ._Utils.options import options
     from ._Utils.retry.outcome import AttemptRecord
     from .Audience.Import import Import, ImportList
@@ -100,12 +99,10 @@ _SUBMODULES = {"Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots"
 # Not classes with the name of their module, such as Cohort: Python would put the module in their place.
 _HOMES = {
     "AttemptRecord": "PermutiveAPI._Utils.retry.outcome",
-    "BatchResult": "PermutiveAPI._Utils.batch.results",
     "ContextSegment": "PermutiveAPI.Context",
     "Identity": "PermutiveAPI.Identify.Identity",
     "Import": "PermutiveAPI.Audience.Import",
     "ImportList": "PermutiveAPI.Audience.Import",
-    "Progress": "PermutiveAPI._Utils.batch.results",
     "Segment": "PermutiveAPI.Audience.Segment",
     "SegmentList": "PermutiveAPI.Audience.Segment",
     "Source": "PermutiveAPI.Audience.Source",
@@ -116,7 +113,6 @@ _HOMES = {
     "Audience": None,
     "Context": None,
     "Tracking": None,
-    "answers": None,
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

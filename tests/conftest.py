@@ -18,10 +18,9 @@ from tests.support.fake_service import FakeService
 def pytest_configure() -> None:
     """Turn the garbage collector off while tests are collected, since nothing is garbage then.
 
-    Import what the first call and the first batch would import, so that no test measures that.
+    Import what the first batch would import, so that no test measures that.
     """
     gc.disable()
-    import_module("PermutiveAPI._Utils.retry.loop")
     import_module("PermutiveAPI._Utils.batch.runner")
 
 

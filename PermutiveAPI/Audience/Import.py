@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from .._Utils import http
 from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
@@ -24,9 +25,6 @@ from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Segment import Segment, SegmentList
 from .Source import Source
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
 
 
 @dataclass(repr=False)

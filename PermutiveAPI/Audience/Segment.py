@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins  # `list` is a method in these classes
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
 from os import PathLike
@@ -27,8 +28,6 @@ from .pages import Page, items_of_pages
 from .urls import segments_url, url_of, url_of_code
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from .._Utils.resources.tables import Table
     from ..Tables import Owned, Plan
 

@@ -9,4 +9,9 @@ _API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/audience-api/v1/imports"
 
 if not typing.TYPE_CHECKING:  # For a type checker, modules that are not imported are not there.
-    __getattr__ = lazy_names.lazy_names(__name__, {"Import": None, "Segment": None, "Source": None})
+    __all__ = ["Import", "Segment", "Source"]
+    __getattr__ = lazy_names.lazy_names(__name__, dict.fromkeys(__all__))
+
+    def __dir__():
+        """List the modules, also those that are not imported yet."""
+        return __all__

@@ -6,10 +6,11 @@ Source of the facts: Permutive's Identity API v2.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from requests import Response
 
@@ -18,6 +19,7 @@ from .._Utils.arguments import length_of, require_filled, require_kind
 from .._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
+    BatchResult,
     Failures,
     ProgressCallback,
     ReadingRequest,
@@ -31,11 +33,6 @@ from .._Utils.resources.responses import read_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
 from .Alias import Alias, KnownAlias
-
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
-    from .._Utils.batch.results import BatchResult
 
 _API_PAYLOAD = ["user_id", "aliases"]
 _USERS_ENDPOINT = "https://api.permutive.com/v2.0/users"

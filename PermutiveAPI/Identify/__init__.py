@@ -12,4 +12,9 @@ _API_VERSION = "v2.0"
 _API_ENDPOINT = "https://api.permutive.com/v2.0/identify"
 
 if not typing.TYPE_CHECKING:  # For a type checker, a module that is not imported is not there.
-    __getattr__ = lazy_names.lazy_names(__name__, {"Alias": None, "Identity": None})
+    __all__ = ["Alias", "Identity"]
+    __getattr__ = lazy_names.lazy_names(__name__, dict.fromkeys(__all__))
+
+    def __dir__():
+        """List the modules, also those that are not imported yet."""
+        return __all__

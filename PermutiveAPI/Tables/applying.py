@@ -8,8 +8,7 @@ from contextlib import closing
 from typing import Any, Protocol
 
 from .._Utils.batch.progress_bar import ProgressBar
-from .._Utils.batch.results import Progress
-from .._Utils.batch.types import BatchRequest, ProgressCallback
+from .._Utils.batch.types import BatchRequest, Progress, ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.errors import tell as call_safely
 from .changes import Change

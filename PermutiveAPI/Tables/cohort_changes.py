@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from .._Utils.batch.results import Progress
-from .._Utils.batch.types import BatchRequest, Responses
+from .._Utils.batch.types import BatchRequest, Progress, Responses
 from .._Utils.errors import PermutiveAPIError, PermutiveResourceNotFoundError
 
 # Private, but a name that 5.4.4 had: it stays.

@@ -13,9 +13,9 @@ The first batch imports what only batches need.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
 from os import PathLike
@@ -25,13 +25,14 @@ import requests
 import requests.api
 from requests import Response
 
-from . import retry as retrying
 from . import settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
 from .batch.types import (
     BatchOptions,
     BatchRequest,
+    BatchResult,
+    Progress,
     ProgressCallback,
     Responses,
     default_batch_timeout,
@@ -55,9 +56,12 @@ from .errors import (
 )
 from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
-from .lazy_names import lazy_names
+from .lazy_names import fork_waits
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
+from .retry import loop
+from .retry.call import Call
+from .retry.pauses import takes_time
 from .retry.policy import (
     BACKOFF_FACTOR,
     INITIAL_DELAY,
@@ -71,22 +75,7 @@ from .retry.policy import VARIABLES as RETRY_VARIABLES
 from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Settings, Timeout
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, ThreadPoolExecutor
-
-    from .batch.results import BatchResult, Progress
     from .batch.runner import BatchRunner
-else:
-    __getattr__ = lazy_names(
-        __name__,
-        {
-            "BatchResult": "PermutiveAPI._Utils.batch.results",
-            "Progress": "PermutiveAPI._Utils.batch.results",
-            "ThreadPoolExecutor": "concurrent.futures",
-        },
-    )
-
-# Its ThreadPoolExecutor is looked up for each batch: it is imported late, and tests replace it here.
-_this_module: Any = sys.modules[__name__]
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -331,7 +320,7 @@ def _with_retry(
     verb, sender = _verb_and_sender(method, now)
     harmless = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
-    call = retrying.Call(
+    call = Call(
         sender=sender,
         verb=verb,
         url=url,
@@ -342,9 +331,9 @@ def _with_retry(
         harmless=harmless,
         repeats=harmless or sender is method,  # Responses of a stand-in are repeated as in 5.4.4.
         # A stand-in contacts no service, and no time passes while time.sleep is replaced.
-        rate_limited=sender is not method and retrying.takes_time(time.sleep),
+        rate_limited=sender is not method and takes_time(time.sleep),
     )
-    return retrying.run(call, api_key)
+    return loop.run(call, api_key)
 
 
 def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:
@@ -508,13 +497,14 @@ def batch_runner() -> BatchRunner:
 
     Its workers run in a copy of the caller's context, with the same connection classes.
     """
-    from .batch.runner import BatchRunner
+    with fork_waits:
+        from .batch.runner import BatchRunner
 
     context = copy_context()
     context.run(transport.keep_classes)
     return BatchRunner(
         send=request,
-        executor_class=_this_module.ThreadPoolExecutor,
+        executor_class=ThreadPoolExecutor,
         read_settings=_settings_of_batch,
         context=context,
     )

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
+
+# Held during a late import. A fork waits for it: else the child waits forever for the import of a thread
+# that it does not have.
+fork_waits = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=fork_waits.acquire,
+        after_in_parent=fork_waits.release,
+        after_in_child=fork_waits.release,
+    )
 
 
 def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[str], Any]:
@@ -26,9 +38,11 @@ def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[s
         if name not in homes:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         home = homes[name]
+        with fork_waits:
+            module = import_module(home or f"{module_name}.{name}")
         if home is None:
-            return import_module(f"{module_name}.{name}")
-        found = getattr(import_module(home), name)
+            return module
+        found = getattr(module, name)
         # Another thread may have set it meanwhile.
         return vars(sys.modules[module_name]).setdefault(name, found)
 

@@ -18,6 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .lazy_names import fork_waits
+
 if TYPE_CHECKING:
     from .retry.policy import RetryConfig
 
@@ -305,7 +307,8 @@ def _dotenv() -> _DotenvFile:
 
 
 def _read_dotenv(folder: str) -> _DotenvFile:
-    from dotenv import dotenv_values, find_dotenv
+    with fork_waits:
+        from dotenv import dotenv_values, find_dotenv
 
     path = find_dotenv(usecwd=True) or str(Path(folder) / ".env")
     signature = _signature_of(path)

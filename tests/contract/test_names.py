@@ -172,6 +172,54 @@ for name in ("Cohort", "Segmentation", "Workspace"):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        # Stand-ins take the names of a module from dir().
+        """
+from unittest.mock import create_autospec
+from PermutiveAPI._Utils import http
+stand_in = create_autospec(http)
+assert [name for name in http.__all__ if not hasattr(stand_in, name)] == []
+""",
+        # In the package, `import *` and tab completion know the modules.
+        """
+import PermutiveAPI
+from PermutiveAPI.Audience import *
+from PermutiveAPI.Identify import *
+assert (Import.Import, Segment.Segment, Source.Source, Alias.Alias, Identity.Identity)
+assert {"Import", "Segment", "Source"} <= set(dir(PermutiveAPI.Audience))
+assert {"Alias", "Identity"} <= set(dir(PermutiveAPI.Identify))
+""",
+        # Frameworks read the types of arguments and results.
+        """
+from typing import get_type_hints
+from PermutiveAPI import *
+from PermutiveAPI._Utils import http
+helpers = [stream_batch, http.process_batch, http.request, Cohort.list, Cohort.batch_create, Segment.batch_delete]
+helpers += [Import.batch_get_by_id, Identity.batch_identify, Identity.stream_identify, Segmentation.send]
+helpers += [Segmentation.send_stateless, Segmentation.stream_send, ContextSegment.send, TrackedEvent.track]
+for helper in helpers:
+    assert get_type_hints(helper)["return"], helper
+""",
+        # Objects that earlier releases have pickled name the modules of that time.
+        """
+import pickle
+found = [
+    pickle.loads(b"cPermutiveAPI._Utils." + place + b"\\n.")
+    for place in (b"batch.types\\nProgress", b"batch.types\\nBatchResult", b"retry.policy\\nRetryConfig")
+]
+from PermutiveAPI import BatchResult, Progress, RetryConfig
+assert found == [Progress, BatchResult, RetryConfig]
+""",
+    ],
+    ids=["autospec", "star", "hints", "pickles"],
+)
+def test_other_tools_see_every_name(code: str) -> None:
+    """In a new process, where nothing else was imported, tools find what they look for."""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("module", PATHS)
 def test_import_paths(module: str) -> None:
     """Every name can be imported from its documented module."""

@@ -31,11 +31,14 @@ def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 def test_import_is_light(tmp_path: Path) -> None:
     """Importing Cohort imports nothing that is heavy or rarely needed: no dependency, no part of the package."""
-    heavy = "pandas numpy dotenv click starlette uvicorn concurrent.futures html".split()
-    own = "Tables snapshots Audience.Segment Identify.Identity Context Tracking answers".split()
-    own.append("_Utils.options")
-    own += [f"_Utils.batch.{name}" for name in ("runner", "results", "progress_bar", "stream")]
-    own += [f"_Utils.retry.{name}" for name in ("loop", "outcome", "rate_limit")]
+    heavy = "pandas numpy dotenv click starlette uvicorn html".split()
+    own = "Tables snapshots Audience.Segment Identify.Identity Context Tracking".split()
+    own += [
+        "_Utils.options",
+        "_Utils.batch.runner",
+        "_Utils.batch.progress_bar",
+        "_Utils.batch.stream",
+    ]
     heavy += [f"PermutiveAPI.{name}" for name in own]
     code = (
         "import sys\nfrom PermutiveAPI import Cohort\n"

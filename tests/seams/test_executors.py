@@ -108,12 +108,13 @@ def test_dotted_path_of_the_executor(request_stub: Recorder) -> None:
 
 
 def test_an_executor_is_replaced_before_the_first_batch() -> None:
-    """A replacement takes effect although the class was not imported yet, and the class comes back."""
+    """A replacement takes effect although the runner was not imported yet, and the class comes back."""
     code = """
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import patch
 from PermutiveAPI._Utils import http
-assert "ThreadPoolExecutor" not in vars(http)
+assert "PermutiveAPI._Utils.batch.runner" not in sys.modules
 http.request = lambda *args, **kwargs: "response"
 requests = [http.BatchRequest("GET", "https://host/")]
 with patch.object(http, "ThreadPoolExecutor", wraps=ThreadPoolExecutor) as executor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from PermutiveAPI._Utils.lazy_names import lazy_names
+from tests.support.platforms import needs_fork
 
 
 class Lender(ModuleType):
@@ -46,6 +48,49 @@ def test_a_name_that_is_set_meanwhile_stays(borrower: Any, monkeypatch: pytest.M
     """If another thread sets the name during the import, its value stays, for instance a test's replacement."""
     monkeypatch.setattr(Lender, "meanwhile", "another")
     assert borrower.name == vars(borrower)["name"] == "another"
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "module", ["dotenv", "PermutiveAPI.Audience.Segment", "PermutiveAPI._Utils.batch.runner"]
+)
+def test_a_fork_waits_for_an_import(module: str) -> None:
+    """A child can send what it wants, although another thread was importing a part during the fork."""
+    code = f"""
+import faulthandler, os, sys, threading, time
+import requests
+import PermutiveAPI
+from PermutiveAPI._Utils import http
+
+begun = threading.Event()
+
+class SlowImport:
+    @staticmethod
+    def find_spec(name, *_):
+        if name == {module!r}:
+            begun.set()
+            time.sleep(0.05)
+
+def work():
+    assert PermutiveAPI.Segment("code", "name", "import")
+    assert http.get("key", "https://host/").status_code == 200
+    assert len(http.process_batch([http.BatchRequest("GET", "https://host/")], api_key="key")[0]) == 1
+
+response = requests.Response()
+response.status_code = 200
+requests.get = lambda *args, **kwargs: response
+sys.meta_path.insert(0, SlowImport)
+assert {module!r} not in sys.modules
+threading.Thread(target=work).start()
+begun.wait()
+child = os.fork()
+if not child:
+    faulthandler.dump_traceback_later(5, exit=True)
+    work()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_other_names_are_missing(borrower: Any) -> None:

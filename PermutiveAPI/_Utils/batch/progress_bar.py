@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from ..arguments import require_kind
-from .results import Progress
+from .types import Progress
 
 _SECONDS_BETWEEN_LINES = 5.0
 

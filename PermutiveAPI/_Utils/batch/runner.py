@@ -31,9 +31,17 @@ from .executors import DEFAULT_THREADS, require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
 from .reader import AtHand, Nothing, Source, source_of
 from .remote import Failed, Reported, Send, WorkItem, send_item
-from .results import BatchResult, Progress
 from .stream import Stream
-from .types import BatchOptions, BatchRequest, Failures, ReadingRequest, Responses, Results
+from .types import (
+    BatchOptions,
+    BatchRequest,
+    BatchResult,
+    Failures,
+    Progress,
+    ReadingRequest,
+    Responses,
+    Results,
+)
 from .workers import Listener, NewExecutor, borrowed_executor, own_executor, run_on_workers
 
 if TYPE_CHECKING:

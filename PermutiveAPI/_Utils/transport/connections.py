@@ -33,6 +33,7 @@ from urllib3.util.connection import allowed_gai_family
 from .. import cancellation
 from ..credentials import KEY_HEADER
 from . import bounds
+from .lookup import addresses_of
 from .prepare import pairs_of
 from .response import WholeResponse
 from .wire import BoundedResponse, read_body
@@ -85,8 +86,6 @@ class HTTPConnection(_HTTPConnection):
 
     def _connected_socket(self) -> socket.socket:
         """Try the host's addresses one after the other, as urllib3's create_connection does."""
-        from .lookup import addresses_of
-
         failure = OSError("the host has no address")
         addresses = addresses_of(
             self.host.strip("[]"),
