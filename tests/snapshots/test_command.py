@@ -147,6 +147,28 @@ def test_restore(archive: Archive) -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_restore_in_a_format(archive: Archive) -> None:
+    """`--format` is the form of the outcomes; a dry run shows the changes in it."""
+    archive.save()
+    archive.club.edit(12345, tags=["other"])
+    command = ("drift", str(archive.folder), "--restore", "--format", "json")
+    planned = json.loads(run(*command, "--dry-run").stdout)
+    assert [each["action"] for each in planned["plans"][0]["changes"]] == ["update"]
+    done = run(*command, "--yes")
+    assert [each["status"] for each in json.loads(done.stdout)] == ["updated"]
+
+
+@pytest.mark.parametrize("option", ["--expect-no-changes", "--format markdown"])
+def test_restore_only_shows_nothing(archive: Archive, option: str) -> None:
+    """An option that only shows changes is refused with `--restore`, before anything is read."""
+    archive.save()
+    archive.sandbox.clear_requests()
+    done = run("drift", str(archive.folder), "--restore", "--yes", *option.split())
+    assert done.returncode == 2
+    assert f"{option} does not go with --restore" in done.stderr
+    assert archive.sandbox.requests == []
+
+
 def test_restore_without_an_answer(archive: Archive) -> None:
     """Without a terminal, `--restore` needs `--yes` even if there is nothing to restore."""
     archive.save()

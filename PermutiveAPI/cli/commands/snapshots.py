@@ -80,6 +80,9 @@ def drift(
     With --restore, it shows the changes that restore the snapshot, and makes them. What cannot come back
     is listed first.
     """
+    if restore and (expect_no_changes or format == "markdown"):
+        option = "--expect-no-changes" if expect_no_changes else "--format markdown"
+        raise click.UsageError(f"{option} does not go with --restore, which makes the changes.")
     if restore:
         # First, so that a job without --yes never works by chance.
         require_answer(yes=yes or dry_run)
@@ -91,7 +94,8 @@ def drift(
         say(f"The plans that restore the snapshot are in {output}.")
     if restore:
         limits["api_key"] = workspace.api_key
-        return carry_out(back, yes=yes, dry_run=dry_run, format=None, failures=None, **limits)
+        written = None if format in ("table", "markdown") else format
+        return carry_out(back, yes=yes, dry_run=dry_run, format=written, failures=None, **limits)
     status = ExitStatus.CHANGES_FOUND if changes and expect_no_changes else ExitStatus.DONE
     with keeping(status):
         show(changes, format)
