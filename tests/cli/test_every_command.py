@@ -1,0 +1,109 @@
+"""Every command as a process, through pipes and on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+import click
+import pytest
+
+from PermutiveAPI.cli.tree import permutive
+from PermutiveAPI.sandbox import Sandbox
+from tests.cli.commands import run_in_terminal, run_process
+from tests.support.platforms import needs_terminal
+
+# The arguments of each command, and what it writes on stdout at the end of a pipe.
+COMMANDS: Dict[str, Tuple[List[str], str]] = {
+    "workspaces": ([], "Meridian Regional News"),
+    "cohorts list": (["--tag", "travel"], "name,id,code,query,"),
+    "cohorts show": (["12345"], "Football Fans"),
+    "cohorts export": (["--tag", "travel"], "City Break Travellers"),
+    "cohorts enable": (["12345", "--yes", "--format", "csv"], "action,key,name,status,id,error"),
+    "cohorts disable": (["12345", "--dry-run"], 'state: "Enabled" -> "Disabled"'),
+    "cohorts tag": (["12345", "--add", "new", "--dry-run"], '"new"]'),
+    "cohorts plan": (["cohorts.csv"], "1 to update"),
+    "cohorts apply": (["plan.json", "--dry-run"], "1 to update"),
+    "cohorts copy": (["12347", "--to", "Meridian Regional News", "--dry-run"], "1 to create"),
+    "imports list": ([], "inmarket,"),
+    "segments list": (["inmarket"], "700100,"),
+    "segments export": (["subscribercrm"], "DigitalNorth,"),
+    "segments plan": (["subscribercrm", "segments.csv"], "1 to create"),
+    "segments apply": (["segments.json", "--dry-run"], "1 to create"),
+    "references": ([], "Lapsed Readers Lookalike"),
+    "identify": (["users.csv", "--alias", "email=0", "--yes"], '"user_id": "u-1"'),
+    "segment": (["users.ndjson", "--yes"], '"user_id": "u-1"'),
+    "snapshot": (["saved"], "written,unchanged,removed"),
+    "drift": (["kept"], "0 to create, 0 to update, 0 to delete"),
+    "rehearse": (["--", sys.executable, "-c", "pass"], "no changes"),
+    "sandbox": (["--help"], "--port"),
+    "demo": ([], "A local Permutive service runs at"),
+    "doctor": ([], "PermutiveAPI,info,"),
+}
+
+
+def names_of(group: click.Group, before: str = "") -> Iterator[str]:
+    """Yield the names of the commands below a group."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from names_of(command, f"{name} ")
+        else:
+            yield f"{before}{name}"
+
+
+@pytest.fixture
+def files(fresh_service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files that the commands read, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    Path("cohorts.csv").write_text("code,state\n12345,Disabled\n", "utf-8")
+    Path("segments.csv").write_text("code,name\nrunners,Runners\n", "utf-8")
+    Path("users.csv").write_text("user_id,email\nu-1,ada@example.com\n", "utf-8")
+    Path("users.ndjson").write_text('{"user_id": "u-1", "events": []}\n', "utf-8")
+
+
+# What a command reads is made by another one before.
+MADE_BY = {
+    "cohorts apply": ["cohorts", "plan", "cohorts.csv", "--output", "plan.json"],
+    "segments apply": [
+        "segments",
+        "plan",
+        "subscribercrm",
+        "segments.csv",
+        "--output",
+        "segments.json",
+    ],
+    "drift": ["snapshot", "kept"],
+}
+
+
+def arguments_of(name: str) -> List[str]:
+    """Return the arguments of a command, and make what it reads."""
+    if name in MADE_BY:
+        assert run_process(*MADE_BY[name]).status == 0
+    return [*name.split(), *COMMANDS[name][0]]
+
+
+def test_no_command_is_missing() -> None:
+    """The table above has every command."""
+    assert {*COMMANDS} == {*names_of(permutive)}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_through_pipes(files: None, name: str) -> None:
+    """Data is on stdout, and nothing on stderr looks like a crash."""
+    done = run_process(*arguments_of(name))
+    assert done.status == 0, done.err
+    assert COMMANDS[name][1] in done.out
+    assert "Traceback" not in done.err
+
+
+@needs_terminal
+@pytest.mark.parametrize("name", COMMANDS)
+def test_on_a_terminal(files: None, name: str) -> None:
+    """The command ends well on a narrow terminal, too."""
+    screen = run_in_terminal(*arguments_of(name), columns=40)
+    assert screen.status == 0, screen.text
+    assert "Traceback" not in screen.text
