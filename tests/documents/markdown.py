@@ -115,13 +115,22 @@ def run_shell_blocks(document: Path, folder: Path) -> str:
 
 
 def permutive_on_path(folder: Path) -> Dict[str, str]:
-    """Return variables with ``permutive`` on the path. It lies in a hidden folder of `folder`."""
+    """Return variables with ``permutive`` and ``python`` on the path, and an author for git.
+
+    The programs lie in a hidden folder of `folder`.
+    """
     programs = folder / ".programs"
     programs.mkdir(exist_ok=True)
     permutive = programs / "permutive"
     permutive.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m PermutiveAPI "$@"\n')
     permutive.chmod(stat.S_IRWXU)
-    return {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    python = programs / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(stat.S_IRWXU)
+    people = {f"GIT_{role}_NAME": "Ada" for role in ("AUTHOR", "COMMITTER")}
+    people |= {f"GIT_{role}_EMAIL": "ada@example.com" for role in ("AUTHOR", "COMMITTER")}
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, **people, "PATH": path}
 
 
 def _compare(document: Path, example: Example, output: str) -> None:

@@ -28,7 +28,10 @@ from tests.support.platforms import needs_posix
 PAGES = pages()
 RUNNING = [page for page in PAGES if blocks(page, "python")]
 # Pages whose blocks of `sh` run. A block of `bash` in them does not run.
-SHELL_PAGES = [DOCS / "guides" / "command.md", DOCS / "guides" / "operators-day.md"]
+SHELL_PAGES = [
+    DOCS / "guides" / f"{name}.md"
+    for name in ("command", "operators-day", "rehearsal", "snapshots")
+]
 
 
 def test_the_pages_are_found() -> None:
