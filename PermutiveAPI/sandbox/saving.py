@@ -50,7 +50,7 @@ class StateFile:
     path : str or PathLike
         The file. It is made if it does not exist.
     state : State
-        It takes over the data of the file, if there is one.
+        If there is a file, its data replaces that of the sandbox.
 
     Raises
     ------
