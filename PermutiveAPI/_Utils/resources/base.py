@@ -73,13 +73,12 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     def __post_init__(self) -> None:
         """Fill in missing timestamps: one from the other, both with the current UTC time."""
-        known = [getattr(self, name) for name in self._timestamps]
-        if None in known:
-            given = [value for value in known if value is not None]
-            value = given[0] if given else datetime.now(timezone.utc)
-            for name in self._timestamps:
-                if getattr(self, name) is None:
-                    setattr(self, name, value)
+        for name in self._timestamps:
+            if getattr(self, name) is None:
+                setattr(self, name, self._known_timestamp() or datetime.now(timezone.utc))
+
+    def _known_timestamp(self) -> Any:
+        return next(filter(None, (getattr(self, name) for name in self._timestamps)), None)
 
     def __repr__(self) -> str:
         """Show the fields that are neither None nor the default."""
