@@ -293,15 +293,14 @@ class _Run(Listener[WorkItem]):
         return WorkItem(index, request, digest, refusal)
 
     def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
-        """Record the successes in one write: many short ones would take much longer."""
-        if self._journal is None:
-            return
+        """Read the responses, and record the successes in one write: many short ones would take much longer."""
         outcomes = {item.index: self._read(item, result) for item, result in results}
-        self._journal.record(
-            item.digest
-            for item, _ in results
-            if item.digest is not None and outcomes[item.index][2] is None
-        )
+        if self._journal is not None:
+            self._journal.record(
+                item.digest
+                for item, _ in results
+                if item.digest is not None and outcomes[item.index][2] is None
+            )
         self._recorded.update(outcomes)
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
