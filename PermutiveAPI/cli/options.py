@@ -14,6 +14,8 @@ import click
 
 from PermutiveAPI import Workspace, WorkspaceList, options
 
+from .layout import can_make_tables
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -72,18 +74,42 @@ def _bash_needs_quotes() -> bool:
     return not words[-1].startswith(("'", '"'))
 
 
+def require_rich(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    """Refuse a table without rich, as a callback of an option, before the work is done that it is for."""
+    if value == "table" and not can_make_tables():
+        raise click.UsageError(
+            "A table needs the package 'rich', which is not installed. Install the extra: pip install "
+            '"PermutiveAPI[cli]". Or pass another --format.'
+        )
+    return value
+
+
 def _format_or_default(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str:
     return value or ("table" if sys.stdout.isatty() else "csv")
 
 
-format_option = click.option(
-    "--format",
-    type=click.Choice(["table", "json", "ndjson", "csv"]),
-    callback=_format_or_default,
-    help="How to write the data. Default: a table on a terminal, CSV elsewhere.",
-)
+def _format_with_rich(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> str | None:
+    return require_rich(context, parameter, _format_or_default(context, parameter, value))
+
+
+def _format_option(callback: Callable[..., str | None]) -> Callable[[Function], Function]:
+    return click.option(
+        "--format",
+        type=click.Choice(["table", "json", "ndjson", "csv"]),
+        callback=callback,
+        help="How to write the data. Default: a table on a terminal, CSV elsewhere.",
+    )
+
+
+format_option = _format_option(_format_with_rich)
+# For commands that write records where there is no rich.
+record_format_option = _format_option(_format_or_default)
 
 yes_option = click.option("--yes", is_flag=True, help="Make the changes without asking.")
 dry_run_option = click.option(

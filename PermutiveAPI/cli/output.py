@@ -18,7 +18,7 @@ from click.exceptions import Exit
 
 from PermutiveAPI._Utils.resources.frames import cell_text
 
-from .layout import Column, record_lines, table_lines, wrapped
+from .layout import Column, record_text, table_text, wrapped
 
 Format: TypeAlias = Literal["table", "json", "ndjson", "csv"]
 Row: TypeAlias = Mapping[str, Any]
@@ -137,8 +137,8 @@ def write_record(row: Row, format: Format) -> None:
 
 def write_lines(*texts: str) -> None:
     """Write texts on stdout that are wrapped to the width of the terminal."""
-    for text in texts:
-        print("\n".join(wrapped(visible(text), _width())))
+    for line in "\n".join(texts).split("\n"):
+        print(wrapped(visible(line), _width()))
 
 
 def _prepare_stdout() -> None:
@@ -187,12 +187,11 @@ def _width() -> int:
 def _write_table(rows: Sequence[Row], columns: Sequence[str], wrapping: Collection[str]) -> None:
     """Write a table that fits the terminal; on a terminal that is too narrow, a record for each row."""
     made = [_column(name, [row.get(name) for row in rows], name in wrapping) for name in columns]
-    table = table_lines(made, _width())
+    table = table_text(made, _width())
     if table is None:
         _write_records(rows, columns)
-        return
-    heading, body = table
-    click.echo("\n".join([*(click.style(line, bold=True) for line in heading), *body]))
+    else:
+        click.echo(table)
 
 
 def _column(name: str, values: Sequence[Any], wraps: bool) -> Column:
@@ -209,10 +208,10 @@ def _column(name: str, values: Sequence[Any], wraps: bool) -> Column:
 def _write_records(rows: Iterable[Row], columns: Iterable[str]) -> None:
     names, width = [*columns], _width()
     records = (
-        record_lines([(_label(name), _shown(row.get(name))) for name in names], width)
+        record_text([(_label(name), _shown(row.get(name))) for name in names], width)
         for row in rows
     )
-    print("\n\n".join("\n".join(lines) for lines in records))
+    print("\n\n".join(records))
 
 
 def _label(name: str) -> str:

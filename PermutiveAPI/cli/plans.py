@@ -19,7 +19,7 @@ from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures
 from .files import in_a_folder, naming
-from .options import dry_run_option, yes_option
+from .options import dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
 from .showing import show, show_before_asking
 from .wording import in_words_of_the_shell
@@ -41,6 +41,7 @@ def applying_options(function: Function) -> Function:
     @click.option(
         "--format",
         type=click.Choice(["table", "json", "ndjson", "csv"]),
+        callback=require_rich,
         help="How to write the outcomes. Default: CSV, but nothing on a terminal.",
     )
     @click.option(

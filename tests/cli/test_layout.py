@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import List, Optional
 
 import pytest
+from click import unstyle
 
-from PermutiveAPI.cli.layout import Column, cut, record_lines, table_lines, width_of, wrapped
+from PermutiveAPI.cli.layout import Column, record_text, table_text, wrapped
 
 NAMES = [
     "Football Fans",
@@ -16,51 +17,40 @@ NAMES = [
 
 
 @pytest.mark.parametrize(
-    "text, width",
-    [
-        ("", 0),
-        ("sport", 5),
-        ("caf\xe9", 4),
-        ("\u30b5\u30c3\u30ab\u30fc", 8),
-        ("e\u0301", 1),  # A letter and an accent that combines with it.
-        ("\U0001f3c3", 2),  # A runner.
-    ],
-)
-def test_width(text: str, width: int) -> None:
-    """Wide characters need two columns, combining ones none."""
-    assert width_of(text) == width
-
-
-@pytest.mark.parametrize(
-    "text, width, expected",
-    [
-        ("sport", 5, "sport"),
-        ("sports", 5, "spor\u2026"),
-        ("\u30b5\u30c3\u30ab\u30fc", 8, "\u30b5\u30c3\u30ab\u30fc"),
-        ("\u30b5\u30c3\u30ab\u30fc", 7, "\u30b5\u30c3\u30ab\u2026"),
-        ("\u30b5\u30c3\u30ab\u30fc", 6, "\u30b5\u30c3\u2026"),
-    ],
-)
-def test_cut(text: str, width: int, expected: str) -> None:
-    """A text that is too long is cut, and never wider than the width."""
-    assert cut(text, width) == expected
-    assert width_of(cut(text, width)) <= width
-
-
-@pytest.mark.parametrize(
     "text, width, lines",
     [
-        ("", 5, [""]),
-        ("a b c", 3, ["a b", "c"]),
-        ("one\ntwo words", 20, ["one", "two words"]),
-        ("a-long-word b", 6, ["a-long", "-word", "b"]),
-        ("of a-long-word", 6, ["of", "a-long", "-word"]),
-        ("\u30b5\u30c3\u30ab\u30fc", 5, ["\u30b5\u30c3", "\u30ab\u30fc"]),
+        ("", 15, [""]),
+        ("a text of 15 ch", 15, ["a text of 15 ch"]),
+        ("a text of 15 cha", 15, ["a text of 15", "cha"]),
+        ("a-long-word-of-this-size b", 15, ["a-long-word-of-this-size", "b"]),
+        ("of a-long-word-of-this-size", 15, ["of", "a-long-word-of-this-size"]),
+        (
+            "\u30b5\u30c3\u30ab\u30fc\u30d5 \u30d5\u30a1",
+            15,
+            ["\u30b5\u30c3\u30ab\u30fc\u30d5 \u30d5\u30a1"],
+        ),
+        (
+            "\u30b5\u30c3\u30ab\u30fc\u30d5 \u30d5\u30a1",
+            14,
+            ["\u30b5\u30c3\u30ab\u30fc\u30d5", "\u30d5\u30a1"],
+        ),
     ],
 )
 def test_wrapped(text: str, width: int, lines: List[str]) -> None:
-    """A text goes on in the next line between words, or inside a word that is too long."""
-    assert wrapped(text, width) == lines
+    """A text goes on in the next line between words. A long word stays whole, so that it can be copied."""
+    assert wrapped(text, width).split("\n") == lines
+
+
+def test_wrapped_with_an_indent() -> None:
+    """The first line has its own start, and spaces at its beginning stay."""
+    assert wrapped("one two three", 15, start="name  ", indent=3) == "name  one two\n   three"
+    assert wrapped("    state: new and old", 20, indent=6) == "    state: new and\n      old"
+
+
+def lines_of(columns: List[Column], width: int) -> Optional[List[str]]:
+    """Return the lines of a table, without styles; None if it is too wide."""
+    found = table_text(columns, width)
+    return None if found is None else unstyle(found).split("\n")
 
 
 def table(width: int) -> Optional[List[str]]:
@@ -71,8 +61,7 @@ def table(width: int) -> Optional[List[str]]:
         Column("state", ["Enabled"] * 3, is_whole=True),
         Column("live audience size", ["11055", "250000", ""], is_right=True, is_whole=True),
     ]
-    found = table_lines(columns, width)
-    return found and [*found[0], *found[1]]
+    return lines_of(columns, width)
 
 
 def test_a_table_that_fits_is_whole() -> None:
@@ -106,15 +95,16 @@ def test_a_table_that_is_too_narrow_is_none() -> None:
 def test_narrow_texts_need_no_room_for_long_ones() -> None:
     """A table of short texts is made even if its heading must be wrapped."""
     columns = [Column("is it top level", ["true"]), Column("name", ["News"])]
-    found = table_lines(columns, 11)
-    assert found and [*found[0], *found[1]] == ["is it", "top", "level  name", "true   News"]
+    assert lines_of(columns, 11) == ["is it", "top", "level  name", "true   News"]
 
 
 def test_texts_share_what_is_left() -> None:
     """The short text stays whole, the long ones get the same width."""
-    cells = ["a" * 5, "b" * 90, "c" * 90]
-    found = table_lines([Column("x", [cell]) for cell in cells], 49)
-    assert found and [*found[1]] == [f"aaaaa  {'b' * 19}\u2026  {'c' * 19}\u2026"]
+    columns = [Column("x", [cell]) for cell in ("a" * 5, "b" * 90, "c" * 90)]
+    assert lines_of(columns, 49) == [
+        f"x      x{' ' * 19}  x",
+        f"aaaaa  {'b' * 19}\u2026  {'c' * 19}\u2026",
+    ]
 
 
 def test_a_column_can_wrap() -> None:
@@ -123,29 +113,76 @@ def test_a_column_can_wrap() -> None:
         Column("check", ["key", "file"]),
         Column("detail", ["it is missing in the file that was named", "ok"], wraps=True),
     ]
-    found = table_lines(columns, 37)
-    assert found and [*found[1]] == [
+    assert lines_of(columns, 37) == [
+        "check  detail",
         "key    it is missing in the file that",
         "       was named",
         "file   ok",
     ]
-    assert table_lines(columns, 36) is None
+    assert table_text(columns, 36) is None
 
 
 def test_a_table_without_rows_is_its_heading() -> None:
     """The names of the columns are shown."""
-    found = table_lines([Column("code", []), Column("name", [])], 80)
-    assert found and (found[0], [*found[1]]) == (["code  name"], [])
+    assert lines_of([Column("code", []), Column("name", [])], 80) == ["code  name"]
+
+
+def test_only_the_heading_is_bold() -> None:
+    """Each of its lines is bold, and rows have no style."""
+    text = table_text([Column("a b", ["1"], is_right=True), Column("name", ["x" * 40])], 20)
+    assert text == f"\x1b[1ma\x1b[0m\n\x1b[1mb  name\x1b[0m\n1  {'x' * 16}\u2026"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[red]x[/]",
+        "[/]",
+        "\\[b]",
+        ":smile:",
+        "12345 true None 'x' https://example.com/[x]",
+        " a  b",
+    ],
+)
+def test_a_text_means_nothing_to_the_layout(text: str) -> None:
+    """No text is markup, an emoji's code, or highlighted, neither in a cell nor in a heading."""
+    assert table_text([Column(text, [text])], 80) == f"\x1b[1m{text}\x1b[0m\n{text}"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("COLUMNS", "20"),
+        ("TERM", "dumb"),
+        ("NO_COLOR", "1"),
+        ("FORCE_COLOR", "1"),
+        ("TTY_COMPATIBLE", "0"),
+    ],
+)
+def test_the_environment_does_not_change_a_table(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """The width is the given one, and whether there are colours is decided where it is written."""
+    before = table_text([Column("name", NAMES)], 40)
+    monkeypatch.setenv(name, value)
+    assert table_text([Column("name", NAMES)], 40) == before
+
+
+def test_a_character_without_a_width_takes_no_room() -> None:
+    """Columns stay aligned behind wide characters and behind accents that combine with a letter."""
+    columns = [Column("a", ["e\u0301", "\u30b5", "x"]), Column("b", ["1", "2", "3"])]
+    assert lines_of(columns, 80) == ["a   b", "e\u0301   1", "\u30b5  2", "x   3"]
 
 
 def test_records() -> None:
     """A record has a line for each filled member, and long texts are wrapped, not cut."""
     cells = [("code", "12345"), ("tags", ""), ("name", "High-Value Customers")]
-    assert [*record_lines(cells, 20)] == ["code  12345", "name  High-Value", "      Customers"]
-    assert [*record_lines([], 20)] == []
+    assert record_text(cells, 20) == "code  12345\nname  High-Value\n      Customers"
+    assert record_text([("name", " ")], 20).rstrip() == "name"
+    assert record_text([], 20) == ""
 
 
 def test_a_record_leaves_long_words_to_the_terminal() -> None:
     """An id can be copied, since it is not broken."""
     cells = [("id", "0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b x")]
-    assert [*record_lines(cells, 20)] == ["id  0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b", "    x"]
+    assert record_text(cells, 20) == "id  0ef7d2cb-0bb0-41d2-a7ac-6cee5b45f12b\n    x"

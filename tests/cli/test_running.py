@@ -136,6 +136,33 @@ def test_without_the_sandbox(tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture
+def no_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if rich were not installed."""
+    monkeypatch.setitem(sys.modules, "rich", None)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["cohorts", "list"], ["cohorts", "disable", "12345", "--yes"], ["snapshot", "folder"]],
+)
+def test_a_table_without_rich(service: Sandbox, no_rich: None, arguments: List[str]) -> None:
+    """Without rich, a table is refused before anything is sent, and other formats work."""
+    done = run(*arguments, "--format", "table")
+    assert (done.status, done.out, service.requests) == (2, "", [])
+    assert done.err.endswith(
+        "Error: A table needs the package 'rich', which is not installed. Install the extra: pip install "
+        '"PermutiveAPI[cli]". Or pass another --format.\n'
+    )
+    assert run("cohorts", "list", "--format", "csv").status == 0
+
+
+def test_records_need_no_rich(service: Sandbox, no_rich: None) -> None:
+    """What the extra `sandbox` installs is enough for the doctor, and for one cohort."""
+    assert run("doctor", "--format", "table").out.startswith("check   PermutiveAPI\nstatus  info\n")
+    assert run("cohorts", "show", "12345", "--format", "table").out.startswith("name   ")
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["cohorts", "--help"]])
 def test_help_imports_no_command(tmp_path: Path, arguments: List[str]) -> None:
     """The help of a group needs the library, click and the table of commands, and nothing else."""

@@ -18,7 +18,7 @@ from PermutiveAPI import (
 
 from ..exporting import export_models, output_option
 from ..finding import cohorts_named
-from ..options import format_option, workspace_option
+from ..options import format_option, record_format_option, workspace_option
 from ..output import Format, field_names, json_text, rows_of, write_lines, write_record, write_rows
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -110,7 +110,7 @@ def _names_of_workspaces() -> dict[str, str]:
 @click.command()
 @click.argument("cohort")
 @workspace_option
-@format_option
+@record_format_option
 def show(cohort: str, format: Format) -> None:
     """Show one cohort with its query. COHORT is its code, id or name.
 

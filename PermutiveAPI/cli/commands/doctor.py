@@ -27,10 +27,10 @@ from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
 from PermutiveAPI.Tables.target import present_origin
 
 from ..exits import ExitStatus, status_of
-from ..options import complete_workspace, format_option, workspace_named
+from ..options import complete_workspace, record_format_option, workspace_named
 from ..output import Format, write_rows
 
-_PACKAGES = ("requests", "urllib3", "pandas", "python-dotenv", "click", "tqdm", "starlette")
+_PACKAGES = ("requests", "urllib3", "pandas", "python-dotenv", "click", "rich", "tqdm", "starlette")
 _COLUMNS = ("check", "status", "detail")
 # It should not take minutes to say that the service cannot be reached.
 _SECONDS = 10
@@ -73,7 +73,7 @@ class Check(NamedTuple):
     help="Only this workspace, by its name or id.",
     shell_complete=complete_workspace,
 )
-@format_option
+@record_format_option
 def doctor(name: str | None, format: Format) -> ExitStatus:
     """Check the configuration, the keys and the service.
 
