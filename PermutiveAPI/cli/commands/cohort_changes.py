@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 import click
 
@@ -22,13 +23,25 @@ from ..wording import without_rows
 
 _COPY_AGAIN = "Run the same command again to copy what is left."
 
-cohorts_argument = click.argument("cohorts", metavar="[COHORT]...", nargs=-1)
-tag_option = click.option("--tag", metavar="TAG", help="Also all cohorts with this tag.")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def choosing_options(function: Function) -> Function:
+    """Add the argument and the option that say which cohorts are meant. At least one must be given."""
+
+    @click.argument("cohorts", metavar="[COHORT]...", nargs=-1)
+    @click.option("--tag", metavar="TAG", help="Also all cohorts with this tag.")
+    @wraps(function)
+    def run(*arguments: Any, cohorts: Sequence[str], tag: str | None, **named: Any) -> Any:
+        if not cohorts and tag is None:
+            raise click.UsageError("Name cohorts, or pass --tag.")
+        return function(*arguments, cohorts=cohorts, tag=tag, **named)
+
+    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
 
 
 @click.command()
-@cohorts_argument
-@tag_option
+@choosing_options
 @applying_options
 @workspace_option
 def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
@@ -40,8 +53,7 @@ def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatu
 
 
 @click.command()
-@cohorts_argument
-@tag_option
+@choosing_options
 @applying_options
 @workspace_option
 def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
@@ -53,8 +65,7 @@ def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStat
 
 
 @click.command()
-@cohorts_argument
-@tag_option
+@choosing_options
 @click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag.")
 @click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag.")
 @applying_options
@@ -84,8 +95,6 @@ def tag(
 
 def _chosen(names: Sequence[str], tag: str | None) -> list[Cohort]:
     """Return the cohorts that are named, and those with a tag, each once."""
-    if not names and tag is None:
-        raise click.UsageError("Name cohorts, or pass --tag.")
     wanted = _names_with_those_on_stdin(names)
     found = cohorts_named(wanted) if wanted else []
     if tag is not None:
@@ -160,7 +169,7 @@ def _codes(
 
 
 @click.command()
-@cohorts_argument
+@click.argument("cohorts", metavar="COHORT...", nargs=-1, required=True)
 @click.option(
     "--to",
     required=True,
