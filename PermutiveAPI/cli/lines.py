@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn, cast
+from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn, TypeVar, cast
 
 from .stdin import open_stdin
 
 _BOM = "\ufeff"
 
+Item = TypeVar("Item")
 Members = dict[str, Any]
 Numbered = tuple[int, str]
 
@@ -39,6 +40,22 @@ class Line(NamedTuple):
 
 class BadLineError(ValueError):
     """A line that cannot be sent. The text names its number."""
+
+
+class Counted(Iterable[Item]):
+    """Items whose number is known, so that the progress has a total."""
+
+    def __init__(self, items: Iterator[Item], number: int) -> None:
+        self._items = items
+        self._number = number
+
+    def __iter__(self) -> Iterator[Item]:
+        """Return the items. They can be read once."""
+        return self._items
+
+    def __len__(self) -> int:
+        """Return their number."""
+        return self._number
 
 
 @dataclass

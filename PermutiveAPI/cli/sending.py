@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -19,8 +19,8 @@ from PermutiveAPI import BatchResult, PermutiveAuthenticationError, progress_bar
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
-from .files import in_a_folder, naming
-from .lines import BadLineError, Line, LineFile, Members
+from .files import in_a_folder
+from .lines import BadLineError, Counted, Line, LineFile, Members
 from .options import yes_option
 from .output import Row, say, write_rows
 
@@ -164,7 +164,7 @@ class _Run:
     failed: int = 0
     errors: list[str] = field(default_factory=list[str])
     failures_file: TextIO | None = None
-    failures_are_kept: bool = False
+    failures_are_kept: bool = True
 
     def carry_out(self, format: ResultFormat | None) -> ExitStatus:
         """Send the lines, write the results, and say what was done."""
@@ -193,7 +193,7 @@ class _Run:
         on_terminal = sys.stdout.isatty()
         is_written = format is not None or self.sending.is_shown or not on_terminal
         bar = None if is_written and on_terminal else progress_bar("Sending")
-        items = self._items() if self.total is None else _Counted(self._items(), self.total)
+        items = self._items() if self.total is None else Counted(self._items(), self.total)
         with ExitStack() as stack:
             stream = self.sending.stream(items, journal=self.journal, progress_callback=bar)
             stack.callback(self._close_failures)
@@ -222,20 +222,29 @@ class _Run:
 
     def _keep(self, line: Line, error: Exception) -> None:
         """Count a failure, and write its line into the file of failures."""
-        if self.failures_file is None:
-            self.failures = self.failures or new_failures_path(self.sending.file.ending)
-            self.failures_file = open_failures(self.failures)
-            self.failures_file.write(self.sending.file.header)
-        self.failures_file.write(line.text)
+        with self._writing_failures():
+            if self.failures_file is None:
+                self.failures = self.failures or new_failures_path(self.sending.file.ending)
+                self.failures_file = open_failures(self.failures)
+                self.failures_file.write(self.sending.file.header)
+            self.failures_file.write(line.text)
         self.failed += 1
         if len(self.errors) < _MOST_ERRORS_SHOWN:
             self.errors.append(f"line {line.number}: {error}")
 
     def _close_failures(self) -> None:
-        if self.failures is not None and self.failures_file is not None:
-            with naming(self.failures):
+        if self.failures_file is not None:
+            with self._writing_failures():
                 self.failures_file.close()
-        self.failures_are_kept = True
+
+    @contextmanager
+    def _writing_failures(self) -> Generator[None, None, None]:
+        try:
+            yield
+        except OSError as error:
+            error.filename = str(self.failures)
+            self.failures_are_kept = False
+            raise
 
     # --- Words -----------------------------------------------------------------------------------
 
@@ -268,20 +277,6 @@ class _Run:
             say(f"and {self.failed - len(self.errors):,} more")
         if self.failed and self.failures_are_kept:
             say(f"The lines that failed are in {self.failures}. {self.sending.advice}")
-
-
-class _Counted(Iterable[Item]):
-    """Items whose number is known, so that the progress has a total."""
-
-    def __init__(self, items: Iterator[Item], number: int) -> None:
-        self._items = items
-        self._number = number
-
-    def __iter__(self) -> Iterator[Item]:
-        return self._items
-
-    def __len__(self) -> int:
-        return self._number
 
 
 def _flushing(rows: Iterable[Row]) -> Iterator[Row]:

@@ -190,8 +190,10 @@ def _replace(path: Path, text: str) -> None:
     try:
         temporary.write_bytes(text.encode())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # That of a full disk names no file.
+            error.filename = str(path)
         raise
 
 

@@ -317,9 +317,12 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> List[int]:
 def test_an_interrupted_first_snapshot(archive: Archive, full_disk: List[int]) -> None:
     """It is not taken for a whole one, and leaves no half file. The next snapshot completes it."""
     full_disk.append(5)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="No space") as caught:
         archive.save()
     assert len(archive.files()) == 5
+    named = Path(caught.value.filename).relative_to(archive.folder)
+    assert named.parts[0] == "cohorts" and named.suffix == ".json"
+    assert key_in(named.name) and str(named) not in archive.files()
     assert_raises(
         archive.saved,
         ValueError,
