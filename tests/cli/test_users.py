@@ -297,6 +297,18 @@ def test_failures_on_a_full_disk(sandbox: Sandbox) -> None:
     assert "The lines that failed are in" not in done.err
 
 
+@needs_full_disk
+def test_many_failures_on_a_full_disk(sandbox: Sandbox) -> None:
+    """The run ends with the first line that cannot be written, and the error names the file."""
+    sandbox.fail_next(path="/v2.0/identify", status=400, times=200)
+    text = "user_id,email\n" + "".join(f"u-{number},{'x' * 200}\n" for number in range(200))
+    done = identify(text, "--alias", "email=0", "--failures", "/dev/full")
+    assert done.status == 1
+    assert done.err.endswith("Error: /dev/full: No space left on device\n")
+    assert "Stopped after" in done.err
+    assert "The lines that failed are in" not in done.err
+
+
 def test_failures_in_no_folder(sandbox: Sandbox) -> None:
     """It is found out before anything is sent."""
     done = identify(users_csv(1), *ALIASES, "--failures", "nowhere/bad.csv")
@@ -446,6 +458,12 @@ def line_with(**members: Any) -> str:
         ),
         (line_with(name=None), "name"),
         (line_with(time=""), 'the time of an event must be a text that is not empty, got "".'),
+        (
+            line_with(time="31 January 2027"),
+            "the time of an event must be in ISO 8601, such as 2027-01-31T12:00:00Z, "
+            'got "31 January 2027".',
+        ),
+        (line_with(time="2027-13-31T12:00:00Z"), "must be in ISO 8601"),
         (line_with(propertys={}), "Event has no member 'propertys'."),
         (line_with(properties=[1]), "Event.properties: expected an object, got list."),
         (

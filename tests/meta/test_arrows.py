@@ -128,7 +128,7 @@ UTILS_OF_TABLES = (
 )
 
 # What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.
-UTILS_OF_CLI = "credentials resources.frames settings"
+UTILS_OF_CLI = "credentials decoding resources.frames settings"
 # The commands that run what is neither public nor in Tables.
 RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}
 # What the rehearsal may import, besides the sandbox and Tables.

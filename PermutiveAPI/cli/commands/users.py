@@ -10,6 +10,7 @@ from typing import Any, cast
 import click
 
 from PermutiveAPI import Alias, BatchResult, Event, Identity, Segmentation
+from PermutiveAPI._Utils.decoding import parse_timestamp
 from PermutiveAPI.Tables.identities import identity_from_row
 from PermutiveAPI.Tables.texts import shown
 
@@ -228,6 +229,11 @@ def _check_events(made: Segmentation) -> None:
             raise ValueError("an event must be an object")
         _require_text("the name of an event", event.name)
         _require_text("the time of an event", event.time)
+        if parse_timestamp(event.time) is None:
+            raise ValueError(
+                "the time of an event must be in ISO 8601, such as 2027-01-31T12:00:00Z, got "
+                f"{shown(event.time)}"
+            )
         properties: Any = event.properties
         if not isinstance(properties, dict):
             raise ValueError(
