@@ -97,7 +97,12 @@ def field_names(model: Any) -> list[str]:
 
 
 def write_rows(
-    rows: Iterable[Row], columns: Sequence[str], format: Format, *, wrapping: Collection[str] = ()
+    rows: Iterable[Row],
+    columns: Sequence[str],
+    format: Format,
+    *,
+    wrapping: Collection[str] = (),
+    if_empty: str | None = None,
 ) -> None:
     """Write rows on stdout.
 
@@ -111,10 +116,15 @@ def write_rows(
         "table", "json", "ndjson" or "csv".
     wrapping : collection of str
         The columns of a table whose long texts go on in the next line. Others are cut.
+    if_empty : str, optional
+        What is said on stderr below a table without rows.
     """
     _prepare_stdout()
     if format == "table":
-        _write_table([*rows], columns, wrapping)
+        shown = [*rows]
+        _write_table(shown, columns, wrapping)
+        if if_empty is not None and not shown:
+            say(if_empty)
     elif format == "csv":
         write_csv(rows, columns, sys.stdout)
     elif format == "ndjson":
@@ -180,8 +190,13 @@ def _write_json(rows: Iterable[Row]) -> None:
 # --- Tables ----------------------------------------------------------------------------------------
 
 
+def terminal_width(stream: TextIO) -> int | None:
+    """Return the width of the terminal; None if a stream does not go to one."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
 def _width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDEST
+    return terminal_width(sys.stdout) or _WIDEST
 
 
 def _write_table(rows: Sequence[Row], columns: Sequence[str], wrapping: Collection[str]) -> None:

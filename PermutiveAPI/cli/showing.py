@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -15,7 +16,8 @@ from PermutiveAPI.Tables.changes import Change
 
 from .exits import ExitStatus
 from .files import in_a_folder, replacing
-from .output import json_text, keeping, say, visible, write_rows
+from .layout import wrapped
+from .output import json_text, keeping, say, terminal_width, visible, write_rows
 from .wording import in_words_of_the_shell
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -24,6 +26,8 @@ PlanFormat: TypeAlias = Literal["table", "json", "ndjson", "csv", "markdown"]
 _STYLES = {"+": "green", "~": "yellow", "-": "red"}
 # Lines. Above a question, more would scroll away.
 _MOST_SHOWN = 100
+# What goes on in the next line of a terminal is indented by so much more.
+_HANGING = 2
 
 clear_empty_option = click.option(
     "--clear-empty",
@@ -121,8 +125,16 @@ def show_before_asking(plan: Plan | Plans) -> None:
 
 
 def _show_lines(lines: Sequence[str], *, err: bool = False) -> None:
+    width = terminal_width(sys.stderr if err else sys.stdout)
     for line in lines:
-        click.secho(visible(line), fg=_STYLES.get(line[:1]), err=err)
+        text = visible(line)
+        if width is not None:
+            text = wrapped(text, width, indent=_margin_of(line) + _HANGING)
+        click.secho(text, fg=_STYLES.get(line[:1]), err=err)
+
+
+def _margin_of(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
 
 
 def _lines_of(plan: Plan | Plans, *, deletions_first: bool = False) -> list[str]:

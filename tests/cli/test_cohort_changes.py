@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
+from click import unstyle
 
 from PermutiveAPI import Cohort, CohortList, Workspace
 from PermutiveAPI.sandbox import Sandbox
@@ -100,6 +101,9 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
     "arguments, words",
     [
         (["enable", "--yes"], "Name cohorts, or pass --tag."),
+        (["enable"], "Name cohorts, or pass --tag."),
+        (["disable"], "Name cohorts, or pass --tag."),
+        (["tag", "--add", "a"], "Name cohorts, or pass --tag."),
         (
             ["enable", "--tag", "none", "--yes"],
             "Invalid value for --tag: no cohort has the tag 'none'",
@@ -122,7 +126,8 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
         (["plan", "missing.csv"], "'missing.csv' does not exist."),
         (["apply", "missing.json", "--yes"], "'missing.json' does not exist."),
         (["copy", "12345", "--to", "Nowhere", "--yes"], "Invalid value for --to: No workspace"),
-        (["copy", "--to", "Meridian Regional News", "--yes"], "Name cohorts."),
+        (["copy", "--to", "Meridian Regional News"], "Missing argument 'COHORT...'."),
+        (["copy", "-", "--to", "Meridian Regional News", "--yes"], "Name cohorts."),
         (
             ["disable", "12345", "--yes", "--failures", "nowhere/failed.csv"],
             "Invalid value for '--failures': there is no folder 'nowhere'.",
@@ -165,6 +170,18 @@ def test_dry_run(sandbox: Sandbox) -> None:
         '    state: "Enabled" -> "Disabled"\n'
     )
     assert writes(sandbox) == []
+
+
+@needs_terminal
+def test_a_plan_on_a_narrow_terminal() -> None:
+    """Long lines go on below their beginning. An id stays whole, so that it can be copied."""
+    screen = run_in_terminal("cohorts", "disable", "Gamers", "--dry-run", columns=40)
+    assert unstyle(screen.text) == (
+        "cohorts: 0 to create, 1 to update, 0 to\n"
+        "  delete, 0 unchanged\n"
+        f"~ Gamers\n  ({cohort(12364).id})\n"
+        '    state: "Enabled" -> "Disabled"\n'
+    )
 
 
 # --- The question --------------------------------------------------------------------------------
