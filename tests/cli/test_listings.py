@@ -95,6 +95,21 @@ def test_the_plan_of_exported_segments_is_empty(
         assert run("segments", "export", "subscribercrm").out == path.read_text(encoding="utf-8")
 
 
+def test_nothing_to_list(fresh_service: Sandbox) -> None:
+    """A table without rows says so on stderr. Other formats are empty, and say nothing."""
+    for each in Segment.list(Import.list()[0].id):
+        each.delete()
+    commands = {
+        "No segments were found.": ["segments", "list", "subscribercrm"],
+        "No cohorts were found.": ["cohorts", "list", "--tag", "nothing"],
+        "No query names a code that no cohort has.": ["references", "--broken"],
+    }
+    for words, command in commands.items():
+        assert run(*command, "--format", "table").err.splitlines()[-1] == words
+        done = run(*command, "--format", "json")
+        assert done.out == "[]\n" and words not in done.err
+
+
 # --- references ----------------------------------------------------------------------------------------------
 
 
@@ -126,6 +141,17 @@ def test_a_table_of_references_has_no_empty_columns(fresh_service: Sandbox) -> N
     table = run("references", "--format", "table").out.splitlines()
     assert table[0].split("  ")[0] == "cohort code" and "provider" not in table[0]
     assert "provider" in run("references").out.splitlines()[0]
+
+
+@needs_terminal
+def test_a_problem_is_shown_whole(referring: Sandbox) -> None:
+    """On a terminal, no reason is cut."""
+    reasons = {row["problem"] for row in json.loads(run("references", "--format", "json").out)}
+    for columns in (80, 120):
+        shown = run_in_terminal("references", columns=columns).text
+        assert "\u2026" not in shown.partition("\n")[2]
+        for reason in reasons - {None}:
+            assert all(word in shown for word in reason.split())
 
 
 def test_used_by(referring: Sandbox) -> None:

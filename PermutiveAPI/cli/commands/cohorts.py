@@ -97,7 +97,7 @@ def write_cohorts(cohorts: CohortList, format: Format, *, children: bool = False
             for row in rows
         ]
         columns.append("workspace")
-    write_rows(rows, columns, format)
+    write_rows(rows, columns, format, if_empty="No cohorts were found.")
 
 
 def _names_of_workspaces() -> dict[str, str]:

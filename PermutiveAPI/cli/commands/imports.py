@@ -21,4 +21,5 @@ def list_imports(format: Format) -> None:
     A table shows the most important fields. The other formats have all of them, but not the segments.
     """
     fields = [name for name in field_names(Import) if name != "segments"]
-    write_rows(rows_of(Import.list(), fields), _COLUMNS if format == "table" else fields, format)
+    columns = _COLUMNS if format == "table" else fields
+    write_rows(rows_of(Import.list(), fields), columns, format, if_empty="No imports were found.")

@@ -36,7 +36,8 @@ def references(used_by: str | None, unused: bool, broken: bool, format: Format) 
     elif unused:
         write_cohorts(found.unused(), format)
     elif broken:
-        write_rows(_broken(found), _BROKEN_COLUMNS, format)
+        empty = "No query names a code that no cohort has."
+        write_rows(_broken(found), _BROKEN_COLUMNS, format, if_empty=empty)
     else:
         _write_all(found, format)
     if found.unknown and (named or unused):
@@ -62,4 +63,7 @@ def _write_all(found: References, format: Format) -> None:
         columns = [
             name for name in columns if any(row[name] is not None for row in rows)
         ] or columns
-    write_rows(rows, columns, format)
+    # What is wrong must be read to its end.
+    write_rows(
+        rows, columns, format, wrapping=["problem"], if_empty="No query names another object."
+    )

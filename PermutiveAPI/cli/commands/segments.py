@@ -27,7 +27,8 @@ def list_segments(import_: str, format: Format) -> None:
     """
     fields = field_names(Segment)
     segments = Segment.list(import_named(import_).id)
-    write_rows(rows_of(segments, fields), _COLUMNS if format == "table" else fields, format)
+    columns = _COLUMNS if format == "table" else fields
+    write_rows(rows_of(segments, fields), columns, format, if_empty="No segments were found.")
 
 
 @click.command()
