@@ -8,6 +8,7 @@ from typing import Any
 
 from .._Utils.resources.tables import Row
 from ..Cohort import Cohort
+from .phrases import ROW
 from .rows import refuse
 
 
@@ -127,12 +128,12 @@ def matched(rows: Iterable[Row], directory: Directory) -> list[Match]:
         try:
             match = Match(number, row, directory.meant_by(row))
         except ValueError as error:
-            problems.append(f"row {number}: {error}")
+            problems.append(f"{ROW(number=number)}{error}")
             continue
         key = ("name", row["name"]) if match.cohort is None else ("id", match.cohort.id)
         first = first_rows.setdefault(key, number)
         if first != number:
-            problems.append(f"row {number}: the cohort {match.name!r} is also in row {first}")
+            problems.append(f"{ROW(number=number)}the cohort {match.name!r} is also in row {first}")
         matches.append(match)
     refuse(problems)
     return matches

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from .._Utils.errors import PermutiveResourceNotFoundError
 from ..Cohort import Cohort, CohortList
 from ..Workspace import WorkspaceList
+from .phrases import PASS_WORKSPACE_ID
 from .target import Target, present_origin
 
 
@@ -93,8 +94,8 @@ class Seen:
         if not is_own and len(self.workspace_ids) > 1:
             ids = ", ".join(sorted(self.workspace_ids))
             return (
-                f"may be inherited, because the key sees cohorts of several workspaces: {ids}. Pass "
-                "workspace_id=, the id of the key's own workspace"
+                f"may be inherited, because the key sees cohorts of several workspaces: {ids}. "
+                f"{PASS_WORKSPACE_ID()}"
             )
         if not has_query(cohort):
             return "has no query, like all lookalike cohorts, and cannot be changed here"

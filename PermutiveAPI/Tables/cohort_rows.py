@@ -10,6 +10,7 @@ from ..Cohort import STATES, Cohort
 from .changes import Change, FieldChange, Unchanged, field_changes
 from .cohort_matching import Match
 from .new_codes import new_cohorts_in
+from .phrases import ROW
 from .planned_fields import FIELDS
 from .rows import refuse
 from .texts import shown
@@ -85,7 +86,7 @@ def changes_for(
         try:
             found = _compared(match, wanted, refusal_of)
         except ValueError as error:
-            problems.append(f"row {match.number}: {error}")
+            problems.append(f"{ROW(number=match.number)}{error}")
             continue
         if isinstance(found, Change):
             changes.append(found)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ..Cohort import Cohort
 from .cohort_reading import Seen
+from .phrases import NAME_WORKSPACE, PASS_KEY
 from .plan import Plan
 
 
@@ -14,8 +15,8 @@ def require_workspace(plan: Plan) -> None:
     target = plan.target
     if plan.creates and target.workspace_id is None and not target.workspace_ids:
         raise ValueError(
-            "The plan creates cohorts, but the workspace is not known, because it has no cohorts yet. Pass "
-            "workspace_id=, or name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS."
+            "The plan creates cohorts, but the workspace is not known, because it has no cohorts yet. "
+            f"{NAME_WORKSPACE()}."
         )
 
 
@@ -30,7 +31,7 @@ def check_workspace(plan: Plan, seen: Seen) -> None:
         target = plan.target
         ids = target.workspace_id or " or ".join(target.workspace_ids)
         raise ValueError(
-            f"The plan was made for another workspace: {ids}. Pass its api_key. If it has no cohorts yet, "
+            f"The plan was made for another workspace: {ids}. {PASS_KEY()}. If it has no cohorts yet, "
             "it must be in the file that PERMUTIVE_APPLICATION_CREDENTIALS names."
         )
 

@@ -13,6 +13,7 @@ from .changes import Change, Unchanged, field_changes
 from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import creation, fields_of
 from .new_codes import with_new_cohorts
+from .phrases import MAPPING, MAPPING_OF_CODES, TO
 from .plan import Plan
 from .queries import names_in
 
@@ -103,7 +104,7 @@ def _codes(
     codes = {str(old): new for old, new in mapping.items()}
     known = {str(each.code) for each in there.cohorts}
     if absent := [str(new) for new in codes.values() if str(new) not in known]:
-        raise ValueError(f"mapping: {place!r} has no cohort with the code {', '.join(absent)}")
+        raise ValueError(f"{MAPPING()}: {place!r} has no cohort with the code {', '.join(absent)}")
     copied = _names_by_code(originals)
     users: dict[str, list[str]] = {}
     for original in originals:
@@ -113,8 +114,8 @@ def _codes(
     if users:
         lines = [f"{code}, in the query of {_quoted(names)}" for code, names in users.items()]
         raise ValueError(
-            f"mapping: in {place!r}, these codes may belong to other cohorts. Copy the cohorts with these "
-            "codes, too, or pass mapping={code here: code there}:\n" + "\n".join(lines)
+            f"{MAPPING()}: in {place!r}, these codes may belong to other cohorts. Copy the cohorts with these "
+            f"codes, too, or pass {MAPPING_OF_CODES()}:\n" + "\n".join(lines)
         )
     return codes
 
@@ -124,7 +125,7 @@ def _existing(originals: Sequence[Cohort], there: Seen, place: str) -> dict[str,
     names = {each.name for each in originals}
     found = [each for each in there.own_or_all if each.name in names]
     if repeated := _repeated(found):
-        raise ValueError(f"to: {place!r} has several cohorts with the name {_quoted(repeated)}")
+        raise ValueError(f"{TO()}: {place!r} has several cohorts with the name {_quoted(repeated)}")
     return {each.name: each for each in with_queries(found, there.api_key)}
 
 
@@ -135,7 +136,7 @@ def _refuse_different(
     lines = [*_differences(wanted, existing)]
     if lines:
         raise ValueError(
-            f"to: {place!r} has other cohorts with these names. Leave them out, or give the copies other "
+            f"{TO()}: {place!r} has other cohorts with these names. Leave them out, or give the copies other "
             "names:\n" + "\n".join(lines)
         )
 

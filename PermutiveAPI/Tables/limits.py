@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from .phrases import MAX_DELETE_SHARE, MAX_UPDATE_SHARE
 from .refusal import PlanRefusedError
 
 # With up to this many owned objects, this share of them may be deleted.
 _DELETE_SHARES = ((100, 0.8), (1_000, 0.5))
 _LOWEST_DELETE_SHARE = 0.2
 _ALWAYS_ALLOWED = 10
+_PHRASES = {"update": MAX_UPDATE_SHARE, "delete": MAX_DELETE_SHARE}
 
 
 def check_limits(
@@ -63,7 +65,7 @@ def _check(kind: str, count: int, owned: int, allowed: float) -> None:
         return
     share, limit = _percent(count / base, math.ceil), _percent(allowed, math.floor)
     raise PlanRefusedError(
-        f"too many {kind}s: {count:,} of {base:,}, {share} is over {limit}; pass {name}="
+        f"too many {kind}s: {count:,} of {base:,}, {share} is over {limit}; pass {_PHRASES[kind]()}"
     )
 
 

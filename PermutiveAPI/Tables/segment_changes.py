@@ -16,6 +16,7 @@ from .applying import Queries, Tell
 from .changes import Change
 from .cohort_reading import with_queries
 from .comparing import Fields
+from .phrases import ALLOW_USED
 from .plan import Plan
 from .queries import Named
 from .report import Outcome
@@ -27,11 +28,6 @@ _MOST_CHANGES = 5_000
 # Up to this many segments are read one by one. The list of all segments may have many pages.
 _FEW = 20
 
-_HAS_TO_READ = (
-    "Before segments are deleted, the queries of cohorts are read. Pass a key that may read imports and "
-    "cohorts, or allow_used=True."
-)
-
 
 @contextmanager
 def _saying_what_the_key_needs() -> Generator[None, None, None]:
@@ -39,7 +35,10 @@ def _saying_what_the_key_needs() -> Generator[None, None, None]:
     try:
         yield
     except PermutiveAuthenticationError as error:
-        error.message = f"{error.message} {_HAS_TO_READ}"
+        error.message = (
+            f"{error.message} Before segments are deleted, the queries of cohorts are read. Pass a key that "
+            f"may read imports and cohorts, or {ALLOW_USED()}."
+        )
         error.args = (error.message,)
         raise
 

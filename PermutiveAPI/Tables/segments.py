@@ -12,6 +12,7 @@ from ..Audience.Segment import Segment
 from .changes import Change, FieldChange, Unchanged, field_changes, in_order
 from .comparing import Fields
 from .ownership import Owned
+from .phrases import OWNED
 from .plan import Plan
 from .planned_fields import FIELDS
 from .rows import PlanRows, read_rows, refuse
@@ -138,9 +139,9 @@ class _Comparison:
         if row.get("import_id") not in (None, self._import_id):
             yield f"it belongs to the import {row['import_id']!r}"
         if current is not None and not self._is_owned(code):
-            yield f"the segment {code!r} exists, and {self._owned} does not own it"
+            yield f"the segment {code!r} exists, and {OWNED(owned=self._owned)} does not own it"
         elif not self._owned.owns(code, self._after(row, current)["categories"]):
-            yield f"{self._owned} does not own the segment {code!r}"
+            yield f"{OWNED(owned=self._owned)} does not own the segment {code!r}"
 
     def _after(self, row: Row, current: Fields | None) -> Fields:
         return {"categories": None, **(current or {}), **self._wanted(row)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .phrases import ALLOW_USED
 from .queries import Named, names_in
 from .refusal import PlanRefusedError
 from .texts import first_lines
@@ -35,6 +36,6 @@ def refuse_used(
         ]
         text = (
             f"Nothing was written: the queries of cohorts name {kind} that the plan deletes. "
-            "Change the queries first, or pass allow_used=True."
+            f"Change the queries first, or pass {ALLOW_USED()}."
         )
         raise PlanRefusedError("\n".join([text, *first_lines(lines)]))

@@ -1,56 +1,48 @@
-"""Errors of the library in words of the shell: they name options instead of arguments."""
+"""The words of the shell for what errors of the library call arguments."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from PermutiveAPI.Tables import PlanRefusedError
+from PermutiveAPI._Utils.phrases import in_other_words
+from PermutiveAPI._Utils.resources import table_rows
+from PermutiveAPI.Tables import phrases
 
-# What errors of the library say, and what the command says instead.
-_IN_SHELL = (
-    (r"pass max_(update|delete)_share=", r"pass --max-\1-share"),
-    (r"pass allow_used=True", "pass --allow-used"),
-    (r"pass mapping=\{code here: code there\}", "pass --map CODE_HERE=CODE_THERE"),
-    (r"\Amapping: ", "--map: "),
-    (r"\Ato: ", "--to: "),
-    (
-        r"Pass workspace_id=, the id of the key's own workspace",
-        "Name the workspace in the credentials file, and pass --workspace",
-    ),
-    (r"Pass pandas\.read_csv\(path, sep=.*?\)\.", "Save it with commas."),
-    (r", or pass pandas\.read_excel\(.*?\bencoding=.*?\)", ""),
-    (r"Owned\.(prefix|category)\(('.*?'|\".*?\")\)", r"--owned-\1 \2"),
-    (r" \| (?=--owned-)", " or "),
-)
-# The lines about rows, if the user named cohorts and has no table.
-_WITHOUT_ROWS = ((r"\Atable has .*:\n", ""), (r"(?m)^row \d+: ", ""))
+_IN_SHELL = {
+    phrases.ALLOW_USED: "--allow-used",
+    phrases.MAX_DELETE_SHARE: "--max-delete-share",
+    phrases.MAX_UPDATE_SHARE: "--max-update-share",
+    phrases.MAPPING: "--map",
+    phrases.MAPPING_OF_CODES: "--map CODE_HERE=CODE_THERE",
+    phrases.TO: "--to",
+    phrases.PASS_KEY: "Pass --workspace",
+    phrases.PASS_WORKSPACE_ID: "Name the workspace in the credentials file, and pass --workspace",
+    phrases.NAME_WORKSPACE: "Name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS",
+    table_rows.READ_WITH_SEPARATOR: "Save it with commas",
+    table_rows.OR_READ_WITH_PANDAS: "",
+}
+# The user has named cohorts, and the command has made a table of them.
+_WITHOUT_ROWS = {table_rows.BAD_TABLE: "These cohorts cannot be changed:", phrases.ROW: ""}
 
 
 @contextmanager
 def in_words_of_the_shell() -> Generator[None, None, None]:
     """Let errors name the options of the command instead of the library's arguments."""
-    with _reworded(_IN_SHELL):
+    with in_other_words(_IN_SHELL):
         yield
 
 
 @contextmanager
 def without_rows() -> Generator[None, None, None]:
     """Let errors about a table that the command made itself leave out its rows."""
-    with _reworded(_WITHOUT_ROWS):
+    with in_other_words(_WITHOUT_ROWS):
         yield
 
 
 @contextmanager
-def _reworded(replacements: Sequence[tuple[str, str]]) -> Generator[None, None, None]:
-    try:
+def owned_by_options(options: Sequence[str]) -> Generator[None, None, None]:
+    """Let errors name the options that say which segments are the user's."""
+    text = " or ".join(options).replace("{", "{{").replace("}", "}}")
+    with in_other_words({phrases.OWNED: text}):
         yield
-    except ValueError as error:
-        text = str(error)
-        for pattern, words in replacements:
-            text = re.sub(pattern, words, text)
-        if text == str(error):
-            raise
-        kind = PlanRefusedError if isinstance(error, PlanRefusedError) else ValueError
-        raise kind(text) from None

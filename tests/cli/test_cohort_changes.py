@@ -119,7 +119,7 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
         ),
         (
             ["disable", "12345", "12371", "12372", "--yes"],
-            "Error: 'Lapsed Readers Lookalike' has no query, like all lookalike cohorts, and cannot be changed "
+            "Error: These cohorts cannot be changed:\n'Lapsed Readers Lookalike' has no query, like all lookalike cohorts, and cannot be changed "
             "here\n'High-Value Customers Lookalike' has no query",
         ),
         (["disable", "12345"], "There is no terminal to ask on. Pass --yes to make the changes."),

@@ -155,6 +155,16 @@ def test_a_used_segment_is_not_deleted(sandbox: Sandbox, import_id: str) -> None
     assert writes(sandbox) == []
 
 
+def test_a_key_that_may_not_read_queries(sandbox: Sandbox, import_id: str) -> None:
+    """The text says what the key must read, and names the option that needs no reading."""
+    planned("code,name\nm_1,One\n", "--mode", "mirror", "--owned-everything")
+    sandbox.fail_next(method="GET", path="/cohorts-api/", status=403)
+    done = run("segments", "apply", "p.json", "--yes", "--max-delete-share", "1")
+    assert done.status == 4
+    assert "Pass a key that may read imports and cohorts, or --allow-used." in done.err
+    assert writes(sandbox) == []
+
+
 def _quoted(line: str) -> str:
     code, _, name = line.rstrip("\n").partition(",")
     return f'{code},"{name}"\n'

@@ -23,10 +23,17 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Union, cast
 
 from ..arguments import length_of
+from ..phrases import Phrase
 from .cells import shortened
 from .display import first_lines
 
 Row = dict[str, Any]
+
+BAD_TABLE = Phrase("table has {count} (row 1 is line 2 of a sheet):")
+READ_WITH_SEPARATOR = Phrase("Pass pandas.read_csv(path, sep={separator!r}, dtype='string')")
+OR_READ_WITH_PANDAS = Phrase(
+    ", or pass pandas.read_excel(path, dtype='string') or pandas.read_csv(path, encoding=..., dtype='string')"
+)
 
 _CHARACTERS_PER_ROW = 100  # About, in a CSV file.
 
@@ -106,7 +113,7 @@ def refuse_bad(kind: Literal["cell", "row"], problems: Sequence[str]) -> None:
     """Raise ValueError if a table has bad cells or rows. The error lists the first 20."""
     if problems:
         count = f"1 bad {kind}" if len(problems) == 1 else f"{len(problems):,} bad {kind}s"
-        head = f"table has {count} (row 1 is line 2 of a sheet):"
+        head = BAD_TABLE(count=count)
         raise ValueError("\n".join([head, *first_lines(problems)]))
 
 
@@ -175,7 +182,7 @@ def _read_csv(path: Path) -> TableReading:
         if len(header) == 1 and separator in header[0]:
             raise ValueError(
                 f"table: the columns of {str(path)!r} are separated by {separator!r} instead of commas. "
-                f"Pass pandas.read_csv(path, sep={separator!r}, dtype='string')."
+                f"{READ_WITH_SEPARATOR(separator=separator)}."
             )
     columns = _names_of(name for name in header if name.strip())
     names = [name.strip() for name in header]
@@ -207,10 +214,7 @@ def _csv_lines(path: Path) -> Generator[tuple[int, list[str]], None, None]:
                     yield line, cells
         return
     except UnicodeDecodeError:
-        problem = (
-            "it is not a CSV file in UTF-8. Save it as one, or pass pandas.read_excel(path, "
-            "dtype='string') or pandas.read_csv(path, encoding=..., dtype='string')"
-        )
+        problem = "it is not a CSV file in UTF-8. Save it as one" + OR_READ_WITH_PANDAS()
     except csv.Error as error:
         problem = f"after line {line}: {error}"
     raise ValueError(f"table: {str(path)!r}: {problem}.")

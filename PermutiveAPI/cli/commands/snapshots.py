@@ -25,6 +25,7 @@ from ..options import (
 from ..output import Format, keeping, say, write_rows
 from ..plans import carry_out
 from ..showing import PlanFormat, expect_option, plan_format_option, save, show
+from ..wording import in_words_of_the_shell
 
 _workspace_option = click.option(
     "--workspace",
@@ -64,6 +65,7 @@ def snapshot(folder: Path, name: str | None, format: Format) -> None:
 @yes_option
 @dry_run_option
 @limit_options
+@in_words_of_the_shell()
 def drift(
     folder: Path,
     name: str | None,

@@ -1,0 +1,50 @@
+"""The words of the shell for what errors of the library call arguments."""
+
+from __future__ import annotations
+
+import ast
+from typing import Dict, Set
+
+from PermutiveAPI._Utils.phrases import Phrase
+from PermutiveAPI._Utils.resources import table_rows
+from PermutiveAPI.cli import wording
+from PermutiveAPI.Tables import phrases
+from tests.meta.sources import modules
+
+
+def phrases_of(module: object) -> Dict[str, Phrase]:
+    """Return the phrases of a module by name."""
+    return {name: value for name, value in vars(module).items() if isinstance(value, Phrase)}
+
+
+def test_the_shell_has_words_for_every_phrase() -> None:
+    """No error that names an argument is forgotten."""
+    found = {*phrases_of(phrases), *phrases_of(table_rows)}
+    tree = ast.parse(modules()["cli.wording"].read_text(encoding="utf-8"))
+    named = {each.attr for each in ast.walk(tree) if isinstance(each, ast.Attribute)}
+    assert len(found) == 14 and found <= named
+
+
+def test_every_phrase_is_in_one_of_these_modules() -> None:
+    """The test above sees all phrases."""
+
+    def makes_phrases(name: str) -> bool:
+        tree = ast.parse(modules()[name].read_text(encoding="utf-8"))
+        calls = (each.func for each in ast.walk(tree) if isinstance(each, ast.Call))
+        return any(isinstance(each, ast.Name) and each.id == "Phrase" for each in calls)
+
+    found: Set[str] = {name for name in modules() if makes_phrases(name)}
+    assert found == {"Tables.phrases", "_Utils.resources.table_rows"}
+
+
+def test_words_of_the_shell_are_whole() -> None:
+    """None of them has a value that the phrase does not give."""
+    with wording.in_words_of_the_shell(), wording.without_rows():
+        with wording.owned_by_options(["--owned-prefix '{x}'", "--owned-category 'y'"]):
+            said = {
+                name: phrase(number=1, count="1 bad row", separator=";", owned="Owned()")
+                for name, phrase in {**phrases_of(phrases), **phrases_of(table_rows)}.items()
+            }
+    assert said["OWNED"] == "--owned-prefix '{x}' or --owned-category 'y'"
+    assert said["ROW"] == said["OR_READ_WITH_PANDAS"] == ""
+    assert said["MAPPING_OF_CODES"] == "--map CODE_HERE=CODE_THERE"
