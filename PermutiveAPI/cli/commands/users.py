@@ -146,7 +146,7 @@ def segment(file: str, activations: bool, **options: Any) -> ExitStatus:
     """Send the events in FILE, and write the cohorts of their users.
 
     FILE is NDJSON; "-" is stdin. Each line is one request. It has up to 10 events of a user, as
-    Segmentation.to_json() writes them, or a single event beside the user.
+    Segmentation.to_json() writes them, or a single event beside the user. Times are in ISO 8601.
 
     A user is named by user_id, alias or aliases. A result has the user_id, the cohorts and, on request,
     the activations. Lines are sent several at a time, so the results come in another order.
