@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import Dict, Set
 
 from PermutiveAPI._Utils.phrases import Phrase
 from PermutiveAPI._Utils.resources import table_rows
 from PermutiveAPI.cli import wording
+from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.Tables import phrases
+from tests.cli.commands import run
 from tests.meta.sources import modules
 
 
@@ -48,3 +51,14 @@ def test_words_of_the_shell_are_whole() -> None:
     assert said["OWNED"] == "--owned-prefix '{x}' or --owned-category 'y'"
     assert said["ROW"] == said["OR_READ_WITH_PANDAS"] == ""
     assert said["MAPPING_OF_CODES"] == "--map CODE_HERE=CODE_THERE"
+
+
+def test_drift_names_its_options(service: Sandbox, tmp_path: Path) -> None:
+    """A command with a plan that is not in a file says them, too."""
+    folder = tmp_path / "saved"
+    assert run("snapshot", str(folder)).status == 0
+    for path in (folder / "cohorts").iterdir():
+        path.unlink()
+    done = run("drift", str(folder), "--restore", "--yes")
+    assert done.status == 3
+    assert done.err.endswith("pass --max-delete-share\n")
