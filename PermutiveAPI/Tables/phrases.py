@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._Utils.phrases import Phrase
+from .._Utils.resources.phrases import Phrase
 
 ALLOW_USED = Phrase("allow_used=True")
 MAX_DELETE_SHARE = Phrase("max_delete_share=")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
-from PermutiveAPI._Utils.phrases import in_other_words
 from PermutiveAPI._Utils.resources import table_rows
+from PermutiveAPI._Utils.resources.phrases import in_other_words
 from PermutiveAPI.Tables import phrases
 
 _IN_SHELL = {

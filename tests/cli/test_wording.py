@@ -6,8 +6,8 @@ import ast
 from pathlib import Path
 from typing import Dict, Set
 
-from PermutiveAPI._Utils.phrases import Phrase
 from PermutiveAPI._Utils.resources import table_rows
+from PermutiveAPI._Utils.resources.phrases import Phrase
 from PermutiveAPI.cli import wording
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.Tables import phrases

@@ -47,7 +47,6 @@ RESOURCES = [
 # "room.module" allows only that module.
 BELOW = {
     "arguments": "",
-    "phrases": "",
     "version": "",
     "redaction": "",
     "encoding": "",
@@ -67,7 +66,7 @@ BELOW = {
     "transport": "cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
     "options": "arguments base_url credentials retry settings",
-    "resources": "arguments batch credentials encoding decoding errors gc_pause http json phrases",
+    "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
 }
 
 # Each resource, and the resources that it may import.
@@ -125,11 +124,13 @@ BELOW_TABLES = {
 }
 UTILS_OF_TABLES = (
     "arguments base_url batch.progress_bar batch.types credentials encoding errors gc_pause json list"
-    " phrases resources settings"
+    " resources settings"
 )
 
 # What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.
-UTILS_OF_CLI = "credentials decoding phrases resources.frames resources.table_rows settings"
+UTILS_OF_CLI = (
+    "credentials decoding resources.frames resources.phrases resources.table_rows settings"
+)
 # The commands that run what is neither public nor in Tables.
 RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}
 # What the rehearsal may import, besides the sandbox and Tables.

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, Union, cast
 
 from ..arguments import length_of
-from ..phrases import Phrase
 from .cells import shortened
 from .display import first_lines
+from .phrases import Phrase
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from PermutiveAPI._Utils.phrases import Phrase, in_other_words
+from PermutiveAPI._Utils.resources.phrases import Phrase, in_other_words
 
 KEY = Phrase("api_key={key!r}")
 LIMIT = Phrase("limit={{}}")
