@@ -1,17 +1,15 @@
-"""``permutive snapshot`` and ``permutive drift``, as processes."""
+"""``permutive snapshot`` and ``permutive drift``."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 
 from PermutiveAPI.Tables import Plans
+from tests.cli.commands import run
 from tests.snapshots.archive import FANS, Archive
 
 
@@ -19,19 +17,6 @@ from tests.snapshots.archive import FANS, Archive
 def credentials(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """Name a credentials file in the environment."""
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", archive.credentials())
-
-
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command, without a terminal."""
-    return subprocess.run(
-        [sys.executable, "-m", "PermutiveAPI", *arguments],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def lines(text: str) -> List[str]:
@@ -42,40 +27,40 @@ def lines(text: str) -> List[str]:
 def test_snapshot(archive: Archive) -> None:
     """It writes the folder, and the counts on stdout."""
     done = run("snapshot", str(archive.folder))
-    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n30,0,0\n")
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n30,0,0\n")
     assert archive.path(FANS).exists()
     done = run("snapshot", str(archive.folder), "--format", "json")
-    assert json.loads(done.stdout) == [{"written": 0, "unchanged": 30, "removed": 0}]
+    assert json.loads(done.out) == [{"written": 0, "unchanged": 30, "removed": 0}]
 
 
 def test_snapshot_of_another_workspace(archive: Archive) -> None:
     """`--workspace` names it. It cannot replace the snapshot of the first one."""
-    assert run("snapshot", str(archive.folder)).returncode == 0
+    assert run("snapshot", str(archive.folder)).status == 0
     name = archive.club.brand.name
     done = run("snapshot", str(archive.folder), "--workspace", name)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "this is a snapshot of another workspace" in done.stderr
+    assert (done.status, done.out) == (2, "")
+    assert "this is a snapshot of another workspace" in done.err
     done = run("snapshot", str(archive.folder) + "2", "--workspace", name)
-    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n44,0,0\n")
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n44,0,0\n")
 
 
 def test_drift(archive: Archive) -> None:
     """It prints what has changed. With `--expect-no-changes`, changes are status 5."""
     archive.save()
     done = run("drift", str(archive.folder), "--expect-no-changes")
-    assert (done.returncode, done.stdout) == (
+    assert (done.status, done.out) == (
         0,
         "0 to create, 0 to update, 0 to delete, 113 unchanged\n",
     )
     archive.club.edit(12345, tags=["other"])
     done = run("drift", str(archive.folder), "--expect-no-changes")
-    assert done.returncode == 5
-    assert lines(done.stdout) == [
+    assert done.status == 5
+    assert lines(done.out) == [
         "cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged",
         "~ Football Fans (68d8bf84-f570-44a9-abbb-d9f78d4361c0)",
         '    tags: ["editorial", "sport"] -> ["other"]',
     ]
-    assert run("drift", str(archive.folder)).returncode == 0
+    assert run("drift", str(archive.folder)).status == 0
     assert archive.writes() == []
 
 
@@ -84,13 +69,13 @@ def test_drift_that_no_plan_can_change(archive: Archive) -> None:
     archive.save()
     archive.sandbox._state.imports[archive.market.id].facts["name"] = "New name"
     done = run("drift", str(archive.folder), "--expect-no-changes")
-    assert (done.returncode, lines(done.stdout)[0]) == (
+    assert (done.status, lines(done.out)[0]) == (
         5,
         "! The import 'Subscriber CRM' has changed: name.",
     )
     done = run("drift", str(archive.folder), "--format", "csv")
-    assert lines(done.stdout) == ["target,action,key,name,field,old,new"]
-    assert "The import 'Subscriber CRM' has changed: name." in done.stderr
+    assert lines(done.out) == ["target,action,key,name,field,old,new"]
+    assert "The import 'Subscriber CRM' has changed: name." in done.err
 
 
 @pytest.mark.parametrize("format", ["json", "ndjson", "csv", "markdown"])
@@ -98,7 +83,7 @@ def test_formats(archive: Archive, format: str) -> None:
     """Data alone is on stdout."""
     archive.save()
     archive.club.edit(12345, tags=["other"])
-    text = run("drift", str(archive.folder), "--format", format).stdout
+    text = run("drift", str(archive.folder), "--format", format).out
     if format == "json":
         assert len(Plans.from_json(text)) == 1
     elif format == "ndjson":
@@ -117,8 +102,8 @@ def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
     archive.club.edit(12345, tags=["other"])
     path = tmp_path / "plans.json"
     done = run("drift", str(archive.folder), "--output", str(path))
-    assert done.returncode == 0
-    assert f"The plans that restore the snapshot are in {path}." in done.stderr
+    assert done.status == 0
+    assert f"The plans that restore the snapshot are in {path}." in done.err
     assert path.read_text().endswith("\n}\n")
     plans = Plans.from_json(path)
     assert plans.apply(api_key=archive.club.key).counts == {"updated": 1, "unchanged": 27}
@@ -131,20 +116,20 @@ def test_restore(archive: Archive) -> None:
     archive.club.edit(12345, tags=["other"])
     archive.club.get(12346).delete(archive.club.key)
     done = run("drift", str(archive.folder), "--restore", "--dry-run")
-    assert done.returncode == 0
-    assert lines(done.stdout)[0].startswith("! The cohort 'Premier League Followers' comes back")
+    assert done.status == 0
+    assert lines(done.out)[0].startswith("! The cohort 'Premier League Followers' comes back")
     archive.sandbox.clear_requests()
     done = run("drift", str(archive.folder), "--restore")
-    assert done.returncode == 2
-    assert "--yes" in done.stderr
+    assert done.status == 2
+    assert "--yes" in done.err
     assert archive.sandbox.requests == []
     done = run("drift", str(archive.folder), "--restore", "--yes")
-    assert done.returncode == 0, done.stderr
-    assert lines(done.stdout)[0] == "action,key,name,status,id,error"
-    assert [each.split(",")[0] for each in lines(done.stdout)[1:]] == ["create", "update"]
+    assert done.status == 0, done.err
+    assert lines(done.out)[0] == "action,key,name,status,id,error"
+    assert [each.split(",")[0] for each in lines(done.out)[1:]] == ["create", "update"]
     assert len(archive.drift()) == 0
     done = run("drift", str(archive.folder), "--restore", "--yes")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (done.status, done.out) == (0, "")
 
 
 def test_restore_in_a_format(archive: Archive) -> None:
@@ -152,10 +137,10 @@ def test_restore_in_a_format(archive: Archive) -> None:
     archive.save()
     archive.club.edit(12345, tags=["other"])
     command = ("drift", str(archive.folder), "--restore", "--format", "json")
-    planned = json.loads(run(*command, "--dry-run").stdout)
+    planned = json.loads(run(*command, "--dry-run").out)
     assert [each["action"] for each in planned["plans"][0]["changes"]] == ["update"]
     done = run(*command, "--yes")
-    assert [each["status"] for each in json.loads(done.stdout)] == ["updated"]
+    assert [each["status"] for each in json.loads(done.out)] == ["updated"]
 
 
 @pytest.mark.parametrize("option", ["--expect-no-changes", "--format markdown"])
@@ -164,8 +149,8 @@ def test_restore_only_shows_nothing(archive: Archive, option: str) -> None:
     archive.save()
     archive.sandbox.clear_requests()
     done = run("drift", str(archive.folder), "--restore", "--yes", *option.split())
-    assert done.returncode == 2
-    assert f"{option} does not go with --restore" in done.stderr
+    assert done.status == 2
+    assert f"{option} does not go with --restore" in done.err
     assert archive.sandbox.requests == []
 
 
@@ -173,8 +158,8 @@ def test_restore_without_an_answer(archive: Archive) -> None:
     """Without a terminal, `--restore` needs `--yes` even if there is nothing to restore."""
     archive.save()
     done = run("drift", str(archive.folder), "--restore")
-    assert done.returncode == 2
-    assert "--yes" in done.stderr
+    assert done.status == 2
+    assert "--yes" in done.err
 
 
 def test_restore_in_part(archive: Archive) -> None:
@@ -183,9 +168,9 @@ def test_restore_in_part(archive: Archive) -> None:
     archive.club.edit(12345, tags=["other"])
     archive.sandbox.fail_next(status=400, method="PATCH")
     done = run("drift", str(archive.folder), "--restore", "--yes")
-    assert done.returncode == 1
-    assert "Run the same command again: it does what is left." in done.stderr
-    assert run("drift", str(archive.folder), "--restore", "--yes").returncode == 0
+    assert done.status == 1
+    assert "Run the same command again: it does what is left." in done.err
+    assert run("drift", str(archive.folder), "--restore", "--yes").status == 0
     assert not archive.drift()
 
 
@@ -195,8 +180,8 @@ def test_restore_too_much(archive: Archive) -> None:
     for path in archive.path("cohorts").iterdir():
         path.unlink()
     done = run("drift", str(archive.folder), "--restore", "--yes")
-    assert done.returncode == 3
-    assert "too many deletes: 26 of 28" in done.stderr
+    assert done.status == 3
+    assert "too many deletes: 26 of 28" in done.err
 
 
 WRONG: Dict[str, Any] = {
@@ -211,21 +196,23 @@ WRONG: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_mistakes(archive: Archive, case: str) -> None:
+def test_mistakes(archive: Archive, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what is wrong."""
     environment, status, text = WRONG[case]
     if case == "no snapshot":
         archive.folder.mkdir()
     else:
         archive.save()
-    done = run("drift", str(archive.folder), **environment)
-    assert (done.returncode, done.stdout) == (status, "")
-    assert text in done.stderr
-    assert archive.sandbox.api_key not in done.stderr
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = run("drift", str(archive.folder))
+    assert (done.status, done.out) == (status, "")
+    assert text in done.err
+    assert archive.sandbox.api_key not in done.err
 
 
-def test_the_key_of_the_environment(archive: Archive) -> None:
+def test_the_key_of_the_environment(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     """The key tells the workspace, if the credentials file has it."""
-    key = archive.club.brand.api_key
-    done = run("snapshot", str(archive.folder), PERMUTIVE_API_KEY=key)
-    assert (done.returncode, done.stdout) == (0, "written,unchanged,removed\n44,0,0\n")
+    monkeypatch.setenv("PERMUTIVE_API_KEY", archive.club.brand.api_key)
+    done = run("snapshot", str(archive.folder))
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n44,0,0\n")
