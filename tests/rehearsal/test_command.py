@@ -14,6 +14,7 @@ import pytest
 
 from PermutiveAPI.cli import main
 from PermutiveAPI.Tables import Plans
+from tests.cli.commands import COMMAND, Ended
 from tests.rehearsal.live import Live, named
 
 # The start of every program.
@@ -25,7 +26,7 @@ def create(name, **options):
     Cohort(name, query={"in_segment": 12345}).create(**options)
 """
 
-Rehearse = Callable[..., "subprocess.CompletedProcess[str]"]
+Rehearse = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -37,30 +38,19 @@ def credentials(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return path
 
 
-def line(program: str, *options: str) -> "list[str]":
-    """Return the command line that rehearses a program of Python."""
-    python = [sys.executable, "-c", BEGIN + program]
-    return [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "PermutiveAPI",
-        "rehearse",
-        *options,
-        "--",
-        *python,
-    ]
+def line(*arguments: str) -> "list[str]":
+    """Return the command line that rehearses a program of Python with these arguments."""
+    command = [*COMMAND, "rehearse", "--"]
+    return [*command, sys.executable, *arguments]
 
 
 @pytest.fixture
-def rehearse(credentials: Path) -> Rehearse:
-    """Rehearse a program in a process of its own."""
+def rehearse(credentials: Path, capfd: Any) -> Rehearse:
+    """Rehearse a program. The program is a process of its own, and the command runs in this one."""
 
-    def run(program: str, *options: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            line(program, *options), capture_output=True, text=True, timeout=60, check=False
-        )
+    def run(program: str, *options: str) -> Ended:
+        status = main(["rehearse", *options, "--", sys.executable, "-c", BEGIN + program])
+        return Ended(status, *capfd.readouterr())
 
     return run
 
@@ -71,7 +61,7 @@ def rehearse(credentials: Path) -> Rehearse:
 def test_the_changes_are_shown(live: Live, rehearse: Rehearse) -> None:
     """stdout has just the changes, stderr what the program says, and the status is the program's."""
     found = rehearse('create("New"); print("said"); sys.exit(7)')
-    assert found.stdout.splitlines() == [
+    assert found.out.splitlines() == [
         "Workspace 'Meridian Media Group'",
         "cohorts: 1 to create, 0 to update, 0 to delete, 28 unchanged",
         "+ New",
@@ -80,21 +70,14 @@ def test_the_changes_are_shown(live: Live, rehearse: Rehearse) -> None:
         '    state: "Enabled"',
         '    segment_type: "real_time"',
     ]
-    assert (found.stderr, found.returncode) == ("said\n", 7)
+    assert (found.err, found.status) == ("said\n", 7)
     assert live.methods == {"GET"}
 
 
 def test_the_program_gets_its_arguments_and_its_input(credentials: Path) -> None:
     """Options after the program's name are the program's own, and so is stdin."""
-    program = [
-        sys.executable,
-        "-c",
-        "import sys; print(sys.argv[1:], sys.stdin.read())",
-        "--yes",
-        "-h",
-    ]
     found = subprocess.run(
-        [sys.executable, "-m", "PermutiveAPI", "rehearse", *program],
+        line("-c", "import sys; print(sys.argv[1:], sys.stdin.read())", "--yes", "-h"),
         input="text",
         capture_output=True,
         text=True,
@@ -114,7 +97,7 @@ def test_what_the_program_finds(live: Live, rehearse: Rehearse) -> None:
         "print(json.dumps(WorkspaceList.from_env().to_json()))\n"
         "print(path)"
     )
-    mode, text, path = found.stderr.splitlines()
+    mode, text, path = found.err.splitlines()
     assert mode == "600" or os.name != "posix"
     workspaces = json.loads(text)
     for copied, original in zip(workspaces, (live.group, live.brand), strict=True):
@@ -127,14 +110,14 @@ def test_formats_and_a_file(rehearse: Rehearse, tmp_path: Path) -> None:
     """The changes are also JSON, for programs, and a file keeps them."""
     program = 'create("New"); Identity("u", []).identify()'
     found = rehearse(program, "--format", "json", "--output", "plan.json")
-    assert "The changes are in plan.json.\n" in found.stderr
-    data = json.loads(found.stdout)
+    assert "The changes are in plan.json.\n" in found.err
+    data = json.loads(found.out)
     assert data["other_writes"] == {"identify": 1}
     assert [each.name for each in Plans.from_json(data).changes] == ["New"]
     assert json.loads((tmp_path / "plan.json").read_text()) == data
     found = rehearse(program, "--format", "csv")
-    rows = found.stdout.splitlines()
-    assert found.stderr == "other writes: 1 identify\n"
+    rows = found.out.splitlines()
+    assert found.err == "other writes: 1 identify\n"
     assert rows[0] == "target,action,key,name,field,old,new"
     assert rows[1] == "cohorts,create,,New,name,,New"
 
@@ -151,21 +134,21 @@ def test_formats_and_a_file(rehearse: Rehearse, tmp_path: Path) -> None:
 )
 def test_where_no_changes_are_expected(rehearse: Rehearse, program: str, status: int) -> None:
     """With --expect-no-changes, the status is 5 if the program succeeded and changed something."""
-    assert rehearse(program, "--expect-no-changes").returncode == status
+    assert rehearse(program, "--expect-no-changes").status == status
 
 
 def test_a_program_that_crashes(rehearse: Rehearse, tmp_path: Path) -> None:
     """What it did before is shown and saved."""
     found = rehearse('create("New"); 1 / 0', "--output", "plan.json")
-    assert found.returncode == 1 and "+ New" in found.stdout
-    assert "ZeroDivisionError" in found.stderr
+    assert found.status == 1 and "+ New" in found.out
+    assert "ZeroDivisionError" in found.err
     assert (tmp_path / "plan.json").exists()
 
 
 def test_one_workspace(live: Live, rehearse: Rehearse) -> None:
     """--workspace copies only this one, which is then the default."""
     found = rehearse('create("New")', "--workspace", live.brand.name)
-    assert found.stdout.startswith("cohorts: 1 to create, 0 to update, 0 to delete, 14 unchanged\n")
+    assert found.out.startswith("cohorts: 1 to create, 0 to update, 0 to delete, 14 unchanged\n")
 
 
 @pytest.mark.parametrize("option, status", [("", 1), ("--no-check-queries", 0)])
@@ -174,7 +157,7 @@ def test_queries_that_the_sandbox_does_not_know(
 ) -> None:
     """The copy refuses a query that looks misspelt, unless --no-check-queries says that it is right."""
     program = 'Cohort("New", query={"in_segmnt": 1}).create()'
-    assert rehearse(program, *filter(None, [option])).returncode == status
+    assert rehearse(program, *filter(None, [option])).status == status
 
 
 # --- Keys and journals ---------------------------------------------------------------------------
@@ -183,10 +166,10 @@ def test_queries_that_the_sandbox_does_not_know(
 def test_a_key_that_the_program_brings_along(live: Live, rehearse: Rehearse) -> None:
     """It gets a 401 that says what this is, and the changes say that something is not known."""
     found = rehearse(f'create("New", api_key="{live.group.api_key}")')
-    assert found.returncode == 1
-    assert "401" in found.stderr and "This is a rehearsal on a copy" in found.stderr
+    assert found.status == 1
+    assert "401" in found.err and "This is a rehearsal on a copy" in found.err
     said = "refused because of their keys: 1 (it is not known what they would have changed)\n"
-    assert found.stdout == f"no changes\n{said}"
+    assert found.out == f"no changes\n{said}"
     assert live.methods == {"GET"}
 
 
@@ -194,7 +177,7 @@ def test_the_default_key(live: Live, rehearse: Rehearse, monkeypatch: pytest.Mon
     """If PERMUTIVE_API_KEY is set, it has the copy's key of the same workspace."""
     monkeypatch.setenv("PERMUTIVE_API_KEY", live.brand.api_key)
     found = rehearse('create("New")')
-    assert found.stdout.startswith("Workspace 'Meridian Regional News'\n")
+    assert found.out.startswith("Workspace 'Meridian Regional News'\n")
 
 
 def test_a_default_key_that_is_not_in_the_file(
@@ -248,7 +231,7 @@ def test_a_journal_of_the_live_job(live: Live, rehearse: Rehearse, tmp_path: Pat
         'people = [Identity(f"u{n}", []) for n in range(3)]\n'
         f"print(len(Identity.batch_identify(people, journal={str(journal)!r})[0]))"
     )
-    assert (found.stderr, found.stdout) == ("3\n", "other writes: 3 identify\n")
+    assert (found.err, found.out) == ("3\n", "other writes: 3 identify\n")
     assert journal.read_text() == "held by the live job"
 
 
@@ -265,7 +248,6 @@ def end(number, frame):
     sys.exit(0)
 
 signal.signal(signal.SIGTERM, end)
-signal.signal(signal.SIGINT, end)
 """
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals differ")
@@ -278,7 +260,7 @@ def started(credentials: Path) -> "Iterator[Callable[[str], subprocess.Popen[str
 
     def start(program: str, **options: Any) -> "subprocess.Popen[str]":
         pipes: Dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(line(program), text=True, **{**pipes, **options})
+        process = subprocess.Popen(line("-c", BEGIN + program), text=True, **{**pipes, **options})
         processes.append(process)
         assert process.stderr and process.stderr.readline() == "ready\n"
         return process
@@ -303,13 +285,12 @@ def test_signals_reach_the_program(
 
 
 @posix_only
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_a_program_that_ends_well_on_a_signal(
-    started: Callable[[str], "subprocess.Popen[str]"], number: signal.Signals
+    started: Callable[[str], "subprocess.Popen[str]"],
 ) -> None:
     """What it does before it ends is shown, too, and the status is its own."""
     process = started(ENDING_WELL + WAITING)
-    process.send_signal(number)
+    process.send_signal(signal.SIGTERM)
     shown, _ = process.communicate(timeout=60)
     assert "+ New" in shown and "+ Last" in shown and process.returncode == 0
 
@@ -333,7 +314,7 @@ print(f"received {len(received)}", flush=True)
         "os.execv(sys.executable, sys.argv[1:])"
     )
     process = subprocess.Popen(
-        [sys.executable, "-c", begin, *line(program)],
+        [sys.executable, "-c", begin, *line("-c", BEGIN + program)],
         stdin=terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -357,5 +338,5 @@ def test_the_live_service_is_as_before(live: Live, rehearse: Rehearse) -> None:
     found = rehearse(
         "Cohort.batch_delete([c for c in Cohort.list() if c.segment_type == 'real_time'])"
     )
-    assert "0 to create, 0 to update, 26 to delete, 2 unchanged" in found.stdout
+    assert "0 to create, 0 to update, 26 to delete, 2 unchanged" in found.out
     assert named("Football Fans", live.group.api_key).state == "Enabled"

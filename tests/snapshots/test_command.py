@@ -48,10 +48,7 @@ def test_drift(archive: Archive) -> None:
     """It prints what has changed. With `--expect-no-changes`, changes are status 5."""
     archive.save()
     done = run("drift", str(archive.folder), "--expect-no-changes")
-    assert (done.status, done.out) == (
-        0,
-        "0 to create, 0 to update, 0 to delete, 113 unchanged\n",
-    )
+    assert (done.status, done.out) == (0, "0 to create, 0 to update, 0 to delete, 113 unchanged\n")
     archive.club.edit(12345, tags=["other"])
     done = run("drift", str(archive.folder), "--expect-no-changes")
     assert done.status == 5
