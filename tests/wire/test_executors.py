@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import itertools
 import logging
-import multiprocessing
 import os
 import pickle
 import signal
 import threading
 import time
-from concurrent.futures import (
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-)
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
@@ -35,6 +28,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, answer_from, stall
+from tests.support.processes import dask_client, process_pool
 from tests.support.things import URL, path_of, things
 from tests.support.threads import in_thread
 
@@ -42,18 +36,9 @@ PROCESSES = 2
 
 
 @contextmanager
-def dask_cluster(workers: int) -> Generator[Executor, None, None]:
-    """Run a Dask cluster of separate processes, which repeats no call."""
-    import dask.config  # Slow to import, so not when tests are collected.
-    import distributed
-
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+def dask_executor(processes: int) -> Generator[Executor, None, None]:
+    """Run a Dask cluster, and yield its executor."""
+    with dask_client(processes, threads=1) as client:
         yield client.get_executor()
 
 
@@ -63,16 +48,10 @@ def late_answer(connection: Connection) -> bool:
     return answer(200, {})(connection)
 
 
-def process_pool(workers: int) -> ContextManager[Executor]:
-    """Run a pool of processes."""
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=spawn)
-
-
 KINDS: Dict[str, Callable[[int], ContextManager[Executor]]] = {
     "threads": ThreadPoolExecutor,
     "processes": process_pool,
-    "Dask": dask_cluster,
+    "Dask": dask_executor,
 }
 
 

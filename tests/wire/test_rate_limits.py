@@ -7,8 +7,7 @@ import pickle
 import threading
 import time
 from collections import Counter
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Callable, List, Optional
 
 import pytest
@@ -28,6 +27,7 @@ from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, Step, answer
+from tests.support.processes import process_pool
 from tests.support.things import URL, things
 from tests.support.threads import in_thread, workers_left
 
@@ -211,7 +211,7 @@ def test_a_batch_has_the_services_words(server: FakeService, status: int) -> Non
 def test_a_pool_of_processes_loses_nothing(server: FakeService) -> None:
     """Refusals of a limit use up no attempt in other processes either."""
     service = server.default = Limited(100, 5)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+    with process_pool(2) as pool:
         responses, errors = http.process_batch(
             things(40), api_key=KEY, max_workers=8, executor=pool
         )
@@ -283,7 +283,7 @@ def test_only_the_first_call_of_a_request_is_postponed(
 def test_another_process_postpones_nothing(server: FakeService) -> None:
     """In another process, whose clock may differ, refusals use up attempts, and the process waits itself."""
     server.script = [refusal(429, "0.01")] * 2
-    with ProcessPoolExecutor(1, get_context("spawn")) as executor:
+    with process_pool(1) as executor:
         [result] = stream_batch(things(1), api_key=KEY, executor=executor)
     assert (result.error, len(server.received)) == (None, 3)
 

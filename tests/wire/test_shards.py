@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -10,8 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Callable, Dict, Generator, Iterator, List, Set
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Set
 
 import pytest
 import requests
@@ -28,6 +26,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.shards import Shard
 from tests.support.calls import KEY
 from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
+from tests.support.processes import dask_client, process_context, process_pool
 from tests.support.things import URL, things
 from tests.support.threads import in_thread
 from tests.support.travellers import Strange, answer_strangely, fail_once, wait_for_file
@@ -83,47 +82,24 @@ class Counting(Executor):
         return self._executor.submit(fn, argument)
 
 
-def process_pool(processes: int = PROCESSES) -> ProcessPoolExecutor:
-    """Make a pool of processes."""
-    return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
-
-
-@contextmanager
-def dask_client(
-    allowed_failures: int, processes: int = PROCESSES
-) -> Generator[distributed.Client, None, None]:
-    """Run a Dask cluster of separate processes."""
-    import dask.config  # Slow to import, so not when tests are collected.
-    import distributed
-
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": allowed_failures}),
-        distributed.LocalCluster(
-            n_workers=processes, threads_per_worker=2, processes=True, dashboard_address=":0"
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
-        yield client
-
-
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     """A pool of processes, for tests that kill none."""
-    with process_pool() as running:
+    with process_pool(PROCESSES) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[distributed.Client]:
     """A cluster that repeats no call; tests that kill a worker get another one."""
-    with dask_client(0) as running:
+    with dask_client(PROCESSES, threads=2) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def mortal_client() -> Iterator[distributed.Client]:
     """A cluster of one process, which tests kill: so that process has a shard then. Dask starts another one."""
-    with dask_client(0, processes=1) as running:
+    with dask_client(1, threads=2) as running:
         yield running
 
 
@@ -309,7 +285,7 @@ class Watched(ProcessPoolExecutor):
     """A pool of one process that keeps the futures of its calls."""
 
     def __init__(self) -> None:
-        super().__init__(1, mp_context=multiprocessing.get_context("spawn"))
+        super().__init__(1, mp_context=process_context())
         self.futures: List["Future[Any]"] = []
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
@@ -407,7 +383,7 @@ def test_a_process_that_dies(server: FakeService) -> None:
     """Each request of its shard fails with its own error: the outcome is unknown."""
     server.default = after(0.01, answer(200, {}))
     batch = things(1000)
-    with process_pool() as pool:
+    with process_pool(PROCESSES) as pool:
         victim = pool.submit(os.getpid).result()
         killer = kill_when(server, victim, 100)
         results = list(stream_batch(batch, api_key=KEY, max_workers=2, executor=pool))
