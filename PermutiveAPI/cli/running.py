@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from io import StringIO
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 from click.exceptions import Exit
@@ -67,7 +67,7 @@ def _require_streams() -> None:
 
 def _end(error: BaseException) -> int | None:
     """Say what ended a command, and return the exit status; None for a mistake in this program."""
-    _flush_or_discard()
+    _flush_or_discard(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return ExitStatus.DONE
     if isinstance(error, Exit):
@@ -79,6 +79,7 @@ def _end(error: BaseException) -> int | None:
     if status is not None:
         with suppress(OSError):  # Nobody reads stderr.
             say(text)
+        _flush_or_discard(sys.stderr)
     return status
 
 
@@ -89,13 +90,13 @@ def _text_of_usage(error: click.ClickException) -> str:
     return text.getvalue().rstrip("\n")
 
 
-def _flush_or_discard() -> None:
-    """Write what is left of the output. If that is impossible, discard it, so that Python does not try again."""
+def _flush_or_discard(stream: TextIO) -> None:
+    """Write what is left of a stream. If that is impossible, discard it, so that Python does not try again."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

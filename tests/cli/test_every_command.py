@@ -11,7 +11,7 @@ import pytest
 
 from PermutiveAPI.cli.tree import permutive
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import run_in_terminal, run_process
+from tests.cli.commands import run, run_in_terminal, run_process
 from tests.support.platforms import needs_terminal
 
 # The arguments of each command, and what it writes on stdout at the end of a pipe.
@@ -82,7 +82,7 @@ MADE_BY = {
 def arguments_of(name: str) -> List[str]:
     """Return the arguments of a command, and make what it reads."""
     if name in MADE_BY:
-        assert run_process(*MADE_BY[name]).status == 0
+        assert run(*MADE_BY[name]).status == 0
     return [*name.split(), *COMMANDS[name][0]]
 
 

@@ -194,7 +194,8 @@ def test_pytest_recording(
     """A test suite with pytest-recording records calls, and runs again without the service."""
     server.default = answer(200, COHORT)
     pytester.makepyfile(SUITE.replace("{key}", KEY))
-    options = ["-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov"]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    options = ["-p", "no:cacheprovider", "-p", "pytest_recording.plugin"]
     pytester.runpytest_subprocess(*options, "--record-mode=once").assert_outcomes(passed=1)
     assert len(server.received) == 1
     pytester.runpytest_subprocess(*options, "--block-network").assert_outcomes(passed=1)
