@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from functools import lru_cache
+from queue import LifoQueue
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -35,8 +36,7 @@ from ..credentials import KEY_HEADER
 from . import bounds
 from .lookup import addresses_of
 from .prepare import pairs_of
-from .response import WholeResponse
-from .wire import BoundedResponse, read_body
+from .wire import BoundedResponse, read_whole
 
 # --- Connections that a batch can shut down ------------------------------------------------------
 # The classes have the names of urllib3's own, since its messages show them.
@@ -235,17 +235,31 @@ def choose_classes() -> None:
     _classes.set(_batch_classes.get(None) or classes_now())
 
 
+class _IdleConnections(LifoQueue[Any]):
+    """The idle connections of a pool.
+
+    urllib3 puts None in it for each connection that there may be. That takes as long as a call, and only
+    a pool that lets callers wait for a connection needs it.
+    """
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Keep a connection."""
+        if item is not None:
+            super().put(item, block, timeout)
+
+
 class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     """Connections to one origin; a batch no longer tracks a connection that has come back."""
 
     ConnectionCls: Any = property(lambda self: _classes.get()[self.scheme])
+    QueueCls = _IdleConnections
 
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request, and read its response to the end."""
         kwargs.update(preload_content=False, decode_content=True)
         kwargs["headers"] = _without_key_in(kwargs["headers"])
         try:
-            return _read(super().urlopen(*args, **kwargs))
+            return read_whole(super().urlopen(*args, **kwargs))
         except DecodeError as error:
             raise ProtocolError(str(error), error) from error
         except ReadTimeoutError as error:
@@ -272,19 +286,6 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
     def _put_conn(self, conn: Any) -> None:
         cancellation.untrack()
         super()._put_conn(conn)
-
-
-def _read(response: Any) -> WholeResponse:
-    """Read a response. If it is read to its end, its connection goes back to the pool; if not, it is closed."""
-    is_whole = False
-    try:
-        body, is_whole = read_body(response)
-    finally:
-        if not is_whole:
-            response.close()
-            response.release_conn()
-    pairs = tuple(response.headers.items())
-    return WholeResponse(response.status, response.reason, pairs, body, is_whole)
 
 
 class HTTPSConnectionPool(HTTPConnectionPool, urllib3.connectionpool.HTTPSConnectionPool):

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, cast
 
 from . import bounds
+from .response import WholeResponse
 
 _PIECE_BYTES = 65_536
 # The largest factor by which decoding makes a body larger. For other encodings, no limit is known.
@@ -99,7 +100,20 @@ class Wire(io.RawIOBase):
         super().close()
 
 
-def read_body(response: Any) -> tuple[bytes, bool]:
+def read_whole(response: Any) -> WholeResponse:
+    """Read a response. If it is read to its end, its connection goes back to the pool; if not, it is closed."""
+    is_whole = False
+    try:
+        body, is_whole = _read_body(response)
+    finally:
+        if not is_whole:
+            response.close()
+            response.release_conn()
+    pairs = tuple(response.headers.items())
+    return WholeResponse(response.status, response.reason, pairs, body, is_whole)
+
+
+def _read_body(response: Any) -> tuple[bytes, bool]:
     """Read the body of a response of urllib3, and decode it.
 
     Returns
