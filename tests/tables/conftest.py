@@ -13,4 +13,4 @@ from tests.tables.market import Market
 def market(sandbox: Sandbox) -> Market:
     """The first import of the sandbox."""
     sandbox.page_size = 100_000
-    return Market(sandbox, Import.list(sandbox.api_key)[0].id)
+    return Market(sandbox, Import.list(sandbox.api_key)[0].id).without_cohorts()

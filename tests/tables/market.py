@@ -20,6 +20,11 @@ class Market:
         self.key = sandbox.api_key
         self.id = import_id
 
+    def without_cohorts(self) -> Market:
+        """Remove all cohorts: before a deletion their queries are read, each with a request."""
+        self.sandbox._state.cohorts.clear()
+        return self
+
     def put(self, *segments: Segment) -> None:
         """Create segments, and forget the requests so far."""
         _, failures = Segment.bulk(self.id, creates=segments, api_key=self.key)

@@ -23,6 +23,14 @@ VALUES: Dict[str, st.SearchStrategy[Any]] = {
 ROWS = st.lists(
     st.fixed_dictionaries({"name": NAMES, **VALUES}), max_size=4, unique_by=lambda row: row["name"]
 )
+# Each example makes some thirty requests.
+searching = settings(
+    max_examples=20,
+    deadline=None,
+    database=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +76,12 @@ def expected(rows: List[Dict[str, Any]]) -> Dict[str, Dict[str, Any]]:
     return {row["name"]: row for row in rows}
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(before=ROWS, after=ROWS)
+@searching
+@given(before=ROWS, after=ROWS.filter(bool))
 def test_a_table_becomes_true(club: Club, before: Any, after: Any) -> None:
     """The cohorts of the table are then there, and the others stay. The inverse restores everything."""
     begin(club, before)
     with options(base_url=club.sandbox.base_url, api_key=club.key):
-        if not after:
-            return
         plan = Cohort.plan(after, clear_empty=True)
         report = plan.apply()
         assert there(club) == {**expected(before), **expected(after)}
@@ -87,10 +91,8 @@ def test_a_table_becomes_true(club: Club, before: Any, after: Any) -> None:
         assert there(club) == expected(before)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(before=ROWS, after=ROWS, data=st.data())
+@searching
+@given(before=ROWS.filter(bool), after=ROWS.filter(bool), data=st.data())
 def test_a_list_becomes_another(club: Club, before: Any, after: Any, data: st.DataObject) -> None:
     """A plan from list to list gives the new list, also with exchanged names. Nothing else changes."""
     old = begin(club, before)
@@ -101,8 +103,6 @@ def test_a_list_becomes_another(club: Club, before: Any, after: Any, data: st.Da
             for row, id in zip(after, [*ids, *[None] * len(after)], strict=False)
         ]
     )
-    if not old or not new:
-        return
     with options(base_url=club.sandbox.base_url, api_key=club.key):
         try:
             plan = old.plan_to(new)

@@ -663,18 +663,23 @@ def test_progress(market: Market, capsys: pytest.CaptureFixture[str]) -> None:
 # --- Many --------------------------------------------------------------------------------------------
 
 
-def test_an_import_of_15_000_segments(market: Market) -> None:
+def sizes_of(market: Market) -> List[int]:
+    """Return how many changes each request had."""
+    return [len(each.json["operations"]) for each in market.writes()]
+
+
+def test_an_import_of_5_001_segments(market: Market) -> None:
     """A large import is mirrored in as many requests as its changes need; the second run writes nothing."""
     foreign = market.there()
-    table = [{"code": f"m_{n}", "name": f"Name {n}", "cpm": n / 100} for n in range(15_000)]
-    assert market.apply(market.mirror(table)).counts == {"created": 15_000}
-    assert len(market.writes()) == 3
+    table = [{"code": f"m_{n}", "name": f"Name {n}", "cpm": n / 100} for n in range(5_001)]
+    assert market.apply(market.mirror(table)).counts == {"created": 5_001}
+    assert sizes_of(market) == [5_000, 1]
     market.sandbox.clear_requests()
-    edited = [{**row, "name": "New"} if n < 5_000 else row for n, row in enumerate(table) if n % 10]
+    edited = [{**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10]
     plan = market.mirror(edited)
-    assert len(plan) == 1_500 + 4_500
-    assert market.apply(plan).counts == {"updated": 4_500, "deleted": 1_500, "unchanged": 9_000}
-    assert len(market.writes()) == 2
+    assert len(plan) == 501 + 1_800
+    assert market.apply(plan).counts == {"updated": 1_800, "deleted": 501, "unchanged": 2_700}
+    assert sizes_of(market) == [1_800, 501]
     assert not market.mirror(edited)
     found = [Segment.get_by_code(market.id, code, market.key) for code in foreign]
     assert [fields_of(each) for each in found] == list(foreign.values())

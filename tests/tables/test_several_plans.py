@@ -27,6 +27,12 @@ def club(sandbox: Sandbox) -> Club:
     return Club(sandbox)
 
 
+@pytest.fixture
+def market(sandbox: Sandbox) -> Market:
+    """The first import of the sandbox, whose cohorts stay."""
+    return Market(sandbox, Import.list(sandbox.api_key)[0].id)
+
+
 def without(market: Market, *codes: str) -> Any:
     """Return the plan that deletes segments of the market."""
     segments = market.list()
