@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "house",
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     database=None,
     derandomize=True,

@@ -273,4 +273,4 @@ class Lists(RuleBasedStateMachine):
 
 
 TestLists = Lists.TestCase
-TestLists.settings = settings(max_examples=40, stateful_step_count=25)
+TestLists.settings = settings(max_examples=20, stateful_step_count=25)

@@ -31,7 +31,7 @@ WORDS = ("football", "news", "foot")
 PROPERTIES = ("properties.url", "properties.n", "properties.list", "properties.gone")
 COMPARISONS = ("at_least", "more_than", "exactly", "at_most", "fewer_than")
 
-searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+searching = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
 names = st.sampled_from(PROPERTIES)
 words = st.sampled_from(WORDS)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import PermutiveAPI.Query as Queries
 from PermutiveAPI.Query import Condition, Query, at_least, event, from_json, prop
 
-searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+searching = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
 # Few values, so that parts are often equal.
 texts = st.sampled_from(["a", "it's", 'say "hi"', 'it\'s "b"', "\\\n", "\\'", "ü&|~("])

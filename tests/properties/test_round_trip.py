@@ -41,7 +41,7 @@ def test_round_trip(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_copies(name: str, data: st.DataObject) -> None:
     """A deep copy and a pickle equal the object."""

@@ -23,7 +23,7 @@ OTHERS = [
     LimitKey("https://service", "another", "Cohorts"),
     LimitKey("https://service", "key", "Taxonomy"),
 ]
-searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+searching = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 
 
 @pytest.fixture(autouse=True)

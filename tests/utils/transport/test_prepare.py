@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PermutiveAPI._Utils.credentials import HiddenText
 from PermutiveAPI._Utils.transport.prepare import prepare
 
-searching = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+searching = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
 
 
