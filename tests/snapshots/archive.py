@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from PermutiveAPI import Workspace
 from PermutiveAPI.sandbox import Sandbox
@@ -21,8 +22,9 @@ SUBSCRIBERS = "imports/subscribercrm subscriber-crm.json"
 class Archive:
     """A workspace, with the calls that a test makes."""
 
-    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, sandbox: Sandbox, folder: Path, first: Optional[Path] = None) -> None:
         sandbox.page_size = 1_000
+        self._first = first
         self.sandbox = sandbox
         self.folder = folder
         self.club = Club(sandbox)
@@ -36,6 +38,11 @@ class Archive:
         path.write_text(json.dumps(self.sandbox.credentials()))
         path.chmod(0o600)
         return str(path)
+
+    def begin(self) -> None:
+        """Let the folder have the snapshot that a new sandbox gives."""
+        assert self._first is not None
+        shutil.copytree(self._first, self.folder)
 
     def save(self) -> Saved:
         """Save a snapshot."""

@@ -10,7 +10,16 @@ from PermutiveAPI.sandbox import Sandbox
 from tests.snapshots.archive import Archive
 
 
+@pytest.fixture(scope="session")
+def first_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a snapshot of a new sandbox, for tests to copy, since saving takes long."""
+    with Sandbox() as sandbox:
+        archive = Archive(sandbox, tmp_path_factory.mktemp("snapshot") / "first")
+        archive.save()
+    return archive.folder
+
+
 @pytest.fixture
-def archive(sandbox: Sandbox, tmp_path: Path) -> Archive:
+def archive(sandbox: Sandbox, tmp_path: Path, first_snapshot: Path) -> Archive:
     """The workspace, and a folder that does not exist yet."""
-    return Archive(sandbox, tmp_path / "saved")
+    return Archive(sandbox, tmp_path / "saved", first_snapshot)

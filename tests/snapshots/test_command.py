@@ -46,7 +46,7 @@ def test_snapshot_of_another_workspace(archive: Archive) -> None:
 
 def test_drift(archive: Archive) -> None:
     """It prints what has changed. With `--expect-no-changes`, changes are status 5."""
-    archive.save()
+    archive.begin()
     done = run("drift", str(archive.folder), "--expect-no-changes")
     assert (done.status, done.out) == (0, "0 to create, 0 to update, 0 to delete, 113 unchanged\n")
     archive.club.edit(12345, tags=["other"])
@@ -63,7 +63,7 @@ def test_drift(archive: Archive) -> None:
 
 def test_drift_that_no_plan_can_change(archive: Archive) -> None:
     """It is drift as well."""
-    archive.save()
+    archive.begin()
     archive.sandbox._state.imports[archive.market.id].facts["name"] = "New name"
     done = run("drift", str(archive.folder), "--expect-no-changes")
     assert (done.status, lines(done.out)[0]) == (
@@ -78,7 +78,7 @@ def test_drift_that_no_plan_can_change(archive: Archive) -> None:
 @pytest.mark.parametrize("format", ["json", "ndjson", "csv", "markdown"])
 def test_formats(archive: Archive, format: str) -> None:
     """Data alone is on stdout."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"])
     text = run("drift", str(archive.folder), "--format", format).out
     if format == "json":
@@ -95,7 +95,7 @@ def test_formats(archive: Archive, format: str) -> None:
 
 def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
     """`--output` saves them. They work in Python."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"])
     path = tmp_path / "plans.json"
     done = run("drift", str(archive.folder), "--output", str(path))
@@ -109,7 +109,7 @@ def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
 
 def test_restore(archive: Archive) -> None:
     """`--restore` shows the changes and needs `--yes` without a terminal."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"])
     archive.club.get(12346).delete(archive.club.key)
     done = run("drift", str(archive.folder), "--restore", "--dry-run")
@@ -131,7 +131,7 @@ def test_restore(archive: Archive) -> None:
 
 def test_restore_in_a_format(archive: Archive) -> None:
     """`--format` is the form of the outcomes; a dry run shows the changes in it."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"])
     command = ("drift", str(archive.folder), "--restore", "--format", "json")
     planned = json.loads(run(*command, "--dry-run").out)
@@ -143,7 +143,7 @@ def test_restore_in_a_format(archive: Archive) -> None:
 @pytest.mark.parametrize("option", ["--expect-no-changes", "--format markdown"])
 def test_restore_only_shows_nothing(archive: Archive, option: str) -> None:
     """An option that only shows changes is refused with `--restore`, before anything is read."""
-    archive.save()
+    archive.begin()
     archive.sandbox.clear_requests()
     done = run("drift", str(archive.folder), "--restore", "--yes", *option.split())
     assert done.status == 2
@@ -153,7 +153,7 @@ def test_restore_only_shows_nothing(archive: Archive, option: str) -> None:
 
 def test_restore_without_an_answer(archive: Archive) -> None:
     """Without a terminal, `--restore` needs `--yes` even if there is nothing to restore."""
-    archive.save()
+    archive.begin()
     done = run("drift", str(archive.folder), "--restore")
     assert done.status == 2
     assert "--yes" in done.err
@@ -161,7 +161,7 @@ def test_restore_without_an_answer(archive: Archive) -> None:
 
 def test_restore_in_part(archive: Archive) -> None:
     """A failure is status 1, and the same command does what is left."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"])
     archive.sandbox.fail_next(status=400, method="PATCH")
     done = run("drift", str(archive.folder), "--restore", "--yes")
@@ -173,7 +173,7 @@ def test_restore_in_part(archive: Archive) -> None:
 
 def test_restore_too_much(archive: Archive) -> None:
     """Too many deletions are status 3."""
-    archive.save()
+    archive.begin()
     for path in archive.path("cohorts").iterdir():
         path.unlink()
     done = run("drift", str(archive.folder), "--restore", "--yes")

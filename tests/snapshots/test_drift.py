@@ -19,7 +19,7 @@ def lines(plans: Any) -> List[str]:
 
 def test_nothing_has_changed(archive: Archive) -> None:
     """There is nothing to show, in either direction."""
-    archive.save()
+    archive.begin()
     assert not archive.drift()
     assert not archive.restoring()
     assert str(archive.drift()) == "0 to create, 0 to update, 0 to delete, 113 unchanged"
@@ -27,7 +27,7 @@ def test_nothing_has_changed(archive: Archive) -> None:
 
 def test_changes_of_cohorts(archive: Archive) -> None:
     """New, changed and deleted cohorts are shown, field by field."""
-    archive.save()
+    archive.begin()
     archive.club.edit(12345, tags=["other"], description=None)
     archive.club.get(12346).delete(archive.club.key)
     archive.club.put("New")
@@ -46,7 +46,7 @@ def test_changes_of_cohorts(archive: Archive) -> None:
 
 def test_changes_of_segments(archive: Archive) -> None:
     """Each import has its own plan."""
-    archive.save()
+    archive.begin()
     archive.market.apply(
         archive.market.plan([{"code": "m_a", "name": "A"}, {"code": "DigitalNorth", "cpm": 2}])
     )
@@ -63,7 +63,7 @@ def test_changes_of_segments(archive: Archive) -> None:
 
 def test_an_import_without_segments(archive: Archive) -> None:
     """All segments may be gone, or all may be new."""
-    archive.save()
+    archive.begin()
     segments = archive.market.list()
     for each in segments:
         each.delete(archive.club.key)
@@ -73,7 +73,7 @@ def test_an_import_without_segments(archive: Archive) -> None:
 
 def test_two_folders(archive: Archive, tmp_path: Path) -> None:
     """Two snapshots are compared without any request, for instance two commits."""
-    archive.save()
+    archive.begin()
     copy = tmp_path / "copy"
     shutil.copytree(archive.folder, copy)
     archive.edit(FANS, name="Soccer Fans")
@@ -101,7 +101,7 @@ def test_a_cohort_that_was_made_again(archive: Archive) -> None:
 
 def test_a_new_cohort_in_a_query(archive: Archive) -> None:
     """The plan names a new cohort where its code is not known in the snapshot."""
-    archive.save()
+    archive.begin()
     new = archive.club.put("New")
     archive.club.edit(12345, query={"in_segment": new.code})
     fans = next(each for each in archive.drift().changes if each.action == "update")
@@ -110,7 +110,7 @@ def test_a_new_cohort_in_a_query(archive: Archive) -> None:
 
 def test_an_old_file_has_less(archive: Archive) -> None:
     """A field that a file does not have is empty: a snapshot is whole."""
-    archive.save()
+    archive.begin()
     data = archive.read(FANS)
     del data["description"], data["tags"]
     archive.path(FANS).unlink()
@@ -130,7 +130,7 @@ def lookalike(archive: Archive) -> Any:
 
 def test_lookalikes(archive: Archive) -> None:
     """Lookalike cohorts cannot be created, changed or deleted. They are notes."""
-    archive.save()
+    archive.begin()
     stored = lookalike(archive)
     code = stored["code"]
     stored["tags"] = ["other"]
@@ -178,7 +178,7 @@ def test_inherited_cohorts(archive: Archive) -> None:
 
 def test_imports(archive: Archive) -> None:
     """Clients can only read imports. They are notes."""
-    archive.save()
+    archive.begin()
     markets, subscribers = sorted(
         archive.sandbox._state.imports.values(), key=lambda each: each.facts["code"]
     )
@@ -197,7 +197,7 @@ def test_imports(archive: Archive) -> None:
 
 def test_types_and_states(archive: Archive) -> None:
     """A segment_type and an unknown state cannot be changed. Other fields of the cohort can."""
-    archive.save()
+    archive.begin()
     stored = archive.sandbox._state.cohorts["68d8bf84-f570-44a9-abbb-d9f78d4361c0"]
     stored.update(segment_type="offline", state="Paused", tags=["other"])
     drift = archive.drift()
@@ -210,7 +210,7 @@ def test_types_and_states(archive: Archive) -> None:
 
 def test_a_query_that_is_gone(archive: Archive) -> None:
     """A cohort that no longer has a query is a lookalike now."""
-    archive.save()
+    archive.begin()
     stored = archive.sandbox._state.cohorts["68d8bf84-f570-44a9-abbb-d9f78d4361c0"]
     del stored["query"]
     assert archive.drift().notes == (

@@ -15,7 +15,7 @@ from tests.support.mistakes import assert_raises
 
 def test_what_is_read(archive: Archive) -> None:
     """The cohorts and segments of the files are those of the service, without sizes and times."""
-    archive.save()
+    archive.begin()
     saved, now = archive.saved(), archive.now()
     assert repr(saved) == "<Snapshot: 28 cohorts, 0 inherited, 2 imports, 85 segments>" == repr(now)
     assert saved.workspace_id == archive.workspace.workspace_id
@@ -35,7 +35,7 @@ def test_what_is_read(archive: Archive) -> None:
 
 def test_written_again(archive: Archive) -> None:
     """What was read and written again is the same."""
-    archive.save()
+    archive.begin()
     before = archive.files()
     archive.sandbox.clear_requests()
     saved = archive.saved()
@@ -48,7 +48,7 @@ def test_written_again(archive: Archive) -> None:
 
 def test_foreign_files_are_left_out(archive: Archive) -> None:
     """Only files that a snapshot may have written are read."""
-    archive.save()
+    archive.begin()
     archive.path("cohorts/notes.json").write_text("{")
     archive.path("cohorts/my notes.json").write_text('{"a": 1}')
     archive.path("cohorts/12345 football-fans.json.orig").write_text("{")
@@ -58,7 +58,7 @@ def test_foreign_files_are_left_out(archive: Archive) -> None:
 
 def test_a_file_of_an_editor(archive: Archive) -> None:
     """A byte order mark and other white space do not matter."""
-    archive.save()
+    archive.begin()
     text = archive.path(FANS).read_text().replace("\n", "\r\n")
     archive.path(FANS).write_text(f"\ufeff{text}", encoding="utf-8")
     assert not archive.drift()
@@ -81,14 +81,14 @@ WRONG: Any = [
 @pytest.mark.parametrize(("member", "value", "text"), WRONG)
 def test_a_wrong_member_of_a_cohort(archive: Archive, member: str, value: Any, text: str) -> None:
     """The error names the file and the member."""
-    archive.save()
+    archive.begin()
     archive.edit(FANS, **{member: value})
     assert_raises(archive.saved, ValueError, f"{archive.path(FANS)}: {text}")
 
 
 def test_a_wrong_segment(archive: Archive) -> None:
     """The error also names the place of the segment."""
-    archive.save()
+    archive.begin()
     segments = archive.read(SUBSCRIBERS)["segments"]
     path = archive.path(SUBSCRIBERS)
     archive.edit(SUBSCRIBERS, segments=[segments[0], {**segments[1], "cpm": "1"}])
@@ -111,7 +111,7 @@ def test_a_wrong_segment(archive: Archive) -> None:
 @pytest.mark.parametrize("name", [FANS, SUBSCRIBERS, "snapshot.json"])
 def test_a_broken_file(archive: Archive, name: str) -> None:
     """A file with the marks of a conflict is an error that names it."""
-    archive.save()
+    archive.begin()
     archive.path(name).write_text("<<<<<<< HEAD\n")
     assert_raises(
         archive.saved,
@@ -122,7 +122,7 @@ def test_a_broken_file(archive: Archive, name: str) -> None:
 
 def test_a_file_that_is_not_text(archive: Archive) -> None:
     """So is a file in another encoding, or one that is nested too deeply."""
-    archive.save()
+    archive.begin()
     for content in (b"\xff\xfe", b"[" * 100_000):
         archive.path(FANS).write_bytes(content)
         with pytest.raises(ValueError, match="12345 football-fans.json: it is not valid JSON"):
@@ -131,7 +131,7 @@ def test_a_file_that_is_not_text(archive: Archive) -> None:
 
 def test_two_files_of_one_cohort(archive: Archive) -> None:
     """It is not clear which of them is meant."""
-    archive.save()
+    archive.begin()
     other = archive.path("cohorts/12345 soccer-fans.json")
     shutil.copy(archive.path(FANS), other)
     assert_raises(
@@ -143,7 +143,7 @@ def test_two_files_of_one_cohort(archive: Archive) -> None:
 
 def test_a_cohort_of_another_workspace(archive: Archive) -> None:
     """Its codes mean other cohorts here. So a file that was moved from another snapshot is refused."""
-    archive.save()
+    archive.begin()
     archive.edit(FANS, workspace_id="w-2")
     assert_raises(
         archive.saved,
@@ -162,7 +162,7 @@ def test_no_snapshot(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ['{"snapshot": 1}', '{"snapshot": 1, "workspace_id": 1}'])
 def test_a_manifest_without_a_workspace(archive: Archive, text: str) -> None:
     """The workspace must be known."""
-    archive.save()
+    archive.begin()
     archive.path("snapshot.json").write_text(text)
     error = f"{archive.path('snapshot.json')}: it has no 'workspace_id'"
     assert_raises(archive.saved, ValueError, error)
@@ -170,7 +170,7 @@ def test_a_manifest_without_a_workspace(archive: Archive, text: str) -> None:
 
 def test_a_snapshot_of_a_later_version(archive: Archive) -> None:
     """Another format is refused, and not overwritten."""
-    archive.save()
+    archive.begin()
     archive.edit("snapshot.json", snapshot=2)
     text = (
         f"{archive.path('snapshot.json')}: a file of a snapshot of format 1 is expected, not of 2"

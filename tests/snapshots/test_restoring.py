@@ -31,7 +31,7 @@ def delete(archive: Archive, *cohorts: Cohort) -> None:
 
 def test_everything_comes_back(archive: Archive) -> None:
     """Edits, deletions and additions of cohorts and segments are undone. Then there is no drift."""
-    archive.save()
+    archive.begin()
     before = archive.there()
     archive.club.edit(12345, name="Soccer", tags=["x"], description=None, query={"in_segment": 1})
     archive.club.get(12347).disable(archive.club.key)
@@ -52,7 +52,7 @@ def test_everything_comes_back(archive: Archive) -> None:
 
 def test_nothing_is_written_before(archive: Archive) -> None:
     """Planning only reads."""
-    archive.save()
+    archive.begin()
     delete(archive, archive.club.get(12346))
     archive.sandbox.clear_requests()
     assert len(archive.restoring()) == 1
@@ -61,7 +61,7 @@ def test_nothing_is_written_before(archive: Archive) -> None:
 
 def test_what_cannot_come_back_comes_first(archive: Archive) -> None:
     """The text begins with the old codes, which are gone for good."""
-    archive.save()
+    archive.begin()
     delete(archive, archive.club.get(12346))
     assert str(archive.restoring()).splitlines()[:2] == [
         "! The cohort 'Premier League Followers' comes back with another code; the code 12346 cannot "
@@ -198,7 +198,7 @@ def test_cohorts_that_name_each_other(archive: Archive) -> None:
 
 def test_a_segment_that_a_new_cohort_names(archive: Archive) -> None:
     """A segment and a cohort that were added together go together."""
-    archive.save()
+    archive.begin()
     archive.market.put(archive.market.segment("m_a"))
     clause = {"provider": "subscribercrm", "segment": "m_a"}
     archive.club.put("New", {"in_second_party_segment": clause})
@@ -208,7 +208,7 @@ def test_a_segment_that_a_new_cohort_names(archive: Archive) -> None:
 
 def test_limits(archive: Archive) -> None:
     """The limits of plans hold: a snapshot of few objects does not empty a workspace."""
-    archive.save()
+    archive.begin()
     for path in archive.path("cohorts").iterdir():
         path.unlink()
     plans = archive.restoring()
@@ -219,7 +219,7 @@ def test_limits(archive: Archive) -> None:
 
 def test_an_interrupted_restoring(archive: Archive) -> None:
     """What failed is restored by the next one."""
-    archive.save()
+    archive.begin()
     delete(archive, archive.club.get(12346), archive.club.get(12347))
     archive.sandbox.fail_next(status=400, method="POST")
     assert archive.restore().counts == {"created": 1, "failed": 1, "unchanged": 26}
@@ -266,7 +266,7 @@ def test_a_child_workspace_without_cohorts(
 
 def test_an_unknown_state(archive: Archive) -> None:
     """A cohort whose state cannot be set comes back enabled, and the difference is named."""
-    archive.save()
+    archive.begin()
     archive.edit("cohorts/12346 premier-league-followers.json", state="Paused")
     delete(archive, archive.club.get(12346))
     assert archive.restore().counts == {"created": 1, "unchanged": 27}
@@ -278,7 +278,7 @@ def test_an_unknown_state(archive: Archive) -> None:
 
 def test_edited_files_are_restored(archive: Archive) -> None:
     """A folder whose files were edited says what is wanted, for instance after a review."""
-    archive.save()
+    archive.begin()
     name = "cohorts/12345 football-fans.json"
     wanted: Dict[str, Any] = {"tags": ["reviewed"], "query": {"in_segment": 12346}}
     archive.edit(name, **wanted)
