@@ -195,10 +195,10 @@ def interim(count: int, step: Step, status: str = "103 Early Hints") -> Step:
 
 
 def endless_interim(status: str = "103 Early Hints") -> Step:
-    """Send interim responses as long as the client reads."""
+    """Send interim responses, many at a time, as long as the client reads."""
 
     def step(connection: Connection) -> bool:
-        while not connection.server.stopping.is_set():
+        while not connection.server.stopping.wait(0.005):
             interim(100, lambda _: True, status)(connection)
         return False
 

@@ -13,7 +13,6 @@ import inspect
 import logging
 import pickle
 import socket
-from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, List, Literal, Optional, Type
@@ -125,9 +124,8 @@ def few_times(refusal: Step) -> Step:
     def step(connection: Connection) -> bool:
         request = connection.request
         assert request is not None
-        key = key_of(request)
-        arrived = sum(key_of(seen) == key for seen in list(connection.server.received))
-        call = CALL_OF[key]
+        call = CALL_OF[key_of(request)]
+        arrived = len(by_call(connection.server)[call])
         answered = answer(call.status, call.answer)
         return (refusal if arrived <= REFUSALS else answered)(connection)
 
@@ -201,8 +199,8 @@ FAULTS: List[Fault] = [
     silent("stalled in the headers", stall_in_headers(), PermutiveTimeoutError),
     silent("stalled in the body", stall_in_body(), PermutiveTimeoutError),
     silent("cut inside the headers", cut_in_headers(), says="inside the headers"),
-    silent("a byte at a time in the headers", drip_headers(0.05), PermutiveTimeoutError),
-    silent("a byte at a time in the body", drip_body(0.05), PermutiveTimeoutError),
+    silent("a byte at a time in the headers", drip_headers(0.2), PermutiveTimeoutError),
+    silent("a byte at a time in the body", drip_body(0.2), PermutiveTimeoutError),
     silent("endless interim answers", endless_interim(), PermutiveTimeoutError),
     silent("no HTTP", raw(b"SSH-2.0-OpenSSH_9.6\r\n")),
     silent("truncated chunk", raw(CHUNKED + b"9\r\n{}")),
@@ -256,6 +254,14 @@ def key_of(request: ReceivedRequest) -> str:
     return request.headers.get("x-api-key") or request.query["k"][0]
 
 
+def by_call(server: FakeService) -> Dict[WireCall, List[ReceivedRequest]]:
+    """Return the requests that have arrived for each call."""
+    found: Dict[WireCall, List[ReceivedRequest]] = {call: [] for call in ALL_CALLS}
+    for request in list(server.received):
+        found[CALL_OF[key_of(request)]].append(request)
+    return found
+
+
 def places(fault: str) -> Dict[WireCall, Literal["query", "header"]]:
     """Return where each call sends its key under a fault: every other one in the query."""
     first = NAMES.index(fault)
@@ -302,16 +308,16 @@ def test_every_call_under_every_fault(
         monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "1")
     server.default = fault.step
     results = outcomes(fault.name)
-    arrived = Counter(map(key_of, server.received))
+    arrived = by_call(server)
     for call, error in results.items():
-        requests = arrived[KEY_OF[call]]
+        requests = len(arrived[call])
         if (fault.if_read and not call.reads) or (fault.passes_in_batches and call.batch):
             assert error is None, (call, error)
             assert requests == (1 if fault.if_read else REFUSALS + 1), call
         else:
             check_error(fault, call, error)
             assert requests == attempts(fault, call), call
-    check_requests(server, places(fault.name))
+    check_requests(arrived, places(fault.name))
     check_texts(results, caplog, logged=not fault.answered)
 
 
@@ -343,10 +349,13 @@ def check_gave_up(call: WireCall, error: PermutiveAPIError, attempts: int) -> No
     assert (type(again), str(again), again.url) == (type(error), str(error), error.url), call
 
 
-def check_requests(server: FakeService, where: Dict[WireCall, Literal["query", "header"]]) -> None:
+def check_requests(
+    arrived: Dict[WireCall, List[ReceivedRequest]],
+    where: Dict[WireCall, Literal["query", "header"]],
+) -> None:
     """Check that each repetition was the same request, with the key in its place alone."""
     for call, place in where.items():
-        requests = [seen for seen in server.received if key_of(seen) == KEY_OF[call]]
+        requests = arrived[call]
         assert len({(seen.target, seen.body) for seen in requests}) == 1
         for seen in requests:
             assert (KEY in seen.target) is (place == "query")
