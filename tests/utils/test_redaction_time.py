@@ -24,7 +24,7 @@ from PermutiveAPI._Utils.redaction import (
 )
 
 SECRET = "0123-secret/key"
-LENGTH = 2_500
+LENGTH = 1_500
 GROWTH = 4
 # If the time grew with the square, the factor would be 16.
 MOST = 9.0
@@ -178,8 +178,11 @@ def test_a_huge_text_is_cut() -> None:
 
 @pytest.mark.parametrize("shift", range(20))
 def test_secret_across_the_cut(shift: int) -> None:
-    """If a huge text is cut inside a secret, no part of the secret is left."""
-    for form in (
+    """If a huge text is cut inside a secret, no part of the secret is left.
+
+    Each form is cut at every third place.
+    """
+    forms = (
         f" {SECRET} ",
         f"k={SECRET}",
         f'"key": "{SECRET}"',
@@ -187,7 +190,8 @@ def test_secret_across_the_cut(shift: int) -> None:
         f"k%3D{SECRET}",
         f"https://me:{SECRET}@host/",
         f"X-API-Key: {SECRET}",
-    ):
+    )
+    for form in forms[shift % 3 :: 3]:
         text = "x" * (20_000 - len(form) + shift - 20) + " " + form + "y" * 20_000
         assert "0123" not in redact_and_shorten(text, [SECRET])
     by_name = "x" * (20_000 - shift) + " https://me:0123-password@host/" + "y" * 20_000
