@@ -264,13 +264,13 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("method, path, body", BODIES)
-def test_numbers_that_are_not_finite(call, method, path, body, number):
+def test_numbers_that_are_not_finite(call, method, path, body):
     """A number that is not finite, or overflows, is 400 in every body, and not stored."""
     here = call("GET", COHORTS).json()[0]["id"] if COHORTS in path else None
     path = path.format(here or call.imports()[1]["id"])
-    assert call(method, path, data=body % number).status_code == 400
+    for number in ("1e400", "-1e400", "NaN", "Infinity", "-Infinity"):
+        assert call(method, path, data=body % number).status_code == 400, number
     assert call(method, path, data=body % "1").status_code in (200, 201)
     for listing in (COHORTS, call.segments_path(1)):
         assert call("GET", listing).status_code == 200

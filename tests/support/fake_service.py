@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Callable, Dict, List, Optional
 from urllib.parse import parse_qs, urlsplit
 
@@ -207,10 +208,14 @@ def endless_interim(status: str = "103 Early Hints") -> Step:
 
 def gzip_bomb(megabytes: float, status: int = 200) -> Step:
     """Respond with a body that is small on the wire, but as large as this when it is decoded."""
+    return answer(status, _compressed_spaces(megabytes), headers={"Content-Encoding": "gzip"})
+
+
+@cache
+def _compressed_spaces(megabytes: float) -> bytes:
     compressor = zlib.compressobj(wbits=31)
     pieces = [compressor.compress(b" " * 2**16) for _ in range(int(megabytes * 16))]
-    body = b"".join([*pieces, compressor.flush()])
-    return answer(status, body, headers={"Content-Encoding": "gzip"})
+    return b"".join([*pieces, compressor.flush()])
 
 
 def chunked(body: bytes, status: int = 200, size: int = 2**16) -> Step:

@@ -198,8 +198,8 @@ def test_item_of_a_wrong_kind(server: FakeService) -> None:
 
 def test_constant_memory(server: FakeService) -> None:
     """Results that were handed over are not kept, so thousands of them take no more memory than a few."""
-    server.default = answer_from(lambda seen: {"filling": "x" * 2000})
-    stream = stream_batch(things(600), api_key=KEY, max_workers=2)
+    server.default = answer_from(lambda seen: {"filling": "x" * 4000})
+    stream = stream_batch(things(300), api_key=KEY, max_workers=2)
     for _ in range(100):
         next(stream)
     server.received.clear()
@@ -211,7 +211,7 @@ def test_constant_memory(server: FakeService) -> None:
         grown, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert grown < 300_000  # 500 bodies alone would be 1 MB.
+    assert grown < 300_000  # 200 bodies alone would be 800 kB.
 
 
 def test_identities(server: FakeService) -> None:
