@@ -121,7 +121,7 @@ def assert_linear(function: Callable[[str], Any], made: Callable[[int], str], le
         # Below a millisecond, the clock is too coarse.
         if took < MOST * 0.001 or took < MOST * seconds(function, made(length)):
             return
-    raise AssertionError("the time grows faster than the text")
+    raise AssertionError(f"the time grows faster than the text: {made(60)}")
 
 
 def repeated(unit: str, prefix: Callable[[int], str]) -> Callable[[int], str]:
@@ -130,17 +130,17 @@ def repeated(unit: str, prefix: Callable[[int], str]) -> Callable[[int], str]:
 
 
 @pytest.mark.parametrize("prefix", PREFIXES.values(), ids=PREFIXES)
-@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
-def test_any_message(unit: str, prefix: Callable[[int], str]) -> None:
+def test_any_message(prefix: Callable[[int], str]) -> None:
     """A message of any kind takes time in proportion to its length."""
-    assert_linear(redact_message, repeated(unit, prefix), LENGTH)
+    for unit in UNITS.values():
+        assert_linear(redact_message, repeated(unit, prefix), LENGTH)
 
 
-@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_any_function(function: Callable[[str], Any], unit: str) -> None:
+def test_any_function(function: Callable[[str], Any]) -> None:
     """Every other function takes time in proportion to the length of a text of any kind."""
-    assert_linear(function, repeated(unit, PREFIXES["bare"]), LENGTH)
+    for unit in UNITS.values():
+        assert_linear(function, repeated(unit, PREFIXES["bare"]), LENGTH)
 
 
 @pytest.mark.parametrize("beginning", ["k=", 'k=\\"', '"k"', '"k": \\"'])
