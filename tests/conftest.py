@@ -26,7 +26,6 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     """Turn it on again. It never goes through the objects that exist by now."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
