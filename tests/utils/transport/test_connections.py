@@ -1,0 +1,21 @@
+"""Pools: a new one is empty, and it keeps as many idle connections as it may."""
+
+from __future__ import annotations
+
+import pytest
+
+from PermutiveAPI._Utils.transport.connections import POOL_CLASSES
+
+
+@pytest.mark.parametrize("scheme", POOL_CLASSES)
+def test_a_pool_keeps_idle_connections(scheme: str) -> None:
+    """Nothing stands for connections that may come. A connection that comes back is used again, if there is room."""
+    pool = POOL_CLASSES[scheme]("127.0.0.1", maxsize=1)
+    assert pool.pool.qsize() == 0
+    first, second = pool._get_conn(), pool._get_conn()
+    assert first is not second
+    pool._put_conn(first)
+    pool._put_conn(second)
+    assert pool.pool.qsize() == 1
+    assert pool._get_conn() is first
+    pool.close()
