@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measured
 
-# Only every 19th cell of a large group is simulated, and every third one of a small group. The number is
+# Only every 11th cell of a large group is simulated, and every third one of a small group. The number is
 # prime, so that every setting occurs.
-STRIDE = 19
+STRIDE = 11
 # Groups with cells that miss their target, and the worst figures that are allowed: if a limit accepts only
 # a few dozen requests, finding it takes a large part of them.
 MISSES: Dict[str, Tuple[float, float]] = {
