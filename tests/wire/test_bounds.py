@@ -43,8 +43,8 @@ from tests.support.fake_service import (
 from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
-BOUND_SECONDS = 0.15
-DRIP_SECONDS = 0.01
+BOUND_SECONDS = 0.3
+DRIP_SECONDS = 0.02
 # Long enough for a busy machine. An unbounded attempt takes the five seconds of the timeout, or for ever.
 SOON_SECONDS = 4.0
 LARGER_THAN_BUFFERS = 20_000_000
@@ -70,7 +70,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def long_enough_to_connect(short: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Allow enough time to connect, and to send a large request, on a busy machine."""
-    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.5")
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.8")
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_byte_by_byte(
     error = way()
     assert BOUND_SECONDS <= time.monotonic() - began < SOON_SECONDS
     assert isinstance(error, PermutiveTimeoutError)
-    assert "took longer than 0.15 s" in str(error)
+    assert f"took longer than {BOUND_SECONDS} s" in str(error)
     assert "PERMUTIVE_ATTEMPT_SECONDS" in str(error)
     # The connection cannot be used again.
     any_server.default = answer(200, {})
@@ -205,7 +205,7 @@ def test_byte_by_byte_in_the_handshake(short: None, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("fault", "timeout"),
-    [(drip_headers(DRIP_SECONDS), 0.1), (stall(), 0.1), (stall(), (0.1, 600.0))],
+    [(drip_headers(DRIP_SECONDS), 0.2), (stall(), 0.1), (stall(), (0.1, 600.0))],
     ids=["byte by byte", "no answer", "no answer, and a long read timeout"],
 )
 def test_slow_proxy(
@@ -248,7 +248,7 @@ def test_request_that_nobody_takes(
             http.post(KEY, URL, "x" * LARGER_THAN_BUFFERS)
 
 
-@pytest.mark.parametrize("timeout", [0.6, (0.1, 0.6), (0.6, 0.1), None, (0.1, None)])
+@pytest.mark.parametrize("timeout", [1.2, (0.25, 1.2), (1.2, 0.25), None, (0.25, None)])
 def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
     """A longer timeout gives the whole attempt that time, and None lifts the bound."""
 
@@ -287,10 +287,10 @@ def test_shortened_wait_does_not_outlive_its_attempt(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a response that came just in time, the connection gets the next call's timeout."""
-    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.3")
-    server.default = after(0.1, answer(200, {}))
+    monkeypatch.setenv("PERMUTIVE_ATTEMPT_SECONDS", "0.6")
+    server.default = after(0.2, answer(200, {}))
     for _ in range(3):
-        http.request("GET", KEY, URL, timeout=0.25)
+        http.request("GET", KEY, URL, timeout=0.5)
     assert {seen.connection for seen in server.received} == {1}
 
 
