@@ -18,8 +18,8 @@ from typing import Any, Literal
 from ._Utils import http
 from ._Utils.arguments import listed, require_filled, require_kind
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
+from ._Utils.codec.encoding import ALWAYS_WRITTEN
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
-from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.json import to_payload
 from ._Utils.resources.base import Operation
 from ._Utils.resources.changes import ChangeTracking

@@ -22,8 +22,8 @@ from ._Utils.batch.types import (
     ProgressCallback,
     ReadingRequest,
 )
+from ._Utils.codec.encoding import ALWAYS_WRITTEN
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
-from ._Utils.encoding import ALWAYS_WRITTEN
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
 from ._Utils.resources.base import Resource, built_from, streamed_from

@@ -15,8 +15,8 @@ from typing import Any, cast
 
 from .._Utils import http
 from .._Utils.batch.types import BatchOptions, Failures, ProgressCallback
+from .._Utils.codec.encoding import ALWAYS_WRITTEN
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
-from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.errors import PermutiveInvalidResponseError
 from .._Utils.resources.base import Resource
 from .._Utils.resources.lists import GroupedIndex, TabularList, UniqueIndex, list_from_response

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._Utils.arguments import listed, require_kind
 from .._Utils.batch.types import BatchOptions, ProgressCallback, Responses
+from .._Utils.codec.encoding import ALWAYS_WRITTEN
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
-from .._Utils.encoding import ALWAYS_WRITTEN
 from .._Utils.json import to_payload
 from .._Utils.resources.base import Operation, Resource
 from .._Utils.resources.helpers import like

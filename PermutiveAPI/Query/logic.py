@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, TypeVar
 
-from .._Utils.encoding import SelfEncoding, canonical
+from .._Utils.codec.encoding import SelfEncoding, canonical
 from .reading import QueryError
 
 L = TypeVar("L", bound="Logical")

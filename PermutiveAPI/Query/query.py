@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import groupby, product
 from typing import Any, TypeVar
 
-from .._Utils.encoding import canonical
+from .._Utils.codec.encoding import canonical
 from .logic import Joint, Logical, joined
 from .reading import Node, QueryError
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from reprlib import Repr
 from typing import Any, Literal, NamedTuple, cast
 
-from .._Utils.encoding import encoded
+from .._Utils.codec.encoding import encoded
 from ..Query.membership import InSegment, Membership, Transition
 from ..Query.query import Query
 from ..Query.reading import QueryError

@@ -9,7 +9,7 @@ from datetime import date
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
-from .._Utils.encoding import NotJSONError, encoded
+from .._Utils.codec.encoding import NotJSONError, encoded
 from .._Utils.gc_pause import gc_paused
 from .._Utils.json import JSONSerializable
 from .._Utils.resources.cells import plain

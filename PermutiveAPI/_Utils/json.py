@@ -1,6 +1,6 @@
 """JSONSerializable, the mixin of every model, and JSON helpers for user code.
 
-encoding.py writes values, decoding.py reads them.
+codec/encoding.py writes values, codec/decoding.py reads them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from .decoding import build, convert_value
-from .encoding import SelfEncoding, encoded, encoded_object, to_payload
+from .codec.decoding import build, convert_value
+from .codec.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .gc_pause import gc_paused, items_in
 
 __all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]

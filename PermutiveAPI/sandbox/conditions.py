@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from .._Utils.decoding import parse_timestamp
+from .._Utils.codec.decoding import parse_timestamp
 from ..Query.conditions import Condition, JointCondition
 from ..Query.operators import Operation
 from ..Query.properties import AggregateTest, Emptiness, PropertyTest

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .._Utils.decoding import parse_timestamp
+from .._Utils.codec.decoding import parse_timestamp
 from ..Query.engagement import EngagedCompletion, EngagedTime, EngagedViews
 from ..Query.events import EventClause
 from ..Query.membership import InSegment, Membership, Transition

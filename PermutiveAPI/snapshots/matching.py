@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from .._Utils.encoding import canonical
+from .._Utils.codec.encoding import canonical
 from ..Audience.Import import Import
 from ..Cohort import Cohort
 from ..Tables.cohort_reading import has_query

@@ -49,8 +49,7 @@ BELOW = {
     "arguments": "",
     "version": "",
     "redaction": "",
-    "encoding": "",
-    "decoding": "",
+    "codec": "",
     "list": "",
     "file": "",
     "settings": "lazy_names",
@@ -61,12 +60,12 @@ BELOW = {
     "errors": "redaction",
     "retry": "cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
-    "json": "encoding decoding file gc_pause",
+    "json": "codec file gc_pause",
     "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
     "options": "arguments base_url credentials retry settings",
-    "resources": "arguments batch credentials encoding decoding errors gc_pause http json",
+    "resources": "arguments batch codec credentials errors gc_pause http json",
 }
 
 # Each resource, and the resources that it may import.
@@ -92,7 +91,7 @@ ABOVE = {
 }
 
 
-# Each module of Query, and the modules of Query that it may import. All may import _Utils.encoding.
+# Each module of Query, and the modules of Query that it may import. All may import _Utils.codec.encoding.
 IN_QUERY = {
     "reading": "",
     "writing": "",
@@ -123,7 +122,7 @@ BELOW_TABLES = {
     *(f"Query.{name}" for name in IN_QUERY),
 }
 UTILS_OF_TABLES = (
-    "arguments base_url batch.progress_bar batch.types credentials encoding errors gc_pause json list"
+    "arguments base_url batch.progress_bar batch.types codec credentials errors gc_pause json list"
     " resources settings"
 )
 
@@ -145,7 +144,7 @@ BELOW_REHEARSAL = {
 
 # The modules of the sandbox that may import Query.
 EVALUATING = ("sandbox.checking", "sandbox.evaluation", "sandbox.conditions")
-EVALUATION = {"_Utils.decoding", *(f"Query.{name}" for name in IN_QUERY)}
+EVALUATION = {"_Utils.codec.decoding", *(f"Query.{name}" for name in IN_QUERY)}
 
 
 def test_every_module_has_its_place() -> None:
@@ -154,6 +153,11 @@ def test_every_module_has_its_place() -> None:
     known |= {"", "testing", "_Utils", "Query", *(f"Query.{name}" for name in IN_QUERY)}
     assert set(modules()) - set(UTILS) == known
     assert {room_of(name) for name in UTILS} == set(BELOW)
+
+
+def test_utils_can_be_taken_in_at_a_glance() -> None:
+    """_Utils has at most 20 modules and rooms."""
+    assert len(BELOW) <= 20
 
 
 def room_of(name: str) -> str:
@@ -186,7 +190,7 @@ def test_in_query() -> None:
 
     def wrong_in(name: str) -> Set[str]:
         below = {f"Query.{each}" for each in IN_QUERY[name.partition(".")[2]].split()}
-        return own_imports_of(name) - {"Query", "_Utils", "_Utils.encoding", *below}
+        return own_imports_of(name) - {"Query", "_Utils", "_Utils.codec.encoding", *below}
 
     assert offenders(QUERY, wrong_in) == {}
 
@@ -260,7 +264,15 @@ def test_a_command_is_imported_only_when_it_runs() -> None:
 
 def test_snapshots() -> None:
     """A module of snapshots imports Tables and what Tables may import. Only Workspace imports snapshots, inside a method."""
-    allowed = {*BELOW_TABLES, *TABLES, *SNAPSHOTS, "", "_Utils", "_Utils.encoding", "_Utils.errors"}
+    allowed = {
+        *BELOW_TABLES,
+        *TABLES,
+        *SNAPSHOTS,
+        "",
+        "_Utils",
+        "_Utils.codec.encoding",
+        "_Utils.errors",
+    }
     allowed |= {"_Utils.batch.types"}
     assert offenders(SNAPSHOTS, lambda name: own_imports_of(name) - allowed) == {}
 
@@ -326,8 +338,8 @@ PURE = [
     "retry.policy",
     "retry.outcome",
     "retry.rate_limit",
-    "encoding",
-    "decoding",
+    "codec.encoding",
+    "codec.decoding",
     "resources.urls",
     "redaction",
 ]

@@ -207,7 +207,7 @@ def test_modules_are_short() -> None:
         "_Utils.http",
         "_Utils.errors",
         "_Utils.resources.lists",
-        "_Utils.encoding",
+        "_Utils.codec.encoding",
         "_Utils.batch.runner",
         "_Utils.batch.types",
         "_Utils.retry.loop",

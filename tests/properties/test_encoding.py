@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from PermutiveAPI import Alias, Event
-from PermutiveAPI._Utils.encoding import encoded
+from PermutiveAPI._Utils.codec.encoding import encoded
 from PermutiveAPI._Utils.json import JSONSerializable, customJSONEncoder, json_default
 from tests.properties.strategies import aliases, json_values, moments, numbers, texts
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from PermutiveAPI import Cohort, RetryConfig
 from PermutiveAPI._Utils.base_url import actual_url
-from PermutiveAPI._Utils.decoding import parse_timestamp
+from PermutiveAPI._Utils.codec.decoding import parse_timestamp
 from PermutiveAPI._Utils.resources.urls import resource_url
 from PermutiveAPI._Utils.retry.policy import backoff_seconds, parse_retry_after, wait_after_response
 from tests.properties.strategies import moments

@@ -37,7 +37,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.executors import require_picklable
-from PermutiveAPI._Utils.encoding import NotJSONError
+from PermutiveAPI._Utils.codec.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
 from PermutiveAPI._Utils.resources.tables import rows_of_models

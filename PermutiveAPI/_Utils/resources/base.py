@@ -19,8 +19,8 @@ from ..batch.types import (
     ReadingRequest,
     Responses,
 )
+from ..codec.encoding import NotJSONError
 from ..credentials import resolve_api_key
-from ..encoding import NotJSONError
 from ..json import JSONSerializable, parsed
 from .responses import read_response
 

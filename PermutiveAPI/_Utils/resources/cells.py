@@ -10,8 +10,8 @@ from datetime import date, datetime, time, timezone
 from numbers import Number
 from typing import Any, NoReturn, cast
 
-from ..decoding import members_of, parse_timestamp
-from ..encoding import SelfEncoding
+from ..codec.decoding import members_of, parse_timestamp
+from ..codec.encoding import SelfEncoding
 
 # Reads a cell. Returns None for an empty one, and raises ValueError with the reason for a bad one.
 Reader = Callable[[Any], Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from ..encoding import canonical
+from ..codec.encoding import canonical
 from ..json import to_payload
 from .base import Operation, Resource
 

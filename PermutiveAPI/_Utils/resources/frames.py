@@ -9,8 +9,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from ..decoding import hints_of, members_of, parse_timestamp
-from ..encoding import NotJSONError, encoded, writing_plan
+from ..codec.decoding import hints_of, members_of, parse_timestamp
+from ..codec.encoding import NotJSONError, encoded, writing_plan
 from ..gc_pause import gc_paused
 from ..json import JSONSerializable
 

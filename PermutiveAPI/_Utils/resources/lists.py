@@ -8,7 +8,7 @@ from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar, cast, overload
 
 from ..arguments import require_filled, require_kind
-from ..encoding import encoded
+from ..codec.encoding import encoded
 from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
 

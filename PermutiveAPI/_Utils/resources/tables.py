@@ -11,8 +11,8 @@ from itertools import chain
 from typing import Any, TypeVar, cast
 
 from ..arguments import listed, require_filled
-from ..decoding import hints_of
-from ..encoding import writing_plan
+from ..codec.decoding import hints_of
+from ..codec.encoding import writing_plan
 from ..gc_pause import gc_paused
 from .base import Resource
 from .cells import Reader, plain, reader_of, refusing_empty

@@ -21,7 +21,7 @@ import pytest
 
 from PermutiveAPI import Alias, Cohort, CohortList, Event, Segmentation, Source
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.encoding import SelfEncoding, encoded, encoded_object, to_payload
+from PermutiveAPI._Utils.codec.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from PermutiveAPI._Utils.json import JSONSerializable, json_default
 from PermutiveAPI._Utils.json import to_payload as to_payload_of_json
 

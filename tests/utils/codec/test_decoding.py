@@ -11,7 +11,7 @@ import pytest
 
 import PermutiveAPI
 from PermutiveAPI import Alias, Cohort, Import, Segment, SegmentList, Source
-from PermutiveAPI._Utils.decoding import build, parse_timestamp
+from PermutiveAPI._Utils.codec.decoding import build, parse_timestamp
 from PermutiveAPI._Utils.json import JSONSerializable
 from tests.utils import annotated_lazily, annotated_plainly
 from tests.utils.annotated_lazily import Lazy
@@ -324,7 +324,7 @@ def test_missing_members() -> None:
 
 def test_every_model_is_read_without_falling_back_to_any() -> None:
     """The annotations of the library's own models can all be resolved."""
-    from PermutiveAPI._Utils.decoding import hints_of
+    from PermutiveAPI._Utils.codec.decoding import hints_of
 
     for model in (getattr(PermutiveAPI, name) for name in PermutiveAPI.__all__):
         if isinstance(model, type) and dataclasses.is_dataclass(model):

@@ -1,0 +1,1 @@
+"""Python values to JSON data, and back. json.py is what models and users import."""

@@ -1,0 +1,1 @@
+"""Unit tests of PermutiveAPI._Utils.codec, one file for each module."""
