@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from ._Utils.batch.types import ProgressCallback
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, parsed
-from ._Utils.lazy_names import lazy_names
+from ._Utils.lazy_names import LateModule, lazy_names
 from ._Utils.redaction import REDACTED
 from ._Utils.resources.lists import ResourceList, UniqueIndex
 from .Cohort import Cohort, CohortList
 
 if TYPE_CHECKING:
-    from .Audience.Import import Import, ImportList
-    from .Audience.Segment import SegmentList
-    from .snapshots import Saved
-    from .Tables import Plan, References
+    import PermutiveAPI
+
+    from . import Tables, snapshots
+    from .Audience.Import import Import
 else:
+    PermutiveAPI, Tables, snapshots = map(
+        LateModule, ("PermutiveAPI", "PermutiveAPI.Tables", "PermutiveAPI.snapshots")
+    )
     __getattr__ = lazy_names(
         __name__,
         {"Import": "PermutiveAPI.Audience.Import", "Segment": "PermutiveAPI.Audience.Segment"},
@@ -69,8 +72,8 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     def __post_init__(self) -> None:
         """Start with empty caches."""
         self._cohorts: dict[bool, CohortList] = {}
-        self._imports: dict[bool, ImportList] = {}
-        self._segments: dict[str, SegmentList] = {}
+        self._imports: dict[bool, PermutiveAPI.ImportList] = {}
+        self._segments: dict[str, PermutiveAPI.SegmentList] = {}
 
     @property
     def is_top_level(self) -> bool:
@@ -98,7 +101,9 @@ class Workspace(JSONSerializable[dict[str, Any]]):
             )
         return self._cohorts[include_details]
 
-    def imports(self, include_details: bool = False, force_refresh: bool = False) -> ImportList:
+    def imports(
+        self, include_details: bool = False, force_refresh: bool = False
+    ) -> PermutiveAPI.ImportList:
         """List the imports; see ``Import.list``. Arguments have the same meaning as for :meth:`cohorts`.
 
         Examples
@@ -112,7 +117,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
             )
         return self._imports[include_details]
 
-    def segments(self, import_id: str, force_refresh: bool = False) -> SegmentList:
+    def segments(self, import_id: str, force_refresh: bool = False) -> PermutiveAPI.SegmentList:
         """List the segments of an import; see ``Segment.list``.
 
         Examples
@@ -129,7 +134,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
 
     def references(
         self, *, max_workers: int | None = None, progress_callback: ProgressCallback | None = None
-    ) -> References:
+    ) -> Tables.References:
         """Read which cohorts name which cohorts, segments and imports in their queries.
 
         Lists come without queries. So this sends one request for each cohort that the key can read, and two
@@ -151,7 +156,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         *,
         to: Workspace,
         mapping: Mapping[int | str, int | str] | None = None,
-    ) -> Plan:
+    ) -> Tables.Plan:
         """Plan copies of cohorts of this workspace in another one. Nothing is written.
 
         The originals stay as they are. The copies have the same name, description, query, tags, state and
@@ -200,7 +205,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         *,
         max_workers: int | None = None,
         progress_callback: ProgressCallback | None = None,
-    ) -> Saved:
+    ) -> snapshots.Saved:
         """Save the workspace as a folder of JSON files, made for git: one for each cohort and each import.
 
         Sizes and times are left out, so a second snapshot changes no file if nothing has changed. The file
@@ -356,7 +361,7 @@ class WorkspaceList(ResourceList[Workspace]):
 
     def imports(
         self, include_details: bool = False, force_refresh: bool = False
-    ) -> list[tuple[Workspace, Import]]:
+    ) -> list[tuple[Workspace, PermutiveAPI.Import]]:
         """List every import once, with the workspace that it belongs to; see :meth:`cohorts`.
 
         Examples
@@ -365,7 +370,7 @@ class WorkspaceList(ResourceList[Workspace]):
         ['subscribercrm', 'inmarket']
         """
 
-        def listed(workspace: Workspace) -> ImportList:
+        def listed(workspace: Workspace) -> PermutiveAPI.ImportList:
             return workspace.imports(include_details, force_refresh)
 
         return self._each_once(listed, lambda found: (found.inheritance or {}).get("workspace_id"))

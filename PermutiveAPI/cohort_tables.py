@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ._Utils.credentials import DEFAULT_API_KEY
+from ._Utils.lazy_names import LateModule
 from ._Utils.resources.base import Resource
 from ._Utils.resources.lists import TabularList
 
 if TYPE_CHECKING:
-    from ._Utils.resources.tables import Table
-    from .Tables import Plan
+    from . import Tables
+    from ._Utils.resources import tables
+else:
+    Tables = LateModule("PermutiveAPI.Tables")
+    tables = LateModule("PermutiveAPI._Utils.resources.tables")
 
 T = TypeVar("T", bound=Resource)
 L = TypeVar("L", bound="CohortListTables[Any]")
@@ -34,12 +38,12 @@ class CohortTables:
 
     @staticmethod
     def plan(
-        table: Table,
+        table: tables.Table,
         *,
         clear_empty: bool = False,
         workspace_id: str | None = None,
         api_key: str = DEFAULT_API_KEY,
-    ) -> Plan:
+    ) -> Tables.Plan:
         """Plan how cohorts become equal to the rows of a table. Nothing is written.
 
         The cohort of a row is found by its id, or by its code. If both are empty, it is found by its
@@ -109,7 +113,7 @@ class CohortTables:
         tags: Sequence[str] | None = None,
         workspace_id: str | None = None,
         api_key: str = DEFAULT_API_KEY,
-    ) -> Plan:
+    ) -> Tables.Plan:
         """Plan one cohort for each segment of an import. Nothing is written.
 
         The relation of the import decides on the clause of the query: "2nd" gives
@@ -156,7 +160,7 @@ class CohortListTables(TabularList[T]):
     """The methods of ``CohortList`` that read tables and make plans."""
 
     @classmethod
-    def from_table(cls: type[L], table: Table) -> L:
+    def from_table(cls: type[L], table: tables.Table) -> L:
         """Make a list of cohorts from a table, one from each row.
 
         Parameters
@@ -178,13 +182,11 @@ class CohortListTables(TabularList[T]):
         >>> cohorts[0].query, cohorts[0].tags
         ({'in_segment': 12345}, ['sport', 'outdoor'])
         """
-        from ._Utils.resources.tables import models_from_table
-
-        return cls(models_from_table(cls._item_type, table, required=("name",)))
+        return cls(tables.models_from_table(cls._item_type, table, required=("name",)))
 
     def plan_to(
         self: L, new: L, *, clear_empty: bool = False, workspace_id: str | None = None
-    ) -> Plan:
+    ) -> Tables.Plan:
         """Plan how the cohorts of this list become those of another one, for instance of a backup.
 
         Nothing is sent. Cohorts are found by id, or by code, or by name. The plan deletes cohorts that are

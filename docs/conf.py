@@ -25,6 +25,8 @@ napoleon_use_rtype = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
+# The docstrings say what a table may be.
+autodoc_type_aliases = {"Table": "Table", "tables.Table": "Table"}
 python_maximum_signature_line_length = 88
 python_display_short_literal_types = True
 add_module_names = False

@@ -18,6 +18,7 @@ from .._Utils.batch.types import BatchOptions, ProgressCallback, Responses
 from .._Utils.codec.encoding import ALWAYS_WRITTEN
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import to_payload
+from .._Utils.lazy_names import LateModule
 from .._Utils.resources.base import Operation, Resource
 from .._Utils.resources.helpers import like
 from .._Utils.resources.lists import TabularList, UniqueIndex
@@ -28,8 +29,11 @@ from .pages import Page, items_of_pages
 from .urls import segments_url, url_of, url_of_code
 
 if TYPE_CHECKING:
-    from .._Utils.resources.tables import Table
-    from ..Tables import Owned, Plan
+    from .. import Tables
+    from .._Utils.resources import tables
+else:
+    Tables = LateModule("PermutiveAPI.Tables")
+    tables = LateModule("PermutiveAPI._Utils.resources.tables")
 
 # The service ignores `query`. It is sent, since release 5.4.4 sends it.
 _API_PAYLOAD = ["name", "code", "description", "cpm", "categories", "query"]
@@ -327,13 +331,13 @@ class Segment(Resource):
     @staticmethod
     def plan(
         import_id: str,
-        table: Table,
+        table: tables.Table,
         mode: Literal["upsert", "mirror"] = "upsert",
         *,
-        owned: Owned | None = None,
+        owned: Tables.Owned | None = None,
         clear_empty: bool = False,
         api_key: str = DEFAULT_API_KEY,
-    ) -> Plan:
+    ) -> Tables.Plan:
         """Plan how the segments of an import become equal to a table. Nothing is written.
 
         Segments are found by code. If they are columns, name, description, cpm and categories are compared.
@@ -357,8 +361,7 @@ class Segment(Resource):
         Raises
         ------
         ValueError
-            If the table has no rows, or bad rows: the error lists them. Row 1 is the first one below
-            the header.
+            If the table has no rows, or bad rows: the error lists them. Row 1 is the first below the header.
 
         Examples
         --------
@@ -534,7 +537,7 @@ class SegmentList(TabularList[Segment]):
     _code_dictionary_cache: dict[str, Segment]
 
     @classmethod
-    def from_table(cls, table: Table, import_id: str | None = None) -> SegmentList:
+    def from_table(cls, table: tables.Table, import_id: str | None = None) -> SegmentList:
         """Make a list of segments from a table, one from each row.
 
         Parameters
@@ -563,12 +566,10 @@ class SegmentList(TabularList[Segment]):
         >>> segments[0].cpm, segments[0].categories
         (1.5, ['sport', 'outdoor'])
         """
-        from .._Utils.resources.tables import models_from_table
+        item, required = cls._item_type, ("name", "code")
+        return cls(tables.models_from_table(item, table, required=required, import_id=import_id))
 
-        required = ("name", "code")
-        return cls(models_from_table(cls._item_type, table, required=required, import_id=import_id))
-
-    def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Plan:
+    def plan_to(self, new: SegmentList, *, clear_empty: bool = False) -> Tables.Plan:
         """Plan how the segments of this list become those of another one, for instance of a backup.
 
         Nothing is sent. Segments that are only in this list are deleted. Those that are in neither list stay.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
+from .._Utils.lazy_names import LateModule
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from .changes import SIGNS, Change, Unchanged
@@ -21,7 +22,9 @@ from .texts import first_lines, one_line, shown, shown_both
 if TYPE_CHECKING:
     import pandas
 
-    from .report import Report
+    from . import report
+else:
+    pandas, report = LateModule("pandas"), LateModule("PermutiveAPI.Tables.report")
 
 
 @dataclass(frozen=True)
@@ -222,7 +225,7 @@ class Plan:
         max_update_share: float | None = None,
         max_delete_share: float | None = None,
         allow_used: bool = False,
-    ) -> Report:
+    ) -> report.Report:
         """Make the changes: creations first, then updates, deletions last.
 
         First, every change is compared with the service. Changes that the service already has are

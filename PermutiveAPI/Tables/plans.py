@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.json import parsed
+from .._Utils.lazy_names import LateModule
 from .._Utils.resources.frames import frame_of_cells
 from .changes import Change
 from .plan import Plan, escaped
@@ -19,7 +20,9 @@ from .plan import Plan, escaped
 if TYPE_CHECKING:
     import pandas
 
-    from .reports import Reports
+    from . import reports
+else:
+    pandas, reports = LateModule("pandas"), LateModule("PermutiveAPI.Tables.reports")
 
 _FORMAT = 1  # Of the JSON form. Plans of another format are refused.
 _COLUMNS = ("target", "action", "key", "name", "field", "old", "new")
@@ -194,7 +197,7 @@ class Plans:
         max_update_share: float | None = None,
         max_delete_share: float | None = None,
         allow_used: bool = False,
-    ) -> Reports:
+    ) -> reports.Reports:
         """Make the changes: segments first, then cohorts, deletions last.
 
         All plans are checked as :meth:`Plan.apply` does, before anything is written. If a change of one
@@ -221,7 +224,7 @@ class Plans:
         from .applying import apply_all
         from .reports import Reports
 
-        reports = apply_all(
+        done = apply_all(
             self.plans,
             api_key,
             progress_callback,
@@ -229,7 +232,7 @@ class Plans:
             max_delete_share=max_delete_share,
             allow_used=allow_used,
         )
-        return Reports(tuple(reports))
+        return Reports(tuple(done))
 
 
 def _are_texts(values: Any) -> bool:

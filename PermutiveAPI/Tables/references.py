@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._Utils.arguments import listed, require_filled
 from .._Utils.batch.types import ProgressCallback
+from .._Utils.lazy_names import LateModule
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from ..Audience.Import import Import, ImportList
@@ -18,6 +19,8 @@ from .queries import Named, names_in
 
 if TYPE_CHECKING:
     import pandas
+else:
+    pandas = LateModule("pandas")
 
 T = TypeVar("T", Cohort, Segment)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._Utils.lazy_names import LateModule
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from .changes import Action, Change, FieldChange, in_order
@@ -17,6 +18,8 @@ from .texts import first_lines, one_line
 
 if TYPE_CHECKING:
     import pandas
+else:
+    pandas = LateModule("pandas")
 
 Status = Literal["created", "updated", "deleted", "unchanged", "failed", "not tried", "unknown"]
 

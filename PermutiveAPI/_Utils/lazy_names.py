@@ -1,4 +1,4 @@
-"""Names of a module that are imported when they are first used, so that the module itself is imported faster."""
+"""Names and modules that are imported when they are first used, so that their users are imported faster."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 # Held during a late import. A fork waits for it: else the child waits forever for the import of a thread
@@ -47,3 +48,20 @@ def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[s
         return vars(sys.modules[module_name]).setdefault(name, found)
 
     return __getattr__
+
+
+class LateModule(ModuleType):
+    """A module that is imported when one of its names is first used.
+
+    It stands for a module that only annotations name: ``typing.get_type_hints`` and the tools that use it
+    find its types, and nothing is imported before.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        """Import the module and return its name."""
+        if name.startswith("__"):  # inspect and doctest ask every object for such names.
+            raise AttributeError(
+                f"module {self.__name__!r} was not imported yet, and has no {name}"
+            )
+        with fork_waits:
+            return getattr(import_module(self.__name__), name)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .._Utils.batch.types import ProgressCallback
 from ..Tables.plans import Plans
+from ..Workspace import Workspace
 from .cohort_plan import plan_of_cohorts
 from .folder import Content, Saved, read_folder, write_folder
 from .segment_plans import plans_of_segments
 from .wording import BACK, SINCE, Notes, Wording
-
-if TYPE_CHECKING:
-    from ..Workspace import Workspace
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -65,7 +65,7 @@ BELOW = {
     "transport": "cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
     "options": "arguments base_url credentials retry settings",
-    "resources": "arguments batch codec credentials errors gc_pause http json",
+    "resources": "arguments batch codec credentials errors gc_pause http json lazy_names",
 }
 
 # Each resource, and the resources that it may import.
@@ -122,8 +122,8 @@ BELOW_TABLES = {
     *(f"Query.{name}" for name in IN_QUERY),
 }
 UTILS_OF_TABLES = (
-    "arguments base_url batch.progress_bar batch.types codec credentials errors gc_pause json list"
-    " resources settings"
+    "arguments base_url batch.progress_bar batch.types codec credentials errors gc_pause json"
+    " lazy_names list resources settings"
 )
 
 # What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any, Dict, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterator, List, Set, Tuple, get_type_hints
 
 import pytest
 
@@ -23,6 +23,8 @@ from tests.typing import users_code
 
 SOURCE = Path(users_code.__file__)
 TREE = ast.parse(SOURCE.read_text(encoding="utf-8"))
+
+MODULES: List[Any] = [PermutiveAPI, Query, Tables, answers, rehearsal, sandbox, snapshots, testing]
 
 # The classes of what the calls of Query return; users do not name them.
 MADE_BY_CALLS = [
@@ -42,17 +44,7 @@ def is_own(value: Any) -> bool:
 
 def public_names() -> Set[str]:
     """Return the names that users import: from the package, from its modules, and from _Utils as in 5.4.4."""
-    modules: List[Any] = [
-        PermutiveAPI,
-        Query,
-        Tables,
-        answers,
-        rehearsal,
-        sandbox,
-        snapshots,
-        testing,
-    ]
-    names = {name for module in modules for name in module.__all__}
+    names = {name for module in MODULES for name in module.__all__}
     for path in (each for each in PATHS if "_Utils" in each):
         public = [name for name in PATHS[path] if name[0] != "_"]
         module = importlib.import_module(path)
@@ -73,11 +65,16 @@ def public_members() -> Iterator[Tuple[str, Any]]:
                 yield f"{cls.__name__}.{name}", inspect.getattr_static(cls, name)
 
 
+def function_of(member: Any) -> Any:
+    """Return the function behind a property or a class method; other members as they are."""
+    return getattr(member, "fget", None) or getattr(member, "__func__", member)
+
+
 def public_calls() -> Dict[int, str]:
     """Return the id of the code of every public method and property, since code is slow to hash, with its name."""
     calls: Dict[int, str] = {}
     for name, member in public_members():
-        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
+        function = function_of(member)
         abstract = getattr(function, "__isabstractmethod__", False)
         if inspect.isfunction(function) and not abstract:
             calls.setdefault(id(inspect.unwrap(function).__code__), name)
@@ -97,6 +94,22 @@ def test_every_public_name_is_used() -> None:
         name.split(".")[1] for name, member in public_members() if isinstance(member, Index)
     }
     assert (public_names() | dictionaries) - written_names() == set()
+
+
+def test_every_hint_can_be_read() -> None:
+    """``typing.get_type_hints``, and so pydantic, typeguard and Sphinx, find every type that a hint names."""
+    values = [(name, getattr(module, name)) for module in MODULES for name in module.__all__]
+    unknown = {}
+    for name, value in [*values, *public_members()]:
+        found = inspect.unwrap(function_of(value))
+        if isinstance(found, type) or inspect.isfunction(found):
+            try:
+                get_type_hints(found)
+            except NameError as e:
+                unknown[name] = str(e)
+    assert unknown == {}
+    assert get_type_hints(PermutiveAPI.Workspace.imports)["return"] is PermutiveAPI.ImportList
+    assert get_type_hints(PermutiveAPI.Segment.plan)["return"] is Tables.Plan
 
 
 def test_every_public_call_is_made(

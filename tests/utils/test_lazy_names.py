@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from PermutiveAPI._Utils.lazy_names import lazy_names
+from PermutiveAPI._Utils.lazy_names import LateModule, lazy_names
 from tests.support.platforms import needs_fork
 
 
@@ -48,6 +48,15 @@ def test_a_name_that_is_set_meanwhile_stays(borrower: Any, monkeypatch: pytest.M
     """If another thread sets the name during the import, its value stays, for instance a test's replacement."""
     monkeypatch.setattr(Lender, "meanwhile", "another")
     assert borrower.name == vars(borrower)["name"] == "another"
+
+
+def test_a_late_module_is_imported_by_its_first_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late module imports the real one for a name of it, not for those that inspection asks every object for."""
+    late = LateModule("lender")
+    assert not hasattr(late, "__wrapped__")  # Nothing could be imported yet.
+    monkeypatch.setitem(sys.modules, "lender", Lender("lender"))
+    assert late.name == "the lender's"
+    assert not hasattr(late, "other")
 
 
 @needs_fork

@@ -11,9 +11,12 @@ from ..arguments import require_filled, require_kind
 from ..codec.encoding import encoded
 from ..gc_pause import gc_paused, items_in
 from ..json import JSONSerializable, load_json_list
+from ..lazy_names import LateModule
 
 if TYPE_CHECKING:
     import pandas
+else:
+    pandas = LateModule("pandas")
 
 T = TypeVar("T")
 IndexT = TypeVar("IndexT", bound="Index[Any]")

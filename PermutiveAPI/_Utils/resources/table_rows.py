@@ -59,7 +59,7 @@ class _ToPylist(Protocol):
     def to_pylist(self) -> Any: ...
 
 
-Table = Union[str, "PathLike[str]", Iterable[Mapping[Any, Any]], _ToDict, _ToDicts, _ToPylist]
+Table = Union[str, PathLike[str], Iterable[Mapping[Any, Any]], _ToDict, _ToDicts, _ToPylist]
 
 
 class TableReading(NamedTuple):
