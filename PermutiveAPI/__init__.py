@@ -32,7 +32,7 @@ from ._Utils.errors import (
     PermutiveTimeoutError,
 )
 from ._Utils.http import stream_batch
-from ._Utils.lazy_names import lazy_names
+from ._Utils.lazy_names import lazy_names, remember_modules
 from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
 from .Cohort import Cohort, CohortList
@@ -116,6 +116,7 @@ _HOMES = {
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
+remember_modules()
 
 
 def __dir__() -> list[str]:

@@ -56,7 +56,7 @@ from .errors import (
 )
 from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
-from .lazy_names import fork_waits
+from .lazy_names import late_import
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry import loop
@@ -497,7 +497,7 @@ def batch_runner() -> BatchRunner:
 
     Its workers run in a copy of the caller's context, with the same connection classes.
     """
-    with fork_waits:
+    with late_import():
         from .batch.runner import BatchRunner
 
     context = copy_context()

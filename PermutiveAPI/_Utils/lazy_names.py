@@ -5,20 +5,58 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+_PACKAGE = __name__.partition(".")[0]
+
 # Held during a late import. A fork waits for it: else the child waits forever for the import of a thread
 # that it does not have.
-fork_waits = threading.RLock()
+_fork_waits = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=fork_waits.acquire,
-        after_in_parent=fork_waits.release,
-        after_in_child=fork_waits.release,
+        before=_fork_waits.acquire,
+        after_in_parent=_fork_waits.release,
+        after_in_child=_fork_waits.release,
     )
+
+_imported_first: dict[str, ModuleType] = {}
+
+
+def remember_modules() -> None:
+    """Remember the modules of this package that are imported by now."""
+    own = (name for name in sys.modules if name.startswith(_PACKAGE))
+    _imported_first.update((name, sys.modules[name]) for name in own)
+
+
+@contextmanager
+def late_import() -> Generator[None, None, None]:
+    """Import a part of this package later than the package, inside this block.
+
+    After ``patch.dict(sys.modules)`` around its first import, the package is no longer in
+    ``sys.modules``. Python would import it a second time, with classes of its own. So the modules are put
+    back.
+    """
+    with _fork_waits:
+        if sys.modules.get(_PACKAGE) is not _imported_first.get(_PACKAGE):
+            sys.modules.update(_own_modules())
+        yield
+
+
+def _own_modules() -> dict[str, ModuleType]:
+    """Return the modules of this package, also those that were imported later."""
+    found = dict(_imported_first)
+    waiting = list(found.values())
+    while waiting:
+        for each in vars(waiting.pop()).values():
+            is_module = type(each) is ModuleType and each.__name__.startswith(f"{_PACKAGE}.")
+            if is_module and each.__name__ not in found:
+                found[each.__name__] = each
+                waiting.append(each)
+    return found
 
 
 def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[str], Any]:
@@ -39,7 +77,7 @@ def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[s
         if name not in homes:
             raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
         home = homes[name]
-        with fork_waits:
+        with late_import():
             module = import_module(home or f"{module_name}.{name}")
         if home is None:
             return module
@@ -63,5 +101,5 @@ class LateModule(ModuleType):
             raise AttributeError(
                 f"module {self.__name__!r} was not imported yet, and has no {name}"
             )
-        with fork_waits:
+        with late_import():
             return getattr(import_module(self.__name__), name)

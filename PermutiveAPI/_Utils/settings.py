@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .lazy_names import fork_waits
+from .lazy_names import late_import
 
 if TYPE_CHECKING:
     from .retry.policy import RetryConfig
@@ -307,7 +307,7 @@ def _dotenv() -> _DotenvFile:
 
 
 def _read_dotenv(folder: str) -> _DotenvFile:
-    with fork_waits:
+    with late_import():
         from dotenv import dotenv_values, find_dotenv
 
     path = find_dotenv(usecwd=True) or str(Path(folder) / ".env")

@@ -688,8 +688,27 @@ with mock.patch("requests.get") as get, mock.patch("time.sleep", sleeps.append):
     assert len(sleeps) == 2, sleeps
 """
 
+IN_PATCHED_MODULES = """
+import sys
+from unittest import mock
 
-def test_a_replacement_before_the_first_import_takes_effect() -> None:
-    """A name that is replaced before the library is imported is used, too, and nothing reaches the network."""
-    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, text=True, timeout=60)
+with mock.patch.dict(sys.modules, {"a_module_of_the_test": mock.Mock()}):
+    from PermutiveAPI import BatchRequest, Cohort, CohortList, PermutiveAPIError, Segment
+    from PermutiveAPI._Utils import http
+
+assert "PermutiveAPI" not in sys.modules
+assert "one" in repr(CohortList([Cohort("one")]))  # This imports a second package.
+cohorts = [Cohort(name, query={"in_segment": 1}) for name in ("one", "two")]
+with mock.patch.object(http, "request", mock.Mock(side_effect=PermutiveAPIError("refused"))):
+    _, failures = Cohort.batch_create(cohorts, api_key="key")
+assert all(isinstance(request, BatchRequest) for request, _ in failures)
+assert [request.item for request, _ in failures] == cohorts
+assert sys.modules["PermutiveAPI.Audience.Segment"].Segment is Segment
+"""
+
+
+@pytest.mark.parametrize("code", [EARLY, IN_PATCHED_MODULES])
+def test_a_replacement_before_the_first_import_takes_effect(code: str) -> None:
+    """What is replaced before the library is imported is used, too, and nothing reaches the network."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
