@@ -133,22 +133,35 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         return self._segments[import_id]
 
     def references(
-        self, *, max_workers: int | None = None, progress_callback: ProgressCallback | None = None
+        self,
+        *,
+        check_segments: bool = False,
+        max_workers: int | None = None,
+        progress_callback: ProgressCallback | None = None,
     ) -> Tables.References:
         """Read which cohorts name which cohorts, segments and imports in their queries.
 
         Lists come without queries. So this sends one request for each cohort that the key can read, and two
-        for the lists. It does not use this object's caches. The arguments are those of
-        ``Cohort.batch_create``.
+        for the lists. It does not use this object's caches.
+
+        Parameters
+        ----------
+        check_segments : bool
+            Whether each segment that a query names with its import is looked up: one more request each.
+            Only then ``broken()`` knows of segments that do not exist.
+        max_workers, progress_callback : optional
+            As for ``Cohort.batch_create``. Only the cohorts are counted.
 
         Examples
         --------
         >>> Workspace.from_env().references()
         <References: 42 cohorts, 0 references (0 broken), 3 cohorts unknown>
         """
-        from .Tables.references import read_references
+        from .Tables.reference_reading import read_references
 
-        return read_references(self.api_key, max_workers, progress_callback)
+        return read_references(
+            self.api_key, max_workers, progress_callback, check_segments=check_segments
+        )
 
     def plan_copy(
         self,

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from .._Utils.arguments import listed, require_filled
-from .._Utils.batch.types import ProgressCallback
 from .._Utils.lazy_names import LateModule
 from .._Utils.resources.display import html_table
 from .._Utils.resources.frames import frame_of_cells
 from ..Audience.Import import Import, ImportList
 from ..Audience.Segment import Segment, SegmentList
 from ..Cohort import Cohort, CohortList
-from .queries import Named, names_in
+from .queries import Named
 
 if TYPE_CHECKING:
     import pandas
@@ -25,36 +24,6 @@ else:
 T = TypeVar("T", Cohort, Segment)
 
 _COLUMNS = ("cohort_code", "cohort_name", "kind", "code", "provider", "name", "problem")
-
-
-def read_references(
-    api_key: str, max_workers: int | None, progress_callback: ProgressCallback | None
-) -> References:
-    """Read all cohorts with their queries, and the imports; see ``Workspace.references``."""
-    everything = Cohort.list(api_key, include_child_workspaces=True)
-    fetched, failures = Cohort.batch_get_by_id(
-        [cohort.id for cohort in everything if cohort.id],
-        api_key=api_key,
-        max_workers=max_workers,
-        progress_callback=progress_callback,
-    )
-    errors = {request.item: error for request, error in failures}
-    cohorts = CohortList(fetched.get(cohort.id or "", cohort) for cohort in everything)
-    names = [(cohort, named) for cohort in cohorts for named in _names_of(cohort, errors)]
-    return References(cohorts, Import.list(api_key), tuple(names))
-
-
-def _names_of(cohort: Cohort, errors: Mapping[Any, Exception]) -> list[Named]:
-    if cohort.id in errors:
-        return [Named("unknown", f"the cohort could not be fetched: {errors[cohort.id]}")]
-    if not cohort.query:
-        return [Named("unknown", "the cohort has no query")]
-    return [*map(_explained, names_in(cohort.query))]
-
-
-def _explained(named: Named) -> Named:
-    is_known = named.kind != "unknown"
-    return named if is_known else named._replace(code=f"this cannot be read: {named.code}")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,6 +38,8 @@ class References:
         All imports that the key can read.
     names : tuple of (Cohort, Named)
         What each cohort names. The kind of a name is "cohort", "segment", "import" or "unknown".
+    gone_segments : frozenset of Named
+        The named segments that do not exist. It is empty unless the segments were checked.
 
     Examples
     --------
@@ -83,6 +54,7 @@ class References:
     cohorts: CohortList
     imports: ImportList
     names: tuple[tuple[Cohort, Named], ...]
+    gone_segments: frozenset[Named] = frozenset()
 
     @property
     def unknown(self) -> CohortList:
@@ -166,9 +138,11 @@ class References:
         return type(given)(kept) if isinstance(given, (CohortList, SegmentList)) else kept
 
     def broken(self) -> dict[str, CohortList]:
-        """Return the codes that queries name but no cohort has, each with the cohorts that name it.
+        """Return what queries name but does not exist, each with the cohorts that name it.
 
-        The code of a cohort that the key cannot read is also in it.
+        The keys are the codes of cohorts. If the segments were checked, they are also texts such as
+        ``"subscribercrm/DigitalNorth"``: the code of the import, and that of the segment. A cohort or an
+        import that the key cannot read counts as one that does not exist.
 
         Examples
         --------
@@ -178,7 +152,7 @@ class References:
         {'99999': ['Runners']}
         """
         broken = filter(self._is_broken, self._users)
-        return {named.code: self._users_of([named]) for named in broken}
+        return {_key_of(named): self._users_of([named]) for named in broken}
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each reference, the unknown ones last.
@@ -246,7 +220,16 @@ class References:
         return [Named("segment", code, source.code), Named("segment", code), whole_import]
 
     def _is_broken(self, named: Named) -> bool:
-        return named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
+        is_no_cohort = named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
+        return is_no_cohort or named in self.gone_segments
+
+    def _problem_of(self, named: Named) -> str | None:
+        if not self._is_broken(named):
+            return None
+        if named.kind == "cohort":
+            return "no cohort has this code"
+        is_import = named.provider in self.imports.code_dictionary
+        return "the import has no such segment" if is_import else "there is no such import"
 
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table. The unknown ones come last, because there may be many."""
@@ -255,8 +238,8 @@ class References:
             if named.kind == "unknown":
                 yield (*whose, None, None, None, named.code)
             else:
-                problem = "no cohort has this code" if self._is_broken(named) else None
-                yield (*whose, named.code, named.provider, self._name_of(named), problem)
+                name = self._name_of(named)
+                yield (*whose, named.code, named.provider, name, self._problem_of(named))
 
     def _name_of(self, named: Named) -> str | None:
         """Return the name of a cohort or an import. Segments are not fetched."""
@@ -265,3 +248,7 @@ class References:
         else:
             found = self.imports.code_dictionary.get(named.code if named.kind == "import" else "")
         return None if found is None else found.name
+
+
+def _key_of(named: Named) -> str:
+    return named.code if named.kind == "cohort" else f"{named.provider}/{named.code}"

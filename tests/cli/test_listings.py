@@ -185,6 +185,21 @@ def test_broken(referring: Sandbox) -> None:
     assert (row["code"], row["cohort_name"]) == ("99999", "Left over")
 
 
+def test_broken_segments(referring: Sandbox) -> None:
+    """With --check-segments, segments that do not exist are found, too. It goes with --broken, or alone."""
+    Cohort("Gone", query=in_second_party_segment("subscribercrm", "gone")).create()
+    found = csv_rows(run("references", "--broken", "--check-segments").out)
+    assert [(row["code"], row["cohort_name"]) for row in found] == [
+        ("99999", "Left over"),
+        ("subscribercrm/gone", "Gone"),
+    ]
+    rows = csv_rows(run("references", "--check-segments").out)
+    problems = {row["code"]: row["problem"] for row in rows if row["kind"] == "segment"}
+    assert problems == {"DigitalNorth": "", "gone": "the import has no such segment"}
+    done = run("references", "--unused", "--check-segments")
+    assert done.status == 2 and "--check-segments cannot be given with" in done.err
+
+
 def test_only_one_question_at_a_time(service: Sandbox) -> None:
     """Two of the options together are wrong usage, before anything is sent."""
     done = run("references", "--unused", "--broken")

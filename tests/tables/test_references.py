@@ -9,6 +9,7 @@ import pytest
 from PermutiveAPI import (
     Cohort,
     CohortList,
+    PermutiveAuthenticationError,
     PermutiveServerError,
     Progress,
     Segment,
@@ -26,7 +27,7 @@ from PermutiveAPI.Query import (
 )
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.Tables import References
-from tests.support.calls import COHORT, COHORTS, IMPORT, IMPORTS, KEY
+from tests.support.calls import COHORT, COHORTS, IMPORT, IMPORTS, KEY, SEGMENT
 from tests.support.fake_service import Connection, FakeService, Step, answer
 
 WORKSPACE = Workspace("Main", "w-1", "w-1", KEY)
@@ -138,6 +139,47 @@ def test_unused_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -
 def test_broken(references: References) -> None:
     """A code that no cohort has is broken, and its users are listed."""
     assert {code: codes_of(users) for code, users in references.broken().items()} == {"77": [BOTH]}
+
+
+CHECKED = {
+    f"{IMPORTS}/i-1/segments/code/a": answer(200, SEGMENT),
+    f"{IMPORTS}/i-1/segments/code/b": answer(404),
+    f"{IMPORTS}/i-1/segments/code/b%20c": answer(400),
+}
+
+
+def test_broken_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If segments are checked, each is looked up once, and those of an unknown import without a request."""
+    gone = [in_second_party_segment("markets", code) for code in ("b", "b c")]
+    monkeypatch.setitem(QUERIES, LEFT, gone[0] | gone[1])
+    monkeypatch.setitem(QUERIES, PLAIN, gone[0] | IN_MARKETS)
+    serve(server, CHECKED)
+    references = WORKSPACE.references(check_segments=True)
+    checked = [each.path for each in server.received if "/segments/" in each.path]
+    assert sorted(checked) == sorted(CHECKED)
+    assert {key: codes_of(users) for key, users in references.broken().items()} == {
+        "markets/b": [PLAIN, LEFT],
+        "77": [BOTH],
+        "markets/b c": [LEFT],
+        "others/a": [OTHER],
+    }
+    table = references.to_pd_dataframe()
+    problems = table[table.kind == "segment"].groupby("cohort_code").problem.unique().to_dict()
+    assert {code: list(found) for code, found in problems.items()} == {
+        PLAIN: ["the import has no such segment", None],
+        BOTH: [None],
+        LEFT: ["the import has no such segment"],
+        THIRD: [None],
+        OTHER: ["there is no such import"],
+    }
+    assert "(5 broken)" in repr(references)
+
+
+def test_a_segment_that_cannot_be_checked(server: FakeService) -> None:
+    """If a segment cannot be looked up, the call raises."""
+    serve(server, {f"{IMPORTS}/i-1/segments/code/a": answer(403)})
+    with pytest.raises(PermutiveAuthenticationError):
+        WORKSPACE.references(check_segments=True)
 
 
 def test_unknown(server: FakeService) -> None:

@@ -6,7 +6,8 @@ import click
 
 from PermutiveAPI import progress_bar
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
-from PermutiveAPI.Tables.references import References, read_references
+from PermutiveAPI.Tables import References
+from PermutiveAPI.Tables.reference_reading import read_references
 
 from ..finding import cohorts_named
 from ..options import format_option, workspace_option
@@ -19,18 +20,29 @@ _BROKEN_COLUMNS = ("code", "cohort_code", "cohort_name")
 @click.command()
 @click.option("--used-by", metavar="COHORT", help="The cohorts whose queries name this one.")
 @click.option("--unused", is_flag=True, help="The cohorts that no query names.")
-@click.option("--broken", is_flag=True, help="The codes that queries name, but no cohort has.")
+@click.option("--broken", is_flag=True, help="What queries name, but does not exist.")
+@click.option(
+    "--check-segments",
+    is_flag=True,
+    help="Look up each segment that a query names with its import, with one request each.",
+)
 @workspace_option
 @format_option
-def references(used_by: str | None, unused: bool, broken: bool, format: Format) -> None:
+def references(
+    used_by: str | None, unused: bool, broken: bool, check_segments: bool, format: Format
+) -> None:
     """Show which cohorts name which cohorts, segments and imports.
 
-    Each cohort is fetched, with one request. COHORT is a code, an id or a name.
+    Each cohort is fetched, with one request. COHORT is a code, an id or a name. Without --check-segments,
+    only missing cohorts are found.
     """
     if (used_by is not None) + unused + broken > 1:
         raise click.UsageError("Only one of --used-by, --unused and --broken can be given.")
+    if check_segments and (used_by is not None or unused):
+        raise click.UsageError("--check-segments cannot be given with --used-by or --unused.")
     named = [] if used_by is None else cohorts_named([used_by])
-    found = read_references(DEFAULT_API_KEY, None, progress_bar("Fetching"))
+    bar = progress_bar("Fetching")
+    found = read_references(DEFAULT_API_KEY, None, bar, check_segments=check_segments)
     if named:
         write_cohorts(found.used_by(named[0]), format)
     elif unused:
