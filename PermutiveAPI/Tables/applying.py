@@ -136,7 +136,7 @@ class CheckedPlan:
     ) -> None:
         check_place(plan.target)
         check_limits(
-            owned=plan.owned,
+            owned=plan.owned_count,
             updates=len(plan.updates),
             deletes=len(plan.deletes),
             max_update_share=max_update_share,

@@ -41,7 +41,7 @@ class Plan:
         Creations, updates and deletions, in the order in which they are carried out.
     unchanged : tuple of Unchanged
         The objects that are already as the table wants them.
-    owned : int
+    owned_count : int
         How many objects are owned. The limits are shares of this number.
     rows : tuple of dict
         The table's rows, as JSON data. The report shows them with their outcomes.
@@ -58,9 +58,14 @@ class Plan:
     target: Target
     changes: tuple[Change, ...]
     unchanged: tuple[Unchanged, ...] = ()
-    owned: int = 0
+    owned_count: int = 0
     rows: tuple[dict[str, Any], ...] = ()
     ignored: tuple[str, ...] = ()
+
+    @property
+    def owned(self) -> int:
+        """Another name of `owned_count`, the only one in releases 5.12 and 5.13."""
+        return self.owned_count
 
     @property
     def creates(self) -> tuple[Change, ...]:
@@ -188,7 +193,7 @@ class Plan:
                 for change in self.changes
             ],
             "unchanged": [*map(_members, self.unchanged)],
-            "owned": self.owned,
+            "owned": self.owned_count,  # As in releases 5.12 and 5.13: saved plans stay readable.
             "rows": self.rows,
             "ignored": self.ignored,
         }

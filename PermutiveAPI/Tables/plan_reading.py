@@ -49,7 +49,7 @@ def _members(data: Mapping[str, Any]) -> dict[str, Any]:
         "unchanged": tuple(
             _unchanged(each, f"unchanged[{place}]") for place, each in enumerate(data["unchanged"])
         ),
-        "owned": owned,
+        "owned_count": owned,
         "rows": rows,
         "ignored": tuple(map(str, data.get("ignored", ()))),
     }

@@ -169,8 +169,8 @@ class Report:
         carried_out = [each for each in self.outcomes if each.status in undone]
         changes = in_order(map(self._inverted, carried_out))
         added = Counter(each.change.action for each in carried_out)
-        owned = self.plan.owned + added["create"] - added["delete"]
-        return Plan(self.plan.target, changes, owned=owned)
+        owned = self.plan.owned_count + added["create"] - added["delete"]
+        return Plan(self.plan.target, changes, owned_count=owned)
 
     def _inverted(self, outcome: Outcome) -> Change:
         """Return the change that undoes an outcome. A cohort without a known id is found by its name."""

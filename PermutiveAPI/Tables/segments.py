@@ -98,7 +98,7 @@ class _Comparison:
             target=Target("segments", present_origin(), import_id=self._import_id),
             changes=in_order(changes),
             unchanged=tuple(each for each in compared if isinstance(each, Unchanged)),
-            owned=len(self._owned_codes()),
+            owned_count=len(self._owned_codes()),
             rows=rows.own,
             ignored=rows.ignored,
         )

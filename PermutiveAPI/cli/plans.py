@@ -118,7 +118,7 @@ def carry_out(
     # `apply` checks this, too, but nobody should be asked before.
     for each in plan.plans if isinstance(plan, Plans) else (plan,):
         counts = {"updates": len(each.updates), "deletes": len(each.deletes)}
-        check_limits(owned=each.owned, **counts, **shares)
+        check_limits(owned=each.owned_count, **counts, **shares)
     count = len(plan)
     if dry_run:
         return ExitStatus.DONE

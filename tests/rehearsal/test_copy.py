@@ -152,7 +152,7 @@ def test_a_large_import(live: Live) -> None:
         Segment.get_by_code(live.import_id, "m_3999", key).delete(key)
         (plan,) = rehearsal.changes().plans
     assert [(each.action, each.key) for each in plan.changes] == [("delete", "m_3999")]
-    assert (len(plan.unchanged), plan.owned) == (4_024, 4_025)
+    assert (len(plan.unchanged), plan.owned_count) == (4_024, 4_025)
 
 
 def test_a_price_that_the_service_does_not_tell(live: Live) -> None:

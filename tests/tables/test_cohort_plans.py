@@ -39,7 +39,7 @@ def test_an_exported_table_plans_nothing(club: Club, flat: bool, clear_empty: bo
     club.put("Bare", description=None, tags=[])
     table = club.list().to_pd_dataframe(flat=flat)
     plan = club.plan(table, clear_empty=clear_empty)
-    assert (len(plan), len(plan.unchanged), plan.owned) == (0, 29, 29)
+    assert (len(plan), len(plan.unchanged), plan.owned_count) == (0, 29, 29)
 
 
 def test_an_export_of_all_workspaces_plans_nothing(club: Club) -> None:
@@ -273,7 +273,7 @@ def test_the_credentials_file_tells_whose_a_key_is(
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(file))
     key = club.brand.api_key
     plan = club.plan([{"name": "Commuters", "tags": "x"}], api_key=key)
-    assert (plan.target.workspace_id, plan.owned) == (club.brand.workspace_id, 14)
+    assert (plan.target.workspace_id, plan.owned_count) == (club.brand.workspace_id, 14)
     assert club.apply(plan, api_key=key).counts == {"updated": 1}
     with pytest.raises(ValueError, match="is inherited from the workspace"):
         club.plan([{"name": "Football Fans", "tags": "x"}], api_key=key)
@@ -860,10 +860,10 @@ def test_the_limit_counts_cohorts_of_the_workspace(club: Club) -> None:
     inherited = CohortList([each for each in old if each.workspace_id != own_id])
     for told in (None, own_id):
         plan = old.plan_to(inherited, workspace_id=told)
-        assert plan.owned == len(plan.deletes) == len(old) - len(inherited)
+        assert plan.owned_count == len(plan.deletes) == len(old) - len(inherited)
     with pytest.raises(ValueError, match="too many deletes: 13 of 13, 100 % is over 80 %"):
         club.apply(plan, api_key=club.brand.api_key)
-    assert old.plan_to(old).owned == len(old)
+    assert old.plan_to(old).owned_count == len(old)
 
 
 def test_inherited_cohorts_are_not_deleted(

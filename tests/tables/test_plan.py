@@ -38,7 +38,7 @@ PLAN = Plan(
         Change("delete", "market_west", "West", (FieldChange("name", "West", None),)),
     ),
     unchanged=(Unchanged("market_east", "East", 3),),
-    owned=3,
+    owned_count=3,
     rows=(
         {"code": "market_north", "name": "North", "categories": ["a", "ü"]},
         {"code": "market_south", "name": "South\n<b>", "cpm": 2.5},
@@ -113,6 +113,11 @@ def test_json(tmp_path: Path) -> None:
     assert PLAN == Plan.from_json(data) == Plan.from_json(text) == Plan.from_json(file)
     data["rows"][0]["name"] = "changed"
     assert PLAN.rows[0]["name"] == "North"
+
+
+def test_the_name_of_the_count_in_release_5_12() -> None:
+    """Release 5.12 has the number of owned objects under another name: it is still there, in plans and in JSON."""
+    assert PLAN.to_json()["owned"] == PLAN.owned == PLAN.owned_count == 3
 
 
 def without(member: str) -> Callable[[Dict[str, Any]], Any]:

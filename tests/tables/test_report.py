@@ -19,7 +19,7 @@ PLAN = Plan(
     target=Target("segments", "https://api.permutive.app", import_id="i-1"),
     changes=(NEW, BAD, OLD),
     unchanged=(Unchanged("d", "D", 2),),
-    owned=5,
+    owned_count=5,
     rows=(
         {"code": "a", "id": "mine", "note": "x"},
         {"code": "d", "status": "old"},
@@ -104,7 +104,7 @@ def test_the_inverse() -> None:
         FieldChange("categories", None, None),
     )
     assert inverse.changes == (OLD.inverse(), Change("delete", "a", "A", whole))
-    assert (inverse.target, inverse.owned, inverse.rows) == (PLAN.target, 5, ())
+    assert (inverse.target, inverse.owned_count, inverse.rows) == (PLAN.target, 5, ())
 
 
 OWNED = Owned.prefix("m_") | Owned.category("x") | Owned.prefix("n_")

@@ -50,7 +50,7 @@ def test_an_upsert(market: Market) -> None:
     plan = market.plan(table)
     assert (codes(plan.creates), codes(plan.updates), codes(plan.deletes)) == (["m_c"], ["m_a"], [])
     assert [each.key for each in plan.unchanged] == ["m_b"]
-    assert (plan.owned, market.writes()) == (len(before), [])
+    assert (plan.owned_count, market.writes()) == (len(before), [])
     report = market.apply(plan)
     [write] = market.writes()
     assert write.json == {
@@ -70,7 +70,7 @@ def test_a_mirror(market: Market) -> None:
     foreign = {code: each for code, each in market.there().items() if not MINE.owns(code)}
     table = [{"code": "m_1", "name": "One"}, {"code": "m_9", "name": "Nine"}]
     plan = market.mirror(table)
-    assert (codes(plan.deletes), plan.owned) == (["m_0", "m_2"], 3)
+    assert (codes(plan.deletes), plan.owned_count) == (["m_0", "m_2"], 3)
     report = market.apply(plan)
     assert [each.status for each in report.deleted] == ["deleted", "deleted"]
     there = market.there()
@@ -95,7 +95,7 @@ def test_owned_by_category(market: Market) -> None:
     )
     table = [{"code": "d", "name": "D", "categories": ["news"]}]
     plan = market.plan(table, "mirror", owned=MINE | Owned.category("news"))
-    assert (codes(plan.creates), codes(plan.deletes), plan.owned) == (["d"], ["a", "m_c"], 2)
+    assert (codes(plan.creates), codes(plan.deletes), plan.owned_count) == (["d"], ["a", "m_c"], 2)
 
 
 def test_everything_is_owned(market: Market) -> None:
@@ -597,7 +597,7 @@ def test_the_inverse(market: Market) -> None:
     report = market.apply(market.mirror(table, clear_empty=True))
     assert market.there() != before
     inverse = report.inverse()
-    assert inverse.owned == 2
+    assert inverse.owned_count == 2
     assert market.apply(Plan.from_json(inverse.to_json())).counts == {
         "created": 2,
         "updated": 1,

@@ -137,7 +137,7 @@ def test_the_order_of_the_writes(club: Club, market: Market) -> None:
     )
     cohorts = club.plan([{"name": "New", "query": {"in_segment": 1}}, {"id": new.id, "tags": "t"}])
     gone = club.list().plan_to(type(club.list())([e for e in club.list() if e.code != 12346]))
-    both = replace(cohorts, changes=(*cohorts.changes, *gone.changes), owned=28)
+    both = replace(cohorts, changes=(*cohorts.changes, *gone.changes), owned_count=28)
     club.sandbox.clear_requests()
     progress: List[Progress] = []
     reports = Plans((both, deleting)).apply(api_key=club.key, progress_callback=progress.append)

@@ -346,6 +346,7 @@ def mirror_segments(import_id: str, folder: Path) -> list[str]:
     (folder / "plan.json").write_text(json.dumps(plan.to_json()))
     kept: Plan = Plan.from_json(folder / "plan.json")
     logger.info("%s\n%s\n%s", kept.summary, kept.to_markdown(), kept.to_pd_dataframe().shape)
+    logger.info("%d of them are mine", max(kept.owned_count, kept.owned))
     names = [change.name for change in (*kept.creates, *kept.updates, *kept.deletes)]
     try:
         report: Report = kept.apply(
