@@ -8,28 +8,44 @@ from typing import Any, cast
 
 from .._Utils.json import parsed
 from .changes import SIGNS, Change, FieldChange, Unchanged
-from .planned_fields import FIELDS, NEEDED, is_filled_text, is_text
+from .json_kinds import is_filled_text, is_list_of_texts, is_text
+from .planned_fields import FIELDS, NEEDED
 from .target import Target
 from .texts import shown
 
-FORMAT = 1  # Of the JSON form. A plan of another format is refused.
+FORMAT = 1  # Of the JSON forms of Plan and Plans. Another format is refused.
 
 
 def members_of_plan(data: Any) -> dict[str, Any]:
     """Return the members of a plan; see ``Plan.from_json``."""
-    content = parsed(data) if isinstance(data, (str, Path)) else data
-    if not isinstance(content, Mapping):
-        raise ValueError("data: a plan is expected, as Plan.to_json() returns it")
-    members = cast("Mapping[str, Any]", content)
-    if members.get("format") != FORMAT:
-        raise ValueError(
-            f"data: a plan of format {FORMAT} is expected, not of {members.get('format')!r};"
-            " make the plan again with this version"
-        )
+    members = _members_of("a plan", "Plan", data)
     try:
         return _members(members)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"data: this is not a whole plan: {error}") from error
+
+
+def members_of_plans(data: Any) -> tuple[list[Any], list[str]]:
+    """Return the plans, as JSON data, and the notes; see ``Plans.from_json``."""
+    members = _members_of("a set of plans", "Plans", data)
+    plans, notes = members.get("plans"), members.get("notes")
+    if not isinstance(plans, list) or not is_list_of_texts(notes):
+        raise ValueError("data: plans must be a list of plans, and notes a list of texts")
+    return cast("list[Any]", plans), cast("list[str]", notes)
+
+
+def _members_of(what: str, kind: str, data: Any) -> Mapping[str, Any]:
+    """Return the members of a JSON form, if it is an object of the right format."""
+    content = parsed(data) if isinstance(data, (str, Path)) else data
+    if not isinstance(content, Mapping):
+        raise ValueError(f"data: {what} is expected, as {kind}.to_json() returns it")
+    members = cast("Mapping[str, Any]", content)
+    if members.get("format") != FORMAT:
+        raise ValueError(
+            f"data: {what} of format {FORMAT} is expected, not of {members.get('format')!r};"
+            " make it again with this version"
+        )
+    return members
 
 
 def _members(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 from ..Cohort import STATES
+from .json_kinds import is_filled_text, is_list_of_texts, is_number, is_text
 
 
 class Values(NamedTuple):
@@ -27,25 +27,6 @@ class Values(NamedTuple):
     can_be_cleared: bool = True
 
 
-def is_text(value: Any) -> bool:
-    """Tell whether a value is a text."""
-    return isinstance(value, str)
-
-
-def is_filled_text(value: Any) -> bool:
-    """Tell whether a value is a text that is not blank."""
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
-
-
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(is_text, cast("list[Any]", value)))
-
-
 def _is_filled_object(value: Any) -> bool:
     return isinstance(value, dict) and bool(cast("dict[str, Any]", value))
 
@@ -55,7 +36,7 @@ def _is_state(value: Any) -> bool:
 
 
 _TEXT = Values("a text", is_text)
-_TEXTS = Values("a list of texts", _is_list_of_texts)
+_TEXTS = Values("a list of texts", is_list_of_texts)
 _NAME = Values("a text that is not blank", is_filled_text, can_be_cleared=False)
 
 # By the kind of the target.
@@ -63,7 +44,7 @@ FIELDS: Mapping[str, Mapping[str, Values]] = {
     "segments": {
         "name": _NAME,
         "description": _TEXT,
-        "cpm": Values("a number", _is_number),
+        "cpm": Values("a number", is_number),
         "categories": _TEXTS,
     },
     "cohorts": {

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .._Utils.batch.types import ProgressCallback
 from .._Utils.credentials import DEFAULT_API_KEY
-from .._Utils.json import parsed
 from .._Utils.lazy_names import LateModule
 from .._Utils.resources.frames import frame_of_cells
 from .changes import Change
 from .plan import Plan, escaped
+from .plan_reading import FORMAT, members_of_plans
 
 if TYPE_CHECKING:
     import pandas
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 else:
     pandas, reports = LateModule("pandas"), LateModule("PermutiveAPI.Tables.reports")
 
-_FORMAT = 1  # Of the JSON form. Plans of another format are refused.
 _COLUMNS = ("target", "action", "key", "name", "field", "old", "new")
 
 
@@ -151,21 +149,11 @@ class Plans:
         {'format': 1, 'plans': [], 'notes': ["The import 'News' is gone."]}
         """
         plans = [plan.to_json() for plan in self.plans]
-        return {"format": _FORMAT, "plans": plans, "notes": [*self.notes]}
+        return {"format": FORMAT, "plans": plans, "notes": [*self.notes]}
 
     @classmethod
     def from_json(cls, data: Any) -> Plans:
-        """Make plans from their JSON form.
-
-        Parameters
-        ----------
-        data : dict or str or Path
-            JSON data, JSON text, or the path of a JSON file.
-
-        Raises
-        ------
-        ValueError
-            If `data` is not the JSON form of plans, or has another format.
+        """Make plans from their JSON form: the argument and the errors are those of :meth:`Plan.from_json`.
 
         Examples
         --------
@@ -174,20 +162,8 @@ class Plans:
         >>> Plans.from_json(plans.to_json()) == plans
         True
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
-        if not isinstance(content, Mapping) or "plans" not in content:
-            raise ValueError("data: plans are expected, as Plans.to_json() returns them")
-        members = cast("Mapping[str, Any]", content)
-        if members.get("format") != _FORMAT:
-            raise ValueError(
-                f"data: plans of format {_FORMAT} are expected, not of {members.get('format')!r};"
-                " make the plans again with this version"
-            )
-        plans: Any = members["plans"]
-        notes: Any = members.get("notes")
-        if not isinstance(plans, list) or not _are_texts(notes):
-            raise ValueError("data: plans must be a list of plans, and notes a list of texts")
-        return cls(tuple(map(Plan.from_json, cast("list[Any]", plans))), tuple(notes))
+        plans, notes = members_of_plans(data)
+        return cls(tuple(map(Plan.from_json, plans)), tuple(notes))
 
     def apply(
         self,
@@ -233,9 +209,3 @@ class Plans:
             allow_used=allow_used,
         )
         return Reports(tuple(done))
-
-
-def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and all(
-        isinstance(each, str) for each in cast("list[Any]", values)
-    )

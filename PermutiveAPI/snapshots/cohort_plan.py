@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from ..Cohort import Cohort
+from ..Cohort import STATES, Cohort
 from ..Tables.changes import Change, FieldChange, Unchanged, field_changes, in_order
 from ..Tables.cohort_reading import has_query
 from ..Tables.cohort_rows import creation, deletion, fields_of
@@ -18,7 +18,6 @@ from .matching import Matching, codes_of, matched_cohorts
 from .wording import Notes, named, named_inherited, named_lookalike
 
 _CLEARABLE = ("description", "tags")
-_STATES = ("Enabled", "Disabled")
 
 
 def plan_of_cohorts(old: Content, new: Content, notes: Notes) -> Plan:
@@ -123,7 +122,7 @@ class _Comparison:
     def _creation(self, new: Cohort) -> Change:
         self._notes.created(new)
         wanted = self._wanted(new)
-        if wanted.get("state") not in _STATES:
+        if wanted.get("state") not in STATES:
             wanted.pop("state", None)
         return creation(wanted, self._rows[id(new)])
 
@@ -154,5 +153,5 @@ class _Comparison:
 
 def _is_changeable(change: FieldChange) -> bool:
     if change.field == "state":
-        return change.new in _STATES
+        return change.new in STATES
     return change.field != "segment_type"

@@ -9,6 +9,7 @@ from ..Audience.Import import Import
 from ..Audience.Segment import Segment
 from ..Cohort import Cohort
 from ..Query import Query, QueryError
+from ..Tables.json_kinds import is_filled_text, is_list_of_texts, is_number, is_text
 
 # The member that marks a file of a snapshot, and its value. Files of another format are refused.
 MARK = "snapshot"
@@ -25,41 +26,25 @@ class _Kind(NamedTuple):
     is_required: bool = False
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_filled(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
 def _is_code(value: Any) -> bool:
-    return _is_filled(value) or (isinstance(value, int) and not isinstance(value, bool))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_filled_text(value) or (isinstance(value, int) and not isinstance(value, bool))
 
 
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_is_text, cast("list[Any]", value)))
-
-
-def _are_objects(value: Any) -> bool:
+def _is_list_of_objects(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_object, cast("list[Any]", value)))
 
 
-_TEXT = _Kind(_is_text, "a text")
-_FILLED = _Kind(_is_filled, "a text that is not empty", is_required=True)
+_TEXT = _Kind(is_text, "a text")
+_FILLED = _Kind(is_filled_text, "a text that is not empty", is_required=True)
 _CODE = _Kind(_is_code, "a number or a text that is not empty", is_required=True)
-_NUMBER = _Kind(_is_number, "a number")
+_NUMBER = _Kind(is_number, "a number")
 _OBJECT = _Kind(_is_object, "an object")
-_TEXTS = _Kind(_are_texts, "a list of texts")
-_OBJECTS = _Kind(_are_objects, "a list of objects")
+_TEXTS = _Kind(is_list_of_texts, "a list of texts")
+_OBJECTS = _Kind(_is_list_of_objects, "a list of objects")
 
 _COHORT = {
     "id": _FILLED,
@@ -134,7 +119,7 @@ def _filled(kinds: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the members that are not empty. Texts in lists are sorted, since the service may reorder them."""
     found = {name: values.get(name) for name in kinds}
     return {
-        name: sorted(cast("list[str]", value)) if _are_texts(value) else value
+        name: sorted(cast("list[str]", value)) if is_list_of_texts(value) else value
         for name, value in found.items()
         if value or name == "code"
     }

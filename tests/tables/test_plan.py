@@ -133,7 +133,7 @@ def with_change(**members: Any) -> Callable[[Dict[str, Any]], Any]:
 BROKEN: Dict[str, Any] = {
     "another format": (
         lambda data: data.update(format=2),
-        "data: a plan of format 1 is expected, not of 2; make the plan again with this version",
+        "data: a plan of format 1 is expected, not of 2; make it again with this version",
     ),
     "no target": (without("target"), "data: this is not a whole plan: 'target'"),
     "no rows": (without("rows"), "data: this is not a whole plan: 'rows'"),

@@ -97,11 +97,14 @@ def test_kept_as_json(club: Club, market: Market) -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        ([], "data: plans are expected, as Plans.to_json() returns them"),
-        ({"format": 1}, "data: plans are expected, as Plans.to_json() returns them"),
+        ([], "data: a set of plans is expected, as Plans.to_json() returns it"),
+        (
+            {"format": 1, "notes": []},
+            "data: plans must be a list of plans, and notes a list of texts",
+        ),
         (
             {"format": 2, "plans": [], "notes": []},
-            "data: plans of format 1 are expected, not of 2; make the plans again with this version",
+            "data: a set of plans of format 1 is expected, not of 2; make it again with this version",
         ),
         (
             {"format": 1, "plans": {}, "notes": []},
