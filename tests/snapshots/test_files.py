@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -16,6 +18,7 @@ from PermutiveAPI.snapshots.names import file_name, key_in, safe_key
 from tests.snapshots.archive import FANS, SUBSCRIBERS, Archive
 from tests.support.fake_service import FakeService, answer
 from tests.support.mistakes import assert_raises
+from tests.support.platforms import needs_posix
 
 
 def test_a_cohort(archive: Archive) -> None:
@@ -346,6 +349,30 @@ def test_an_interrupted_later_snapshot(archive: Archive, full_disk: List[int]) -
     assert not before.plans_to(archive.saved())
     full_disk.clear()
     assert archive.save() == Saved(written=1, unchanged=28, removed=1)
+
+
+LARGE_FILE = """
+import resource, sys
+from PermutiveAPI import Cohort, CohortList, ImportList
+from PermutiveAPI.snapshots import Snapshot
+
+cohorts = [Cohort(str(code), id=f"id-{code}", code=code, description="x" * code) for code in (1, 2000)]
+snapshot = Snapshot("w-1", CohortList(cohorts), CohortList(), ImportList())
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # As if the disk were full then.
+snapshot.write(sys.argv[1])
+"""
+
+
+@needs_posix
+def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
+    """The error says which file could not be written."""
+    command = [sys.executable, "-c", LARGE_FILE, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    cohorts = tmp_path / "cohorts"
+    assert done.stderr.splitlines()[-1] == (
+        f"OSError: [Errno 27] File too large: '{cohorts / '2000 2000.json'}'"
+    )
+    assert [each.name for each in cohorts.iterdir()] == ["1 1.json"]
 
 
 def test_what_a_killed_snapshot_left(archive: Archive) -> None:
