@@ -46,10 +46,10 @@ def _gone_of(
     by_url: dict[str, Named] = {}
     for named in segments:
         source = imports.code_dictionary.get(named.provider or "")
-        if source is None:
+        try:
+            by_url[url_of_code(source and source.id, named.code)] = named
+        except ValueError:  # There is no such import, or no segment can have this code.
             yield named
-        else:
-            by_url[url_of_code(source.id, named.code)] = named
     requests = [BatchRequest("GET", url) for url in by_url]
     for result in stream_batch(requests, api_key=api_key, max_workers=max_workers):
         # The service answers 400 to a code that no segment can have.

@@ -28,7 +28,7 @@ _imported_first: dict[str, ModuleType] = {}
 
 def remember_modules() -> None:
     """Remember the modules of this package that are imported by now."""
-    own = (name for name in sys.modules if name.startswith(_PACKAGE))
+    own = [name for name in sys.modules if f"{name}.".startswith(f"{_PACKAGE}.")]
     _imported_first.update((name, sys.modules[name]) for name in own)
 
 

@@ -150,8 +150,8 @@ CHECKED = {
 
 def test_broken_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """If segments are checked, each is looked up once, and those of an unknown import without a request."""
-    gone = [in_second_party_segment("markets", code) for code in ("b", "b c")]
-    monkeypatch.setitem(QUERIES, LEFT, gone[0] | gone[1])
+    gone = [in_second_party_segment("markets", code) for code in ("b", "b c", "..")]
+    monkeypatch.setitem(QUERIES, LEFT, gone[0] | gone[1] | gone[2])
     monkeypatch.setitem(QUERIES, PLAIN, gone[0] | IN_MARKETS)
     serve(server, CHECKED)
     references = WORKSPACE.references(check_segments=True)
@@ -161,6 +161,7 @@ def test_broken_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -
         "markets/b": [PLAIN, LEFT],
         "77": [BOTH],
         "markets/b c": [LEFT],
+        "markets/..": [LEFT],
         "others/a": [OTHER],
     }
     table = references.to_pd_dataframe()
@@ -172,7 +173,7 @@ def test_broken_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -
         THIRD: [None],
         OTHER: ["there is no such import"],
     }
-    assert "(5 broken)" in repr(references)
+    assert "(6 broken)" in repr(references)
 
 
 def test_a_segment_that_cannot_be_checked(server: FakeService) -> None:
