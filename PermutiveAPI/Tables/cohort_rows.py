@@ -48,11 +48,10 @@ def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
 
 
 def may_change(match: Match, *, clear_empty: bool) -> bool:
-    """Tell whether a row may change its cohort: it has a query, or another field that differs."""
+    """Tell whether a row may change its cohort. A listed cohort has no query, so every query differs."""
     if match.cohort is None:
         return False
-    wanted = wanted_in(match.row, clear_empty=clear_empty)
-    return "query" in wanted or bool(_differences(match.cohort, wanted))
+    return bool(_differences(match.cohort, wanted_in(match.row, clear_empty=clear_empty)))
 
 
 def _differences(cohort: Cohort, wanted: Mapping[str, Any]) -> tuple[FieldChange, ...]:

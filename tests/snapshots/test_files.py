@@ -301,13 +301,17 @@ def test_a_cohort_that_cannot_be_fetched(archive: Archive) -> None:
 
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> List[int]:
-    """Let the disk be full after some files. The list has how many files still fit."""
+    """Let the disk be full after some files. The list has how many files still fit.
+
+    -1: not even an empty file fits.
+    """
     room: List[int] = []
     write = Path.write_bytes
 
     def write_bytes(path: Path, data: Any) -> int:
-        if room and room[0] == 0:
-            write(path, data[:10])
+        if room and room[0] <= 0:
+            if room[0] == 0:
+                write(path, data[:10])
             raise OSError(28, "No space left on device")
         if room:
             room[0] -= 1
@@ -336,13 +340,14 @@ def test_an_interrupted_first_snapshot(archive: Archive, full_disk: List[int]) -
     assert archive.save() == Saved(written=25, unchanged=5, removed=0)
 
 
-def test_an_interrupted_later_snapshot(archive: Archive, full_disk: List[int]) -> None:
+@pytest.mark.parametrize("room", [0, -1])
+def test_an_interrupted_later_snapshot(archive: Archive, full_disk: List[int], room: int) -> None:
     """Each file is the old or the new one, also that of a renamed cohort."""
     archive.save()
     before = archive.saved()
     archive.club.edit(12345, name="Soccer Fans", tags=["other"])
     archive.club.get(12346).delete(archive.club.key)
-    full_disk.append(0)
+    full_disk.append(room)
     with pytest.raises(OSError, match="No space"):
         archive.save()
     assert len(archive.files()) == 31

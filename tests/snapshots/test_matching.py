@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, List, Optional
 
-from PermutiveAPI import Cohort
-from PermutiveAPI.snapshots.matching import codes_of, matched_cohorts
+from PermutiveAPI import Cohort, Import, Source
+from PermutiveAPI.snapshots.matching import codes_of, matched_cohorts, matched_imports
+
+SOURCE = Source("s-1", {}, "gcs")
+CODES = [("i-1", "a"), ("i-2", "b")], [("i-2", "a"), ("i-1", "b")]
 
 
 def cohort(code: int, name: str = "Same", query: Any = 1, id: Optional[str] = None) -> Cohort:
@@ -23,6 +26,13 @@ def test_ids_come_first() -> None:
     old = [cohort(1, "A", id="x"), cohort(2, "B", id="y")]
     new = [cohort(2, "A", id="x"), cohort(1, "B", id="y")]
     assert pairs(old, new) == [(1, 2), (2, 1)]
+
+
+def test_ids_of_imports_come_first() -> None:
+    """An import with the same id is the same, whatever its code."""
+    old, new = ([Import(id, "N", code, "2nd", [], SOURCE) for id, code in each] for each in CODES)
+    found = matched_imports(old, new).pairs
+    assert [(one.code, other.code) for one, other in found] == [("b", "a"), ("a", "b")]
 
 
 def test_codes_come_before_names() -> None:

@@ -403,6 +403,7 @@ def test_the_difference_of_two_texts_is_shown(length: int) -> None:
     assert one != other and max(len(one), len(other)) <= 80
     short = "x" * (length - 50)
     assert shown_both(f"{short}a", f"{short}b")[0].endswith('a"')
+    assert shown_both(1.0, 1.05) == ("1.0", "1.05")  # One text begins with the other one.
     assert shown_both("x" * 75 + "a", "x" * 75 + "b") == (f'"{"x" * 75}a"', f'"{"x" * 75}b"')
 
 
