@@ -67,6 +67,7 @@ def test_a_file_of_an_editor(archive: Archive) -> None:
 WRONG: Any = [
     ("code", None, "it has no 'code'"),
     ("code", True, "'code' must be a number or a text that is not empty, got True"),
+    ("code", [1], "'code' must be a number or a text that is not empty, got [1]"),
     ("id", "", "'id' must be a text that is not empty, got ''"),
     ("name", " ", "'name' must be a text that is not empty, got ' '"),
     ("query", "x", "'query' must be an object, got 'x'"),
