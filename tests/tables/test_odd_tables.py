@@ -55,6 +55,11 @@ def test_an_index_in_pyarrow(market: Market) -> None:
     assert market.plan(table).ignored == ("__index_level_0__",)
 
 
+def test_a_column_of_errors_that_is_no_report(market: Market) -> None:
+    """Only a report has both a status and an error. A column of errors alone is ignored."""
+    assert market.plan(FRAME.assign(error="x")).ignored == ("error",)
+
+
 REFUSED: Dict[str, Any] = {
     "duplicate columns": (
         pandas.DataFrame([["m_1", "A", "B"]], columns=["code", "name", "name"]),

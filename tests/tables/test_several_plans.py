@@ -194,6 +194,15 @@ def test_a_segment_whose_user_changes_too(club: Club, market: Market) -> None:
     assert report.counts == {"updated": 1, "deleted": 1, "unchanged": 24}
 
 
+def test_segments_alone_are_deleted(club: Club, market: Market) -> None:
+    """Without a plan of the cohorts, the queries of all cohorts are looked at."""
+    plans = Plans((without(market, "DigitalEast"),))
+    assert plans.apply(api_key=club.key).counts["deleted"] == 1
+    club.put("User", NAMING)
+    with pytest.raises(PlanRefusedError, match="'User'"):
+        Plans((without(market, "DigitalNorth"),)).apply(api_key=club.key)
+
+
 def test_used_segments_can_be_deleted(club: Club, market: Market) -> None:
     """With `allow_used`, queries are not looked at."""
     club.put("User", NAMING)
