@@ -271,7 +271,10 @@ def test_an_error_that_nobody_can_read(service: Sandbox) -> None:
             [*COMMAND, "cohorts", "show", "nobody"],
             stdout=subprocess.PIPE,
             stderr=full,
-            env={**os.environ, "PYTHONUNBUFFERED": ""},  # At its end, it must not try to write again.
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "",
+            },  # At its end, it must not try to write again.
             timeout=SECONDS,
         )
     assert (done.returncode, done.stdout) == (2, b"")

@@ -128,7 +128,7 @@ UTILS_OF_TABLES = (
 
 # What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.
 UTILS_OF_CLI = (
-    "credentials decoding resources.frames resources.phrases resources.table_rows settings"
+    "codec.decoding credentials resources.frames resources.phrases resources.table_rows settings"
 )
 # The commands that run what is neither public nor in Tables.
 RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}

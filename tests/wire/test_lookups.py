@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from contextvars import ContextVar
@@ -17,7 +18,6 @@ from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeou
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, at_once
 from tests.support.fake_service import FakeService
-from tests.support.quick_python import quick_python
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -201,7 +201,7 @@ except KeyboardInterrupt:
 def test_ctrl_c(server: FakeService, call: str) -> None:
     """Ctrl-C during a look-up ends the process within a second; only the thread of the look-up is left."""
     child = subprocess.Popen(
-        [*quick_python(), "-W", "error", "-c", SCRIPT, call],
+        [sys.executable, "-W", "error", "-c", SCRIPT, call],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -23,7 +23,6 @@ from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_ba
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
 from tests.support.fake_service import FakeService, answer
-from tests.support.quick_python import quick_python
 from tests.support.things import URL, things
 from tests.support.threads import workers_left
 
@@ -208,7 +207,7 @@ def test_a_real_terminal(server: FakeService, columns: int, shown: str) -> None:
     fcntl.ioctl(writer, termios.TIOCSWINSZ, size)
     try:
         subprocess.run(
-            [*quick_python(), "-W", "error", "-c", SCRIPT], stderr=writer, check=True, timeout=20
+            [sys.executable, "-W", "error", "-c", SCRIPT], stderr=writer, check=True, timeout=20
         )
         output = os.read(reader, 100_000).decode()
     finally:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Set
 
 import pytest
@@ -383,7 +384,7 @@ def test_a_process_that_dies(server: FakeService) -> None:
     """Each request of its shard fails with its own error: the outcome is unknown."""
     server.default = after(0.01, answer(200, {}))
     batch = things(1000)
-    with process_pool(PROCESSES) as pool:
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
         victim = pool.submit(os.getpid).result()
         killer = kill_when(server, victim, 100)
         results = list(stream_batch(batch, api_key=KEY, max_workers=2, executor=pool))

@@ -92,8 +92,9 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
         If a member is missing, or has another type than its annotation; the message names it.
     """
     names, converters = reading_plan(cls)
-    if type(data) is dict and data.keys() <= names:
-        arguments = data.copy()  # The usual case, which is faster.
+    arguments: dict[str, Any]
+    if data.keys() <= names:
+        arguments = {**data}  # The usual case, which is faster.
     else:
         arguments = {name: value for name, value in data.items() if name in names}
     for name, convert in converters:

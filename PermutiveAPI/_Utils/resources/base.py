@@ -78,7 +78,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
                 setattr(self, name, self._known_timestamp() or datetime.now(timezone.utc))
 
     def _known_timestamp(self) -> Any:
-        return next(filter(None, (getattr(self, name) for name in self._timestamps)), None)
+        known = (getattr(self, name) for name in self._timestamps)
+        return next((value for value in known if value is not None), None)
 
     def __repr__(self) -> str:
         """Show the fields that are neither None nor the default."""

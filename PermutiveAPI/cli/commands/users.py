@@ -10,7 +10,7 @@ from typing import Any, cast
 import click
 
 from PermutiveAPI import Alias, BatchResult, Event, Identity, Segmentation
-from PermutiveAPI._Utils.decoding import parse_timestamp
+from PermutiveAPI._Utils.codec.decoding import parse_timestamp
 from PermutiveAPI.Tables.identities import identity_from_row
 from PermutiveAPI.Tables.texts import shown
 
