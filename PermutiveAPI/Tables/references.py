@@ -23,7 +23,7 @@ else:
 
 T = TypeVar("T", Cohort, Segment)
 
-_COLUMNS = ("cohort_code", "cohort_name", "kind", "code", "provider", "name", "problem")
+COLUMNS = ("cohort_code", "cohort_name", "kind", "code", "provider", "name", "problem")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,6 +154,18 @@ class References:
         broken = filter(self._is_broken, self._users)
         return {_key_of(named): self._users_of([named]) for named in broken}
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of :meth:`to_pd_dataframe` as JSON data.
+
+        Examples
+        --------
+        >>> Cohort("Runners", query={"in_segment": 12345}).create()
+        >>> [row["kind"] for row in Workspace.from_env().references().rows if row["cohort_name"] == "Runners"]
+        ['cohort']
+        """
+        return [dict(zip(COLUMNS, cells, strict=True)) for cells in self._cells()]
+
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each reference, the unknown ones last.
 
@@ -168,7 +180,7 @@ class References:
         >>> table[table.cohort_name == "Runners"][["kind", "code", "name"]].values.tolist()
         [['cohort', '12345', 'Football Fans']]
         """
-        return frame_of_cells(self._rows(), _COLUMNS)
+        return frame_of_cells(self._cells(), COLUMNS)
 
     def __repr__(self) -> str:
         """Return the counts."""
@@ -176,7 +188,7 @@ class References:
 
     def _repr_html_(self) -> str:
         """Return the counts and the first rows of the table, for notebooks."""
-        table = html_table(_COLUMNS, self._rows(), len(self.names))
+        table = html_table(COLUMNS, self._cells(), len(self.names))
         return f"<p>{self._summary}</p>\n{table}"
 
     @property
@@ -231,7 +243,7 @@ class References:
         is_import = named.provider in self.imports.code_dictionary
         return "the import has no such segment" if is_import else "there is no such import"
 
-    def _rows(self) -> Iterator[tuple[Any, ...]]:
+    def _cells(self) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table. The unknown ones come last, because there may be many."""
         for cohort, named in sorted(self.names, key=lambda each: each[1].kind == "unknown"):
             whose = (cohort.code, cohort.name, named.kind)

@@ -642,6 +642,8 @@ def unused_segments(workspace: Workspace, import_id: str) -> SegmentList:
     lonely: CohortList = references.unused()
     few: list[Segment] = references.unused([segments[0]])
     logger.info("%s %s %s %s", users, lonely, few, references.to_pd_dataframe().shape)
+    kinds = {row["kind"] for row in references.rows}
+    logger.info("%s", kinds)
     logger.info("%d unknown, %d imports", len(references.unknown), len(references.imports))
     return references.unused(segments.find("a"))
 

@@ -6,8 +6,8 @@ import click
 
 from PermutiveAPI import progress_bar
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
-from PermutiveAPI.Tables import References
 from PermutiveAPI.Tables.reference_reading import read_references
+from PermutiveAPI.Tables.references import COLUMNS, References
 
 from ..finding import cohorts_named
 from ..options import format_option, workspace_option
@@ -48,7 +48,8 @@ def references(
     elif unused:
         write_cohorts(found.unused(), format)
     elif broken:
-        empty = "No query names a code that no cohort has."
+        segments = ", or a segment that does not exist" if check_segments else ""
+        empty = f"No query names a code that no cohort has{segments}."
         write_rows(_broken(found), _BROKEN_COLUMNS, format, if_empty=empty)
     else:
         _write_all(found, format)
@@ -68,9 +69,7 @@ def _broken(found: References) -> list[Row]:
 
 
 def _write_all(found: References, format: Format) -> None:
-    frame = found.to_pd_dataframe()
-    columns = [str(name) for name in frame.columns]
-    rows = [dict(zip(columns, cells, strict=True)) for cells in frame.to_numpy().tolist()]
+    rows, columns = found.rows, [*COLUMNS]
     if format == "table":  # There is little room, and some columns are often empty.
         columns = [
             name for name in columns if any(row[name] is not None for row in rows)
