@@ -11,6 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
+from functools import cache
 from types import FrameType
 from typing import Any, cast
 
@@ -37,7 +38,23 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if early_config.known_args_namespace.permutive_offline:
         offline = Offline()
         early_config.pluginmanager.register(offline, "permutive-offline")
-        sys.addaudithook(offline.hear)
+        _running.append(offline)
+        _hear_audit_events()
+
+
+# The runs of pytest with the option. One may run inside another.
+_running: list[Offline] = []
+
+
+@cache
+def _hear_audit_events() -> None:
+    """Pass Python's audit events on to these runs. An audit hook cannot be removed, so there is only one."""
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        for run in _running:
+            run.hear(event, arguments)
+
+    sys.addaudithook(hear)
 
 
 class Offline:
@@ -47,7 +64,6 @@ class Offline:
     """
 
     def __init__(self) -> None:
-        self._is_on = True
         self._test: pytest.Item | None = None
         self._calls_of_test: list[str] = []
         self._other_calls: list[str] = []
@@ -63,7 +79,7 @@ class Offline:
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Raise if one of Python's audit events is a call to Permutive."""
         host_in = _HOST_IN.get(event)
-        if host_in is None or not self._is_on:
+        if host_in is None:
             return
         host = _plain(host_in(arguments))
         if host in _HOSTS:
@@ -118,8 +134,8 @@ class Offline:
             terminalreporter.line(call)
 
     def pytest_unconfigure(self) -> None:
-        """Let calls pass again. An audit hook cannot be removed."""
-        self._is_on = False
+        """Let calls pass again."""
+        _running.remove(self)
         self._environment.undo()
 
 

@@ -306,7 +306,8 @@ class FakeService:
 
     def _start(self, target: Callable[..., None], *arguments: Any) -> None:
         def run() -> None:
-            sys.settrace(None)  # Nothing of the library runs here, for coverage to see.
+            if sys.gettrace() is not None:
+                sys.settrace(None)  # Nothing of the library runs here, for coverage to see.
             target(*arguments)
 
         thread = threading.Thread(target=run, daemon=True)
