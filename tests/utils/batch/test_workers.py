@@ -107,6 +107,16 @@ class Keeping:
         assert future.set_running_or_notify_cancel()
         return future
 
+    def answer_the_first(self, of: int) -> None:
+        """Let the first call return 0 when so many calls have come."""
+
+        def wait_and_answer() -> None:
+            while len(self.calls) < of:
+                time.sleep(0.001)
+            self.begin(0).set_result(0)
+
+        threading.Thread(target=wait_and_answer).start()
+
 
 def test_what_arrived_together_does_not_wait_for_a_slow_iterable(
     monkeypatch: pytest.MonkeyPatch,
@@ -139,7 +149,7 @@ def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> No
     """Each call that waits on the caller's executor is cancelled; otherwise it would be made later."""
     keeping = Keeping()
     loop: Any = run_on_workers(double, AtHand(range(50)), 3, borrowed_executor(keeping))
-    threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
+    keeping.answer_the_first(of=6)
     assert next(loop)[0] == 0
     begun = keeping.begin(1)
     if how == "close":
@@ -189,7 +199,7 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
         borrowed_executor(keeping),
         listener=listening(late=lambda item, future: late.append((item, future.result()))),
     )
-    threading.Timer(0.02, lambda: keeping.begin(0).set_result(0)).start()
+    keeping.answer_the_first(of=4)
     next(loop)
     begun = [keeping.begin(number) for number in (1, 2)]
     threading.Timer(0.05, lambda: begun[1].set_result(4)).start()
