@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _OF_A_SIGNAL = 128
+# Python would hear of a signal that comes just before a wait only at its end.
+_LONGEST_WAIT_SECONDS = 1.0
 
 
 def run_program(command: Sequence[str]) -> int:
@@ -41,7 +43,9 @@ class _Child:
         self._process = subprocess.Popen(command, stdout=sys.stderr)
         for number in self._early:
             self._process.send_signal(number)
-        return self._process.wait()
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return self._process.wait(_LONGEST_WAIT_SECONDS)
 
     @contextmanager
     def getting_signals(self) -> Generator[None, None, None]:
