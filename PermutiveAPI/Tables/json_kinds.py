@@ -1,9 +1,10 @@
-"""What JSON data is: checks of data that people may have edited."""
+"""Checks of the kinds of JSON values, for data that people may have edited."""
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
+
+from .._Utils.resources.cells import is_finite
 
 
 def is_text(value: Any) -> bool:
@@ -17,9 +18,8 @@ def is_filled_text(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number that JSON can hold."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    """Tell whether a value is a number that JSON and a float can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and is_finite(value)
 
 
 def is_list_of_texts(value: Any) -> bool:

@@ -302,6 +302,10 @@ OTHER_MEMBERS: Dict[str, Any] = {
         lambda data: data["changes"][1]["fields"][2].update(new=float("nan")),
         'changes[1] "South | *old*", cpm, new: a number is expected, not NaN',
     ),
+    "a price that no float can hold": (
+        lambda data: data["changes"][1]["fields"][2].update(new=10**400),
+        f'changes[1] "South | *old*", cpm, new: a number is expected, not 1{"0" * 76}...',
+    ),
     "a price that is a truth value": (
         lambda data: data["changes"][1]["fields"][2].update(new=True),
         'changes[1] "South | *old*", cpm, new: a number is expected, not true',

@@ -101,10 +101,11 @@ def _is_number(cell: Any) -> bool:
     return isinstance(cell, Number) and not isinstance(cell, (bool, complex))
 
 
-def _is_finite(number: Any) -> bool:
+def is_finite(number: Any) -> bool:
+    """Tell whether a number is neither NaN nor infinite, and not too large for a float."""
     try:
         return math.isfinite(number)
-    except (ValueError, OverflowError):  # A signaling NaN, or a number that no float can hold.
+    except (ValueError, OverflowError):  # ValueError: a signaling NaN.
         return False
 
 
@@ -118,7 +119,7 @@ def _text(cell: Any) -> str:
         whole = _as_whole(cell)
         if whole is not None:
             return str(whole)
-        if _is_finite(cell):
+        if is_finite(cell):
             return str(cell)
     if type(cell).__name__ == "UUID":
         return str(cell)
@@ -129,7 +130,7 @@ def _as_whole(number: Any) -> int | None:
     """Return a number as an integer; None if it is not whole."""
     if isinstance(number, int):
         return int(number)
-    if not _is_finite(number) or number != int(number):
+    if not is_finite(number) or number != int(number):
         return None
     if isinstance(number, float) and abs(number) >= _FIRST_INEXACT:
         _refuse("a text, because a decimal number cannot hold all its digits", number)
