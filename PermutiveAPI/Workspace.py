@@ -147,8 +147,8 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         Parameters
         ----------
         check_segments : bool
-            Whether each segment that a query names with its import is looked up: one more request each.
-            Only then ``broken()`` knows of segments that do not exist.
+            Whether to look up each segment that a query names with its import, with one more request each.
+            Only then does ``broken()`` have segments that do not exist.
         max_workers, progress_callback : optional
             As for ``Cohort.batch_create``. Only the cohorts are counted.
 

@@ -35,11 +35,11 @@ def read_references(
     names = [(cohort, named) for cohort in cohorts for named in _names_of(cohort, errors)]
     imports = Import.list(api_key)
     segments = {named for _, named in names if named.kind == "segment" and named.provider}
-    gone = _gone_of(segments, imports, api_key, max_workers) if check_segments else ()
-    return References(cohorts, imports, tuple(names), frozenset(gone))
+    missing = _missing_of(segments, imports, api_key, max_workers) if check_segments else ()
+    return References(cohorts, imports, tuple(names), frozenset(missing))
 
 
-def _gone_of(
+def _missing_of(
     segments: Iterable[Named], imports: ImportList, api_key: str, max_workers: int | None
 ) -> Iterator[Named]:
     """Look up segments, and yield those that do not exist."""

@@ -38,8 +38,8 @@ class References:
         All imports that the key can read.
     names : tuple of (Cohort, Named)
         What each cohort names. The kind of a name is "cohort", "segment", "import" or "unknown".
-    gone_segments : frozenset of Named
-        The named segments that do not exist. It is empty unless the segments were checked.
+    missing_segments : frozenset of Named
+        The segments that queries name but that do not exist. It is empty unless the segments were checked.
 
     Examples
     --------
@@ -54,7 +54,7 @@ class References:
     cohorts: CohortList
     imports: ImportList
     names: tuple[tuple[Cohort, Named], ...]
-    gone_segments: frozenset[Named] = frozenset()
+    missing_segments: frozenset[Named] = frozenset()
 
     @property
     def unknown(self) -> CohortList:
@@ -138,11 +138,11 @@ class References:
         return type(given)(kept) if isinstance(given, (CohortList, SegmentList)) else kept
 
     def broken(self) -> dict[str, CohortList]:
-        """Return what queries name but does not exist, each with the cohorts that name it.
+        """Return the codes that queries name but that do not exist, each with the cohorts that name it.
 
-        The keys are the codes of cohorts. If the segments were checked, they are also texts such as
+        They are the codes of cohorts. If the segments were checked, there are also texts such as
         ``"subscribercrm/DigitalNorth"``: the code of the import, and that of the segment. A cohort or an
-        import that the key cannot read counts as one that does not exist.
+        import that the API key cannot read counts as missing.
 
         Examples
         --------
@@ -232,8 +232,10 @@ class References:
         return [Named("segment", code, source.code), Named("segment", code), whole_import]
 
     def _is_broken(self, named: Named) -> bool:
-        is_no_cohort = named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
-        return is_no_cohort or named in self.gone_segments
+        is_missing_cohort = (
+            named.kind == "cohort" and named.code not in self.cohorts.code_dictionary
+        )
+        return is_missing_cohort or named in self.missing_segments
 
     def _problem_of(self, named: Named) -> str | None:
         if not self._is_broken(named):

@@ -102,7 +102,12 @@ def test_nothing_to_list(fresh_service: Sandbox) -> None:
     commands = {
         "No segments were found.": ["segments", "list", "subscribercrm"],
         "No cohorts were found.": ["cohorts", "list", "--tag", "nothing"],
-        "No query names a code that no cohort has.": ["references", "--broken"],
+        "No missing cohorts were found.": ["references", "--broken"],
+        "No missing cohorts or segments were found.": [
+            "references",
+            "--broken",
+            "--check-segments",
+        ],
     }
     for words, command in commands.items():
         assert run(*command, "--format", "table").err.splitlines()[-1] == words

@@ -20,11 +20,11 @@ _BROKEN_COLUMNS = ("code", "cohort_code", "cohort_name")
 @click.command()
 @click.option("--used-by", metavar="COHORT", help="The cohorts whose queries name this one.")
 @click.option("--unused", is_flag=True, help="The cohorts that no query names.")
-@click.option("--broken", is_flag=True, help="What queries name, but does not exist.")
+@click.option("--broken", is_flag=True, help="The codes that queries name but that do not exist.")
 @click.option(
     "--check-segments",
     is_flag=True,
-    help="Look up each segment that a query names with its import, with one request each.",
+    help="Look up each segment that a query names with its import. This sends one request for each.",
 )
 @workspace_option
 @format_option
@@ -48,8 +48,8 @@ def references(
     elif unused:
         write_cohorts(found.unused(), format)
     elif broken:
-        segments = ", or a segment that does not exist" if check_segments else ""
-        empty = f"No query names a code that no cohort has{segments}."
+        checked = "cohorts or segments" if check_segments else "cohorts"
+        empty = f"No missing {checked} were found."
         write_rows(_broken(found), _BROKEN_COLUMNS, format, if_empty=empty)
     else:
         _write_all(found, format)
@@ -74,7 +74,7 @@ def _write_all(found: References, format: Format) -> None:
         columns = [
             name for name in columns if any(row[name] is not None for row in rows)
         ] or columns
-    # What is wrong must be read to its end.
+    # Problems are shown whole.
     write_rows(
         rows, columns, format, wrapping=["problem"], if_empty="No query names another object."
     )
