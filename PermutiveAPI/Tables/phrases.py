@@ -1,4 +1,4 @@
-"""What errors of plans call the arguments to pass. The command ``permutive`` names its options instead."""
+"""The arguments that errors of plans name. The command ``permutive`` names its options instead."""
 
 from __future__ import annotations
 

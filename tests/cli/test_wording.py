@@ -1,4 +1,4 @@
-"""The words of the shell for what errors of the library call arguments."""
+"""What errors say in the command instead of the library's arguments."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def test_every_phrase_is_in_one_of_these_modules() -> None:
 
 
 def test_words_of_the_shell_are_whole() -> None:
-    """None of them has a value that the phrase does not give."""
+    """Each can be filled in with the values of its phrase."""
     with wording.in_words_of_the_shell(), wording.without_rows():
-        with wording.owned_by_options(["--owned-prefix '{x}'", "--owned-category 'y'"]):
+        with wording.naming_owned_options(["--owned-prefix '{x}'", "--owned-category 'y'"]):
             said = {
                 name: phrase(number=1, count="1 bad row", separator=";", owned="Owned()")
                 for name, phrase in {**phrases_of(phrases), **phrases_of(table_rows)}.items()
@@ -54,7 +54,7 @@ def test_words_of_the_shell_are_whole() -> None:
 
 
 def test_drift_names_its_options(service: Sandbox, tmp_path: Path) -> None:
-    """A command with a plan that is not in a file says them, too."""
+    """A command that makes its plan itself names its options, too."""
     folder = tmp_path / "saved"
     assert run("snapshot", str(folder)).status == 0
     for path in (folder / "cohorts").iterdir():

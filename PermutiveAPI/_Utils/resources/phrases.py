@@ -1,4 +1,4 @@
-"""Parts of errors' texts that a program around the library says in words of its own."""
+"""Parts of error texts that a program around the library can replace with words of its own."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, eq=False)
 class Phrase:
-    """A part of errors' texts that only users of Python understand, such as the name of an argument.
+    """A part of error texts that only users of Python understand, such as the name of an argument.
 
-    A program whose users write no Python replaces the phrase, whatever the text around it says.
+    A program whose users write no Python replaces it with :func:`replaced_phrases`.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Phrase:
     >>> limit = Phrase("max_delete_share={share}")
     >>> limit(share=0.5)
     'max_delete_share=0.5'
-    >>> with in_other_words({limit: "--max-delete-share {share}"}):
+    >>> with replaced_phrases({limit: "--max-delete-share {share}"}):
     ...     limit(share=0.5)
     '--max-delete-share 0.5'
     """
@@ -33,18 +33,20 @@ class Phrase:
     text: str
 
     def __call__(self, **values: object) -> str:
-        """Return the words for the present users, with these values."""
-        return _words.get().get(self, self.text).format(**values)
+        """Return the text, or what replaces it now, with these values."""
+        return _replacements.get().get(self, self.text).format(**values)
 
 
-_words: ContextVar[Mapping[Phrase, str]] = ContextVar("words", default=MappingProxyType({}))
+_replacements: ContextVar[Mapping[Phrase, str]] = ContextVar(
+    "replacements", default=MappingProxyType({})
+)
 
 
 @contextmanager
-def in_other_words(words: Mapping[Phrase, str]) -> Generator[None, None, None]:
-    """Let errors that are made in the block say these words in place of the phrases' own."""
-    token = _words.set({**_words.get(), **words})
+def replaced_phrases(words: Mapping[Phrase, str]) -> Generator[None, None, None]:
+    """Replace phrases in the errors that are made inside the block."""
+    token = _replacements.set({**_replacements.get(), **words})
     try:
         yield
     finally:
-        _words.reset(token)
+        _replacements.reset(token)

@@ -16,7 +16,7 @@ from ..options import limit_options, workspace_option
 from ..plans import applying_options, carry_out, plan_argument, read_plan
 from ..showing import clear_empty_option, plan_options, present
 from ..table_files import opened_table, table_argument
-from ..wording import owned_by_options
+from ..wording import naming_owned_options
 
 
 @click.command()
@@ -72,7 +72,7 @@ def plan(
             "--owned-prefix, --owned-category or --owned-everything."
         )
     found = import_named(import_name)
-    with opened_table(table) as rows, owned_by_options(_owning_options(prefixes, categories)):
+    with opened_table(table) as rows, naming_owned_options(_owned_options(prefixes, categories)):
         made = Segment.plan(found.id, rows, mode, owned=owned, clear_empty=clear_empty)
     return present(made, **options)
 
@@ -87,7 +87,7 @@ def _owned(prefixes: Sequence[str], categories: Sequence[str], everything: bool)
     return owned
 
 
-def _owning_options(prefixes: Sequence[str], categories: Sequence[str]) -> list[str]:
+def _owned_options(prefixes: Sequence[str], categories: Sequence[str]) -> list[str]:
     return [
         *(f"--owned-prefix {each!r}" for each in prefixes),
         *(f"--owned-category {each!r}" for each in categories),
