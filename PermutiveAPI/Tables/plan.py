@@ -64,7 +64,7 @@ class Plan:
 
     @property
     def owned(self) -> int:
-        """Another name of `owned_count`, the only one in release 5.12."""
+        """The name of `owned_count` in release 5.12."""
         return self.owned_count
 
     @property
@@ -193,7 +193,7 @@ class Plan:
                 for change in self.changes
             ],
             "unchanged": [*map(_members, self.unchanged)],
-            "owned": self.owned_count,  # As in release 5.12: saved plans stay readable.
+            "owned": self.owned_count,  # Its name in release 5.12, so that saved plans stay readable.
             "rows": self.rows,
             "ignored": self.ignored,
         }

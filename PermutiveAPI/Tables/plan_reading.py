@@ -18,24 +18,24 @@ FORMAT = 1  # Of the JSON forms of Plan and Plans. Another format is refused.
 
 def members_of_plan(data: Any) -> dict[str, Any]:
     """Return the members of a plan; see ``Plan.from_json``."""
-    members = _members_of("a plan", "Plan", data)
+    members = _object_of_format("a plan", "Plan", data)
     try:
-        return _members(members)
+        return _checked(members)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"data: this is not a whole plan: {error}") from error
 
 
 def members_of_plans(data: Any) -> tuple[list[Any], list[str]]:
     """Return the plans, as JSON data, and the notes; see ``Plans.from_json``."""
-    members = _members_of("a set of plans", "Plans", data)
+    members = _object_of_format("a set of plans", "Plans", data)
     plans, notes = members.get("plans"), members.get("notes")
     if not isinstance(plans, list) or not is_list_of_texts(notes):
         raise ValueError("data: plans must be a list of plans, and notes a list of texts")
     return cast("list[Any]", plans), cast("list[str]", notes)
 
 
-def _members_of(what: str, kind: str, data: Any) -> Mapping[str, Any]:
-    """Return the members of a JSON form, if it is an object of the right format."""
+def _object_of_format(what: str, kind: str, data: Any) -> Mapping[str, Any]:
+    """Return a JSON form, if it is an object of the present format. `what` and `kind` are words for errors."""
     content = parsed(data) if isinstance(data, (str, Path)) else data
     if not isinstance(content, Mapping):
         raise ValueError(f"data: {what} is expected, as {kind}.to_json() returns it")
@@ -48,7 +48,7 @@ def _members_of(what: str, kind: str, data: Any) -> Mapping[str, Any]:
     return members
 
 
-def _members(data: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
     target = _target(data["target"])
     changes = tuple(
         _change(each, target.kind, f"changes[{place}]")

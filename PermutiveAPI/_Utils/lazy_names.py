@@ -13,45 +13,46 @@ from typing import Any
 
 _PACKAGE = __name__.partition(".")[0]
 
-# Held during a late import. A fork waits for it: else the child waits forever for the import of a thread
-# that it does not have.
-_fork_waits = threading.RLock()
+# Held during a late import. A fork waits for it. Otherwise the child would wait forever for the import of
+# a thread that it does not have.
+_import_lock = threading.RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_fork_waits.acquire,
-        after_in_parent=_fork_waits.release,
-        after_in_child=_fork_waits.release,
+        before=_import_lock.acquire,
+        after_in_parent=_import_lock.release,
+        after_in_child=_import_lock.release,
     )
 
-_imported_first: dict[str, ModuleType] = {}
+_first_modules: dict[str, ModuleType] = {}
 
 
 def remember_modules() -> None:
     """Remember the modules of this package that are imported by now."""
     own = [name for name in sys.modules if f"{name}.".startswith(f"{_PACKAGE}.")]
-    _imported_first.update((name, sys.modules[name]) for name in own)
+    _first_modules.update((name, sys.modules[name]) for name in own)
 
 
 @contextmanager
 def late_import() -> Generator[None, None, None]:
-    """Import a part of this package later than the package, inside this block.
+    """Let the block import a part of this package later than the package itself.
 
-    After ``patch.dict(sys.modules)`` around its first import, the package is no longer in
-    ``sys.modules``. Python would import it a second time, with classes of its own. So the modules are put
-    back.
+    A test may have imported the package inside ``patch.dict(sys.modules)``. Then the package is no longer
+    in ``sys.modules``, and Python would import it a second time, with classes of its own. So its modules
+    are put back.
     """
-    with _fork_waits:
-        if sys.modules.get(_PACKAGE) is not _imported_first.get(_PACKAGE):
+    with _import_lock:
+        if sys.modules.get(_PACKAGE) is not _first_modules.get(_PACKAGE):
             sys.modules.update(_own_modules())
         yield
 
 
 def _own_modules() -> dict[str, ModuleType]:
     """Return the modules of this package, also those that were imported later."""
-    found = dict(_imported_first)
+    found = dict(_first_modules)
     waiting = list(found.values())
     while waiting:
         for each in vars(waiting.pop()).values():
+            # A LateModule has another type: it is not imported yet.
             is_module = type(each) is ModuleType and each.__name__.startswith(f"{_PACKAGE}.")
             if is_module and each.__name__ not in found:
                 found[each.__name__] = each
@@ -91,15 +92,12 @@ def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[s
 class LateModule(ModuleType):
     """A module that is imported when one of its names is first used.
 
-    It stands for a module that only annotations name: ``typing.get_type_hints`` and the tools that use it
-    find its types, and nothing is imported before.
+    Annotations can name its types: ``typing.get_type_hints``, and tools such as pydantic, find them.
     """
 
     def __getattr__(self, name: str) -> Any:
         """Import the module and return its name."""
         if name.startswith("__"):  # inspect and doctest ask every object for such names.
-            raise AttributeError(
-                f"module {self.__name__!r} was not imported yet, and has no {name}"
-            )
+            raise AttributeError(f"module {self.__name__!r} is not imported yet, and has no {name}")
         with late_import():
             return getattr(import_module(self.__name__), name)

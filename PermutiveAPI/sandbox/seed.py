@@ -120,7 +120,7 @@ def _workspaces() -> tuple[Workspace, ...]:
 
 @cache
 def _pickled_data() -> bytes:
-    """Return the cohorts and imports by id. Each sandbox reads a copy, much faster than it would make one."""
+    """Return the cohorts and imports by id. Each sandbox unpickles them, which is faster than making them anew."""
     group, brand = (each.workspace_id for each in _workspaces())
     rows = [
         *((row, group) for row in _GROUP_COHORTS.strip().splitlines()),

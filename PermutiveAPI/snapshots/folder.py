@@ -192,7 +192,7 @@ def _replace(path: Path, text: str) -> None:
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.filename is None:  # The disk is full.
+        if isinstance(error, OSError) and error.filename is None:  # As when the disk is full.
             error.filename = str(path)
         raise
 

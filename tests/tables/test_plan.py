@@ -116,7 +116,7 @@ def test_json(tmp_path: Path) -> None:
 
 
 def test_the_name_of_the_count_in_release_5_12() -> None:
-    """Release 5.12 has the number of owned objects under another name: it is still there, in plans and in JSON."""
+    """Plans, and their JSON form, still have the number of owned objects under its name in release 5.12."""
     assert PLAN.to_json()["owned"] == PLAN.owned == PLAN.owned_count == 3
 
 

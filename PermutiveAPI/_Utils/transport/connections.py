@@ -238,12 +238,12 @@ def choose_classes() -> None:
 class _IdleConnections(LifoQueue[Any]):
     """The idle connections of a pool.
 
-    urllib3 puts None in it for each connection that there may be. That takes as long as a call, and only
-    a pool that lets callers wait for a connection needs it.
+    urllib3 fills a new queue with None, once for each connection that the pool may keep. Only a pool that
+    lets callers wait for a connection needs that, and it takes as long as a call.
     """
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Keep a connection."""
+        """Keep a connection. None stands for no connection, and is dropped."""
         if item is not None:
             super().put(item, block, timeout)
 
