@@ -42,13 +42,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         _hear_audit_events()
 
 
-# The runs of pytest with the option. One may run inside another.
+# The runs of pytest that have the option and have not ended. One may run inside another.
 _running: list[Offline] = []
 
 
 @cache
 def _hear_audit_events() -> None:
-    """Pass Python's audit events on to these runs. An audit hook cannot be removed, so there is only one."""
+    """Pass Python's audit events on to all runs. An audit hook cannot be removed, so one is added for all."""
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
         for run in _running:

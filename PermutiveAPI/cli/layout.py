@@ -1,6 +1,6 @@
 """Lay out texts in the columns of a terminal: tables, records and paragraphs. Nothing here writes.
 
-Tables need the package rich. It takes time to import, so only they import it.
+Tables need the package rich. It takes long to import, so it is imported only when a table is made.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _GAP = "  "
-# A table is readable if each of its texts is whole, or has at least this width. One that wraps needs more.
+# A table is readable if each column has room for its longest text, or has this width. If a column wraps, the
+# second width is needed.
 _NARROWEST = 12
 _NARROWEST_WRAPPED = 30
 
@@ -60,7 +61,7 @@ def table_text(columns: Sequence[Column], width: int) -> str | None:
     from rich.table import Table
     from rich.text import Text
 
-    # The texts are Text, since rich would take "[red]" and ":smile:" in a str for its own.
+    # In a str, rich would read "[red]" as a colour and ":smile:" as an emoji. In a Text, it does not.
     table = Table(box=None, padding=(0, len(_GAP), 0, 0), header_style="bold")
     for column, most in zip(columns, widths, strict=True):
         table.add_column(
@@ -76,7 +77,7 @@ def table_text(columns: Sequence[Column], width: int) -> str | None:
                 for each, text in zip(columns, cells, strict=True)
             )
         )
-    # The gap behind the last column needs no room. With a height, TERM=dumb does not change the width.
+    # The gap behind the last column is cut off. Without a height, TERM=dumb would change the width.
     console = Console(width=width + len(_GAP), height=1, legacy_windows=False)
     return "\n".join(map(_line, console.render_lines(table, pad=False)))
 
@@ -125,16 +126,16 @@ def record_text(cells: Sequence[tuple[str, str]], width: int) -> str:
 
 
 def wrapped(text: str, width: int, *, start: str = "", indent: int = 0) -> str:
-    r"""Return a text that goes on in the next lines, which are indented.
+    r"""Wrap a text. All lines but the first are indented.
 
-    A word that is too long is not broken: the terminal does that, and the word can be copied.
+    A word that is too long stays whole. The terminal breaks it, and users can still copy it.
 
     Examples
     --------
     >>> wrapped("live audience size of a cohort", 20, indent=2)
     'live audience size\n  of a cohort'
     """
-    # A character that needs two columns counts as two. No text here has "\0".
+    # A character that needs two columns must count as two, so "\0" is added. No text here has "\0".
     counted = "".join(f"{each}\0" if east_asian_width(each) in "WF" else each for each in text)
     lines = textwrap.wrap(
         counted,

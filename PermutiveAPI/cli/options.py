@@ -77,7 +77,7 @@ def _bash_needs_quotes() -> bool:
 def require_rich(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> str | None:
-    """Refuse a table without rich, as a callback of an option, before the work is done that it is for."""
+    """Refuse a table if rich is not installed. As the callback of an option, it does so before any work."""
     if value == "table" and not can_make_tables():
         raise click.UsageError(
             "A table needs the package 'rich', which is not installed. Install the extra: pip install "
@@ -108,7 +108,7 @@ def _format_option(callback: Callable[..., str | None]) -> Callable[[Function], 
 
 
 format_option = _format_option(_format_with_rich)
-# For commands that write records where there is no rich.
+# For commands that write records instead of a table if rich is not installed.
 record_format_option = _format_option(_format_or_default)
 
 yes_option = click.option("--yes", is_flag=True, help="Make the changes without asking.")

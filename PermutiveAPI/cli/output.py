@@ -117,7 +117,7 @@ def write_rows(
     wrapping : collection of str
         The columns of a table whose long texts go on in the next line. Others are cut.
     if_empty : str, optional
-        What is said on stderr below a table without rows.
+        A message on stderr, if a table has no rows.
     """
     _prepare_stdout()
     if format == "table":

@@ -26,8 +26,8 @@ PlanFormat: TypeAlias = Literal["table", "json", "ndjson", "csv", "markdown"]
 _STYLES = {"+": "green", "~": "yellow", "-": "red"}
 # Lines. Above a question, more would scroll away.
 _MOST_SHOWN = 100
-# What goes on in the next line of a terminal is indented by so much more.
-_HANGING = 2
+# If a line is too long for the terminal, the rest of it is indented by this much more.
+_HANGING_INDENT = 2
 
 clear_empty_option = click.option(
     "--clear-empty",
@@ -129,11 +129,11 @@ def _show_lines(lines: Sequence[str], *, err: bool = False) -> None:
     for line in lines:
         text = visible(line)
         if width is not None:
-            text = wrapped(text, width, indent=_margin_of(line) + _HANGING)
+            text = wrapped(text, width, indent=_indent_of(line) + _HANGING_INDENT)
         click.secho(text, fg=_STYLES.get(line[:1]), err=err)
 
 
-def _margin_of(line: str) -> int:
+def _indent_of(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
 
 

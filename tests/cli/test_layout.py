@@ -162,7 +162,7 @@ def test_a_text_means_nothing_to_the_layout(text: str) -> None:
 def test_the_environment_does_not_change_a_table(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    """The width is the given one, and whether there are colours is decided where it is written."""
+    """The width is the given one. Colours are removed, if at all, when the table is written."""
     before = table_text([Column("name", NAMES)], 40)
     monkeypatch.setenv(name, value)
     assert table_text([Column("name", NAMES)], 40) == before

@@ -266,15 +266,14 @@ def test_closed_streams(
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
 def test_an_error_that_nobody_can_read(service: Sandbox) -> None:
     """If stderr cannot be written, the exit status still tells what has happened."""
+    # With a buffer, Python must not try to write again when it ends.
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [*COMMAND, "cohorts", "show", "nobody"],
             stdout=subprocess.PIPE,
             stderr=full,
-            env={
-                **os.environ,
-                "PYTHONUNBUFFERED": "",
-            },  # At its end, it must not try to write again.
+            env=environment,
             timeout=SECONDS,
         )
     assert (done.returncode, done.stdout) == (2, b"")

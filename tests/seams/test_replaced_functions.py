@@ -697,7 +697,7 @@ with mock.patch.dict(sys.modules, {"a_module_of_the_test": mock.Mock()}):
     from PermutiveAPI._Utils import http
 
 assert "PermutiveAPI" not in sys.modules
-assert "one" in repr(CohortList([Cohort("one")]))  # This imports a second package.
+assert "one" in repr(CohortList([Cohort("one")]))  # This imports the package a second time.
 cohorts = [Cohort(name, query={"in_segment": 1}) for name in ("one", "two")]
 with mock.patch.object(http, "request", mock.Mock(side_effect=PermutiveAPIError("refused"))):
     _, failures = Cohort.batch_create(cohorts, api_key="key")

@@ -40,7 +40,7 @@ class Archive:
         return str(path)
 
     def begin(self) -> None:
-        """Let the folder have the snapshot that a new sandbox gives."""
+        """Copy the snapshot of a new sandbox into the folder, which takes no requests."""
         assert self._first is not None
         shutil.copytree(self._first, self.folder)
 

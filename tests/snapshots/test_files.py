@@ -301,9 +301,9 @@ def test_a_cohort_that_cannot_be_fetched(archive: Archive) -> None:
 
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> List[int]:
-    """Let the disk be full after some files. The list has how many files still fit.
+    """Let the disk be full after some files: a test puts their number into the list.
 
-    -1: not even an empty file fits.
+    After them, one more file is written in part. If the number is -1, not even an empty file is made.
     """
     room: List[int] = []
     write = Path.write_bytes

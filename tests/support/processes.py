@@ -1,4 +1,4 @@
-"""Pools and clusters of processes that start fast: they are forked from one that has imported the package, if that is possible."""
+"""Pools and clusters of processes that start fast. If possible, they are forked from one that has imported the package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @cache
 def process_context() -> BaseContext:
-    """Return what starts processes. They have no settings but those that a batch brings along."""
+    """Return the context that starts processes, without the settings of the test that needs it first."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver
@@ -25,7 +25,6 @@ def process_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["PermutiveAPI._Utils.batch.runner", "distributed"])
     with patch.dict(os.environ):
-        # They are those of one test, and the process from which others are forked is for all tests.
         for name in [name for name in os.environ if name.startswith("PERMUTIVE_")]:
             del os.environ[name]
         forkserver.ensure_running()
@@ -39,7 +38,7 @@ def process_pool(processes: int) -> ProcessPoolExecutor:
 
 @contextmanager
 def dask_client(processes: int, threads: int) -> Generator[distributed.Client, None, None]:
-    """Run a Dask cluster of separate processes, each with so many threads. It repeats no call."""
+    """Run a Dask cluster of processes, each with this number of threads. It repeats no call."""
     import dask.config  # Slow to import, so not when tests are collected.
     import distributed
 

@@ -71,7 +71,7 @@ def function_of(member: Any) -> Any:
 
 
 def public_calls() -> Dict[int, str]:
-    """Return the id of the code of every public method and property, since code is slow to hash, with its name."""
+    """Return the names of all public methods and properties, by the id of their code: code is slow to hash."""
     calls: Dict[int, str] = {}
     for name, member in public_members():
         function = function_of(member)

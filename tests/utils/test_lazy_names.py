@@ -51,7 +51,7 @@ def test_a_name_that_is_set_meanwhile_stays(borrower: Any, monkeypatch: pytest.M
 
 
 def test_a_late_module_is_imported_by_its_first_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A late module imports the real one for a name of it, not for those that inspection asks every object for."""
+    """The first name imports the module, but not a name that inspect and doctest ask every object for."""
     late = LateModule("lender")
     assert not hasattr(late, "__wrapped__")  # Nothing could be imported yet.
     monkeypatch.setitem(sys.modules, "lender", Lender("lender"))

@@ -4,7 +4,7 @@ Each cell holds the whole contract: the documented error, as many requests as th
 any text, no false success, and an end. All calls of a fault are made at once, each with a key of
 its own, so that the server can tell them apart. Under each fault half of the calls send the key in the
 query and half in a header, and each call in turns: the place is chosen when a request is written, before
-any fault, by the same code for all calls. Of faults that are rare, each call meets every third one.
+any fault, by the same code for all calls. Of the rare faults, each call meets about every third one.
 test_faults.py checks single faults in detail.
 """
 
@@ -149,7 +149,7 @@ def unreadable(
 
 
 def in_turns(steps: Sequence[Step], turn: int) -> Step:
-    """Do another step for each call, so that in three turns it meets every third one."""
+    """Do the next step for each next call. In three turns, a call meets every third step."""
 
     def step(connection: Connection) -> bool:
         assert connection.request is not None
@@ -160,7 +160,7 @@ def in_turns(steps: Sequence[Step], turn: int) -> Step:
 
 
 DENIED = {"error": {"message": "No such key."}}
-# Every call meets some of them, since what finds the fault does not know which call it is.
+# Each call meets only some of them: what notices such a fault does not know which call it is.
 RARE_ENDS = [
     hang_up(),
     raw(b"SSH-2.0-OpenSSH_9.6\r\n"),

@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def choosing_options(function: Function) -> Function:
-    """Add the argument and the option that say which cohorts are meant. At least one must be given."""
+    """Add the argument COHORT and the option ``--tag``, which choose cohorts. At least one must be given."""
 
     @click.argument("cohorts", metavar="[COHORT]...", nargs=-1)
     @click.option("--tag", metavar="TAG", help="Also all cohorts with this tag.")

@@ -9,7 +9,7 @@ from PermutiveAPI._Utils.transport.connections import POOL_CLASSES
 
 @pytest.mark.parametrize("scheme", POOL_CLASSES)
 def test_a_pool_keeps_idle_connections(scheme: str) -> None:
-    """Nothing stands for connections that may come. A connection that comes back is used again, if there is room."""
+    """A new pool has no place-holders. A connection that comes back is used again, if there was room for it."""
     pool = POOL_CLASSES[scheme]("127.0.0.1", maxsize=1)
     assert pool.pool.qsize() == 0
     first, second = pool._get_conn(), pool._get_conn()
