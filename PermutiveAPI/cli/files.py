@@ -14,7 +14,7 @@ import click
 def in_a_folder(
     context: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
-    """Refuse the path of a file, as a callback of an option, before the work is done that it is for."""
+    """Refuse the path of a file in no folder. As the callback of an option, it does so before any work."""
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
     return path

@@ -264,16 +264,8 @@ def test_a_command_is_imported_only_when_it_runs() -> None:
 
 def test_snapshots() -> None:
     """A module of snapshots imports Tables and what Tables may import. Only Workspace imports snapshots, inside a method."""
-    allowed = {
-        *BELOW_TABLES,
-        *TABLES,
-        *SNAPSHOTS,
-        "",
-        "_Utils",
-        "_Utils.codec.encoding",
-        "_Utils.errors",
-    }
-    allowed |= {"_Utils.batch.types"}
+    of_utils = {"_Utils", "_Utils.batch.types", "_Utils.codec.encoding", "_Utils.errors"}
+    allowed = {*BELOW_TABLES, *TABLES, *SNAPSHOTS, *of_utils, ""}
     assert offenders(SNAPSHOTS, lambda name: own_imports_of(name) - allowed) == {}
 
     def wrong_in(name: str) -> Set[str]:

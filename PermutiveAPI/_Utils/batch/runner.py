@@ -260,8 +260,8 @@ class _Run(Listener[WorkItem]):
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
-        # By index: outcomes that are recorded, and not reported yet.
-        self._recorded: dict[int, Outcome] = {}
+        # By index: the outcomes of calls that have returned, and are not reported yet.
+        self._outcomes: dict[int, Outcome] = {}
         # How many requests there were, when all are taken.
         self.taken: int | None = None
 
@@ -301,7 +301,7 @@ class _Run(Listener[WorkItem]):
                 for item, _ in results
                 if item.digest is not None and outcomes[item.index][2] is None
             )
-        self._recorded.update(outcomes)
+        self._outcomes.update(outcomes)
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether the next run must not repeat a request, if this one is killed."""
@@ -313,8 +313,8 @@ class _Run(Listener[WorkItem]):
     def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
         """Call the callbacks for a call that is done, and return its result."""
         request = item.request
-        recorded = self._recorded.pop(item.index, None)
-        response, value, error = recorded or self._outcome_of(item, future)
+        returned = self._outcomes.pop(item.index, None)
+        response, value, error = returned or self._failure_of(future)
         self._sent += 1
         if error is None:
             self._notify(request.callback, response)
@@ -333,7 +333,7 @@ class _Run(Listener[WorkItem]):
     def late(self, item: WorkItem, future: Future[Any]) -> None:
         """Complete a request that was done while the batch was being cancelled, unless it was cancelled itself."""
         if isinstance(future.exception(), (Exception, type(None))):
-            if future.exception() is None and item.index not in self._recorded:
+            if future.exception() is None and item.index not in self._outcomes:
                 self.returned([(item, future.result())])
             self.complete(item, future)
 
@@ -383,13 +383,12 @@ class _Run(Listener[WorkItem]):
         if callback is not None:
             tell("A callback of the batch", callback, value, self.api_key)
 
-    def _outcome_of(self, item: WorkItem, future: Future[Any]) -> Outcome:
+    @staticmethod
+    def _failure_of(future: Future[Any]) -> Outcome:
         error = future.exception()
-        if error is None:
-            return self._read(item, future.result())
         if isinstance(error, Exception):
             return getattr(error, "response", None), None, error
-        raise error
+        raise cast(BaseException, error)  # Such as KeyboardInterrupt, which ends the batch.
 
     def _read(self, item: WorkItem, result: Any) -> Outcome:
         """Read the response that a call has returned."""
