@@ -12,7 +12,7 @@ from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _OF_A_SIGNAL = 128
-# Python would hear of a signal that comes just before a wait only at its end.
+# Python handles a signal that comes just before a wait only after that wait. So no wait is longer than this.
 _LONGEST_WAIT_SECONDS = 1.0
 
 
