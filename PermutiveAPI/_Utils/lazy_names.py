@@ -38,10 +38,10 @@ def late_import() -> Generator[None, None, None]:
 
     A test may have imported the package inside ``patch.dict(sys.modules)``. Then the package is no longer
     in ``sys.modules``, and Python would import it a second time, with classes of its own. So its modules
-    are put back.
+    are put back. A stand-in for the package alone stays, since its parts are found without it.
     """
     with _import_lock:
-        if sys.modules.get(_PACKAGE) is not _first_modules.get(_PACKAGE):
+        if sys.modules.get(__name__) is not _first_modules.get(__name__):
             sys.modules.update(_own_modules())
         yield
 
@@ -51,7 +51,7 @@ def _own_modules() -> dict[str, ModuleType]:
     found = dict(_first_modules)
     waiting = list(found.values())
     while waiting:
-        for each in vars(waiting.pop()).values():
+        for each in [*vars(waiting.pop()).values()]:  # Threads may add names.
             # A LateModule has another type: it is not imported yet.
             is_module = type(each) is ModuleType and each.__name__.startswith(f"{_PACKAGE}.")
             if is_module and each.__name__ not in found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional
+from typing import Dict, List, Optional
 
 import pytest
 from click import unstyle
@@ -34,6 +34,7 @@ NAMES = [
             14,
             ["\u30b5\u30c3\u30ab\u30fc\u30d5", "\u30d5\u30a1"],
         ),
+        ("\uff26\uff23\uff22 \uff26\uff23\uff22", 12, ["\uff26\uff23\uff22", "\uff26\uff23\uff22"]),
     ],
 )
 def test_wrapped(text: str, width: int, lines: List[str]) -> None:
@@ -122,6 +123,12 @@ def test_a_column_can_wrap() -> None:
     assert table_text(columns, 36) is None
 
 
+def test_a_long_word_of_a_column_that_wraps_is_broken() -> None:
+    """It goes on in the next line, too: nothing of it is cut."""
+    columns = [Column("check", ["key"]), Column("detail", ["a" * 35], wraps=True)]
+    assert lines_of(columns, 37) == ["check  detail", f"key    {'a' * 30}", f"{' ' * 7}{'a' * 5}"]
+
+
 def test_a_table_without_rows_is_its_heading() -> None:
     """The names of the columns are shown."""
     assert lines_of([Column("code", []), Column("name", [])], 80) == ["code  name"]
@@ -150,22 +157,23 @@ def test_a_text_means_nothing_to_the_layout(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, value",
+    "variables",
     [
-        ("COLUMNS", "20"),
-        ("TERM", "dumb"),
-        ("NO_COLOR", "1"),
-        ("FORCE_COLOR", "1"),
-        ("TTY_COMPATIBLE", "0"),
+        {"COLUMNS": "40"},
+        {"TERM": "dumb", "FORCE_COLOR": "1"},
+        {"NO_COLOR": "1"},
+        {"FORCE_COLOR": "1"},
+        {"TTY_COMPATIBLE": "0"},
     ],
 )
 def test_the_environment_does_not_change_a_table(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    monkeypatch: pytest.MonkeyPatch, variables: Dict[str, str]
 ) -> None:
     """The width is the given one. Colours are removed, if at all, when the table is written."""
-    before = table_text([Column("name", NAMES)], 40)
-    monkeypatch.setenv(name, value)
-    assert table_text([Column("name", NAMES)], 40) == before
+    before = table_text([Column("name", NAMES)], 20)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert table_text([Column("name", NAMES)], 20) == before
 
 
 def test_a_character_without_a_width_takes_no_room() -> None:

@@ -45,6 +45,17 @@ def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str])
             assert getattr(made, present) is getattr(made, missing) is EARLIER
 
 
+@pytest.mark.parametrize("empty", ["", 0])
+@pytest.mark.parametrize(("make", "names"), MODELS)
+def test_an_empty_one_is_not_missing(
+    make: Callable[..., Any], names: Tuple[str, str], empty: Any
+) -> None:
+    """Only None is missing: an empty text, which cannot be read as a time, is copied, too."""
+    for present, missing in (names, names[::-1]):
+        made = make(**{present: empty})
+        assert getattr(made, present) == getattr(made, missing) == empty
+
+
 @pytest.mark.parametrize(("make", "names"), MODELS)
 def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """If both are missing, both become the same current UTC time."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from PermutiveAPI._Utils.lazy_names import LateModule, lazy_names
+from PermutiveAPI._Utils.lazy_names import LateModule, late_import, lazy_names
 from tests.support.platforms import needs_fork
 
 
@@ -48,6 +48,14 @@ def test_a_name_that_is_set_meanwhile_stays(borrower: Any, monkeypatch: pytest.M
     """If another thread sets the name during the import, its value stays, for instance a test's replacement."""
     monkeypatch.setattr(Lender, "meanwhile", "another")
     assert borrower.name == vars(borrower)["name"] == "another"
+
+
+def test_a_stand_in_for_the_package_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What tests put in the place of the package alone stays there when the package imports a part of itself."""
+    stand_in = ModuleType("PermutiveAPI")
+    monkeypatch.setitem(sys.modules, "PermutiveAPI", stand_in)
+    with late_import():
+        assert sys.modules["PermutiveAPI"] is stand_in
 
 
 def test_a_late_module_is_imported_by_its_first_name(monkeypatch: pytest.MonkeyPatch) -> None:

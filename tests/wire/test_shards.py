@@ -529,6 +529,22 @@ def test_what_comes_back_unsent_goes_again_with_its_attempts(
     assert len(server.received) == 2
 
 
+def test_an_interruption_while_results_are_read(server: FakeService, pool: Executor) -> None:
+    """If the hook is interrupted, each result that has come back is told, and only its own record again."""
+    server.default = answer(200, {})
+    heard: List[str] = []
+
+    def hook(record: AttemptRecord) -> None:
+        heard.append(record.path)
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+
+    with options(on_response=hook), pytest.raises(KeyboardInterrupt):
+        http.process_batch(things(40), api_key=KEY, executor=pool)
+    assert heard.count(heard[2]) == 2
+    assert len(set(heard)) == len(heard) - 1 == len(server.received)
+
+
 # --- What cannot be pickled ----------------------------------------------------------------------------
 
 

@@ -294,14 +294,18 @@ class _Run(Listener[WorkItem]):
 
     def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
         """Read the responses, and record the successes in one write: many short ones would take much longer."""
-        outcomes = {item.index: self._read(item, result) for item, result in results}
-        if self._journal is not None:
-            self._journal.record(
-                item.digest
-                for item, _ in results
-                if item.digest is not None and outcomes[item.index][2] is None
-            )
-        self._outcomes.update(outcomes)
+        outcomes: list[tuple[WorkItem, Outcome]] = []
+        try:
+            for item, result in results:
+                outcomes.append((item, self._read(item, result)))
+        finally:  # After an interruption, `late` is called with the others.
+            if self._journal is not None:
+                self._journal.record(
+                    item.digest
+                    for item, (_, _, error) in outcomes
+                    if item.digest is not None and error is None
+                )
+            self._outcomes.update((item.index, outcome) for item, outcome in outcomes)
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether the next run must not repeat a request, if this one is killed."""

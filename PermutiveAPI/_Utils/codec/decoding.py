@@ -93,10 +93,10 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     """
     names, converters = reading_plan(cls)
     arguments: dict[str, Any]
-    if data.keys() <= names:
+    if type(data) is dict and data.keys() <= names:
         arguments = {**data}  # The usual case, which is faster.
     else:
-        arguments = {name: value for name, value in data.items() if name in names}
+        arguments = {name: data[name] for name in names if name in data}
     for name, convert in converters:
         value = arguments.get(name)
         if value is not None:

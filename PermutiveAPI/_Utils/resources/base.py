@@ -75,7 +75,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
         """Fill in missing timestamps: one from the other, both with the current UTC time."""
         for name in self._timestamps:
             if getattr(self, name) is None:
-                setattr(self, name, self._known_timestamp() or datetime.now(timezone.utc))
+                known = self._known_timestamp()
+                setattr(self, name, datetime.now(timezone.utc) if known is None else known)
 
     def _known_timestamp(self) -> Any:
         known = (getattr(self, name) for name in self._timestamps)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import ChainMap
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Union
 
 import pytest
+from requests.structures import CaseInsensitiveDict
 
 import PermutiveAPI
 from PermutiveAPI import Alias, Cohort, Import, Segment, SegmentList, Source
@@ -312,6 +314,22 @@ def test_bare_lists_and_objects_of_a_wrong_kind(bare: Any) -> None:
     """A value of a list or dict without types for its items must be a list or an object."""
     with pytest.raises(TypeError, match="^expected an? (list|object), got str$"):
         JSONSerializable.unserialize_value("text", bare)
+
+
+class Decoding(Dict[str, Any]):
+    """A dict whose members are decoded when they are read."""
+
+    def __getitem__(self, name: str) -> Any:
+        return bytes.fromhex(super().__getitem__(name)).decode()
+
+
+@pytest.mark.parametrize("others", [{}, {"unknown": "63"}])
+def test_mappings_are_asked_for_each_member(others: Dict[str, Any]) -> None:
+    """A mapping decides itself what is a member: a dict of another kind, and names in capital letters."""
+    cohort = Cohort.from_json(Decoding(name="616263", **others))
+    assert cohort.name == "abc"
+    assert Cohort.from_json(CaseInsensitiveDict(Name="abc", **others)).name == "abc"
+    assert Cohort.from_json(ChainMap({}, {"name": "abc", **others})).name == "abc"
 
 
 def test_missing_members() -> None:
