@@ -191,7 +191,7 @@ def test_broken(referring: Sandbox) -> None:
 
 
 def test_broken_segments(referring: Sandbox) -> None:
-    """With --check-segments, segments that do not exist are found, too. It goes with --broken, or alone."""
+    """--check-segments, with --broken or alone, also finds segments that do not exist."""
     Cohort("Gone", query=in_second_party_segment("subscribercrm", "gone")).create()
     found = csv_rows(run("references", "--broken", "--check-segments").out)
     assert [(row["code"], row["cohort_name"]) for row in found] == [

@@ -39,7 +39,7 @@ def credentials(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def line(*arguments: str) -> "list[str]":
-    """Return the command line that rehearses a program of Python with these arguments."""
+    """Return the command line that rehearses Python with these arguments."""
     command = [*COMMAND, "rehearse", "--"]
     return [*command, sys.executable, *arguments]
 

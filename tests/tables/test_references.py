@@ -149,7 +149,7 @@ CHECKED = {
 
 
 def test_broken_segments(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If segments are checked, each is looked up once, and those of an unknown import without a request."""
+    """If segments are checked, each is looked up once. Those of an unknown import need no request."""
     gone = [in_second_party_segment("markets", code) for code in ("b", "b c", "..")]
     monkeypatch.setitem(QUERIES, LEFT, gone[0] | gone[1] | gone[2])
     monkeypatch.setitem(QUERIES, PLAIN, gone[0] | IN_MARKETS)

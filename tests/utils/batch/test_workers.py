@@ -108,7 +108,7 @@ class Keeping:
         return future
 
     def answer_the_first(self, of: int) -> None:
-        """Let the first call return 0 when so many calls have come."""
+        """Let the first call return 0 as soon as there are this many calls."""
 
         def wait_and_answer() -> None:
             while len(self.calls) < of:

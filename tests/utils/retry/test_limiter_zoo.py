@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measured
 
-# Only every 11th cell of a large group is simulated, and every third one of a small group. The number is
+# Only every 11th cell of a large group is simulated, and every third one of a small group. Both numbers are
 # prime, so that every setting occurs.
 STRIDE = 11
 # Groups with cells that miss their target, and the worst figures that are allowed: if a limit accepts only
