@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -32,8 +33,13 @@ def process_context() -> BaseContext:
 
 
 def process_pool(processes: int) -> ProcessPoolExecutor:
-    """Make a pool of processes."""
-    return ProcessPoolExecutor(processes, mp_context=process_context())
+    """Make a pool of processes. Ctrl-C interrupts them, even if the tests run in the background of a shell."""
+    return ProcessPoolExecutor(
+        processes,
+        mp_context=process_context(),
+        initializer=signal.signal,
+        initargs=(signal.SIGINT, signal.default_int_handler),
+    )
 
 
 @contextmanager
