@@ -142,13 +142,14 @@ def limit_options(function: Function) -> Function:
             type=share,
             metavar="SHARE",
             help="The largest share that may be deleted, 0 to 1. Default: 0.8 of up to 100 objects, 0.5 of "
-            "up to 1,000, 0.2 of more.",
+            "up to 1,000, 0.2 of more. Ten may always be deleted, unless SHARE is 0.",
         ),
         click.option(
             "--max-update-share",
             type=share,
             metavar="SHARE",
-            help="The largest share that may be updated, 0 to 1. Default: no limit.",
+            help="The largest share that may be updated, 0 to 1. Default: no limit. Ten may always be "
+            "updated, unless SHARE is 0.",
         ),
     ):
         function = option(function)

@@ -53,7 +53,7 @@ def references(
         write_rows(_broken(found), _BROKEN_COLUMNS, format, if_empty=empty)
     else:
         _write_all(found, format)
-    if found.unknown and (named or unused):
+    if found.unknown and (named or unused or broken):
         say(
             f"{len(found.unknown):,} more cohorts may name others, but cannot be read. `permutive references` "
             "says why."
