@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._Utils.json import parsed
-from ..Tables.plan import Plan
-from ..Tables.plans import Plans
+from ..Tables import Plan, Plans  # As a whole: see snapshots.
 from ..Workspace import Workspace
 
 

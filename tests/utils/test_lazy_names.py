@@ -114,3 +114,38 @@ def test_other_names_are_missing(borrower: Any) -> None:
     """Another name is an AttributeError with Python's own text."""
     with pytest.raises(AttributeError, match="^module 'borrower' has no attribute 'other'$"):
         _ = borrower.other
+
+
+IMPORTED_BY_TWO_THREADS = """
+import importlib, sys, threading, time
+from importlib.machinery import SourceFileLoader
+import PermutiveAPI
+
+errors = []
+
+def load(name):
+    try:
+        importlib.import_module(name)
+    except BaseException as error:
+        errors.append(error)
+
+other = threading.Thread(target=load, args=[sys.argv[1]])
+
+def create_module(self, spec):
+    if spec.name == "PermutiveAPI.Tables" and other.ident is None:
+        other.start()
+        time.sleep(0.3)  # The other thread now waits for this import.
+
+SourceFileLoader.create_module = create_module
+load("PermutiveAPI.Tables")
+other.join()
+assert errors == [], errors
+"""
+
+
+@pytest.mark.parametrize("other", ["snapshots", "rehearsal", "Tables.reference_reading"])
+def test_two_threads_that_import_tables(other: str) -> None:
+    """A thread that imports Tables, and one that imports what needs it, do not wait for each other."""
+    command = [sys.executable, "-c", IMPORTED_BY_TWO_THREADS, f"PermutiveAPI.{other}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
