@@ -135,8 +135,8 @@ def resolve_api_key(api_key: str) -> str:
     names = (settings.API_KEY, settings.APPLICATION_CREDENTIALS)
     if not any(settings.texts(*names)):
         raise PermutiveCredentialsError(
-            f"No key is configured: pass api_key, or set {names[0]} to a key or {names[1]} to the "
-            "path of your workspace JSON (in the environment or in .env)."
+            f"No key is configured: set {names[0]} to a key, or {names[1]} to the path of your "
+            "workspace JSON (in the environment or in .env). In Python, you can also pass api_key."
         )
     return checked_api_key(settings.text(names[0]) or default_workspace()["api_key"])
 

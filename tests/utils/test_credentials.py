@@ -192,8 +192,8 @@ def test_nothing_resolves_a_key() -> None:
     with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
     assert str(caught.value) == (
-        f"No key is configured: pass api_key, or set PERMUTIVE_API_KEY to a key or {VARIABLE} to the "
-        "path of your workspace JSON (in the environment or in .env)."
+        f"No key is configured: set PERMUTIVE_API_KEY to a key, or {VARIABLE} to the path of your "
+        "workspace JSON (in the environment or in .env). In Python, you can also pass api_key."
     )
 
 
