@@ -156,8 +156,9 @@ def default_workspace() -> WorkspaceRecord:
         if workspace["organisation_id"] == workspace["workspace_id"]:
             return workspace
     raise PermutiveCredentialsError(
-        f"None of the workspaces in {_described_path()} is top-level (organisation_id equal to "
-        "workspace_id), so none is the default: pass api_key, or take one of WorkspaceList.from_env()."
+        f"No workspace in {_described_path()} is top-level (organisation_id equal to workspace_id), so "
+        "there is no default: set PERMUTIVE_API_KEY to the key of one. In Python, you can also pass api_key, "
+        "or take one of WorkspaceList.from_env()."
     )
 
 

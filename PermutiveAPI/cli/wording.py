@@ -20,7 +20,7 @@ in_words_of_the_shell = partial(
         phrases.MAPPING: "--map",
         phrases.MAPPING_OF_CODES: "--map CODE_HERE=CODE_THERE",
         phrases.TO: "--to",
-        phrases.PASS_KEY: "Pass --workspace",
+        phrases.PASS_KEY: "Name it with --workspace",
         phrases.PASS_WORKSPACE_ID: "Name the workspace in the credentials file, and pass --workspace",
         phrases.NAME_WORKSPACE: "Name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS",
         table_rows.READ_WITH_SEPARATOR: "Save it with commas",

@@ -125,9 +125,9 @@ def test_several_without_a_top_level_one(credentials: Writer) -> None:
     with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
     assert str(caught.value) == (
-        f"None of the workspaces in {VARIABLE} ({path}) is top-level (organisation_id equal to "
-        "workspace_id), so none is the default: pass api_key, or take one of "
-        "WorkspaceList.from_env()."
+        f"No workspace in {VARIABLE} ({path}) is top-level (organisation_id equal to workspace_id), so "
+        "there is no default: set PERMUTIVE_API_KEY to the key of one. In Python, you can also pass api_key, "
+        "or take one of WorkspaceList.from_env()."
     )
     assert len(WorkspaceList.from_env()) == 2
 
@@ -356,17 +356,6 @@ def test_an_empty_file_of_workspaces(credentials: Writer) -> None:
     with pytest.raises(PermutiveCredentialsError) as caught:
         WorkspaceList.from_env()
     assert str(caught.value) == f"{VARIABLE} ({path}) holds no workspace."
-
-
-def test_no_default_among_several(credentials: Writer) -> None:
-    """If none of several workspaces is top-level, the error says what to do."""
-    path = credentials([{**GOOD, "workspace_id": "a"}, {**GOOD, "workspace_id": "b"}])
-    with pytest.raises(PermutiveCredentialsError) as caught:
-        resolve_api_key(DEFAULT_API_KEY)
-    assert str(caught.value) == (
-        f"None of the workspaces in {VARIABLE} ({path}) is top-level (organisation_id equal to "
-        "workspace_id), so none is the default: pass api_key, or take one of WorkspaceList.from_env()."
-    )
 
 
 def test_parameters_and_headers_hide_the_key() -> None:
