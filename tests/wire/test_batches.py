@@ -71,21 +71,16 @@ def number_of(connection: Connection) -> int:
 
 
 class InReverse:
-    """Responds to requests that arrive together in reverse order."""
+    """Responds to requests that arrive together in reverse order: to each when the next one is done."""
 
     def __init__(self, count: int) -> None:
         self.done = [threading.Event() for _ in range(count + 1)]
         self.done[count].set()
 
     def __call__(self, connection: Connection) -> bool:
-        """Wait until the next request has its response, and respond to this one."""
-        number = number_of(connection)
-        self.done[number + 1].wait(5)
-        open_ = answer_from(echo)(connection)
-        # The client must have the response before the previous one is sent.
-        connection.server.stopping.wait(0.01)
-        self.done[number].set()
-        return open_
+        """Wait until the next request is done, and respond to this one."""
+        self.done[number_of(connection) + 1].wait(5)
+        return answer_from(echo)(connection)
 
 
 def batch_helpers() -> Dict[str, Any]:
@@ -122,17 +117,22 @@ def items_of(name: str, count: int) -> List[Any]:
 
 def test_responses_come_in_the_order_of_the_requests(server: FakeService) -> None:
     """Responses are in the order of the requests, although the last one comes first; progress comes as they complete."""
-    server.default = InReverse(6)
+    server.default = in_reverse = InReverse(6)
     batch = things(6)
-    heard: List[Progress] = []
+    heard: List[BatchRequest] = []
+
+    def hear(progress: Progress) -> None:
+        heard.append(progress.batch_request)
+        in_reverse.done[batch.index(heard[-1])].set()
+
     responses, errors = http.process_batch(
-        batch, api_key=KEY, max_workers=6, progress_callback=heard.append
+        batch, api_key=KEY, max_workers=6, progress_callback=hear
     )
     assert [one.json()["path"] for one in responses] == [
         f"/v9/things/{number}" for number in range(6)
     ]
     assert errors == []
-    assert [progress.batch_request for progress in heard] == batch[::-1]
+    assert heard == batch[::-1]
 
 
 def test_failures_are_left_out_of_the_responses(server: FakeService) -> None:
