@@ -109,7 +109,7 @@ def write_rows(
     Parameters
     ----------
     rows : iterable of mappings
-        JSON data. They are written as they come, except in a table.
+        JSON data. Each is written at once. Only a table waits for all rows.
     columns : sequence of str
         The columns of a table or CSV. JSON and NDJSON have every member of the rows.
     format : str
