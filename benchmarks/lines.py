@@ -19,6 +19,7 @@ from .subjects import (
     SEED,
     THREADS,
     URLLIB3,
+    URLLIB3_WITH_TIMEOUT,
     WITH_DASK,
     Subject,
 )
@@ -256,7 +257,7 @@ LINES = (
         "cpu",
         "CPU a batch request, {workers} workers, no latency",
         "batch",
-        (*PACKAGES, LATEST_CLIENT, URLLIB3, HTTP_CLIENT),
+        (*PACKAGES, LATEST_CLIENT, URLLIB3, URLLIB3_WITH_TIMEOUT, HTTP_CLIENT),
         (
             Row(
                 "",

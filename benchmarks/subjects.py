@@ -79,6 +79,7 @@ def before(folder: Path) -> Subject:
 LATEST_CLIENT = Subject("6.8.2 PermutiveClient", LATEST.environment)
 
 URLLIB3 = Subject("urllib3", _BARE)
+URLLIB3_WITH_TIMEOUT = Subject("urllib3 with a timeout", _BARE)
 CONSTANT_RATE = Subject("constant rate", _BARE)
 HTTP_CLIENT = Subject("http.client", _BARE)
 REQUESTS = Subject("requests", _BARE)

@@ -108,14 +108,17 @@ class _Threads:
 
 
 class Urllib3(_Threads):
-    """One PoolManager for all threads."""
+    """One PoolManager for all threads, which waits for a response without limit."""
 
     _url = f"{IDENTIFY_URL}?k={API_KEY}"
+    _timeout_seconds: float | None = None
 
     def _open(self, workers: int) -> None:
         import urllib3
 
-        self._pool = urllib3.PoolManager(maxsize=workers, ssl_context=tls_context())
+        self._pool = urllib3.PoolManager(
+            maxsize=workers, ssl_context=tls_context(), timeout=self._timeout_seconds
+        )
 
     def _post(self, user: dict[str, Any]) -> int:
         answer = self._pool.request("POST", self._url, json=user)
@@ -142,6 +145,12 @@ class ConstantRate(Urllib3):
             status = super()._post(user)
             if status not in (429, 503):
                 return status
+
+
+class Urllib3WithTimeout(Urllib3):
+    """A PoolManager with the time limit of this project's calls. To keep it, Python polls the socket."""
+
+    _timeout_seconds = 10.0
 
 
 class HttpClient(_Threads):
@@ -186,6 +195,7 @@ def json_client() -> JSONClient:
 _CLIENTS: dict[str, type[Client]] = {
     "6.8.2 PermutiveClient": ClientObject,
     "urllib3": Urllib3,
+    "urllib3 with a timeout": Urllib3WithTimeout,
     "constant rate": ConstantRate,
     "http.client": HttpClient,
 }
