@@ -17,6 +17,7 @@ from typing import IO, Any, Mapping, NamedTuple, Optional, Type, Union
 from unittest.mock import patch
 
 from PermutiveAPI.cli import main
+from tests.support.terminals import open_terminal
 
 COMMAND = (sys.executable, "-W", "error", "-m", "PermutiveAPI")
 SECONDS = 30
@@ -98,12 +99,7 @@ class Terminal:
         stdout: Union[IO[Any], int, None] = None,
         environment: Optional[Mapping[str, str]] = None,
     ) -> None:
-        import fcntl
-        import struct
-        import termios
-
-        self._master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self._master, slave = open_terminal(columns)
         hidden = ("COLUMNS", "LINES", "NO_COLOR")
         inherited = {name: value for name, value in os.environ.items() if name not in hidden}
         self.process = subprocess.Popen(

@@ -16,6 +16,7 @@ from PermutiveAPI.cli import main
 from PermutiveAPI.Tables import Plans
 from tests.cli.commands import COMMAND, Ended
 from tests.rehearsal.live import Live, named
+from tests.support.platforms import needs_posix
 
 # The start of every program.
 BEGIN = """
@@ -250,8 +251,6 @@ def end(number, frame):
 signal.signal(signal.SIGTERM, end)
 """
 
-posix_only = pytest.mark.skipif(os.name != "posix", reason="signals differ")
-
 
 @pytest.fixture
 def started(credentials: Path) -> "Iterator[Callable[[str], subprocess.Popen[str]]]":
@@ -271,7 +270,7 @@ def started(credentials: Path) -> "Iterator[Callable[[str], subprocess.Popen[str
         process.wait()
 
 
-@posix_only
+@needs_posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
 def test_signals_reach_the_program(
     started: Callable[[str], "subprocess.Popen[str]"], number: signal.Signals
@@ -284,7 +283,7 @@ def test_signals_reach_the_program(
     assert "PermutiveAPI/cli" not in said
 
 
-@posix_only
+@needs_posix
 def test_a_program_that_ends_well_on_a_signal(
     started: Callable[[str], "subprocess.Popen[str]"],
 ) -> None:
@@ -295,7 +294,7 @@ def test_a_program_that_ends_well_on_a_signal(
     assert "+ New" in shown and "+ Last" in shown and process.returncode == 0
 
 
-@posix_only
+@needs_posix
 def test_ctrl_c_on_a_terminal_reaches_the_program_once(credentials: Path) -> None:
     """The terminal sends it to the program, too, so it is not passed on: twice would stop a clean-up."""
     program = """

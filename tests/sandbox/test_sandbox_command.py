@@ -15,6 +15,7 @@ import requests
 
 from PermutiveAPI.__main__ import main
 from PermutiveAPI.sandbox import Sandbox, command
+from tests.support.platforms import needs_posix
 
 RUN = [sys.executable, "-W", "error", "-m", "PermutiveAPI", "sandbox"]
 LINES = 6
@@ -34,6 +35,7 @@ def served():
             process.kill()
 
 
+@needs_posix
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serves_and_stops(served, number):
     """The command serves any client, limits its rate, and ends cleanly on a signal."""

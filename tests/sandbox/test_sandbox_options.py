@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from PermutiveAPI.sandbox import Sandbox
+from tests.support.platforms import needs_posix
 
 COHORTS = "/cohorts-api/v2/cohorts/"
 NEW = {"name": "Chess", "query": {"type": "users"}}
@@ -82,7 +83,7 @@ def test_control(options: tuple[str, ...], status: int) -> None:
 
 
 def test_killed(tmp_path: Path) -> None:
-    """What was there a moment before SIGKILL is there after the next start, and codes go on."""
+    """What was there a moment before it is killed is there after the next start, and codes go on."""
     path = tmp_path / "state.json"
     with served("--state", path) as (process, url):
         assert create(url, NEW) == 12387
@@ -90,13 +91,14 @@ def test_killed(tmp_path: Path) -> None:
         while "Chess" not in path.read_text():
             assert time.monotonic() < limit
             time.sleep(0.01)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait(5)
     with served("--state", path) as (_, url):
         assert cohorts(url)[-1] == "Chess"
         assert create(url, NEW) == 12388
 
 
+@needs_posix
 def test_stopped(tmp_path: Path) -> None:
     """After SIGTERM, the last change is in the file."""
     path = tmp_path / "state.json"

@@ -1,10 +1,14 @@
-"""What a platform must have for a test to run."""
+"""What differs between platforms, and what a platform must have for a test to run."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
+
+# Windows has no SIGKILL. There, SIGTERM ends a process just as suddenly.
+SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 needs_terminal = pytest.mark.skipif(

@@ -6,7 +6,6 @@ import itertools
 import logging
 import os
 import pickle
-import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
@@ -28,6 +27,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, COHORTS, KEY, SEGMENTED, cohort, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, answer_from, stall
+from tests.support.platforms import SIGKILL
 from tests.support.processes import dask_client, process_pool
 from tests.support.things import URL, path_of, things
 from tests.support.threads import in_thread
@@ -270,7 +270,7 @@ def killing_when_busy(server: FakeService, pool: Executor) -> threading.Thread:
 
     def kill() -> None:
         server.wait_for(lambda: server.received)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(victim, SIGKILL)
 
     return in_thread(kill)
 
@@ -284,7 +284,7 @@ def test_a_pool_that_breaks_during_a_batch(server: FakeService) -> None:
         killer = threading.Thread(
             target=lambda: (
                 server.wait_for(lambda: len(server.received) > 10),
-                os.kill(victim, signal.SIGKILL),
+                os.kill(victim, SIGKILL),
             )
         )
         killer.start()

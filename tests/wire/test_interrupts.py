@@ -29,7 +29,7 @@ from tests.support.fake_service import (
     stall,
     stall_in_body,
 )
-from tests.support.platforms import needs_fork
+from tests.support.platforms import needs_fork, needs_posix
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -151,6 +151,7 @@ SCENES: Dict[str, Any] = {
 }
 
 
+@needs_posix
 @pytest.mark.parametrize("scene", SCENES)
 def test_ctrl_c(server: FakeService, scene: str) -> None:
     """Ctrl-C while workers wait ends the call within a second; nothing more is sent and no thread is left."""
@@ -163,6 +164,7 @@ def test_ctrl_c(server: FakeService, scene: str) -> None:
     assert len(server.received) == arrived
 
 
+@needs_posix
 @pytest.mark.parametrize("call", ["batch", "stream", "single"])
 def test_ctrl_c_while_waiting_for_a_turn(server: FakeService, call: str) -> None:
     """Ctrl-C ends a call that waits as the service has asked, and the calls that wait with it."""
@@ -175,6 +177,7 @@ def test_ctrl_c_while_waiting_for_a_turn(server: FakeService, call: str) -> None
     assert len(server.received) == arrived <= WORKERS
 
 
+@needs_posix
 @pytest.mark.parametrize("step", [answer(200), stall()], ids=["answers", "no answer"])
 def test_ctrl_c_while_the_iterable_blocks(server: FakeService, step: Step) -> None:
     """Ctrl-C ends a stream whose iterable blocks; only the reader's thread is left."""
@@ -186,6 +189,7 @@ def test_ctrl_c_while_the_iterable_blocks(server: FakeService, step: Step) -> No
     assert len(server.received) == 2
 
 
+@needs_posix
 def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: int) -> None:
     """Ctrl-C ends a batch that waits for answers over TLS."""
     authority = trustme.CA()
@@ -209,6 +213,7 @@ def silent_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
+@needs_posix
 def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
     """Ctrl-C ends a batch whose workers wait for a TLS handshake."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{silent_port}")
@@ -217,6 +222,7 @@ def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent_port: i
         child.interrupt()
 
 
+@needs_posix
 def test_ctrl_c_while_connecting(monkeypatch: pytest.MonkeyPatch, deaf_port: int) -> None:
     """Ctrl-C ends a batch whose workers wait for a connection."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")

@@ -34,6 +34,7 @@ from PermutiveAPI._Utils.batch import workers
 from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
 from tests.support.fake_service import Connection, FakeService, answer, stall
 from tests.support.fakes import DoneExecutor
+from tests.support.platforms import SIGKILL, needs_posix
 from tests.support.things import URL, numbers
 from tests.support.threads import workers_left
 
@@ -294,7 +295,7 @@ for result in stream_batch(requests, api_key=sys.argv[2], journal=sys.argv[3], m
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [SIGKILL, pytest.param(signal.SIGINT, marks=needs_posix)])
 def test_a_job_that_was_ended_goes_on(
     server: FakeService, journal: Path, how: signal.Signals
 ) -> None:

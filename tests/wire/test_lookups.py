@@ -18,6 +18,7 @@ from PermutiveAPI import BatchRequest, PermutiveConnectionError, PermutiveTimeou
 from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, at_once
 from tests.support.fake_service import FakeService
+from tests.support.platforms import needs_posix
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -197,6 +198,7 @@ except KeyboardInterrupt:
 """
 
 
+@needs_posix
 @pytest.mark.parametrize("call", ["single", "batch", "stream"])
 def test_ctrl_c(server: FakeService, call: str) -> None:
     """Ctrl-C during a look-up ends the process within a second; only the thread of the look-up is left."""

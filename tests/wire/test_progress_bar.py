@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import itertools
 import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
 import time
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -23,6 +19,8 @@ from PermutiveAPI import BatchRequest, Cohort, Progress, progress_bar, stream_ba
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
 from tests.support.fake_service import FakeService, answer
+from tests.support.platforms import needs_terminal
+from tests.support.terminals import open_terminal
 from tests.support.things import URL, things
 from tests.support.threads import workers_left
 
@@ -197,14 +195,13 @@ http.process_batch(requests, api_key="{KEY}", progress_callback=progress_bar("In
 """
 
 
+@needs_terminal
 @pytest.mark.parametrize(
     ("columns", "shown"), [(80, "In a script: 100%"), (0, "In a script: 5 of 5")]
 )
 def test_a_real_terminal(server: FakeService, columns: int, shown: str) -> None:
     """A script in a terminal shows a bar, or lines if the terminal has no width."""
-    reader, writer = pty.openpty()
-    size = struct.pack("HHHH", 24, columns, 0, 0)
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, size)
+    reader, writer = open_terminal(columns)
     try:
         subprocess.run(
             [sys.executable, "-W", "error", "-c", SCRIPT], stderr=writer, check=True, timeout=20

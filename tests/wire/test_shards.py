@@ -27,6 +27,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.shards import Shard
 from tests.support.calls import KEY
 from tests.support.fake_service import Connection, FakeService, Step, after, answer, stall
+from tests.support.platforms import SIGKILL, needs_posix
 from tests.support.processes import dask_client, process_context, process_pool
 from tests.support.things import URL, things
 from tests.support.threads import in_thread
@@ -54,7 +55,7 @@ def kill_when(server: FakeService, victim: int, arrived: int) -> threading.Threa
 
     def kill() -> None:
         server.wait_for(lambda: len(server.received) >= arrived, 20)
-        os.kill(victim, signal.SIGKILL)
+        os.kill(victim, SIGKILL)
 
     killer = threading.Thread(target=kill)
     killer.start()
@@ -351,6 +352,7 @@ def test_a_slow_reader_of_results(server: FakeService, executor: Executor) -> No
     assert len(taken) <= 20 + 2 * PROCESSES * (20 + 4)
 
 
+@needs_posix
 def test_ctrl_c_reaches_a_process_of_a_pool(server: FakeService, tmp_path: Any) -> None:
     """As in a terminal: the process sends nothing more, but returns the results so far."""
     server.default = after(0.02, answer(200, {}))
