@@ -20,6 +20,7 @@ from PermutiveAPI import Cohort
 from tests.recorders.work import WORK, step
 from tests.support.calls import KEY
 from tests.support.fake_service import FakeService
+from tests.support.platforms import needs_posix
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +89,7 @@ def test_spans_of_a_batch_have_their_parent(server: FakeService, spans: Spans, w
     assert {child.parent and child.parent.span_id for child in children} == {job.context.span_id}
 
 
+@needs_posix
 @pytest.mark.parametrize("location", ["query", "header"])
 def test_no_event_of_sentry_shows_the_key(server: FakeService, location: str) -> None:
     """Breadcrumbs, spans, and the frames of errors with their local variables contain no key."""

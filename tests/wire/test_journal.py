@@ -641,6 +641,7 @@ def test_a_newer_format(server: FakeService, journal: Path) -> None:
     assert_refused(server, journal, lambda: run(things(1), journal), OTHER.format("journal"))
 
 
+@needs_posix
 def test_two_jobs_at_once(server: FakeService, journal: Path) -> None:
     """A journal in use is refused until its job has ended."""
     endless = (things(1)[0] for _ in itertools.count())
