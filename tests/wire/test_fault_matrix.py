@@ -166,6 +166,7 @@ RARE_ENDS = [
     raw(b"SSH-2.0-OpenSSH_9.6\r\n"),
     raw(CHUNKED + b"9\r\n{}"),
     raw(CHUNKED + b"zz\r\n{}\r\n"),
+    raw(CHUNKED + b"-2\r\n{}\r\n"),
     answer(200, b"junk", headers={"Content-Encoding": "gzip"}),
 ]
 RARE_BODIES = [

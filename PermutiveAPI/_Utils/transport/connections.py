@@ -23,7 +23,6 @@ import urllib3.connection
 import urllib3.connectionpool
 from urllib3.exceptions import (
     ConnectTimeoutError,
-    DecodeError,
     NameResolutionError,
     NewConnectionError,
     ProtocolError,
@@ -260,8 +259,6 @@ class HTTPConnectionPool(urllib3.connectionpool.HTTPConnectionPool):
         kwargs["headers"] = _without_key_in(kwargs["headers"])
         try:
             return read_whole(super().urlopen(*args, **kwargs))
-        except DecodeError as error:
-            raise ProtocolError(str(error), error) from error
         except ReadTimeoutError as error:
             reached = bounds.bound_behind(error)
             if reached is None and error.url is not None:

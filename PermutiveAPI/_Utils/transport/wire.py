@@ -8,6 +8,8 @@ import math
 from time import monotonic
 from typing import Any, cast
 
+from urllib3.exceptions import DecodeError, ProtocolError
+
 from . import bounds
 from .response import WholeResponse
 
@@ -105,6 +107,8 @@ def read_whole(response: Any) -> WholeResponse:
     is_whole = False
     try:
         body, is_whole = _read_body(response)
+    except (DecodeError, ValueError) as error:  # ValueError: a chunk has a negative size.
+        raise ProtocolError(str(error), error) from error
     finally:
         if not is_whole:
             response.close()
