@@ -410,15 +410,23 @@ def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPat
         assert (len(proxy.received), len(server.received)) == (1, 1)
 
 
-def test_a_proxy_that_refuses_the_tunnel(
-    server: FakeService, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    "step",
+    [then_hang_up(answer(407, b"", headers={"Connection": "close"})), hang_up(), reset()],
+    ids=["refuses", "hangs up", "resets"],
+)
+def test_a_proxy_that_opens_no_tunnel(
+    server: FakeService,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    step: Any,
 ) -> None:
     """A proxy that opens no tunnel does not get the key; the request was surely not sent, so a create is repeated."""
     caplog.set_level("DEBUG")
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "https://service.invalid")
     proxy = server.url.replace("://", "://someone:password-0001@")
     monkeypatch.setenv("https_proxy", proxy)
-    server.default = then_hang_up(answer(407, b"", headers={"Connection": "close"}))
+    server.default = step
     with pytest.raises(PermutiveConnectionError) as raised:
         http.post(KEY, URL, {})
     assert [seen.method for seen in server.received] == ["CONNECT"] * 3

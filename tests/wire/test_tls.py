@@ -89,26 +89,33 @@ def test_faults_count_as_without_tls(
     assert ("outcome is unknown" in str(error)) is not call.harmless
 
 
-def test_a_service_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a TLS handshake fails in another way, the error is a connection error, and the key was not sent."""
+@pytest.mark.parametrize(
+    ("reads", "reply"),
+    [(2**16, b"HTTP/1.1 400 Bad Request\r\n\r\n"), (2**16, b""), (1, b"")],
+    ids=["speaks no TLS", "hangs up", "resets"],
+)
+def test_a_handshake_that_fails(monkeypatch: pytest.MonkeyPatch, reads: int, reply: bytes) -> None:
+    """If a TLS handshake fails, the request and its key were surely not sent, so a create is repeated."""
     heard: list[bytes] = []
 
-    def serve(listener: socket.socket) -> None:
-        with listener.accept()[0] as sock:
-            heard.append(sock.recv(65536))
-            sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    def serve() -> None:
+        for _ in range(3):
+            with listener.accept()[0] as sock:
+                heard.append(sock.recv(reads))
+                sock.sendall(reply)
 
+    [call] = [call for call in ALL_CALLS if call.name == "Cohort.create"]
     with socket.create_server(("127.0.0.1", 0)) as listener:
         origin = f"https://127.0.0.1:{listener.getsockname()[1]}"
         monkeypatch.setenv("PERMUTIVE_API_BASE_URL", origin)
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        [call] = [call for call in ALL_CALLS if call.name == "Cohort.create"]
         error = call.error()
         thread.join(5)
     assert type(error) is PermutiveConnectionError
+    assert "outcome is unknown" not in str(error)
     assert_no_secret(error, [], KEY)
-    assert len(heard) == 1 and KEY.encode() not in heard[0]
+    assert len(heard) == 3 and KEY.encode() not in b"".join(heard)
 
 
 def test_a_request_is_one_record(

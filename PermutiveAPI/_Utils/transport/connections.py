@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from functools import lru_cache
+from http.client import HTTPException
 from queue import LifoQueue
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProtocolError,
     ReadTimeoutError,
+    SSLError,
 )
 from urllib3.util.connection import allowed_gai_family
 
@@ -62,14 +64,13 @@ class HTTPConnection(_HTTPConnection):
     _parts: list[Any] | None = None
 
     def connect(self) -> None:
-        """Connect, and tell the batch."""
-        super().connect()
-        cancellation.track(self)
+        """Connect, and tell the batch.
 
-    def _new_conn(self) -> socket.socket:
-        """Connect, so that a name look-up can be interrupted, and a batch can end all waits."""
+        A proxy's tunnel and the TLS handshake belong to it. If they fail, too, the error says that no
+        connection was made: nothing of the request was sent.
+        """
         try:
-            sock = self._connected_socket()
+            super().connect()
         except TimeoutError as error:
             reached = bounds.bound_behind(error) or (
                 f"Connection to {self.host} timed out. (connect timeout={self.timeout})"
@@ -77,9 +78,16 @@ class HTTPConnection(_HTTPConnection):
             raise ConnectTimeoutError(self, str(reached)) from error
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
-        except OSError as error:
+        except (OSError, HTTPException, SSLError) as error:
+            if "certificate verify failed" in str(error):
+                raise
             message = f"Failed to establish a new connection: {error}"
             raise NewConnectionError(self, message) from error
+        cancellation.track(self)
+
+    def _new_conn(self) -> socket.socket:
+        """Connect, so that a name look-up can be interrupted, and a batch can end all waits."""
+        sock = self._connected_socket()
         sys.audit("http.client.connect", self, self.host, self.port)
         return sock
 
