@@ -75,6 +75,14 @@ def test_authorities_are_read_at_every_call(
     assert len(server.received) == 1
 
 
+def test_authorities_that_are_missing(secure: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If REQUESTS_CA_BUNDLE names no file, the error is a ValueError that names the variable."""
+    secure("valid")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/ca.pem")
+    with pytest.raises(ValueError, match="^REQUESTS_CA_BUNDLE must name .* '/no/such/ca.pem'"):
+        http.get(KEY, "https://api.permutive.app/x")
+
+
 @every([call for call in ALL_CALLS if call.name in ("Cohort.create", "Cohort.list")])
 def test_faults_count_as_without_tls(
     secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, call: WireCall

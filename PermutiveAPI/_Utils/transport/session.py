@@ -203,9 +203,19 @@ def _environment_of(pool: _Pool, url: str, variables: tuple[str | None, ...]) ->
     key = (parts.scheme, parts.netloc, variables)
     known = pool.environments.get(key)
     if known is None:
-        bundles = (os.environ.get(name) for name in _CA_VARIABLES)
         known = pool.environments[key] = {
             "proxies": requests.utils.get_environ_proxies(url),
-            "verify": next(filter(None, bundles), True),
+            "verify": parts.scheme != "https" or _authorities(),
         }
     return known
+
+
+def _authorities() -> str | bool:
+    """Return where the certificates of the known authorities are; True for those of requests."""
+    for name in _CA_VARIABLES:
+        path = os.environ.get(name)
+        if path and not os.path.exists(path):
+            raise ValueError(f"{name} must name a file or folder of certificates, got {path!r}.")
+        if path:
+            return path
+    return True
