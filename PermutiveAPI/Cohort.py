@@ -481,7 +481,8 @@ class Cohort(CohortTables, ChangeTracking):
         if self.id:
             logger.warning("id is specified")
         data = to_payload(self, _SENT_ON_CREATE)
-        return Operation("post", _API_ENDPOINT, data, fields_from_response=_FIELDS_FROM_CREATE)
+        known_by = {name: data[name] for name in data if name not in _FIELDS_FROM_CREATE}
+        return Operation("post", _API_ENDPOINT, data, _FIELDS_FROM_CREATE, known_by=known_by)
 
     def _change(self) -> Operation:
         if not self.id:

@@ -21,6 +21,7 @@ import pytest
 
 from PermutiveAPI import (
     BatchRequest,
+    Cohort,
     Identity,
     PermutiveBadRequestError,
     PermutiveInvalidRequestError,
@@ -85,6 +86,18 @@ def test_every_batch_helper_resumes(server: FakeService, journal: Path, call: Wi
     assert (len(results), failures, len(server.received)) == (1, [], 2)
     results, failures = call.make(api_key=KEY, journal=journal)
     assert (len(results), failures, len(server.received)) == (0, [], 2)
+
+
+def test_a_cohort_that_has_an_id_now_is_not_created_again(
+    server: FakeService, journal: Path
+) -> None:
+    """The same objects may be given again: what a response has set makes no other request of them."""
+    server.script = [answer(200, {"id": "1", "segment_type": "Standard"}), answer(400)]
+    cohorts = [Cohort(name, query={"in_segment": 1}) for name in ("A", "B")]
+    for _ in range(2):
+        Cohort.batch_create(cohorts, api_key=KEY, max_workers=1, journal=journal)
+    assert cohorts[0].id == "1"
+    assert [seen.json["name"] for seen in server.received] == ["A", "B", "B"]
 
 
 def _identities(**options: Any) -> Any:

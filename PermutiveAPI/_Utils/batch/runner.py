@@ -351,8 +351,10 @@ class _Run(Listener[WorkItem]):
 
             path = place_of(self._options.journal, self.settings.journal_folder)
             self._journal = Journal(path, self._options.helper, origin_of(url), self.api_key)
+        known_by = getattr(request, "_known_by", None)
+        body = request.json if known_by is None else known_by
         try:
-            return self._journal.digest(request.method, url, request.params, request.json)
+            return self._journal.digest(request.method, url, request.params, body)
         except (TypeError, ValueError, RecursionError):
             return None  # It cannot be sent either: sending it raises the error.
 
