@@ -281,6 +281,20 @@ def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: st
     assert len(server.received) == arrived
 
 
+def test_an_interrupt_while_the_reader_starts(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A KeyboardInterrupt that comes while a stream starts its thread reaches the caller."""
+
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(http.stream_batch(iter([BatchRequest("POST", URL)]), api_key=KEY))
+    assert server.received == []
+
+
 def test_after_an_interrupt_everything_works(server: FakeService) -> None:
     """After an interrupt, calls and batches get their own responses over new connections."""
     server.script = [answer(200)]

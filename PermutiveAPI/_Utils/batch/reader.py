@@ -100,13 +100,15 @@ class Reader(Generic[Item]):
 
     def begin(self, wake: Callable[[], object]) -> None:
         """Start the thread."""
-        self._thread = threading.Thread(
+        thread = threading.Thread(
             target=self._context.copy().run,
             args=(self._read, wake),
             name="PermutiveAPI reader",
             daemon=True,
         )
-        self._thread.start()
+        thread.start()
+        # Only now: close() cannot wait for a thread that was interrupted before it started.
+        self._thread = thread
 
     def take(self, room: int) -> Item | Nothing:
         """Return the next item if it is there; raise what the iterable has raised."""
