@@ -42,6 +42,8 @@ class Cancellation:
         self._threads: dict[int, object] = {}
         # No attempt begins after it; see shards.py.
         self.deadline = inf
+        # The batch whose worker began this one, for instance in ``on_response``. They end together.
+        self._outer = current()
 
     def joined(self) -> AbstractContextManager[None]:
         """Make the calling thread part of this batch inside the block."""
@@ -72,6 +74,8 @@ class Cancellation:
         """Raise Cancelled if the batch was cancelled."""
         if self._cancelled.is_set():
             raise Cancelled
+        if self._outer is not None:
+            self._outer.check()
 
     def wait(self, seconds: float) -> None:
         """Wait; raise Cancelled as soon as the batch is cancelled."""

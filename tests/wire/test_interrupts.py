@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Iterator
 import pytest
 import trustme
 
-from PermutiveAPI import BatchRequest, Cohort, Import
+from PermutiveAPI import AttemptRecord, BatchRequest, Cohort, Import, RetryConfig, options
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORTS, IMPORTS, KEY, cohort
 from tests.support.fake_service import (
@@ -279,6 +279,29 @@ def test_an_interrupt_from_a_callback(server: FakeService, rest: Step, where: st
     assert workers_left() == []
     server.stopping.wait(0.05)
     assert len(server.received) == arrived
+
+
+def test_an_interrupt_ends_the_batches_of_on_response(server: FakeService) -> None:
+    """A batch that a worker began in ``on_response`` ends with the worker's batch, and the worker does nothing more."""
+    ended: list[Any] = []
+
+    def begin_another(record: AttemptRecord) -> None:
+        if record.path.endswith("/1"):
+            once = RetryConfig(max_retries=1)
+            inner = BatchRequest("GET", f"{URL}/inner", timeout=2 * LIMIT_SECONDS, retry=once)
+            ended.append(http.process_batch([inner], api_key=KEY))
+
+    def step(connection: Connection) -> bool:
+        seen = connection.request
+        return (stall() if seen and seen.path.endswith("/inner") else answer(200))(connection)
+
+    server.default = step
+    batch = [BatchRequest("GET", f"{URL}/{number}") for number in range(2)]
+    began = time.monotonic()
+    with options(on_response=begin_another), pytest.raises(KeyboardInterrupt):
+        http.process_batch(batch, api_key=KEY, max_workers=2, progress_callback=pressing(server, 3))
+    assert time.monotonic() - began < LIMIT_SECONDS
+    assert (workers_left(), ended) == ([], [])
 
 
 def test_an_interrupt_while_the_reader_starts(

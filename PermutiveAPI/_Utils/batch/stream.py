@@ -22,6 +22,7 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import ref
 
+from .. import cancellation
 from ..cancellation import Cancellation, Cancelled
 from ..redaction import redact_message
 
@@ -141,6 +142,7 @@ class Stream(Generator[Value, None, None]):
         try:
             return function(*arguments)
         except (Cancelled, StopIteration):
+            cancellation.check()  # A worker of another batch ends with that batch.
             raise self._reason or StopIteration from None
         finally:
             if self._closed:
