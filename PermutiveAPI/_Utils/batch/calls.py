@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import CancelledError, Future, wait
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future, TimeoutError
+from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
@@ -151,8 +152,7 @@ class Calls(Generic[Item, Result]):
 
     def wait_for_begun(self, seconds: float) -> None:
         """Wait for the calls that were not cancelled, at most so many seconds."""
-        futures = [future for _, future in self._in_flight.values()]
-        wait([one for one in futures if not one.cancelled()], timeout=seconds)
+        wait_for((future for _, future in self._in_flight.values()), seconds)
 
     def tell_late(self, late: Callable[[Item, Future[Result]], object]) -> None:
         """Call `late` for each call that is done and was not handed back, in the order of the items."""
@@ -246,6 +246,18 @@ class Calls(Generic[Item, Result]):
             return _LONGEST_WAIT_SECONDS
         left = self._postponed[0][0] - monotonic()
         return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)
+
+
+def wait_for(futures: Iterable[Future[Any]], seconds: float) -> None:
+    """Wait until futures are done or cancelled, at most so many seconds.
+
+    ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came meanwhile, they would stay
+    taken, and the workers would wait for them forever.
+    """
+    give_up = monotonic() + seconds
+    for future in futures:
+        with suppress(TimeoutError, CancelledError):
+            future.exception(max(give_up - monotonic(), 0.0))
 
 
 def _result_of(future: Future[Any]) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 from ..cancellation import Cancelled
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
-from .calls import Gatherer, Postponed, most_in_flight
+from .calls import Gatherer, Postponed, most_in_flight, wait_for
 from .executors import DEFAULT_THREADS, dumps_for, is_process_pool, processes_of, travels
 from .lease import Lease
 from .remote import Reported, WorkItem
@@ -146,7 +146,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             # A cluster would cancel calls that run, too, and nobody would know what they sent.
             for future in futures:
                 future.cancel()
-        wait([each for each in futures if not each.cancelled()], timeout=_GRACE_SECONDS)
+        wait_for(futures, _GRACE_SECONDS)
         for future in futures:
             future.cancel()
         self._take_back()

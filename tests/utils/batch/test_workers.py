@@ -6,8 +6,9 @@ import pickle
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from itertools import pairwise
-from typing import Any, List, Tuple
+from typing import Any, List, Tuple, cast
 
 import pytest
 
@@ -206,6 +207,38 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
     threading.Timer(0.1, lambda: begun[0].set_result(2)).start()
     loop.close()
     assert late == [(1, 2), (2, 4)]
+
+
+class InterruptedCondition(AbstractContextManager[None]):
+    """The condition of a future. Whoever waits for the future is interrupted."""
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the future be asked for its state."""
+
+    def wait(self, seconds: float) -> None:
+        """Raise what Ctrl-C raises."""
+        raise KeyboardInterrupt
+
+    def acquire(self) -> None:
+        """Do the same."""
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_a_stop_waits_leaves_no_lock() -> None:
+    """Otherwise a call that is under way could never give back its result, and its thread would hang."""
+    keeping = Keeping()
+    loop: Any = run_on_workers(double, AtHand(range(50)), 2, borrowed_executor(keeping))
+    keeping.answer_the_first(of=4)
+    next(loop)
+    first, second = sorted((keeping.begin(number) for number in (1, 2)), key=id)
+    second._condition = cast(Any, InterruptedCondition())
+    waiting = threading.Timer(0.01, first.set_result, (0,))
+    waiting.daemon = True
+    waiting.start()
+    with pytest.raises(KeyboardInterrupt):
+        loop.close()
+    waiting.join(2)
+    assert not waiting.is_alive()
 
 
 def test_what_completed_too_late_is_reported() -> None:
