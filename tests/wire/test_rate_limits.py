@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import ModuleType
 from typing import Any, Callable, List, Optional
 
 import pytest
@@ -117,6 +119,21 @@ def test_a_refusal_in_a_stream_uses_up_no_attempt(
     [result] = stream_batch(things(1), api_key=KEY)
     assert result.error is None
     assert len(server.received) == 6
+
+
+@pytest.mark.parametrize("module", ["gevent.hub", "eventlet.greenthread"])
+def test_a_refusal_under_green_threads_uses_up_no_attempt(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    """The sleep of gevent or eventlet, in the place of ``time.sleep``, is no replacement of a test."""
+    green: Any = ModuleType(module)
+    green.sleep = lambda seconds: threading.Event().wait(seconds)
+    monkeypatch.setitem(sys.modules, module, green)
+    monkeypatch.setattr(time, "sleep", green.sleep)
+    monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
+    server.script = [refusal(429, "0.01")]
+    responses, errors = http.process_batch(things(1), api_key=KEY, max_workers=1)
+    assert (len(responses), errors, len(server.received)) == (1, [], 2)
 
 
 @pytest.mark.parametrize(

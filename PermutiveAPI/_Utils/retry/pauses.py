@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from types import BuiltinFunctionType
 from typing import Any
 
 from .. import cancellation
+
+# Where gevent and eventlet have the sleep that they put in the place of ``time.sleep``.
+_GREEN_MODULES = ("gevent.hub", "eventlet.greenthread")
 
 
 def pause(seconds: float, attempts: int | None) -> None:
@@ -27,5 +31,8 @@ def pause(seconds: float, attempts: int | None) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell whether a function is the real time.sleep, not a test's replacement."""
-    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"
+    """Tell whether a function is the real time.sleep, or that of green threads, not a test's replacement."""
+    if isinstance(function, BuiltinFunctionType):
+        return function.__module__ == "time"
+    green = (sys.modules.get(name) for name in _GREEN_MODULES)
+    return any(function is getattr(module, "sleep", None) for module in green)
