@@ -25,6 +25,9 @@ EXPECTED = {"m_1": A, "m_2": {**A, "name": "B", "cpm": 0.0}}
 ODD: Dict[str, Any] = {
     "an index of several levels": FRAME.set_index([["x", "x"], [1, 2]]),
     "an index with duplicates": FRAME.set_index([[1, 1]]),
+    "an index with a name": FRAME.set_index("code"),
+    "an index of several levels with names": FRAME.set_index(["code", "name"]),
+    "an index with the name of a column": FRAME.set_index("code", drop=False),
     "categories": FRAME.astype("category"),
     "NaN among objects": FRAME.astype(object).where(FRAME.notna(), float("nan")),
     "NA among objects": FRAME.astype(object).where(FRAME.notna(), pandas.NA),

@@ -86,6 +86,7 @@ def read_table(table: Any) -> TableReading:
         return _read_csv(Path(cast("str | PathLike[str]", table)))
     for method, columns, records in _FRAMES:
         if hasattr(table, method) and hasattr(table, columns):
+            table = _with_index(table)
             names = _names_of(getattr(table, columns))
             rows = _named(names, records(table))
             return TableReading([*filter(None, names)], rows, len(table))
@@ -115,6 +116,13 @@ def refuse_bad(kind: Literal["cell", "row"], problems: Sequence[str]) -> None:
         count = f"1 bad {kind}" if len(problems) == 1 else f"{len(problems):,} bad {kind}s"
         head = BAD_TABLE(count=count)
         raise ValueError("\n".join([head, *first_lines(problems)]))
+
+
+def _with_index(table: Any) -> Any:
+    """Return the table; if it is from pandas, the levels of its index that have names are columns, as in pyarrow."""
+    levels = getattr(getattr(table, "index", None), "names", ())
+    missing = [name for name in levels if name is not None and name not in table.columns]
+    return table.reset_index(missing) if missing else table
 
 
 def _records_of_pandas(table: Any) -> Iterable[Iterable[Any]]:

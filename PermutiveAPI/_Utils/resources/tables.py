@@ -41,7 +41,8 @@ def rows_of(table: Table) -> list[Row]:
     Parameters
     ----------
     table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
-        The table. A text is the path of a CSV file in UTF-8, whose first line names the columns.
+        The table. A text is the path of a CSV file in UTF-8, whose first line names the columns. In
+        pandas, an index that has a name is a column, too.
 
     Returns
     -------
