@@ -248,7 +248,8 @@ class FakeService:
     ``received`` holds the requests in the order of their arrival; ``connections`` counts the accepted
     connections. With an `ssl_context`, it uses TLS. With ``resets_on_accept``, it resets every new
     connection when a request arrives, before it reads a byte. With ``drips_on_accept``, it sends the
-    beginning of a TLS record instead of a handshake, one byte every so many seconds.
+    beginning of a TLS record instead of a handshake, one byte every so many seconds. With
+    ``behind_socks``, it also plays the SOCKS proxy before it; the list gets the hosts asked for.
     """
 
     def __init__(self, ssl_context: Optional[ssl.SSLContext] = None, port: int = 0) -> None:
@@ -258,6 +259,7 @@ class FakeService:
         self.connections = 0
         self.resets_on_accept = False
         self.drips_on_accept: Optional[float] = None
+        self.behind_socks: Optional[List[str]] = None
         self.stopping = threading.Event()
         self._ssl_context = ssl_context
         self._lock = threading.Lock()
@@ -336,6 +338,8 @@ class FakeService:
             if self.drips_on_accept is not None:
                 _drip(b"\x16\x03\x03\x40\x00", self.drips_on_accept)(Connection(sock, self))
                 return
+            if self.behind_socks is not None:
+                self.behind_socks.append(_host_asked_of_socks(sock))
             if self._ssl_context:
                 sock = self._ssl_context.wrap_socket(sock, server_side=True)
                 with self._lock:
@@ -355,6 +359,15 @@ class FakeService:
             pass
         finally:
             sock.close()
+
+
+def _host_asked_of_socks(sock: socket.socket) -> str:
+    """Open a tunnel as a SOCKS5 proxy does, and return the name of the host at its other end."""
+    sock.recv(64)
+    sock.sendall(b"\x05\x00")  # No password is needed.
+    asked = sock.recv(300)
+    sock.sendall(b"\x05\x00\x00\x01" + bytes(6))
+    return asked[5 : 5 + asked[4]].decode()
 
 
 def _reset_when_closed(sock: socket.socket) -> None:

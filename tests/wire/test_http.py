@@ -46,6 +46,7 @@ from tests.support.fake_service import (
     then_hang_up,
 )
 from tests.support.secrets import assert_no_secret
+from tests.support.things import things
 
 URL = "https://api.permutive.app/v9/things"
 ONCE = RetryConfig(max_retries=1)
@@ -397,6 +398,23 @@ def test_the_proxies_are_looked_up_once(
         http.get(KEY, URL)
         assert len(other.received) == 2
     assert (len(proxied.received), len(asked)) == (20, before + 1)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_socks_proxy_is_used(
+    server: FakeService, secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """Single calls and batches go through a SOCKS proxy, and only the service gets the key."""
+    pytest.importorskip("socks", reason="PySocks is not installed")
+    service = secure("another host's") if scheme == "https" else server
+    service.behind_socks = hosts = []
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"{scheme}://service.example")
+    monkeypatch.setenv(f"{scheme}_proxy", f"socks5h://127.0.0.1:{service.port}")
+    http.get(KEY, URL)
+    _, errors = http.process_batch(things(3), api_key=KEY, max_workers=2)
+    assert (errors, {*hosts}) == ([], {"service.example"})
+    assert [seen.query["k"] for seen in service.received] == [[KEY]] * 4
 
 
 def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:

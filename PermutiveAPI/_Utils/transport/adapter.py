@@ -11,12 +11,14 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
 
 from ..errors import PermutiveInvalidResponseError
 from ..settings import MAX_RESPONSE_MB
 from .bounds import most_megabytes
 from .connections import POOL_CLASSES, without_key
 from .response import CompactResponse, WholeResponse
+from .socks import SOCKS_POOL_CLASSES
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -35,8 +37,9 @@ class Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Use these pool classes for a proxy, too."""
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = POOL_CLASSES
+        manager: Any = super().proxy_manager_for(*args, **kwargs)
+        is_http = isinstance(manager, ProxyManager)  # Otherwise it is for a SOCKS proxy.
+        manager.pool_classes_by_scheme = POOL_CLASSES if is_http else SOCKS_POOL_CLASSES
         return manager
 
     def get_connection_with_tls_context(
