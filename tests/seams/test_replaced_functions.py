@@ -6,6 +6,7 @@ import functools
 import inspect
 import subprocess
 import sys
+from importlib.util import find_spec, module_from_spec
 from typing import Any, Callable, Dict, List, Tuple
 from unittest.mock import MagicMock, patch
 
@@ -232,6 +233,23 @@ def test_removing_session_send_restores_the_pool(server: FakeService) -> None:
         http.get(KEY, URL)
     http.get(KEY, URL)
     assert send.call_count == 1
+    assert len(server.received) == 1
+
+
+def test_another_class_of_sessions(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class that took the place of ``requests.Session`` before the import, as requests-cache's does, is not used."""
+
+    class Caching(requests.Session):
+        def send(self, *args: Any, **kwargs: Any) -> requests.Response:
+            raise AttributeError("a cache cannot keep the library's responses")
+
+    monkeypatch.setattr(requests, "Session", Caching)
+    spec = find_spec("PermutiveAPI._Utils.transport.session")
+    assert spec is not None and spec.loader is not None
+    imported = module_from_spec(spec)
+    spec.loader.exec_module(imported)
+    monkeypatch.setattr(http.transport, "send", imported.send)
+    assert http.get(KEY, URL).status_code == 200
     assert len(server.received) == 1
 
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from json import JSONEncoder
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -37,11 +37,19 @@ _PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _VARIABLES = (*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES), *_CA_VARIABLES)
 
+if TYPE_CHECKING:
+    from requests import Session as _RequestsSession
+else:
+    # A tool such as requests-cache may have put a class of its own in the place of requests' class.
+    _classes = getattr(requests.Session, "__mro__", ())
+    _RequestsSession = next(
+        (each for each in _classes if each.__module__ == "requests.sessions"), requests.Session
+    )
 
 # Functions of requests that this module does not call, but that tests replace.
 _REPLACEABLE: tuple[tuple[Any, Any], ...] = (
     (requests.api, requests.api.request),
-    (requests.Session, requests.Session.request),
+    (_RequestsSession, _RequestsSession.request),
 )
 
 
@@ -132,7 +140,7 @@ _ENCODER = JSONEncoder(allow_nan=False)
 # --- The pool ----------------------------------------------------------------------------------
 
 
-class _Session(requests.Session):
+class _Session(_RequestsSession):
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Set no ``response.next``: it would carry the key elsewhere."""
         return None
