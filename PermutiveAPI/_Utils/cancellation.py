@@ -169,6 +169,7 @@ def untrack() -> None:
 
 def _shut_down(connection: Any) -> None:
     sock = getattr(connection, "sock", None)
+    sock = getattr(sock, "socket", sock)  # TLS inside a proxy's TLS has the proxy's socket.
     if isinstance(sock, socket.socket):
         try:
             # Not sock.shutdown(): on a TLS socket, it breaks the state that another thread reads from.

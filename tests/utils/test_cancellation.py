@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from types import SimpleNamespace
+from typing import Any, Callable
 
 import pytest
+from urllib3.util.ssltransport import SSLTransport
 
 from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.cancellation import Cancellation, Cancelled, RequestPostponed
@@ -41,12 +44,23 @@ def test_cancelled_batch_takes_no_more_work() -> None:
     assert not issubclass(Cancelled, Exception)
 
 
-def test_connections_in_use_are_shut_down() -> None:
+class TLSInTLS(SSLTransport):
+    """What urllib3 makes of a socket for a tunnel through an HTTPS proxy; here without a handshake."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "service.example")
+
+    def _ssl_io_loop(self, func: Any, arg1: Any = None, arg2: Any = None) -> Any: ...
+
+
+@pytest.mark.parametrize("wrapped", [lambda sock: sock, TLSInTLS], ids=["socket", "TLS in TLS"])
+def test_connections_in_use_are_shut_down(wrapped: Callable[[socket.socket], Any]) -> None:
     """cancel() wakes a thread that reads from a connection in use."""
     ours, theirs = socket.socketpair()
+    theirs.settimeout(1)
     with ours, theirs:
         batch = Cancellation()
-        batch.track(SimpleNamespace(sock=ours))
+        batch.track(SimpleNamespace(sock=wrapped(ours)))
         batch.cancel()
         assert theirs.recv(1) == b""
         batch.cancel()
