@@ -300,9 +300,16 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
         return encoded(native, keep_none=keep_none)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return encoded_object(value)
-    if hasattr(value, "__dict__") and not isinstance(value, type):
-        return _encode_attributes(value, keep_none)
-    return str(value)
+    if isinstance(value, type) or not hasattr(value, "__dict__") or _is_shown_by_its_text(value):
+        return str(value)
+    return _encode_attributes(value, keep_none)
+
+
+def _is_shown_by_its_text(value: Any) -> bool:
+    """Tell whether an object has a text, but no public attribute, as a URL of pydantic or a time of arrow."""
+    attributes = cast("dict[str, Any]", value.__dict__)
+    has_text = type(value).__str__ is not object.__str__
+    return has_text and bool(attributes) and all(name.startswith("_") for name in attributes)
 
 
 # The first row that fits decides. Enum comes first, since its members may be texts or numbers, too.

@@ -62,6 +62,16 @@ class Slotted:
         return "slotted"
 
 
+class Address:
+    """An object that shows its value as a text only, as a URL of pydantic or a time of arrow does."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __str__(self) -> str:
+        return self._address
+
+
 class MappingModel(Dict[str, Any], JSONSerializable[Dict[str, Any]]):
     """A dictionary with the mixin."""
 
@@ -112,6 +122,8 @@ VALUES = [
     (MappingModel(a=Alias("a", "t", 1)), {"a": {"id": "a", "tag": "t", "priority": 1}}),
     (ListModel([Decimal("1")]), [1.0]),
     (Slotted(), "slotted"),
+    (Address("https://a.test/"), "https://a.test/"),
+    (SimpleNamespace(_b=1), {}),
     (timedelta(seconds=1), "0:00:01"),
     (PurePosixPath("/a/b"), "/a/b"),
     (deque([1]), "deque([1])"),
