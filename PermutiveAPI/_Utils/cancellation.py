@@ -10,11 +10,16 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from functools import partial
 from math import inf
-from time import monotonic
 from typing import Any
+
+# The clock of all waits. freezegun, which replaces the functions of modules, does not freeze it.
+monotonic: Callable[[], float] = partial(time.monotonic)
 
 
 class Cancelled(BaseException):

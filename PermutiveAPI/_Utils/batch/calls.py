@@ -10,10 +10,9 @@ from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, monotonic
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

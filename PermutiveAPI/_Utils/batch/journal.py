@@ -19,9 +19,10 @@ from datetime import datetime
 from io import BufferedReader
 from os import PathLike
 from pathlib import Path
-from time import monotonic
 from typing import Any, cast
 from weakref import WeakSet
+
+from ..cancellation import monotonic
 
 try:
     import fcntl

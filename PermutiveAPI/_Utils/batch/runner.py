@@ -14,13 +14,12 @@ from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
 from operator import attrgetter
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .. import settings
 from ..arguments import listed, require_iterable, require_kind
 from ..base_url import actual_url, origin_of
-from ..cancellation import Cancellation, RequestPostponed, attempts_spent
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent, monotonic
 from ..credentials import resolve_api_key
 from ..errors import tell
 from ..redaction import request_for_logs

@@ -13,13 +13,12 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from time import monotonic
 from typing import Any
 
 import requests
 
 from .. import cancellation, settings
-from ..cancellation import Cancellation, Cancelled, RequestPostponed, attempts_spent
+from ..cancellation import Cancellation, Cancelled, RequestPostponed, attempts_spent, monotonic
 from ..settings import Settings
 from .lease import has_ended
 from .remote import Failed, Send, WorkItem, send_item

@@ -13,10 +13,9 @@ from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from queue import Empty, SimpleQueue
-from time import monotonic
 from typing import Any, NamedTuple, cast
 
-from ..cancellation import Cancelled
+from ..cancellation import Cancelled, monotonic
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
 from .calls import Gatherer, Postponed, most_in_flight, wait_for

@@ -18,12 +18,11 @@ from functools import cache
 from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
 from itertools import count
 from math import inf
-from time import monotonic
 from typing import Any, TypeVar
 from weakref import ref
 
 from .. import cancellation
-from ..cancellation import Cancellation, Cancelled
+from ..cancellation import Cancellation, Cancelled, monotonic
 from ..redaction import redact_message
 
 Value = TypeVar("Value")

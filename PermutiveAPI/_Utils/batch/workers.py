@@ -11,10 +11,9 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from contextvars import Context, copy_context
-from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, monotonic
 from .calls import AnyExecutor, Calls, Done, Postponed
 from .reader import Nothing, Source
 

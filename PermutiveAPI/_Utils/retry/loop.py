@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import logging
 import random
-import time
 from contextvars import ContextVar
 from datetime import datetime, timezone
 
 import requests
 
 from .. import cancellation
-from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position
+from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position, monotonic
 from ..credentials import with_key
 from ..errors import PermutiveConnectionError, PermutiveInvalidResponseError, request_id_of, tell
 from ..redaction import hide_user_ids, path_for_logs, request_for_logs
@@ -64,7 +63,7 @@ def run(call: Call, api_key: str) -> requests.Response:
             logger.info("%s: refused (%s), next in %.2f s", _named(call), attempt.seen, wait)
             _report(call, api_key, attempt, wait)
             if wait and spent is not None:
-                raise RequestPostponed(time.monotonic() + wait, attempts)
+                raise RequestPostponed(monotonic() + wait, attempts)
         else:
             attempts += 1
             wait = _wait_or_raise(call, api_key, attempt, batch)
@@ -82,7 +81,7 @@ def run(call: Call, api_key: str) -> requests.Response:
 def _attempt(call: Call, api_key: str, number: int) -> Attempt:
     """Send a request once. No mapping with the key is kept in a variable: error trackers show those."""
     in_header = call.settings.key_in_header
-    sent_at = time.monotonic()
+    sent_at = monotonic()
     try:
         response = call.sender(call.url, **with_key(call.arguments, api_key, in_header))
     except SENDING_ERRORS as error:
@@ -90,14 +89,14 @@ def _attempt(call: Call, api_key: str, number: int) -> Attempt:
         response = failure_of(error, api_key)
     except PermutiveInvalidResponseError as error:
         if error.response is not None:
-            taken = time.monotonic() - sent_at
+            taken = monotonic() - sent_at
             _report(call, api_key, Attempt(number, error.response, sent_at, taken, None))
         raise
     except Exception as error:
         # For instance of a recorder or a stand-in; its text may quote the request.
         hide_key_in(error, api_key)
         raise
-    taken = time.monotonic() - sent_at
+    taken = monotonic() - sent_at
     asked = None if isinstance(response, NoResponse) else _asked(response)
     return Attempt(number, response, sent_at, taken, asked)
 

@@ -8,6 +8,7 @@ from types import BuiltinFunctionType
 from typing import Any
 
 from .. import cancellation
+from ..cancellation import monotonic
 
 # Where gevent and eventlet have the sleep that they put in the place of ``time.sleep``.
 _GREEN_MODULES = ("gevent.hub", "eventlet.greenthread")
@@ -24,10 +25,10 @@ def pause(seconds: float, attempts: int | None) -> None:
         time.sleep(seconds)
         return
     if attempts is not None:
-        batch.check_deadline(time.monotonic() + seconds, attempts)
+        batch.check_deadline(monotonic() + seconds, attempts)
     batch.wait(seconds)
     if attempts is not None:
-        batch.check_deadline(time.monotonic(), attempts)
+        batch.check_deadline(monotonic(), attempts)
 
 
 def takes_time(function: Any) -> bool:

@@ -6,11 +6,10 @@ rate_limit.py keeps the pace of an API and key; this module keeps a call and its
 from __future__ import annotations
 
 import math
-import time
 
 import requests
 
-from ..cancellation import Cancellation
+from ..cancellation import Cancellation, monotonic
 from . import rate_limit
 from .call import Attempt, Call
 from .outcome import error_of_block
@@ -37,11 +36,11 @@ def await_slot(
         return
     if batch is not None and batch.deadline < math.inf and attempts is not None:
         # Without a slot: an unused one costs time.
-        while (now := time.monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
+        while (now := monotonic()) + limiter.seconds_ahead(now) > batch.deadline:
             blocked = _bearable_block(call, batch, limiter, now)
             pause(max(blocked, _POLL_SECONDS), attempts)
-    slot = limiter.reserve(time.monotonic(), first=batch is None)
-    while wait := limiter.wait_seconds(slot, now := time.monotonic()):
+    slot = limiter.reserve(monotonic(), first=batch is None)
+    while wait := limiter.wait_seconds(slot, now := monotonic()):
         blocked = _bearable_block(call, batch, limiter, now)
         pause(min(wait, max(blocked, _POLL_SECONDS)), attempts)
 
@@ -78,7 +77,7 @@ def learn(
     RateLimiter or None
         The limiter, if a limit has refused the request.
     """
-    now, asked, sent_at = time.monotonic(), attempt.asked, attempt.sent_at
+    now, asked, sent_at = monotonic(), attempt.asked, attempt.sent_at
     if is_throttled(response.status_code, asked):
         name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
@@ -98,7 +97,7 @@ def is_free(
     """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit."""
     if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
         return False
-    patient = _has_patience(call, batch, limiter, time.monotonic())
+    patient = _has_patience(call, batch, limiter, monotonic())
     if not patient:
         limiter.give_up()
     return patient

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from time import monotonic
 from typing import Any, NamedTuple, cast
 
+from ..cancellation import monotonic
 from ..settings import ATTEMPT_SECONDS, Settings
 
 MOST_INTERIM_RESPONSES = 20

@@ -7,10 +7,10 @@ import threading
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from time import monotonic
 from typing import Any
 
 from .. import cancellation
+from ..cancellation import monotonic
 from .bounds import OutOfBounds
 
 # How long it may take to notice Ctrl-C or a cancelled batch.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import http.client
 import io
 import math
-from time import monotonic
 from typing import Any, cast
 
 from urllib3.exceptions import DecodeError, ProtocolError
 
+from ..cancellation import monotonic
 from . import bounds
 from .response import WholeResponse
 
