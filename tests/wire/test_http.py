@@ -405,7 +405,6 @@ def test_a_socks_proxy_is_used(
     server: FakeService, secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     """Single calls and batches go through a SOCKS proxy, and only the service gets the key."""
-    pytest.importorskip("socks", reason="PySocks is not installed")
     service = secure("another host's") if scheme == "https" else server
     service.behind_socks = hosts = []
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
