@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 def check_filepath(filepath: str | Path) -> None:
-    """Make the missing parent folders of a file.
+    """Make the missing parent folders of a file. A path that ends with a slash is itself a folder.
 
     Examples
     --------
@@ -19,7 +19,7 @@ def check_filepath(filepath: str | Path) -> None:
     >>> Path("exports/july").is_dir()
     True
     """
-    Path(filepath).parent.mkdir(parents=True, exist_ok=True)
+    os.makedirs(os.path.dirname(filepath) or ".", exist_ok=True)
 
 
 def split_filepath(fullfilepath: str | Path) -> tuple[str, str, str]:
@@ -30,7 +30,7 @@ def split_filepath(fullfilepath: str | Path) -> tuple[str, str, str]:
     >>> split_filepath("exports/cohorts.json")
     ('exports', 'cohorts', '.json')
     """
-    folder, filename = os.path.split(str(fullfilepath))
+    folder, filename = os.path.split(fullfilepath)
     name, extension = os.path.splitext(filename)
     return folder, name, extension
 

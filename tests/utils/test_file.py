@@ -22,6 +22,20 @@ def test_check_filepath(tmp_path: Path, kind: Callable[[str], Any]) -> None:
     assert not path.exists()
 
 
+def test_check_filepath_of_a_folder(tmp_path: Path) -> None:
+    """A path that ends with a slash is a folder, which is made."""
+    check_filepath(f"{tmp_path}/exports/july/")
+    assert (tmp_path / "exports" / "july").is_dir()
+
+
+@pytest.mark.parametrize("path", [None, 5])
+def test_what_is_no_path(path: Any) -> None:
+    """A value that is no path is a TypeError, not a file of that name."""
+    for helper in (check_filepath, split_filepath):
+        with pytest.raises(TypeError):
+            helper(path)
+
+
 def test_check_filepath_without_a_folder(tmp_path: Path) -> None:
     """A bare file name needs no folder."""
     check_filepath("c.json")
