@@ -72,10 +72,14 @@ class Index(Generic[T]):
         return dict.fromkeys(map(self._key, keys) if self._key else keys)
 
 
+# What JSON writes as a list.
+_SEVERAL = (list, tuple, set, frozenset)
+
+
 def _values_of(item: Any, attribute: str) -> list[Any]:
-    """Return the values of an attribute: the items of a list, or the one value. None is left out."""
+    """Return the values of an attribute: the items of a list or set, or the one value. None is left out."""
     value = getattr(item, attribute, None)
-    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    values = cast("Iterable[Any]", value) if isinstance(value, _SEVERAL) else [value]
     return [each for each in values if each is not None]
 
 

@@ -219,12 +219,15 @@ TAGGED = [
     cohort("3", tags=[]),
     cohort("4"),
 ]
+# Not lists, but written as lists, too.
+OTHERS = [cohort("1", tags=("x", "y")), cohort("2", tags={"y"}), cohort("3", tags=frozenset({"x"}))]
 
 
 @pytest.mark.parametrize(
     ("cls", "items", "name", "expected"),
     [
         (CohortList, TAGGED, "tag_dictionary", {"x": [0], "y": [0, 1]}),
+        (CohortList, OTHERS, "tag_dictionary", {"x": [0, 2], "y": [0, 1]}),
         (CohortList, TAGGED, "segment_type_dictionary", {"s": [0, 1]}),
         (CohortList, TAGGED, "workspace_dictionary", {"w": [0]}),
         (ImportList, IMPORTS, "identifier_dictionary", {"x": [0], "y": [0, 1]}),
