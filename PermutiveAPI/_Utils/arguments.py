@@ -19,8 +19,10 @@ def require_filled(name: str, value: object) -> None:
 
 
 def require_several(name: str, value: Any) -> None:
-    """Raise TypeError that names the argument, unless `value` is a list or another sized container."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Sized):
+    """Raise TypeError that names the argument, unless `value` is a list, a tuple or an array."""
+    if not isinstance(value, (list, tuple)) and not (
+        isinstance(value, Sized) and hasattr(value, "tolist")
+    ):
         raise TypeError(f"{name} must be a list, got {type(value).__name__}.")
 
 

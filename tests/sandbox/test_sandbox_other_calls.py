@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+from collections import deque
 from types import MappingProxyType
 from typing import Any, Mapping, cast
 
@@ -290,7 +291,9 @@ def test_users_named_wrongly(sandbox: Sandbox, named: Any, words: str) -> None:
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("events", [EVENT, "events", iter([EVENT]), 5])
+@pytest.mark.parametrize(
+    "events", [EVENT, "events", iter([EVENT]), 5, deque([EVENT]), {1: EVENT}.values()]
+)
 def test_events_that_are_no_list(sandbox: Sandbox, events: Any) -> None:
     """Events that are not a list are a TypeError that names them, before anything is sent."""
     question = Segmentation(events=events, user_id="u")
