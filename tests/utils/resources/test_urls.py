@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
+from unittest.mock import MagicMock
+from uuid import UUID
 
+import numpy
+import pandas
 import pytest
 
+from PermutiveAPI import Alias
 from PermutiveAPI._Utils.resources.urls import resource_url
 
 
@@ -24,6 +30,10 @@ from PermutiveAPI._Utils.resources.urls import resource_url
         (" x ", "%20x%20"),
         (12, "12"),
         (0, "0"),
+        (numpy.int64(12), "12"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Enum("Code", {"A": "a/b"})["A"], "a%2Fb"),
+        (MagicMock(__str__=lambda mock: "made up"), "made%20up"),
     ],
 )
 def test_identifiers_are_percent_encoded(endpoint: str, identifier: Any, quoted: str) -> None:
@@ -58,7 +68,13 @@ def test_text_that_has_no_encoding() -> None:
         resource_url("https://h", "{id}", id="\ud800")
 
 
-@pytest.mark.parametrize("identifier", [b"raw", True, 1.5, ["a"], ("a",), {"a": 1}], ids=repr)
+NO_IDENTIFIERS: "list[Any]" = [
+    *(b"raw", True, 1.5, ["a"], ("a",), {"a": 1}, Alias("a", "b", 0)),
+    *(pandas.NA, pandas.NaT, numpy.float32(5), numpy.bool_(True), numpy.array(["a"])),
+]
+
+
+@pytest.mark.parametrize("identifier", NO_IDENTIFIERS, ids=lambda each: type(each).__name__)
 def test_identifiers_of_a_wrong_kind(identifier: Any) -> None:
     """A value of a wrong type is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="import_id must be a text"):
