@@ -18,7 +18,7 @@ from typing import Any, Literal
 from ._Utils import http
 from ._Utils.arguments import listed, require_filled, require_kind
 from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
-from ._Utils.codec.encoding import ALWAYS_WRITTEN
+from ._Utils.codec.encoding import ALWAYS_WRITTEN, encoded
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
 from ._Utils.resources.base import Operation
@@ -26,7 +26,7 @@ from ._Utils.resources.changes import ChangeTracking
 from ._Utils.resources.helpers import like
 from ._Utils.resources.lists import GroupedIndex, UniqueIndex, list_from_response
 from ._Utils.resources.responses import read_response
-from ._Utils.resources.urls import resource_url
+from ._Utils.resources.urls import identifier_text, resource_url
 from .cohort_tables import CohortListTables, CohortTables, HasWorkspaceId
 
 _API_VERSION = "v2"
@@ -267,8 +267,7 @@ class Cohort(CohortTables, ChangeTracking):
         >>> [cohorts[name].code for name in ("Football Fans", "Premier League Followers")]
         [12345, 12346]
         """
-        require_filled("name", name)
-        return _find("name_dictionary", name, api_key)
+        return _find("name_dictionary", identifier_text("name", name), api_key)
 
     @staticmethod
     def get_by_code(code: int | str, api_key: str = DEFAULT_API_KEY) -> Cohort | None:
@@ -285,8 +284,7 @@ class Cohort(CohortTables, ChangeTracking):
         >>> [cohorts[str(code)].name for code in (12345, 12346)]
         ['Football Fans', 'Premier League Followers']
         """
-        require_filled("code", code)
-        return _find("code_dictionary", str(code), api_key)
+        return _find("code_dictionary", identifier_text("code", code), api_key)
 
     @staticmethod
     def list(
@@ -492,7 +490,7 @@ class Cohort(CohortTables, ChangeTracking):
         if self.description is None and self._known_of_service().get("description") is not None:
             data["description"] = None
         _require_state(data.get("state", "Enabled"))
-        data["id"] = self.id
+        data["id"] = encoded(self.id)
         return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _check_query(self) -> None:

@@ -76,7 +76,7 @@ def require_one_user(**names: Any) -> None:
     except ValueError as error:
         raise PermutiveInvalidRequestError(str(error)) from None
     value = names[name]
-    if value in ("", [], ()):
+    if isinstance(value, (str, list, tuple)) and not value:
         raise PermutiveInvalidRequestError(f"{name} must not be empty, got {value!r}.")
     if name == "alias":
         require_kind("alias", value, Alias)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any, Callable, Dict, List
+from uuid import UUID
 
+import numpy
 import pytest
 
 from PermutiveAPI import Cohort, CohortList, PermutiveConflictError, Progress
@@ -270,6 +272,24 @@ def test_another_id(server: FakeService, fetched: Cohort) -> None:
     fetched.update(KEY)
     body = server.received[-1].json
     assert (body["id"], body["name"], body["query"]) == ("c-2", "Readers", QUERY)
+
+
+@pytest.mark.parametrize("id", [UUID(int=1), numpy.int64(5)], ids=repr)
+def test_an_id_that_is_not_a_text(server: FakeService, id: Any) -> None:
+    """An id of another type is sent as the codec writes it, in the body too."""
+    server.default = answer(200, COHORT)
+    cohort(id=id).update(KEY)
+    responses, failures = Cohort.batch_update([cohort(id=id)], api_key=KEY)
+    assert (len(responses), failures) == (1, [])
+    assert [str(seen.json["id"]) for seen in server.received] == [str(id)] * 2
+
+
+def test_keys_of_several_types(server: FakeService, fetched: Cohort) -> None:
+    """A query with keys of several types is compared as the JSON that it becomes."""
+    fetched.query = {1: "x", "a": "y", None: "z"}
+    for sent in ({"id": "c-1", "query": {"1": "x", "a": "y", "null": "z"}}, {"id": "c-1"}):
+        fetched.update(KEY)
+        assert server.received[-1].json == sent
 
 
 def test_a_change_while_others_are_sent(server: FakeService) -> None:

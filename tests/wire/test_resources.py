@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, List, Optional
 
+import numpy
+import pandas
 import pytest
 
 from PermutiveAPI import (
@@ -339,6 +341,17 @@ def test_look_ups_list_and_then_fetch(server: FakeService, look_up: Callable[[],
     assert server.received[1].query == {"k": [KEY]}
 
 
+@pytest.mark.parametrize("look_up", [Cohort.get_by_name, Cohort.get_by_code])
+@pytest.mark.parametrize("wanted", [2.0, float("nan"), pandas.NA, True, b"n-2"], ids=repr)
+def test_a_look_up_of_a_wrong_kind(
+    server: FakeService, look_up: Callable[..., Any], wanted: Any
+) -> None:
+    """A name or code of a wrong type, such as an empty cell, is refused before anything is sent."""
+    with pytest.raises(TypeError, match="must be a text, got"):
+        look_up(wanted, KEY)
+    assert server.received == []
+
+
 @pytest.mark.parametrize(
     "look_up", [lambda: Cohort.get_by_name("n", KEY), lambda: Cohort.get_by_code(0, KEY)]
 )
@@ -609,6 +622,15 @@ def test_identify_reads_nothing_from_the_answer(server: FakeService) -> None:
         {"id": "a", "tag": "email", "priority": 1},
         {"id": "b", "tag": "ppid", "priority": 0},
     ]
+
+
+def test_a_number_of_numpy_as_the_user(server: FakeService) -> None:
+    """A user's id from a DataFrame is sent as a number, alone and in a batch."""
+    server.default = answer(200, SEGMENTED)
+    question = Segmentation([], user_id=numpy.int64(5))  # pyright: ignore[reportArgumentType]
+    question.send(KEY)
+    Segmentation.batch_send([question], api_key=KEY)
+    assert [seen.json for seen in server.received] == [{"events": [], "user_id": 5}] * 2
 
 
 FLAGS = [None, False, True]

@@ -112,7 +112,10 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
 
 def canonical(data: Any) -> str:
     """Return a text that is the same for equal JSON data. Unlike in Python, 1 and true differ."""
-    return json.dumps(data, sort_keys=True)
+    try:
+        return json.dumps(data, sort_keys=True)
+    except TypeError:  # Keys of several types cannot be sorted, but as JSON all are texts.
+        return json.dumps(json.loads(json.dumps(data)), sort_keys=True)
 
 
 # --- A dataclass ---------------------------------------------------------------------------------
