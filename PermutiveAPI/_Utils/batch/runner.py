@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
+from numbers import Integral
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -211,11 +212,12 @@ def _check_options(options: BatchOptions) -> None:
 def _checked_workers(max_workers: Any) -> int | None:
     if max_workers is None:
         return settings.count(settings.BATCH_MAX_WORKERS)
-    if not isinstance(max_workers, int) or isinstance(max_workers, bool):
+    if isinstance(max_workers, bool) or not isinstance(max_workers, Integral):
         raise TypeError(f"max_workers must be a whole number, got {max_workers!r}.")
-    if max_workers < 1:
-        raise ValueError(f"max_workers must be at least 1, got {max_workers!r}.")
-    return max_workers
+    workers = int(max_workers)  # It may be a number of NumPy.
+    if workers < 1:
+        raise ValueError(f"max_workers must be at least 1, got {workers!r}.")
+    return workers
 
 
 # --- Running -------------------------------------------------------------------------------------

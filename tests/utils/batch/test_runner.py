@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, List
 
+import numpy
 import pytest
 
 from PermutiveAPI import BatchRequest
@@ -91,6 +92,18 @@ def test_workers_below_one(workers: int) -> None:
     """max_workers below 1 is a ValueError that names it, even for an empty batch."""
     with pytest.raises(ValueError, match="max_workers"):
         run([], print, max_workers=workers)
+
+
+def test_workers_counted_by_numpy() -> None:
+    """A whole number of NumPy, for instance of a minimum, is a number of workers."""
+    seen: List[int] = []
+
+    def new_executor(max_workers: int) -> Any:
+        seen.append(max_workers)
+        return DoneExecutor(max_workers)
+
+    run(batch(1), print, max_workers=numpy.int64(2), new_executor=new_executor)
+    assert [(type(each), each) for each in seen] == [(int, 2)]
 
 
 @pytest.mark.parametrize("workers", ["4", 1.5, True])
