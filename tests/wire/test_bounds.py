@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import socket
 import time
 import tracemalloc
@@ -262,6 +263,19 @@ def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
 
     server.default = slow
     assert http.request("GET", KEY, URL, timeout=timeout).content == b"1" * 20
+
+
+@pytest.mark.parametrize("timeout", [math.nan, (3, math.nan), math.inf, 1e12], ids=str)
+def test_a_timeout_that_no_socket_takes(server: FakeService, timeout: Any) -> None:
+    """NaN, infinity and centuries are a ValueError before anything is sent, also over a kept connection."""
+    http.post(KEY, URL, {})
+    server.received.clear()
+    with pytest.raises(ValueError, match="^timeout must be at most 1e"):
+        http.request("POST", KEY, URL, timeout=timeout)
+    batch = [BatchRequest("POST", URL, timeout=timeout)]
+    [(_, error)] = http.process_batch(batch, api_key=KEY, max_workers=1)[1]
+    assert isinstance(error, ValueError)
+    assert server.received == []
 
 
 def test_no_bound_with_a_timeout_of_none(server: FakeService, short: None) -> None:

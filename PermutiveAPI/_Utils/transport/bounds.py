@@ -16,6 +16,8 @@ from ..settings import ATTEMPT_SECONDS, Settings
 MOST_INTERIM_RESPONSES = 20
 # A socket with a timeout of 0 does not wait at all.
 SHORTEST_WAIT_SECONDS = 0.001
+# A socket takes 2**63 nanoseconds at most.
+_LONGEST_WAIT_SECONDS = 1e9
 
 
 class OutOfBounds(TimeoutError):
@@ -43,10 +45,21 @@ def begin(timeout: Any, settings: Settings) -> None:
         lifts the bound.
     settings : Settings
         The settings of the call.
+
+    Raises
+    ------
+    ValueError
+        If a timeout is NaN or too long. A kept connection would find that out only after the request.
     """
     seconds = settings.attempt_seconds
-    if not isinstance(timeout, float) or timeout > seconds:
+    if not isinstance(timeout, float) or not timeout <= seconds:
         waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
+        for wait in waits:
+            if isinstance(wait, (int, float)) and not wait <= _LONGEST_WAIT_SECONDS:
+                raise ValueError(
+                    f"timeout must be at most {_LONGEST_WAIT_SECONDS:g} seconds, or None for no limit, "
+                    f"got {timeout!r}."
+                )
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))
 
