@@ -59,7 +59,10 @@ class Index(Generic[T]):
         attributes: dict[str, Any] = vars(instance)
         index = attributes.get(self.cache_name)
         if not index:
+            change = attributes.get("_last_change")
             index = attributes[self.cache_name] = self.build(instance)
+            if attributes.get("_last_change") is not change:  # Another thread has changed the list.
+                attributes.pop(self.cache_name, None)
         return index
 
     def build(self, items: ResourceList[Any]) -> dict[Any, Any]:
@@ -176,6 +179,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         >>> list(cohorts.name_dictionary)
         ['Joggers']
         """
+        vars(self)["_last_change"] = object()
         for index in self._indexes:
             vars(self).pop(index.cache_name, None)
 

@@ -388,6 +388,20 @@ def test_look_ups_in_a_loop_read_no_item() -> None:
     assert Counted.reads == 50
 
 
+def test_change_while_an_index_is_built() -> None:
+    """A change by another thread, while an index is built, is seen by the next access."""
+
+    class Interrupting(Cohort):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "id" and len(cohorts) == 1:
+                cohorts.insert(0, cohort("2"))
+            return super().__getattribute__(name)
+
+    cohorts = CohortList([Interrupting("n", id="1")])
+    assert "1" in cohorts.id_dictionary
+    assert list(cohorts.id_dictionary) == ["2", "1"]
+
+
 def test_index_that_came_out_empty_is_rebuilt() -> None:
     """An empty dictionary is rebuilt at each access, so edited items are found."""
     edited = Cohort("c")
