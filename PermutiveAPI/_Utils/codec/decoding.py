@@ -20,6 +20,8 @@ from typing import Any, Literal, TypeVar, Union, cast
 T = TypeVar("T")
 # A check for dict is fast; a check for an abstract class takes several times as long.
 _MAPPINGS = (dict, Mapping)
+# JSON has only lists, but users' data may have the others.
+_LISTS = (list, tuple, set, frozenset)
 Converter = Callable[[Any], Any]
 # The members that are read, and the converters of those that are converted.
 Plan = tuple[frozenset[str], tuple[tuple[str, Converter], ...]]
@@ -171,7 +173,7 @@ def _convert_timestamp(value: Any) -> Any:
 
 def _list_converter(convert: Converter | None) -> Converter:
     def convert_list(value: Any) -> Any:
-        _require(value, list, "a list")
+        _require(value, _LISTS, "a list")
         if convert is None:
             return value
         return [None if item is None else convert(item) for item in value]

@@ -12,7 +12,7 @@ import pytest
 from requests.structures import CaseInsensitiveDict
 
 import PermutiveAPI
-from PermutiveAPI import Alias, Cohort, Import, Segment, SegmentList, Source
+from PermutiveAPI import Alias, Cohort, Identity, Import, Segment, SegmentList, Source
 from PermutiveAPI._Utils.codec.decoding import build, parse_timestamp
 from PermutiveAPI._Utils.json import JSONSerializable
 from tests.utils import annotated_lazily, annotated_plainly
@@ -287,6 +287,14 @@ def test_values_of_the_right_type_are_kept() -> None:
     assert read.source is source
     assert read.segments is segments
     assert read.created_at is moment
+
+
+def test_tuples_and_sets_count_as_lists() -> None:
+    """Users' data may have a tuple or a set for a list, as 5.4.4 allowed; to_json writes it as a list."""
+    for tags in (("a", "b"), {"a"}, frozenset({"a"})):
+        assert Cohort.from_json({"name": "c", "tags": tags}).tags == tags
+    data = {"user_id": "u", "aliases": ({"id": "a", "tag": "b", "priority": 1},)}
+    assert Identity.from_json(data).aliases == [Alias("a", "b", 1)]
 
 
 @pytest.mark.parametrize(
