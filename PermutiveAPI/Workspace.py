@@ -75,6 +75,14 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         self._imports: dict[bool, PermutiveAPI.ImportList] = {}
         self._segments: dict[str, PermutiveAPI.SegmentList] = {}
 
+    if not TYPE_CHECKING:  # For a type checker, the caches are always there.
+
+        def __getattr__(self, name):
+            """Start with empty caches, if release 5.4.4 has pickled the workspace: its caches had other names."""
+            if name in ("_cohorts", "_imports", "_segments"):
+                return vars(self).setdefault(name, {})
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     @property
     def is_top_level(self) -> bool:
         """Whether this is the organisation's top-level workspace."""

@@ -11,6 +11,7 @@ import pprint
 import stat
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -320,11 +321,37 @@ def test_positional_arguments(calls: List[Any]) -> None:
     assert [kwargs.get("include_details") for _, _, kwargs in calls] == [True, True, None]
 
 
+@dataclass(slots=True)
+class SlottedWorkspace(Workspace):
+    """A workspace of a user's own, with a field that has a slot."""
+
+    region: str = "eu"
+
+
 @pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_copies(again: Any) -> None:
     """A deep copy and a pickle equal the workspace, key included."""
     assert again(MAIN) == MAIN
+    slotted = SlottedWorkspace("Main", "org", "org", SECRET, region="us")
+    assert again(slotted) == slotted
     assert again(WorkspaceList([MAIN])) == [MAIN]
+
+
+PICKLED_BY_5_4_4 = (
+    b"ccopy_reg\n_reconstructor\n(cPermutiveAPI.Workspace\nWorkspace\nc__builtin__\nobject\nNtR"
+    b"(dVname\nVMain\nsVorganisation_id\nVorg\nsVworkspace_id\nVorg\nsVapi_key\nVsup3r-s3cret\n"
+    b"sV_segment_cache\n(dsV_cohort_cache\n(dsV_import_cache\n(dsb."
+)
+
+
+def test_pickled_by_an_earlier_release(calls: List[Any]) -> None:
+    """A workspace that 5.4.4 pickled can list, too: it starts with empty caches."""
+    workspace = pickle.loads(PICKLED_BY_5_4_4)
+    assert workspace == MAIN
+    workspace.cohorts()
+    workspace.imports()
+    workspace.segments("i")
+    assert len(calls) == 3
 
 
 # A parent that lists its child's cohorts, and a child that inherits a cohort of the parent and one of an
