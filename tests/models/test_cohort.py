@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Any
 
+import numpy
+import pandas
 import pytest
 
 from PermutiveAPI import Cohort, Segment
@@ -68,3 +71,11 @@ def test_repr() -> None:
     segment = Segment("c", "n", "i")
     segment.created_at = segment.updated_at = None
     assert repr(segment) == "Segment(code='c', name='n', import_id='i')"
+
+
+def test_repr_of_what_cannot_be_compared() -> None:
+    """repr() shows cells of a table that have no truth value: an array as tags, an empty cell as a price."""
+    tags: Any = numpy.array(["a", "b"])
+    price: Any = pandas.NA
+    assert "tags=array(['a', 'b']" in repr(Cohort("n", tags=tags))
+    assert "cpm=<NA>" in repr(Segment("c", "n", "i", cpm=price))

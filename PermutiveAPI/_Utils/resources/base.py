@@ -90,7 +90,9 @@ class Resource(JSONSerializable[dict[str, Any]]):
         shown = (
             f"{each.name}={_shown(value)}"
             for each in fields(cast("Any", self))
-            if (value := getattr(self, each.name)) is not None and value != each.default
+            if (value := getattr(self, each.name)) is not None
+            # A default is a number or nothing. An array or pandas' NA cannot be compared with it.
+            and not (isinstance(value, (int, float)) and value == each.default)
         )
         return f"{type(self).__name__}({', '.join(shown)})"
 
