@@ -71,6 +71,7 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "workspace_id": ("workspace_id", "workspaceID"),
     "api_key": ("api_key", "apiKey", "privateKey"),
 }
+_SHOWN = {each for name in _SPELLINGS if name != "api_key" for each in _SPELLINGS[name]}
 
 
 class _LeftOut(str):
@@ -225,10 +226,13 @@ def _read_json(path: Path) -> Any:
 
 
 def _with_hidden_key(record: dict[str, Any]) -> dict[str, Any]:
-    """Hide the key of a workspace, since tracebacks may show the variables of a frame."""
-    for name in _SPELLINGS["api_key"]:
-        if isinstance(record.get(name), str):
-            record[name] = HiddenText(record[name])
+    """Hide the key of a workspace, since tracebacks may show the variables of a frame.
+
+    A text under a name that is not accepted may be the key with a misspelt name.
+    """
+    for name, value in record.items():
+        if isinstance(value, str) and name not in _SHOWN:
+            record[name] = HiddenText(value)
     return record
 
 

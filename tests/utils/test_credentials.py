@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import itertools
 import json
 import logging
@@ -285,6 +286,17 @@ def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
     )
     assert str(caught.value).startswith(start)
     assert SECRET not in everything_about(caught.value)
+
+
+@pytest.mark.parametrize("name", ["API_KEY", "private_key", "key"])
+def test_key_under_a_name_that_is_not_accepted(credentials: Writer, name: str) -> None:
+    """A key with a misspelt name is hidden in the frames of the error, which error trackers show."""
+    record = {each: value for each, value in GOOD.items() if value != SECRET}
+    credentials([{**record, name: SECRET}])
+    with pytest.raises(ValueError, match="lacks the field 'api_key'") as caught:
+        WorkspaceList.from_env()
+    frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
+    assert SECRET not in str(frames[1:])
 
 
 @pytest.mark.parametrize("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]], ids=repr)
