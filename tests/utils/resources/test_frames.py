@@ -244,6 +244,23 @@ def test_nested_values_are_shared_with_the_models() -> None:
     assert table["inheritance"][0] is imports[0].inheritance
 
 
+@dataclasses.dataclass
+class OwnedCohort(Cohort):
+    """A cohort of a user's own, with one more field."""
+
+    owner: str = ""
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_fields_of_a_subclass(flat: bool) -> None:
+    """A list of a user's subclass has its further fields as columns; a mixed list has only the common ones."""
+    owned = OwnedCohort("c", owner="ada")
+    frame = CohortList([owned]).to_pd_dataframe(flat=flat)
+    assert list(frame.columns)[-2:] == ["error", "owner"]
+    assert frame["owner"].tolist() == ["ada"]
+    assert "owner" not in CohortList([owned, Cohort("d")]).to_pd_dataframe(flat=flat)
+
+
 def test_half_a_character() -> None:
     """A text with half of a character, which JSON can hold, is shown as it is."""
     frame = CohortList([Cohort("cut \ud83d"), Cohort("d")]).to_pd_dataframe()
