@@ -92,7 +92,7 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
     Parameters
     ----------
     dataclass_obj : object
-        A dataclass instance.
+        A dataclass instance, or another object with attributes.
     api_payload : iterable of str, optional
         The names of the fields to write. If it is left out: every field.
 
@@ -107,7 +107,12 @@ def to_payload(dataclass_obj: Any, api_payload: Iterable[str] | None = None) -> 
     {'name': 'Runners', 'tags': []}
     """
     taken = None if api_payload is None else frozenset(api_payload)
-    return _encode_fields(dataclass_obj, _payload_plan(_type_of(dataclass_obj), taken))
+    kind = _type_of(dataclass_obj)
+    if dataclasses.is_dataclass(kind):
+        return _encode_fields(dataclass_obj, _payload_plan(kind, taken))
+    names: list[str] = [*vars(dataclass_obj)]
+    plan = tuple((name, None) for name in names if taken is None or name in taken)
+    return _encode_fields(dataclass_obj, plan)
 
 
 def canonical(data: Any) -> str:

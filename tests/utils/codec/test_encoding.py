@@ -440,6 +440,15 @@ def test_to_payload() -> None:
     }
 
 
+def test_to_payload_of_what_is_no_dataclass() -> None:
+    """An object with attributes has a payload, too, as in 5.4.4."""
+    thing = SimpleNamespace(name="n", tags=None, code=Decimal("1.5"))
+    assert to_payload(thing) == {"name": "n", "code": 1.5}
+    assert to_payload(thing, ["name", "tags"]) == {"name": "n"}
+    with pytest.raises(TypeError):
+        to_payload("text")
+
+
 def test_to_payload_of_a_one_shot_iterable() -> None:
     """The names may come from an iterable that can be read only once."""
     assert to_payload(Alias("a", "t", 1), iter(["tag", "id"])) == {"id": "a", "tag": "t"}
