@@ -7,6 +7,7 @@ that tests that replace that method see every call.
 from __future__ import annotations
 
 import re
+import weakref
 from typing import Any
 
 import requests
@@ -48,10 +49,12 @@ class Adapter(HTTPAdapter):
         """Return the pool that serves a request's origin."""
         # Equal proxies are the same object: session.py keeps one for each environment.
         key = (_origin_of(request), verify, cert, id(proxies))
-        pool, _ = self._pools.get(key, (None, None))
-        if pool is None or pool.pool is None:  # urllib3 closes the least recently used pool.
+        found, _ = self._pools.get(key, (_no_pool, None))
+        pool = found()
+        if pool is None or pool.pool is None:
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
-            self._pools[key] = (pool, proxies)
+            # urllib3 drops the least recently used pool, whose connections close when nobody refers to it.
+            self._pools[key] = (weakref.ref(pool), proxies)
         return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -82,6 +85,10 @@ class Adapter(HTTPAdapter):
                 response=response,
             )
         return response
+
+
+def _no_pool() -> None:
+    """Stand for the reference to a pool that was never made."""
 
 
 def _origin_of(request: requests.PreparedRequest) -> str:

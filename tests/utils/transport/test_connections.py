@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import weakref
+from typing import Any, List
 
+import pytest
+import requests
+
+from PermutiveAPI._Utils.transport.adapter import Adapter
 from PermutiveAPI._Utils.transport.connections import POOL_CLASSES
 
 
@@ -19,3 +24,13 @@ def test_a_pool_keeps_idle_connections(scheme: str) -> None:
     assert pool.pool.qsize() == 1
     assert pool._get_conn() is first
     pool.close()
+
+
+def test_connections_of_forgotten_origins() -> None:
+    """Only the origins used last keep connections: those of the others are closed, since nothing refers to them."""
+    adapter = Adapter(pool_connections=2)
+    pools: List[Any] = []
+    for number in range(4):
+        request = requests.Request("GET", f"http://host-{number}/").prepare()
+        pools.append(weakref.ref(adapter.get_connection_with_tls_context(request, True)))
+    assert [pool() is None for pool in pools] == [True, True, False, False]
