@@ -159,12 +159,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
     def _finish(self, operation: Operation, response: Any) -> None:
         """Set fields from the response to an operation."""
         if operation.fields_from_response:
-            without_response = operation.without_response or "Response is None"
-            read_response(
-                partial(self._set_from_response, operation.fields_from_response),
-                response,
-                without_response,
-            )
+            read = partial(self._set_from_response, operation.fields_from_response)
+            read_response(read, response, operation.without_response or "Response is None")
         elif response is None and operation.without_response:
             raise ValueError(operation.without_response)
 
