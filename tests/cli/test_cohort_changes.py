@@ -108,9 +108,9 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
             ["enable", "--tag", "none", "--yes"],
             "Invalid value for --tag: no cohort has the tag 'none'",
         ),
-        (["tag", "12345", "--yes"], "Pass --add or --remove."),
+        (["tag", "12345"], "Pass --add or --remove."),
         (
-            ["tag", "12345", "--add", "a", "--remove", "a", "--yes"],
+            ["tag", "12345", "--add", "a", "--remove", "a"],
             "--add and --remove have the same tag: a.",
         ),
         (

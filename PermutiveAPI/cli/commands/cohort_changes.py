@@ -64,10 +64,25 @@ def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStat
     return _set("state", lambda cohort: "Disabled", _chosen(cohorts, tag), options)
 
 
+def tagging_options(function: Function) -> Function:
+    """Add the options ``--add`` and ``--remove``, which change tags. At least one must be given."""
+
+    @click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag.")
+    @click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag.")
+    @wraps(function)
+    def run(*arguments: Any, added: Sequence[str], removed: Sequence[str], **named: Any) -> Any:
+        if not (added or removed):
+            raise click.UsageError("Pass --add or --remove.")
+        if both := sorted({*added} & {*removed}):
+            raise click.UsageError(f"--add and --remove have the same tag: {', '.join(both)}.")
+        return function(*arguments, added=added, removed=removed, **named)
+
+    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+
+
 @click.command()
 @choosing_options
-@click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag.")
-@click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag.")
+@tagging_options
 @applying_options
 @workspace_option
 def tag(
@@ -81,10 +96,6 @@ def tag(
 
     Cohorts are named by id, code or exact name. "-" reads them from stdin, one on each line.
     """
-    if not (added or removed):
-        raise click.UsageError("Pass --add or --remove.")
-    if both := sorted({*added} & {*removed}):
-        raise click.UsageError(f"--add and --remove have the same tag: {', '.join(both)}.")
 
     def tags_of(cohort: Cohort) -> list[str]:
         tags = dict.fromkeys((*(cohort.tags or ()), *added))
