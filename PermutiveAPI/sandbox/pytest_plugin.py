@@ -17,5 +17,6 @@ def permutive_sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     with Sandbox() as sandbox:
         path = tmp_path / "permutive-workspaces.json"
         write_credentials(path, sandbox.credentials())
-        with variables({CREDENTIALS: str(path), API_KEY: None}):
+        # With a key in the environment, that of a .env is not used.
+        with variables({CREDENTIALS: str(path), API_KEY: sandbox.api_key}):
             yield sandbox

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from dotenv import load_dotenv
 
 import PermutiveAPI
 from PermutiveAPI import Cohort, WorkspaceList
@@ -97,7 +98,15 @@ def test_fixture_gives_the_key(settings_of_a_user, permutive_sandbox):
         permutive_sandbox.api_key,
         permutive_sandbox.child_api_key,
     ]
-    assert "PERMUTIVE_API_KEY" not in os.environ
+
+
+def test_fixture_wins_over_a_file(tmp_path, monkeypatch, permutive_sandbox):
+    """The key of a .env is not used in a test with the fixture, also if the user's code loads the file."""
+    (tmp_path / ".env").write_text("PERMUTIVE_API_KEY=the-key-of-production\n")
+    monkeypatch.chdir(tmp_path)
+    assert len(Cohort.list()) == 28
+    load_dotenv(tmp_path / ".env")
+    assert len(Cohort.list()) == 28
 
 
 def test_fixture_keeps_the_credentials_private(permutive_sandbox, tmp_path):
