@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.segment import Segment
 
 _GAP = "  "
-# A table is readable if each column has room for its longest text, or has this width. If a column wraps, the
-# second width is needed.
+# A table is readable if each column has room for its longest text, or has this width. If a column runs over the
+# edge, the second width is needed.
 _NARROWEST = 12
-_NARROWEST_WRAPPED = 30
+_NARROWEST_OVER_THE_EDGE = 30
 
 
 class Column(NamedTuple):
@@ -36,15 +36,16 @@ class Column(NamedTuple):
         Whether they stand on the right, as numbers do.
     is_whole : bool
         Whether they are never cut.
-    wraps : bool
-        Whether a long text goes on in the next line. Otherwise it is cut.
+    runs_over : bool
+        Whether a long text runs over the edge. The terminal breaks it, and users can still copy it, for
+        instance a path. Only the last column can do so. Otherwise the text is cut.
     """
 
     heading: str
     cells: Sequence[str]
     is_right: bool = False
     is_whole: bool = False
-    wraps: bool = False
+    runs_over: bool = False
 
 
 def can_make_tables() -> bool:
@@ -67,16 +68,12 @@ def table_text(columns: Sequence[Column], width: int) -> str | None:
         table.add_column(
             Text(column.heading),
             justify="right" if column.is_right else "left",
-            width=most if column.is_whole else None,
+            width=most if column.is_whole or column.runs_over else None,
             max_width=most,
         )
     for cells in zip(*(each.cells for each in columns), strict=True):
-        table.add_row(
-            *(
-                Text(text, no_wrap=not each.wraps, overflow="fold" if each.wraps else "ellipsis")
-                for each, text in zip(columns, cells, strict=True)
-            )
-        )
+        table.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in cells))
+    width += _width_over_the_edge(columns, widths, width)
     # The gap behind the last column is cut off. Without a height, TERM=dumb would change the width.
     console = Console(width=width + len(_GAP), height=1, legacy_windows=False)
     return "\n".join(map(_line, console.render_lines(table, pad=False)))
@@ -100,12 +97,20 @@ def _widths(columns: Sequence[Column], width: int) -> list[int] | None:
     # A heading can wrap, so it needs room for its longest word.
     words = [max(map(cell_len, each.heading.split())) for each in columns]
     widths = [*map(max, longest, words)]
-    narrowest = _NARROWEST_WRAPPED if any(each.wraps for each in columns) else _NARROWEST
+    narrowest = _NARROWEST_OVER_THE_EDGE if columns[-1].runs_over else _NARROWEST
     needed = sum(
         wanted if each.is_whole else min(wanted, narrowest)
         for each, wanted in zip(columns, widths, strict=True)
     )
     return widths if needed <= room else None
+
+
+def _width_over_the_edge(columns: Sequence[Column], widths: Sequence[int], width: int) -> int:
+    """Return how far the last column runs over the edge, if the others are not cut more than they must be."""
+    if not columns[-1].runs_over:
+        return 0
+    left = width - sum(widths[:-1]) - len(_GAP) * (len(columns) - 1)
+    return max(0, widths[-1] - max(left, _NARROWEST_OVER_THE_EDGE))
 
 
 def record_text(cells: Sequence[tuple[str, str]], width: int) -> str:

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from io import TextIOWrapper
@@ -101,7 +101,7 @@ def write_rows(
     columns: Sequence[str],
     format: Format,
     *,
-    wrapping: Collection[str] = (),
+    running_over: str | None = None,
     if_empty: str | None = None,
 ) -> None:
     """Write rows on stdout.
@@ -114,15 +114,15 @@ def write_rows(
         The columns of a table or CSV. JSON and NDJSON have every member of the rows.
     format : str
         "table", "json", "ndjson" or "csv".
-    wrapping : collection of str
-        The columns of a table whose long texts go on in the next line. Others are cut.
+    running_over : str, optional
+        The last column, if its long texts run over the edge of a table. Those in others are cut.
     if_empty : str, optional
         A message on stderr, if a table has no rows.
     """
     _prepare_stdout()
     if format == "table":
         shown = [*rows]
-        _write_table(shown, columns, wrapping)
+        _write_table(shown, columns, running_over)
         if if_empty is not None and not shown:
             say(if_empty)
     elif format == "csv":
@@ -199,9 +199,12 @@ def _width() -> int:
     return terminal_width(sys.stdout) or _WIDEST
 
 
-def _write_table(rows: Sequence[Row], columns: Sequence[str], wrapping: Collection[str]) -> None:
+def _write_table(rows: Sequence[Row], columns: Sequence[str], running_over: str | None) -> None:
     """Write a table that fits the terminal; on a terminal that is too narrow, a record for each row."""
-    made = [_column(name, [row.get(name) for row in rows], name in wrapping) for name in columns]
+    made = [
+        _column(name, [row.get(name) for row in rows], runs_over=name == running_over)
+        for name in columns
+    ]
     table = table_text(made, _width())
     if table is None:
         _write_records(rows, columns)
@@ -209,14 +212,14 @@ def _write_table(rows: Sequence[Row], columns: Sequence[str], wrapping: Collecti
         click.echo(table)
 
 
-def _column(name: str, values: Sequence[Any], wraps: bool) -> Column:
+def _column(name: str, values: Sequence[Any], *, runs_over: bool) -> Column:
     numbers = _are_numbers(values)
     return Column(
         heading=_label(name),
         cells=[_shown(value) for value in values],
         is_right=numbers,
         is_whole=numbers or name.split("_")[-1] in _WHOLE,
-        wraps=wraps,
+        runs_over=runs_over,
     )
 
 

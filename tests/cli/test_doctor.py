@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Dict
 
 import pytest
+from packaging.requirements import Requirement
 
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import Ended, run
-from tests.support.platforms import needs_posix
+from tests.cli.commands import Ended, run, run_in_terminal
+from tests.support.platforms import needs_posix, needs_terminal
 
 
 def checks(*arguments: str) -> "tuple[Ended, Dict[str, Dict[str, str]]]":
@@ -33,6 +36,25 @@ def test_all_is_well(service: Sandbox) -> None:
     assert {"PermutiveAPI", "Python", "requests", "click"} <= {*found}
     for workspace in service.credentials():
         assert workspace["api_key"] not in done.out
+
+
+def test_packages() -> None:
+    """It lists the version of each package that a user's installation can have."""
+    needed = map(Requirement, requires("PermutiveAPI") or ())
+    names = {each.name for each in needed if not re.search("dev|docs", str(each.marker))}
+    assert {*names, "openpyxl"} - {"PermutiveAPI"} <= {*checks()[1]}
+
+
+@needs_terminal
+def test_a_path_is_shown_whole(
+    service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a terminal, a long path with spaces is in one line, so that it can be copied."""
+    path = tmp_path / "One Drive" / "the workspaces of all brands.json"
+    path.parent.mkdir()
+    path.write_text("[]")
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
+    assert str(path) in run_in_terminal("doctor").text
 
 
 def test_it_only_reads(service: Sandbox) -> None:
@@ -82,13 +104,16 @@ def test_a_broken_credentials_file(
 
 
 @needs_posix
-def test_a_file_that_others_can_read(service: Sandbox, tmp_path: Path) -> None:
-    """It is a warning that says what to do."""
-    path = tmp_path / "workspace.json"
+def test_a_file_that_others_can_read(
+    service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a warning that says what to do, in words that a shell reads."""
+    path = (tmp_path / "workspace.json").rename(tmp_path / "our workspaces.json")
     path.chmod(0o644)
+    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
     done, found = checks()
     assert (done.status, found["credentials file"]["status"]) == (0, "warning")
-    assert found["credentials file"]["detail"] == f"others can read it: chmod 600 {path}"
+    assert found["credentials file"]["detail"] == f"others can read it: chmod 600 '{path}'"
 
 
 def test_one_workspace(service: Sandbox) -> None:

@@ -108,25 +108,21 @@ def test_texts_share_what_is_left() -> None:
     ]
 
 
-def test_a_column_can_wrap() -> None:
-    """A column that wraps is not cut, and needs more room than others to be readable."""
-    columns = [
-        Column("check", ["key", "file"]),
-        Column("detail", ["it is missing in the file that was named", "ok"], wraps=True),
-    ]
-    assert lines_of(columns, 37) == [
-        "check  detail",
-        "key    it is missing in the file that",
-        "       was named",
-        "file   ok",
-    ]
+def test_the_last_column_can_run_over_the_edge() -> None:
+    """Its text stays whole, so that a path can be copied. It needs more room than others to be readable."""
+    path = "/home/ann/One Drive/audiences/workspace.json"
+    columns = [Column("check", ["key", "file"]), Column("detail", ["ok", path], runs_over=True)]
+    assert lines_of(columns, 37) == ["check  detail", "key    ok", f"file   {path}"]
     assert table_text(columns, 36) is None
 
 
-def test_a_long_word_of_a_column_that_wraps_is_broken() -> None:
-    """It goes on in the next line, too: nothing of it is cut."""
-    columns = [Column("check", ["key"]), Column("detail", ["a" * 35], wraps=True)]
-    assert lines_of(columns, 37) == ["check  detail", f"key    {'a' * 30}", f"{' ' * 7}{'a' * 5}"]
+def test_beside_a_column_that_runs_over_the_edge_others_are_cut() -> None:
+    """They are cut only if they would leave less than 30 columns for it."""
+    columns = [Column("name", ["n" * 40]), Column("problem", ["p" * 50], runs_over=True)]
+    assert lines_of(columns, 72) == [f"name{' ' * 38}problem", f"{'n' * 40}  {'p' * 50}"]
+    assert lines_of(columns, 71) == [f"name{' ' * 37}problem", f"{'n' * 38}\u2026  {'p' * 50}"]
+    assert lines_of(columns, 62) == [f"name{' ' * 28}problem", f"{'n' * 29}\u2026  {'p' * 50}"]
+    assert table_text(columns, 61) is None
 
 
 def test_a_table_without_rows_is_its_heading() -> None:

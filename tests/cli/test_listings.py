@@ -152,11 +152,9 @@ def test_a_table_of_references_has_no_empty_columns(fresh_service: Sandbox) -> N
 def test_a_problem_is_shown_whole(referring: Sandbox) -> None:
     """On a terminal, no reason is cut."""
     reasons = {row["problem"] for row in json.loads(run("references", "--format", "json").out)}
-    for columns in (80, 120):
-        shown = run_in_terminal("references", columns=columns).text
-        assert "\u2026" not in shown.partition("\n")[2]
-        for reason in reasons - {None}:
-            assert all(word in shown for word in reason.split())
+    shown = run_in_terminal("references").text
+    assert "\u2026" not in shown.partition("\n")[2]
+    assert all(f"  {reason}\n" in shown for reason in reasons - {None})
 
 
 def test_used_by(referring: Sandbox) -> None:

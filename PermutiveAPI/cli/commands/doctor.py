@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -30,7 +31,20 @@ from ..exits import ExitStatus, status_of
 from ..options import complete_workspace, record_format_option, workspace_named
 from ..output import Format, write_rows
 
-_PACKAGES = ("requests", "urllib3", "pandas", "python-dotenv", "click", "rich", "tqdm", "starlette")
+_PACKAGES = (
+    *(
+        "requests",
+        "urllib3",
+        "pandas",
+        "python-dotenv",
+        "click",
+        "rich",
+        "tqdm",
+        "starlette",
+        "uvicorn",
+    ),
+    "openpyxl",
+)
 _COLUMNS = ("check", "status", "detail")
 # It should not take minutes to say that the service cannot be reached.
 _SECONDS = 10
@@ -83,7 +97,7 @@ def doctor(name: str | None, format: Format) -> ExitStatus:
     with options(timeout=_SECONDS, retry=_ONCE):
         checks = [*_versions(), *_configuration(), *_services(name)]
     rows = [{name: getattr(each, name) for name in _COLUMNS} for each in checks]
-    write_rows(rows, _COLUMNS, format, wrapping=["detail"])
+    write_rows(rows, _COLUMNS, format, running_over="detail")
     return max(each.exit_status for each in checks)
 
 
@@ -149,7 +163,8 @@ def _credentials_file() -> Iterator[Check]:
     if is_private:
         yield Check("credentials file", "ok", path)
     else:
-        yield Check("credentials file", "warning", f"others can read it: chmod 600 {path}")
+        advice = f"others can read it: chmod 600 {shlex.quote(path)}"
+        yield Check("credentials file", "warning", advice)
     for workspace in workspaces:
         yield _listing(f"workspace {workspace.name!r}", workspace.api_key)
 

@@ -76,5 +76,5 @@ def _write_all(found: References, format: Format) -> None:
         ] or columns
     # Problems are shown whole.
     write_rows(
-        rows, columns, format, wrapping=["problem"], if_empty="No query names another object."
+        rows, columns, format, running_over="problem", if_empty="No query names another object."
     )
