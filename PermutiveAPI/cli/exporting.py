@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def export_models(models: CohortList | SegmentList, model: type, output: Path | 
     if output.suffix.lower() == ".xlsx":
         _refuse_cells(rows, columns)
         with replacing(output) as path:
-            _write_workbook(models.to_pd_dataframe(flat=True), path)
+            path.write_bytes(_workbook(models.to_pd_dataframe(flat=True)))
     else:
         with replacing(output) as path, path.open("w", encoding="utf-8", newline="") as file:
             write_csv(rows, columns, file)
@@ -83,10 +84,12 @@ def _fits(text: str) -> bool:
     return len(text) <= _LONGEST_CELL_OF_EXCEL and not _NOT_IN_EXCEL.search(text)
 
 
-def _write_workbook(frame: Any, path: Path) -> None:
+def _workbook(frame: Any) -> bytes:
+    """Return the bytes of a workbook. It is made in memory: on a full disk, its unfinished file could not be closed."""
     import pandas
 
-    with pandas.ExcelWriter(path, engine="openpyxl") as writer:
+    file = BytesIO()
+    with pandas.ExcelWriter(file, engine="openpyxl") as writer:
         frame.to_excel(writer, index=False)
         sheet: Any = writer.book.active
         for row in sheet:
@@ -94,3 +97,4 @@ def _write_workbook(frame: Any, path: Path) -> None:
                 # A text such as "=1+1" or "#N/A" is not a formula or an error.
                 if cell.data_type in ("f", "e"):
                     cell.data_type = "s"
+    return file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import sys
 from pathlib import Path
 from typing import Any, Dict, List
@@ -334,6 +335,32 @@ def test_a_failed_export_leaves_the_old_file(fresh_service: Sandbox, tmp_path: P
     assert (done.status, path.read_text()) == (1, "old")
     assert done.err.splitlines()[-1].startswith("Error: 400")
     assert {*tmp_path.iterdir()} == before
+
+
+@needs_posix
+@pytest.mark.parametrize("name", ["cohorts.csv", "cohorts.xlsx"])
+def test_an_export_on_a_full_disk(
+    fresh_service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The only words are the error, which names the file. Nothing is heard of a workbook that could not be closed."""
+    import resource
+
+    unraisable: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # The limit would cut its files, too.
+    noise = random.Random(1).randbytes(15_000).hex()
+    Cohort("Large", query={"in_segment": 1}, description=noise).create()
+    path = tmp_path / name
+    before = {*tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, limits[1]))
+    try:
+        done = run("cohorts", "export", "--name", "Large", "--output", str(path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.status == 1
+    assert done.err.splitlines()[-1] == f"Error: {path}: File too large"
+    assert (unraisable, {*tmp_path.iterdir()}) == ([], before)
 
 
 def test_a_cohort_that_is_deleted_meanwhile_is_left_out(fresh_service: Sandbox) -> None:
