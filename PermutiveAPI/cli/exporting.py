@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from PermutiveAPI import CohortList, SegmentList
-from PermutiveAPI.Tables.texts import first_lines
+from PermutiveAPI._Utils.resources.display import first_lines
 
 from .files import in_a_folder, replacing
 from .output import Row, cell_of, field_names, rows_of, say, write_csv, write_rows

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from PermutiveAPI import Cohort, Import
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
-from PermutiveAPI.Tables.texts import first_lines
+from PermutiveAPI._Utils.resources.display import first_lines
 
 Found = TypeVar("Found", Cohort, Import)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .._Utils.json import parsed
-from ..Tables import Plan, Plans  # As a whole: see snapshots.
+from ..Tables.plan import Plan
+from ..Tables.plans import Plans
 from ..Workspace import Workspace
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from ..Audience.Segment import Segment
 from ..Cohort import Cohort
-from ..Tables import Plan
 from ..Tables.changes import Change, FieldChange, Unchanged, field_changes, in_order
 from ..Tables.cohort_rows import creation, deletion, fields_of
 from ..Tables.comparing import Fields
 from ..Tables.new_codes import with_new_cohorts
+from ..Tables.plan import Plan
 from ..Tables.queries import codes_in
 from ..Tables.segment_changes import fields_by_code
 from ..Tables.target import Target

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from .._Utils.batch.types import ProgressCallback
-from ..Tables import Plans
+from ..Tables.plans import Plans
 from ..Workspace import Workspace
 from .cohort_plan import plan_of_cohorts
 from .folder import Content, Saved, read_folder, write_folder

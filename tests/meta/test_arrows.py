@@ -6,6 +6,7 @@ from typing import Callable, Dict, Iterable, Set
 
 import pytest
 
+from PermutiveAPI import Tables
 from tests.meta.sources import (
     COMMANDS,
     calls_in,
@@ -128,7 +129,8 @@ UTILS_OF_TABLES = (
 
 # What the modules of the command may import of _Utils. Besides, they import public names, Tables, and the rooms below.
 UTILS_OF_CLI = (
-    "codec.decoding credentials resources.frames resources.phrases resources.table_rows settings"
+    "codec.decoding credentials resources.display resources.frames resources.phrases resources.table_rows"
+    " settings"
 )
 # The commands that run what is neither public nor in Tables.
 RUNNERS = {"cli.commands.demo": {"_demo"}, "cli.commands.sandbox": {"sandbox", "sandbox.command"}}
@@ -227,6 +229,16 @@ def test_nothing_imports_tables_when_it_is_loaded() -> None:
         return {target for target in found if target.startswith("PermutiveAPI.Tables")}
 
     assert offenders(set(modules()) - {*TABLES, *SNAPSHOTS, *REHEARSAL, *CLI}, wrong_in) == {}
+
+
+def test_no_module_waits_for_a_late_import() -> None:
+    """A module takes a name of Tables from its part: the name itself would wait for the late imports of other threads."""
+    late = {f"PermutiveAPI.Tables.{name}" for name in Tables.__all__}
+
+    def wrong_in(name: str) -> Set[str]:
+        return {each.target for each in imports_of(name) if each.at_module_level} & late
+
+    assert offenders(set(modules()) - {*CLI}, wrong_in) == {}
 
 
 def test_cli() -> None:

@@ -132,12 +132,12 @@ def load(name):
 other = threading.Thread(target=load, args=[sys.argv[1]])
 
 def create_module(self, spec):
-    if spec.name == "PermutiveAPI.Tables" and other.ident is None:
+    if spec.name == "PermutiveAPI.Tables.plan" and other.ident is None:
         other.start()
         time.sleep(0.3)  # The other thread now waits for this import.
 
 SourceFileLoader.create_module = create_module
-load("PermutiveAPI.Tables")
+from PermutiveAPI.Tables import Plan
 other.join()
 assert errors == [], errors
 """
