@@ -8,8 +8,7 @@ from typing import Any
 
 from .._Utils.resources.tables import Row
 from ..Cohort import Cohort
-from .phrases import ROW
-from .rows import refuse
+from .rows import BadRows
 
 
 @dataclass(frozen=True)
@@ -112,28 +111,23 @@ def _keys_in(row: Row) -> dict[str, str]:
     return {name: str(row[name]) for name in ("id", "code") if row.get(name) is not None}
 
 
-def matched(rows: Iterable[Row], directory: Directory) -> list[Match]:
-    """Return each row with its cohort.
+def matched(rows: Iterable[Row], directory: Directory, bad: BadRows) -> list[Match]:
+    """Return the rows with their cohorts.
 
-    Raises
-    ------
-    ValueError
-        If the cohort of a row is not found or not clear, or two rows have the same cohort. The text
-        lists the rows.
+    If the cohort of a row is not found or not clear, the row is left out, and is added to the bad rows. So
+    is the second of two rows with the same cohort, which is not left out.
     """
-    problems: list[str] = []
     matches: list[Match] = []
     first_rows: dict[tuple[str, Any], int] = {}
     for number, row in enumerate(rows, start=1):
         try:
             match = Match(number, row, directory.meant_by(row))
         except ValueError as error:
-            problems.append(f"{ROW(number=number)}{error}")
+            bad.add(number, error)
             continue
         key = ("name", row["name"]) if match.cohort is None else ("id", match.cohort.id)
         first = first_rows.setdefault(key, number)
         if first != number:
-            problems.append(f"{ROW(number=number)}the cohort {match.name!r} is also in row {first}")
+            bad.add(number, f"the cohort {match.name!r} is also in row {first}")
         matches.append(match)
-    refuse(problems)
     return matches

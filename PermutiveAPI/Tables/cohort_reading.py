@@ -87,6 +87,12 @@ class Seen:
 
     def refusal_of(self, cohort: Cohort) -> str | None:
         """Return why a cohort cannot be changed with this key; None if it can. Fetch its query first."""
+        if (refusal := self.refusal_of_listed(cohort)) or has_query(cohort):
+            return refusal
+        return "has no query, like all lookalike cohorts, and cannot be changed here"
+
+    def refusal_of_listed(self, cohort: Cohort) -> str | None:
+        """Return why a cohort cannot be changed with this key, as far as a list tells; None if it can."""
         owner = cohort.workspace_id
         is_own = owner in (None, self.own_id) or cohort.id in self.below.id_dictionary
         if not is_own and self.own_id is not None:
@@ -97,8 +103,6 @@ class Seen:
                 f"may be inherited, because the key sees cohorts of several workspaces: {ids}. "
                 f"{PASS_WORKSPACE_ID()}"
             )
-        if not has_query(cohort):
-            return "has no query, like all lookalike cohorts, and cannot be changed here"
         return None
 
 

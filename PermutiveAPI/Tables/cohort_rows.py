@@ -10,9 +10,8 @@ from ..Cohort import STATES, Cohort
 from .changes import Change, FieldChange, Unchanged, field_changes
 from .cohort_matching import Match
 from .new_codes import new_cohorts_in
-from .phrases import ROW
 from .planned_fields import FIELDS
-from .rows import refuse
+from .rows import BadRows
 from .texts import shown
 
 # A type can be given only to a new cohort.
@@ -59,7 +58,11 @@ def _differences(cohort: Cohort, wanted: Mapping[str, Any]) -> tuple[FieldChange
 
 
 def changes_for(
-    matches: Iterable[Match], *, clear_empty: bool, refusal_of: Callable[[Cohort], str | None]
+    matches: Iterable[Match],
+    bad: BadRows,
+    *,
+    clear_empty: bool,
+    refusal_of: Callable[[Cohort], str | None],
 ) -> tuple[list[Change], list[Unchanged]]:
     """Return the changes that the rows ask for, and the cohorts that stay as they are.
 
@@ -67,6 +70,8 @@ def changes_for(
     ----------
     matches : iterable of Match
         The rows with their cohorts. A cohort that may change has its query.
+    bad : BadRows
+        The rows that are known to be bad.
     clear_empty : bool
         Whether empty cells clear descriptions and tags.
     refusal_of : callable
@@ -75,9 +80,8 @@ def changes_for(
     Raises
     ------
     ValueError
-        If a change is impossible. The text lists the rows.
+        If a row is bad, or its change is impossible. The text lists the rows.
     """
-    problems: list[str] = []
     changes: list[Change] = []
     unchanged: list[Unchanged] = []
     for match in matches:
@@ -85,13 +89,13 @@ def changes_for(
         try:
             found = _compared(match, wanted, refusal_of)
         except ValueError as error:
-            problems.append(f"{ROW(number=match.number)}{error}")
+            bad.add(match.number, error)
             continue
         if isinstance(found, Change):
             changes.append(found)
         else:
             unchanged.append(found)
-    refuse(problems)
+    bad.refuse()
     return changes, unchanged
 
 

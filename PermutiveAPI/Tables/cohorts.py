@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from .cohort_reading import Seen, has_query, with_queries
 from .cohort_rows import changes_for, deletion, may_change
 from .cohort_workspaces import require_workspace
 from .plan import Plan
-from .rows import PlanRows, read_rows
+from .rows import BadRows, PlanRows, read_rows
 from .target import Target, present_origin
 
 
@@ -35,8 +35,13 @@ def _plan_from_rows(rows: PlanRows, seen: Seen, *, clear_empty: bool = False) ->
     if not all(map(directory.knows, rows.typed)):
         seen = seen.with_below()
         directory = Directory(seen.cohorts, seen.below)
-    matches = _complete(matched(rows.typed, directory), seen.api_key, clear_empty=clear_empty)
-    changes, unchanged = changes_for(matches, clear_empty=clear_empty, refusal_of=seen.refusal_of)
+    bad = BadRows()
+    matches, refusal_of = matched(rows.typed, directory, bad), seen.refusal_of
+    if bad:  # What else is wrong is told, too, but no query is fetched for that.
+        matches, refusal_of = _without_queries(matches), seen.refusal_of_listed
+    else:
+        matches = _complete(matches, seen.api_key, clear_empty=clear_empty)
+    changes, unchanged = changes_for(matches, bad, clear_empty=clear_empty, refusal_of=refusal_of)
     return _plan(seen.target, changes, unchanged, len(seen.own_or_all), rows)
 
 
@@ -50,6 +55,14 @@ def _plan(
     plan = Plan(target, in_order(changes), tuple(unchanged), owned, rows.own, rows.ignored)
     require_workspace(plan)
     return plan
+
+
+def _without_queries(matches: Iterable[Match]) -> list[Match]:
+    """Return matches that leave the queries of listed cohorts alone, since those are not known."""
+    return [
+        match if match.cohort is None else replace(match, row={**match.row, "query": None})
+        for match in matches
+    ]
 
 
 def _complete(matches: Sequence[Match], api_key: str, *, clear_empty: bool) -> list[Match]:
@@ -140,8 +153,9 @@ def plan_between(
         if not (each.id and each.workspace_id):
             raise ValueError(f"The cohort {each.name!r} of the old list has no id or workspace_id.")
     directory = Directory(old)
-    matches = matched(map(directory.with_known_keys, rows.typed), directory)
-    changes, unchanged = changes_for(matches, clear_empty=clear_empty, refusal_of=_lacks_query)
+    bad = BadRows()
+    matches = matched(map(directory.with_known_keys, rows.typed), directory, bad)
+    changes, unchanged = changes_for(matches, bad, clear_empty=clear_empty, refusal_of=_lacks_query)
     kept = {match.cohort.id for match in matches if match.cohort}
     for each in old:
         if each.id not in kept:

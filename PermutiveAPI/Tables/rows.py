@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from itertools import chain
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from .._Utils.codec.encoding import NotJSONError, encoded
@@ -14,6 +15,7 @@ from .._Utils.gc_pause import gc_paused
 from .._Utils.json import JSONSerializable
 from .._Utils.resources.cells import plain
 from .._Utils.resources.tables import Row, refuse_bad, rows_of, rows_of_models, typed_rows
+from .phrases import ROW
 from .report import STATUSES
 
 
@@ -143,6 +145,25 @@ def _without_strange_numbers(cell: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_without_strange_numbers(item) for item in cast("Iterable[Any]", value)]
     return None if value is None else str(value)
+
+
+class BadRows:
+    """What is wrong with the rows of a table, found in several steps and told in one error."""
+
+    def __init__(self) -> None:
+        self._found: list[tuple[int, str]] = []
+
+    def __bool__(self) -> bool:
+        """Tell whether something is wrong."""
+        return bool(self._found)
+
+    def add(self, number: int, reason: object) -> None:
+        """Note what is wrong with a row."""
+        self._found.append((number, f"{ROW(number=number)}{reason}"))
+
+    def refuse(self) -> None:
+        """Raise ValueError if something is wrong. The error lists it in the order of the rows."""
+        refuse(text for _, text in sorted(self._found, key=itemgetter(0)))
 
 
 def refuse(problems: Iterable[str]) -> None:

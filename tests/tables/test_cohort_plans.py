@@ -226,6 +226,34 @@ def test_all_refused_rows_are_listed(club: Club) -> None:
     assert_raises(lambda: club.plan(rows), ValueError, text)
 
 
+def test_refused_rows_of_all_kinds_are_in_one_error(club: Club) -> None:
+    """In the order of the rows. If a cohort is not found, no cohort is fetched, and its query is no reason."""
+    rows = [
+        {"code": 12345, "query": club.get(12345).to_json()["query"]},
+        {"code": 12374, "state": "Paused"},
+        {"code": 7},
+        {"code": 12346, "tags": "x"},
+        {"code": 12374, "query": QUERY},
+        {"name": "New"},
+    ]
+    club.sandbox.clear_requests()
+    group, brand = club.group.workspace_id, club.brand
+    text = (
+        "table has 5 bad rows (row 1 is line 2 of a sheet):\n"
+        "row 2: state must be Enabled or Disabled, got 'Paused'\n"
+        "row 3: no cohort has the code 7; leave it empty to create a cohort\n"
+        f"row 4: 'Premier League Followers' is inherited from the workspace {group}, and can be changed only there\n"
+        "row 5: the cohort 'Commuters' is also in row 2\n"
+        "row 6: no cohort has the name 'New', and a new one needs a query"
+    )
+    assert_raises(
+        lambda: club.plan(rows, api_key=brand.api_key, workspace_id=brand.workspace_id),
+        ValueError,
+        text,
+    )
+    assert {each.path for each in club.sandbox.requests} == {"/cohorts-api/v2/cohorts/"}
+
+
 def test_two_rows_for_one_cohort(club: Club) -> None:
     """Two rows for one cohort are an error, however they name it. So are two new cohorts with one name."""
     rows = [{"name": "Home Cooks"}, {"code": 12358}, NEW, NEW]
