@@ -212,9 +212,8 @@ def _described_path() -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        content: Any = json.loads(
-            path.read_text(encoding="utf-8-sig"), object_hook=_with_hidden_key
-        )
+        # From bytes, it finds out the encoding. On Windows, it may be UTF-16.
+        content: Any = json.loads(path.read_bytes(), object_hook=_with_hidden_key)
     except OSError as error:
         problem = f"cannot be read: {error.strerror or type(error).__name__}"
     except (ValueError, RecursionError):

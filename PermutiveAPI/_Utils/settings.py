@@ -312,7 +312,13 @@ def _read_dotenv(folder: str) -> _DotenvFile:
 
     path = find_dotenv(usecwd=True) or str(Path(folder) / ".env")
     signature = _signature_of(path)
-    values = {} if signature is None else dotenv_values(path, encoding="utf-8-sig")
+    try:
+        values = {} if signature is None else dotenv_values(path, encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        values = None
+    if values is None:
+        # Raised outside the handler, since a chained decoding error contains the whole file, with the key.
+        raise ValueError(f"{path} is not in UTF-8. Save it as a text in UTF-8.")
     return _DotenvFile(path, signature, values)
 
 

@@ -262,6 +262,25 @@ def test_broken_json(credentials: Writer, text: str) -> None:
     assert SECRET not in everything_about(caught.value)
 
 
+def test_utf16(credentials: Writer) -> None:
+    """A file that Windows wrote in UTF-16 is read."""
+    credentials("").write_text(
+        json.dumps({**GOOD, "name": "München"}, ensure_ascii=False), "utf-16"
+    )
+    assert Workspace.from_env().name == "München"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_dotenv_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    """The error names the file, and nothing of it shows the key."""
+    path = tmp_path / ".env"
+    path.write_text(f"# Schlüssel\nPERMUTIVE_API_KEY={SECRET}\n", encoding)
+    with pytest.raises(ValueError) as caught:
+        resolve_api_key(DEFAULT_API_KEY)
+    assert str(caught.value) == f"{path} is not in UTF-8. Save it as a text in UTF-8."
+    assert SECRET not in everything_about(caught.value)
+
+
 def test_not_utf8(credentials: Writer) -> None:
     """A file in another encoding is a ValueError that names the variable."""
     path = credentials("x")
