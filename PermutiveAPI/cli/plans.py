@@ -22,6 +22,7 @@ from .files import in_a_folder, naming
 from .options import dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
 from .showing import show, show_before_asking
+from .stdin import stdin_text
 from .wording import in_words_of_the_shell
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -63,7 +64,7 @@ def applying_options(function: Function) -> Function:
 def read_plan(path: str, kind: Literal["cohorts", "segments"]) -> Plan:
     """Read a plan from a file, or from stdin if the path is "-"."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
+        text = stdin_text() if path == "-" else Path(path).read_text(encoding="utf-8-sig")
         plan = Plan.from_json(text)
     except (TypeError, ValueError) as error:
         raise click.BadParameter(

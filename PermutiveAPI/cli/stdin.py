@@ -1,8 +1,9 @@
-"""The standard input as bytes."""
+"""The standard input, as bytes and as text."""
 
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from typing import BinaryIO
 
 
@@ -16,3 +17,18 @@ def open_stdin() -> BinaryIO:
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except (OSError, ValueError):  # A test's replacement, which is no file.
         return sys.stdin.buffer
+
+
+def stdin_text() -> str:
+    """Return the whole standard input as text. A byte order mark, as Windows writes it, is left out.
+
+    Raises
+    ------
+    ValueError
+        If it is not in UTF-8.
+    """
+    with TextIOWrapper(open_stdin(), encoding="utf-8-sig") as file:
+        try:
+            return file.read()
+        except UnicodeDecodeError:
+            raise ValueError("stdin is not in UTF-8.") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
@@ -16,6 +17,8 @@ from .stdin import open_stdin
 if TYPE_CHECKING:
     import pandas
 
+_LONGEST_CELL = 2**31 - 1  # What a C long holds on every system.
+
 table_argument = click.argument(
     "table", metavar="TABLE", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
@@ -23,17 +26,44 @@ table_argument = click.argument(
 
 @contextmanager
 def opened_table(path: str) -> Generator[str | pandas.DataFrame, None, None]:
-    """Give the library's plans a table: a CSV file, a sheet (.xlsx), or CSV on stdin if the path is "-"."""
-    if path.lower().endswith(".xlsx"):
-        yield _read_sheet(path)
-    elif path == "-":
-        with TemporaryDirectory(prefix="permutive-") as folder:
-            copy = Path(folder, "stdin.csv")
-            with copy.open("wb") as file, open_stdin() as stdin:
-                shutil.copyfileobj(stdin, file)
-            yield str(copy)
-    else:
-        yield path
+    """Give the library's plans a table: a CSV file, a sheet (.xlsx), or CSV in a pipe; "-" is stdin."""
+    with _long_cells():
+        if path.lower().endswith(".xlsx"):
+            yield _read_sheet(path)
+        elif path != "-" and Path(path).is_file():
+            yield path
+        else:  # A pipe can be read only once.
+            with TemporaryDirectory(prefix="permutive-") as folder:
+                copy = str(Path(folder, "table.csv"))
+                with open(copy, "wb") as file, _opened_pipe(path) as pipe:
+                    shutil.copyfileobj(pipe, file)
+                with _renamed(copy, "stdin" if path == "-" else repr(path)):
+                    yield copy
+
+
+def _opened_pipe(path: str) -> BinaryIO:
+    return open_stdin() if path == "-" else open(path, "rb")
+
+
+@contextmanager
+def _renamed(path: str, name: str) -> Generator[None, None, None]:
+    """Let the error of a table name it as people know it, and not the path of its copy."""
+    try:
+        yield
+    except ValueError as error:
+        if repr(path) not in str(error):
+            raise
+        raise ValueError(str(error).replace(repr(path), name)) from None
+
+
+@contextmanager
+def _long_cells() -> Generator[None, None, None]:
+    """Let CSV have cells of any length. A long query has more than the 131,072 characters that Python allows."""
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
 
 
 def _read_sheet(path: str) -> pandas.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any, List
 
 import pytest
@@ -61,7 +63,13 @@ def test_nothing_to_change_in_a_format(sandbox: Sandbox) -> None:
 def test_names_from_stdin_and_a_tag(sandbox: Sandbox) -> None:
     """ "-" stands for the lines of stdin, --tag adds the cohorts with a tag, and each is changed once."""
     done = run(
-        "cohorts", "disable", "-", "--tag", "food", "--yes", stdin="Gamers\n\n Home Cooks \n"
+        "cohorts",
+        "disable",
+        "-",
+        "--tag",
+        "food",
+        "--yes",
+        stdin="\ufeffGamers\r\n\n Home Cooks \n",
     )
     assert done.status == 0, done.err
     names = {row["name"] for row in csv_rows(done.out)}
@@ -279,7 +287,9 @@ def test_a_plan_is_saved_and_applied(sandbox: Sandbox) -> None:
         ("update", "updated"),
         ("update", "updated"),
     ]
-    again = run("cohorts", "apply", "-", "--yes", stdin=Path("plan.json").read_text("utf-8"))
+    again = run(
+        "cohorts", "apply", "-", "--yes", stdin="\ufeff" + Path("plan.json").read_text("utf-8")
+    )
     assert again.status == 0 and again.err.endswith("cohorts: 3 unchanged\n")
     assert len(writes(sandbox)) == 2
 
@@ -301,6 +311,45 @@ def test_a_table_on_stdin_and_clear_empty() -> None:
     assert "0 to update" in run("cohorts", "plan", "-", stdin=table).out
     done = run("cohorts", "plan", "-", "--clear-empty", stdin="\ufeff" + table)
     assert '    tags: ["sport", "editorial"] -> []\n' in done.out
+
+
+@pytest.mark.parametrize(
+    "table, words",
+    [
+        (
+            "code;name\n",
+            "Error: table: the columns of stdin are separated by ';' instead of commas.",
+        ),
+        ("code\n1,2\n", "Error: table: line 2 of stdin has 2 cells, but the header has 1."),
+        ('code\n"', "Error: table: stdin: after line 1: unexpected end of data."),
+        ("", "Error: table: the file stdin is empty."),
+    ],
+)
+def test_a_broken_table_on_stdin(table: str, words: str) -> None:
+    """The error names stdin, and no file that the user does not know."""
+    done = run("cohorts", "plan", "-", stdin=table)
+    assert done.status == 2 and done.err.startswith(words)
+
+
+@needs_posix
+def test_a_table_in_a_named_pipe() -> None:
+    """A pipe, such as that of `<(...)` in a shell, is read once. An error names it."""
+    os.mkfifo("pipe")
+    for table, words in (("code,name\n12345,Readers\n", "1 to update"), ("a;b\n", "of 'pipe' are")):
+        writer = Thread(target=Path("pipe").write_text, args=[table], daemon=True)
+        writer.start()
+        done = run("cohorts", "plan", "pipe")
+        writer.join(5)
+        assert words in done.out + done.err
+
+
+def test_a_long_query_comes_back_from_csv() -> None:
+    """A cell of an exported table may be longer than Python's limit for CSV. The limit stays."""
+    Cohort("Long", query={"in_segment": 1}, description="x" * 131_073).create()
+    limit = csv.field_size_limit()
+    assert run("cohorts", "export", "--name", "Long", "--output", "long.csv").status == 0
+    assert "0 to update, 0 to delete, 1 unchanged" in run("cohorts", "plan", "long.csv").out
+    assert csv.field_size_limit() == limit
 
 
 def test_a_sheet_of_excel(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from ..options import complete_workspace, limit_options, workspace_named, worksp
 from ..output import say
 from ..plans import applying_options, carry_out, plan_argument, read_plan
 from ..showing import clear_empty_option, plan_options, present
+from ..stdin import stdin_text
 from ..table_files import opened_table, table_argument
 from ..wording import without_rows
 
@@ -117,8 +117,8 @@ def _chosen(names: Sequence[str], tag: str | None) -> list[Cohort]:
 
 
 def _names_with_those_on_stdin(names: Sequence[str]) -> list[str]:
-    on_stdin = [line.strip() for line in sys.stdin if line.strip()] if "-" in names else []
-    return [*(name for name in names if name != "-"), *on_stdin]
+    on_stdin = map(str.strip, stdin_text().split("\n")) if "-" in names else ()
+    return [*(name for name in names if name != "-"), *filter(None, on_stdin)]
 
 
 def _set(
