@@ -159,7 +159,7 @@ class LineFile:
             taken.clear()
             if columns is None:
                 columns, self.header = self._columns(number, cells), text
-            elif cells:
+            elif any(cells):  # Excel writes a row of cleared cells as commas.
                 yield Line(number, text, self._named(number, columns, cells))
 
     def _next_record(self, reader: Iterator[list[str]], taken: list[Numbered]) -> list[str] | None:

@@ -68,6 +68,12 @@ def test_a_table_of_users(sandbox: Sandbox, as_file: bool) -> None:
     assert done.err.endswith("3 lines: 3 sent, 0 failed.\n")
 
 
+def test_rows_of_cleared_cells(sandbox: Sandbox) -> None:
+    """A row of Excel that has only commas is no user."""
+    done = identify(f"{users_csv(1)},,\n\n,,\n", *ALIASES)
+    assert done.err.endswith("1 line: 1 sent, 0 failed.\n")
+
+
 def test_another_column_and_csv(sandbox: Sandbox) -> None:
     """--user-id names the column; --format csv writes the results as CSV."""
     done = run(

@@ -98,6 +98,7 @@ FILES: Dict[str, bytes] = {
     "a mark at the beginning": LINES.encode("utf-8-sig"),
     "lines of Windows": LINES.replace("\n", "\r\n").encode(),
     "empty lines": LINES.replace("\n", "\n\n").encode(),
+    "empty rows and columns of Excel": LINES.replace("\n", ",,\n").encode() + b",,,,\n,,,,\n",
     "quoted cells": b'"code","name","cpm"\n"m_1","A","1.5"\n"m_2","B",""\n',
     "a short line": b"code,name,cpm\nm_1,A,1.5\nm_2,B\n",
 }
@@ -122,6 +123,10 @@ BROKEN_FILES: Dict[str, Any] = {
         "are separated by ';' instead of commas",
     ),
     "tabs": (b"code\tname\nm_1\tA\n", r"are separated by '\\t' instead of commas"),
+    "an empty row between others": (
+        b"code,name\nm_1,A\n,\nm_2,B\n",
+        "row 2, code: must not be empty",
+    ),
     "a sheet of Excel": (b"PK\x03\x04\xff\xfe", "dtype='string'"),
     "UTF-16": ("code,name\nm_1,Ä\n".encode("utf-16"), "it is not a CSV file in UTF-8"),
 }

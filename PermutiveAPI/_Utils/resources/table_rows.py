@@ -199,6 +199,8 @@ def _read_csv(path: Path) -> TableReading:
 
 
 def _csv_records(path: Path, width: int) -> Iterator[list[str]]:
+    """Yield the rows. Empty ones at the end, which Excel keeps where cells were cleared, are left out."""
+    waiting: list[list[str]] = []
     with closing(_csv_lines(path)) as lines:
         next(lines)
         for line, cells in lines:
@@ -207,7 +209,10 @@ def _csv_records(path: Path, width: int) -> Iterator[list[str]]:
                 raise ValueError(
                     f"table: line {line} of {str(path)!r} has {len(cells)} cells, but the header has {width}."
                 )
-            yield cells + [""] * missing
+            waiting.append(cells + [""] * missing)
+            if any(cells):
+                yield from waiting
+                waiting.clear()
 
 
 def _csv_lines(path: Path) -> Generator[tuple[int, list[str]], None, None]:
