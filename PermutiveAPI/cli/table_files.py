@@ -72,8 +72,8 @@ def _read_sheet(path: str) -> pandas.DataFrame:
 
     try:
         # Its stubs have no columns of unknown type.
-        return cast("Any", pandas).read_excel(
-            path, dtype=str, keep_default_na=False, na_values=[""], engine="openpyxl"
+        cells = cast("Any", pandas).read_excel(
+            path, header=None, dtype=str, keep_default_na=False, na_values=[""], engine="openpyxl"
         )
     except ImportError as error:
         raise click.UsageError(
@@ -83,3 +83,10 @@ def _read_sheet(path: str) -> pandas.DataFrame:
         raise click.BadParameter(
             f"{path} cannot be read as a sheet of Excel: {error}", param_hint="TABLE"
         ) from error
+    return cells if cells.empty else _below_header(cells)
+
+
+def _below_header(cells: Any) -> Any:
+    """Return the rows below the header. pandas itself would give new names to columns of one name, or without one."""
+    header = cells.iloc[0].dropna()
+    return cells.iloc[1:][header.index].set_axis(header, axis=1)

@@ -373,6 +373,30 @@ def test_a_sheet_of_excel(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "header, words",
+    [
+        (
+            ["code", "name", None, None],
+            "cohorts: 0 to create, 1 to update, 0 to delete, 0 unchanged\n~",
+        ),
+        (
+            ["code", "name", "owner", "name"],
+            "Error: table has several columns with the name 'name'.",
+        ),
+        ([], "Error: table has no rows."),
+    ],
+)
+def test_a_header_of_excel(header: List[Any], words: str) -> None:
+    """Names count as in CSV: a column without one is left out, and two of the same are an error."""
+    import pandas
+
+    rows = [header, [12345, "Readers", "note", "Others"]] if header else []
+    pandas.DataFrame(rows, dtype=object).to_excel("a.xlsx", index=False, header=False)
+    done = run("cohorts", "plan", "a.xlsx")
+    assert (done.out + done.err).startswith(words)
+
+
 def test_excel_without_openpyxl(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without openpyxl, a text says what to install; a file that is no sheet is named."""
     Path("a.xlsx").write_bytes(b"no sheet")
