@@ -15,6 +15,8 @@ def in_a_folder(
     context: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
     """Refuse the path of a file in no folder. As the callback of an option, it does so before any work."""
+    if path == Path():  # An empty text, as a shell makes it of a variable that is not set.
+        raise click.BadParameter("the path must not be empty.")
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
     return path
@@ -41,7 +43,7 @@ def replacing(path: Path) -> Generator[Path, None, None]:
         with naming(path):
             yield path
         return
-    target = path.resolve()  # A link stays, and leads to the new file.
+    target = Path(os.path.realpath(path))  # A link stays, and leads to the new file.
     new = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
     try:
         with naming(path):

@@ -117,6 +117,12 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
             "Invalid value for --tag: no cohort has the tag 'none'",
         ),
         (["tag", "12345"], "Pass --add or --remove."),
+        (["tag", "12345", "--add", "a", "--add", " "], "A tag must not be empty."),
+        (["tag", "12345", "--add", "a", "--remove", ""], "A tag must not be empty."),
+        (
+            ["enable", "12345", "--yes", "--failures", ""],
+            "'--failures': the path must not be empty.",
+        ),
         (
             ["tag", "12345", "--add", "a", "--remove", "a"],
             "--add and --remove have the same tag: a.",

@@ -372,6 +372,15 @@ def test_a_cohort_that_is_deleted_meanwhile_is_left_out(fresh_service: Sandbox) 
 
 
 @needs_posix
+def test_a_link_that_leads_to_itself(service: Sandbox, tmp_path: Path) -> None:
+    """The file takes its place."""
+    path = tmp_path / "cohorts.csv"
+    path.symlink_to(path)
+    assert run("cohorts", "export", "--tag", "sport", "--output", str(path)).status == 0
+    assert path.read_text().startswith("name,id,code")
+
+
+@needs_posix
 def test_an_export_keeps_links_and_modes(service: Sandbox, tmp_path: Path) -> None:
     """A file that only its owner can read stays so, and a link still leads to it."""
     path, link = tmp_path / "cohorts.csv", tmp_path / "link.csv"

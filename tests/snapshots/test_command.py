@@ -33,6 +33,13 @@ def test_snapshot(archive: Archive) -> None:
     assert json.loads(done.out) == [{"written": 0, "unchanged": 30, "removed": 0}]
 
 
+def test_snapshot_in_an_empty_path(archive: Archive) -> None:
+    """It is not the working directory, and nothing is read: a shell makes it of a variable that is not set."""
+    done = run("snapshot", "")
+    assert (done.status, archive.sandbox.requests) == (2, [])
+    assert "Invalid value for 'FOLDER': the path must not be empty." in done.err
+
+
 def test_snapshot_of_another_workspace(archive: Archive) -> None:
     """`--workspace` names it. It cannot replace the snapshot of the first one."""
     assert run("snapshot", str(archive.folder)).status == 0

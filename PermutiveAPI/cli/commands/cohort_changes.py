@@ -73,6 +73,8 @@ def tagging_options(function: Function) -> Function:
     def run(*arguments: Any, added: Sequence[str], removed: Sequence[str], **named: Any) -> Any:
         if not (added or removed):
             raise click.UsageError("Pass --add or --remove.")
+        if not all(map(str.strip, (*added, *removed))):
+            raise click.UsageError("A tag must not be empty.")
         if both := sorted({*added} & {*removed}):
             raise click.UsageError(f"--add and --remove have the same tag: {', '.join(both)}.")
         return function(*arguments, added=added, removed=removed, **named)

@@ -36,8 +36,15 @@ _workspace_option = click.option(
 )
 
 
+def _folder(context: click.Context, parameter: click.Parameter, path: str) -> Path:
+    """Refuse an empty text, as a shell makes it of a variable that is not set: it would be the working directory."""
+    if not path:
+        raise click.BadParameter("the path must not be empty.")
+    return Path(path)
+
+
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False), callback=_folder)
 @_workspace_option
 @format_option
 def snapshot(folder: Path, name: str | None, format: Format) -> None:
