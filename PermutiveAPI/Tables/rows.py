@@ -16,7 +16,12 @@ from .._Utils.json import JSONSerializable
 from .._Utils.resources.cells import plain
 from .._Utils.resources.tables import Row, refuse_bad, rows_of, rows_of_models, typed_rows
 from .phrases import ROW
+from .planned_fields import FIELDS
 from .report import STATUSES
+
+# The columns that find an object, and those that a plan compares. What others hold does not matter: for instance,
+# Excel writes times and large numbers in its own way.
+_READ = frozenset({"id", "code", "import_id", *chain.from_iterable(FIELDS.values())})
 
 
 class PlanRows(NamedTuple):
@@ -66,7 +71,7 @@ def read_rows(table: Any, model: type, *, required: Sequence[str] = ()) -> PlanR
         )
     else:
         rows = rows_of(table)
-        typed = typed_rows(rows, model, required=required)
+        typed = typed_rows(rows, model, _READ, required=required)
     if not rows:
         raise ValueError("table has no rows.")
     with gc_paused(len(rows)):

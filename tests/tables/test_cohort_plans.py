@@ -254,6 +254,19 @@ def test_refused_rows_of_all_kinds_are_in_one_error(club: Club) -> None:
     assert {each.path for each in club.sandbox.requests} == {"/cohorts-api/v2/cohorts/"}
 
 
+def test_columns_that_a_plan_does_not_read(club: Club) -> None:
+    """Excel may write the times and sizes of an exported table in its own way: they change nothing."""
+    row = {
+        "code": 12345,
+        "created_at": "7/1/2025 12:30",
+        "live_audience_size": "11,055",
+        "name": "A",
+    }
+    plan = club.plan([row])
+    assert [each.field for each in plan.changes[0].fields] == ["name"]
+    assert (plan.rows, plan.ignored) == ((row,), ())
+
+
 def test_two_rows_for_one_cohort(club: Club) -> None:
     """Two rows for one cohort are an error, however they name it. So are two new cohorts with one name."""
     rows = [{"name": "Home Cooks"}, {"code": 12358}, NEW, NEW]

@@ -63,7 +63,9 @@ def rows_of(table: Table) -> list[Row]:
         return [{name: plain(cell) for name, cell in row.items()} for row in reading.rows]
 
 
-def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> list[Row]:
+def typed_rows(
+    table: Table, model: type, only: Container[str] | None = None, *, required: Sequence[str] = ()
+) -> list[Row]:
     """Read a table as rows whose cells have the types of a model's fields.
 
     Parameters
@@ -72,6 +74,8 @@ def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> li
         As for :func:`rows_of`.
     model : type
         The model, for instance Segment. Columns that are not its fields are left out.
+    only : container of str, optional
+        The fields that are read. The columns of others are left out, too.
     required : sequence of str
         The columns that must exist and must not have an empty cell.
 
@@ -83,7 +87,10 @@ def typed_rows(table: Table, model: type, *, required: Sequence[str] = ()) -> li
     TypeError
         As :func:`rows_of` does.
     """
-    return _typed(read_table(table), _readers_of(model), required)
+    readers = _readers_of(model)
+    if only is not None:
+        readers = {name: read for name, read in readers.items() if name in only}
+    return _typed(read_table(table), readers, required)
 
 
 def rows_of_models(models: Iterable[Any]) -> list[Row]:
