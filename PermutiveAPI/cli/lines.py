@@ -166,7 +166,10 @@ class LineFile:
         try:
             return next(reader, None)
         except csv.Error as error:
-            raise self.bad(taken[0][0], f"it is not CSV: {error}") from None
+            # Python's own words for a carriage return are about Python.
+            is_return = str(error).startswith("new-line character")
+            reason = "a carriage return stands outside of quotes" if is_return else error
+            raise self.bad(taken[0][0], f"it is not CSV: {reason}") from None
 
     def _columns(self, number: int, header: list[str]) -> list[str]:
         columns = [name.strip() for name in header]

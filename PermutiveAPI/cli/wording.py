@@ -23,8 +23,9 @@ in_words_of_the_shell = partial(
         phrases.PASS_KEY: "Name it with --workspace",
         phrases.PASS_WORKSPACE_ID: "Name the workspace in the credentials file, and pass --workspace",
         phrases.NAME_WORKSPACE: "Name a credentials file in PERMUTIVE_APPLICATION_CREDENTIALS",
-        table_rows.READ_WITH_SEPARATOR: "Save it with commas",
-        table_rows.OR_READ_WITH_PANDAS: "",
+        # In many countries, Excel writes CSV only with semicolons.
+        table_rows.READ_WITH_SEPARATOR: "Save it with commas, or as a sheet of Excel (.xlsx)",
+        table_rows.OR_READ_WITH_PANDAS: ", or as a sheet of Excel (.xlsx)",
     },
 )
 

@@ -193,10 +193,12 @@ def test_words_of_the_shell() -> None:
         assert done.status == 2
         assert "pandas" not in done.err
     separated = run("segments", "plan", "subscribercrm", "-", stdin="code;name\n1;a\n")
-    assert "separated by ';' instead of commas. Save it with commas.\n" in separated.err
+    remedy = "Save it with commas, or as a sheet of Excel (.xlsx).\n"
+    assert separated.err.endswith(f"separated by ';' instead of commas. {remedy}")
     Path("latin.csv").write_bytes("code,name\n1,Köln\n".encode("latin-1"))
     foreign = run("segments", "plan", "subscribercrm", "latin.csv")
-    assert foreign.err.endswith("it is not a CSV file in UTF-8. Save it as one.\n")
+    remedy = "Save it as one, or as a sheet of Excel (.xlsx).\n"
+    assert foreign.err.endswith(f"it is not a CSV file in UTF-8. {remedy}")
 
 
 def test_failed_rows(sandbox: Sandbox, import_id: str, tmp_path: Path) -> None:

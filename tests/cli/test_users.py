@@ -103,6 +103,10 @@ BAD_USERS: Dict[str, Any] = {
     "no column": ("id,email\nu-0,a\n", "line 2: it has no column 'user_id'."),
     "too many cells": ("user_id,email,crm\nu-0,a,\nu-1,b,,c\n", "line 3: it has 4 cells, but"),
     "not CSV": ('user_id,email,crm\nu-0,a,\nu-1,"b"c,\n', "line 3: it is not CSV: "),
+    "lines of an old Mac": (
+        "user_id,email,crm\ru-0,a,\r",
+        "line 1: it is not CSV: a carriage return stands outside of quotes.",
+    ),
     "open quote": ('user_id,email,crm\nu-0,a,\nu-1,"b\n\n', "line 3: it is not CSV: "),
     "a row of two lines": (
         'user_id,email,crm\n\nu-0,a,\n\n"u\n-1",,\n',

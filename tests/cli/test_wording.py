@@ -49,7 +49,7 @@ def test_words_of_the_shell_are_whole() -> None:
                 for name, phrase in {**phrases_of(phrases), **phrases_of(table_rows)}.items()
             }
     assert said["OWNED"] == "--owned-prefix '{x}' or --owned-category 'y'"
-    assert said["ROW"] == said["OR_READ_WITH_PANDAS"] == ""
+    assert said["ROW"] == ""
     assert said["MAPPING_OF_CODES"] == "--map CODE_HERE=CODE_THERE"
 
 
