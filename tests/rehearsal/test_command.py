@@ -206,19 +206,28 @@ def test_without_a_credentials_file(live: Live, capfd: Any) -> None:
     [
         ([], "Missing argument"),
         (["--", "no-such-program"], "There is no program 'no-such-program'."),
+        (["--", "no-such-script.py"], "There is no program 'no-such-script.py'.\n"),
         (
             ["--", __file__, "--all"],
-            f"There is no program '{__file__}'. For a script: permutive rehearse -- python {__file__}",
+            f"'{__file__}' cannot be run as a program. For a script: permutive rehearse -- python {__file__}\n",
+        ),
+        (
+            ["--", "./a job.sh"],
+            "'./a job.sh' cannot be run as a program. For a script: permutive rehearse -- sh './a job.sh'\n",
         ),
         (["--workspace", "Nobody", "--", sys.executable], "No workspace is called 'Nobody'"),
         (["--output", "nowhere/plan.json", "--", sys.executable], "no folder 'nowhere'"),
     ],
-    ids=["nothing", "unknown program", "script", "unknown workspace", "unknown folder"],
+    ids=[
+        *("nothing", "unknown program", "unknown script", "script", "script of a shell"),
+        *("unknown workspace", "unknown folder"),
+    ],
 )
 def test_wrong_usage(
     live: Live, credentials: Path, capfd: Any, arguments: "list[str]", said: str
 ) -> None:
     """The status is 2, and nothing is read."""
+    Path("a job.sh").touch(0o600)
     assert main(["rehearse", *arguments]) == 2
     assert said in capfd.readouterr().err
     assert live.sandbox.requests == []

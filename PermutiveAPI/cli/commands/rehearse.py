@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -17,6 +18,9 @@ from ..options import complete_workspace, workspace_named
 from ..output import keeping, say
 from ..program import run_program
 from ..showing import PlanFormat, expect_option, finish, plan_format_option, show, tell_place
+
+# What runs a script, by its suffix.
+_RUNNERS = {".py": "python", ".sh": "sh"}
 
 
 @click.command(
@@ -84,8 +88,14 @@ def rehearse(
 def _require_program(name: str) -> None:
     if shutil.which(name) is not None:
         return
-    hint = f" For a script: permutive rehearse -- python {name}" if name.endswith(".py") else ""
-    raise click.UsageError(f"There is no program {name!r}.{hint}")
+    path = Path(name)
+    is_script = path.is_file()
+    problem = (
+        f"{name!r} cannot be run as a program." if is_script else f"There is no program {name!r}."
+    )
+    runner = _RUNNERS.get(path.suffix) if is_script else None
+    hint = f" For a script: permutive rehearse -- {runner} {shlex.quote(name)}" if runner else ""
+    raise click.UsageError(f"{problem}{hint}")
 
 
 def _workspaces(names: tuple[str, ...]) -> WorkspaceList:
