@@ -22,6 +22,16 @@ def in_a_folder(
     return path
 
 
+def refuse_to_overwrite(source: str, path: Path | None, option: str) -> None:
+    """Refuse the path of an option if it is that of the file that is read, which would be lost."""
+    if path is None or not (Path(source).is_file() and path.exists()):
+        return
+    if os.path.samefile(source, path):
+        raise click.BadParameter(
+            "this is the file that is read; name another one", param_hint=option
+        )
+
+
 @contextmanager
 def naming(path: Path) -> Generator[None, None, None]:
     """Let an error of a file name the path that people know. That of a full disk names none."""

@@ -18,7 +18,7 @@ from PermutiveAPI.Tables.limits import check_limits
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures
-from .files import in_a_folder, naming
+from .files import in_a_folder, naming, refuse_to_overwrite
 from .options import dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
 from .showing import show, show_before_asking
@@ -55,6 +55,7 @@ def applying_options(function: Function) -> Function:
     def run(*arguments: Any, yes: bool, dry_run: bool, **named: Any) -> Any:
         # First, so that a job without --yes never works by chance.
         require_answer(yes=yes or dry_run)
+        refuse_to_overwrite(named.get("plan", "-"), named["failures"], "--failures")
         with in_words_of_the_shell():
             return function(*arguments, yes=yes, dry_run=dry_run, **named)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -19,7 +18,7 @@ from PermutiveAPI import BatchResult, PermutiveAuthenticationError, progress_bar
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
-from .files import in_a_folder
+from .files import in_a_folder, refuse_to_overwrite
 from .lines import BadLineError, Counted, Line, LineFile, Members
 from .options import yes_option
 from .output import Row, say, write_rows
@@ -131,7 +130,7 @@ def send(
     if dry_run:
         say(f"{_lines(sending.count())} can be sent. Nothing was sent.")
         return ExitStatus.DONE
-    _refuse_to_overwrite(sending.file, failures)
+    refuse_to_overwrite(sending.file.path, failures, "--failures")
     total = sending.count() if sending.file.can_be_read_twice else None
     if total == 0:
         say(f"{sending.file} has no lines.")
@@ -140,15 +139,6 @@ def send(
     if not confirmed(f"Send {what} of {sending.file}?", yes=yes):
         return ExitStatus.SOME_FAILED
     return _Run(sending, total, journal, failures).carry_out(format)
-
-
-def _refuse_to_overwrite(file: LineFile, failures: Path | None) -> None:
-    if failures is None or not (file.can_be_read_twice and failures.exists()):
-        return
-    if os.path.samefile(file.path, failures):
-        raise click.BadParameter(
-            "this is the file to send; name another one", param_hint="--failures"
-        )
 
 
 @dataclass

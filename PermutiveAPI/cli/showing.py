@@ -15,7 +15,7 @@ from PermutiveAPI.Tables import Plan, Plans
 from PermutiveAPI.Tables.changes import Change
 
 from .exits import ExitStatus
-from .files import in_a_folder, replacing
+from .files import in_a_folder, refuse_to_overwrite, replacing
 from .layout import wrapped
 from .output import json_text, keeping, say, terminal_width, visible, write_rows
 from .wording import in_words_of_the_shell
@@ -52,15 +52,16 @@ expect_option = click.option(
 
 
 def plan_options(function: Function) -> Function:
-    """Add the options of a command that shows a plan; it passes them on to :func:`present`."""
+    """Add the options of a command that shows the plan of TABLE; it passes them on to :func:`present`."""
 
     @plan_format_option
     @output_option
     @expect_option
     @wraps(function)
-    def run(*arguments: Any, **named: Any) -> Any:
+    def run(*arguments: Any, table: str, output: Path | None, **named: Any) -> Any:
+        refuse_to_overwrite(table, output, "--output")
         with in_words_of_the_shell():
-            return function(*arguments, **named)
+            return function(*arguments, table=table, output=output, **named)
 
     return run  # type: ignore[return-value]  # click's decorators keep no signature either.
 

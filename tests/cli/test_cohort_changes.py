@@ -358,6 +358,25 @@ def test_a_long_query_comes_back_from_csv() -> None:
     assert csv.field_size_limit() == limit
 
 
+@pytest.mark.parametrize(
+    "arguments, option",
+    [
+        (["cohorts", "plan", "t.csv", "--output", "./t.csv"], "--output"),
+        (["segments", "plan", "subscribercrm", "t.csv", "--output", "t.csv"], "--output"),
+        (["cohorts", "apply", "t.csv", "--yes", "--failures", "t.csv"], "--failures"),
+    ],
+)
+def test_a_file_that_is_read_is_not_replaced(
+    sandbox: Sandbox, arguments: List[str], option: str
+) -> None:
+    """A table does not become its plan by a slip, nor a plan the rows that failed."""
+    Path("t.csv").write_text("code,name\n12345,Readers\n")
+    done = run(*arguments)
+    assert (done.status, sandbox.requests) == (2, [])
+    assert f"Invalid value for {option}: this is the file that is read; name another" in done.err
+    assert Path("t.csv").read_text() == "code,name\n12345,Readers\n"
+
+
 def test_a_sheet_of_excel(tmp_path: Path) -> None:
     """In a sheet of Excel, codes are texts or numbers, and empty cells stay empty."""
     import pandas

@@ -278,7 +278,9 @@ def test_the_file_to_send_is_not_overwritten(sandbox: Sandbox) -> None:
     """--failures may not name the file that is sent."""
     done = identify(users_csv(2), *ALIASES, "--failures", "./users.csv")
     assert done.status == 2
-    assert "Invalid value for --failures: this is the file to send; name another one" in done.err
+    assert (
+        "Invalid value for --failures: this is the file that is read; name another one" in done.err
+    )
     assert Path("users.csv").read_text("utf-8") == users_csv(2)
 
 
