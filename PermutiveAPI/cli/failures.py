@@ -10,10 +10,18 @@ from typing import TextIO
 
 
 def new_failures_path(ending: str) -> Path:
-    """Return the path of a new file in the working directory."""
+    """Make a new file in the working directory, and return its path. Other commands may do so at the same time."""
     moment = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     names = (f"permutive-failed-{moment}{number or ''}.{ending}" for number in count(0, -1))
-    return next(path for path in map(Path, names) if not path.exists())
+    return next(path for path in map(Path, names) if _is_made(path))
+
+
+def _is_made(path: Path) -> bool:
+    try:
+        path.touch(0o600, exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def remove_failures(path: Path) -> None:
@@ -23,8 +31,7 @@ def remove_failures(path: Path) -> None:
 
 
 def open_failures(path: Path) -> TextIO:
-    """Open a new file for writing. Only its owner may read it, since it may name users."""
-    remove_failures(path)
+    """Open a file for writing. If it is new, only its owner may read it, since it may name users."""
 
     def private(name: str, flags: int) -> int:
         return os.open(name, flags, 0o600)

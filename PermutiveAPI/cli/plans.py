@@ -17,7 +17,7 @@ from PermutiveAPI.Tables.limits import check_limits
 
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
-from .failures import new_failures_path, open_failures
+from .failures import new_failures_path, open_failures, remove_failures
 from .files import in_a_folder, naming, refuse_to_overwrite
 from .options import dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
@@ -183,6 +183,8 @@ def _tell_what_to_do(report: Report | Reports, path: Path | None, again: str | N
     failed = {each.change.row for each in report.failures}
     rows = [row for number, row in enumerate(report.rows, 1) if number in failed]
     if rows:
+        if path is not None:
+            remove_failures(path)
         target = path or new_failures_path("csv")
         _save_rows(rows, target)
         say(f"The failed rows are in {target}. Correct them, and make a plan from this file.")

@@ -232,7 +232,7 @@ class _Run:
         try:
             yield
         except OSError as error:
-            error.filename = str(self.failures)
+            error.filename = error.filename or str(self.failures)
             self.failures_are_kept = False
             raise
 

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any, List
@@ -16,6 +17,7 @@ import pytest
 from click import unstyle
 
 from PermutiveAPI import Cohort, CohortList, Workspace
+from PermutiveAPI.cli.failures import new_failures_path, open_failures
 from PermutiveAPI.sandbox import Sandbox
 from tests.cli.commands import COMMAND, Terminal, run, run_in_terminal
 from tests.cli.writing import csv_rows, objects, only_file, writes
@@ -596,6 +598,16 @@ def test_failed_rows_replace_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
         assert run("cohorts", "disable", code, "--yes").status == 1
     files = [*tmp_path.glob("permutive-failed-*.csv")]
     assert {csv_rows(file.read_text("utf-8"))[0]["code"] for file in files} == {"12345", "12346"}
+
+
+def test_names_of_files_with_failures() -> None:
+    """Each of the commands that fail at the same moment gets a file of its own, which others leave alone."""
+    with ThreadPoolExecutor(8) as pool:
+        paths = [*pool.map(new_failures_path, ["csv"] * 40)]
+    assert len({*paths}) == 40
+    with open_failures(paths[0]) as file:
+        new_failures_path("csv")
+        assert os.path.samestat(os.fstat(file.fileno()), paths[0].stat())
 
 
 def test_a_key_that_is_refused(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
