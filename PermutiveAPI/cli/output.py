@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import sys
 import unicodedata
@@ -25,6 +26,8 @@ Row: TypeAlias = Mapping[str, Any]
 
 # A table in a file or a pipe has no width to fit.
 _WIDEST = 100_000
+# Some terminals do not tell their width.
+_USUAL_WIDTH = 80
 # The last words of columns that are useless if they are cut.
 _WHOLE = ("id", "code", "state", "status", "kind")
 
@@ -191,8 +194,15 @@ def _write_json(rows: Iterable[Row]) -> None:
 
 
 def terminal_width(stream: TextIO) -> int | None:
-    """Return the width of the terminal; None if a stream does not go to one."""
-    return shutil.get_terminal_size().columns if stream.isatty() else None
+    """Return the width of the terminal that a stream goes to; None if it does not go to one."""
+    if not stream.isatty():
+        return None
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):  # Windows takes its null device for a terminal.
+        size = (0, 0)
+    # By itself, Python asks only the terminal of stdout, which may be a pipe while stderr is on a terminal.
+    return shutil.get_terminal_size(size).columns or _USUAL_WIDTH
 
 
 def _width() -> int:

@@ -205,9 +205,11 @@ def test_a_plan_on_a_narrow_terminal() -> None:
 
 @needs_terminal
 def test_a_terminal_is_asked(sandbox: Sandbox) -> None:
-    """On a terminal, the plan is shown and a person is asked; y makes the changes."""
-    with Terminal("cohorts", "disable", "Gamers", "12345") as terminal:
-        assert "~ Gamers" in terminal.read_until("Make 2 changes? [y/N]: ")
+    """On a terminal, the plan is shown in its width, wherever stdout goes, and a person is asked; y makes the changes."""
+    command = ("cohorts", "disable", "Gamers", "12345")
+    with Terminal(*command, columns=30, stdout=subprocess.PIPE) as terminal:
+        shown = terminal.read_until("Make 2 changes? [y/N]: ")
+        assert "2 to\n  update, 0 to delete, 0\n  unchanged\n" in unstyle(shown)
         assert writes(sandbox) == []
         terminal.type("y\n")
         screen = terminal.wait()
