@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,10 +72,18 @@ def _read_sheet(path: str) -> pandas.DataFrame:
     import pandas
 
     try:
-        # Its stubs have no columns of unknown type.
-        cells = cast("Any", pandas).read_excel(
-            path, header=None, dtype=str, keep_default_na=False, na_values=[""], engine="openpyxl"
-        )
+        with warnings.catch_warnings():
+            # openpyxl warns of what it does not keep, such as drop-down lists. But the sheet is only read.
+            warnings.simplefilter("ignore")
+            # The stubs of pandas have no columns of unknown type.
+            cells = cast("Any", pandas).read_excel(
+                path,
+                header=None,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+                engine="openpyxl",
+            )
     except ImportError as error:
         raise click.UsageError(
             "A sheet of Excel needs the package openpyxl: pip install openpyxl. Or save it as CSV."

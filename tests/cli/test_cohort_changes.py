@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any, List
+from zipfile import ZipFile
 
 import pytest
 from click import unstyle
@@ -424,6 +425,22 @@ def test_a_header_of_excel(header: List[Any], words: str) -> None:
     pandas.DataFrame(rows, dtype=object).to_excel("a.xlsx", index=False, header=False)
     done = run("cohorts", "plan", "a.xlsx")
     assert (done.out + done.err).startswith(words)
+
+
+def test_what_openpyxl_does_not_keep() -> None:
+    """A sheet with a drop-down list of Excel is read without a warning."""
+    import pandas
+
+    frame = pandas.DataFrame({"code": [12345], "name": ["Readers"]})
+    frame.to_excel("plain.xlsx", index=False, engine="openpyxl")
+    name, end = "xl/worksheets/sheet1.xml", b"</worksheet>"
+    extension = b'<extLst><ext uri="{CCE6A557-97BC-4b89-ADB6-D9C93CAAB3DF}"/></extLst>'
+    with ZipFile("plain.xlsx") as plain, ZipFile("list.xlsx", "w") as made:
+        for each in plain.namelist():
+            content = plain.read(each)
+            made.writestr(each, content.replace(end, extension + end) if each == name else content)
+    done = run("cohorts", "plan", "list.xlsx")
+    assert (done.status, done.err) == (0, "")
 
 
 def test_excel_without_openpyxl(monkeypatch: pytest.MonkeyPatch) -> None:
