@@ -77,12 +77,7 @@ def _read_sheet(path: str) -> pandas.DataFrame:
             warnings.simplefilter("ignore")
             # The stubs of pandas have no columns of unknown type.
             cells = cast("Any", pandas).read_excel(
-                path,
-                header=None,
-                dtype=str,
-                keep_default_na=False,
-                na_values=[""],
-                engine="openpyxl",
+                path, header=None, dtype=str, keep_default_na=False, engine="openpyxl"
             )
     except ImportError as error:
         raise click.UsageError(
@@ -95,7 +90,20 @@ def _read_sheet(path: str) -> pandas.DataFrame:
     return cells if cells.empty else _below_header(cells)
 
 
+class _ErrorOfExcel:
+    """The value of a cell whose formula has failed. It is no text and no number, so a plan that reads it refuses it."""
+
+    __slots__ = ()  # So that it is a text in a column that the plan only keeps.
+
+    def __repr__(self) -> str:
+        """Return what errors call it."""
+        return "an error of Excel, such as #N/A"
+
+
 def _below_header(cells: Any) -> Any:
     """Return the rows below the header. pandas itself would give new names to columns of one name, or without one."""
-    header = cells.iloc[0].dropna()
-    return cells.iloc[1:][header.index].set_axis(header, axis=1)
+    header = cells.iloc[0].fillna("")
+    header = header[header != ""]
+    rows = cells.iloc[1:][header.index].set_axis(header, axis=1).astype(object)
+    # pandas makes NaN of an error, and an empty text of an empty cell.
+    return rows.mask(rows.isna(), _ErrorOfExcel())

@@ -443,6 +443,23 @@ def test_what_openpyxl_does_not_keep() -> None:
     assert (done.status, done.err) == (0, "")
 
 
+def test_an_error_of_excel() -> None:
+    """A formula that has failed is no empty cell, which could clear a field. In other columns, it does not matter."""
+    import pandas
+
+    rows = {"code": [12345, 12346], "description": ["Fans", "#N/A"], "own": ["#REF!", "x"]}
+    pandas.DataFrame(rows).to_excel("a.xlsx", index=False, engine="openpyxl")
+    done = run("cohorts", "plan", "a.xlsx", "--clear-empty")
+    assert (done.status, done.err) == (
+        2,
+        "Error: table has 1 bad cell (row 1 is line 2 of a sheet):\n"
+        "row 2, description: must be a text, got an error of Excel, such as #N/A\n",
+    )
+    pandas.DataFrame({**rows, "description": ""}).to_excel("b.xlsx", index=False, engine="openpyxl")
+    kept = json.loads(run("cohorts", "plan", "b.xlsx", "--format", "json").out)["rows"]
+    assert [row["own"] for row in kept] == ["an error of Excel, such as #N/A", "x"]
+
+
 def test_excel_without_openpyxl(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without openpyxl, a text says what to install; a file that is no sheet is named."""
     Path("a.xlsx").write_bytes(b"no sheet")
