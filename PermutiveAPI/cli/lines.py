@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn, TypeVar, cast
 from .stdin import open_stdin
 
 _BOM = "\ufeff"
+_ONE_LINE = ". Each object must be on one line"
 
 Item = TypeVar("Item")
 Members = dict[str, Any]
@@ -138,7 +139,8 @@ class LineFile:
             found = json.loads(text, parse_constant=_refuse_constant)
         except json.JSONDecodeError as error:
             is_table = self.only_ndjson and text.lstrip()[0] not in "{["
-            hint = ". This command reads no CSV" if is_table else ""
+            is_cut = error.pos >= len(text.rstrip())
+            hint = ". This command reads no CSV" if is_table else _ONE_LINE if is_cut else ""
             reason = f"it is not JSON: {error.msg}, column {error.colno}{hint}"
             raise self.bad(number, reason) from None
         except (ValueError, RecursionError) as error:

@@ -118,8 +118,12 @@ BAD_USERS: Dict[str, Any] = {
     ),
     "semicolons": ("user_id;email;crm\nu-0;a;\n", "line 1: the columns are separated by ';'"),
     "not JSON": (
-        '{"user_id": "u-0", "email": "a", "crm": 1}\n{"user_id": \n',
-        "line 2: it is not JSON",
+        '{"user_id": "u-0", "email": "a", "crm": 1}\n{"user_id" 1}\n',
+        "line 2: it is not JSON: Expecting ':' delimiter, column 12.\n",
+    ),
+    "an object on several lines": (
+        '{\n  "user_id": "u-0",\n  "email": "a"\n}\n',
+        "in double quotes, column 1. Each object must be on one line.\n",
     ),
     "NaN": (
         '{"user_id": "u-0", "email": "a", "crm": 1}\n{"crm": NaN}',
