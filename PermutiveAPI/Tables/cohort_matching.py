@@ -114,8 +114,8 @@ def _keys_in(row: Row) -> dict[str, str]:
 def matched(rows: Iterable[Row], directory: Directory, bad: BadRows) -> list[Match]:
     """Return the rows with their cohorts.
 
-    If the cohort of a row is not found or not clear, the row is left out, and is added to the bad rows. So
-    is the second of two rows with the same cohort, which is not left out.
+    Rows whose cohort is not found or not clear are left out. They are added to the bad rows, like the second
+    of two rows with the same cohort.
     """
     matches: list[Match] = []
     first_rows: dict[tuple[str, Any], int] = {}

@@ -32,18 +32,7 @@ from ..options import complete_workspace, record_format_option, workspace_named
 from ..output import Format, write_rows
 
 _PACKAGES = (
-    *(
-        "requests",
-        "urllib3",
-        "pandas",
-        "python-dotenv",
-        "click",
-        "rich",
-        "tqdm",
-        "starlette",
-        "uvicorn",
-    ),
-    "openpyxl",
+    "requests urllib3 pandas python-dotenv click rich tqdm starlette uvicorn openpyxl".split()
 )
 _COLUMNS = ("check", "status", "detail")
 # It should not take minutes to say that the service cannot be reached.
