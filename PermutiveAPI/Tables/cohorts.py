@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from .._Utils.arguments import listed, require_kind
@@ -21,13 +22,23 @@ from .cohort_workspaces import require_workspace
 from .plan import Plan
 from .rows import BadRows, PlanRows, read_rows
 from .target import Target, present_origin
+from .texts import one_line
 
 
 def plan_cohorts(table: Any, *, clear_empty: bool, workspace_id: str | None, api_key: str) -> Plan:
     """Plan how cohorts become equal to a table; see :meth:`Cohort.plan`."""
     rows = read_rows(table, Cohort)
+    _require_names(rows)
     seen = Seen.read(resolve_api_key(api_key), workspace_id=workspace_id)
     return _plan_from_rows(rows, seen, clear_empty=clear_empty)
+
+
+def _require_names(rows: PlanRows) -> None:
+    """Raise ValueError if no column names the cohorts, for instance because a title stands above the header."""
+    if not any({"id", "code", "name"} & row.keys() for row in rows.typed):
+        columns = ", ".join(map(one_line, dict.fromkeys(chain.from_iterable(rows.own))))
+        found = f", only {columns}" if columns else ""
+        raise ValueError(f"table has no column 'id', 'code' or 'name'{found}.")
 
 
 def _plan_from_rows(rows: PlanRows, seen: Seen, *, clear_empty: bool = False) -> Plan:

@@ -254,6 +254,15 @@ def test_refused_rows_of_all_kinds_are_in_one_error(club: Club) -> None:
     assert {each.path for each in club.sandbox.requests} == {"/cohorts-api/v2/cohorts/"}
 
 
+def test_no_column_names_the_cohorts(club: Club) -> None:
+    """One error says so, and shows the columns, and nothing is sent."""
+    club.sandbox.clear_requests()
+    rows = [{"Cohort Name": "Runners", "tags": "a"}, {"Cohort Name": "Cooks"}]
+    text = "table has no column 'id', 'code' or 'name', only Cohort Name, tags."
+    assert_raises(lambda: club.plan(rows), ValueError, text)
+    assert club.sandbox.requests == []
+
+
 def test_columns_that_a_plan_does_not_read(club: Club) -> None:
     """Excel may write the times and sizes of an exported table in its own way: they change nothing."""
     row = {
