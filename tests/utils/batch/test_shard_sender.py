@@ -18,8 +18,7 @@ from PermutiveAPI._Utils.batch import shard_sender
 from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
 from PermutiveAPI._Utils.batch.shard_sender import ShardSender
 from PermutiveAPI._Utils.batch.shards import Report, Shard
-from tests.support.fake_service import FakeService, after, answer, stall
-from tests.support.threads import in_thread
+from tests.support.fake_service import Connection, FakeService, after, answer, stall
 
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
 URL = "https://api.permutive.app/v9/things"
@@ -88,16 +87,14 @@ def test_a_batch_that_ends_in_the_midst(server: FakeService, tmp_path: Path) -> 
     """Nothing more begins, responses that come soon are reported, and a request that stalls is ended."""
     lease = tmp_path / "lease"
     lease.touch()
-    server.script = [stall(), after(0.1, answer(200, {}))]
 
-    def end() -> None:
-        server.wait_for(lambda: len(server.received) == 2)
+    def end(connection: Connection) -> bool:
         lease.unlink()
+        return after(0.2, answer(200, {}))(connection)
 
-    ending = in_thread(end)
+    server.script = [stall(), end]
     began = time.monotonic()
     report = sent(items(9), seconds=20, lease=str(lease))
-    ending.join()
     assert time.monotonic() - began < 1.5
     assert len(report.answered) == 1
     assert len(report.unsent) == 7 and len(server.received) == 2
