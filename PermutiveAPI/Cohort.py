@@ -479,8 +479,8 @@ class Cohort(CohortTables, ChangeTracking):
         if self.id:
             logger.warning("id is specified")
         data = to_payload(self, _SENT_ON_CREATE)
-        known_by = {name: data[name] for name in data if name not in _FIELDS_FROM_CREATE}
-        return Operation("post", _API_ENDPOINT, data, _FIELDS_FROM_CREATE, known_by=known_by)
+        given = {name: data[name] for name in data if name not in _FIELDS_FROM_CREATE}
+        return Operation("post", _API_ENDPOINT, data, _FIELDS_FROM_CREATE, journal_body=given)
 
     def _change(self) -> Operation:
         if not self.id:

@@ -214,7 +214,7 @@ def _checked_workers(max_workers: Any) -> int | None:
         return settings.count(settings.BATCH_MAX_WORKERS)
     if isinstance(max_workers, bool) or not isinstance(max_workers, Integral):
         raise TypeError(f"max_workers must be a whole number, got {max_workers!r}.")
-    workers = int(max_workers)  # It may be a number of NumPy.
+    workers = int(max_workers)  # From a number of NumPy, too.
     if workers < 1:
         raise ValueError(f"max_workers must be at least 1, got {workers!r}.")
     return workers
@@ -352,8 +352,9 @@ class _Run(Listener[WorkItem]):
 
             path = place_of(self._options.journal, self.settings.journal_folder)
             self._journal = Journal(path, self._options.helper, origin_of(url), self.api_key)
-        known_by = getattr(request, "_known_by", None)
-        body = request.json if known_by is None else known_by
+        body = getattr(request, "_journal_body", None)
+        if body is None:
+            body = request.json
         try:
             return self._journal.digest(request.method, url, request.params, body)
         except (TypeError, ValueError, RecursionError):

@@ -150,8 +150,8 @@ class ReadingRequest(BatchRequest):
         Returns the value of a response.
     refusal : Exception or None
         The error if it cannot be sent. Then it fails with this error, and the stream goes on.
-    known_by : dict or None
-        What a journal knows it by, instead of its body.
+    journal_body : dict or None
+        The body that a journal recognises it by, if that is not ``json``.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class ReadingRequest(BatchRequest):
         item: Any,
         read: Callable[[requests.Response], Any],
         refusal: Exception | None = None,
-        known_by: dict[str, Any] | None = None,
+        journal_body: dict[str, Any] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(*arguments, **options)
@@ -168,7 +168,7 @@ class ReadingRequest(BatchRequest):
         # Private: users see this request in `failures`, and dir() must not show it.
         self._read = read
         self._refusal = refusal
-        self._known_by = known_by
+        self._journal_body = journal_body
 
 
 class MadeRequests:

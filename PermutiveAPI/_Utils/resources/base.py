@@ -46,8 +46,8 @@ class Operation(NamedTuple):
         The fields that are set from the response.
     without_response : str, optional
         The error text for a request helper that returns None.
-    known_by : dict, optional
-        What a journal knows the request by, instead of a body that the response changes.
+    journal_body : dict, optional
+        The body that a journal recognises the request by, if the response changes `data`.
     """
 
     method: str
@@ -55,7 +55,7 @@ class Operation(NamedTuple):
     data: dict[str, Any] | None = None
     fields_from_response: tuple[str, ...] = ()
     without_response: str | None = None
-    known_by: dict[str, Any] | None = None
+    journal_body: dict[str, Any] | None = None
 
 
 class Resource(JSONSerializable[dict[str, Any]]):
@@ -177,7 +177,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
                 json=operation.data,
                 item=item,
                 read=partial(item._finish, operation),
-                known_by=operation.known_by,
+                journal_body=operation.journal_body,
             )
             for item, operation in built
         ]
