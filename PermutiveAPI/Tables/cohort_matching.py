@@ -114,8 +114,8 @@ def _keys_in(row: Row) -> dict[str, str]:
 def matched(rows: Iterable[Row], directory: Directory, bad: BadRows) -> list[Match]:
     """Return the rows with their cohorts.
 
-    Rows whose cohort is not found or not clear are left out. They are added to the bad rows, like the second
-    of two rows with the same cohort.
+    A row whose cohort is not found or not clear is left out, and added to the bad rows. If two rows have the
+    same cohort, the second one is added, too.
     """
     matches: list[Match] = []
     first_rows: dict[tuple[str, Any], int] = {}

@@ -87,9 +87,10 @@ class Seen:
 
     def refusal_of(self, cohort: Cohort) -> str | None:
         """Return why a cohort cannot be changed with this key; None if it can. Fetch its query first."""
-        if (refusal := self.refusal_of_listed(cohort)) or has_query(cohort):
-            return refusal
-        return "has no query, like all lookalike cohorts, and cannot be changed here"
+        refusal = self.refusal_of_listed(cohort)
+        if refusal is None and not has_query(cohort):
+            return "has no query, like all lookalike cohorts, and cannot be changed here"
+        return refusal
 
     def refusal_of_listed(self, cohort: Cohort) -> str | None:
         """Return why a cohort cannot be changed with this key, as far as a list tells; None if it can."""

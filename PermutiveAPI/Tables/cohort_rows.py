@@ -71,7 +71,7 @@ def changes_for(
     matches : iterable of Match
         The rows with their cohorts. A cohort that may change has its query.
     bad : BadRows
-        The rows that are known to be bad.
+        The rows that are known to be bad. Those whose changes are impossible are added.
     clear_empty : bool
         Whether empty cells clear descriptions and tags.
     refusal_of : callable

@@ -47,11 +47,13 @@ def _plan_from_rows(rows: PlanRows, seen: Seen, *, clear_empty: bool = False) ->
         seen = seen.with_below()
         directory = Directory(seen.cohorts, seen.below)
     bad = BadRows()
-    matches, refusal_of = matched(rows.typed, directory, bad), seen.refusal_of
-    if bad:  # What else is wrong is told, too, but no query is fetched for that.
-        matches, refusal_of = _without_queries(matches), seen.refusal_of_listed
+    matches = matched(rows.typed, directory, bad)
+    if bad:  # The error tells what else is wrong, as far as that needs no queries.
+        matches = _without_queries(matches)
+        refusal_of = seen.refusal_of_listed
     else:
         matches = _complete(matches, seen.api_key, clear_empty=clear_empty)
+        refusal_of = seen.refusal_of
     changes, unchanged = changes_for(matches, bad, clear_empty=clear_empty, refusal_of=refusal_of)
     return _plan(seen.target, changes, unchanged, len(seen.own_or_all), rows)
 
@@ -69,7 +71,7 @@ def _plan(
 
 
 def _without_queries(matches: Iterable[Match]) -> list[Match]:
-    """Return matches that leave the queries of listed cohorts alone, since those are not known."""
+    """Return matches that compare no queries of listed cohorts, since those are not known."""
     return [
         match if match.cohort is None else replace(match, row={**match.row, "query": None})
         for match in matches

@@ -19,8 +19,8 @@ from .phrases import ROW
 from .planned_fields import FIELDS
 from .report import STATUSES
 
-# The columns that find an object, and those that a plan compares. What others hold does not matter: for instance,
-# Excel writes times and large numbers in its own way.
+# The columns that find an object, and those that a plan compares. In other columns any text may stand: Excel
+# writes times and large numbers in its own way.
 _READ = frozenset({"id", "code", "import_id", *chain.from_iterable(FIELDS.values())})
 
 

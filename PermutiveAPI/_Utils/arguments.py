@@ -20,9 +20,8 @@ def require_filled(name: str, value: object) -> None:
 
 def require_several(name: str, value: Any) -> None:
     """Raise TypeError that names the argument, unless `value` is a list, a tuple or an array."""
-    if not isinstance(value, (list, tuple)) and not (
-        isinstance(value, Sized) and hasattr(value, "tolist")
-    ):
+    is_array = isinstance(value, Sized) and hasattr(value, "tolist")
+    if not (is_array or isinstance(value, (list, tuple))):
         raise TypeError(f"{name} must be a list, got {type(value).__name__}.")
 
 

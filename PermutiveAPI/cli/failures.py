@@ -10,13 +10,14 @@ from typing import TextIO
 
 
 def new_failures_path(ending: str) -> Path:
-    """Make a new file in the working directory, and return its path. Other commands may do so at the same time."""
+    """Make a new file in the working directory, and return its path. Other commands may do the same at the same moment."""
     moment = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
     names = (f"permutive-failed-{moment}{number or ''}.{ending}" for number in count(0, -1))
-    return next(path for path in map(Path, names) if _is_made(path))
+    return next(path for path in map(Path, names) if _make_new(path))
 
 
-def _is_made(path: Path) -> bool:
+def _make_new(path: Path) -> bool:
+    """Make an empty file. Return False if there is one already."""
     try:
         path.touch(0o600, exist_ok=False)
     except FileExistsError:

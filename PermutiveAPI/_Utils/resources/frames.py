@@ -28,9 +28,9 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
     """Return a table of models, as ``TabularList.to_pd_dataframe`` describes it."""
     import pandas
 
-    [found, *others] = {*map(type, items)} or {item_type}
-    if not others and issubclass(found, item_type):  # A user's subclass may have more fields.
-        item_type = found
+    types = {*map(type, items)}
+    if len(types) == 1 and issubclass(found := types.pop(), item_type):
+        item_type = found  # A user's subclass may have more fields.
     hints = hints_of(item_type)
     columns: dict[str, Any] = {}
     with gc_paused(len(items)):

@@ -52,16 +52,20 @@ def begin(timeout: Any, settings: Settings) -> None:
         If a timeout is NaN or too long. A kept connection would find that out only after the request.
     """
     seconds = settings.attempt_seconds
-    if not isinstance(timeout, float) or not timeout <= seconds:
+    if not isinstance(timeout, float) or not timeout <= seconds:  # NaN is not <= anything.
         waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
-        for wait in waits:
-            if isinstance(wait, (int, float)) and not wait <= _LONGEST_WAIT_SECONDS:
-                raise ValueError(
-                    f"timeout must be at most {_LONGEST_WAIT_SECONDS:g} seconds, or None for no limit, "
-                    f"got {timeout!r}."
-                )
+        _require_possible(timeout, waits)
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))
+
+
+def _require_possible(timeout: Any, waits: tuple[Any, ...]) -> None:
+    for wait in waits:
+        if isinstance(wait, (int, float)) and not wait <= _LONGEST_WAIT_SECONDS:
+            raise ValueError(
+                f"timeout must be at most {_LONGEST_WAIT_SECONDS:g} seconds, or None for no limit, "
+                f"got {timeout!r}."
+            )
 
 
 def _limit_of(wait: Any) -> float:

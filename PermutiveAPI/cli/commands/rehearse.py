@@ -19,7 +19,7 @@ from ..output import keeping, say
 from ..program import run_program
 from ..showing import PlanFormat, expect_option, finish, plan_format_option, show, tell_place
 
-# What runs a script, by its suffix.
+# The program that runs a script, by the script's suffix.
 _RUNNERS = {".py": "python", ".sh": "sh"}
 
 
@@ -89,13 +89,11 @@ def _require_program(name: str) -> None:
     if shutil.which(name) is not None:
         return
     path = Path(name)
-    is_script = path.is_file()
-    problem = (
-        f"{name!r} cannot be run as a program." if is_script else f"There is no program {name!r}."
-    )
-    runner = _RUNNERS.get(path.suffix) if is_script else None
+    if not path.is_file():
+        raise click.UsageError(f"There is no program {name!r}.")
+    runner = _RUNNERS.get(path.suffix)
     hint = f" For a script: permutive rehearse -- {runner} {shlex.quote(name)}" if runner else ""
-    raise click.UsageError(f"{problem}{hint}")
+    raise click.UsageError(f"{name!r} cannot be run as a program.{hint}")
 
 
 def _workspaces(names: tuple[str, ...]) -> WorkspaceList:
