@@ -78,7 +78,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
     if not TYPE_CHECKING:  # For a type checker, the caches are always there.
 
         def __getattr__(self, name):
-            """Start with empty caches, if release 5.4.4 has pickled the workspace: its caches had other names."""
+            """Make a cache that is missing. In a workspace that release 5.4.4 pickled, all have other names."""
             if name in ("_cohorts", "_imports", "_segments"):
                 return vars(self).setdefault(name, {})
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")

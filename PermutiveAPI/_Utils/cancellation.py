@@ -18,7 +18,7 @@ from functools import partial
 from math import inf
 from typing import Any
 
-# The clock of all waits. freezegun, which replaces the functions of modules, does not freeze it.
+# The clock of all waits. freezegun replaces functions in all modules, but not this object.
 monotonic: Callable[[], float] = partial(time.monotonic)
 
 
@@ -174,7 +174,9 @@ def untrack() -> None:
 
 def _shut_down(connection: Any) -> None:
     sock = getattr(connection, "sock", None)
-    sock = getattr(sock, "socket", sock)  # TLS inside a proxy's TLS has the proxy's socket.
+    sock = getattr(
+        sock, "socket", sock
+    )  # For TLS inside a proxy's TLS, urllib3 wraps the proxy's socket.
     if isinstance(sock, socket.socket):
         try:
             # Not sock.shutdown(): on a TLS socket, it breaks the state that another thread reads from.

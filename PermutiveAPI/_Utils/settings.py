@@ -318,7 +318,7 @@ def _read_dotenv(folder: str) -> _DotenvFile:
         values = None
     if values is None:
         # Raised outside the handler, since a chained decoding error contains the whole file, with the key.
-        raise ValueError(f"{path} is not in UTF-8. Save it as a text in UTF-8.")
+        raise ValueError(f"{path} is not in UTF-8. Save it in UTF-8.")
     return _DotenvFile(path, signature, values)
 
 

@@ -15,7 +15,7 @@ def in_a_folder(
     context: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
     """Refuse the path of a file in no folder. As the callback of an option, it does so before any work."""
-    if path == Path():  # An empty text, as a shell makes it of a variable that is not set.
+    if path == Path():  # An empty text, such as that of a shell's unset variable.
         raise click.BadParameter("the path must not be empty.")
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")

@@ -37,8 +37,8 @@ class Column(NamedTuple):
     is_whole : bool
         Whether they are never cut.
     runs_over : bool
-        Whether a long text runs over the edge. The terminal breaks it, and users can still copy it, for
-        instance a path. Only the last column can do so. Otherwise the text is cut.
+        Whether a long text runs over the edge. The terminal breaks it, so that users can copy it whole, for
+        instance a path. If it is False, the text is cut. Only the last column can run over.
     """
 
     heading: str
@@ -106,7 +106,7 @@ def _widths(columns: Sequence[Column], width: int) -> list[int] | None:
 
 
 def _width_over_the_edge(columns: Sequence[Column], widths: Sequence[int], width: int) -> int:
-    """Return how far the last column runs over the edge, if the others are not cut more than they must be."""
+    """Return how far the last column runs over the edge. If less than 30 columns are left for it, the others are cut."""
     if not columns[-1].runs_over:
         return 0
     left = width - sum(widths[:-1]) - len(_GAP) * (len(columns) - 1)

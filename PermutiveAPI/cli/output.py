@@ -118,7 +118,7 @@ def write_rows(
     format : str
         "table", "json", "ndjson" or "csv".
     running_over : str, optional
-        The last column, if its long texts run over the edge of a table. Those in others are cut.
+        The last column, if its long texts run over the edge of a table. Long texts of other columns are cut.
     if_empty : str, optional
         A message on stderr, if a table has no rows.
     """
@@ -201,7 +201,7 @@ def terminal_width(stream: TextIO) -> int | None:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):  # Windows takes its null device for a terminal.
         size = (0, 0)
-    # By itself, Python asks only the terminal of stdout, which may be a pipe while stderr is on a terminal.
+    # Python itself asks only stdout, which may be a pipe while stderr goes to a terminal.
     return shutil.get_terminal_size(size).columns or _USUAL_WIDTH
 
 

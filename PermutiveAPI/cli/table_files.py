@@ -48,7 +48,7 @@ def _opened_pipe(path: str) -> BinaryIO:
 
 @contextmanager
 def _renamed(path: str, name: str) -> Generator[None, None, None]:
-    """Let the error of a table name it as people know it, and not the path of its copy."""
+    """Let an error about a copy of a table name the table itself."""
     try:
         yield
     except ValueError as error:
@@ -73,7 +73,7 @@ def _read_sheet(path: str) -> pandas.DataFrame:
 
     try:
         with warnings.catch_warnings():
-            # openpyxl warns of what it does not keep, such as drop-down lists. But the sheet is only read.
+            # openpyxl warns that it would not save some things, such as drop-down lists. Nothing is saved here.
             warnings.simplefilter("ignore")
             # The stubs of pandas have no columns of unknown type.
             cells = cast("Any", pandas).read_excel(
@@ -93,7 +93,8 @@ def _read_sheet(path: str) -> pandas.DataFrame:
 class _ErrorOfExcel:
     """The value of a cell whose formula has failed. It is no text and no number, so a plan that reads it refuses it."""
 
-    __slots__ = ()  # So that it is a text in a column that the plan only keeps.
+    # A plan also keeps columns that it does not read. JSON shows an object without attributes as its text.
+    __slots__ = ()
 
     def __repr__(self) -> str:
         """Return what errors call it."""
@@ -101,9 +102,9 @@ class _ErrorOfExcel:
 
 
 def _below_header(cells: Any) -> Any:
-    """Return the rows below the header. pandas itself would give new names to columns of one name, or without one."""
+    """Return the rows below the header. pandas would rename a column that has no name, or the name of another one."""
     header = cells.iloc[0].fillna("")
     header = header[header != ""]
     rows = cells.iloc[1:][header.index].set_axis(header, axis=1).astype(object)
-    # pandas makes NaN of an error, and an empty text of an empty cell.
+    # pandas reads an error as NaN, and an empty cell as an empty text.
     return rows.mask(rows.isna(), _ErrorOfExcel())

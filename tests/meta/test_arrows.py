@@ -232,7 +232,7 @@ def test_nothing_imports_tables_when_it_is_loaded() -> None:
 
 
 def test_no_module_waits_for_a_late_import() -> None:
-    """A module takes a name of Tables from its part: the name itself would wait for the late imports of other threads."""
+    """A module imports a name of Tables from its own module. From Tables, it would wait for the late imports of other threads."""
     late = {f"PermutiveAPI.Tables.{name}" for name in Tables.__all__}
 
     def wrong_in(name: str) -> Set[str]:

@@ -277,7 +277,7 @@ def test_dotenv_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     path.write_text(f"# Schlüssel\nPERMUTIVE_API_KEY={SECRET}\n", encoding)
     with pytest.raises(ValueError) as caught:
         resolve_api_key(DEFAULT_API_KEY)
-    assert str(caught.value) == f"{path} is not in UTF-8. Save it as a text in UTF-8."
+    assert str(caught.value) == f"{path} is not in UTF-8. Save it in UTF-8."
     assert SECRET not in everything_about(caught.value)
 
 

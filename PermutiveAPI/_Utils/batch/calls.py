@@ -250,13 +250,13 @@ class Calls(Generic[Item, Result]):
 def wait_for(futures: Iterable[Future[Any]], seconds: float) -> None:
     """Wait until futures are done or cancelled, at most so many seconds.
 
-    ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came meanwhile, they would stay
-    taken, and the workers would wait for them forever.
+    ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came in that moment, they would
+    stay taken, and the workers would wait for them forever.
     """
-    give_up = monotonic() + seconds
+    end = monotonic() + seconds
     for future in futures:
         with suppress(TimeoutError, CancelledError):
-            future.exception(max(give_up - monotonic(), 0.0))
+            future.exception(max(end - monotonic(), 0.0))
 
 
 def _result_of(future: Future[Any]) -> Any:

@@ -314,7 +314,7 @@ def _encode_foreign(value: Any, keep_none: bool) -> Any:
 
 
 def _is_shown_by_its_text(value: Any) -> bool:
-    """Tell whether an object has a text, but no public attribute, as a URL of pydantic or a time of arrow."""
+    """Tell whether an object has a text, but no public attribute, such as a URL of pydantic or a time of arrow."""
     attributes = cast("dict[str, Any]", value.__dict__)
     has_text = type(value).__str__ is not object.__str__
     return has_text and bool(attributes) and all(name.startswith("_") for name in attributes)

@@ -61,7 +61,9 @@ class Index(Generic[T]):
         if not index:
             change = attributes.get("_last_change")
             index = attributes[self.cache_name] = self.build(instance)
-            if attributes.get("_last_change") is not change:  # Another thread has changed the list.
+            # If another thread has changed the list meanwhile, the dictionary may lack the change. It is
+            # stored before this is checked: refresh() removes it after a later change.
+            if attributes.get("_last_change") is not change:
                 attributes.pop(self.cache_name, None)
         return index
 
@@ -75,7 +77,7 @@ class Index(Generic[T]):
         return dict.fromkeys(map(self._key, keys) if self._key else keys)
 
 
-# What JSON writes as a list.
+# Types that JSON writes as a list.
 _SEVERAL = (list, tuple, set, frozenset)
 
 
@@ -179,7 +181,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         >>> list(cohorts.name_dictionary)
         ['Joggers']
         """
-        vars(self)["_last_change"] = object()
+        vars(self)["_last_change"] = object()  # It differs from every earlier one.
         for index in self._indexes:
             vars(self).pop(index.cache_name, None)
 

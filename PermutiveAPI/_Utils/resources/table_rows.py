@@ -119,7 +119,7 @@ def refuse_bad(kind: Literal["cell", "row"], problems: Sequence[str]) -> None:
 
 
 def _with_index(table: Any) -> Any:
-    """Return the table; if it is from pandas, the levels of its index that have names are columns, as in pyarrow."""
+    """Return a table in which the named levels of a pandas index are columns, as in pyarrow."""
     levels = getattr(getattr(table, "index", None), "names", ())
     missing = [name for name in levels if name is not None and name not in table.columns]
     return table.reset_index(missing) if missing else table
@@ -199,7 +199,7 @@ def _read_csv(path: Path) -> TableReading:
 
 
 def _csv_records(path: Path, width: int) -> Iterator[list[str]]:
-    """Yield the rows. Empty ones at the end, which Excel keeps where cells were cleared, are left out."""
+    """Yield the rows without the empty ones at the end, which Excel writes where cells were cleared."""
     waiting: list[list[str]] = []
     with closing(_csv_lines(path)) as lines:
         next(lines)

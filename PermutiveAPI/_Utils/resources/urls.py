@@ -58,7 +58,7 @@ def identifier_text(name: str, identifier: Any) -> str:
         If it is of a wrong type, such as bytes or an empty cell; the message names it.
     """
     value = identifier.value if isinstance(identifier, Enum) else identifier
-    kind = type(cast("object", value))  # A user's mock has every attribute, its class does not.
+    kind = type(cast("object", value))  # A user's mock has every attribute; its class does not.
     if hasattr(kind, "tolist"):  # NumPy's numbers become Python's.
         value = value.tolist()
     is_model_or_empty_cell = hasattr(kind, "to_json") or kind.__name__ == "NAType"

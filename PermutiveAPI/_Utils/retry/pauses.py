@@ -10,7 +10,7 @@ from typing import Any
 from .. import cancellation
 from ..cancellation import monotonic
 
-# Where gevent and eventlet have the sleep that they put in the place of ``time.sleep``.
+# The modules of gevent and eventlet whose ``sleep`` they put in the place of ``time.sleep``.
 _GREEN_MODULES = ("gevent.hub", "eventlet.greenthread")
 
 
@@ -32,7 +32,7 @@ def pause(seconds: float, attempts: int | None) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell whether a function is the real time.sleep, or that of green threads, not a test's replacement."""
+    """Tell whether a function waits: it is the real time.sleep or that of green threads, no test's replacement."""
     if isinstance(function, BuiltinFunctionType):
         return function.__module__ == "time"
     green = (sys.modules.get(name) for name in _GREEN_MODULES)

@@ -66,8 +66,8 @@ class HTTPConnection(_HTTPConnection):
     def connect(self) -> None:
         """Connect, and tell the batch.
 
-        A proxy's tunnel and the TLS handshake belong to it. If they fail, too, the error says that no
-        connection was made: nothing of the request was sent.
+        This includes a proxy's tunnel and the TLS handshake. If one of them fails, nothing of the request
+        was sent, so the error says that no connection was made.
         """
         try:
             super().connect()
@@ -80,7 +80,7 @@ class HTTPConnection(_HTTPConnection):
             raise NameResolutionError(self.host, self, error) from error
         except (OSError, HTTPException, SSLError) as error:
             if "certificate verify failed" in str(error):
-                raise
+                raise  # It has an outcome of its own, and is not repeated.
             message = f"Failed to establish a new connection: {error}"
             raise NewConnectionError(self, message) from error
         cancellation.track(self)

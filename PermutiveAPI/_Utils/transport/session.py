@@ -40,7 +40,7 @@ _VARIABLES = (*_PROXY_VARIABLES, *(name.upper() for name in _PROXY_VARIABLES), *
 if TYPE_CHECKING:
     from requests import Session as _RequestsSession
 else:
-    # A tool such as requests-cache may have put a class of its own in the place of requests' class.
+    # A tool such as requests-cache may have replaced the class.
     _classes = getattr(requests.Session, "__mro__", ())
     _RequestsSession = next(
         (each for each in _classes if each.__module__ == "requests.sessions"), requests.Session

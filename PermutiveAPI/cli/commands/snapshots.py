@@ -37,7 +37,7 @@ _workspace_option = click.option(
 
 
 def _folder(context: click.Context, parameter: click.Parameter, path: str) -> Path:
-    """Refuse an empty text, as a shell makes it of a variable that is not set: it would be the working directory."""
+    """Refuse an empty path, such as that of a shell's unset variable. It would be the working directory."""
     if not path:
         raise click.BadParameter("the path must not be empty.")
     return Path(path)
