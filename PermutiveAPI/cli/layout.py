@@ -113,8 +113,10 @@ def _width_over_the_edge(columns: Sequence[Column], widths: Sequence[int], width
     return max(0, widths[-1] - max(left, _NARROWEST_OVER_THE_EDGE))
 
 
-def record_text(cells: Sequence[tuple[str, str]], width: int) -> str:
+def record_text(cells: Sequence[tuple[str, str]], width: int, running_over: str = "") -> str:
     """Return a record: names on the left, texts on the right. Empty texts are left out.
+
+    Long texts wrap. Only that of the name `running_over` runs over the edge.
 
     Examples
     --------
@@ -126,7 +128,12 @@ def record_text(cells: Sequence[tuple[str, str]], width: int) -> str:
     filled = [(name, text) for name, text in cells if text]
     indent = max((len(name) for name, _ in filled), default=0) + len(_GAP)
     return "\n".join(
-        wrapped(text, width, start=f"{name:{indent}}", indent=indent) for name, text in filled
+        (
+            f"{name:{indent}}{text}"
+            if name == running_over
+            else wrapped(text, width, start=f"{name:{indent}}", indent=indent)
+        )
+        for name, text in filled
     )
 
 

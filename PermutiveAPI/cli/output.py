@@ -118,7 +118,8 @@ def write_rows(
     format : str
         "table", "json", "ndjson" or "csv".
     running_over : str, optional
-        The last column, if its long texts run over the edge of a table. Long texts of other columns are cut.
+        The last column, if its long texts run over the edge. Long texts of other columns are cut in a
+        table, and wrapped in records.
     if_empty : str, optional
         A message on stderr, if a table has no rows.
     """
@@ -217,7 +218,7 @@ def _write_table(rows: Sequence[Row], columns: Sequence[str], running_over: str 
     ]
     table = table_text(made, _width())
     if table is None:
-        _write_records(rows, columns)
+        _write_records(rows, columns, running_over)
     else:
         click.echo(table)
 
@@ -233,10 +234,12 @@ def _column(name: str, values: Sequence[Any], *, runs_over: bool) -> Column:
     )
 
 
-def _write_records(rows: Iterable[Row], columns: Iterable[str]) -> None:
-    names, width = [*columns], _width()
+def _write_records(
+    rows: Iterable[Row], columns: Sequence[str], running_over: str | None = None
+) -> None:
+    width, whole = _width(), _label(running_over or "")
     records = (
-        record_text([(_label(name), _shown(row.get(name))) for name in names], width)
+        record_text([(_label(name), _shown(row.get(name))) for name in columns], width, whole)
         for row in rows
     )
     print("\n\n".join(records))

@@ -46,15 +46,16 @@ def test_packages() -> None:
 
 
 @needs_terminal
+@pytest.mark.parametrize("columns", [60, 80], ids=["records", "table"])
 def test_a_path_is_shown_whole(
-    service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     """On a terminal, a long path with spaces is in one line, so that it can be copied."""
     path = tmp_path / "One Drive" / "the workspaces of all brands.json"
     path.parent.mkdir()
     path.write_text("[]")
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
-    assert str(path) in run_in_terminal("doctor").text
+    assert str(path) in run_in_terminal("doctor", columns=columns).text
 
 
 def test_it_only_reads(service: Sandbox) -> None:
