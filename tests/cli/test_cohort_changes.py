@@ -206,7 +206,7 @@ def test_a_plan_on_a_narrow_terminal() -> None:
 
 @needs_terminal
 def test_a_terminal_is_asked(sandbox: Sandbox) -> None:
-    """On a terminal, the plan is shown in its width, wherever stdout goes, and a person is asked; y makes the changes."""
+    """On a terminal, the plan has its width, wherever stdout goes. A person is asked, and y makes the changes."""
     command = ("cohorts", "disable", "Gamers", "12345")
     with Terminal(*command, columns=30, stdout=subprocess.PIPE) as terminal:
         shown = terminal.read_until("Make 2 changes? [y/N]: ")
@@ -337,7 +337,7 @@ def test_a_table_on_stdin_and_clear_empty() -> None:
     ],
 )
 def test_a_broken_table_on_stdin(table: str, words: str) -> None:
-    """The error names stdin, and no file that the user does not know."""
+    """The error names stdin, not the copy of it."""
     done = run("cohorts", "plan", "-", stdin=table)
     assert done.status == 2 and done.err.startswith(words)
 
@@ -374,7 +374,7 @@ def test_a_long_query_comes_back_from_csv() -> None:
 def test_a_file_that_is_read_is_not_replaced(
     sandbox: Sandbox, arguments: List[str], option: str
 ) -> None:
-    """A table does not become its plan by a slip, nor a plan the rows that failed."""
+    """A plan is not saved over its table, and failed rows are not saved over their plan."""
     Path("t.csv").write_text("code,name\n12345,Readers\n")
     done = run(*arguments)
     assert (done.status, sandbox.requests) == (2, [])
@@ -444,7 +444,7 @@ def test_what_openpyxl_does_not_keep() -> None:
 
 
 def test_an_error_of_excel() -> None:
-    """A formula that has failed is no empty cell, which could clear a field. In other columns, it does not matter."""
+    """A failed formula is not an empty cell, which could clear a field. In a column that is not read, it does not matter."""
     import pandas
 
     rows = {"code": [12345, 12346], "description": ["Fans", "#N/A"], "own": ["#REF!", "x"]}
@@ -637,7 +637,7 @@ def test_failed_rows_replace_no_file(sandbox: Sandbox, tmp_path: Path) -> None:
 
 
 def test_names_of_files_with_failures() -> None:
-    """Each of the commands that fail at the same moment gets a file of its own, which others leave alone."""
+    """Commands that fail at the same moment have a file each, and leave those of the others alone."""
     with ThreadPoolExecutor(8) as pool:
         paths = [*pool.map(new_failures_path, ["csv"] * 40)]
     assert len({*paths}) == 40

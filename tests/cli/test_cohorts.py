@@ -342,7 +342,7 @@ def test_a_failed_export_leaves_the_old_file(fresh_service: Sandbox, tmp_path: P
 def test_an_export_on_a_full_disk(
     fresh_service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The only words are the error, which names the file. Nothing is heard of a workbook that could not be closed."""
+    """Only the error is shown, and it names the file. Python reports no workbook that could not be closed."""
     import resource
 
     unraisable: List[Any] = []
@@ -373,7 +373,7 @@ def test_a_cohort_that_is_deleted_meanwhile_is_left_out(fresh_service: Sandbox) 
 
 @needs_posix
 def test_a_link_that_leads_to_itself(service: Sandbox, tmp_path: Path) -> None:
-    """The file takes its place."""
+    """The exported file replaces it."""
     path = tmp_path / "cohorts.csv"
     path.symlink_to(path)
     assert run("cohorts", "export", "--tag", "sport", "--output", str(path)).status == 0

@@ -323,7 +323,7 @@ def test_positional_arguments(calls: List[Any]) -> None:
 
 @dataclass(slots=True)
 class SlottedWorkspace(Workspace):
-    """A workspace of a user's own, with a field that has a slot."""
+    """A user's subclass of Workspace, with slots."""
 
     region: str = "eu"
 
@@ -345,7 +345,7 @@ PICKLED_BY_5_4_4 = (
 
 
 def test_pickled_by_an_earlier_release(calls: List[Any]) -> None:
-    """A workspace that 5.4.4 pickled can list, too: it starts with empty caches."""
+    """A workspace that 5.4.4 pickled can list. It starts with empty caches."""
     workspace = pickle.loads(PICKLED_BY_5_4_4)
     assert workspace == MAIN
     workspace.cohorts()

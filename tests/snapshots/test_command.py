@@ -34,7 +34,7 @@ def test_snapshot(archive: Archive) -> None:
 
 
 def test_snapshot_in_an_empty_path(archive: Archive) -> None:
-    """It is not the working directory, and nothing is read: a shell makes it of a variable that is not set."""
+    """It is refused before anything is read, since it would mean the working directory."""
     done = run("snapshot", "")
     assert (done.status, archive.sandbox.requests) == (2, [])
     assert "Invalid value for 'FOLDER': the path must not be empty." in done.err

@@ -227,7 +227,7 @@ def test_all_refused_rows_are_listed(club: Club) -> None:
 
 
 def test_refused_rows_of_all_kinds_are_in_one_error(club: Club) -> None:
-    """In the order of the rows. If a cohort is not found, no cohort is fetched, and its query is no reason."""
+    """It has the order of the rows. If a cohort is not found, no queries are fetched, and none counts as missing."""
     rows = [
         {"code": 12345, "query": club.get(12345).to_json()["query"]},
         {"code": 12374, "state": "Paused"},
@@ -255,7 +255,7 @@ def test_refused_rows_of_all_kinds_are_in_one_error(club: Club) -> None:
 
 
 def test_no_column_names_the_cohorts(club: Club) -> None:
-    """One error says so, and shows the columns, and nothing is sent."""
+    """One error says so and names the columns. Nothing is sent."""
     club.sandbox.clear_requests()
     rows = [{"Cohort Name": "Runners", "tags": "a"}, {"Cohort Name": "Cooks"}]
     text = "table has no column 'id', 'code' or 'name', only Cohort Name, tags."

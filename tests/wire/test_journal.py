@@ -91,7 +91,7 @@ def test_every_batch_helper_resumes(server: FakeService, journal: Path, call: Wi
 def test_a_cohort_that_has_an_id_now_is_not_created_again(
     server: FakeService, journal: Path
 ) -> None:
-    """The same objects may be given again: what a response has set makes no other request of them."""
+    """A journal recognises the same objects, although a response has set their ids and types."""
     server.script = [answer(200, {"id": "1", "segment_type": "Standard"}), answer(400)]
     cohorts = [Cohort(name, query={"in_segment": 1}) for name in ("A", "B")]
     for _ in range(2):

@@ -108,7 +108,7 @@ def test_the_sandbox_limits_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatc
     assert len(sandbox.requests) > 36
 
 
-def test_a_frozen_clock_holds_nobody(server: FakeService) -> None:
+def test_a_frozen_clock(server: FakeService) -> None:
     """In a test that freezes the time, limited requests are sent again after real waits."""
     server.script = [refusal(429, "0.01"), refusal()]
     with freezegun.freeze_time("2026-01-01"):
@@ -135,7 +135,7 @@ def test_a_refusal_in_a_stream_uses_up_no_attempt(
 def test_a_refusal_under_green_threads_uses_up_no_attempt(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    """The sleep of gevent or eventlet, in the place of ``time.sleep``, is no replacement of a test."""
+    """If ``time.sleep`` is that of gevent or eventlet, it does not count as a test's replacement."""
     green: Any = ModuleType(module)
     green.sleep = lambda seconds: threading.Event().wait(seconds)
     monkeypatch.setitem(sys.modules, module, green)

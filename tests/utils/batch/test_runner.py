@@ -94,8 +94,8 @@ def test_workers_below_one(workers: int) -> None:
         run([], print, max_workers=workers)
 
 
-def test_workers_counted_by_numpy() -> None:
-    """A whole number of NumPy, for instance of a minimum, is a number of workers."""
+def test_workers_as_a_number_of_numpy() -> None:
+    """max_workers may be a whole number of NumPy, such as the minimum of an array."""
     seen: List[int] = []
 
     def new_executor(max_workers: int) -> Any:

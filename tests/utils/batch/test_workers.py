@@ -213,7 +213,7 @@ class InterruptedCondition(AbstractContextManager[None]):
     """The condition of a future. Whoever waits for the future is interrupted."""
 
     def __exit__(self, *exception: object) -> None:
-        """Let the future be asked for its state."""
+        """Do nothing: whoever asks for the state is not interrupted."""
 
     def wait(self, seconds: float) -> None:
         """Raise what Ctrl-C raises."""
@@ -225,7 +225,7 @@ class InterruptedCondition(AbstractContextManager[None]):
 
 
 def test_ctrl_c_while_a_stop_waits_leaves_no_lock() -> None:
-    """Otherwise a call that is under way could never give back its result, and its thread would hang."""
+    """A call that is under way still gives back its result. With a lock left behind, its thread would hang."""
     keeping = Keeping()
     loop: Any = run_on_workers(double, AtHand(range(50)), 2, borrowed_executor(keeping))
     keeping.answer_the_first(of=4)

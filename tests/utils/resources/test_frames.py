@@ -246,7 +246,7 @@ def test_nested_values_are_shared_with_the_models() -> None:
 
 @dataclasses.dataclass
 class OwnedCohort(Cohort):
-    """A cohort of a user's own, with one more field."""
+    """A user's subclass of Cohort, with one more field."""
 
     owner: str = ""
 

@@ -219,7 +219,7 @@ TAGGED = [
     cohort("3", tags=[]),
     cohort("4"),
 ]
-# Not lists, but written as lists, too.
+# Tags in other types that JSON writes as lists.
 OTHERS = [cohort("1", tags=("x", "y")), cohort("2", tags={"y"}), cohort("3", tags=frozenset({"x"}))]
 
 
@@ -389,7 +389,7 @@ def test_look_ups_in_a_loop_read_no_item() -> None:
 
 
 def test_change_while_an_index_is_built() -> None:
-    """A change by another thread, while an index is built, is seen by the next access."""
+    """If another thread changes the list while an index is built, the next access sees the change."""
 
     class Interrupting(Cohort):
         def __getattribute__(self, name: str) -> Any:
