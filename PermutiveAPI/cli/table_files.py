@@ -33,13 +33,20 @@ def opened_table(path: str) -> Generator[str | pandas.DataFrame, None, None]:
             yield _read_sheet(path)
         elif path != "-" and Path(path).is_file():
             yield path
-        else:  # A pipe can be read only once.
-            with TemporaryDirectory(prefix="permutive-") as folder:
-                copy = str(Path(folder, "table.csv"))
-                with open(copy, "wb") as file, _opened_pipe(path) as pipe:
-                    shutil.copyfileobj(pipe, file)
-                with _renamed(copy, "stdin" if path == "-" else repr(path)):
-                    yield copy
+        else:
+            with _copied(path) as copy:
+                yield copy
+
+
+@contextmanager
+def _copied(path: str) -> Generator[str, None, None]:
+    """Copy a pipe into a file, since the library reads a table twice. Errors about the copy name the pipe."""
+    with TemporaryDirectory(prefix="permutive-") as folder:
+        copy = str(Path(folder, "table.csv"))
+        with open(copy, "wb") as file, _opened_pipe(path) as pipe:
+            shutil.copyfileobj(pipe, file)
+        with _renamed(copy, "stdin" if path == "-" else repr(path)):
+            yield copy
 
 
 def _opened_pipe(path: str) -> BinaryIO:
