@@ -47,7 +47,7 @@ class Cancellation:
         self._threads: dict[int, object] = {}
         # No attempt begins after it; see shards.py.
         self.deadline = inf
-        # The batch whose worker began this one, for instance in ``on_response``. They end together.
+        # The batch whose worker began this one, for instance in ``on_response``. This one ends with it.
         self._outer = current()
 
     def joined(self) -> AbstractContextManager[None]:
@@ -174,9 +174,8 @@ def untrack() -> None:
 
 def _shut_down(connection: Any) -> None:
     sock = getattr(connection, "sock", None)
-    sock = getattr(
-        sock, "socket", sock
-    )  # For TLS inside a proxy's TLS, urllib3 wraps the proxy's socket.
+    # For TLS inside a proxy's TLS, urllib3 wraps the proxy's socket.
+    sock = getattr(sock, "socket", sock)
     if isinstance(sock, socket.socket):
         try:
             # Not sock.shutdown(): on a TLS socket, it breaks the state that another thread reads from.

@@ -168,7 +168,7 @@ class LineFile:
         try:
             return next(reader, None)
         except csv.Error as error:
-            # Python's own words for a carriage return are about Python.
+            # Python's own error says how to open the file in Python.
             is_return = str(error).startswith("new-line character")
             reason = "a carriage return stands outside of quotes" if is_return else error
             raise self.bad(taken[0][0], f"it is not CSV: {reason}") from None

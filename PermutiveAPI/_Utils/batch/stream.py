@@ -141,7 +141,7 @@ class Stream(Generator[Value, None, None]):
         try:
             return function(*arguments)
         except (Cancelled, StopIteration):
-            cancellation.check()  # A worker of another batch ends with that batch.
+            cancellation.check()  # If another batch runs this thread, and has ended, the thread ends, too.
             raise self._reason or StopIteration from None
         finally:
             if self._closed:

@@ -11,6 +11,7 @@ from .connections import HTTPConnection, HTTPConnectionPool, HTTPSConnection, HT
 class SOCKSConnection(HTTPConnection):
     """A connection that a SOCKS proxy passes on."""
 
+    # urllib3 gives the options this name.
     def __init__(self, _socks_options: Any, *args: Any, **kwargs: Any) -> None:
         self._socks_options = _socks_options
         super().__init__(*args, **kwargs)

@@ -65,7 +65,7 @@ def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStat
 
 
 def tagging_options(function: Function) -> Function:
-    """Add the options ``--add`` and ``--remove``, which change tags. At least one must be given."""
+    """Add the options ``--add`` and ``--remove``. They are checked before ``--yes`` is asked for."""
 
     @click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag.")
     @click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag.")
