@@ -47,8 +47,6 @@ class Cancellation:
         self._threads: dict[int, object] = {}
         # No attempt begins after it; see shards.py.
         self.deadline = inf
-        # The batch whose worker began this one, for instance in ``on_response``. This one ends with it.
-        self._outer = current()
 
     def joined(self) -> AbstractContextManager[None]:
         """Make the calling thread part of this batch inside the block."""
@@ -79,8 +77,6 @@ class Cancellation:
         """Raise Cancelled if the batch was cancelled."""
         if self._cancelled.is_set():
             raise Cancelled
-        if self._outer is not None:
-            self._outer.check()
 
     def wait(self, seconds: float) -> None:
         """Wait; raise Cancelled as soon as the batch is cancelled."""

@@ -304,6 +304,22 @@ def test_an_interrupt_ends_the_batches_of_on_response(server: FakeService) -> No
     assert (workers_left(), ended) == ([], [])
 
 
+def test_a_stream_of_on_response_goes_on_elsewhere(server: FakeService) -> None:
+    """A stream that a worker began in ``on_response`` may be read when the worker's batch has ended."""
+    streams: list[Any] = []
+
+    def begin_another(record: AttemptRecord) -> None:
+        if record.path.endswith("/outer"):
+            inner = (BatchRequest("GET", f"{URL}/{number}") for number in range(5))
+            streams.append(http.stream_batch(inner, api_key=KEY, max_workers=1))
+            next(streams[-1])
+
+    with options(on_response=begin_another):
+        http.process_batch([BatchRequest("GET", f"{URL}/outer")], api_key=KEY, max_workers=1)
+    assert [result.error for result in streams[0]] == [None] * 4
+    assert len(server.received) == 6
+
+
 def test_an_interrupt_while_the_reader_starts(
     server: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
