@@ -223,6 +223,19 @@ def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent_port: i
 
 
 @needs_posix
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_ctrl_c_in_front_of_a_socks_proxy(
+    monkeypatch: pytest.MonkeyPatch, silent_port: int, scheme: str
+) -> None:
+    """Ctrl-C ends a batch whose workers wait for a SOCKS proxy; only the threads that connect are left."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"{scheme}://service.example")
+    monkeypatch.setenv(f"{scheme}_proxy", f"socks5h://127.0.0.1:{silent_port}")
+    with Child("batch") as child:
+        time.sleep(0.2)
+        child.interrupt(*["PermutiveAPI look-up"] * WORKERS)
+
+
+@needs_posix
 def test_ctrl_c_while_connecting(monkeypatch: pytest.MonkeyPatch, deaf_port: int) -> None:
     """Ctrl-C ends a batch whose workers wait for a connection."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"http://127.0.0.1:{deaf_port}")

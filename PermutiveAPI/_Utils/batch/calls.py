@@ -12,8 +12,7 @@ from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from .. import cancellation
-from ..cancellation import Cancellation, monotonic
+from ..cancellation import Cancellation, check, monotonic
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -184,7 +183,8 @@ class Calls(Generic[Item, Result]):
 
     def begin(self, position: int, item: Item, argument: Any) -> None:
         """Begin the call for an item; `argument` is the item, or the one of a :class:`Postponed`."""
-        self._check()
+        self._batch.check()
+        check()  # A worker of another batch ends with that batch, for instance in ``on_response``.
         forgiving = self._finite and self._executor is not None
         if self._executor is None:
             self._executor = self._start()
@@ -204,18 +204,14 @@ class Calls(Generic[Item, Result]):
             self._batch.leave_this_thread()  # As in begin().
         if not self._gathered:
             self._gather()
-        self._check()
+        self._batch.check()
+        check()
         if not self._gathered:
             return None
         position = self._gathered.popleft()
         self._handed_back += 1
         item, future = self._in_flight.pop(position)
         return position, item, future
-
-    def _check(self) -> None:
-        """Raise Cancelled if the batch was cancelled, or the one whose worker reads this one, as in ``on_response``."""
-        self._batch.check()
-        cancellation.check()
 
     def _gather(self) -> None:
         """Wait until something has arrived, and take all of it."""

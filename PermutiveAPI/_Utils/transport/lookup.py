@@ -1,17 +1,20 @@
-"""Look up a host's addresses, so that the wait can be interrupted and ends in time."""
+"""Look up a host's addresses, and other calls whose wait can be interrupted and ends in time."""
 
 from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import cancellation
 from ..cancellation import monotonic
 from .bounds import OutOfBounds
+
+Result = TypeVar("Result")
 
 # How long it may take to notice Ctrl-C or a cancelled batch.
 _POLL_SECONDS = 0.1
@@ -19,9 +22,6 @@ _POLL_SECONDS = 0.1
 
 def addresses_of(host: str, port: int, family: int, seconds: float | None) -> list[tuple[Any, ...]]:
     """Return the result of ``socket.getaddrinfo`` for a host.
-
-    That call cannot be interrupted. It runs in a separate thread, which is abandoned if the wait for it
-    ends early.
 
     Parameters
     ----------
@@ -40,26 +40,52 @@ def addresses_of(host: str, port: int, family: int, seconds: float | None) -> li
     getaddrinfo: Any = socket.getaddrinfo
     if _is_address(host):  # It needs no look-up.
         return getaddrinfo(host, port, family, socket.SOCK_STREAM)
-    found: Future[list[tuple[Any, ...]]] = Future()
+    return in_a_thread(
+        lambda: getaddrinfo(host, port, family, socket.SOCK_STREAM),
+        f"The look-up of {host}",
+        seconds,
+    )
 
-    def look_up() -> None:
+
+def in_a_thread(function: Callable[[], Result], name: str, seconds: float | None) -> Result:
+    """Call a function that cannot be interrupted, in a thread that is abandoned if the wait for it ends early.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    name : str
+        What it does, for the error.
+    seconds : float or None
+        How long to wait; None waits without limit.
+
+    Raises
+    ------
+    Exception
+        Whatever the function raises.
+    OutOfBounds
+        If it takes too long.
+    """
+    found: Future[Result] = Future()
+
+    def call() -> None:
         try:
-            found.set_result(getaddrinfo(host, port, family, socket.SOCK_STREAM))
+            found.set_result(function())
         except BaseException as error:
             found.set_exception(error)
 
     thread = threading.Thread(
-        target=copy_context().run, args=(look_up,), name="PermutiveAPI look-up", daemon=True
+        target=copy_context().run, args=(call,), name="PermutiveAPI look-up", daemon=True
     )
     began = monotonic()
     try:
         thread.start()
     except RuntimeError:  # The interpreter is exiting, or there are too many threads.
-        look_up()
+        call()
     while thread.is_alive():
         waited = monotonic() - began
         if seconds is not None and waited >= seconds:
-            raise OutOfBounds(f"The look-up of {host} took longer than {seconds:g} s.")
+            raise OutOfBounds(f"{name} took longer than {seconds:g} s.")
         left = _POLL_SECONDS if seconds is None else seconds - waited
         thread.join(min(left, _POLL_SECONDS))
         cancellation.check()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
+from . import bounds
 from .connections import HTTPConnection, HTTPConnectionPool, HTTPSConnection, HTTPSConnectionPool
+from .lookup import in_a_thread
 
 
 class SOCKSConnection(HTTPConnection):
@@ -17,11 +20,12 @@ class SOCKSConnection(HTTPConnection):
         super().__init__(*args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the proxy, and through it."""
+        """Connect to the proxy, and through it. A batch can end the wait."""
         from urllib3.contrib import socks  # It needs PySocks, which only its users have.
 
         opened: Any = socks.SOCKSConnection
-        return opened._new_conn(self)
+        seconds = bounds.timeout_within(self.timeout)
+        return in_a_thread(partial(opened._new_conn, self), "The SOCKS proxy", seconds)
 
 
 class SOCKSHTTPSConnection(HTTPSConnection, SOCKSConnection):
