@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from typing import Any
 
@@ -59,6 +60,33 @@ def test_an_invalid_certificate(
         assert [one.getMessage() for one in errors] == [hide_user_ids(str(error))], call
         assert_no_secret(error, caplog.records, KEY)
         caplog.clear()
+    assert server.received == []
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        ssl.SSLCertVerificationError("“127.0.0.1” certificate is not trusted"),
+        ssl.SSLError("bad handshake: [('SSL routines', '', 'certificate verify failed')]"),
+    ],
+    ids=["truststore", "pyOpenSSL"],
+)
+def test_an_invalid_certificate_in_other_words(
+    secure: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, refusal: ssl.SSLError
+) -> None:
+    """A certificate that another TLS library or the system refuses is invalid, too: no call is repeated."""
+    server = secure("valid")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    wrap = ssl.SSLContext.wrap_socket
+
+    def refusing(context: ssl.SSLContext, *args: Any, **options: Any) -> Any:
+        if options.get("server_side"):
+            return wrap(context, *args, **options)
+        raise refusal
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", refusing)
+    with pytest.raises(PermutiveConnectionError, match="after 1 attempts"):
+        http.post(KEY, "https://api.permutive.app/x", {})
     assert server.received == []
 
 

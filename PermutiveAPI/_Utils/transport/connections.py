@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import ssl
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -42,14 +43,12 @@ from .wire import BoundedResponse, read_whole
 # --- Connections that a batch can shut down ------------------------------------------------------
 # The classes have the names of urllib3's own, since its messages show them.
 
-
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection as _HTTPConnection
     from urllib3.connection import HTTPSConnection as _HTTPSConnection
 else:
 
-    def _urllib3s_own(found):
-        """Return urllib3's class, even if vcrpy has replaced it while this module is imported."""
+    def _urllib3s_own(found):  # vcrpy may have replaced it while this module is imported.
         return getattr(found, "_baseclass", found)
 
     _HTTPConnection = _urllib3s_own(urllib3.connection.HTTPConnection)
@@ -79,10 +78,11 @@ class HTTPConnection(_HTTPConnection):
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from error
         except (OSError, HTTPException, SSLError) as error:
-            if "certificate verify failed" in str(error):
-                raise  # It has an outcome of its own, and is not repeated.
-            message = f"Failed to establish a new connection: {error}"
-            raise NewConnectionError(self, message) from error
+            if isinstance(error, ssl.CertificateError) or "certificate verify failed" in str(error):
+                raise  # Those of pyOpenSSL have another class, those of truststore another text.
+            raise NewConnectionError(
+                self, f"Failed to establish a new connection: {error}"
+            ) from error
         cancellation.track(self)
 
     def _new_conn(self) -> socket.socket:
