@@ -431,13 +431,11 @@ class Segment(Resource):
         return cls._batch(segments, Segment._deletion, options)
 
     def _creation(self) -> Operation:
-        return Operation(
-            "post",
-            segments_url(self.import_id),
-            to_payload(self, _API_PAYLOAD),
-            fields_from_response=_FIELDS_FROM_CREATE,
-            without_response="Unable to create_segment",
-        )
+        data = to_payload(self, _API_PAYLOAD)
+        # The response may fill in the other fields.
+        known_by = {name: data[name] for name in ("code", "name", "query") if name in data}
+        url, refusal = segments_url(self.import_id), "Unable to create_segment"
+        return Operation("post", url, data, _FIELDS_FROM_CREATE, refusal, known_by)
 
     def _change(self) -> Operation:
         if not self.id:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import itertools
 import json
 import os
@@ -26,13 +27,23 @@ from PermutiveAPI import (
     PermutiveBadRequestError,
     PermutiveInvalidRequestError,
     Progress,
+    Segment,
     Segmentation,
     stream_batch,
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch import journal as module
 from PermutiveAPI._Utils.batch import workers
-from tests.support.calls import ALL_CALLS, KEY, SEGMENTED, WireCall, every, identity, segmentation
+from tests.support.calls import (
+    ALL_CALLS,
+    KEY,
+    SEGMENT,
+    SEGMENTED,
+    WireCall,
+    every,
+    identity,
+    segmentation,
+)
 from tests.support.fake_service import Connection, FakeService, answer, stall
 from tests.support.fakes import DoneExecutor
 from tests.support.platforms import SIGKILL, needs_posix
@@ -98,6 +109,33 @@ def test_a_cohort_that_has_an_id_now_is_not_created_again(
         Cohort.batch_create(cohorts, api_key=KEY, max_workers=1, journal=journal)
     assert cohorts[0].id == "1"
     assert [seen.json["name"] for seen in server.received] == ["A", "B", "B"]
+
+
+def test_a_segment_with_its_response_is_not_created_again(
+    server: FakeService, journal: Path
+) -> None:
+    """A response may fill in what a segment left out, such as its categories."""
+    filled = {**SEGMENT, "code": "A", "name": "n", "description": "", "categories": []}
+    server.script = [answer(200, filled), answer(400)]
+    segments = [Segment(code, "n", "i-1") for code in ("A", "B")]
+    for _ in range(2):
+        Segment.batch_create(segments, api_key=KEY, max_workers=1, journal=journal)
+    assert segments[0].categories == []
+    assert [seen.json["code"] for seen in server.received] == ["A", "B", "B"]
+
+
+def test_a_journal_of_an_earlier_release(server: FakeService, journal: Path) -> None:
+    """Release 5.13 knew a creation by its body. What it has done is not done again."""
+    fetched = Cohort("A", id="1", query={"in_segment": 1}, segment_type="Standard")
+    Cohort.batch_create([fetched], api_key=KEY, journal=journal)
+    [seen] = server.received
+    head, *_ = journal.read_bytes().splitlines(keepends=True)
+    secret = hashlib.sha256(KEY.encode()).digest()
+    content = ["POST", f"{server.url}{seen.path}", None, seen.json]
+    line = hashlib.blake2b(json.dumps(content).encode(), digest_size=16, key=secret).hexdigest()
+    journal.write_bytes(head + line.encode() + b"\n")
+    assert Cohort.batch_create([fetched], api_key=KEY, journal=journal) == ([], [])
+    assert len(server.received) == 1
 
 
 def _identities(**options: Any) -> Any:

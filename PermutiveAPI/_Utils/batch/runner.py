@@ -13,6 +13,7 @@ from concurrent.futures import Executor, Future
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -286,12 +287,12 @@ class _Run(Listener[WorkItem]):
         if not isinstance(request, BatchRequest):
             require_kind(f"requests[{index}]", request, BatchRequest)
         refusal = getattr(request, "_refusal", None)
-        digest = None if refusal else self._digest_of(request)
-        if digest is not None and self._journal and self._journal.skip_if_done(digest):
+        digests = [] if refusal else self._digests_of(request)
+        if self._journal and any(map(self._journal.skip_if_done, digests)):
             self._skipped += 1
             self._tell_progress(request)
             return None
-        return WorkItem(index, request, digest, refusal)
+        return WorkItem(index, request, digests[0] if digests else None, refusal)
 
     def returned(self, results: list[tuple[WorkItem, Any]]) -> None:
         """Read the responses, and record the successes in one write: many short ones would take much longer."""
@@ -342,9 +343,10 @@ class _Run(Listener[WorkItem]):
                 self.returned([(item, future.result())])
             self.complete(item, future)
 
-    def _digest_of(self, request: BatchRequest) -> bytes | None:
+    def _digests_of(self, request: BatchRequest) -> list[bytes]:
+        """Return what a journal may know a request by; the first is recorded."""
         if self._options.journal is None:
-            return None
+            return []
         url = actual_url(request.url, self.settings.base_url)
         if self._journal is None:
             # Rarely needed, and slow to import.
@@ -352,13 +354,14 @@ class _Run(Listener[WorkItem]):
 
             path = place_of(self._options.journal, self.settings.journal_folder)
             self._journal = Journal(path, self._options.helper, origin_of(url), self.api_key)
-        body = getattr(request, "_journal_body", None)
-        if body is None:
-            body = request.json
+        known_by = getattr(request, "_known_by", None)
+        # Journals of release 5.13 know it by its body.
+        bodies = [request.json] if known_by is None else [known_by, request.json]
+        digest = partial(self._journal.digest, request.method, url, request.params)
         try:
-            return self._journal.digest(request.method, url, request.params, body)
+            return [*map(digest, bodies)]
         except (TypeError, ValueError, RecursionError):
-            return None  # It cannot be sent either: sending it raises the error.
+            return []  # It cannot be sent either: sending it raises the error.
 
     def _tell_skipped(self, journal: Journal) -> None:
         if self._skipped == self.taken:
