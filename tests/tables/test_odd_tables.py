@@ -12,6 +12,7 @@ import polars
 import pyarrow
 import pytest
 
+from PermutiveAPI._Utils.resources.tables import rows_of
 from tests.tables.market import Market
 
 A = {"name": "A", "description": None, "cpm": 1.5, "categories": None}
@@ -28,6 +29,12 @@ ODD: Dict[str, Any] = {
     "an index with a name": FRAME.set_index("code"),
     "an index of several levels with names": FRAME.set_index(["code", "name"]),
     "an index with the name of a column": FRAME.set_index("code", drop=False),
+    "an index with the name of a column, and spaces": FRAME.rename_axis(" code "),
+    "an index with a name twice": FRAME.set_index(["code", "code"]).rename_axis(["code", "code"]),
+    "an index alone among its levels": FRAME.set_index(["code", [0, 0]]),
+    "columns of categories": FRAME.set_index("code")
+    .rename(columns=str)
+    .pipe(lambda frame: frame.set_axis(pandas.CategoricalIndex(frame.columns), axis=1)),
     "categories": FRAME.astype("category"),
     "NaN among objects": FRAME.astype(object).where(FRAME.notna(), float("nan")),
     "NA among objects": FRAME.astype(object).where(FRAME.notna(), pandas.NA),
@@ -50,6 +57,12 @@ def test_odd_tables(market: Market, table: Any) -> None:
     assert (plan.ignored, market.apply(plan).counts) == ((), {"created": 2})
     assert market.mine() == EXPECTED
     assert not market.plan(table)
+
+
+def test_an_index_whose_names_are_numbers() -> None:
+    """A number is the name of a level, not its position."""
+    frame = FRAME[["code", "name"]].set_index(["code", "name"]).rename_axis([1, 0])
+    assert rows_of(frame) == [{"1": "m_1", "0": "A"}, {"1": "m_2", "0": "B"}]
 
 
 def test_an_index_in_pyarrow(market: Market) -> None:

@@ -86,8 +86,7 @@ def read_table(table: Any) -> TableReading:
         return _read_csv(Path(cast("str | PathLike[str]", table)))
     for method, columns, records in _FRAMES:
         if hasattr(table, method) and hasattr(table, columns):
-            table = _with_index(table)
-            names = _names_of(getattr(table, columns))
+            names = [*_levels_of(table), *_names_of(getattr(table, columns))]
             rows = _named(names, records(table))
             return TableReading([*filter(None, names)], rows, len(table))
     if not isinstance(table, Iterable) or isinstance(table, (bytes, Mapping)):
@@ -118,15 +117,24 @@ def refuse_bad(kind: Literal["cell", "row"], problems: Sequence[str]) -> None:
         raise ValueError("\n".join([head, *first_lines(problems)]))
 
 
-def _with_index(table: Any) -> Any:
-    """Return a table in which the named levels of a pandas index are columns, as in pyarrow."""
-    levels = getattr(getattr(table, "index", None), "names", ())
-    missing = [name for name in levels if name is not None and name not in table.columns]
-    return table.reset_index(missing) if missing else table
+def _levels_of(table: Any) -> dict[str, Any]:
+    """Return what pandas' index has beside the columns: its levels that have names, as in pyarrow."""
+    index: Any = getattr(table, "index", None)
+    names: list[Any] = [*getattr(index, "names", ())]
+    if names == [None] * len(names):
+        return {}
+    nameless = index.set_names([None] * len(names))  # A name may be a number, like a position.
+    own = {str(name).strip() for name in table.columns}
+    levels: dict[str, Any] = {}
+    for position, name in enumerate(names):
+        if name is not None and str(name).strip() not in own:
+            levels.setdefault(str(name).strip(), nameless.get_level_values(position))
+    return levels
 
 
 def _records_of_pandas(table: Any) -> Iterable[Iterable[Any]]:
-    return zip(*(_cells_of_pandas(column) for _, column in table.items()), strict=True)
+    columns = (column for _, column in table.items())
+    return zip(*map(_cells_of_pandas, (*_levels_of(table).values(), *columns)), strict=True)
 
 
 def _cells_of_pandas(column: Any) -> list[Any]:
