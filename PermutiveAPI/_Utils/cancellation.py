@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -18,8 +19,10 @@ from functools import partial
 from math import inf
 from typing import Any
 
-# The clock of all waits. freezegun replaces functions in all modules, but not this object.
-monotonic: Callable[[], float] = partial(time.monotonic)
+# The clock of all waits. freezegun, which replaces the functions of modules, does not freeze it, even if
+# this module is imported while the time is frozen.
+_real = getattr(sys.modules.get("freezegun.api"), "real_monotonic", time.monotonic)
+monotonic: Callable[[], float] = partial(_real)
 
 
 class Cancelled(BaseException):

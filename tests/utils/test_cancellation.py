@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from importlib.util import module_from_spec, spec_from_file_location
 from types import SimpleNamespace
 from typing import Any, Callable
 
+import freezegun
 import pytest
 from urllib3.util.ssltransport import SSLTransport
 
@@ -128,3 +130,15 @@ def test_a_deadline_puts_off_what_comes_later() -> None:
     with pytest.raises(RequestPostponed) as caught:
         batch.check_deadline(100.5, 2)
     assert (caught.value.due, caught.value.attempts) == (100.5, 2)
+
+
+def test_a_clock_that_is_frozen_while_it_is_imported() -> None:
+    """Waits also end if a test freezes the time before it imports the library."""
+    spec = spec_from_file_location("imported_late", cancellation.__file__)
+    assert spec and spec.loader
+    module = module_from_spec(spec)
+    with freezegun.freeze_time("2026-01-01"):
+        spec.loader.exec_module(module)
+        before = module.monotonic()
+        threading.Event().wait(0.02)
+        assert module.monotonic() > before
