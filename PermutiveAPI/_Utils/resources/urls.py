@@ -61,7 +61,8 @@ def identifier_text(name: str, identifier: Any) -> str:
     kind = type(cast("object", value))  # A user's mock has every attribute; its class does not.
     if hasattr(kind, "tolist"):  # NumPy's numbers become Python's.
         value = value.tolist()
-    is_model_or_empty_cell = hasattr(kind, "to_json") or kind.__name__ == "NAType"
+    is_model = hasattr(kind, "to_json") and not isinstance(value, str)
+    is_model_or_empty_cell = is_model or kind.__name__ == "NAType"
     if is_model_or_empty_cell or isinstance(value, _NO_IDENTIFIERS):
         raise TypeError(f"{name} must be a text, got {type(identifier).__name__}.")
     require_filled(name, value)

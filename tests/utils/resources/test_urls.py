@@ -15,6 +15,14 @@ from PermutiveAPI import Alias
 from PermutiveAPI._Utils.resources.urls import resource_url
 
 
+class WrittenByItself(str):
+    """A text that can write itself, as a type of a user's own may."""
+
+    def to_json(self) -> str:
+        """Return the text."""
+        return str(self)
+
+
 @pytest.mark.parametrize("endpoint", ["https://host/v1/imports", "https://host/v1/imports/"])
 @pytest.mark.parametrize(
     ("identifier", "quoted"),
@@ -33,6 +41,7 @@ from PermutiveAPI._Utils.resources.urls import resource_url
         (numpy.int64(12), "12"),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (Enum("Code", {"A": "a/b"})["A"], "a%2Fb"),
+        (WrittenByItself("a b"), "a%20b"),
         (MagicMock(__str__=lambda mock: "made up"), "made%20up"),
     ],
 )
