@@ -81,7 +81,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
             """Make a cache that is missing. In a workspace that release 5.4.4 pickled, all have other names."""
             if name in ("_cohorts", "_imports", "_segments"):
                 return vars(self).setdefault(name, {})
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return super().__getattribute__(name)  # It raises Python's own error.
 
     @property
     def is_top_level(self) -> bool:

@@ -447,3 +447,16 @@ def test_imports_use_the_caches_of_the_workspaces(monkeypatch: pytest.MonkeyPatc
     workspaces.imports(include_details=True)
     workspaces.imports(force_refresh=True)
     assert asked == [False, True, False]
+
+
+def test_a_property_that_fails() -> None:
+    """A missing attribute is named, also if a property of a subclass misses it."""
+
+    class Named(Workspace):
+        @property
+        def label(self) -> Any:
+            return getattr(self, "client_name")
+
+    with pytest.raises(AttributeError) as raised:
+        Named("n", "o", "w", SECRET).label
+    assert (raised.value.name, SECRET in str(raised.value)) == ("client_name", False)
