@@ -41,6 +41,7 @@ from tests.support.fake_service import (
     answer,
     answer_from,
     hang_up,
+    raw,
     reset,
     stall,
     then_hang_up,
@@ -429,8 +430,13 @@ def test_no_proxy_is_honoured(server: FakeService, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     "step",
-    [then_hang_up(answer(407, b"", headers={"Connection": "close"})), hang_up(), reset()],
-    ids=["refuses", "hangs up", "resets"],
+    [
+        then_hang_up(answer(407, b"", headers={"Connection": "close"})),
+        hang_up(),
+        reset(),
+        raw(b"220 mail.example ready\r\n"),
+    ],
+    ids=["refuses", "hangs up", "resets", "speaks no HTTP"],
 )
 def test_a_proxy_that_opens_no_tunnel(
     server: FakeService,
