@@ -13,7 +13,7 @@ from PermutiveAPI import PermutiveConnectionError
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.redaction import hide_user_ids
 from tests.support.calls import ALL_CALLS, KEY, WireCall, every
-from tests.support.fake_service import answer, reset
+from tests.support.fake_service import FakeService, answer, reset
 from tests.support.secrets import assert_no_secret
 
 
@@ -109,6 +109,14 @@ def test_authorities_that_are_missing(secure: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/ca.pem")
     with pytest.raises(ValueError, match="^REQUESTS_CA_BUNDLE must name .* '/no/such/ca.pem'"):
         http.get(KEY, "https://api.permutive.app/x")
+
+
+def test_authorities_that_are_not_needed(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without TLS, a REQUESTS_CA_BUNDLE that names no file does no harm."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/ca.pem")
+    assert http.get(KEY, "https://api.permutive.app/x").status_code == 200
 
 
 @every([call for call in ALL_CALLS if call.name in ("Cohort.create", "Cohort.list")])

@@ -124,6 +124,7 @@ VALUES = [
     (Slotted(), "slotted"),
     (Address("https://a.test/"), "https://a.test/"),
     (SimpleNamespace(_b=1), {}),
+    (Exception("no attributes, but a text"), {}),
     (timedelta(seconds=1), "0:00:01"),
     (PurePosixPath("/a/b"), "/a/b"),
     (deque([1]), "deque([1])"),
