@@ -433,9 +433,9 @@ class Segment(Resource):
     def _creation(self) -> Operation:
         data = to_payload(self, _API_PAYLOAD)
         # The response may fill in the other fields.
-        known_by = {name: data[name] for name in ("code", "name", "query") if name in data}
+        given = {name: data[name] for name in ("code", "name", "query") if name in data}
         url, refusal = segments_url(self.import_id), "Unable to create_segment"
-        return Operation("post", url, data, _FIELDS_FROM_CREATE, refusal, known_by)
+        return Operation("post", url, data, _FIELDS_FROM_CREATE, refusal, journal_body=given)
 
     def _change(self) -> Operation:
         if not self.id:

@@ -19,8 +19,8 @@ from functools import partial
 from math import inf
 from typing import Any
 
-# The clock of all waits. freezegun, which replaces the functions of modules, does not freeze it, even if
-# this module is imported while the time is frozen.
+# The clock of all waits. freezegun replaces functions in all modules, but not this object. While it freezes
+# the time, it keeps the real function.
 _real = getattr(sys.modules.get("freezegun.api"), "real_monotonic", time.monotonic)
 monotonic: Callable[[], float] = partial(_real)
 

@@ -354,9 +354,9 @@ class _Run(Listener[WorkItem]):
 
             path = place_of(self._options.journal, self.settings.journal_folder)
             self._journal = Journal(path, self._options.helper, origin_of(url), self.api_key)
-        known_by = getattr(request, "_known_by", None)
-        # Journals of release 5.13 know it by its body.
-        bodies = [request.json] if known_by is None else [known_by, request.json]
+        journal_body = getattr(request, "_journal_body", None)
+        # A journal of release 5.13 has recorded the whole body.
+        bodies = [request.json] if journal_body is None else [journal_body, request.json]
         digest = partial(self._journal.digest, request.method, url, request.params)
         try:
             return [*map(digest, bodies)]

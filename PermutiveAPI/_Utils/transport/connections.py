@@ -79,10 +79,9 @@ class HTTPConnection(_HTTPConnection):
             raise NameResolutionError(self.host, self, error) from error
         except (OSError, HTTPException, SSLError) as error:
             if isinstance(error, ssl.CertificateError) or "certificate verify failed" in str(error):
-                raise  # Those of pyOpenSSL have another class, those of truststore another text.
-            raise NewConnectionError(
-                self, f"Failed to establish a new connection: {error}"
-            ) from error
+                raise  # Not repeated. pyOpenSSL's has another class, and truststore's another text.
+            message = f"Failed to establish a new connection: {error}"
+            raise NewConnectionError(self, message) from error
         cancellation.track(self)
 
     def _new_conn(self) -> socket.socket:
