@@ -139,7 +139,7 @@ def _is_utf8(text: str) -> bool:
 def _own_files(folder: Path) -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of each file that a snapshot wrote. All others are foreign."""
     for subfolder in _SUBFOLDERS:
-        for path in _named_like_ours(folder / subfolder.name):
+        for path in filter(Path.is_file, _named_like_ours(folder / subfolder.name)):
             try:
                 text = path.read_text(encoding="utf-8-sig")
                 data = json.loads(text)
@@ -150,9 +150,9 @@ def _own_files(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _named_like_ours(subfolder: Path) -> list[Path]:
-    if not subfolder.is_dir():
+    if not os.path.lexists(subfolder):  # Git keeps no empty folder.
         return []
-    return sorted(each for each in subfolder.iterdir() if key_in(each.name) and each.is_file())
+    return sorted(each for each in subfolder.iterdir() if key_in(each.name))
 
 
 def _is_ours(path: Path, data: Any) -> bool:
@@ -268,6 +268,8 @@ def _read_subfolder(folder: Path, subfolder: _Subfolder) -> list[Any]:
 
 def _read_file(path: Path) -> Any:
     """Read a JSON file; ValueError names the file if it is not valid."""
+    if not path.is_file():  # To leave it out would mean that its object is gone.
+        raise ValueError(f"{path}: a file is expected, not a folder or a link that leads nowhere")
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from PermutiveAPI.snapshots import Snapshot
+from tests.cli.commands import run
 from tests.snapshots.archive import FANS, SUBSCRIBERS, Archive
 from tests.support.mistakes import assert_raises
 
@@ -52,7 +53,7 @@ def test_foreign_files_are_left_out(archive: Archive) -> None:
     archive.path("cohorts/notes.json").write_text("{")
     archive.path("cohorts/my notes.json").write_text('{"a": 1}')
     archive.path("cohorts/12345 football-fans.json.orig").write_text("{")
-    archive.path("cohorts/a folder.json").mkdir()
+    archive.path("cohorts/a folder").mkdir()
     assert len(archive.saved().cohorts) == 28
 
 
@@ -123,6 +124,35 @@ def test_a_broken_file(archive: Archive, name: str) -> None:
         ValueError,
         f"{archive.path(name)}: it is not valid JSON: Expecting value: line 1 column 1 (char 0)",
     )
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_no_file_under_the_name_of_one(archive: Archive, kind: str) -> None:
+    """A folder or a dangling link instead of a file is an error. Its cohort is not taken for missing."""
+    archive.begin()
+    path = archive.path(FANS)
+    path.unlink()
+    path.mkdir() if kind == "folder" else path.symlink_to("nowhere")
+    text = f"{path}: a file is expected, not a folder or a link that leads nowhere"
+    assert_raises(archive.saved, ValueError, text)
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert (done.status, done.out) == (2, "")
+    assert text in done.err
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_no_folder_under_the_name_of_one(archive: Archive, kind: str) -> None:
+    """So is a file or a dangling link instead of the folder of all cohorts."""
+    archive.begin()
+    path = archive.path("cohorts")
+    shutil.rmtree(path)
+    path.write_text("") if kind == "file" else path.symlink_to("nowhere")
+    with pytest.raises(OSError) as caught:
+        archive.saved()
+    assert str(path) in str(caught.value)
+    done = run("drift", str(archive.folder), "--restore", "--yes")
+    assert (done.status, done.out) == (1, "")
+    assert str(path) in done.err
 
 
 def test_a_file_that_is_not_text(archive: Archive) -> None:
