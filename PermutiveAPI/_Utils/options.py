@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from numbers import Real
 from types import NoneType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
@@ -151,13 +152,14 @@ def _checked_timeout(timeout: Any) -> Timeout:
     is_pair = isinstance(timeout, tuple)
     waits = cast("tuple[Any, ...]", timeout if is_pair else (timeout,))
     for wait in waits:
-        if isinstance(wait, bool) or not isinstance(wait, (int, float, NoneType)):
+        if isinstance(wait, bool) or not isinstance(wait, (Real, NoneType)):
             raise TypeError(f"timeout must be seconds, a pair of them, or None, got {timeout!r}.")
         if wait is not None and not 0 < wait < math.inf:
             raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}.")
     if is_pair and len(waits) != 2:
         raise ValueError(f"timeout must be a pair of (connect, read) seconds, got {timeout!r}.")
-    return cast("Timeout", timeout if is_pair or timeout is None else float(timeout))
+    found = tuple(None if wait is None else float(wait) for wait in waits)
+    return cast("Timeout", found if is_pair else found[0])
 
 
 def _checked_origin(base_url: Any) -> str:

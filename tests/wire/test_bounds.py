@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
+import numpy
 import pytest
 import trustme
 
@@ -20,6 +21,7 @@ from PermutiveAPI import (
     PermutiveConnectionError,
     PermutiveInvalidResponseError,
     PermutiveTimeoutError,
+    options,
     stream_batch,
 )
 from PermutiveAPI._Utils import http
@@ -263,6 +265,24 @@ def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
 
     server.default = slow
     assert http.request("GET", KEY, URL, timeout=timeout).content == b"1" * 20
+
+
+@pytest.mark.parametrize("timeout", [numpy.int64(1), numpy.float32(1), (numpy.float32(1), 1)])
+def test_a_timeout_of_numpy(server: FakeService, short: None, timeout: Any) -> None:
+    """A number of NumPy is a number: the attempt ends by it, whether it is an argument or an option."""
+
+    def slow(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+        for _ in range(100):
+            connection.server.stopping.wait(DRIP_SECONDS)
+            connection.send(b"1")
+        return True
+
+    server.default = slow
+    with pytest.raises(PermutiveTimeoutError, match="took longer than 1 s"):
+        http.request("GET", KEY, URL, timeout=timeout)
+    with options(timeout=timeout), pytest.raises(PermutiveTimeoutError, match="took longer than 1"):
+        http.request("GET", KEY, URL)
 
 
 @pytest.mark.parametrize("timeout", [math.nan, (3, math.nan), math.inf, 1e12], ids=str)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -91,7 +92,7 @@ class RetryConfig:
         """Set a field; refuse a value from which no wait can be computed."""
         if name in _LEAST:
             whole = name == "max_retries"
-            _require_number(name, value, at_least=_LEAST[name], whole=whole)
+            value = _checked_number(name, value, at_least=_LEAST[name], whole=whole)
         super().__setattr__(name, value)
 
 
@@ -272,9 +273,11 @@ def _http_date(value: Any) -> datetime | None:
         return None
 
 
-def _require_number(name: str, value: Any, *, at_least: float, whole: bool = False) -> None:
-    kinds = (int,) if whole else (int, float)
-    if isinstance(value, kinds) and not isinstance(value, bool) and at_least <= value < math.inf:
-        return
+def _checked_number(name: str, value: Any, *, at_least: float, whole: bool) -> float:
+    kind = Integral if whole else Real
+    if isinstance(value, kind) and not isinstance(value, bool) and at_least <= value < math.inf:
+        if isinstance(value, (int, float)):
+            return value
+        return int(value) if whole else float(value)  # It may be a number of NumPy.
     kind = "whole" if whole else "finite"
     raise ValueError(f"{name} must be a {kind} number of at least {at_least}, got {value!r}.")

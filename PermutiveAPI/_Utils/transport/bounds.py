@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
+from numbers import Real
 from typing import Any, NamedTuple, cast
 
 from ..cancellation import monotonic
@@ -35,8 +36,8 @@ class Attempt(NamedTuple):
 _attempt: ContextVar[Attempt] = ContextVar("attempt", default=Attempt(math.inf, math.inf, math.inf))
 
 
-def begin(timeout: Any, settings: Settings) -> None:
-    """Begin an attempt of the calling thread.
+def begin(timeout: Any, settings: Settings) -> Any:
+    """Begin an attempt of the calling thread, and return the timeout in numbers that a socket takes.
 
     Parameters
     ----------
@@ -53,10 +54,19 @@ def begin(timeout: Any, settings: Settings) -> None:
     """
     seconds = settings.attempt_seconds
     if not isinstance(timeout, float) or not timeout <= seconds:  # NaN is not <= anything.
+        timeout = _in_pythons_numbers(timeout)
         waits = cast("tuple[Any, ...]", timeout if type(timeout) is tuple else (timeout,))
         _require_possible(timeout, waits)
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))
+    return timeout
+
+
+def _in_pythons_numbers(timeout: Any) -> Any:
+    if type(timeout) is tuple:
+        return tuple(map(_in_pythons_numbers, cast("tuple[Any, ...]", timeout)))
+    is_another = isinstance(timeout, Real) and not isinstance(timeout, (int, float))
+    return float(timeout) if is_another else timeout  # It may be a number of NumPy.
 
 
 def _require_possible(timeout: Any, waits: tuple[Any, ...]) -> None:

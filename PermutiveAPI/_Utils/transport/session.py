@@ -110,7 +110,7 @@ def send(
     environment = _environment_of(pool, request.url or url, variables)
     params = headers = None  # They hold the key, and error trackers show the variables of a frame.
     choose_classes()
-    bounds.begin(timeout, settings)
+    timeout = bounds.begin(timeout, settings)
     _hide_key_from_spans()
     with log_redaction.active():
         return pool.session.send(

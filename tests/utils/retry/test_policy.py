@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any, Dict, Optional
 
+import numpy
 import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -96,6 +97,18 @@ def test_constructor_refuses(field: str, value: Any) -> None:
 def test_limits_are_allowed() -> None:
     """One attempt, a factor of 1 and no delay are allowed."""
     assert RetryConfig(1, 1, 0).max_retries == 1
+
+
+def test_numbers_of_numpy() -> None:
+    """A number of NumPy becomes one of Python."""
+    policy: Any = RetryConfig
+    made = policy(numpy.int64(4), numpy.float32(1.5), numpy.int32(0))
+    assert made == RetryConfig(4, 1.5, 0.0)
+    assert [type(each) for each in vars(made).values()] == [int, float, float]
+    with pytest.raises(ValueError, match="max_retries must be a whole number"):
+        policy(max_retries=numpy.float64(3))
+    with pytest.raises(ValueError, match="max_retries must be a whole number"):
+        policy(max_retries=numpy.bool_(True))
 
 
 def test_checked_when_changed_and_picklable() -> None:
