@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from numbers import Integral, Real
 from typing import Any, cast
 
 
@@ -40,6 +41,11 @@ def iterated(name: str, items: Any) -> Iterator[Any]:
 def listed(name: str, items: Any) -> list[Any]:
     """Return the items of an argument as a list; see :func:`require_iterable`."""
     return list(iterated(name, items))
+
+
+def is_number(value: Any, *, whole: bool = False) -> bool:
+    """Tell whether a value is a number, perhaps one of NumPy. True and False are none."""
+    return not isinstance(value, bool) and isinstance(value, Integral if whole else Real)
 
 
 def length_of(items: Any) -> int | None:

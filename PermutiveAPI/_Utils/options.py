@@ -7,12 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
-from numbers import Real
-from types import NoneType
 from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 from . import settings
-from .arguments import require_kind
+from .arguments import is_number, require_kind
 from .base_url import parse_origin, warn_if_cleartext
 from .credentials import DEFAULT_API_KEY, HiddenText, checked_api_key
 from .retry.outcome import AttemptRecord
@@ -152,7 +150,7 @@ def _checked_timeout(timeout: Any) -> Timeout:
     is_pair = isinstance(timeout, tuple)
     waits = cast("tuple[Any, ...]", timeout if is_pair else (timeout,))
     for wait in waits:
-        if isinstance(wait, bool) or not isinstance(wait, (Real, NoneType)):
+        if wait is not None and not is_number(wait):
             raise TypeError(f"timeout must be seconds, a pair of them, or None, got {timeout!r}.")
         if wait is not None and not 0 < wait < math.inf:
             raise ValueError(f"timeout must be a positive number of seconds, got {timeout!r}.")

@@ -14,12 +14,11 @@ from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
 from functools import partial
-from numbers import Integral
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .. import settings
-from ..arguments import listed, require_iterable, require_kind
+from ..arguments import is_number, listed, require_iterable, require_kind
 from ..base_url import actual_url, origin_of
 from ..cancellation import Cancellation, RequestPostponed, attempts_spent, monotonic
 from ..credentials import resolve_api_key
@@ -213,7 +212,7 @@ def _check_options(options: BatchOptions) -> None:
 def _checked_workers(max_workers: Any) -> int | None:
     if max_workers is None:
         return settings.count(settings.BATCH_MAX_WORKERS)
-    if isinstance(max_workers, bool) or not isinstance(max_workers, Integral):
+    if not is_number(max_workers, whole=True):
         raise TypeError(f"max_workers must be a whole number, got {max_workers!r}.")
     workers = int(max_workers)  # From a number of NumPy, too.
     if workers < 1:

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from numbers import Integral, Real
 from typing import Any
 from urllib.parse import urlsplit
 
 from .. import settings
+from ..arguments import is_number
 
 MAX_RETRIES = 3
 BACKOFF_FACTOR = 2.0
@@ -274,8 +274,7 @@ def _http_date(value: Any) -> datetime | None:
 
 
 def _checked_number(name: str, value: Any, *, at_least: float, whole: bool) -> float:
-    kind = Integral if whole else Real
-    if isinstance(value, kind) and not isinstance(value, bool) and at_least <= value < math.inf:
+    if is_number(value, whole=whole) and at_least <= value < math.inf:
         if isinstance(value, (int, float)):
             return value
         return int(value) if whole else float(value)  # It may be a number of NumPy.

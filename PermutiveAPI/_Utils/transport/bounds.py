@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from contextvars import ContextVar
-from numbers import Real
 from typing import Any, NamedTuple, cast
 
+from ..arguments import is_number
 from ..cancellation import monotonic
 from ..settings import ATTEMPT_SECONDS, Settings
 
@@ -63,10 +63,10 @@ def begin(timeout: Any, settings: Settings) -> Any:
 
 
 def _in_pythons_numbers(timeout: Any) -> Any:
-    if type(timeout) is tuple:
+    if isinstance(timeout, tuple):
         return tuple(map(_in_pythons_numbers, cast("tuple[Any, ...]", timeout)))
-    is_another = isinstance(timeout, Real) and not isinstance(timeout, (int, float))
-    return float(timeout) if is_another else timeout  # It may be a number of NumPy.
+    is_plain = isinstance(timeout, (int, float)) or not is_number(timeout)
+    return cast("Any", timeout if is_plain else float(timeout))  # It may be a number of NumPy.
 
 
 def _require_possible(timeout: Any, waits: tuple[Any, ...]) -> None:
