@@ -10,7 +10,7 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any
@@ -20,6 +20,7 @@ import requests
 from .. import cancellation, settings
 from ..cancellation import Cancellation, Cancelled, RequestPostponed, attempts_spent, monotonic
 from ..settings import Settings
+from .calls import wait_for
 from .lease import has_ended
 from .remote import Failed, Send, WorkItem, send_item
 from .shards import Answered, Report, Shard, ShardResult, Unsent, packed
@@ -152,10 +153,11 @@ class _Sending:
 
     def _wait(self, working: Sequence[Future[Any]]) -> None:
         """Wait for the threads. If the batch ends, begin no more, and end requests that are not answered soon."""
-        while wait(working, timeout=_SECONDS_BETWEEN_LOOKS).not_done:
+        while not all(each.done() for each in working):
+            wait_for(working, _SECONDS_BETWEEN_LOOKS)
             if has_ended(self._lease):
                 self._batch.deadline = -math.inf
-                wait(working, timeout=_GRACE_SECONDS)
+                wait_for(working, _GRACE_SECONDS)
                 self._batch.cancel()
 
     def _send_one(self, place: int, item: WorkItem) -> None:
