@@ -212,8 +212,8 @@ def _described_path() -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        # json finds out the encoding of bytes. A file from Windows may be in UTF-16.
-        content: Any = json.loads(path.read_bytes(), object_hook=_with_hidden_key)
+        # From bytes, it finds out the encoding. On Windows, it may be UTF-16.
+        content: Any = _hidden(json.loads(path.read_bytes()))
     except OSError as error:
         problem = f"cannot be read: {error.strerror or type(error).__name__}"
     except (ValueError, RecursionError):
@@ -224,15 +224,17 @@ def _read_json(path: Path) -> Any:
     raise PermutiveCredentialsError(f"{_described_path()} {problem}.")
 
 
-def _with_hidden_key(record: dict[str, Any]) -> dict[str, Any]:
-    """Hide the key of a workspace, since tracebacks may show the variables of a frame.
+def _hidden(content: Any, name: str = "") -> Any:
+    """Hide the keys in what a file holds, since tracebacks may show the variables of a frame.
 
-    A text under a name that is not accepted may be the key with a misspelt name.
+    A text under a name that is not accepted, or under none, may be the key, too.
     """
-    for name, value in record.items():
-        if isinstance(value, str) and name not in _SHOWN:
-            record[name] = HiddenText(value)
-    return record
+    if isinstance(content, dict):
+        record = cast("dict[str, Any]", content)
+        return {each: _hidden(value, each) for each, value in record.items()}
+    if isinstance(content, list):
+        return [_hidden(each) for each in cast("list[Any]", content)]
+    return HiddenText(content) if isinstance(content, str) and name not in _SHOWN else content
 
 
 def _checked(record: Any, position: int) -> WorkspaceRecord:
@@ -249,5 +251,4 @@ def _checked(record: Any, position: int) -> WorkspaceRecord:
                 f"{_described_path()}: workspace {position} lacks the field {name!r} "
                 f"(a text; accepted as {', '.join(spellings)})."
             )
-    checked = {name: cast(str, workspace[name]).strip() for name in _SPELLINGS}
-    return _with_hidden_key(checked)
+    return _hidden({name: cast(str, workspace[name]).strip() for name in _SPELLINGS})

@@ -318,6 +318,18 @@ def test_key_under_a_name_that_is_not_accepted(credentials: Writer, name: str) -
     assert SECRET not in str(frames[1:])
 
 
+@pytest.mark.parametrize(
+    "content", [SECRET, [SECRET], [[SECRET]], {"name": [SECRET]}, {"name": {"name": [SECRET]}}]
+)
+def test_a_key_without_a_name(credentials: Writer, content: Any) -> None:
+    """So is a text without a name, which may be the key."""
+    credentials(json.dumps(content))
+    with pytest.raises(ValueError, match=VARIABLE) as caught:
+        WorkspaceList.from_env()
+    frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
+    assert SECRET not in str(frames[1:])
+
+
 @pytest.mark.parametrize("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]], ids=repr)
 def test_content_of_a_wrong_kind(credentials: Writer, content: Any) -> None:
     """A file without workspaces is a ValueError that names the variable and the path."""
