@@ -46,6 +46,7 @@ from tests.support.fake_service import (
     stall,
     then_hang_up,
 )
+from tests.support.mistakes import assert_raises
 from tests.support.secrets import assert_no_secret
 from tests.support.things import things
 
@@ -373,6 +374,21 @@ def test_the_proxy_of_the_environment_is_used(
         assert seen[key].target.startswith(f"http://service.invalid:8080{call.path}?"), call
         assert seen[key].headers["host"] == "service.invalid:8080", call
     assert not any(KEY in str(vars(record)) for record in caplog.records)
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+@pytest.mark.parametrize("proxy", ["http://", ":8080", "http://user:secret@:80", "http://a b"])
+def test_a_proxy_without_a_host(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str
+) -> None:
+    """A proxy without a host is an error that names the variable, and not the password."""
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", "http://service.invalid:8080")
+    monkeypatch.setenv(variable, proxy)
+    text = f"{variable} must be the URL of a proxy, such as http://proxy.example:8080."
+    assert_raises(lambda: http.get(KEY, URL), ValueError, text)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert http.get(KEY, URL).status_code == 200
 
 
 def test_the_proxies_are_looked_up_once(

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import requests
 import requests.utils
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from ..errors import PermutiveInvalidRequestError
 from ..settings import DEFAULT_TIMEOUT_SECONDS, Settings, Timeout
@@ -212,10 +214,28 @@ def _environment_of(pool: _Pool, url: str, variables: tuple[str | None, ...]) ->
     known = pool.environments.get(key)
     if known is None:
         known = pool.environments[key] = {
-            "proxies": requests.utils.get_environ_proxies(url),
+            "proxies": _proxies_for(url),
             "verify": parts.scheme != "https" or _authorities(),
         }
     return known
+
+
+def _proxies_for(url: str) -> Any:
+    """Return the proxies of the environment. The one for the URL must have a host."""
+    proxies = requests.utils.get_environ_proxies(url)
+    proxy = requests.utils.select_proxy(url, proxies)
+    if proxy and not _has_host(proxy):
+        # The value is not shown: it may hold a password.
+        name = next((each for each in _VARIABLES if os.environ.get(each) == proxy), "The proxy")
+        raise ValueError(f"{name} must be the URL of a proxy, such as http://proxy.example:8080.")
+    return proxies
+
+
+def _has_host(proxy: str) -> bool:
+    try:
+        return bool(parse_url(requests.utils.prepend_scheme_if_needed(proxy, "http")).host)
+    except LocationParseError:
+        return False
 
 
 def _authorities() -> str | bool:
