@@ -25,9 +25,15 @@ from .loading import load
 from .shapes import JSONObject, Shape, many, mapping, mapping_to, text, whole
 from .state import State
 
+try:
+    import fcntl
+except ImportError:  # Windows. There, a second sandbox is not refused.
+    fcntl = None
+
 _FORMAT = "PermutiveAPI sandbox 1"
 _THREAD_NAME = "permutive-sandbox-state"
 _UNFINISHED = ".permutive-sandbox"
+_LOCK = ".lock"
 _PAUSE_SECONDS = 0.1
 # With large data, the thread works at most a fifth of the time.
 _LEAST_SHARE_OF_PAUSES = 4
@@ -65,19 +71,28 @@ class StateFile:
         self._state = state
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._lock: int | None = None
         self._known = self._signature()
         if self._known is not None:
             state.adopt(_restored(self._path, state))
 
     def __enter__(self) -> StateFile:
         """Write the file, keep writing it, and remove what a crash has left half written."""
+        self._take_lock()
+        try:
+            self._begin()
+        except BaseException:
+            self._give_lock_back()
+            raise
+        return self
+
+    def _begin(self) -> None:
         for left in self._path.parent.glob(f".{escape(self._path.name)}.*{_UNFINISHED}"):
             left.unlink(missing_ok=True)
         self._save()
         self._stopped.clear()
         self._thread = threading.Thread(target=self._keep, name=_THREAD_NAME, daemon=True)
         self._thread.start()
-        return self
 
     def __exit__(
         self,
@@ -90,7 +105,46 @@ class StateFile:
         self._state.changed.set()
         if self._thread is not None:
             self._thread.join()
-        self._save()
+        try:
+            self._save()
+        finally:
+            self._give_lock_back()
+
+    def _take_lock(self) -> None:
+        """Keep other sandboxes from using the file, by a lock on a file beside it: the file itself is replaced."""
+        if fcntl is None:
+            return
+        try:
+            self._lock = os.open(self._lock_path(), os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            self._fail(error.errno, error.strerror)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_free = False
+        except OSError:  # The file system has no locks.
+            return
+        else:
+            # Whoever had the lock may have removed the file meanwhile.
+            is_free = os.fstat(self._lock).st_nlink > 0
+        if not is_free:
+            os.close(self._lock)
+            self._lock = None
+            self._fail(errno.EBUSY, "another sandbox uses it")
+
+    def _give_lock_back(self) -> None:
+        lock, self._lock = self._lock, None
+        if fcntl is None or lock is None:
+            return
+        with suppress(OSError):
+            os.unlink(self._lock_path())
+        with suppress(OSError):
+            # Closing is not enough: processes forked in the meantime have the file open, too.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+        os.close(lock)
+
+    def _lock_path(self) -> Path:
+        return self._path.with_name(f".{self._path.name}{_LOCK}")
 
     def _keep(self) -> None:
         while not self._stopped.is_set():

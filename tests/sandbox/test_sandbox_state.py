@@ -146,7 +146,7 @@ def test_what_a_crash_has_left(path: Path) -> None:
     for name in (*keep[1:], f".{path.name}.abc.permutive-sandbox"):
         (path.parent / name).write_text("half")
     with Sandbox(state_file=path):
-        assert sorted(os.listdir(path.parent)) == sorted(keep)
+        assert {*os.listdir(path.parent)} - {f".{path.name}.lock"} == {*keep}
 
 
 def test_a_link_stays_a_link(path: Path, tmp_path: Path) -> None:
@@ -251,6 +251,24 @@ def test_a_file_that_another_program_has_changed(path: Path) -> None:
     assert {str(each.message) for each in warned} == {text}
     assert (caught.value.errno, caught.value.strerror) == (errno.EEXIST, text)
     assert path.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
+def test_a_second_sandbox(path: Path) -> None:
+    """A second sandbox with the same file is refused, and the first one keeps its data."""
+    with Sandbox(state_file=path) as sandbox:
+        second = Sandbox(state_file=path)
+        with pytest.raises(OSError) as caught:
+            second.__enter__()
+        client(sandbox).created(name="Chess")
+    assert (caught.value.errno, caught.value.strerror) == (
+        errno.EBUSY,
+        f"The sandbox cannot keep its state in {path}: another sandbox uses it.",
+    )
+    assert has(path, "Chess")
+    assert os.listdir(path.parent) == [path.name]
+    with Sandbox(state_file=path), Sandbox(state_file=path.with_name("other.json")):
+        pass
 
 
 def test_a_file_that_appears_meanwhile(path: Path) -> None:
