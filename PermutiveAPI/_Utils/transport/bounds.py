@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ..arguments import is_number
 from ..cancellation import monotonic
-from ..settings import ATTEMPT_SECONDS, Settings
+from ..settings import ATTEMPT_SECONDS, Settings, Timeout
 
 MOST_INTERIM_RESPONSES = 20
 # A socket with a timeout of 0 does not wait at all.
@@ -36,7 +36,7 @@ class Attempt(NamedTuple):
 _attempt: ContextVar[Attempt] = ContextVar("attempt", default=Attempt(math.inf, math.inf, math.inf))
 
 
-def begin(timeout: Any, settings: Settings) -> Any:
+def begin(timeout: Any, settings: Settings) -> Timeout:
     """Begin an attempt of the calling thread, and return the timeout in numbers that a socket takes.
 
     Parameters
@@ -59,12 +59,13 @@ def begin(timeout: Any, settings: Settings) -> Any:
         _require_possible(timeout, waits)
         seconds = max(seconds, *map(_limit_of, waits))
     _attempt.set(Attempt(seconds, monotonic() + seconds, settings.max_response_mb * 2**20))
-    return timeout
+    return cast("Timeout", timeout)
 
 
 def _in_pythons_numbers(timeout: Any) -> Any:
-    if isinstance(timeout, tuple):
-        return tuple(map(_in_pythons_numbers, cast("tuple[Any, ...]", timeout)))
+    if type(timeout) is tuple:
+        waits = cast("tuple[Any, ...]", timeout)
+        return tuple([_in_pythons_numbers(each) for each in waits])
     is_plain = isinstance(timeout, (int, float)) or not is_number(timeout)
     return cast("Any", timeout if is_plain else float(timeout))  # It may be a number of NumPy.
 
