@@ -79,7 +79,8 @@ def test_nothing_is_configured() -> None:
     done, found = checks()
     assert done.status == 4
     assert found["default key"]["status"] == "failed"
-    assert "PERMUTIVE_APPLICATION_CREDENTIALS" in found["default key"]["detail"]
+    for variable in ("PERMUTIVE_API_KEY", "PERMUTIVE_APPLICATION_CREDENTIALS"):
+        assert f"{variable} to " in found["default key"]["detail"]
 
 
 def test_a_wrong_key(service: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     options,
 )
 from PermutiveAPI._Utils import settings
-from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
+from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from PermutiveAPI.Tables.target import present_origin
 
 from ..exits import ExitStatus, status_of
@@ -123,6 +123,7 @@ def _default_key() -> Check:
     if settings.text(settings.API_KEY) is not None:
         return Check("default key", "info", f"from {settings.API_KEY}")
     try:
+        resolve_api_key(DEFAULT_API_KEY)  # If there is no key, it names both variables.
         return Check("default key", "info", f"of the workspace {Workspace.from_env().name!r}")
     except ValueError as error:
         return _failed("default key", error)
