@@ -44,7 +44,7 @@ def listed(name: str, items: Any) -> list[Any]:
 
 
 def is_number(value: Any, *, whole: bool = False) -> bool:
-    """Tell whether a value is a number, perhaps one of NumPy. True and False are none."""
+    """Tell whether a value is a number, perhaps one of NumPy. True and False do not count."""
     return not isinstance(value, bool) and isinstance(value, Integral if whole else Real)
 
 

@@ -212,7 +212,7 @@ def _described_path() -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        # From bytes, it finds out the encoding. On Windows, it may be UTF-16.
+        # json finds out the encoding of bytes. A file from Windows may be in UTF-16.
         content: Any = _hidden(json.loads(path.read_bytes()))
     except OSError as error:
         problem = f"cannot be read: {error.strerror or type(error).__name__}"
