@@ -189,6 +189,8 @@ def _shut_down(connection: Any) -> None:
 batch_position: ContextVar[int | None] = ContextVar("batch_position", default=None)
 # How many attempts it has used up; None if it cannot be postponed.
 attempts_spent: ContextVar[int | None] = ContextVar("attempts_spent", default=None)
+# Its refusals by a limit before it was postponed.
+earlier_refusals: ContextVar[Any] = ContextVar("earlier_refusals", default=None)
 
 
 class RequestPostponed(BaseException):
@@ -202,9 +204,12 @@ class RequestPostponed(BaseException):
         When to call, by ``time.monotonic()``.
     attempts : int
         How many attempts are used up.
+    refusals : object, optional
+        Its refusals by a limit so far.
     """
 
-    def __init__(self, due: float, attempts: int) -> None:
+    def __init__(self, due: float, attempts: int, refusals: Any = None) -> None:
         super().__init__(due, attempts)
         self.due = due
         self.attempts = attempts
+        self.refusals = refusals

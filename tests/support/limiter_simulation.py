@@ -14,7 +14,7 @@ from typing import Callable, Deque, Generator, List, Optional, Protocol, Tuple
 
 from PermutiveAPI._Utils.retry import rate_limit, throttling
 from PermutiveAPI._Utils.retry.policy import is_throttled, refusals_are_free
-from PermutiveAPI._Utils.retry.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey
+from PermutiveAPI._Utils.retry.rate_limit import SHORT_RETRY_AFTER_SECONDS, LimitKey, Refusals
 
 ATTEMPTS = 3
 # The time that a request costs the client; requests do not overlap in it.
@@ -242,7 +242,10 @@ class _Client:
     def __init__(self, number: int, requests: int) -> None:
         self.name = LimitKey("https://service", f"key of {number}", "/v9")
         self.left = requests
-        self.postponed: List[Tuple[float, int]] = []  # A heap of (due, attempts).
+        self.postponed: List[Tuple[float, int, Optional[Refusals]]] = (
+            []
+        )  # A heap of (due, number, refusals).
+        self.postponements = 0
         self.busy_until = 0.0
         self.accepted = 0
         self.accepted_at = 0.0
@@ -277,19 +280,20 @@ class _Simulation:
     def _worker(self, client: _Client) -> Worker:
         now = yield 0.0
         while client.left or client.postponed:
-            attempts = 0
+            refusals = None
             if client.postponed and (client.postponed[0][0] <= now or not client.left):
-                due, attempts = heapq.heappop(client.postponed)
+                due, _, refusals = heapq.heappop(client.postponed)
                 if due > now:
                     now = yield due - now
             else:
                 client.left -= 1
-            now = yield from self._request(client, now, attempts)
+            now = yield from self._request(client, now, refusals)
 
     def _request(
-        self, client: _Client, now: float, attempts: int
+        self, client: _Client, now: float, refusals: Optional[Refusals]
     ) -> Generator[float, float, float]:
         """Do as loop.run() does."""
+        attempts = 0
         while True:
             limiter = rate_limit.limiter_of(client.name)
             if limiter is not None:
@@ -312,12 +316,19 @@ class _Simulation:
                 return now
             asked = RETRY_AFTER[self._cell.retry_after](service_wait)
             assert is_throttled(self._cell.status, asked)
-            limiter = rate_limit.on_throttled(
-                client.name, sent_at, now, asked, client.accepted, now
+            refusals = rate_limit.on_throttled(
+                client.name, sent_at, now, asked, client.accepted, now, refusals
             )
-            if refusals_are_free(now - max(client.accepted_at, limiter.accepted_at)):
-                if asked and asked <= SHORT_RETRY_AFTER_SECONDS:
-                    heapq.heappush(client.postponed, (now + asked, attempts))
+            limiter = refusals.limiter
+            refused_for = now - refusals.since
+            patient = refusals_are_free(now - max(client.accepted_at, limiter.accepted_at))
+            if patient and not (refusals.singled_out and not refusals_are_free(refused_for)):
+                wait = asked if asked and asked <= SHORT_RETRY_AFTER_SECONDS else 0.0
+                if refusals.singled_out:
+                    wait = max(wait, refused_for)
+                if wait:
+                    client.postponements += 1
+                    heapq.heappush(client.postponed, (now + wait, client.postponements, refusals))
                     return now
                 continue
             limiter.give_up()

@@ -315,6 +315,57 @@ def test_another_process_postpones_nothing(server: FakeService) -> None:
     assert (result.error, len(server.received)) == (None, 3)
 
 
+# --- A request that is refused always -------------------------------------------------------------
+
+
+class OneRefused:
+    """Refuses the request with the number 0, and accepts all others."""
+
+    def __init__(self, retry_after: Optional[str]) -> None:
+        self.refused = 0
+        self._refusal = refusal(429, retry_after)
+
+    def __call__(self, connection: Connection) -> bool:
+        """Accept or refuse a request."""
+        if connection.request is not None and connection.request.path.endswith("/0"):
+            self.refused += 1
+            return self._refusal(connection)
+        connection.server.stopping.wait(0.001)
+        return answer(200, {})(connection)
+
+
+each_short_wait = pytest.mark.parametrize("retry_after", [None, "0", "0.05"])
+
+
+@each_short_wait
+def test_a_request_that_is_always_refused_holds_no_other(
+    server: FakeService, retry_after: Optional[str]
+) -> None:
+    """If a service refuses one request and accepts the others, only that one waits."""
+    service = server.default = OneRefused(retry_after)
+    began = time.monotonic()
+    stream = stream_batch(things(81), api_key=KEY, max_workers=4)
+    done = list(itertools.islice(stream, 80))
+    assert time.monotonic() - began < 9
+    stream.close()
+    assert [result.index for result in done if result.error is not None] == []
+    assert {result.index for result in done} == set(range(1, 81))
+    assert service.refused < 20
+
+
+@each_short_wait
+def test_a_request_that_is_always_refused_fails(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, retry_after: Optional[str]
+) -> None:
+    """A request that alone is refused for two minutes fails, and the others are accepted."""
+    monkeypatch.setattr(policy, "UNCOUNTED_REFUSALS_SECONDS", 0.5)
+    service = server.default = OneRefused(retry_after)
+    _, errors = http.process_batch(things(60), api_key=KEY, max_workers=4)
+    [(request, error)] = errors
+    assert (request.url, type(error)) == (f"{URL}/0", PermutiveRateLimitError)
+    assert service.refused < 20
+
+
 # --- Who waits -----------------------------------------------------------------------------------
 
 

@@ -20,7 +20,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from .. import settings
 from ..arguments import is_number, listed, require_iterable, require_kind
 from ..base_url import actual_url, origin_of
-from ..cancellation import Cancellation, RequestPostponed, attempts_spent, monotonic
+from ..cancellation import (
+    Cancellation,
+    RequestPostponed,
+    attempts_spent,
+    earlier_refusals,
+    monotonic,
+)
 from ..credentials import resolve_api_key
 from ..errors import tell
 from ..redaction import request_for_logs
@@ -244,10 +250,13 @@ class Sending:
     def __call__(self, item: WorkItem) -> Any:
         """Send a request, and return its response or a Failed."""
         attempts_spent.set(item.attempts)
+        if item.refusals is not None:
+            earlier_refusals.set(item.refusals)
         try:
             return send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
-            return Postponed(later.due, replace(item, attempts=later.attempts))
+            again = replace(item, attempts=later.attempts, refusals=later.refusals)
+            return Postponed(later.due, again)
 
 
 class _Run(Listener[WorkItem]):

@@ -30,7 +30,7 @@ from .outcome import (
 )
 from .pauses import pause
 from .policy import backoff_seconds, is_throttled, may_wait, wait_after_response, wait_asked_for
-from .throttling import await_slot, is_free, learn, short
+from .throttling import await_slot, is_free, learn, own_wait
 
 logger = logging.getLogger("PermutiveAPI")
 
@@ -45,25 +45,26 @@ def run(call: Call, api_key: str) -> requests.Response:
     if spent is not None:
         # Only the first call for a request of a batch may be postponed.
         attempts_spent.set(None)
-    attempts, again = spent or 0, False
+    attempts, again, refusals = spent or 0, False, None
     while True:
         if call.rate_limited:
             await_slot(call, api_key, batch, again, None if spent is None else attempts)
         again = True
         attempt = _attempt(call, api_key, attempts + 1)
         response = attempt.response
-        limiter = None
         if call.rate_limited and not isinstance(response, NoResponse):
-            limiter = learn(call, api_key, batch, response, attempt)
+            refusals = learn(call, api_key, batch, response, attempt, refusals)
+        else:
+            refusals = None
         if not isinstance(response, NoResponse) and 200 <= response.status_code <= 299:
             _report(call, api_key, attempt)
             return response
-        if limiter is not None and is_free(call, batch, limiter, attempt.asked):
-            wait = short(attempt.asked)
+        if refusals is not None and is_free(call, batch, refusals, attempt.asked):
+            wait = own_wait(refusals, attempt.asked)
             logger.info("%s: refused (%s), next in %.2f s", _named(call), attempt.seen, wait)
             _report(call, api_key, attempt, wait)
             if wait and spent is not None:
-                raise RequestPostponed(monotonic() + wait, attempts)
+                raise RequestPostponed(monotonic() + wait, attempts, refusals)
         else:
             attempts += 1
             wait = _wait_or_raise(call, api_key, attempt, batch)

@@ -57,7 +57,8 @@ class RetryConfig:
 
     In batches and streams, a request without a policy of its own uses up no attempt when a limit refuses
     it (429, or 503 with Retry-After), as long as the service has accepted something of the batch, or
-    of the same API and key, in the last two minutes.
+    of the same API and key, in the last two minutes. A request that alone is refused, while others are
+    accepted, fails after two to four minutes.
 
     Parameters
     ----------

@@ -9,7 +9,8 @@ tick.
 The rate rises by addition, slowly at first and faster the longer all goes well, and falls by
 multiplication when more than a tenth of the last responses were refusals. A refusal costs one round
 trip, but a rate that is too low slows all requests. So a few refusals do not lower the rate. If nothing
-is accepted any more, a window is used up: then single requests probe at growing distances.
+is accepted any more, a window is used up: then single requests probe at growing distances. A request
+that is refused again and again while others are accepted is singled out: it says nothing about the rate.
 
 Nothing here sleeps or reads a clock: `now` is the caller's, in monotonic seconds.
 """
@@ -99,6 +100,39 @@ class Slot:
     taken: bool = False
 
 
+@dataclass
+class Refusals:
+    """The refusals of one request in a row, the limiter, and what it had counted before them.
+
+    Attributes
+    ----------
+    since : float
+        When the first one came, in monotonic seconds.
+    singled_out : bool
+        Whether the service refuses this request and accepts others, so that no shared rate is the reason.
+    """
+
+    limiter: RateLimiter
+    since: float
+    accepted_before: int
+    refused_before: int
+    count: int = 0
+    singled_out: bool = False
+
+    def add(self, accepted: int, refused: int) -> None:
+        """Count one more; of all requests, so many were accepted and refused until now.
+
+        The share that was refused is the chance that a shared limit refuses a request. A row that is by
+        this chance rarer than one in the square of the responses has another reason: once among all
+        requests would not be rare enough, since a batch has many.
+        """
+        self.count += 1
+        accepted = max(accepted - self.accepted_before, 0)  # The limiter may be a newer one.
+        refused = max(refused - self.refused_before, self.count)
+        responses = accepted + refused
+        self.singled_out = responses**2 * (refused / responses) ** self.count < 1
+
+
 class RateLimiter:
     """The shared rate of one API and key. Safe to use from any thread.
 
@@ -140,6 +174,8 @@ class RateLimiter:
         self._round_from = now - seconds
         self._in_round = accepted
         self._accepted_at = -math.inf
+        self._all_accepted = accepted
+        self._all_refused = 0
 
     @property
     def rate(self) -> float:
@@ -213,11 +249,16 @@ class RateLimiter:
         binds = self._rate < _HIGHEST_RATE or self._lowered_at == -math.inf
         return quiet_for > (_FORGOTTEN_AFTER_SECONDS if binds else 0)
 
+    def no_refusals(self, now: float) -> Refusals:
+        """Return the refusals of a request that is refused for the first time now."""
+        return Refusals(self, now, self._all_accepted, self._all_refused)
+
     def on_success(self, sent_at: float, now: float) -> None:
         """Record that the service accepted a request that was sent at that time."""
         with self._lock:
             self._accepted_at = now
             self._in_round += 1
+            self._all_accepted += 1
             if sent_at <= self._lowered_at:
                 return  # It says nothing about the present rate.
             self._advance(now)
@@ -227,7 +268,13 @@ class RateLimiter:
             if max(self._last_tick, self._next_free) > self._tick:
                 self._raise()  # If the rate holds nobody back, a success says nothing about it.
 
-    def on_throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
+    def on_throttled(
+        self,
+        sent_at: float,
+        now: float,
+        retry_after: float | None,
+        refusals: Refusals | None = None,
+    ) -> None:
         """Record a refusal.
 
         Parameters
@@ -238,6 +285,9 @@ class RateLimiter:
             Monotonic seconds.
         retry_after : float or None
             The wait in seconds that the service asks for.
+        refusals : Refusals, optional
+            Those of the same request, to which this one is added. If the request is singled out, they
+            say nothing about the shared rate.
         """
         with self._lock:
             self._note_caller()
@@ -248,6 +298,11 @@ class RateLimiter:
             block = asked if asked > SHORT_RETRY_AFTER_SECONDS else 0.0
             if block and now + block > self._blocked_until:
                 self._blocked_until, self._block = now + block, block
+            self._all_refused += 1
+            if refusals is not None:
+                refusals.add(self._all_accepted, self._all_refused)
+                if refusals.singled_out:
+                    return
             if sent_at <= self._lowered_at:
                 return
             self._refused += 1
@@ -340,15 +395,24 @@ def on_throttled(
     retry_after: float | None,
     accepted: int = 0,
     seconds: float = 0.0,
-) -> RateLimiter:
-    """Record a refusal; see :class:`RateLimiter` and :meth:`RateLimiter.on_throttled`."""
+    refusals: Refusals | None = None,
+) -> Refusals:
+    """Record a refusal; see :class:`RateLimiter` and :meth:`RateLimiter.on_throttled`.
+
+    Returns
+    -------
+    Refusals
+        Those of the same request that were given, or new ones, with this one.
+    """
     with _lock:
         limiter = _limiters.get(name)
         if limiter is None or limiter.is_over(now):
             _make_room(now)
             limiter = _limiters[name] = RateLimiter(now, accepted, seconds)
-    limiter.on_throttled(sent_at, now, retry_after)
-    return limiter
+    refusals = refusals or limiter.no_refusals(now)
+    refusals.limiter = limiter
+    limiter.on_throttled(sent_at, now, retry_after, refusals)
+    return refusals
 
 
 def forget(name: LimitKey, limiter: RateLimiter) -> None:

@@ -9,13 +9,13 @@ import math
 
 import requests
 
-from ..cancellation import Cancellation, monotonic
+from ..cancellation import Cancellation, earlier_refusals, monotonic
 from . import rate_limit
 from .call import Attempt, Call
 from .outcome import error_of_block
 from .pauses import pause
 from .policy import LONGEST_WAIT_SECONDS, is_throttled, refusals_are_free
-from .rate_limit import RateLimiter
+from .rate_limit import RateLimiter, Refusals
 
 # Look again this often: the rate may rise while a call waits for its slot.
 _POLL_SECONDS = 0.1
@@ -69,19 +69,23 @@ def learn(
     batch: Cancellation | None,
     response: requests.Response,
     attempt: Attempt,
-) -> RateLimiter | None:
+    before: Refusals | None,
+) -> Refusals | None:
     """Tell the rate limiter of this API and key what a response says.
 
     Returns
     -------
-    RateLimiter or None
-        The limiter, if a limit has refused the request.
+    Refusals or None
+        If a limit has refused the request, this refusal and those `before`, which came without another
+        response between them.
     """
     now, asked, sent_at = monotonic(), attempt.asked, attempt.sent_at
     if is_throttled(response.status_code, asked):
         name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
-        return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds)
+        if before is None and (before := earlier_refusals.get()) is not None:
+            earlier_refusals.set(None)
+        return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds, before)
     if response.status_code != 503:
         if batch is not None:
             batch.note_accepted(now)
@@ -92,17 +96,26 @@ def learn(
 
 
 def is_free(
-    call: Call, batch: Cancellation | None, limiter: RateLimiter, asked: float | None
+    call: Call, batch: Cancellation | None, refusals: Refusals, asked: float | None
 ) -> bool:
-    """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit."""
+    """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit.
+
+    There is as little patience with a request that is singled out.
+    """
     if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
         return False
-    patient = _has_patience(call, batch, limiter, monotonic())
-    if not patient:
-        limiter.give_up()
-    return patient
+    now = monotonic()
+    if not _has_patience(call, batch, refusals.limiter, now):
+        refusals.limiter.give_up()
+        return False
+    return not refusals.singled_out or refusals_are_free(now - refusals.since)
 
 
-def short(asked: float | None) -> float:
-    """Return a Retry-After that holds only one request; 0.0 for a longer one, which holds all."""
-    return asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
+def own_wait(refusals: Refusals, asked: float | None) -> float:
+    """Return how long a refused request waits by itself, before it queues again.
+
+    A short Retry-After holds only that request; a longer one holds all. A request that is singled out
+    waits as long again as it has been refused, so that its waits double.
+    """
+    short = asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
+    return max(short, monotonic() - refusals.since) if refusals.singled_out else short

@@ -14,7 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PermutiveAPI._Utils.retry import rate_limit
-from PermutiveAPI._Utils.retry.rate_limit import LimitKey, RateLimiter, Slot, api_of, limit_key_of
+from PermutiveAPI._Utils.retry.rate_limit import (
+    LimitKey,
+    RateLimiter,
+    Refusals,
+    Slot,
+    api_of,
+    limit_key_of,
+)
 from tests.support.platforms import needs_fork
 
 NAME = LimitKey("https://service", "key", "Cohorts")
@@ -384,7 +391,7 @@ def test_threads_get_slots_of_their_own() -> None:
         start.wait()
         for number in range(200):
             now = number * 1e-6
-            limiter = rate_limit.on_throttled(NAME, -1.0, now, None)
+            limiter = rate_limit.on_throttled(NAME, -1.0, now, None).limiter
             slots.append((limiter, limiter.reserve(now).tick))
             rate_limit.on_success(NAME, now, now)
 
@@ -457,3 +464,61 @@ def test_every_slot_comes(history: List[Tuple[bool, float]], first: bool) -> Non
     ahead = 2 if first else len(history) + 2
     came = sent_at(limiter, limiter.reserve(now, first=first), now)
     assert came <= now + 2.1 + ahead / limiter.rate
+
+
+# --- Requests that are singled out ---------------------------------------------------------------
+
+
+def refusals_of(pattern: str) -> Refusals:
+    """Return a request's refusals: "R" is one of them, "r" one of another request, and "a" an acceptance."""
+    refusals = rate_limit.on_throttled(NAME, 0.0, 0.0, None)
+    for number, kind in enumerate(pattern, 1):
+        now = number / 100
+        if kind == "a":
+            rate_limit.on_success(NAME, now, now)
+        else:
+            rate_limit.on_throttled(
+                NAME, now, now, None, refusals=refusals if kind == "R" else None
+            )
+    return refusals
+
+
+@pytest.mark.parametrize(
+    ("pattern", "singled_out"),
+    [
+        ("", False),
+        ("RRRRRRRRRR", False),  # Nothing is accepted.
+        ("aR" * 12, True),
+        ("aaaR" * 2, False),
+        ("aaaR" * 3 + "aaaa", False),  # It is decided when it is refused.
+        ("aaaaaR" * 3, True),
+        ("a" * 200 + "R", False),  # Twice may be a chance.
+        ("a" * 30 + "RR", True),
+        ("a" * 30 + "rrrrrrRR", False),  # Others are refused, too.
+    ],
+)
+def test_who_is_singled_out(pattern: str, singled_out: bool) -> None:
+    """A request is singled out if it is refused so often in a row that a shared limit cannot be the reason."""
+    assert refusals_of(pattern).singled_out is singled_out
+
+
+def test_who_is_singled_out_lowers_no_rate() -> None:
+    """The refusals of a request that is singled out do not lower the shared rate; those of others do."""
+    refusals = refusals_of("aaaaaR" * 3)
+    limiter = refusals.limiter
+    before = limiter.rate
+    for number in range(20):
+        rate_limit.on_throttled(NAME, 1.0, 1.0 + number, None, refusals=refusals)
+    assert refusals.singled_out and limiter.rate == before
+    for _ in range(20):
+        rate_limit.on_throttled(NAME, 30.0, 30.0, None)
+    assert limiter.rate < before
+
+
+def test_a_newer_limiter_goes_on_counting() -> None:
+    """If the limiter was forgotten meanwhile, the refusals of before still count."""
+    refusals = refusals_of("aaaaaR" * 3)
+    rate_limit.forget_all()
+    rate_limit.on_throttled(NAME, 2.0, 2.0, None, 40, 1.0, refusals)
+    assert refusals.limiter is rate_limit.limiter_of(NAME)
+    assert (refusals.count, refusals.singled_out) == (5, True)
