@@ -22,8 +22,7 @@ _TRAVELLING = ("method", "url", "params", "json", "headers", "timeout", "retry")
 class WorkItem:
     """A request to send, its position, its digest in the journal, and its attempts so far.
 
-    Its `refusals` by a limit stay in this process, as the limit does. It goes to another process `alone`
-    if it, or another request of its shard, could not be read there.
+    It goes to another process `alone` if it, or another request of its shard, could not be read there.
     """
 
     index: int
@@ -32,7 +31,6 @@ class WorkItem:
     refusal: Exception | None = None
     attempts: int = 0
     alone: bool = False
-    refusals: Any = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what another process needs. Callbacks and the model stay here: they may not be picklable."""

@@ -238,6 +238,8 @@ class Sending:
         self._used = used
         self._threads = workers or DEFAULT_THREADS
         self._run_id = os.urandom(8)
+        # The refusals of postponed requests, by position. They stay in this process, as the limits do.
+        self._refusals: dict[int, Any] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the sender of another process."""
@@ -250,13 +252,13 @@ class Sending:
     def __call__(self, item: WorkItem) -> Any:
         """Send a request, and return its response or a Failed."""
         attempts_spent.set(item.attempts)
-        if item.refusals is not None:
-            earlier_refusals.set(item.refusals)
+        if self._refusals:
+            earlier_refusals.set(self._refusals.pop(item.index, None))
         try:
             return send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
-            again = replace(item, attempts=later.attempts, refusals=later.refusals)
-            return Postponed(later.due, again)
+            self._refusals[item.index] = later.refusals
+            return Postponed(later.due, replace(item, attempts=later.attempts))
 
 
 class _Run(Listener[WorkItem]):
