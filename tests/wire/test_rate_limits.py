@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from types import ModuleType
 from typing import Any, Callable, List, Optional
 
@@ -16,6 +17,7 @@ import freezegun
 import pytest
 
 from PermutiveAPI import (
+    BatchRequest,
     PermutiveAPIError,
     PermutiveRateLimitError,
     PermutiveServerError,
@@ -351,6 +353,18 @@ def test_a_request_that_is_always_refused_holds_no_other(
     assert [result.index for result in done if result.error is not None] == []
     assert {result.index for result in done} == set(range(1, 81))
     assert service.refused < 20
+
+
+def test_a_request_that_is_always_refused_waits_longer_each_time(server: FakeService) -> None:
+    """A request that is always refused is sent less and less often, although it asks for a short wait."""
+    service = server.default = OneRefused("0.02")
+    endless = (BatchRequest("GET", f"{URL}/{number}") for number in itertools.count())
+    began = time.monotonic()
+    with closing(stream_batch(endless, api_key=KEY, max_workers=4)) as stream:
+        for _ in stream:
+            if time.monotonic() - began > 0.6:
+                break
+    assert 3 <= service.refused < 12
 
 
 @each_short_wait
