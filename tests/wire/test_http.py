@@ -377,7 +377,9 @@ def test_the_proxy_of_the_environment_is_used(
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
-@pytest.mark.parametrize("proxy", ["http://", ":8080", "http://user:secret@:80", "http://a b"])
+@pytest.mark.parametrize(
+    "proxy", ["http://", ":8080", "http://user:secret@", "http://user:secret@:80", "http://a b"]
+)
 def test_a_proxy_without_a_host(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str
 ) -> None:

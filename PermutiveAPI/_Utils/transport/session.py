@@ -233,9 +233,11 @@ def _proxies_for(url: str) -> Any:
 
 def _has_host(proxy: str) -> bool:
     try:
-        return bool(parse_url(requests.utils.prepend_scheme_if_needed(proxy, "http")).host)
-    except LocationParseError:
+        host = parse_url(requests.utils.prepend_scheme_if_needed(proxy, "http")).host or ""
+    except (LocationParseError, TypeError):  # TypeError: a user and a password, but no host.
         return False
+    # Older releases of urllib3 take a host with any characters, and quote some of them.
+    return host.startswith("[") or not (host == "" or " " in host or "%" in host)
 
 
 def _authorities() -> str | bool:
