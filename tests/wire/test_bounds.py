@@ -252,33 +252,30 @@ def test_request_that_nobody_takes(
             http.post(KEY, URL, "x" * LARGER_THAN_BUFFERS)
 
 
-@pytest.mark.parametrize("timeout", [1.2, (0.25, 1.2), (1.2, 0.25), None, (0.25, None)])
-def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
-    """A longer timeout gives the whole attempt that time, and None lifts the bound."""
+def slow_body(length: int) -> Step:
+    """Send a body byte by byte."""
 
-    def slow(connection: Connection) -> bool:
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n")
-        for _ in range(20):
+    def step(connection: Connection) -> bool:
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length)
+        for _ in range(length):
             connection.server.stopping.wait(DRIP_SECONDS)
             connection.send(b"1")
         return True
 
-    server.default = slow
+    return step
+
+
+@pytest.mark.parametrize("timeout", [1.2, (0.25, 1.2), (1.2, 0.25), None, (0.25, None)])
+def test_longer_timeout(server: FakeService, short: None, timeout: Any) -> None:
+    """A longer timeout gives the whole attempt that time, and None lifts the bound."""
+    server.default = slow_body(20)
     assert http.request("GET", KEY, URL, timeout=timeout).content == b"1" * 20
 
 
 @pytest.mark.parametrize("timeout", [numpy.int64(1), numpy.float32(1), (numpy.float32(1), 1)])
 def test_a_timeout_of_numpy(server: FakeService, short: None, timeout: Any) -> None:
     """A number of NumPy is a number: the attempt ends by it, whether it is an argument or an option."""
-
-    def slow(connection: Connection) -> bool:
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
-        for _ in range(100):
-            connection.server.stopping.wait(DRIP_SECONDS)
-            connection.send(b"1")
-        return True
-
-    server.default = slow
+    server.default = slow_body(100)
     with pytest.raises(PermutiveTimeoutError, match="took longer than 1 s"):
         http.request("GET", KEY, URL, timeout=timeout)
     with options(timeout=timeout), pytest.raises(PermutiveTimeoutError, match="took longer than 1"):
