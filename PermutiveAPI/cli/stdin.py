@@ -31,4 +31,4 @@ def stdin_text() -> str:
         try:
             return file.read()
         except UnicodeDecodeError:
-            raise ValueError("stdin is not in UTF-8.") from None
+            raise ValueError("stdin is not in UTF-8. Convert it to UTF-8.") from None

@@ -130,7 +130,7 @@ class StateFile:
         if not is_free:
             os.close(self._lock)
             self._lock = None
-            self._fail(errno.EBUSY, "another sandbox uses it")
+            self._fail(errno.EBUSY, "another sandbox uses it. Stop that one, or name another file")
 
     def _give_lock_back(self) -> None:
         lock, self._lock = self._lock, None

@@ -16,6 +16,7 @@ import pytest
 from PermutiveAPI import Cohort
 from PermutiveAPI.sandbox import Sandbox
 from tests.sandbox.conftest import COHORTS, IMPORTS, Client
+from tests.support.platforms import needs_posix
 
 ALIAS = {"tag": "t", "id": "i", "priority": 0}
 EVENT = {"name": "Pageview", "properties": {"a": [1]}}
@@ -253,7 +254,7 @@ def test_a_file_that_another_program_has_changed(path: Path) -> None:
     assert path.read_text() == "mine"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no such locks")
+@needs_posix
 def test_a_second_sandbox(path: Path) -> None:
     """A second sandbox with the same file is refused, and the first one keeps its data."""
     with Sandbox(state_file=path) as sandbox:
@@ -263,7 +264,7 @@ def test_a_second_sandbox(path: Path) -> None:
         client(sandbox).created(name="Chess")
     assert (caught.value.errno, caught.value.strerror) == (
         errno.EBUSY,
-        f"The sandbox cannot keep its state in {path}: another sandbox uses it.",
+        f"The sandbox cannot keep its state in {path}: another sandbox uses it. Stop that one, or name another file.",
     )
     assert has(path, "Chess")
     assert os.listdir(path.parent) == [path.name]

@@ -627,6 +627,7 @@ def test_identify_reads_nothing_from_the_answer(server: FakeService) -> None:
 def test_a_number_of_numpy_as_the_user(server: FakeService) -> None:
     """A user's id from a DataFrame is sent as a number, alone and in a batch."""
     server.default = answer(200, SEGMENTED)
+    # From an array, for instance. Type checkers take only texts.
     question = Segmentation([], user_id=numpy.int64(5))  # pyright: ignore[reportArgumentType]
     question.send(KEY)
     Segmentation.batch_send([question], api_key=KEY)
