@@ -405,7 +405,7 @@ def test_only_transport_touches_connections() -> None:
 def test_only_pauses_sleep() -> None:
     """Only the waits between attempts sleep, and http asks whether they take time.
 
-    Only batches import executors: they tell executors of threads apart, and shards have threads of their own.
+    Only batches import executors: they tell executors of threads apart, and have threads of their own.
     http names the class that users' tests replace.
     """
 
@@ -418,6 +418,7 @@ def test_only_pauses_sleep() -> None:
         "_Utils.http": {"time.sleep", "concurrent.futures.ThreadPoolExecutor"},
         "_Utils.batch.executors": {"concurrent.futures.ThreadPoolExecutor"},
         "_Utils.batch.shard_sender": {"concurrent.futures.ThreadPoolExecutor"},
+        "_Utils.batch.threads": {"concurrent.futures.ThreadPoolExecutor"},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import threading
 import time
@@ -20,6 +21,7 @@ from PermutiveAPI import (
     Progress,
     Segmentation,
     TrackedEvent,
+    options,
     progress_bar,
     stream_batch,
 )
@@ -358,6 +360,65 @@ def test_leaving_while_the_iterable_blocks(server: FakeService, end: str) -> Non
     assert closed.wait(5)
     server.stopping.wait(0.03)
     assert len(server.received) == 1
+
+
+def test_abandoning_a_stream_that_its_hook_refers_to(server: FakeService) -> None:
+    """A stream and its hook may refer to each other: garbage is collected, although idle threads wait."""
+
+    def begin() -> None:
+        streams: List[Any] = []
+        with options(on_response=lambda record: streams.append(record)):
+            streams.append(stream_batch([*things(100)], api_key=KEY, max_workers=2))
+        next(streams[0])
+
+    begin()
+    give_up = time.monotonic() + 5
+    while workers_left() and time.monotonic() < give_up:  # Calls under way refer to it, too.
+        gc.collect()
+    assert workers_left() == []
+
+
+def test_no_more_threads_than_are_needed(server: FakeService) -> None:
+    """While requests come one after the other, one thread sends them all."""
+    threads = set()
+    answered = threading.Semaphore(1)
+
+    def items() -> Iterator[BatchRequest]:
+        for each in things(10):
+            assert answered.acquire(timeout=5)
+            yield each
+
+    with options(on_response=lambda record: threads.add(threading.get_ident())):
+        for result in stream_batch(items(), api_key=KEY, max_workers=8):
+            assert result.error is None
+            answered.release()
+    assert len(threads) == 1
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_a_system_without_more_threads(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """The threads that there are send all requests, once each. Without any, nothing is sent."""
+    start = threading.Thread.start
+    workers = []
+
+    def limited(thread: threading.Thread) -> None:
+        if "Executor" in thread.name:
+            workers.append(thread)
+            if len(workers) > most:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    if most:
+        responses, failures = http.process_batch(things(20), api_key=KEY, max_workers=4)
+        assert (len(responses), failures) == (20, [])
+    else:
+        with pytest.raises(RuntimeError, match="start new thread"):
+            http.process_batch(things(20), api_key=KEY, max_workers=4)
+    assert len(server.received) == (20 if most else 0)
+    assert workers_left() == []
 
 
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])

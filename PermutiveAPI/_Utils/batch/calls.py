@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future, TimeoutError
+from concurrent.futures import CancelledError, TimeoutError
 from contextlib import suppress
 from functools import partial
 from heapq import heappop, heappush
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..cancellation import Cancellation, check, monotonic
+from .protocols import AnyExecutor, Call, Gatherer
+from .unlocked import UnlockedFuture
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Done = tuple[int, Item, "Future[Result]"]
+Done = tuple[int, Item, Call[Result]]
 
 # A ThreadPoolExecutor has at most 32 threads by default.
-_PYTHONS_MOST_WORKERS = 32
+PYTHONS_MOST_WORKERS = 32
 # Calls handed to the executor for each worker: one that it works on and one that waits.
 _IN_FLIGHT_PER_WORKER = 2
 # While so many calls are postponed, no new items are taken.
@@ -45,45 +46,9 @@ class Postponed(NamedTuple):
     item: Any
 
 
-class AnyExecutor(Protocol):
-    """The part of an executor that a batch uses."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Start one call."""
-        ...
-
-
 def most_in_flight(workers: int | None) -> int:
     """Return how many calls an executor that takes them one by one has at a time."""
-    return _IN_FLIGHT_PER_WORKER * (workers or _PYTHONS_MOST_WORKERS)
-
-
-class Gatherer(ABC):
-    """An executor that collects calls, and makes several of them together."""
-
-    @abstractmethod
-    def begin(self, wake: Callable[[], object]) -> None:
-        """Begin. Any thread may call `wake`; then :meth:`flush` is called soon."""
-
-    @abstractmethod
-    def most_in_flight(self) -> int:
-        """Return how many calls it takes at a time, until they are handed back."""
-
-    @abstractmethod
-    def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
-        """Take one call."""
-
-    @abstractmethod
-    def flush(self, has_arrived: Callable[[], bool], handed_back: int) -> None:
-        """Start calls, and collect those that are done, in the caller's thread.
-
-        Parameters
-        ----------
-        has_arrived : callable
-            Tells whether results wait to be handed back. If so, more calls come soon.
-        handed_back : int
-            How many results were handed back so far.
-        """
+    return _IN_FLIGHT_PER_WORKER * (workers or PYTHONS_MOST_WORKERS)
 
 
 class Calls(Generic[Item, Result]):
@@ -123,7 +88,7 @@ class Calls(Generic[Item, Result]):
         self._executor: AnyExecutor | None = None
         self._gatherer: Gatherer | None = None
         # By position.
-        self._in_flight: dict[int, tuple[Item, Future[Any]]] = {}
+        self._in_flight: dict[int, tuple[Item, Call[Any]]] = {}
         # A heap of (due, position, item, argument).
         self._postponed: list[tuple[float, int, Item, Any]] = []
         # Positions of calls that are done; None if the source has an item.
@@ -153,7 +118,7 @@ class Calls(Generic[Item, Result]):
         """Wait for the calls that were not cancelled, at most so many seconds."""
         wait_for((future for _, future in self._in_flight.values()), seconds)
 
-    def tell_late(self, late: Callable[[Item, Future[Result]], object]) -> None:
+    def tell_late(self, late: Callable[[Item, Call[Result]], object]) -> None:
         """Call `late` for each call that is done and was not handed back, in the order of the items."""
         interruption: BaseException | None = None
         for _, (item, future) in sorted(self._in_flight.items()):
@@ -249,7 +214,7 @@ class Calls(Generic[Item, Result]):
         return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)
 
 
-def wait_for(futures: Iterable[Future[Any]], seconds: float) -> None:
+def wait_for(futures: Iterable[Call[Any]], seconds: float) -> None:
     """Wait until futures are done or cancelled, at most so many seconds.
 
     ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came in that moment, they would
@@ -261,7 +226,7 @@ def wait_for(futures: Iterable[Future[Any]], seconds: float) -> None:
             future.exception(max(end - monotonic(), 0.0))
 
 
-def _result_of(future: Future[Any]) -> Any:
+def _result_of(future: Call[Any]) -> Any:
     """Return what a call that is done has returned; ``_NO_RESULT`` if it has failed."""
     try:
         return future.result() if future.exception() is None else _NO_RESULT
@@ -271,7 +236,7 @@ def _result_of(future: Future[Any]) -> Any:
 
 def _submitted(
     executor: AnyExecutor, call: Callable[[Item], Result], item: Item, forgiving: bool
-) -> Future[Result]:
+) -> Call[Result]:
     """Start a call. An item that is refused, or cannot be sent to another process, fails at once."""
     refusal: Exception | None = getattr(item, "refusal", None)
     if refusal is None:
@@ -281,7 +246,7 @@ def _submitted(
             if not forgiving and _can_travel(item):
                 raise
             refusal = error
-    failed: Future[Result] = Future()
+    failed = UnlockedFuture()
     failed.set_exception(refusal)
     return failed
 
@@ -296,5 +261,5 @@ def _can_travel(item: object) -> bool:
     return True
 
 
-def _announcer(arrived: SimpleQueue[int | None], position: int) -> Callable[[Future[Any]], None]:
+def _announcer(arrived: SimpleQueue[int | None], position: int) -> Callable[[Call[Any]], None]:
     return lambda future: arrived.put(position)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .calls import AnyExecutor
+from .protocols import AnyExecutor
 from .remote import Send
 
 # Threads in each process, if max_workers is left out.

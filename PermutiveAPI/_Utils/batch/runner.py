@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -35,6 +35,7 @@ from ..settings import Settings
 from .calls import Done, Postponed
 from .executors import DEFAULT_THREADS, require_picklable, travels
 from .progress_bar import ProgressBar, progress_bar
+from .protocols import Call
 from .reader import AtHand, Nothing, Source, source_of
 from .remote import Failed, Reported, Send, WorkItem, send_item
 from .stream import Stream
@@ -170,7 +171,7 @@ class BatchRunner:
             return borrowed_executor(executor)
         from .sharding import ShardingExecutor  # Rarely needed, and slow to import.
 
-        return lambda: ShardingExecutor(
+        return lambda batch: ShardingExecutor(
             executor, workers, run.total is not None, run.is_unrepeatable, run.tell_records
         )
 
@@ -326,7 +327,7 @@ class _Run(Listener[WorkItem]):
         request = item.request
         return not is_repeatable(str(request.method).upper(), str(request.url))
 
-    def complete(self, item: WorkItem, future: Future[Any]) -> BatchResult[Any]:
+    def complete(self, item: WorkItem, future: Call[Any]) -> BatchResult[Any]:
         """Call the callbacks for a call that is done, and return its result."""
         request = item.request
         returned = self._outcomes.pop(item.index, None)
@@ -346,7 +347,7 @@ class _Run(Listener[WorkItem]):
         self._tell_progress(request)
         return BatchResult(item.index, request, response, value, error)
 
-    def late(self, item: WorkItem, future: Future[Any]) -> None:
+    def late(self, item: WorkItem, future: Call[Any]) -> None:
         """Complete a request that was done while the batch was being cancelled, unless it was cancelled itself."""
         if isinstance(future.exception(), (Exception, type(None))):
             if future.exception() is None and item.index not in self._outcomes:
@@ -405,7 +406,7 @@ class _Run(Listener[WorkItem]):
             tell("A callback of the batch", callback, value, self.api_key)
 
     @staticmethod
-    def _failure_of(future: Future[Any]) -> Outcome:
+    def _failure_of(future: Call[Any]) -> Outcome:
         error = future.exception()
         if isinstance(error, Exception):
             return getattr(error, "response", None), None, error

@@ -18,12 +18,14 @@ from typing import Any, NamedTuple, cast
 from ..cancellation import Cancelled, monotonic
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
-from .calls import Gatherer, Postponed, most_in_flight, wait_for
+from .calls import Postponed, most_in_flight, wait_for
 from .executors import DEFAULT_THREADS, dumps_for, is_process_pool, processes_of, travels
 from .lease import Lease
+from .protocols import Call, Gatherer
 from .remote import Reported, WorkItem
 from .shard_size import ShardSize
 from .shards import FirstCall, FirstShard, Report, Shard, ShardResult
+from .unlocked import UnlockedFuture
 
 # With a journal, a shard with requests that must not be repeated is no larger.
 _MOST_UNREPEATABLE_IN_SHARD = 20
@@ -37,7 +39,7 @@ class _Waiting(NamedTuple):
     """A request that waits for its shard, or is in one."""
 
     item: WorkItem
-    future: Future[Any]
+    future: UnlockedFuture
 
 
 class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
@@ -104,12 +106,12 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             return self._most_one_by_one
         return _SHARDS_HELD_PER_PROCESS * self._processes * self._size.requests
 
-    def submit(self, fn: Callable[..., Any], /, item: Any) -> Future[Any]:
+    def submit(self, fn: Callable[..., Any], /, item: Any) -> Call[Any]:
         """Take a request for the next shard; if calls run in this process, begin its call."""
         if self._travels is False:
             return self._executor.submit(fn, item)
         self._call = fn
-        waiting = _Waiting(item, Future())
+        waiting = _Waiting(item, UnlockedFuture())
         self._waiting.append(waiting)
         return waiting.future
 
@@ -194,7 +196,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 self._failure = error
             return
         for each in waiting:
-            each.future.set_running_or_notify_cancel()
+            each.future.set_begun()
         self._number += 1
         self._in_flight[number] = (waiting, future)
         future.add_done_callback(_announcer(self._ended, number, self._wake))
@@ -242,8 +244,8 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         for place, result, records in report.answered:
             waiting[place].future.set_result(Reported(result, records) if records else result)
         if report.unreadable:
-            for item, future in waiting:
-                future.set_result(Postponed(monotonic(), replace(item, alone=True)))
+            for each in waiting:
+                each.future.set_result(Postponed(monotonic(), replace(each.item, alone=True)))
             return
         self._postpone(waiting, report)
         _fail([each for each in waiting if not each.future.done()], Cancelled())

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from contextvars import Context, copy_context
 from typing import Any, Generic, TypeVar
 
 from ..cancellation import Cancellation, monotonic
-from .calls import AnyExecutor, Calls, Done, Postponed
+from .calls import Calls, Done, Postponed
+from .protocols import AnyExecutor, Call
 from .reader import Nothing, Source
+from .threads import threads_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-NewExecutor = Callable[[], AbstractContextManager[Any]]
+NewExecutor = Callable[[Cancellation], AbstractContextManager[Any]]
 
 # How long new items are taken while results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
@@ -29,12 +30,12 @@ _GRACE_SECONDS = 0.5
 
 def own_executor(new_executor: Callable[..., Any], workers: int | None) -> NewExecutor:
     """Return a function that makes an executor, which ends with the batch."""
-    return lambda: new_executor(max_workers=workers)
+    return lambda batch: threads_of(new_executor(max_workers=workers), workers, batch)
 
 
 def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
     """Return a function that gives the caller's executor, which outlives the batch."""
-    return lambda: nullcontext(executor)
+    return lambda batch: nullcontext(executor)
 
 
 class Listener(Generic[Item]):
@@ -52,7 +53,7 @@ class Listener(Generic[Item]):
     def returned(self, results: list[tuple[Item, Any]]) -> None:
         """Hear the results of all calls that are done at a time, before they are handed back one by one."""
 
-    def late(self, item: Item, future: Future[Any]) -> None:
+    def late(self, item: Item, future: Call[Any]) -> None:
         """Hear of a call that is done, but can no longer be handed back."""
 
     def idle(self) -> None:
@@ -89,8 +90,8 @@ def run_on_workers(
     workers : int or None
         How many workers the executor has; None for Python's default.
     new_executor : callable
-        Returns a context manager that gives the executor. It is called for the first
-        item, so that an empty batch starts no threads.
+        Called with the batch; returns a context manager that gives the executor. It is called for the
+        first item, so that an empty batch starts no threads.
     batch : Cancellation, optional
         If another thread cancels it, the loop ends with ``Cancelled``.
     context : contextvars.Context, optional
@@ -100,8 +101,8 @@ def run_on_workers(
 
     Yields
     ------
-    tuple of (int, item, Future)
-        The item's position, the item, and its future, which is done.
+    tuple of (int, item, Call)
+        The item's position, the item, and its call, which is done.
     """
     batch = batch or Cancellation()
     # What to do at the end, in reverse order.
@@ -113,7 +114,7 @@ def run_on_workers(
         batch,
         workers,
         listener.total is not None,
-        start=lambda: ending.enter_context(new_executor()),
+        start=lambda: ending.enter_context(new_executor(batch)),
         returned=listener.returned,
     )
     ending.callback(calls.tell_late, listener.late)

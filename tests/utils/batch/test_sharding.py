@@ -14,6 +14,7 @@ import pytest
 from PermutiveAPI import BatchRequest, PermutiveConnectionError
 from PermutiveAPI._Utils.batch.calls import Postponed
 from PermutiveAPI._Utils.batch.executors import travels
+from PermutiveAPI._Utils.batch.protocols import Call
 from PermutiveAPI._Utils.batch.remote import Reported, WorkItem
 from PermutiveAPI._Utils.batch.sharding import ShardingExecutor
 from PermutiveAPI._Utils.batch.shards import FirstCall, Report, Shard, ShardResult
@@ -77,9 +78,9 @@ class Batch:
     def _wake(self) -> None:
         self.woken += 1
 
-    def add(self, count: int, method: str = "GET", json: Any = None) -> "List[Future[Any]]":
+    def add(self, count: int, method: str = "GET", json: Any = None) -> "List[Call[Any]]":
         """Submit requests."""
-        futures: "List[Future[Any]]" = []
+        futures: "List[Call[Any]]" = []
         for _ in range(count):
             request = BatchRequest(method, f"{URL}/{self._index}", json=json)
             futures.append(self.sharding.submit(print, WorkItem(self._index, request)))

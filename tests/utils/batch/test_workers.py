@@ -83,7 +83,7 @@ def test_leaving_early_cancels_what_has_not_begun() -> None:
         return item
 
     executor = ThreadPoolExecutor(max_workers=1)
-    loop: Any = run_on_workers(call, AtHand(range(50)), 1, lambda: executor)
+    loop: Any = run_on_workers(call, AtHand(range(50)), 1, lambda batch: executor)
     next(loop)
     loop.close()
     assert len(ran) <= 2

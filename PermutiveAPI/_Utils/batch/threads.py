@@ -1,0 +1,115 @@
+"""The threads of one batch: they take its calls from one queue, which takes half the time of an executor's."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple
+
+from ..cancellation import Cancellation
+from .calls import PYTHONS_MOST_WORKERS
+from .unlocked import UnlockedFuture
+
+# How often an idle thread looks whether its batch was cancelled.
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def threads_of(
+    pool: AbstractContextManager[Any], workers: int | None, batch: Cancellation
+) -> AbstractContextManager[Any]:
+    """Return the threads of a pool. A stand-in for ``ThreadPoolExecutor`` is returned as it is: it gets each call."""
+    return Threads(pool, workers, batch) if type(pool) is ThreadPoolExecutor else pool
+
+
+class _Call(NamedTuple):
+    """A call that waits for a thread."""
+
+    future: UnlockedFuture
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+class Threads(AbstractContextManager["Threads"]):
+    """Makes calls in the threads of a pool. At the end, all calls are done.
+
+    Parameters
+    ----------
+    pool : concurrent.futures.ThreadPoolExecutor
+        The pool of this batch alone. It ends with the block.
+    workers : int or None
+        How many threads it has at most.
+    batch : Cancellation
+        What ends the calls.
+    """
+
+    def __init__(self, pool: ThreadPoolExecutor, workers: int | None, batch: Cancellation) -> None:
+        self._pool = pool
+        self._most = workers or PYTHONS_MOST_WORKERS
+        self._batch = batch
+        self._begun = 0
+        # None ends the threads.
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        # One element for each thread that waits for a call, and was not counted on yet.
+        self._idle: deque[None] = deque(maxlen=self._most)
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> UnlockedFuture:
+        """Start one call."""
+        if self._begun < self._most:
+            try:
+                self._idle.pop()
+            except IndexError:
+                self._begin_thread()
+        future = UnlockedFuture(begun=True)
+        self._calls.put(_Call(future, fn, args))
+        return future
+
+    def __exit__(self, *exception: object) -> None:
+        """End the threads, and wait for them."""
+        self._calls.put(None)
+        self._pool.shutdown()
+
+    def _begin_thread(self) -> None:
+        try:
+            self._pool.submit(_make_calls, self._calls, self._idle, self._batch)
+        except RuntimeError:
+            if not self._begun:
+                raise
+            self._most = self._begun  # The system has no more threads.
+        else:
+            self._begun += 1
+
+
+def _make_calls(calls: SimpleQueue[_Call | None], idle: deque[None], batch: Cancellation) -> None:
+    """Make one call after the other.
+
+    While a thread waits, it refers to none of them: their function may refer to an abandoned stream.
+    """
+    while True:
+        try:
+            call = calls.get(timeout=_SECONDS_BETWEEN_LOOKS)
+        except Empty:
+            batch.check()  # At exit, nobody may be left to end this thread.
+            continue
+        if call is None:
+            calls.put(None)  # For the next thread.
+            return
+        result, error = _outcome(call.function, call.arguments)
+        idle.append(None)
+        if error is None:
+            call.future.set_result(result)
+        else:
+            call.future.set_exception(error)
+        del call, result, error
+
+
+def _outcome(
+    function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Any, BaseException | None]:
+    # A function of its own: the frames of an error must not refer to the future, which refers to the error.
+    try:
+        return function(*arguments), None
+    except BaseException as error:
+        return None, error
