@@ -47,6 +47,7 @@ from tests.support.fake_service import (
     hang_up,
 )
 from tests.support.secrets import assert_no_secret
+from tests.support.threads import allow_threads
 
 URL = "https://api.permutive.app/v9/things"
 
@@ -394,6 +395,23 @@ def test_number_of_workers(
     server.default = crowd = Crowd(3)
     responses, _ = http.process_batch(things(9), api_key=KEY, max_workers=3 if given else None)
     assert (len(responses), crowd.most, server.connections) == (9, 3, 3)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_fewer_threads_than_workers(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    """If the system refuses a thread, the others send each request once; without any, nothing is sent."""
+    allow_threads(monkeypatch, "ThreadPoolExecutor", threads)
+    server.default = answer_from(echo)
+    if not threads:
+        with pytest.raises(RuntimeError, match="new thread"):
+            http.process_batch(things(9), api_key=KEY, max_workers=8)
+        assert server.received == []
+        return
+    responses, failures = http.process_batch(things(9), api_key=KEY, max_workers=8)
+    assert (len(responses), failures) == (9, [])
+    assert len({each.path for each in server.received}) == len(server.received) == 9
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "many"])

@@ -395,32 +395,6 @@ def test_no_more_threads_than_are_needed(server: FakeService) -> None:
     assert len(threads) == 1
 
 
-@pytest.mark.parametrize("most", [0, 1])
-def test_a_system_without_more_threads(
-    server: FakeService, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    """The threads that there are send all requests, once each. Without any, nothing is sent."""
-    start = threading.Thread.start
-    workers = []
-
-    def limited(thread: threading.Thread) -> None:
-        if "Executor" in thread.name:
-            workers.append(thread)
-            if len(workers) > most:
-                raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", limited)
-    if most:
-        responses, failures = http.process_batch(things(20), api_key=KEY, max_workers=4)
-        assert (len(responses), failures) == (20, [])
-    else:
-        with pytest.raises(RuntimeError, match="start new thread"):
-            http.process_batch(things(20), api_key=KEY, max_workers=4)
-    assert len(server.received) == (20 if most else 0)
-    assert workers_left() == []
-
-
 @pytest.mark.parametrize("at_hand", [True, False], ids=["list", "generator"])
 def test_an_error_of_the_iterable_comes_last(server: FakeService, at_hand: bool) -> None:
     """Requests that are under way are handed back before an error of the iterable is raised, in the caller's thread."""

@@ -119,8 +119,7 @@ class _Sending:
         working: list[Future[Any]] = []
         with _thread_pool(threads) as pool:
             try:
-                for _ in range(min(threads, len(self._items))):
-                    working.append(pool.submit(copy_context().run, self._work))
+                self._begin(working, pool, min(threads, len(self._items)))
                 self._wait(working)
             except KeyboardInterrupt:
                 # Wait for requests in flight: otherwise their outcome would be unknown.
@@ -140,6 +139,16 @@ class _Sending:
         ]
         unsent += [(place, 0.0, item.attempts, ()) for place, item in self._left]
         return Report(self._answered, unsent, now - began, interrupted)
+
+    def _begin(self, working: list[Future[Any]], pool: ThreadPoolExecutor, threads: int) -> None:
+        """Begin in so many threads, or in those that the system allows."""
+        for _ in range(threads):
+            try:
+                working.append(pool.submit(copy_context().run, self._work))
+            except RuntimeError:
+                if not working:
+                    raise
+                return  # The pool has taken the call, but it finds nothing left to send.
 
     def _work(self) -> None:
         """Send one request after the other, in a thread."""

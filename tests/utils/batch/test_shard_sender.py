@@ -19,6 +19,7 @@ from PermutiveAPI._Utils.batch.remote import Failed, WorkItem
 from PermutiveAPI._Utils.batch.shard_sender import ShardSender
 from PermutiveAPI._Utils.batch.shards import Report, Shard
 from tests.support.fake_service import Connection, FakeService, after, answer, stall
+from tests.support.threads import allow_threads
 
 KEY = "8f14e45f-ceea-467f-a0b1-5f2f4d1c9a7e"
 URL = "https://api.permutive.app/v9/things"
@@ -189,6 +190,15 @@ def test_threads_are_kept(request: pytest.FixtureRequest) -> None:
     assert first == second
     sent(items(1), threads=3, send=note_thread)
     assert [number for number, _ in shard_sender._idle_pools] == [3]
+
+
+def test_fewer_threads_than_asked_for(server: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system refuses a thread, the others send the whole shard."""
+    monkeypatch.setattr(shard_sender, "_idle_pools", [])
+    allow_threads(monkeypatch, "PermutiveAPI shard", 1)
+    assert len(sent(items(3), threads=3).answered) == len(server.received) == 3
+    [(_, pool)] = shard_sender._idle_pools
+    pool.shutdown()
 
 
 def break_off(method: str, api_key: str, url: str, **more: Any) -> None:
