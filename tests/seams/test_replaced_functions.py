@@ -730,3 +730,39 @@ def test_a_replacement_before_the_first_import_takes_effect(code: str) -> None:
     """What is replaced before the library is imported is used, too, and nothing reaches the network."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+OTHER_URLLIB3 = """
+import urllib3.connection
+import urllib3.connectionpool
+
+class Other:
+    def __init__(self, *arguments, _real=urllib3.connection.HTTPConnection, **named):
+        vars(self)["real"] = _real(*arguments, **named)
+
+    def __getattr__(self, name):
+        return getattr(self.real, name)
+
+    def __setattr__(self, name, value):
+        setattr(self.real, name, value)
+
+urllib3.connection.HTTPConnection = urllib3.connectionpool.HTTPConnectionPool.ConnectionCls = Other
+from PermutiveAPI import Cohort
+from PermutiveAPI._Utils import http
+
+Cohort("one", query={"in_segment": 1}).create("any-key")
+responses, _ = http.process_batch(
+    [http.BatchRequest("GET", "https://api.permutive.app/x")] * 2, api_key="any-key"
+)
+assert [each.url.partition("?")[2] for each in responses] == ["k=[REDACTED]"] * 2
+"""
+
+
+def test_a_package_in_the_place_of_urllib3(server: FakeService) -> None:
+    """Its connections are used as they are, although those of the library cannot be derived from them."""
+    server.default = answer(200, COHORT)
+    done = subprocess.run(
+        [sys.executable, "-c", OTHER_URLLIB3], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert [each.query["k"] for each in server.received] == [["any-key"]] * 3

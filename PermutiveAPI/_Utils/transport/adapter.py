@@ -17,7 +17,7 @@ from urllib3 import ProxyManager
 from ..errors import PermutiveInvalidResponseError
 from ..settings import MAX_RESPONSE_MB
 from .bounds import most_megabytes
-from .connections import POOL_CLASSES, without_key
+from .connections import POOL_CLASSES, HTTPConnection, without_key
 from .response import CompactResponse, WholeResponse
 from .socks import SOCKS_POOL_CLASSES
 
@@ -85,6 +85,31 @@ class Adapter(HTTPAdapter):
                 response=response,
             )
         return response
+
+
+class PlainAdapter(HTTPAdapter):
+    """requests' own adapter with compact responses, for a package that has taken the place of urllib3.
+
+    Its connections need not be those of http.client, which the pools of connections.py are made for: those
+    of urllib3-future, which niquests installs, are not. Then nothing bounds an attempt as a whole, and
+    the end of a batch does not end its requests.
+    """
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> Any:
+        """Return the response, read to its end."""
+        plain = super().build_response(req, resp)
+        pairs = tuple(plain.headers.items())
+        whole = WholeResponse(plain.status_code, plain.reason, pairs, plain.content)
+        response = CompactResponse(whole, req)
+        response.connection = self
+        return response
+
+
+def new_adapter(**options: Any) -> HTTPAdapter:
+    """Make the adapter that fits urllib3, or what is in its place."""
+    # By name, since a recorder may have replaced the class.
+    fits = any(each.__module__ == "http.client" for each in HTTPConnection.__mro__)
+    return (Adapter if fits else PlainAdapter)(**options)
 
 
 def _no_pool() -> None:

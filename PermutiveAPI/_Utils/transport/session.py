@@ -26,7 +26,7 @@ from ..errors import PermutiveInvalidRequestError
 from ..settings import DEFAULT_TIMEOUT_SECONDS, Settings, Timeout
 from ..version import package_version
 from . import bounds, log_redaction
-from .adapter import Adapter
+from .adapter import new_adapter
 from .connections import choose_classes
 from .prepare import prepare
 
@@ -174,7 +174,7 @@ def _new_pool() -> _Pool:
     session.trust_env = False
     # A cookie set for one key's call must not travel with another key's.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = Adapter(
+    adapter = new_adapter(
         pool_connections=_ORIGINS, pool_maxsize=_CONNECTIONS_PER_ORIGIN, max_retries=0
     )
     session.mount("https://", adapter)
