@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 import pickle
-import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from types import ModuleType
 from typing import Any, Callable, List, Optional
 
 import freezegun
@@ -133,15 +131,20 @@ def test_a_refusal_in_a_stream_uses_up_no_attempt(
     assert len(server.received) == 6
 
 
-@pytest.mark.parametrize("module", ["gevent.hub", "eventlet.greenthread"])
-def test_a_refusal_under_green_threads_uses_up_no_attempt(
+def wait(seconds: float) -> None:
+    """Wait, as the functions do that tools put in the place of ``time.sleep``."""
+    threading.Event().wait(seconds)
+
+
+@pytest.mark.parametrize(
+    "module", ["gevent.hub", "eventlet.greenthread", "blockbuster.blockbuster"]
+)
+def test_a_refusal_under_a_tools_sleep_uses_up_no_attempt(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, module: str
 ) -> None:
-    """If ``time.sleep`` is that of gevent or eventlet, it does not count as a test's replacement."""
-    green: Any = ModuleType(module)
-    green.sleep = lambda seconds: threading.Event().wait(seconds)
-    monkeypatch.setitem(sys.modules, module, green)
-    monkeypatch.setattr(time, "sleep", green.sleep)
+    """If ``time.sleep`` is that of gevent, eventlet or blockbuster, it does not count as a test's replacement."""
+    monkeypatch.setattr(wait, "__module__", module)
+    monkeypatch.setattr(time, "sleep", wait)
     monkeypatch.setenv("PERMUTIVE_RETRY_MAX_RETRIES", "1")
     server.script = [refusal(429, "0.01")]
     responses, errors = http.process_batch(things(1), api_key=KEY, max_workers=1)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import BuiltinFunctionType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from .. import cancellation
 from ..cancellation import monotonic
 
-# The modules of gevent and eventlet whose ``sleep`` they put in the place of ``time.sleep``.
-_GREEN_MODULES = ("gevent.hub", "eventlet.greenthread")
+# Where the functions come from that tools put in the place of ``time.sleep``, and that wait as it does. That of
+# blockbuster, which watches asyncio, calls the real one.
+_MODULES_THAT_WAIT = ("gevent.hub", "eventlet.greenthread", "blockbuster.blockbuster")
 
 
 def pause(seconds: float, attempts: int | None) -> None:
@@ -32,8 +32,7 @@ def pause(seconds: float, attempts: int | None) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell whether a function waits: it is the real time.sleep or that of green threads, no test's replacement."""
+    """Tell whether a function waits: it is the real time.sleep or that of such a tool, no test's replacement."""
     if isinstance(function, BuiltinFunctionType):
         return function.__module__ == "time"
-    green = (sys.modules.get(name) for name in _GREEN_MODULES)
-    return any(function is getattr(module, "sleep", None) for module in green)
+    return isinstance(function, FunctionType) and function.__module__ in _MODULES_THAT_WAIT
