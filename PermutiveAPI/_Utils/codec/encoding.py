@@ -293,14 +293,20 @@ def _encode_attributes(value: Any, keep_none: bool) -> dict[str, Any]:
     return _encode_dict(public, True)
 
 
+_TABLE_PACKAGES = frozenset(("numpy", "pandas", "polars", "pyarrow"))
+# The methods of their values that return Python's own values. Each has one of them.
+_TO_NATIVE = ("tolist", "to_list", "to_pylist", "as_py")
+
+
 def _encode_foreign(value: Any, keep_none: bool) -> Any:
-    """Write a value of a type outside the table: NumPy and pandas values, objects, anything else as text."""
-    if type(value).__module__.split(".")[0] in ("numpy", "pandas"):
+    """Write a value of a type outside the table: one of a table, an object, anything else as text."""
+    if type(value).__module__.split(".")[0] in _TABLE_PACKAGES:
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")
-        if not hasattr(value, "tolist"):
+        to_native = next(filter(None, (getattr(value, name, None) for name in _TO_NATIVE)), None)
+        if to_native is None:
             return str(value)  # The attributes of such a type are not its value.
-        native = value.tolist()  # A list for an array or a Series, a number for a scalar.
+        native = to_native()  # A list for an array or a Series, a number for a scalar.
         if native is None:
             raise NotJSONError(f"{value} is not a value that JSON can hold")
         if type(native) is type(value):  # A number that is wider than Python's.

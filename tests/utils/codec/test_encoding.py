@@ -17,6 +17,8 @@ from uuid import UUID
 
 import numpy
 import pandas
+import polars
+import pyarrow
 import pytest
 
 from PermutiveAPI import Alias, Cohort, CohortList, Event, Segmentation, Source
@@ -163,12 +165,16 @@ FOREIGN = [
     (pandas.Timedelta("1s"), "0 days 00:00:01"),
     (pandas.Period("2025-07"), "2025-07"),
     (pandas.array([1, 2], dtype="Int64")[0], 1),
+    (polars.Series(["a"]), ["a"]),
+    (pyarrow.array([1, 2]), [1, 2]),
+    (pyarrow.chunked_array([["a"], ["b"]]), ["a", "b"]),
+    (pyarrow.scalar(3), 3),
 ]
 
 
 @pytest.mark.parametrize(("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__)
-def test_numpy_and_pandas(value: Any, expected: Any) -> None:
-    """NumPy and pandas scalars become numbers, arrays become lists, and nothing is silently dropped."""
+def test_values_of_tables(value: Any, expected: Any) -> None:
+    """Scalars of NumPy, pandas and pyarrow become Python's own, arrays and columns become lists."""
     found = encoded(value)
     assert found == expected
     assert type(found) is type(expected)
