@@ -28,8 +28,11 @@ _first_modules: dict[str, ModuleType] = {}
 
 def remember_modules() -> None:
     """Remember the modules of this package that are imported by now."""
-    own = [name for name in sys.modules if f"{name}.".startswith(f"{_PACKAGE}.")]
-    _first_modules.update((name, sys.modules[name]) for name in own)
+    _first_modules.update((name, sys.modules[name]) for name in _names_now())
+
+
+def _names_now() -> list[str]:
+    return [name for name in [*sys.modules] if f"{name}.".startswith(f"{_PACKAGE}.")]
 
 
 @contextmanager
@@ -38,11 +41,15 @@ def late_import() -> Generator[None, None, None]:
 
     A test may have imported the package inside ``patch.dict(sys.modules)``. Then the package is no longer
     in ``sys.modules``, and Python would import it a second time, with classes of its own. So its modules
-    are put back. A stand-in for the package alone stays, since its parts are found without it.
+    are put back, and those of a second package that a test has imported are removed. A stand-in for the
+    package alone stays, since its parts are found without it.
     """
     with _import_lock:
         if sys.modules.get(__name__) is not _first_modules.get(__name__):
-            sys.modules.update(_own_modules())
+            own = _own_modules()
+            sys.modules.update(own)
+            for name in set(_names_now()) - set(own):
+                del sys.modules[name]
         yield
 
 

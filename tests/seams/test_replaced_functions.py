@@ -724,8 +724,27 @@ assert [request.item for request, _ in failures] == cohorts
 assert sys.modules["PermutiveAPI.Audience.Segment"].Segment is Segment
 """
 
+IMPORTED_TWICE = """
+import sys
+from unittest import mock
 
-@pytest.mark.parametrize("code", [EARLY, IN_PATCHED_MODULES])
+from PermutiveAPI import Cohort
+
+for name in [name for name in sys.modules if name.startswith("PermutiveAPI")]:
+    del sys.modules[name]
+import PermutiveAPI as second
+
+assert second.Cohort is not Cohort
+for own in (second.Cohort, Cohort, second.Cohort):
+    with mock.patch("requests.get") as get:
+        get.return_value.status_code = 200
+        get.return_value.json.return_value = {"id": "1", "name": "one"}
+        found, _ = own.batch_get_by_id(["1"], api_key="key")
+    assert type(found["1"]) is own
+"""
+
+
+@pytest.mark.parametrize("code", [EARLY, IN_PATCHED_MODULES, IMPORTED_TWICE])
 def test_a_replacement_before_the_first_import_takes_effect(code: str) -> None:
     """What is replaced before the library is imported is used, too, and nothing reaches the network."""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
