@@ -12,13 +12,13 @@ import json
 import os
 import threading
 import warnings
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from os import PathLike
 from pathlib import Path
 from tempfile import mkstemp
 from time import monotonic
-from types import TracebackType
 from typing import Any, NoReturn
 
 from .loading import load
@@ -33,7 +33,6 @@ except ImportError:  # Windows. There, a second sandbox is not refused.
 _FORMAT = "PermutiveAPI sandbox 1"
 _THREAD_NAME = "permutive-sandbox-state"
 _UNFINISHED = ".permutive-sandbox"
-_LOCK = ".lock"
 _PAUSE_SECONDS = 0.1
 # With large data, the thread works at most a fifth of the time.
 _LEAST_SHARE_OF_PAUSES = 4
@@ -49,7 +48,7 @@ _CONTENT = Shape(
 
 
 class StateFile:
-    """Keeps a state in a file: while it is entered, after each change.
+    """Keeps a state in a file.
 
     Parameters
     ----------
@@ -63,88 +62,48 @@ class StateFile:
     ValueError
         If the file holds something else. It is left as it is.
     OSError
-        If it cannot be read; on entering, if it cannot be written.
+        If it cannot be read; on entering the block of ``writing()``, if it cannot be written.
     """
 
     def __init__(self, path: str | PathLike[str], state: State) -> None:
         self._path = Path(os.path.realpath(path))
         self._state = state
         self._stopped = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock: int | None = None
         self._known = self._signature()
         if self._known is not None:
             state.adopt(_restored(self._path, state))
 
-    def __enter__(self) -> StateFile:
-        """Write the file, keep writing it, and remove what a crash has left half written."""
-        self._take_lock()
-        try:
-            self._begin()
-        except BaseException:
-            self._give_lock_back()
-            raise
-        return self
-
-    def _begin(self) -> None:
-        for left in self._path.parent.glob(f".{escape(self._path.name)}.*{_UNFINISHED}"):
-            left.unlink(missing_ok=True)
-        self._save()
-        self._stopped.clear()
-        self._thread = threading.Thread(target=self._keep, name=_THREAD_NAME, daemon=True)
-        self._thread.start()
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Write the file for the last time."""
-        self._stopped.set()
-        self._state.changed.set()
-        if self._thread is not None:
-            self._thread.join()
-        try:
+    @contextmanager
+    def writing(self) -> Generator[None, None, None]:
+        """Write the file, and write it again after each change in the block, and at its end."""
+        with self._locked():
+            for left in self._path.parent.glob(f".{escape(self._path.name)}.*{_UNFINISHED}"):
+                left.unlink(missing_ok=True)
             self._save()
-        finally:
-            self._give_lock_back()
+            self._stopped.clear()
+            thread = threading.Thread(target=self._keep, name=_THREAD_NAME, daemon=True)
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stopped.set()
+                self._state.changed.set()
+                thread.join()
+                self._save()
 
-    def _take_lock(self) -> None:
-        """Keep other sandboxes from using the file, by a lock on a file beside it: the file itself is replaced."""
-        if fcntl is None:
-            return
-        try:
-            self._lock = os.open(self._lock_path(), os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            self._fail(error.errno, error.strerror)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            is_free = False
-        except OSError:  # The file system has no locks.
-            return
-        else:
-            # Whoever had the lock may have removed the file meanwhile.
-            is_free = os.fstat(self._lock).st_nlink > 0
-        if not is_free:
-            os.close(self._lock)
-            self._lock = None
-            self._fail(errno.EBUSY, "another sandbox uses it. Stop that one, or name another file")
-
-    def _give_lock_back(self) -> None:
-        lock, self._lock = self._lock, None
-        if fcntl is None or lock is None:
-            return
-        with suppress(OSError):
-            os.unlink(self._lock_path())
-        with suppress(OSError):
-            # Closing is not enough: processes forked in the meantime have the file open, too.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-        os.close(lock)
-
-    def _lock_path(self) -> Path:
-        return self._path.with_name(f".{self._path.name}{_LOCK}")
+    @contextmanager
+    def _locked(self) -> Generator[None, None, None]:
+        """Keep other sandboxes from using the file. The lock is on a file beside it, since the file itself is replaced."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(_lock(self._path.with_name(f".{self._path.name}.lock")))
+            except BlockingIOError:
+                self._fail(
+                    errno.EBUSY, "another sandbox uses it. Stop that one, or name another file"
+                )
+            except OSError as error:
+                self._fail(error.errno, error.strerror)
+            yield
 
     def _keep(self) -> None:
         while not self._stopped.is_set():
@@ -180,6 +139,30 @@ class StateFile:
         except FileNotFoundError:
             return None
         return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@contextmanager
+def _lock(path: Path) -> Generator[None, None, None]:
+    """Hold the lock of a file that is there for nothing else. Raise BlockingIOError if another one holds it."""
+    if fcntl is None:
+        yield
+        return
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass  # The file system has no locks.
+        if os.fstat(file.fileno()).st_nlink == 0:  # Whoever had the lock has just removed the file.
+            raise BlockingIOError
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+                # Closing is not enough: processes forked in the meantime have the file open, too.
+                fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _content(state: State) -> JSONObject:

@@ -289,7 +289,7 @@ class Sandbox(Behaviour):
             port = listener.getsockname()[1]
             self._base_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             if self._kept is not None:
-                stack.enter_context(self._kept)
+                stack.enter_context(self._kept.writing())
             app = build_app(
                 self._state,
                 self,
