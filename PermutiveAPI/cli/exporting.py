@@ -14,7 +14,7 @@ import click
 from PermutiveAPI import CohortList, SegmentList
 from PermutiveAPI._Utils.resources.display import first_lines
 
-from .files import in_a_folder, replacing
+from .files import in_a_folder, replacing, written_file_option
 from .output import Row, cell_of, field_names, rows_of, say, write_csv, write_rows
 
 _LONGEST_CELL_OF_EXCEL = 32_767
@@ -38,10 +38,8 @@ def _checked_output(
     return in_a_folder(context, parameter, path)
 
 
-output_option = click.option(
+output_option = written_file_option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
     callback=_checked_output,
     help="The file, .csv or .xlsx. It is replaced only when all is written. Default: CSV on stdout.",
 )

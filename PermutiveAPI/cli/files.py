@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class FilledPath(click.Path):
+    """A path that is not empty. That of a shell's unset variable is, and would be the working directory."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path, or end the command."""
+        if value == "":
+            self.fail("the path must not be empty.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def in_a_folder(
     context: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
     """Refuse the path of a file in no folder. As the callback of an option, it does so before any work."""
-    if path == Path():  # An empty text, such as that of a shell's unset variable.
-        raise click.BadParameter("the path must not be empty.")
     if path is not None and not path.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {str(path.parent)!r}.")
     return path
+
+
+def written_file_option(
+    name: str, *, help: str, callback: Callable[..., Path | None] = in_a_folder
+) -> Callable[[Function], Function]:
+    """Return an option for a file that the command writes. Its folder must exist."""
+    path = FilledPath(dir_okay=False, path_type=Path)
+    return click.option(name, type=path, metavar="FILE", callback=callback, help=help)
 
 
 def refuse_to_overwrite(source: str, path: Path | None, option: str) -> None:

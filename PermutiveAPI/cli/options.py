@@ -8,13 +8,14 @@ import shlex
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from PermutiveAPI import Workspace, WorkspaceList, options
 
 from .layout import can_make_tables
+from .output import Format
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -101,7 +102,7 @@ def _format_with_rich(
 def _format_option(callback: Callable[..., str | None]) -> Callable[[Function], Function]:
     return click.option(
         "--format",
-        type=click.Choice(["table", "json", "ndjson", "csv"]),
+        type=click.Choice(get_args(Format)),
         callback=callback,
         help="How to write the data. Default: a table on a terminal, CSV elsewhere.",
     )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import click
 
@@ -18,7 +18,7 @@ from PermutiveAPI.Tables.limits import check_limits
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
-from .files import in_a_folder, naming, refuse_to_overwrite
+from .files import naming, refuse_to_overwrite, written_file_option
 from .options import dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
 from .showing import show, show_before_asking
@@ -41,14 +41,12 @@ def applying_options(function: Function) -> Function:
     @dry_run_option
     @click.option(
         "--format",
-        type=click.Choice(["table", "json", "ndjson", "csv"]),
+        type=click.Choice(get_args(Format)),
         callback=require_rich,
         help="How to write the outcomes. Default: CSV, but nothing on a terminal.",
     )
-    @click.option(
+    @written_file_option(
         "--failures",
-        type=click.Path(dir_okay=False, path_type=Path),
-        callback=in_a_folder,
         help="Where to write the failed rows. Default: a new file in the working directory.",
     )
     @wraps(function)

@@ -8,7 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, Generic, Literal, TextIO, TypeAlias, TypeVar, cast
+from typing import Any, Generic, Literal, TextIO, TypeAlias, TypeVar, cast, get_args
 
 import click
 from click.exceptions import Exit
@@ -18,7 +18,7 @@ from PermutiveAPI import BatchResult, PermutiveAuthenticationError, progress_bar
 from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
-from .files import in_a_folder, refuse_to_overwrite
+from .files import refuse_to_overwrite, written_file_option
 from .lines import BadLineError, Counted, Line, LineFile, Members
 from .options import yes_option
 from .output import Row, say, write_rows
@@ -50,13 +50,11 @@ def sending_options(function: Function) -> Function:
     )
     @click.option(
         "--format",
-        type=click.Choice(["json", "ndjson", "csv"]),
+        type=click.Choice(get_args(ResultFormat)),
         help="How to write the results. Default: NDJSON.",
     )
-    @click.option(
+    @written_file_option(
         "--failures",
-        type=click.Path(dir_okay=False, path_type=Path),
-        callback=in_a_folder,
         help="Where to write the lines that failed; the file is replaced. Default: a new file in the "
         "working directory.",
     )

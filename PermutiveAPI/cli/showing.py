@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from PermutiveAPI.Tables import Plan, Plans
 from PermutiveAPI.Tables.changes import Change
 
 from .exits import ExitStatus
-from .files import in_a_folder, refuse_to_overwrite, replacing
+from .files import refuse_to_overwrite, replacing, written_file_option
 from .layout import wrapped
 from .output import json_text, keeping, say, terminal_width, visible, write_rows
 from .wording import in_words_of_the_shell
@@ -36,15 +36,12 @@ clear_empty_option = click.option(
 )
 plan_format_option = click.option(
     "--format",
-    type=click.Choice(["table", "json", "ndjson", "csv", "markdown"]),
+    type=click.Choice(get_args(PlanFormat)),
     default="table",
     help="How to write the changes. Default: line by line.",
 )
-output_option = click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
-    help="Also save the plan in this file, for `apply`.",
+output_option = written_file_option(
+    "--output", help="Also save the plan in this file, for `apply`."
 )
 expect_option = click.option(
     "--expect-no-changes", is_flag=True, help="Exit with status 5 if there are changes."

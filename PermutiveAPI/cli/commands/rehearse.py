@@ -13,7 +13,7 @@ from PermutiveAPI import PermutiveCredentialsError, WorkspaceList
 from PermutiveAPI._Utils import settings
 from PermutiveAPI.rehearsal import Rehearsal
 
-from ..files import in_a_folder
+from ..files import written_file_option
 from ..options import complete_workspace, workspace_named
 from ..output import keeping, say
 from ..program import run_program
@@ -42,12 +42,7 @@ _RUNNERS = {".py": "python", ".sh": "sh"}
     help="Check every query that the copy gets, or none. Default: check those that use the grammar.",
 )
 @plan_format_option
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
-    help="Also save the changes in this file, as JSON.",
-)
+@written_file_option("--output", help="Also save the changes in this file, as JSON.")
 @expect_option
 def rehearse(
     command: tuple[str, ...],

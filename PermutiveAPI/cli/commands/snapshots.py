@@ -13,7 +13,7 @@ from PermutiveAPI.snapshots import Saved, Snapshot
 
 from ..asking import require_answer
 from ..exits import ExitStatus
-from ..files import in_a_folder
+from ..files import FilledPath, written_file_option
 from ..options import (
     complete_workspace,
     dry_run_option,
@@ -36,15 +36,8 @@ _workspace_option = click.option(
 )
 
 
-def _folder(context: click.Context, parameter: click.Parameter, path: str) -> Path:
-    """Refuse an empty path, such as that of a shell's unset variable. It would be the working directory."""
-    if not path:
-        raise click.BadParameter("the path must not be empty.")
-    return Path(path)
-
-
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False), callback=_folder)
+@click.argument("folder", type=FilledPath(file_okay=False, path_type=Path))
 @_workspace_option
 @format_option
 def snapshot(folder: Path, name: str | None, format: Format) -> None:
@@ -62,11 +55,8 @@ def snapshot(folder: Path, name: str | None, format: Format) -> None:
 @_workspace_option
 @plan_format_option
 @expect_option
-@click.option(
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=in_a_folder,
-    help="Also save the plans that restore the snapshot in this file, as JSON.",
+@written_file_option(
+    "--output", help="Also save the plans that restore the snapshot in this file, as JSON."
 )
 @click.option("--restore", is_flag=True, help="Make the workspace equal to the snapshot again.")
 @yes_option
