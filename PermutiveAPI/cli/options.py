@@ -13,6 +13,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from PermutiveAPI import Workspace, WorkspaceList, options
+from PermutiveAPI._Utils import settings
 
 from .layout import can_make_tables
 from .output import Format
@@ -23,12 +24,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def workspace_option(function: Function) -> Function:
     """Add ``--workspace NAME``. The command's calls use the key of that workspace."""
 
-    @click.option(
-        "--workspace",
+    @workspace_name_option(
         "workspace_name",
-        metavar="NAME",
         help="The workspace, by its name or id in the credentials file. Without it: the default key.",
-        shell_complete=complete_workspace,
     )
     @wraps(function)
     def run(*arguments: Any, workspace_name: str | None, **named: Any) -> Any:
@@ -40,8 +38,37 @@ def workspace_option(function: Function) -> Function:
     return run  # type: ignore[return-value]  # click's decorators keep no signature either.
 
 
-def workspace_named(name: str) -> Workspace:
-    """Return a workspace of the credentials file, by its name or id."""
+def workspace_name_option(
+    argument: str, *, help: str, multiple: bool = False
+) -> Callable[[Function], Function]:
+    """Return the option ``--workspace NAME``, whose value goes to this argument of the command."""
+    return click.option(
+        "--workspace",
+        argument,
+        metavar="NAME",
+        multiple=multiple,
+        help=help,
+        shell_complete=complete_workspace,
+    )
+
+
+def workspace_or_default(name: str | None) -> Workspace:
+    """Return the workspace with a name, or that of the default key. Its id must be known."""
+    if name is not None:
+        return workspace_named(name)
+    api_key = settings.text(settings.API_KEY)
+    if api_key is None:
+        return Workspace.from_env()
+    found = [each for each in WorkspaceList.from_env() if each.api_key == api_key]
+    if not found:
+        raise click.UsageError(
+            f"The credentials file has no workspace with the key of {settings.API_KEY}. Pass --workspace."
+        )
+    return found[0]
+
+
+def workspace_named(name: str, option: str = "--workspace") -> Workspace:
+    """Return a workspace of the credentials file, by its name or id. The error names the option."""
     workspaces = WorkspaceList.from_env()
     found = [each for each in workspaces if name in (each.name, each.workspace_id)]
     if len(found) == 1:
@@ -52,7 +79,7 @@ def workspace_named(name: str) -> Workspace:
         if found
         else f"No workspace is called {name!r}; the credentials file has {names}."
     )
-    raise click.BadParameter(problem, param_hint="--workspace")
+    raise click.BadParameter(problem, param_hint=option)
 
 
 def complete_workspace(

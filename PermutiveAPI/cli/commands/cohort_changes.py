@@ -8,12 +8,18 @@ from typing import Any, TypeVar
 
 import click
 
-from PermutiveAPI import Cohort, Workspace, WorkspaceList
-from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from PermutiveAPI import Cohort
 
 from ..exits import ExitStatus
 from ..finding import cohorts_named
-from ..options import complete_workspace, limit_options, workspace_named, workspace_option
+from ..options import (
+    complete_workspace,
+    limit_options,
+    workspace_name_option,
+    workspace_named,
+    workspace_option,
+    workspace_or_default,
+)
 from ..output import say
 from ..plans import applying_options, carry_out, plan_argument, read_plan
 from ..showing import clear_empty_option, plan_options, present
@@ -198,12 +204,8 @@ def _codes(
     callback=_codes,
     help="The code in the other workspace for a cohort that a query names, and that is not copied.",
 )
-@click.option(
-    "--workspace",
-    "name",
-    metavar="NAME",
-    help="The workspace of the cohorts. Without it: the one of the default key.",
-    shell_complete=complete_workspace,
+@workspace_name_option(
+    "name", help="The workspace of the cohorts. Without it: the one of the default key."
 )
 @applying_options
 def copy(
@@ -218,8 +220,7 @@ def copy(
     "-" reads them from stdin, one on each line. A cohort that the other workspace already has under the same
     name stays as it is.
     """
-    source = _workspace_of_default_key() if name is None else workspace_named(name)
-    target = _target_named(to)
+    source, target = workspace_or_default(name), workspace_named(to, "--to")
     if source.workspace_id == target.workspace_id:
         raise click.BadParameter("the cohorts are in this workspace already", param_hint="--to")
     if not (wanted := _names_with_those_on_stdin(cohorts)):
@@ -227,21 +228,3 @@ def copy(
     originals = cohorts_named(wanted, api_key=source.api_key)
     copies = source.plan_copy(originals, to=target, mapping=mapping)
     return carry_out(copies, api_key=target.api_key, again=_COPY_AGAIN, **options)
-
-
-def _target_named(name: str) -> Workspace:
-    try:
-        return workspace_named(name)
-    except click.BadParameter as error:
-        error.param_hint = "--to"
-        raise
-
-
-def _workspace_of_default_key() -> Workspace:
-    key = resolve_api_key(DEFAULT_API_KEY)
-    found = [each for each in WorkspaceList.from_env() if each.api_key == key]
-    if not found:
-        raise click.UsageError(
-            "The credentials file has no workspace with the default key. Pass --workspace."
-        )
-    return found[0]

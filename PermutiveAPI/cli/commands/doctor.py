@@ -28,7 +28,7 @@ from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from PermutiveAPI.Tables.target import present_origin
 
 from ..exits import ExitStatus, status_of
-from ..options import complete_workspace, record_format_option, workspace_named
+from ..options import record_format_option, workspace_name_option, workspace_named
 from ..output import Format, write_rows
 
 _PACKAGES = (
@@ -69,13 +69,7 @@ class Check(NamedTuple):
 
 
 @click.command()
-@click.option(
-    "--workspace",
-    "name",
-    metavar="NAME",
-    help="Only this workspace, by its name or id.",
-    shell_complete=complete_workspace,
-)
+@workspace_name_option("name", help="Only this workspace, by its name or id.")
 @record_format_option
 def doctor(name: str | None, format: Format) -> ExitStatus:
     """Check the configuration, the keys and the service.

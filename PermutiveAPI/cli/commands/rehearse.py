@@ -14,7 +14,7 @@ from PermutiveAPI._Utils import settings
 from PermutiveAPI.rehearsal import Rehearsal
 
 from ..files import written_file_option
-from ..options import complete_workspace, workspace_named
+from ..options import workspace_name_option, workspace_named
 from ..output import keeping, say
 from ..program import run_program
 from ..showing import PlanFormat, expect_option, finish, plan_format_option, show, tell_place
@@ -28,12 +28,9 @@ _RUNNERS = {".py": "python", ".sh": "sh"}
     epilog="Example: permutive rehearse -- python nightly.py",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.option(
-    "--workspace",
+@workspace_name_option(
     "names",
-    metavar="NAME",
     multiple=True,
-    shell_complete=complete_workspace,
     help="Copy only this workspace, by its name or id in the credentials file. It can be given several times.",
 )
 @click.option(

@@ -7,19 +7,18 @@ from typing import Any
 
 import click
 
-from PermutiveAPI import Workspace, WorkspaceList, progress_bar
-from PermutiveAPI._Utils import settings
+from PermutiveAPI import Workspace, progress_bar
 from PermutiveAPI.snapshots import Saved, Snapshot
 
 from ..asking import require_answer
 from ..exits import ExitStatus
 from ..files import FilledPath, written_file_option
 from ..options import (
-    complete_workspace,
     dry_run_option,
     format_option,
     limit_options,
-    workspace_named,
+    workspace_name_option,
+    workspace_or_default,
     yes_option,
 )
 from ..output import Format, keeping, say, write_rows
@@ -27,12 +26,9 @@ from ..plans import carry_out
 from ..showing import PlanFormat, expect_option, plan_format_option, save, show
 from ..wording import in_words_of_the_shell
 
-_workspace_option = click.option(
-    "--workspace",
+_workspace_option = workspace_name_option(
     "name",
-    metavar="NAME",
     help="The workspace, by its name or id in the credentials file. Without it: that of the default key.",
-    shell_complete=complete_workspace,
 )
 
 
@@ -46,7 +42,7 @@ def snapshot(folder: Path, name: str | None, format: Format) -> None:
     Only files that differ are written. Files of objects that are gone are removed. Files that no snapshot
     wrote stay. The output says how many files were written, unchanged and removed.
     """
-    saved = _read(_workspace(name)).write(folder)
+    saved = _read(workspace_or_default(name)).write(folder)
     write_rows([saved._asdict()], Saved._fields, format)
 
 
@@ -85,7 +81,7 @@ def drift(
     if restore:
         # First, so that a job without --yes never works by chance.
         require_answer(yes=yes or dry_run)
-    before, workspace = Snapshot.read(folder), _workspace(name)
+    before, workspace = Snapshot.read(folder), workspace_or_default(name)
     now = _read(workspace)
     changes, back = before.plans_to(now), before.restoring(now)
     if output is not None:
@@ -106,18 +102,3 @@ def drift(
 
 def _read(workspace: Workspace) -> Snapshot:
     return Snapshot.of(workspace, progress_callback=progress_bar("Reading cohorts"))
-
-
-def _workspace(name: str | None) -> Workspace:
-    """Return the workspace with a name, or that of the default key. Its id must be known."""
-    if name is not None:
-        return workspace_named(name)
-    api_key = settings.text(settings.API_KEY)
-    if api_key is None:
-        return Workspace.from_env()
-    found = [each for each in WorkspaceList.from_env() if each.api_key == api_key]
-    if not found:
-        raise click.UsageError(
-            f"The credentials file has no workspace with the key of {settings.API_KEY}. Pass --workspace."
-        )
-    return found[0]
