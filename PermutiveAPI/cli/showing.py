@@ -12,7 +12,6 @@ from typing import Any, Literal, TypeAlias, TypeVar, get_args
 import click
 
 from PermutiveAPI.Tables import Plan, Plans
-from PermutiveAPI.Tables.changes import Change
 
 from .exits import ExitStatus
 from .files import refuse_to_overwrite, replacing, written_file_option
@@ -136,24 +135,14 @@ def _indent_of(line: str) -> int:
 
 
 def _lines_of(plan: Plan | Plans, *, deletions_first: bool = False) -> list[str]:
-    """Return the lines of a plan. A line break in a name is escaped, so that it makes no line of its own."""
-    if isinstance(plan, Plans):
-        tidied = replace(plan, plans=tuple(_tidied(each, deletions_first) for each in plan.plans))
-        return str(tidied).split("\n")
-    return str(_tidied(plan, deletions_first)).split("\n")
-
-
-def _tidied(plan: Plan, deletions_first: bool) -> Plan:
-    changes = plan.changes
+    """Return the lines of a plan."""
     if deletions_first:
-        changes = (*plan.deletes, *plan.updates, *plan.creates)
-    return replace(plan, changes=tuple(map(_with_names_in_one_line, changes)))
+        if isinstance(plan, Plans):
+            plan = replace(plan, plans=tuple(map(_with_deletions_first, plan.plans)))
+        else:
+            plan = _with_deletions_first(plan)
+    return str(plan).split("\n")
 
 
-def _with_names_in_one_line(change: Change) -> Change:
-    key = None if change.key is None else _in_one_line(change.key)
-    return replace(change, name=_in_one_line(change.name), key=key)
-
-
-def _in_one_line(text: str) -> str:
-    return visible(text).replace("\n", "\\n")
+def _with_deletions_first(plan: Plan) -> Plan:
+    return replace(plan, changes=(*plan.deletes, *plan.updates, *plan.creates))
