@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+from .._Utils.batch.types import ProgressCallback
+from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.errors import PermutiveResourceNotFoundError
 from ..Cohort import Cohort, CohortList
 from ..Workspace import WorkspaceList
@@ -121,10 +123,20 @@ def has_query(cohort: Cohort) -> bool:
     return cohort.query is not None and cohort.query != {}
 
 
-def fetched(cohorts: Iterable[Cohort], api_key: str) -> dict[str, Cohort]:
+def fetched(
+    cohorts: Iterable[Cohort],
+    api_key: str = DEFAULT_API_KEY,
+    *,
+    max_workers: int | None = None,
+    progress_callback: ProgressCallback | None = None,
+) -> dict[str, Cohort]:
     """Fetch cohorts with their queries, by id. Those that no longer exist are missing."""
-    ids = [each.id for each in cohorts if each.id is not None]
-    found, failures = Cohort.batch_get_by_id(ids, api_key=api_key)
+    found, failures = Cohort.batch_get_by_id(
+        [each.id for each in cohorts if each.id is not None],
+        api_key=api_key,
+        max_workers=max_workers,
+        progress_callback=progress_callback,
+    )
     for _, error in failures:
         if not isinstance(error, PermutiveResourceNotFoundError):
             raise error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .._Utils.batch.types import ProgressCallback
-from .._Utils.errors import PermutiveResourceNotFoundError
 from ..Audience.Import import Import
 from ..Cohort import Cohort, CohortList
+from ..Tables.cohort_reading import fetched
 from ..Workspace import Workspace
 from .folder import Content
 
@@ -16,17 +16,12 @@ def read_service(
     """Read a workspace; see ``Snapshot.of``."""
     api_key, own_id = workspace.api_key, workspace.workspace_id
     listed = Cohort.list(api_key=api_key)
-    own = {each.id or "": each for each in listed if each.workspace_id in (None, own_id)}
-    found, failures = Cohort.batch_get_by_id(
-        own, api_key=api_key, max_workers=max_workers, progress_callback=progress_callback
-    )
-    for _, error in failures:
-        if not isinstance(error, PermutiveResourceNotFoundError):  # It was deleted just now.
-            raise error
+    own = [each for each in listed if each.workspace_id in (None, own_id)]
+    found = fetched(own, api_key, max_workers=max_workers, progress_callback=progress_callback)
     return Content(
         workspace_id=own_id,
         cohorts=CohortList([_in_workspace(each, own_id) for each in found.values()]),
-        inherited=CohortList([each for each in listed if each.id not in own]),
+        inherited=CohortList([each for each in listed if each.workspace_id not in (None, own_id)]),
         imports=Import.list(api_key=api_key, include_details=True),
     )
 

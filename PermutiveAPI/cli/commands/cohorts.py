@@ -8,13 +8,7 @@ from typing import Any, Literal, TypeVar
 
 import click
 
-from PermutiveAPI import (
-    Cohort,
-    CohortList,
-    PermutiveResourceNotFoundError,
-    WorkspaceList,
-    progress_bar,
-)
+from PermutiveAPI import Cohort, CohortList, WorkspaceList, progress_bar
 
 from ..exporting import export_models, output_option
 from ..finding import cohorts_named
@@ -62,13 +56,9 @@ def _listed(
 
 def _with_queries(cohorts: CohortList) -> CohortList:
     """Fetch cohorts with their queries. One that was deleted meanwhile is left out."""
-    found, failures = Cohort.batch_get_by_id(
-        [each.id or "" for each in cohorts], progress_callback=progress_bar("Fetching")
-    )
-    for _, error in failures:
-        if not isinstance(error, PermutiveResourceNotFoundError):
-            raise error
-    return CohortList(found.values())
+    from PermutiveAPI.Tables.cohort_reading import fetched
+
+    return CohortList(fetched(cohorts, progress_callback=progress_bar("Fetching")).values())
 
 
 @click.command("list")
