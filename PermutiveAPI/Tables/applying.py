@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from .._Utils.batch.progress_bar import ProgressBar
 from .._Utils.batch.types import BatchRequest, Progress, ProgressCallback
-from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from .._Utils.credentials import resolve_api_key
 from .._Utils.errors import tell as call_safely
 from .changes import Change
 from .comparing import Fields, compared
@@ -60,25 +60,6 @@ class Objects(Protocol):
 
 
 def apply(
-    plan: Plan,
-    api_key: str = DEFAULT_API_KEY,
-    progress_callback: ProgressCallback | None = None,
-    *,
-    max_update_share: float | None = None,
-    max_delete_share: float | None = None,
-    allow_used: bool = False,
-) -> Report:
-    """Carry out a plan; see :meth:`Plan.apply`."""
-    checked = CheckedPlan(plan, api_key, max_update_share, max_delete_share)
-    if not allow_used:
-        checked.refuse_used()
-    with closing(Telling(checked.due, progress_callback, checked.api_key)) as telling:
-        checked.create_and_update(telling)
-        checked.delete(telling)
-    return checked.report()
-
-
-def apply_all(
     plans: Iterable[Plan],
     api_key: str,
     progress_callback: ProgressCallback | None,
@@ -87,11 +68,9 @@ def apply_all(
     max_delete_share: float | None,
     allow_used: bool,
 ) -> list[Report]:
-    """Carry out several plans as one; see :meth:`Plans.apply`. Plans without changes are left out."""
+    """Carry out plans as one; see :meth:`Plan.apply` and :meth:`Plans.apply`."""
     api_key = resolve_api_key(api_key)
-    checked = [
-        CheckedPlan(plan, api_key, max_update_share, max_delete_share) for plan in plans if plan
-    ]
+    checked = [CheckedPlan(plan, api_key, max_update_share, max_delete_share) for plan in plans]
     segments = [each for each in checked if each.plan.target.kind == "segments"]
     cohorts = [each for each in checked if each.plan.target.kind == "cohorts"]
     deleting = [each for each in checked if each.deletes]
@@ -143,24 +122,15 @@ class CheckedPlan:
             max_delete_share=max_delete_share,
         )
         self.plan = plan
-        self.api_key = resolve_api_key(api_key)
-        self._objects = _objects_of(plan, self.api_key)
+        self._objects = _objects_of(plan, api_key)
         due, self._outcomes = compared(plan.changes, self._objects.present)
         self.due = len(due)
         self.deletes = [change for change in due if change.action == "delete"]
         self._others = [change for change in due if change.action != "delete"]
 
-    def refuse_used(self, queries: Queries | None = None) -> None:
-        """Raise ValueError if queries name what is to be deleted.
-
-        Parameters
-        ----------
-        queries : iterable of (str, query), optional
-            The queries of the cohorts that stay, with the cohorts' names. Without it, they are read.
-        """
-        if self.deletes:
-            found = self.queries() if queries is None else queries
-            self._objects.refuse_used(self.deletes, found)
+    def refuse_used(self, queries: Queries) -> None:
+        """Raise PlanRefusedError if queries of cohorts that stay name what is to be deleted."""
+        self._objects.refuse_used(self.deletes, queries)
 
     def queries(self) -> Queries:
         """Read the names and the queries of the cohorts that are there after the plan."""

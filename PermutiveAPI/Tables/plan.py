@@ -277,14 +277,15 @@ class Plan:
         """
         from .applying import apply
 
-        return apply(
-            self,
+        [done] = apply(
+            [self],
             api_key,
             progress_callback,
             max_update_share=max_update_share,
             max_delete_share=max_delete_share,
             allow_used=allow_used,
         )
+        return done
 
 
 _COLUMNS = ("action", "key", "name", "field", "old", "new", "row")

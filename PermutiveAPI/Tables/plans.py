@@ -197,11 +197,11 @@ class Plans:
         >>> plans.apply()
         <Reports: 1 created>
         """
-        from .applying import apply_all
+        from .applying import apply
         from .reports import Reports
 
-        done = apply_all(
-            self.plans,
+        done = apply(
+            filter(None, self.plans),
             api_key,
             progress_callback,
             max_update_share=max_update_share,
