@@ -40,7 +40,7 @@ class ApiCall:
             raise Malformed("body", "The body is empty.", code=1003)
         try:
             return shape(decoded(self.content))
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise Malformed("body", str(error), code=1002) from None
 
     def flag(self, name: str, default: bool = False) -> bool:
@@ -69,8 +69,11 @@ def is_uuid(value: str) -> bool:
 
 
 def decoded(content: bytes) -> Any:
-    """Return JSON as a value that can be written again. Raise ValueError or RecursionError if it cannot."""
-    value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_number)
+    """Return JSON as a value that can be written again. Raise ValueError if it cannot."""
+    try:
+        value = json.loads(content, parse_constant=_refuse_constant, parse_float=_finite_number)
+    except RecursionError as error:
+        raise ValueError(str(error)) from None
     if _has_more_levels(value, _MOST_LEVELS):
         raise ValueError(f"it is nested more than {_MOST_LEVELS} levels deep")
     if b"\\u" in content:

@@ -185,7 +185,7 @@ def _object(content: bytes) -> JSONObject:
         return {}
     try:
         value = decoded(content)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(f"The body is not JSON: {error}") from None
     return mapping(value)
 

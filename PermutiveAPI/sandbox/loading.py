@@ -33,10 +33,7 @@ def data_of_file(path: str | PathLike[str]) -> JSONObject:
     """
     content = Path(path).read_bytes()
     with named(str(path)):
-        try:
-            return DATA(decoded(content))
-        except RecursionError as error:
-            raise ValueError(str(error)) from None
+        return DATA(decoded(content))
 
 
 def load(state: State, data: JSONObject, check_queries: bool | None) -> dict[str, list[JSONObject]]:
