@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .rows import named
 from .server import Sandbox
 from .shapes import JSONObject, Shape, many, mapping, string, text, whole
 from .state import Codes, State, StoredImport, Workspace
@@ -102,10 +103,9 @@ class CopiedSandbox(Sandbox):
 def _checked(name: str, items: Iterable[Any], shape: Shape) -> Iterator[JSONObject]:
     """Yield the items with all their members. Raise ValueError that names an item of another shape."""
     for number, item in enumerate(items):
-        try:
-            yield {**item, **shape(item)}
-        except ValueError as error:
-            raise ValueError(f"{name}[{number}]: {error}") from None
+        with named(f"{name}[{number}]"):
+            found = {**item, **shape(item)}
+        yield found
 
 
 def _stored(data: JSONObject) -> StoredImport:
