@@ -25,7 +25,7 @@ from .call import ApiCall, Handler
 from .control import Control
 from .envelope import Refused, refusal, status_response
 from .faults import FaultQueue
-from .gate import READING, WORKSPACE, Gate, RateLimit, key_gate, latency_gate, size_gate
+from .gate import READING, WORKSPACE, Gate, RateLimit, check_size, key_gate, latency_gate
 from .recording import Recorder, RequestLog
 from .state import State
 
@@ -61,7 +61,7 @@ def build_app(
             Middleware(Gate, check=rate.check),
             Middleware(Gate, check=faults.check),
             Middleware(Gate, check=key_gate(state)),
-            Middleware(Gate, check=size_gate()),
+            Middleware(Gate, check=check_size),
         ],
         exception_handlers={Refused: _refused, HTTPException: _unroutable, Exception: _broken},
     )

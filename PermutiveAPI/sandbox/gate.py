@@ -109,16 +109,11 @@ def _is_change(request: Request) -> bool:
     return request.method not in READING and path.startswith(_APIS_FOR_ACCOUNTS)
 
 
-def size_gate() -> Check:
-    """Return the check that responds with 413 to a body of more than 10 MB."""
-
-    async def measure(request: Request) -> Response | None:
-        if not request.scope[OVERSIZED]:
-            return None
-        cause = "The body exceeds 10 MB."
-        return status_response(413, request.scope["path"], cause=cause)
-
-    return measure
+async def check_size(request: Request) -> Response | None:
+    """Return the response 413 to a body of more than 10 MB."""
+    if not request.scope[OVERSIZED]:
+        return None
+    return status_response(413, request.scope["path"], cause="The body exceeds 10 MB.")
 
 
 def retry_header(retry_after: str | None) -> dict[str, str]:
