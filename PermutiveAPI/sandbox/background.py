@@ -72,9 +72,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 def _refusal(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is already in use. Choose another port; 0 takes a " "free one."
-        )
+        return f"Port {port} on {host} is already in use. Choose another port; 0 takes a free one."
     return f"Cannot listen on {host}, port {port}: {error.strerror}"
 
 

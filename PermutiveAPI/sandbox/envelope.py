@@ -69,12 +69,9 @@ _DOCUMENTED: dict[int, tuple[int, str]] = {
     2000: (401, "The API key provided is invalid."),
     2001: (
         403,
-        "The API key provided does not provide access to the request operation " "or resource.",
+        "The API key provided does not provide access to the request operation or resource.",
     ),
-    2004: (
-        401,
-        "The resource requires authentication, which was not supplied with the " "request.",
-    ),
+    2004: (401, "The resource requires authentication, which was not supplied with the request."),
     2005: (401, "The supplied authentication is invalid."),
     3000: (404, "The requested resource does not exist."),
     4000: (409, "A resource with this identifier already exists."),
