@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
-from types import TracebackType
 from typing import Any
 
 from .._Utils.arguments import listed, require_kind
@@ -96,12 +95,7 @@ class Rehearsal(AbstractContextManager["Rehearsal"]):
             self._running = stack.pop_all()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop the copy, and restore the environment. :meth:`changes` still works."""
         stack, self._running = self._running, None
         if stack is not None:

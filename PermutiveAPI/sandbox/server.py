@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
-from types import TracebackType
 from typing import Any
 
 from .app import build_app
@@ -310,12 +309,7 @@ class Sandbox(Behaviour):
         is_on = is_local if self.control is None else self.control
         return Control(self, is_on, self.host if is_local else None)
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Stop the server, close every connection, and restore the environment."""
         stack, self._running = self._running, None
         if stack is not None:
