@@ -123,17 +123,11 @@ def _files_of(content: Content, folder: Path) -> Iterator[tuple[Path, str]]:
 
 def _text(data: Mapping[str, Any]) -> str:
     text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False)
-    if not _is_utf8(text):  # A lone surrogate, which JSON can hold.
-        text = json.dumps(data, indent=2, sort_keys=True)
-    return f"{text}\n"
-
-
-def _is_utf8(text: str) -> bool:
     try:
         text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    except UnicodeEncodeError:  # A lone surrogate, which JSON can hold.
+        text = json.dumps(data, indent=2, sort_keys=True)
+    return f"{text}\n"
 
 
 def _own_files(folder: Path) -> Iterator[tuple[Path, str]]:
