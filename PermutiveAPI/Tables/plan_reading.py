@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -154,12 +154,9 @@ def _check_fields(change: Change, kind: str, place: str) -> None:
 def _refuse_repeated(changes: Iterable[Change]) -> None:
     """Raise ValueError if two changes have the same key."""
     first: dict[str, int] = {}
-    for place, key in _keys_in(changes):
-        if first.setdefault(key, place) != place:
+    for place, change in enumerate(changes):
+        key = change.key
+        if key is not None and first.setdefault(key, place) != place:
             raise ValueError(
                 f"changes[{place}], key: {key!r} is also that of changes[{first[key]}]"
             )
-
-
-def _keys_in(changes: Iterable[Change]) -> Iterator[tuple[int, str]]:
-    return ((place, each.key) for place, each in enumerate(changes) if each.key is not None)
