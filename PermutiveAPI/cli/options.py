@@ -21,6 +21,32 @@ from .output import Format
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def combined(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function]:
+    """Return one decorator for several. The first one is the outermost."""
+
+    def decorate(function: Function) -> Function:
+        """Apply the decorators."""
+        for each in reversed(decorators):
+            function = each(function)
+        return function
+
+    return decorate
+
+
+def checking(check: Callable[..., None]) -> Callable[[Function], Function]:
+    """Return a decorator that calls a check before a command, with the arguments of the command."""
+
+    def decorate(function: Function) -> Function:
+        @wraps(function)
+        def run(*arguments: Any, **named: Any) -> Any:
+            check(**named)
+            return function(*arguments, **named)
+
+        return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+
+    return decorate
+
+
 def workspace_option(function: Function) -> Function:
     """Add ``--workspace NAME``. The command's calls use the key of that workspace."""
 
@@ -158,27 +184,25 @@ class NumberRange(click.FloatRange):
         return number
 
 
-def limit_options(function: Function) -> Function:
-    """Add the limits of a plan, under the names of ``Plan.apply``."""
-    share = NumberRange(0, 1)
-    for option in (
-        click.option(
-            "--allow-used", is_flag=True, help="Also delete what the query of a cohort names."
-        ),
-        click.option(
-            "--max-delete-share",
-            type=share,
-            metavar="SHARE",
-            help="The largest share that may be deleted, 0 to 1. Default: 0.8 of up to 100 objects, 0.5 of "
-            "up to 1,000, 0.2 of more. Ten may always be deleted, unless SHARE is 0.",
-        ),
-        click.option(
-            "--max-update-share",
-            type=share,
-            metavar="SHARE",
-            help="The largest share that may be updated, 0 to 1. Default: no limit. Ten may always be "
-            "updated, unless SHARE is 0.",
-        ),
-    ):
-        function = option(function)
-    return function
+_share = NumberRange(0, 1)
+
+# The limits of a plan, under the names of ``Plan.apply``.
+limit_options = combined(
+    click.option(
+        "--max-update-share",
+        type=_share,
+        metavar="SHARE",
+        help="The largest share that may be updated, 0 to 1. Default: no limit. Ten may always be "
+        "updated, unless SHARE is 0.",
+    ),
+    click.option(
+        "--max-delete-share",
+        type=_share,
+        metavar="SHARE",
+        help="The largest share that may be deleted, 0 to 1. Default: 0.8 of up to 100 objects, 0.5 of "
+        "up to 1,000, 0.2 of more. Ten may always be deleted, unless SHARE is 0.",
+    ),
+    click.option(
+        "--allow-used", is_flag=True, help="Also delete what the query of a cohort names."
+    ),
+)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial, wraps
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import click
 
@@ -19,13 +19,11 @@ from .asking import confirmed, require_answer
 from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
 from .files import naming, refuse_to_overwrite, written_file_option
-from .options import dry_run_option, require_rich, yes_option
+from .options import checking, combined, dry_run_option, require_rich, yes_option
 from .output import Format, Row, keeping, say, write_csv, write_rows
 from .showing import show, show_before_asking
 from .stdin import stdin_text
 from .wording import in_words_of_the_shell
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OUTCOME_COLUMNS = ("action", "key", "name", "status", "id", "error")
 
@@ -34,30 +32,31 @@ plan_argument = click.argument(
 )
 
 
-def applying_options(function: Function) -> Function:
-    """Add the options of a command that carries out a plan; it passes them on to :func:`carry_out`."""
+def _check_application(
+    *, yes: bool, dry_run: bool, failures: Path | None, plan: str = "-", **others: Any
+) -> None:
+    # First, so that a job without --yes never works by chance.
+    require_answer(yes=yes or dry_run)
+    refuse_to_overwrite(plan, failures, "--failures")
 
-    @yes_option
-    @dry_run_option
-    @click.option(
+
+# The options of a command that carries out a plan. It passes them on to carry_out().
+applying_options = combined(
+    yes_option,
+    dry_run_option,
+    click.option(
         "--format",
         type=click.Choice(get_args(Format)),
         callback=require_rich,
         help="How to write the outcomes. Default: CSV, but nothing on a terminal.",
-    )
-    @written_file_option(
+    ),
+    written_file_option(
         "--failures",
         help="Where to write the failed rows. Default: a new file in the working directory.",
-    )
-    @wraps(function)
-    def run(*arguments: Any, yes: bool, dry_run: bool, **named: Any) -> Any:
-        # First, so that a job without --yes never works by chance.
-        require_answer(yes=yes or dry_run)
-        refuse_to_overwrite(named.get("plan", "-"), named["failures"], "--failures")
-        with in_words_of_the_shell():
-            return function(*arguments, yes=yes, dry_run=dry_run, **named)
-
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+    ),
+    checking(_check_application),
+    in_words_of_the_shell(),
+)
 
 
 def read_plan(path: str, kind: Literal["cohorts", "segments"]) -> Plan:

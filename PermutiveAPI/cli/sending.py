@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import wraps
 from pathlib import Path
 from typing import Any, Generic, Literal, TextIO, TypeAlias, TypeVar, cast, get_args
 
@@ -20,11 +19,10 @@ from .exits import ExitStatus
 from .failures import new_failures_path, open_failures, remove_failures
 from .files import refuse_to_overwrite, written_file_option
 from .lines import BadLineError, Counted, Line, LineFile, Members
-from .options import yes_option
+from .options import checking, combined, yes_option
 from .output import Row, say, write_rows
 
 Item = TypeVar("Item")
-Function = TypeVar("Function", bound=Callable[..., Any])
 ResultFormat: TypeAlias = Literal["json", "ndjson", "csv"]
 # A stream helper, for instance Identity.stream_identify.
 Stream: TypeAlias = Callable[..., Generator[BatchResult[Any], None, None]]
@@ -36,34 +34,33 @@ file_argument = click.argument(
 )
 
 
-def sending_options(function: Function) -> Function:
-    """Add the options of a command that sends lines; it passes them on to :func:`send`."""
+def _check_answer(*, yes: bool, dry_run: bool, **others: Any) -> None:
+    require_answer(yes=yes or dry_run)
 
-    @click.option(
+
+# The options of a command that sends lines. It passes them on to send().
+sending_options = combined(
+    click.option(
         "--journal",
         type=click.Path(dir_okay=False),
         help="A file that records what is done, so that the same command, given again, sends the rest.",
-    )
-    @yes_option
-    @click.option(
+    ),
+    yes_option,
+    click.option(
         "--dry-run", is_flag=True, help="Only read, check and count the lines. Nothing is sent."
-    )
-    @click.option(
+    ),
+    click.option(
         "--format",
         type=click.Choice(get_args(ResultFormat)),
         help="How to write the results. Default: NDJSON.",
-    )
-    @written_file_option(
+    ),
+    written_file_option(
         "--failures",
         help="Where to write the lines that failed; the file is replaced. Default: a new file in the "
         "working directory.",
-    )
-    @wraps(function)
-    def run(*arguments: Any, yes: bool, dry_run: bool, **named: Any) -> Any:
-        require_answer(yes=yes or dry_run)
-        return function(*arguments, yes=yes, dry_run=dry_run, **named)
-
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+    ),
+    checking(_check_answer),
+)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import click
 
@@ -16,10 +15,10 @@ from PermutiveAPI.Tables import Plan, Plans
 from .exits import ExitStatus
 from .files import refuse_to_overwrite, replacing, written_file_option
 from .layout import wrapped
+from .options import checking, combined
 from .output import json_text, keeping, say, terminal_width, visible, write_rows
 from .wording import in_words_of_the_shell
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 PlanFormat: TypeAlias = Literal["table", "json", "ndjson", "csv", "markdown"]
 
 _STYLES = {"+": "green", "~": "yellow", "-": "red"}
@@ -47,19 +46,18 @@ expect_option = click.option(
 )
 
 
-def plan_options(function: Function) -> Function:
-    """Add the options of a command that shows the plan of TABLE; it passes them on to :func:`present`."""
+def _check_output(*, table: str, output: Path | None, **others: Any) -> None:
+    refuse_to_overwrite(table, output, "--output")
 
-    @plan_format_option
-    @output_option
-    @expect_option
-    @wraps(function)
-    def run(*arguments: Any, table: str, output: Path | None, **named: Any) -> Any:
-        refuse_to_overwrite(table, output, "--output")
-        with in_words_of_the_shell():
-            return function(*arguments, table=table, output=output, **named)
 
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+# The options of a command that shows the plan of TABLE. It passes them on to present().
+plan_options = combined(
+    plan_format_option,
+    output_option,
+    expect_option,
+    checking(_check_output),
+    in_words_of_the_shell(),
+)
 
 
 def present(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -13,6 +12,8 @@ from PermutiveAPI import Cohort
 from ..exits import ExitStatus
 from ..finding import cohorts_named
 from ..options import (
+    checking,
+    combined,
     complete_workspace,
     limit_options,
     workspace_name_option,
@@ -29,25 +30,21 @@ from ..wording import without_rows
 
 _COPY_AGAIN = "Run the same command again to copy what is left."
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+
+def _check_choice(*, cohorts: Sequence[str], tag: str | None, **others: Any) -> None:
+    if not cohorts and tag is None:
+        raise click.UsageError("Name cohorts, or pass --tag.")
 
 
-def choosing_options(function: Function) -> Function:
-    """Add the argument COHORT and the option ``--tag``, which choose cohorts. At least one must be given."""
-
-    @click.argument("cohorts", metavar="[COHORT]...", nargs=-1)
-    @click.option("--tag", metavar="TAG", help="Also all cohorts with this tag.")
-    @wraps(function)
-    def run(*arguments: Any, cohorts: Sequence[str], tag: str | None, **named: Any) -> Any:
-        if not cohorts and tag is None:
-            raise click.UsageError("Name cohorts, or pass --tag.")
-        return function(*arguments, cohorts=cohorts, tag=tag, **named)
-
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+_choosing_options = combined(
+    click.argument("cohorts", metavar="[COHORT]...", nargs=-1),
+    click.option("--tag", metavar="TAG", help="Also all cohorts with this tag."),
+    checking(_check_choice),
+)
 
 
 @click.command()
-@choosing_options
+@_choosing_options
 @applying_options
 @workspace_option
 def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
@@ -59,7 +56,7 @@ def enable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatu
 
 
 @click.command()
-@choosing_options
+@_choosing_options
 @applying_options
 @workspace_option
 def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStatus:
@@ -70,27 +67,26 @@ def disable(cohorts: Sequence[str], tag: str | None, **options: Any) -> ExitStat
     return _set("state", lambda cohort: "Disabled", _chosen(cohorts, tag), options)
 
 
-def tagging_options(function: Function) -> Function:
-    """Add the options ``--add`` and ``--remove``. They are checked before ``--yes`` is asked for."""
+def _check_tags(*, added: Sequence[str], removed: Sequence[str], **others: Any) -> None:
+    if not (added or removed):
+        raise click.UsageError("Pass --add or --remove.")
+    if not all(map(str.strip, (*added, *removed))):
+        raise click.UsageError("A tag must not be empty.")
+    if both := sorted({*added} & {*removed}):
+        raise click.UsageError(f"--add and --remove have the same tag: {', '.join(both)}.")
 
-    @click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag.")
-    @click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag.")
-    @wraps(function)
-    def run(*arguments: Any, added: Sequence[str], removed: Sequence[str], **named: Any) -> Any:
-        if not (added or removed):
-            raise click.UsageError("Pass --add or --remove.")
-        if not all(map(str.strip, (*added, *removed))):
-            raise click.UsageError("A tag must not be empty.")
-        if both := sorted({*added} & {*removed}):
-            raise click.UsageError(f"--add and --remove have the same tag: {', '.join(both)}.")
-        return function(*arguments, added=added, removed=removed, **named)
 
-    return run  # type: ignore[return-value]  # click's decorators keep no signature either.
+# They are checked before --yes is asked for.
+_tagging_options = combined(
+    click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag."),
+    click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag."),
+    checking(_check_tags),
+)
 
 
 @click.command()
-@choosing_options
-@tagging_options
+@_choosing_options
+@_tagging_options
 @applying_options
 @workspace_option
 def tag(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import click
 
@@ -12,33 +11,28 @@ from PermutiveAPI import Cohort, CohortList, WorkspaceList, progress_bar
 
 from ..exporting import export_models, output_option
 from ..finding import cohorts_named
-from ..options import format_option, record_format_option, workspace_option
+from ..options import combined, format_option, record_format_option, workspace_option
 from ..output import Format, field_names, json_text, rows_of, write_lines, write_record, write_rows
-
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 COLUMNS = ("code", "name", "state", "tags", "live_audience_size")
 
 
-def _filter_options(function: Function) -> Function:
-    for option in (
-        click.option("--children", is_flag=True, help="Also the cohorts of the workspaces below."),
-        click.option(
-            "--find",
-            metavar="TEXT",
-            help="Only those with this text in the name, description, tags, code or id. The case of letters "
-            "makes no difference.",
-        ),
-        click.option("--name", metavar="NAME", help="Only those with exactly this name."),
-        click.option(
-            "--state",
-            type=click.Choice(["Enabled", "Disabled"], case_sensitive=False),
-            help="Only those in this state.",
-        ),
-        click.option("--tag", metavar="TAG", help="Only those with exactly this tag."),
-    ):
-        function = option(function)
-    return function
+_filter_options = combined(
+    click.option("--tag", metavar="TAG", help="Only those with exactly this tag."),
+    click.option(
+        "--state",
+        type=click.Choice(["Enabled", "Disabled"], case_sensitive=False),
+        help="Only those in this state.",
+    ),
+    click.option("--name", metavar="NAME", help="Only those with exactly this name."),
+    click.option(
+        "--find",
+        metavar="TEXT",
+        help="Only those with this text in the name, description, tags, code or id. The case of letters "
+        "makes no difference.",
+    ),
+    click.option("--children", is_flag=True, help="Also the cohorts of the workspaces below."),
+)
 
 
 def _listed(
