@@ -158,18 +158,14 @@ class _Run:
             remove_failures(self.failures)
         try:
             self._write_results(format)
-        except BadLineError as bad:
+        except BaseException as error:  # For instance Ctrl-C, or a key that is refused.
             self._tell_stopped()
-            if not self.taken:
-                raise
-            raise BadLineError(
-                f"{bad} The lines before it were sent. This line and those after it were not."
-            ) from None
-        except BrokenPipeError:  # The reader of the results is gone.
-            self._tell_stopped()
-            raise Exit(ExitStatus.SOME_FAILED) from None
-        except BaseException:  # Ctrl-C, or a key that is refused.
-            self._tell_stopped()
+            if isinstance(error, BrokenPipeError):  # The reader of the results is gone.
+                raise Exit(ExitStatus.SOME_FAILED) from None
+            if isinstance(error, BadLineError) and self.taken:
+                raise BadLineError(
+                    f"{error} The lines before it were sent. This line and those after it were not."
+                ) from None
             raise
         self._tell_done()
         return ExitStatus.SOME_FAILED if self.failed else ExitStatus.DONE
