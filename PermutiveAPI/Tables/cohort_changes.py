@@ -102,35 +102,36 @@ class Cohorts:
             sent = {*map(id, ready)}
             waiting = [each for each in waiting if id(each) not in sent]
             made = [(each, _new(each, codes)) for each in ready]
-            if not places:
-                half_done += self._created(made, tell, _is_to_be_disabled)
-            elif first := self._created(made, tell, _is_any):
-                place = _place_of(first[0][1], self._api_key)
+            created = self._created(made, tell, _is_any if places else _is_to_be_disabled)
+            if places and created:
+                [(change, cohort)] = created
+                place = _place_of(cohort, self._api_key)
                 if place not in places:
-                    self._take_back(*first[0], place, tell)
+                    self._take_back(change, cohort, place, tell)
                     _leave([*(each for each, _ in half_done), *waiting], _ELSEWHERE, tell)
                     return False
                 places = set[str]()
-                half_done += _to_be_disabled(first, tell)
+                created = _to_be_disabled(created, tell)
+            half_done += created
             codes |= {each.name: each.code for _, each in made if each.code is not None}
         _without_unready(waiting, codes, tell)
         _send_and_tell(partial(Cohort.batch_disable, api_key=self._api_key), half_done, tell)
         return True
 
     def _created(
-        self, pairs: Sequence[Pair], tell: Tell, is_half_done: Callable[[Change], bool]
+        self, pairs: Sequence[Pair], tell: Tell, is_kept: Callable[[Change], bool]
     ) -> list[Pair]:
-        """Create cohorts. Return those that are half done, and tell of the others."""
-        half_done: list[Pair] = []
+        """Create cohorts. Return those that are kept for more to be done, and tell of the others."""
+        kept: list[Pair] = []
 
         def succeeded(change: Change, cohort: Cohort, request: BatchRequest) -> None:
-            if is_half_done(change):
-                half_done.append((change, cohort))
+            if is_kept(change):
+                kept.append((change, cohort))
             else:
                 tell([_done(change, cohort)], request)
 
         _send(partial(Cohort.batch_create, api_key=self._api_key), pairs, succeeded, tell)
-        return half_done
+        return kept
 
     def _take_back(self, change: Change, cohort: Cohort, place: str | None, tell: Tell) -> None:
         """Delete a cohort that was created in another workspace than that of the plan, and tell of it."""
