@@ -186,6 +186,11 @@ def reads(*members: str) -> Callable[[Reader], Reader]:
     return decorate
 
 
+def clause_names() -> tuple[str, ...]:
+    """Return the members that begin a clause, of all clauses of the grammar."""
+    return tuple(_READERS)
+
+
 def read_query(node: Node) -> Query:
     """Read a query from JSON data."""
     if {"and", "or"} & set(node.names):

@@ -4,8 +4,8 @@ A query that follows the grammar is always accepted. A query that uses the gramm
 it is refused, so that a misspelt query fails in a user's test. A query that does not use the grammar is
 accepted, since Permutive publishes only parts of its grammar.
 
-A query uses the grammar if one of its objects, at any depth, has a member with one of the names below,
-or with nearly the same name.
+A query uses the grammar if one of its objects, at any depth, has a member that begins a clause or stands in
+one, or a member with nearly the same name.
 """
 
 from __future__ import annotations
@@ -15,26 +15,10 @@ from difflib import get_close_matches
 from typing import Any, cast
 
 from ..Query import Query, QueryError
+from ..Query.query import clause_names
 from .shapes import JSONObject
 
 _JOINERS = ("and", "or")
-_CLAUSES = (
-    "event",
-    "engaged_time",
-    "engaged_completion",
-    "engaged_views",
-    "has_entered",
-    "has_not_entered",
-    "has_exited",
-    "has_not_exited",
-    "in_segment",
-    "in_second_party_segment",
-    "not_in_second_party_segment",
-    "in_third_party_segment",
-    "not_in_third_party_segment",
-    "in_connections_import_segment",
-    "not_in_connections_import_segment",
-)
 _INSIDE_CLAUSES = (
     "frequency",
     "where",
@@ -48,7 +32,7 @@ _INSIDE_CLAUSES = (
     "less_than_or_equal_to",
     "less_than",
 )
-_LONG_NAMES = _CLAUSES + _INSIDE_CLAUSES
+_LONG_NAMES = (*clause_names(), *_INSIDE_CLAUSES)
 # A name of five letters is still this similar if one letter is wrong, added, missing or swapped with
 # the next one. The joiners are too short for that.
 _LEAST_LIKENESS = 0.8
@@ -57,12 +41,7 @@ _LEAST_LIKENESS = 0.8
 def query_fault(query: JSONObject, check: bool | None) -> str | None:
     """Return why a query is refused; None if it is accepted.
 
-    Parameters
-    ----------
-    query : dict
-        The query.
-    check : bool | None
-        Whether it must follow the grammar; None: only if it uses the grammar.
+    `check` tells whether it must follow the grammar; None: only if it uses the grammar.
     """
     hint = ""
     if check is None:
