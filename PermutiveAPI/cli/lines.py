@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn, TypeVar, cast
 
-from .stdin import open_stdin
+from .stdin import open_binary
 
 _BOM = "\ufeff"
 _ONE_LINE = ". Each object must be on one line"
@@ -94,23 +94,14 @@ class LineFile:
         return BadLineError(f"{self}, line {number}: {reason}".rstrip(".") + ".")
 
     def lines(self) -> Generator[Line, None, None]:
-        """Yield the lines that are not empty.
-
-        Raises
-        ------
-        BadLineError
-            If a line is not in UTF-8, or is neither CSV nor a JSON object.
-        """
-        with self._opened() as file, closing(self._decoded(file)) as decoded:
+        """Yield the lines that are not empty; BadLineError if one is not in UTF-8, or is neither CSV nor a JSON object."""
+        with open_binary(self.path) as file, closing(self._decoded(file)) as decoded:
             first = next(decoded, None)
             if first is None:
                 return
             is_ndjson = self.only_ndjson or first[1].lstrip()[0] in "{["
             read = self._objects if is_ndjson else self._records
             yield from read(chain([first], decoded))
-
-    def _opened(self) -> BinaryIO:
-        return open_stdin() if self.path == "-" else open(self.path, "rb")
 
     def _decoded(self, file: BinaryIO) -> Generator[Numbered, None, None]:
         """Yield numbered lines, from the first that is not empty."""

@@ -7,12 +7,14 @@ from io import TextIOWrapper
 from typing import BinaryIO
 
 
-def open_stdin() -> BinaryIO:
-    """Open the standard input in binary mode. Closing the file leaves the standard input open.
+def open_binary(path: str) -> BinaryIO:
+    """Open a file in binary mode. "-" is the standard input, which stays open when the file is closed.
 
     A thread may be waiting in it when the process ends. If that were ``sys.stdin``, the interpreter would
     abort, because it closes ``sys.stdin`` at exit.
     """
+    if path != "-":
+        return open(path, "rb")
     try:
         return open(sys.stdin.fileno(), "rb", closefd=False)
     except (OSError, ValueError):  # A test's replacement, which is no file.
@@ -20,14 +22,11 @@ def open_stdin() -> BinaryIO:
 
 
 def stdin_text() -> str:
-    """Return the whole standard input as text. A byte order mark, as Windows writes it, is left out.
+    """Return the whole standard input as text; ValueError if it is not in UTF-8.
 
-    Raises
-    ------
-    ValueError
-        If it is not in UTF-8.
+    A byte order mark, as Windows writes it, is left out.
     """
-    with TextIOWrapper(open_stdin(), encoding="utf-8-sig") as file:
+    with TextIOWrapper(open_binary("-"), encoding="utf-8-sig") as file:
         try:
             return file.read()
         except UnicodeDecodeError:

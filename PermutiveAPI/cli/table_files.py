@@ -9,11 +9,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from .stdin import open_stdin
+from .stdin import open_binary
 
 if TYPE_CHECKING:
     import pandas
@@ -43,14 +43,10 @@ def _copied(path: str) -> Generator[str, None, None]:
     """Copy a pipe into a file, since the library reads a table twice. Errors about the copy name the pipe."""
     with TemporaryDirectory(prefix="permutive-") as folder:
         copy = str(Path(folder, "table.csv"))
-        with open(copy, "wb") as file, _opened_pipe(path) as pipe:
+        with open(copy, "wb") as file, open_binary(path) as pipe:
             shutil.copyfileobj(pipe, file)
         with _renamed(copy, "stdin" if path == "-" else repr(path)):
             yield copy
-
-
-def _opened_pipe(path: str) -> BinaryIO:
-    return open_stdin() if path == "-" else open(path, "rb")
 
 
 @contextmanager
