@@ -187,17 +187,14 @@ class Plan:
         'create'
         """
         members = {
-            "target": _members(self.target),
-            "changes": [
-                {**_members(change), "fields": [*map(_members, change.fields)]}
-                for change in self.changes
-            ],
-            "unchanged": [*map(_members, self.unchanged)],
+            "target": self.target,
+            "changes": self.changes,
+            "unchanged": self.unchanged,
             "owned": self.owned_count,  # Its name in release 5.12, so that saved plans stay readable.
             "rows": self.rows,
             "ignored": self.ignored,
         }
-        return {"format": FORMAT, **json.loads(json.dumps(members))}
+        return {"format": FORMAT, **json.loads(json.dumps(members, default=_members))}
 
     @classmethod
     def from_json(cls, data: Any) -> Plan:
