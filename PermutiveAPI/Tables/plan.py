@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -114,13 +115,7 @@ class Plan:
     @property
     def summary(self) -> str:
         """What changes, in one line."""
-        counts = (
-            f"{len(self.creates):,} to create",
-            f"{len(self.updates):,} to update",
-            f"{len(self.deletes):,} to delete",
-            f"{len(self.unchanged):,} unchanged",
-        )
-        return f"{self.target}: {', '.join(counts)}"
+        return f"{self.target}: {counts_in_words(self.changes, len(self.unchanged))}"
 
     def _head(self) -> Iterator[str]:
         yield self.summary
@@ -301,6 +296,15 @@ def _phrases(change: Change, arrow: str = "→") -> Iterator[str]:
         else:
             old, new = shown_both(each.old, each.new)
             yield f"{each.field}: {old} {arrow} {new}"
+
+
+def counts_in_words(changes: Iterable[Change], unchanged: int) -> str:
+    """Say how many creations, updates and deletions there are, and how many objects stay as they are."""
+    count = Counter(change.action for change in changes)
+    return (
+        f"{count['create']:,} to create, {count['update']:,} to update, "
+        f"{count['delete']:,} to delete, {unchanged:,} unchanged"
+    )
 
 
 def escaped(text: str) -> str:

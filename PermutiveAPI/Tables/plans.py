@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +12,7 @@ from .._Utils.credentials import DEFAULT_API_KEY
 from .._Utils.lazy_names import LateModule
 from .._Utils.resources.frames import frame_of_cells
 from .changes import Change
-from .plan import Plan, escaped
+from .plan import Plan, counts_in_words, escaped
 from .plan_reading import FORMAT, members_of_plans
 
 if TYPE_CHECKING:
@@ -91,18 +90,10 @@ class Plans:
     @property
     def summary(self) -> str:
         """What changes, in one line."""
-        counts = Counter(change.action for change in self.changes)
         unchanged = sum(len(plan.unchanged) for plan in self.plans)
+        counts = counts_in_words(self.changes, unchanged)
         count = len(self.notes)
-        noted = [f"{count:,} {'note' if count == 1 else 'notes'}"] if count else []
-        parts = (
-            f"{counts['create']:,} to create",
-            f"{counts['update']:,} to update",
-            f"{counts['delete']:,} to delete",
-            f"{unchanged:,} unchanged",
-            *noted,
-        )
-        return ", ".join(parts)
+        return f"{counts}, {count:,} {'note' if count == 1 else 'notes'}" if count else counts
 
     def to_pd_dataframe(self) -> pandas.DataFrame:
         """Return a table with one row for each field that changes.
