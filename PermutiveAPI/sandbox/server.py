@@ -145,15 +145,8 @@ class Sandbox(Behaviour):
         >>> [workspace["name"] for workspace in Sandbox().credentials()]
         ['Meridian Media Group', 'Meridian Regional News']
         """
-        return [
-            {
-                "name": workspace.name,
-                "organisation_id": workspace.organisation_id,
-                "workspace_id": workspace.workspace_id,
-                "api_key": workspace.api_key,
-            }
-            for workspace in self._state.workspaces
-        ]
+        names = ("name", "organisation_id", "workspace_id", "api_key")
+        return [{name: getattr(each, name) for name in names} for each in self._state.workspaces]
 
     def fail_next(
         self,
