@@ -14,23 +14,7 @@ from .gate import retry_header
 
 @dataclass(frozen=True)
 class Fault:
-    """A response that is sent instead of the real one, and the requests that get it.
-
-    Attributes
-    ----------
-    status : int
-        The HTTP status, 200 to 599.
-    retry_after : str | None
-        The ``Retry-After`` header; None: no header.
-    method : str | None
-        The HTTP method of the requests; None: any.
-    path : str | None
-        How the paths of the requests begin; None: any.
-    body : str | None
-        The body; None: Permutive's error envelope for the status, nothing for a status below 400.
-    content_type : str
-        The content type of ``body``.
-    """
+    """A response that is sent instead of the real one, and the requests that get it; see ``Sandbox.fail_next``."""
 
     status: int
     retry_after: str | None
