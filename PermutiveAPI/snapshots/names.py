@@ -63,11 +63,11 @@ def key_in(file_name: str) -> str | None:
 def with_keys(objects: Iterable[T]) -> list[tuple[str, T]]:
     """Return objects with the keys of their files: their codes. Those that share a code have their ids."""
     given = [*objects]
-    counts = Counter(safe_key(str(each.code)) for each in given)
-    unique = [counts[safe_key(str(each.code))] == 1 for each in given]
+    keys = [safe_key(str(each.code)) for each in given]
+    counts = Counter(keys)
     return [
-        (str(each.code if is_unique else each.id), each)
-        for each, is_unique in zip(given, unique, strict=True)
+        (str(each.code if counts[key] == 1 else each.id), each)
+        for key, each in zip(keys, given, strict=True)
     ]
 
 
