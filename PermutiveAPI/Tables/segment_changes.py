@@ -27,20 +27,8 @@ from .usage import refuse_used
 _MOST_CHANGES = 5_000
 # Up to this many segments are read one by one. The list of all segments may have many pages.
 _FEW = 20
-
-
-@contextmanager
-def _saying_what_the_key_needs() -> Generator[None, None, None]:
-    """Add to the error of a refused key what the key must be able to read."""
-    try:
-        yield
-    except PermutiveAuthenticationError as error:
-        error.message = (
-            f"{error.message} Before segments are deleted, the queries of cohorts are read. Pass a key that "
-            f"may read imports and cohorts, or {ALLOW_USED()}."
-        )
-        error.args = (error.message,)
-        raise
+# The values that clear a field.
+_CLEARED: Mapping[str, Any] = {"description": "", "cpm": 0.0, "categories": []}
 
 
 def fields_by_code(segments: Iterable[Segment]) -> dict[str, Fields]:
@@ -102,7 +90,7 @@ class Segments:
 
     def _send(self, changes: Sequence[Change]) -> Mapping[str, str | None]:
         """Send one request, and return the ids of its segments by code."""
-        creates = [self._created(each) for each in changes if each.action == "create"]
+        creates = [self._segment(each, each.wanted) for each in changes if each.action == "create"]
         updates = [self._updated(each) for each in changes if each.action == "update"]
         deletes = [each.key or "" for each in changes if each.action == "delete"]
         answered, failures = Segment.bulk(
@@ -120,9 +108,6 @@ class Segments:
             for each in changes
             if each.key is not None
         }
-
-    def _created(self, change: Change) -> Segment:
-        return self._segment(change, change.wanted)
 
     def _updated(self, change: Change) -> Segment:
         """Return a segment with the fields to send. The service needs the name, so it has the present one."""
@@ -149,5 +134,15 @@ class Segments:
                 pass
 
 
-# The values that clear a field.
-_CLEARED: Mapping[str, Any] = {"description": "", "cpm": 0.0, "categories": []}
+@contextmanager
+def _saying_what_the_key_needs() -> Generator[None, None, None]:
+    """Add to the error of a refused key what the key must be able to read."""
+    try:
+        yield
+    except PermutiveAuthenticationError as error:
+        error.message = (
+            f"{error.message} Before segments are deleted, the queries of cohorts are read. Pass a key that "
+            f"may read imports and cohorts, or {ALLOW_USED()}."
+        )
+        error.args = (error.message,)
+        raise
