@@ -80,30 +80,18 @@ def apply(
         for each in deleting:
             each.refuse_used(queries)
     due = sum(each.due for each in checked)
-    with closing(Telling(due, progress_callback, api_key)) as telling:
+    with closing(ProgressReporter(due, progress_callback, api_key)) as progress:
         for each in (*segments, *cohorts):
-            each.create_and_update(telling)
+            each.create_and_update(progress)
         for each in (*cohorts, *segments):  # Queries of the cohorts may name the segments.
-            each.delete(telling)
+            each.delete(progress)
     return [each.report() for each in checked]
 
 
 class CheckedPlan:
     """A plan that was compared with the service. It is carried out in two steps.
 
-    Parameters
-    ----------
-    plan : Plan
-        The plan.
-    api_key : str
-        The key.
-    max_update_share, max_delete_share : float, optional
-        As for :meth:`Plan.apply`.
-
-    Raises
-    ------
-    ValueError
-        If the plan cannot be applied; see :meth:`Plan.apply`.
+    The arguments and the errors are those of :meth:`Plan.apply`.
     """
 
     def __init__(
@@ -136,22 +124,22 @@ class CheckedPlan:
         """Read the names and the queries of the cohorts that are there after the plan."""
         return self._objects.queries_after(self.deletes)
 
-    def create_and_update(self, telling: Telling) -> None:
+    def create_and_update(self, progress: ProgressReporter) -> None:
         """Carry out all but the deletions."""
         if self._others:
-            self._objects.carry_out(self._others, self._told_to(telling))
+            self._objects.carry_out(self._others, self._reporting_to(progress))
 
-    def delete(self, telling: Telling) -> None:
+    def delete(self, progress: ProgressReporter) -> None:
         """Carry out the deletions, unless a change has failed: it may be what replaces them."""
-        if self.deletes and not telling.errors:
-            self._objects.carry_out(self.deletes, self._told_to(telling))
+        if self.deletes and not progress.errors:
+            self._objects.carry_out(self.deletes, self._reporting_to(progress))
         else:
             self._outcomes += [Outcome(change, "not tried") for change in self.deletes]
 
-    def _told_to(self, telling: Telling) -> Tell:
+    def _reporting_to(self, progress: ProgressReporter) -> Tell:
         def tell(outcomes: Sequence[Outcome], request: BatchRequest) -> None:
             self._outcomes += outcomes
-            telling.tell(outcomes, request)
+            progress.tell(outcomes, request)
 
         return tell
 
@@ -184,7 +172,7 @@ def _objects_of(plan: Plan, api_key: str) -> Objects:
     return Segments(plan, api_key)
 
 
-class Telling:
+class ProgressReporter:
     """Reports the progress to the caller, and counts the changes that failed."""
 
     def __init__(self, total: int, callback: ProgressCallback | None, api_key: str) -> None:
@@ -193,14 +181,14 @@ class Telling:
         self._total = total
         self._callback = callback
         self._begun = time.monotonic()
-        self.api_key = api_key
+        self._api_key = api_key
 
     def tell(self, outcomes: Sequence[Outcome], request: BatchRequest) -> None:
         """Count outcomes, and call the progress callback."""
         self._completed += len(outcomes)
         self.errors += sum(each.status in FAILURES for each in outcomes)
         if self._callback is not None and outcomes:
-            call_safely("progress_callback", self._callback, self._progress(request), self.api_key)
+            call_safely("progress_callback", self._callback, self._progress(request), self._api_key)
 
     def _progress(self, request: BatchRequest) -> Progress:
         completed, elapsed = self._completed, time.monotonic() - self._begun
