@@ -39,15 +39,7 @@ class Seen:
 
     @classmethod
     def read(cls, api_key: str, *, workspace_id: str | None = None) -> Seen:
-        """List the cohorts.
-
-        Parameters
-        ----------
-        api_key : str
-            The key.
-        workspace_id : str, optional
-            The id of the key's workspace. If it is left out, the credentials file may tell it.
-        """
+        """List the cohorts. If the id of the key's workspace is left out, the credentials file may tell it."""
         own_id = workspace_id or _workspace_of(api_key)
         return cls(api_key, Cohort.list(api_key=api_key), own_id)
 

@@ -28,13 +28,8 @@ def fields_of(cohort: Cohort) -> dict[str, Any]:
 def wanted_in(row: Row, *, clear_empty: bool = False) -> dict[str, Any]:
     """Return the fields that a row sets, as JSON data.
 
-    Parameters
-    ----------
-    row : dict
-        The row's cells.
-    clear_empty : bool
-        Whether an empty cell clears the description or the tags. An empty text or list
-        always clears its field. The other fields cannot be cleared.
+    With `clear_empty`, an empty cell clears the description or the tags. An empty text or list always does.
+    The other fields cannot be cleared.
     """
     cells = {name: row[name] for name in _FIELDS if name in row}
     given: dict[str, Any] = {"name": "", **cells}
@@ -69,18 +64,13 @@ def changes_for(
     Parameters
     ----------
     matches : iterable of Match
-        The rows with their cohorts. A cohort that may change has its query.
+        The rows. A cohort that may change has its query.
     bad : BadRows
-        The rows that are known to be bad. Those whose changes are impossible are added.
+        The rows that are known to be bad. Those whose changes are impossible are added, and all are refused.
     clear_empty : bool
-        Whether empty cells clear descriptions and tags.
+        As for :func:`wanted_in`.
     refusal_of : callable
         Returns why a cohort cannot be changed; None if it can.
-
-    Raises
-    ------
-    ValueError
-        If a row is bad, or its change is impossible. The text lists the rows.
     """
     changes: list[Change] = []
     unchanged: list[Unchanged] = []

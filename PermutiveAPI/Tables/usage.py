@@ -23,7 +23,7 @@ def refuse_used(
     deleted : mapping
         The names of the objects to delete, by the form in which a query can name them.
     queries : iterable of (str, query)
-        The queries of the cohorts that stay, with the cohorts' names.
+        The names and the queries of the cohorts that stay.
     """
     users: dict[Named, list[str]] = {}
     for name, query in queries:

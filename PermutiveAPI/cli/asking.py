@@ -10,25 +10,13 @@ from .output import say, visible
 
 
 def require_answer(*, yes: bool) -> None:
-    """Make sure that the changes are allowed by ``--yes``, or that somebody can be asked.
-
-    Raises
-    ------
-    click.UsageError
-        If there is no terminal to ask on, and ``--yes`` is missing.
-    """
+    """Refuse to go on if ``--yes`` is missing, and there is no terminal to ask on."""
     if not (yes or (sys.stdin.isatty() and sys.stderr.isatty())):
         raise click.UsageError("There is no terminal to ask on. Pass --yes to make the changes.")
 
 
 def confirmed(question: str, *, yes: bool) -> bool:
-    """Return whether the changes may be made: asked on a terminal, or told by ``--yes``.
-
-    Raises
-    ------
-    click.UsageError
-        As :func:`require_answer` does.
-    """
+    """Return whether the changes may be made: asked on a terminal, or told by ``--yes``."""
     require_answer(yes=yes)
     if yes:
         return True

@@ -16,12 +16,7 @@ def cohorts_named(names: Iterable[str], *, api_key: str = DEFAULT_API_KEY) -> li
     """Return the cohorts with these ids, codes or exact names, in this order, each once.
 
     They come from a list, so they have no queries. The workspaces below are searched only for what the
-    key's own workspace does not have.
-
-    Raises
-    ------
-    ValueError
-        If no cohort is meant by a name, or several are. The text lists these names.
+    key's own workspace does not have. ValueError lists the names that stand for no cohort, or for several.
     """
     wanted = [*dict.fromkeys(names)]
     known = _by_every_name(Cohort.list(api_key))

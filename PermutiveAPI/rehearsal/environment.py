@@ -20,14 +20,8 @@ def of_copy(
 ) -> Generator[None, None, None]:
     """Let calls without a key, credentials, and journals belong to a copy, in child processes, too.
 
-    Parameters
-    ----------
-    base_url : str
-        The origin of the copy. PERMUTIVE_API_BASE_URL must name it already.
-    workspaces : WorkspaceList
-        The workspaces with the copy's keys.
-    new_keys : mapping
-        The copy's keys, by the live ones. A default key that is not among them stays, and is refused.
+    PERMUTIVE_API_BASE_URL must name the copy already. `workspaces` have the copy's keys; `new_keys` has them by
+    the live ones. A default key that is not among these stays, and is refused.
     """
     with ExitStack() as stack:
         # A process of the job may still be writing into it when the block ends.

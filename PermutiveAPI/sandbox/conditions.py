@@ -167,13 +167,7 @@ _TESTS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def moment(text: str) -> datetime:
-    """Read the time of an event; without an offset it is UTC.
-
-    Raises
-    ------
-    ValueError
-        If it is not a time.
-    """
+    """Read the time of an event; without an offset it is UTC. Raise ValueError if it is not a time."""
     read = parse_timestamp(text)
     if read is None:
         raise ValueError(f"not a time: {text!r}")

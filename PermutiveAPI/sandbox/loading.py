@@ -22,15 +22,7 @@ from .taxonomy import code_from
 
 
 def data_of_file(path: str | PathLike[str]) -> JSONObject:
-    """Return the data in a JSON file.
-
-    Raises
-    ------
-    ValueError
-        If it is not the JSON of such data; the message names the file.
-    OSError
-        If it cannot be read.
-    """
+    """Return the data in a JSON file. Raise ValueError that names the file if it holds something else."""
     content = Path(path).read_bytes()
     with named(str(path)):
         return DATA(decoded(content))

@@ -21,15 +21,7 @@ _CLEARABLE = ("description", "tags")
 
 
 def plan_of_cohorts(old: Content, new: Content, notes: Notes) -> Plan:
-    """Plan how the cohorts of one snapshot become those of another one.
-
-    Parameters
-    ----------
-    old, new : Content
-        The snapshots.
-    notes : Notes
-        Gets what the plan cannot do.
-    """
+    """Plan how the cohorts of one snapshot become those of another one. The notes get what the plan cannot do."""
     _compare_inherited(old, new, notes)
     comparison = _Comparison(old, new, notes)
     changes, unchanged = comparison.changes()
@@ -52,13 +44,7 @@ def _compare_inherited(old: Content, new: Content, notes: Notes) -> None:
 
 
 class _Comparison:
-    """Compares the cohorts of two snapshots.
-
-    Parameters
-    ----------
-    old, new, notes
-        As for :func:`plan_of_cohorts`.
-    """
+    """Compares the cohorts of two snapshots."""
 
     def __init__(self, old: Content, new: Content, notes: Notes) -> None:
         self._notes = notes

@@ -15,12 +15,7 @@ from .wording import Notes, named_import
 def plans_of_segments(old: Content, new: Content, notes: Notes) -> list[Plan]:
     """Plan how the segments of one snapshot become those of another one.
 
-    Parameters
-    ----------
-    old, new : Content
-        The snapshots.
-    notes : Notes
-        Gets what the plans cannot do: imports can only be read.
+    The notes get what the plans cannot do: imports can only be read.
     """
     matching = matched_imports(old.imports, new.imports)
     notes.unmatched(map(named_import, matching.old), map(named_import, matching.new))
