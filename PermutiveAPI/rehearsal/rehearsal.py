@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any
 
 from .._Utils.arguments import listed, require_kind
 from ..Cohort import Cohort
@@ -154,7 +153,7 @@ class Rehearsal(AbstractContextManager["Rehearsal"]):
         )
         comparison = CohortComparison(self._copy.targets, before, after)
         segments = segment_plans(self._origin, self._segments, copy.segments())
-        carried_out: Any = copy.carried_out
+        carried_out = copy.carried_out
         return Changes(
             plans=(*comparison.plans(), *segments),
             notes=tuple(comparison.notes()),
