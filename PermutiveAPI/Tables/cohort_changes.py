@@ -29,13 +29,7 @@ _ELSEWHERE = "the plan was made for another workspace than that of the key"
 
 
 class Cohorts:
-    """The cohorts of a plan: reads and changes them, for ``applying.apply``.
-
-    Attributes
-    ----------
-    present : dict
-        The cohorts as they were read, by id or, if the plan creates them, by name.
-    """
+    """The cohorts of a plan: reads and changes them; see ``applying.Objects``."""
 
     def __init__(self, plan: Plan, api_key: str) -> None:
         self._plan = plan

@@ -13,17 +13,7 @@ from .rows import BadRows
 
 @dataclass(frozen=True)
 class Match:
-    """A row and its cohort.
-
-    Attributes
-    ----------
-    number : int
-        The row's number, from 1.
-    row : dict
-        The row's cells.
-    cohort : Cohort or None
-        The cohort; None if it is to be created.
-    """
+    """A row with its number, from 1, and its cohort; None if the cohort is to be created."""
 
     number: int
     row: Row
@@ -36,15 +26,7 @@ class Match:
 
 
 class Directory:
-    """Cohorts by id, by code and by name.
-
-    Parameters
-    ----------
-    cohorts : iterable of Cohort
-        The cohorts that are found by id, code or name.
-    below : iterable of Cohort
-        The cohorts of the workspaces below. They are found by id or code only.
-    """
+    """Cohorts by id, by code and by name. Those of the workspaces below are found by id or code only."""
 
     def __init__(self, cohorts: Iterable[Cohort], below: Iterable[Cohort] = ()) -> None:
         own = [*cohorts]

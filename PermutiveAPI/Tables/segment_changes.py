@@ -48,13 +48,7 @@ def _fields_of(segment: Segment) -> Fields:
 
 
 class Segments:
-    """The segments of a plan's import: reads and changes them, for ``applying.apply``.
-
-    Attributes
-    ----------
-    present : dict
-        The segments as they were read, by code.
-    """
+    """The segments of a plan's import: reads and changes them; see ``applying.Objects``."""
 
     def __init__(self, plan: Plan, api_key: str) -> None:
         self._import_id = plan.target.import_id or ""

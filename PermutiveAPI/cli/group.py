@@ -13,15 +13,7 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """A command before it is imported.
-
-    Attributes
-    ----------
-    help : str
-        What it does, in one line.
-    target : str
-        Its module in ``commands``, a colon, and its name in the module.
-    """
+    """A command before it is imported: what it does, and its place, "module:name", below ``commands``."""
 
     help: str
     target: str

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import click
 
@@ -48,22 +48,10 @@ _OF_OTHER_CALLS = (
 
 
 class Check(NamedTuple):
-    """One line of the result.
-
-    Attributes
-    ----------
-    check : str
-        What was looked at.
-    status : str
-        "ok", "info", "warning" or "failed".
-    detail : str
-        What was found.
-    exit_status : ExitStatus
-        What a failed check gives.
-    """
+    """One line of the result: what was looked at, and what was found."""
 
     check: str
-    status: str
+    status: Literal["ok", "info", "warning", "failed"]
     detail: str
     exit_status: ExitStatus = ExitStatus.DONE
 
