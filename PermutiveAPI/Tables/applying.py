@@ -70,7 +70,7 @@ def apply(
 ) -> list[Report]:
     """Carry out plans as one; see :meth:`Plan.apply` and :meth:`Plans.apply`."""
     api_key = resolve_api_key(api_key)
-    checked = [CheckedPlan(plan, api_key, max_update_share, max_delete_share) for plan in plans]
+    checked = [_CheckedPlan(plan, api_key, max_update_share, max_delete_share) for plan in plans]
     segments = [each for each in checked if each.plan.target.kind == "segments"]
     cohorts = [each for each in checked if each.plan.target.kind == "cohorts"]
     deleting = [each for each in checked if each.deletes]
@@ -80,7 +80,7 @@ def apply(
         for each in deleting:
             each.refuse_used(queries)
     due = sum(each.due for each in checked)
-    with closing(ProgressReporter(due, progress_callback, api_key)) as progress:
+    with closing(_ProgressReporter(due, progress_callback, api_key)) as progress:
         for each in (*segments, *cohorts):
             each.create_and_update(progress)
         for each in (*cohorts, *segments):  # Queries of the cohorts may name the segments.
@@ -88,7 +88,7 @@ def apply(
     return [each.report() for each in checked]
 
 
-class CheckedPlan:
+class _CheckedPlan:
     """A plan that was compared with the service. It is carried out in two steps.
 
     The arguments and the errors are those of :meth:`Plan.apply`.
@@ -101,7 +101,7 @@ class CheckedPlan:
         max_update_share: float | None,
         max_delete_share: float | None,
     ) -> None:
-        check_place(plan.target)
+        _check_place(plan.target)
         check_limits(
             owned=plan.owned_count,
             updates=len(plan.updates),
@@ -124,19 +124,19 @@ class CheckedPlan:
         """Read the names and the queries of the cohorts that are there after the plan."""
         return self._objects.queries_after(self.deletes)
 
-    def create_and_update(self, progress: ProgressReporter) -> None:
+    def create_and_update(self, progress: _ProgressReporter) -> None:
         """Carry out all but the deletions."""
         if self._others:
             self._objects.carry_out(self._others, self._reporting_to(progress))
 
-    def delete(self, progress: ProgressReporter) -> None:
+    def delete(self, progress: _ProgressReporter) -> None:
         """Carry out the deletions, unless a change has failed: it may be what replaces them."""
         if self.deletes and not progress.errors:
             self._objects.carry_out(self.deletes, self._reporting_to(progress))
         else:
             self._outcomes += [Outcome(change, "not tried") for change in self.deletes]
 
-    def _reporting_to(self, progress: ProgressReporter) -> Tell:
+    def _reporting_to(self, progress: _ProgressReporter) -> Tell:
         def tell(outcomes: Sequence[Outcome], request: BatchRequest) -> None:
             self._outcomes += outcomes
             progress.tell(outcomes, request)
@@ -152,7 +152,7 @@ class CheckedPlan:
         return Report(self.plan, tuple(self._outcomes), ids)
 
 
-def check_place(target: Target) -> None:
+def _check_place(target: Target) -> None:
     """Raise ValueError if calls go to another service than the one that a plan was made for."""
     origin = present_origin()
     if target.origin != origin:
@@ -172,7 +172,7 @@ def _objects_of(plan: Plan, api_key: str) -> Objects:
     return Segments(plan, api_key)
 
 
-class ProgressReporter:
+class _ProgressReporter:
     """Reports the progress to the caller, and counts the changes that failed."""
 
     def __init__(self, total: int, callback: ProgressCallback | None, api_key: str) -> None:

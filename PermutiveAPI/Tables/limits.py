@@ -43,12 +43,12 @@ def check_limits(
     ...
     PermutiveAPI.Tables.refusal.PlanRefusedError: too many deletes: 604 of 1,514, 39.9 % is over 20 %; pass max_delete_share=
     """
-    allowed = default_delete_share(owned) if max_delete_share is None else max_delete_share
+    allowed = _default_delete_share(owned) if max_delete_share is None else max_delete_share
     _check("update", updates, owned, 1.0 if max_update_share is None else max_update_share)
     _check("delete", deletes, owned, allowed)
 
 
-def default_delete_share(owned: int) -> float:
+def _default_delete_share(owned: int) -> float:
     """Return the share of the owned objects that may be deleted. The more objects, the smaller it is."""
     return next((share for most, share in _DELETE_SHARES if owned <= most), _LOWEST_DELETE_SHARE)
 
