@@ -126,6 +126,7 @@ def test_the_last_tag_is_removed(sandbox: Sandbox) -> None:
             ["enable", "12345", "--yes", "--failures", ""],
             "'--failures': the path must not be empty.",
         ),
+        (["export", "--output", ""], "'--output': the path must not be empty."),
         (
             ["tag", "12345", "--add", "a", "--remove", "a"],
             "--add and --remove have the same tag: a.",
