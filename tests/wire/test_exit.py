@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.support.fake_service import FakeService, Step, after, answer, stall
+from tests.support.scripts import Ended, start_script
 from tests.support.things import numbers
 
 # A second, and the time to end a process on a busy machine.
@@ -47,29 +45,13 @@ ENDS = {
 }
 
 
-@dataclass
-class Ended:
-    """How a script ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 def run(script: str, last_line: str = "") -> Ended:
     """Run a script, and assert that after its last line it ends soon."""
-    with subprocess.Popen(
-        [
-            *(sys.executable, "-W", "error", "-c"),
-            f"{BEGIN}{script}\nprint('ending', flush=True)\n{last_line}",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as child:
+    code = f"{BEGIN}{script}\nprint('ending', flush=True)\n{last_line}"
+    with start_script(code) as child:
         assert child.stdout is not None
         if child.stdout.readline() != "ending\n":
-            raise AssertionError(child.communicate()[1])
+            raise AssertionError(child.communicate(timeout=30)[1])
         began = time.monotonic()
         stdout, stderr = child.communicate(timeout=30)
         assert time.monotonic() - began < LIMIT_SECONDS

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from PermutiveAPI import BatchRequest, stream_batch
 from tests.support.fake_service import FakeService, after, answer
 from tests.support.platforms import needs_fork
+from tests.support.scripts import run_script
 from tests.support.things import URL, numbers
 
 pytestmark = [
@@ -27,11 +26,14 @@ REQUESTS = 12
 SLOWLY = after(0.15, answer(200, {}))
 
 BEGIN = """
-import gc, multiprocessing, os, sys, threading, time
+import gc, multiprocessing, os, sys, threading, time, warnings
+# Python 3.12 and newer warn of forks beside threads, which are tested here.
+warnings.simplefilter("ignore", DeprecationWarning)
+from pathlib import Path
 from PermutiveAPI import BatchRequest, stream_batch
 from PermutiveAPI._Utils import http
 
-JOURNAL = "job.journal"
+JOURNAL = Path("job.journal")
 OPTIONS = {"api_key": "key-0001", "max_workers": 4, "journal": JOURNAL}
 children = []
 
@@ -72,7 +74,7 @@ EXPECTED = [0]
 
 # What a child does with its parent's open stream.
 CHILDREN = {
-    "exception": "EXPECTED = [256]\nif in_child():\n    sys.stderr = open(os.devnull, 'w')\n    raise ZeroDivisionError",
+    "exception": "EXPECTED = [256]\nif in_child():\n    sys.stderr = None\n    raise ZeroDivisionError",
     "sys.exit": "if in_child():\n    sys.exit(0)",
     "last line": "if in_child():\n    FINISH = False",
     "close": "if in_child():\n    stream.close()\n    stream.close()\n    sys.exit(0)",
@@ -111,26 +113,15 @@ if FINISH:
     assert_in_use()
     rest = list(stream)
     assert all(result.error is None for result in rest), rest
-    lines = open(JOURNAL).read().splitlines()
+    lines = JOURNAL.read_text().splitlines()
     assert len(lines) == len(set(lines)) == 1 + 12, lines
     print("whole", flush=True)
 """
 
 
-def python(script: str) -> subprocess.CompletedProcess[str]:
-    """Run a script."""
-    return subprocess.run(
-        # Python 3.12 and newer warn of forks beside threads, which are tested here.
-        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", BEGIN + script],
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-
 def run(script: str) -> str:
     """Run a script that must succeed, and return its output."""
-    done = python(script)
+    done = run_script(BEGIN + script)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout
@@ -150,7 +141,7 @@ def test_a_child_leaves_an_open_stream_alone(
 
 
 IN_A_CALLBACK = {
-    "exception": "EXPECTED = [256]\ndef act():\n    sys.stderr = open(os.devnull, 'w')\n    raise KeyboardInterrupt",
+    "exception": "EXPECTED = [256]\ndef act():\n    sys.stderr = None\n    raise KeyboardInterrupt",
     "sys.exit": "def act():\n    sys.exit(0)",
     "going on": """
 def act():
@@ -183,7 +174,7 @@ except RuntimeError as error:
     sys.exit(0)
 assert not forked
 assert (len(responses), errors) == (12, [])
-lines = open(JOURNAL).read().splitlines()
+lines = JOURNAL.read_text().splitlines()
 assert len(lines) == len(set(lines)) == 1 + 12, lines
 print("whole", flush=True)
 """
@@ -207,7 +198,7 @@ if not child:
 print(child, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    killed = python(script)
+    killed = run_script(BEGIN + script)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     try:
         again = [BatchRequest("POST", f"{URL}/{number}", json={}) for number in range(REQUESTS)]

@@ -6,8 +6,6 @@ import json
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 from contextlib import closing
@@ -30,6 +28,7 @@ from tests.support.fake_service import (
     stall_in_body,
 )
 from tests.support.platforms import needs_fork, needs_posix
+from tests.support.scripts import run_script, start_script
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -83,22 +82,17 @@ class Child:
     """A process that makes a call and is interrupted during it."""
 
     def __init__(self, call: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SCRIPT, call],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._process = start_script(SCRIPT, call)
         assert self._process.stdout is not None
         if self._process.stdout.readline() != "ready\n":
-            raise AssertionError(self._process.communicate()[1])
+            raise AssertionError(self._process.communicate(timeout=20)[1])
 
     def __enter__(self) -> "Child":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
-        self._process.communicate()
+        self._process.communicate(timeout=20)
 
     def interrupt(self, *readers: str) -> None:
         """Press Ctrl-C, and assert that the process ends soon and normally, with no thread left but readers."""
@@ -433,9 +427,7 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12
 
 def run(script: str) -> None:
     """Run a script that must succeed."""
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=20
-    )
+    done = run_script(script)
     assert done.returncode == 0, done.stderr
 
 

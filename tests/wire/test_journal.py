@@ -8,8 +8,6 @@ import itertools
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -47,6 +45,7 @@ from tests.support.calls import (
 from tests.support.fake_service import Connection, FakeService, answer, stall
 from tests.support.fakes import DoneExecutor
 from tests.support.platforms import SIGKILL, needs_posix
+from tests.support.scripts import start_script
 from tests.support.things import URL, numbers
 from tests.support.threads import workers_left
 
@@ -353,12 +352,7 @@ def test_a_job_that_was_ended_goes_on(
     """After a crash or Ctrl-C, successes are not sent again, and all the rest is."""
     server.script = [answer(200) for _ in range(10)]
     server.default = stall()
-    with subprocess.Popen(
-        [sys.executable, "-c", JOB, URL, KEY, str(journal)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as child:
+    with start_script(JOB, URL, KEY, str(journal)) as child:
         assert child.stdout is not None
         told = {int(child.stdout.readline()) for _ in range(10)}
         assert server.wait_for(lambda: len(server.received) == 13)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor
+import os
 from typing import Any, Dict, List, cast
 
 import pytest
@@ -16,6 +15,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, WireCall, every, identity
 from tests.support.fake_service import FakeService, answer
+from tests.support.processes import process_pool
 from tests.support.secrets import assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
@@ -92,10 +92,8 @@ def test_a_header_of_none_is_none(server: FakeService) -> None:
 
 def test_other_processes(server: FakeService) -> None:
     """The setting holds in other processes, whatever their environment says."""
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
-        # Started with the variable; its environment has changed since.
-        pool.submit(_forget_the_location).result()
+    with process_pool(1) as pool:
+        pool.submit(_set_another_location).result()
         batch = [BatchRequest("GET", URL, headers={"X-Own": "1"})]
         [result] = stream_batch(batch, api_key=KEY, executor=pool)
     assert result.error is None
@@ -104,10 +102,8 @@ def test_other_processes(server: FakeService) -> None:
     assert seen.query == {}
 
 
-def _forget_the_location() -> None:
-    import os
-
-    del os.environ["PERMUTIVE_API_KEY_LOCATION"]
+def _set_another_location() -> None:
+    os.environ["PERMUTIVE_API_KEY_LOCATION"] = "query"
 
 
 def test_replaced_functions_see_the_header(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from contextvars import ContextVar
@@ -19,6 +17,7 @@ from PermutiveAPI._Utils import http
 from tests.support.calls import ALL_CALLS, KEY, WireCall, at_once
 from tests.support.fake_service import FakeService
 from tests.support.platforms import needs_posix
+from tests.support.scripts import start_script
 from tests.support.threads import workers_left
 
 URL = "https://api.permutive.app/v9/things"
@@ -202,12 +201,7 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("call", ["single", "batch", "stream"])
 def test_ctrl_c(server: FakeService, call: str) -> None:
     """Ctrl-C during a look-up ends the process within a second; only the thread of the look-up is left."""
-    child = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", SCRIPT, call],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    child = start_script(SCRIPT, call)
     try:
         assert child.stdout is not None
         assert child.stdout.readline() == "asked\n"
@@ -218,7 +212,7 @@ def test_ctrl_c(server: FakeService, call: str) -> None:
         assert time.monotonic() - began < LIMIT_SECONDS
     finally:
         child.kill()
-        child.communicate()
+        child.communicate(timeout=20)
     assert (child.returncode, errors) == (7, "")
     assert json.loads(output.splitlines()[-1]) == ["MainThread"]
     assert server.received == []

@@ -8,11 +8,10 @@ import copy
 import dataclasses
 import inspect
 import logging
-import multiprocessing
 import os
 import pickle
 import threading
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Generator, Iterator, List, Tuple
 
@@ -37,6 +36,7 @@ from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, identity
 from tests.support.fake_service import FakeService, after, answer, hang_up, stall
 from tests.support.mistakes import assert_raises
+from tests.support.processes import process_pool
 from tests.support.things import URL, things
 
 OTHER_KEY = "0ther-key-4c1d-9d1c-aaaa"
@@ -654,7 +654,6 @@ def test_other_processes(
 ) -> None:
     """Other processes use the caller's settings; their records are reported in the caller's thread."""
     records: List[Tuple[AttemptRecord, int]] = []
-    spawn = multiprocessing.get_context("spawn")
     elsewhere.script = [answer(500, {"request_id": "r-1"})]
     elsewhere.default = after(0.06, answer(200, {}))
     monkeypatch.setenv("PERMUTIVE_BATCH_TIMEOUT_SECONDS", "0.03")
@@ -662,7 +661,7 @@ def test_other_processes(
     def note(record: AttemptRecord) -> None:
         records.append((record, threading.get_ident()))
 
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with process_pool(1) as pool:
         pool.submit(int).result()  # The process starts before the options are set.
         with options(
             api_key=OTHER_KEY,
@@ -687,9 +686,8 @@ def test_other_processes(
 
 def test_other_processes_without_a_hook(server: FakeService) -> None:
     """The policy and the constants of the caller's process hold in other processes."""
-    spawn = multiprocessing.get_context("spawn")
     server.script = [answer(500)] * 4
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with process_pool(1) as pool:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(http, "MAX_RETRIES", 5)
             [result] = stream_batch(things(1), api_key=KEY, executor=pool)
@@ -699,9 +697,8 @@ def test_other_processes_without_a_hook(server: FakeService) -> None:
 
 def test_other_processes_have_proxies_of_their_own(server: FakeService) -> None:
     """Each process uses the proxies of its own environment, also if they change between two batches."""
-    spawn = multiprocessing.get_context("spawn")
     batch = [BatchRequest("GET", f"{server.url}/own")]
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    with process_pool(1) as pool:
         for _ in range(2):
             [result] = stream_batch(batch, api_key=KEY, executor=pool)
             assert result.error is None

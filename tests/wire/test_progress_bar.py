@@ -6,7 +6,6 @@ import io
 import itertools
 import os
 import re
-import subprocess
 import sys
 import time
 from contextlib import redirect_stderr
@@ -20,6 +19,7 @@ from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, KEY, cohort
 from tests.support.fake_service import FakeService, answer
 from tests.support.platforms import needs_terminal
+from tests.support.scripts import start_script
 from tests.support.terminals import open_terminal
 from tests.support.things import URL, things
 from tests.support.threads import workers_left
@@ -203,9 +203,8 @@ def test_a_real_terminal(server: FakeService, columns: int, shown: str) -> None:
     """A script in a terminal shows a bar, or lines if the terminal has no width."""
     reader, writer = open_terminal(columns)
     try:
-        subprocess.run(
-            [sys.executable, "-W", "error", "-c", SCRIPT], stderr=writer, check=True, timeout=20
-        )
+        with start_script(SCRIPT, stderr=writer) as script:
+            script.communicate(timeout=20)
         output = os.read(reader, 100_000).decode()
     finally:
         os.close(reader)
