@@ -85,8 +85,10 @@ REFUSALS = [(429, None), (429, "0.1"), (503, "0.1")]
 each_refusal = pytest.mark.parametrize(("status", "retry_after"), REFUSALS)
 
 
-@each_refusal
-@pytest.mark.parametrize("workers", [4, 16, 64])
+@pytest.mark.parametrize(
+    ("workers", "status", "retry_after"),
+    [(4, 429, None), (16, 429, "0.1"), (16, 503, "0.1"), (64, 429, None)],
+)
 def test_nothing_is_lost(
     server: FakeService, workers: int, status: int, retry_after: Optional[str]
 ) -> None:
@@ -119,16 +121,7 @@ def test_a_frozen_clock(server: FakeService) -> None:
 
 # --- What uses up an attempt ---------------------------------------------------------------------
 
-
-@pytest.mark.parametrize(("status", "retry_after"), [(429, None), (429, "0.01"), (503, "0.01")])
-def test_a_refusal_in_a_stream_uses_up_no_attempt(
-    server: FakeService, status: int, retry_after: Optional[str]
-) -> None:
-    """A request of a stream that is refused more often than it has attempts is accepted in the end."""
-    server.script = [refusal(status, retry_after)] * 5
-    [result] = stream_batch(things(1), api_key=KEY)
-    assert result.error is None
-    assert len(server.received) == 6
+# test_fault_matrix.py proves that refusals use up the attempts of single calls, but not those of batches.
 
 
 def wait(seconds: float) -> None:
@@ -173,18 +166,6 @@ def test_attempts_from_before_a_refusal_count(server: FakeService) -> None:
     [result] = stream_batch(things(1), api_key=KEY)
     assert type(result.error) is PermutiveServerError
     assert len(server.received) == 4
-
-
-@each_refusal
-def test_a_refusal_of_a_single_call_uses_up_an_attempt(
-    server: FakeService, status: int, retry_after: Optional[str]
-) -> None:
-    """A single call gives up after its attempts."""
-    server.default = refusal(status, retry_after)
-    with pytest.raises((PermutiveRateLimitError, PermutiveServerError)) as raised:
-        http.get(KEY, URL)
-    assert raised.value.status == status
-    assert len(server.received) == 3
 
 
 @each_refusal
