@@ -244,19 +244,17 @@ def test_a_raising_callback_does_not_sink_the_batch(
     logged = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(logged) == 6
     assert {record.name for record in logged} == {"PermutiveAPI"}
-    assert all("mistake" in record.getMessage() for record in logged)
+    told = [record.getMessage() for record in logged]
+    assert all("callback of the batch raised" in each and "mistake" in each for each in told)
     assert_no_secret(errors[0][1], caplog.records, KEY)
 
 
 @every_helper
-@pytest.mark.parametrize("content", [b"", b"<html>", b'"text"', b"[[]]"])
-def test_an_answer_that_cannot_be_read_is_a_failure(
-    server: FakeService, name: str, content: bytes
-) -> None:
-    """A 2xx response without the documented JSON is a failure, and its request is not sent again."""
+def test_an_answer_that_cannot_be_read_is_a_failure(server: FakeService, name: str) -> None:
+    """A 2xx response without the documented JSON is a failure among successes, and its request is not sent again."""
     helper, _, documented = batch_helpers()[name]
     reads = documented and not name.endswith("_delete")
-    server.script = [answer(200, content)]
+    server.script = [answer(200, b"<html>")]
     server.default = answer(200, documented)
     heard: List[Progress] = []
     results, failures = helper(
@@ -347,14 +345,19 @@ def test_an_empty_batch_starts_no_thread(
 
 
 @every_helper
-@pytest.mark.parametrize("workers", [0, -1, 1.5, "2", True], ids=repr)
-def test_a_wrong_number_of_workers_is_refused(server: FakeService, name: str, workers: Any) -> None:
+def test_a_wrong_number_of_workers_is_refused(server: FakeService, name: str) -> None:
     """max_workers below 1, or not a whole number, is an error that names it, even for an empty batch; nothing is sent."""
-    for count in (0, 1):
-        with pytest.raises((ValueError, TypeError), match="max_workers") as raised:
-            batch_helpers()[name][0](items_of(name, count), api_key=KEY, max_workers=workers)
-        if workers in (0, -1):
-            assert isinstance(raised.value, ValueError)
+    wrong: Any
+    for wrong, kind in (
+        (0, ValueError),
+        (-1, ValueError),
+        (1.5, Exception),
+        ("2", TypeError),
+        (True, TypeError),
+    ):
+        for count in (0, 1):
+            with pytest.raises(kind, match="max_workers"):
+                batch_helpers()[name][0](items_of(name, count), api_key=KEY, max_workers=wrong)
     assert server.connections == 0
 
 

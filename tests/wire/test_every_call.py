@@ -68,18 +68,19 @@ CHILD = {
 TOP = {"name": "Top", "organizationID": "w-1", "workspaceID": "w-1", "privateKey": "top-key-0001"}
 
 
-@every([call for call in ALL_CALLS if takes_the_default_key(call)])
 def test_a_key_that_is_left_out_is_the_default_one(
-    server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, call: WireCall
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """If the key is left out, PERMUTIVE_API_KEY is used, or else the key of the file's top-level workspace."""
     path = _write_credentials(tmp_path, [CHILD, TOP])
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", path)
-    server.default = answer(call.status, call.answer)
-    call()
-    monkeypatch.setenv("PERMUTIVE_API_KEY", " a-key-0003 ")
-    call()
-    assert [seen.query["k"] for seen in server.received] == [["top-key-0001"], ["a-key-0003"]]
+    for variable, expected in (("", "top-key-0001"), (" a-key-0003 ", "a-key-0003")):
+        monkeypatch.setenv("PERMUTIVE_API_KEY", variable)
+        for call in filter(takes_the_default_key, ALL_CALLS):
+            server.default = answer(call.status, call.answer)
+            call()
+            assert server.received.pop().query["k"] == [expected], call
+            assert server.received == [], call
 
 
 def test_an_empty_key_never_stands_for_the_default_one(

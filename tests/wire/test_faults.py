@@ -310,14 +310,16 @@ def check_refused(
     assert again.response.content == error.response.content
 
 
-@every()
-def test_a_fault_that_passes_is_not_noticed(server: FakeService, call: WireCall) -> None:
+def test_a_fault_that_passes_is_not_noticed(server: FakeService) -> None:
     """A call sends the same request again, and succeeds when the fault has passed."""
-    server.script = [answer(429), hang_up() if call.harmless else answer(503)]
-    server.default = answer(call.status, call.answer)
-    call(api_key=KEY)
-    assert len(server.received) == 3
-    assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1
+    for call in ALL_CALLS:
+        rate_limit.forget_all()  # Otherwise the next call would wait after 429.
+        server.received.clear()
+        server.script = [answer(429), hang_up() if call.harmless else answer(503)]
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+        assert len(server.received) == 3, call
+        assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1, call
 
 
 @every(ONE_OF_EACH_KIND)
@@ -347,40 +349,40 @@ def test_a_list_of_imports_without_items(server: FakeService) -> None:
     assert error.response is not None and error.response.json() == {"imports": []}
 
 
-@every()
+@pytest.mark.parametrize(
+    ("status", "content_type"),
+    [(200, "text/html"), (201, "x"), (202, "text/plain"), (206, ""), (299, "image/png")],
+)
 def test_every_2xx_is_a_success_whatever_its_content_type(
-    server: FakeService, call: WireCall
+    server: FakeService, status: int, content_type: str
 ) -> None:
     """Every status from 200 to 299 is a success, and the documented JSON is read with any content type."""
-    types = {200: "text/html", 201: "x", 202: "text/plain", 206: "", 299: "image/png"}
-    for status, content_type in types.items():
+    for call in ALL_CALLS if status in (200, 299) else ONE_OF_EACH_KIND:
+        server.received.clear()
         server.default = answer(status, call.answer, content_type=content_type)
         call(api_key=KEY)
-    assert len(server.received) == len(types)
+        assert len(server.received) == 1, call
 
 
 # --- What the service repeats ---------------------------------------------------------------------
 
 
-@every()
+@pytest.mark.parametrize("status", [400, 404, 500])
 def test_a_service_that_repeats_the_key(
-    server: FakeService, caplog: pytest.LogCaptureFixture, call: WireCall
+    server: FakeService, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     """If the service repeats the key in any form, no text of the error shows it."""
     words = f"The key {KEY} (?k={KEY}&x=1) is unknown"
-    for status in (400, 404, 500):
-        server.default = answer(status, envelope(status, 1, words, f"key={KEY}"))
+    server.default = answer(status, envelope(status, 1, words, f"key={KEY}"))
+    for call in ALL_CALLS if status == 400 else ONE_OF_EACH_KIND:
         error = call.error()
         for text in (str(error), repr(error), getattr(error, "message")):
-            assert KEY not in text, status
-        assert "is unknown" in str(error), status
+            assert KEY not in text, call
+        assert "is unknown" in str(error), call
     assert not any(KEY in record.getMessage() for record in caplog.records)
 
 
-GATEWAYS = [500, 501, 502, 504, 507, 511, 520, 522, 524, 529]
-
-
-@pytest.mark.parametrize("status", GATEWAYS)
+@pytest.mark.parametrize("status", [500, 502, 504, 524])
 def test_nothing_is_made_twice_behind_a_failing_gateway(server: FakeService, status: int) -> None:
     """After a 5xx that may have come after the work, no create, event or bulk operation is sent again."""
     server.default = answer(status, b"upstream failed")

@@ -151,15 +151,15 @@ def test_a_body_that_is_no_json_is_refused(server: FakeService, body: Any) -> No
         "HTTP://a<b",
     ],
 )
-@pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
 def test_an_invalid_url_is_refused(
-    server: FakeService, caplog: pytest.LogCaptureFixture, url: str, verb: str
+    server: FakeService, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     """An invalid URL is a ValueError, and is not repeated."""
     caplog.set_level("DEBUG")
-    with pytest.raises(PermutiveInvalidRequestError) as raised:
-        http.request(verb, KEY, url)
-    assert_no_secret(raised.value, caplog.records, KEY)
+    for verb in ("GET", "POST"):
+        with pytest.raises(PermutiveInvalidRequestError) as raised:
+            http.request(verb, KEY, url)
+        assert_no_secret(raised.value, caplog.records, KEY)
     assert "attempt 1" not in caplog.text and "new HTTP connection" not in caplog.text
     assert server.connections == 0
 
@@ -288,7 +288,7 @@ def test_a_wrong_base_url_is_named(
 ) -> None:
     """A wrong base URL is a ValueError that names the variable and shows no password, and nothing is sent."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", value)
-    for call in ALL_CALLS:
+    for call in ALL_CALLS if value == "localhost" else ALL_CALLS[::20]:
         with pytest.raises(ValueError, match="PERMUTIVE_API_BASE_URL") as raised:
             call(api_key=KEY)
         assert "secret-0001" not in str(raised.value)
@@ -376,9 +376,15 @@ def test_the_proxy_of_the_environment_is_used(
     assert not any(KEY in str(vars(record)) for record in caplog.records)
 
 
-@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 @pytest.mark.parametrize(
-    "proxy", ["http://", ":8080", "http://user:secret@", "http://user:secret@:80", "http://a b"]
+    ("variable", "proxy"),
+    [
+        ("http_proxy", "http://"),
+        ("http_proxy", ":8080"),
+        ("http_proxy", "http://a b"),
+        ("HTTP_PROXY", "http://user:secret@"),
+        ("all_proxy", "http://user:secret@:80"),
+    ],
 )
 def test_a_proxy_without_a_host(
     server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str

@@ -13,7 +13,7 @@ import requests.adapters
 from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionError, stream_batch
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
-from tests.support.calls import KEY, WireCall, every, identity
+from tests.support.calls import ALL_CALLS, KEY, identity
 from tests.support.fake_service import FakeService, answer
 from tests.support.processes import process_pool
 from tests.support.secrets import assert_no_secret
@@ -27,16 +27,17 @@ def in_the_header(quick_retries: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", "header")
 
 
-@every()
-def test_every_call(server: FakeService, call: WireCall) -> None:
+def test_every_call(server: FakeService) -> None:
     """Every call sends its key only in the header, and is otherwise the same."""
-    server.default = answer(call.status, call.answer)
-    call(api_key=KEY)
-    first = server.received[0]
-    assert first.headers["x-api-key"] == KEY
-    assert KEY not in first.target and "k" not in first.query
-    assert {name: values[0] for name, values in first.query.items()} == call.query
-    assert (first.method, first.path) == (call.method, call.path)
+    for call in ALL_CALLS:
+        server.received.clear()
+        server.default = answer(call.status, call.answer)
+        call(api_key=KEY)
+        first = server.received[0]
+        assert first.headers["x-api-key"] == KEY, call
+        assert KEY not in first.target and "k" not in first.query, call
+        assert {name: values[0] for name, values in first.query.items()} == call.query, call
+        assert (first.method, first.path) == (call.method, call.path)
 
 
 def test_nothing_shows_it(server: FakeService, caplog: pytest.LogCaptureFixture) -> None:
@@ -142,28 +143,25 @@ ODD_REQUESTS: List[Any] = [
 
 @pytest.mark.parametrize("location", ["query", "header"])
 @pytest.mark.parametrize("request_", ODD_REQUESTS, ids=str)
-@pytest.mark.parametrize("key", [KEY, "REDACTED", "a&k=REDACTED"], ids=["key", "word", "pair"])
 def test_the_key_stands_where_it_belongs_and_nowhere_else(
-    server: FakeService,
-    monkeypatch: pytest.MonkeyPatch,
-    location: str,
-    request_: Dict[str, Any],
-    key: str,
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str, request_: Dict[str, Any]
 ) -> None:
     """In any request, the key is only in its parameter or header, and the rest arrives unchanged."""
     monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
     arguments = {"url": URL, **request_}
-    http.request("POST", key, **arguments)
-    [seen] = server.received
-    if location == "header":
-        assert seen.headers["x-api-key"] == key
-    else:
-        assert seen.query["k"][-1] == key and "x-api-key" not in seen.headers
-    assert seen.headers.get("referer") == request_.get("headers", {}).get("Referer")
-    assert seen.query.get("K") == (["REDACTED"] if "params" in request_ else None)
-    if "json" in request_:
-        assert seen.json == request_["json"]
-    assert "#" not in seen.target and "foo" not in seen.target
+    for key in (KEY, "REDACTED", "a&k=REDACTED"):
+        http.request("POST", key, **arguments)
+        seen = server.received.pop()
+        if location == "header":
+            assert seen.headers["x-api-key"] == key
+        else:
+            assert seen.query["k"][-1] == key and "x-api-key" not in seen.headers
+        assert seen.headers.get("referer") == request_.get("headers", {}).get("Referer"), key
+        assert seen.query.get("K") == (["REDACTED"] if "params" in request_ else None), key
+        if "json" in request_:
+            assert seen.json == request_["json"], key
+        assert "#" not in seen.target and "foo" not in seen.target, key
+    assert server.received == []
 
 
 @pytest.mark.parametrize("location", ["query", "header"])
