@@ -634,13 +634,9 @@ def test_a_number_of_numpy_as_the_user(server: FakeService) -> None:
     assert [seen.json for seen in server.received] == [{"events": [], "user_id": 5}] * 2
 
 
-FLAGS = [None, False, True]
-
-
 @pytest.mark.parametrize("own", [False, True])
-@pytest.mark.parametrize("given", FLAGS)
-@pytest.mark.parametrize("own_check", [False, True])
-@pytest.mark.parametrize("given_check", FLAGS)
+@pytest.mark.parametrize("given", [None, False, True])
+@pytest.mark.parametrize(("own_check", "given_check"), [(False, None), (True, None), (True, False)])
 def test_the_flags_of_a_segmentation(
     server: FakeService, own: bool, given: Any, own_check: bool, given_check: Any
 ) -> None:
