@@ -213,7 +213,7 @@ def gzip_bomb(megabytes: float, status: int = 200) -> Step:
 
 @cache
 def _compressed_spaces(megabytes: float) -> bytes:
-    compressor = zlib.compressobj(wbits=31)
+    compressor = zlib.compressobj(1, wbits=31)
     pieces = [compressor.compress(b" " * 2**16) for _ in range(int(megabytes * 16))]
     return b"".join([*pieces, compressor.flush()])
 

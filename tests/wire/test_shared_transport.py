@@ -11,7 +11,6 @@ import pytest
 from PermutiveAPI import BatchRequest, RetryConfig
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.transport import log_redaction, session
-from tests.support.calls import KEY
 from tests.support.fake_service import (
     Connection,
     FakeService,
@@ -25,13 +24,18 @@ from tests.support.fake_service import (
 
 URL = "https://api.permutive.app/v9/things"
 THREADS = 32
-ROUNDS = 12
+ROUNDS = 9
 PATIENT = RetryConfig(max_retries=50, backoff_factor=1, initial_delay=0)
 
 
 def echo(request: ReceivedRequest) -> Any:
     """Return what was sent."""
-    return {"path": request.path, "body": request.body.decode(), "query": request.query["n"]}
+    query = request.query
+    return {
+        "path": request.path,
+        "body": request.body.decode(),
+        "query": [*query["n"], *query["k"]],
+    }
 
 
 class Unreliable:
@@ -61,14 +65,15 @@ def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -
     server.default = Unreliable()
     wrong: List[Any] = []
 
-    def check(name: str, verb: str, response: Any) -> None:
+    def check(name: str, verb: str, key: str, response: Any) -> None:
         data = response.json()
         body = "" if verb in ("GET", "DELETE") else f'{{"name": "{name}"}}'
-        wanted = {"path": f"/v9/things/{name}", "body": body, "query": [name]}
+        wanted = {"path": f"/v9/things/{name}", "body": body, "query": [name, key]}
         if data != wanted:
             wrong.append((data, wanted))
 
     def work(thread: int) -> None:
+        key = f"key-of-thread-{thread}"
         try:
             for turn in range(ROUNDS):
                 name = f"{thread}-{turn}"
@@ -78,16 +83,17 @@ def test_thirty_two_threads_never_get_each_others_answers(server: FakeService) -
                 check(
                     name,
                     verb,
-                    http.request(verb, KEY, url, params=params, json=body, retry=PATIENT),
+                    key,
+                    http.request(verb, key, url, params=params, json=body, retry=PATIENT),
                 )
             names = [f"{thread}-batch-{number}" for number in range(10)]
             batch = [
                 BatchRequest("GET", f"{URL}/{name}", {"n": name}, retry=PATIENT) for name in names
             ]
-            responses, errors = http.process_batch(batch, api_key=KEY, max_workers=3)
+            responses, errors = http.process_batch(batch, api_key=key, max_workers=3)
             wrong.extend(errors)
             for name, response in zip(names, responses, strict=True):
-                check(name, "GET", response)
+                check(name, "GET", key, response)
         except BaseException as error:
             wrong.append(error)
 
