@@ -63,16 +63,6 @@ def test_look_ups_use_the_replaced_list(
     assert listed == [(True, KEY)]
 
 
-@pytest.mark.parametrize("look_up", ["get_by_name", "get_by_code"])
-def test_look_ups_without_a_match(look_up: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look-up without a match is None and fetches nothing."""
-    get = MagicMock()
-    monkeypatch.setattr(Cohort, "list", MagicMock(return_value=_cohorts()))
-    monkeypatch.setattr(Cohort, "get_by_id", get)
-    assert getattr(Cohort, look_up)("nobody", KEY) is None
-    assert not get.called
-
-
 # "PermutiveAPI.Cohort" is the class for mock.patch before Python 3.11, and the module since.
 COHORT_CLASS = "PermutiveAPI.Cohort" + ("" if sys.version_info < (3, 11) else ".Cohort")
 
@@ -111,22 +101,6 @@ def test_details_use_the_replaced_get_by_id(monkeypatch: pytest.MonkeyPatch) -> 
     assert type(found) is CohortList
     assert [each.name for each in found] == [f"full {id}" for id in ids]
     helper.get.assert_called_once_with(KEY, COHORTS, params={})
-
-
-def test_one_failing_detail_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If one detail fails, its error is raised: nothing is silently dropped."""
-
-    def fake_get(id: str, key: str) -> Cohort:
-        if id == "c-1":
-            raise RuntimeError("boom")
-        return Cohort(id)
-
-    helper = MagicMock()
-    helper.get.return_value = OnlyJson([{**COHORT, "id": f"c-{n}"} for n in range(3)])
-    monkeypatch.setattr(Cohort, "_request_helper", helper)
-    monkeypatch.setattr(Cohort, "get_by_id", staticmethod(fake_get))
-    with pytest.raises(RuntimeError, match="boom"):
-        Cohort.list(KEY, include_details=True)
 
 
 def test_details_run_on_the_replaced_executor(
@@ -225,17 +199,6 @@ def test_workspace_segments(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
     assert workspace.segments("b") is not first
     assert workspace.segments("a", force_refresh=True) is not first
     assert calls == ["a", "b", "a"]
-
-
-def test_a_failing_list_is_not_cached(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A list that failed is fetched again the next time."""
-    fake = MagicMock(side_effect=[RuntimeError("boom"), CohortList()])
-    monkeypatch.setattr(Cohort, "list", fake)
-    with pytest.raises(RuntimeError):
-        workspace.cohorts()
-    assert workspace.cohorts() == []
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from PermutiveAPI import (
     Identity,
     Import,
     PermutiveAPIError,
+    PermutiveAuthenticationError,
     PermutiveBadRequestError,
     PermutiveConnectionError,
     PermutiveRateLimitError,
@@ -141,6 +142,8 @@ def test_a_replaced_verb_leaves_the_others(server: FakeService) -> None:
     "status, error, text",
     [
         (400, PermutiveBadRequestError, "400 Bad Request: "),
+        (401, PermutiveAuthenticationError, "401: Invalid API key or insufficient permissions."),
+        (403, PermutiveAuthenticationError, "403: Invalid API key or insufficient permissions."),
         (404, PermutiveResourceNotFoundError, "Resource not found."),
         (418, PermutiveAPIError, "An unexpected error occurred: "),
         (429, PermutiveRateLimitError, "Retry limit exceeded."),

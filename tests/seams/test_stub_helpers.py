@@ -382,21 +382,16 @@ def test_none_where_nothing_is_read(
 # --- Texts that callers match --------------------------------------------------------------------
 
 
-def test_import_list_without_items(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An import list without items is both ValueError and PermutiveAPIError, with 5.4.4's text."""
-    monkeypatch.setattr(Import, "_request_helper", OneHelper({"imports": []}))
-    with pytest.raises(ValueError, match="Response JSON missing 'items' collection") as caught:
-        Import.list(KEY)
-    assert isinstance(caught.value, PermutiveAPIError)
-
-
-@pytest.mark.parametrize("items", [None, 5, "x", {"a": 1}, [1], ["x"], [None], [[]]])
-def test_import_list_with_wrong_items(items: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items of a wrong kind are both ValueError and PermutiveAPIError."""
-    monkeypatch.setattr(Import, "_request_helper", OneHelper({"items": items}))
-    with pytest.raises(ValueError) as caught:
-        Import.list(KEY)
-    assert isinstance(caught.value, PermutiveAPIError)
+def test_import_lists_of_a_wrong_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An import list without items, or with wrong ones, is both ValueError and PermutiveAPIError."""
+    for body, text in (
+        ({"imports": []}, "Response JSON missing 'items' collection"),
+        ({"items": [1]}, "int"),
+    ):
+        monkeypatch.setattr(Import, "_request_helper", OneHelper(body))
+        with pytest.raises(ValueError, match=text) as caught:
+            Import.list(KEY)
+        assert isinstance(caught.value, PermutiveAPIError)
 
 
 def test_listed_cohorts_without_an_id() -> None:

@@ -18,8 +18,6 @@ from PermutiveAPI import (
     Import,
     PermutiveAPIError,
     PermutiveBadRequestError,
-    PermutiveConnectionError,
-    PermutiveServerError,
     Progress,
     RetryConfig,
     Segment,
@@ -38,14 +36,7 @@ from tests.support.calls import (
     segment,
     segmentation,
 )
-from tests.support.fake_service import (
-    Connection,
-    FakeService,
-    ReceivedRequest,
-    answer,
-    answer_from,
-    hang_up,
-)
+from tests.support.fake_service import Connection, FakeService, ReceivedRequest, answer, answer_from
 from tests.support.secrets import assert_no_secret
 from tests.support.threads import allow_threads
 
@@ -278,26 +269,6 @@ def test_an_unreadable_answer_leaves_the_model_as_it_was(server: FakeService) ->
     [(request, error)] = failures
     assert request.json["name"] == "Readers"
     assert isinstance(error, ValueError)
-
-
-def test_each_failure_has_its_error(server: FakeService) -> None:
-    """A create without a response is sent once, and its outcome is unknown; after a 503, it fails after its attempts."""
-
-    def step(connection: Connection) -> bool:
-        assert connection.request is not None
-        name = connection.request.json["name"]
-        return {"lost": hang_up(), "down": answer(503)}.get(name, answer(201, COHORT))(connection)
-
-    server.default = step
-    cohorts = [cohort(name=name) for name in ("lost", "fine", "down")]
-    responses, failures = Cohort.batch_create(cohorts, api_key=KEY, max_workers=3)
-    assert len(responses) == 1
-    errors = {request.json["name"]: error for request, error in failures}
-    assert type(errors["lost"]) is PermutiveConnectionError
-    assert "outcome is unknown" in str(errors["lost"])
-    assert type(errors["down"]) is PermutiveServerError
-    names = sorted(seen.json["name"] for seen in server.received)
-    assert names == ["down"] * 3 + ["fine", "lost"]
 
 
 def test_each_request_has_its_own_policy(server: FakeService) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 import pytest
 import requests
@@ -135,17 +135,6 @@ def test_known_outcome(server: FakeService, status: int) -> None:
     """After a 4xx, the outcome is known: nothing was created."""
     server.default = answer(status)
     assert "unknown" not in create_text()
-
-
-def test_a_wait_of_two_minutes_is_kept(
-    server: FakeService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A call waits for a Retry-After of 120 s; a longer one is an error at once."""
-    waits: List[float] = []
-    monkeypatch.setattr(http.time, "sleep", waits.append)
-    server.script += [answer(429, headers={"Retry-After": "120"}), answer(body=[])]
-    assert Cohort.list(KEY) == []
-    assert waits == [120.0]
 
 
 def test_long_words_are_shortened(server: FakeService) -> None:

@@ -26,7 +26,7 @@ from PermutiveAPI import (
     PermutiveServerError,
 )
 from PermutiveAPI._Utils.retry import policy, rate_limit
-from tests.support.calls import ALL_CALLS, COHORT, KEY, WireCall, cohort, every
+from tests.support.calls import ALL_CALLS, KEY, WireCall
 from tests.support.fake_service import FakeService, Step, answer, hang_up, raw
 from tests.support.secrets import assert_no_secret
 
@@ -322,16 +322,16 @@ def test_a_fault_that_passes_is_not_noticed(server: FakeService) -> None:
         assert len({(seen.method, seen.target, seen.body) for seen in server.received}) == 1, call
 
 
-@every(ONE_OF_EACH_KIND)
-def test_a_redirect_is_not_followed(server: FakeService, call: WireCall) -> None:
+def test_a_redirect_is_not_followed(server: FakeService) -> None:
     """The server that a redirect points to gets no request."""
     with FakeService() as elsewhere:
         location = {"Location": f"{elsewhere.url}/?k={KEY}"}
         server.default = answer(307, b"", headers=location)
-        error = call.error()
-    assert isinstance(error, PermutiveAPIError)
-    assert error.status == 307
-    assert (len(server.received), elsewhere.connections) == (1, 0)
+        for number, call in enumerate(ONE_OF_EACH_KIND, start=1):
+            error = call.error()
+            assert isinstance(error, PermutiveAPIError), call
+            assert error.status == 307, call
+            assert (len(server.received), elsewhere.connections) == (number, 0), call
 
 
 # --- Answers that cannot be read, or need not be ----------------------------------------------------
@@ -393,14 +393,6 @@ def test_nothing_is_made_twice_behind_a_failing_gateway(server: FakeService, sta
         assert str(error).startswith(f"{status}: API unavailable after retries."), call
         assert UNKNOWN in str(error) and "upstream failed" in str(error), call
         assert len(server.received) == 1, call
-
-
-def test_a_create_is_sent_again_after_503(server: FakeService) -> None:
-    """After 503, with or without Retry-After, a create is sent again, since it was not carried out."""
-    server.script = [answer(503), answer(503, headers={"Retry-After": "0"})]
-    server.default = answer(201, COHORT)
-    cohort().create(KEY)
-    assert len(server.received) == 3
 
 
 def test_a_header_that_is_invalid_in_the_answer(server: FakeService) -> None:

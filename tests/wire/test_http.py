@@ -16,7 +16,6 @@ import requests.utils
 from PermutiveAPI import (
     BatchRequest,
     Cohort,
-    PermutiveAPIError,
     PermutiveConnectionError,
     PermutiveInvalidRequestError,
     PermutiveTimeoutError,
@@ -39,7 +38,6 @@ from tests.support.fake_service import (
     FakeService,
     after,
     answer,
-    answer_from,
     hang_up,
     raw,
     reset,
@@ -492,15 +490,6 @@ def test_a_request_lost_behind_a_proxy(proxied: FakeService, name: str, step: An
     with pytest.raises(PermutiveConnectionError, match="outcome is unknown"):
         call(api_key=KEY)
     assert len(proxied.received) == 1
-
-
-def test_the_answer_says_which_request_it_is_for(server: FakeService) -> None:
-    """The error of a proxied or direct call names the URL that was called."""
-    server.default = answer_from(lambda seen: {})
-    server.script = [answer(404)]
-    with pytest.raises(PermutiveAPIError) as raised:
-        http.get(KEY, f"{URL}?page=1")
-    assert raised.value.url == f"{server.url}/v9/things?page=1&k=[REDACTED]"
 
 
 @pytest.mark.parametrize("status", [b"102 Processing", b"103 Early Hints"])

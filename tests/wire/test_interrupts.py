@@ -384,21 +384,6 @@ def test_the_first_failure_of_details_stops_the_rest(server: FakeService) -> Non
 
 # --- Forks ---------------------------------------------------------------------------------------
 
-FORK = """
-import os, sys
-from PermutiveAPI._Utils import http
-
-URL = "https://api.permutive.app/v9/things"
-http.get("key-0001", URL + "/parent")
-child = os.fork()
-if child == 0:
-    http.get("key-0001", URL + "/child")
-    http.get("key-0001", URL + "/child")
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
-http.get("key-0001", URL + "/parent")
-"""
-
 FORK_IN_A_BATCH = """
 import os, sys
 from PermutiveAPI import BatchRequest
@@ -425,27 +410,10 @@ assert [os.waitpid(child, 0)[1] for child in children] == [0] * 12
 """
 
 
-def run(script: str) -> None:
-    """Run a script that must succeed."""
-    done = run_script(script)
-    assert done.returncode == 0, done.stderr
-
-
-@needs_fork
-def test_a_child_after_a_fork_has_connections_of_its_own(server: FakeService) -> None:
-    """A forked child opens its own connection, and the parent can still use its connection."""
-    run(FORK)
-    assert [(seen.path[-6:], seen.connection) for seen in server.received] == [
-        ("parent", 1),
-        ("/child", 2),
-        ("/child", 2),
-        ("parent", 1),
-    ]
-
-
 @needs_fork
 def test_a_fork_during_a_batch(server: FakeService) -> None:
     """Children that are forked while workers send get their own responses, and so does the batch."""
     server.default = answer_from(lambda seen: {"path": seen.path})
-    run(FORK_IN_A_BATCH)
+    done = run_script(FORK_IN_A_BATCH)
+    assert done.returncode == 0, done.stderr
     assert len(server.received) == 24

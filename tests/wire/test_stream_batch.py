@@ -177,19 +177,6 @@ def test_bad_arguments(server: FakeService, arguments: Any, error: Any, names: s
     assert server.received == []
 
 
-@pytest.mark.parametrize("variable", ["PERMUTIVE_API_BASE_URL", "PERMUTIVE_RETRY_MAX_RETRIES"])
-def test_a_wrong_setting(
-    server: FakeService, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    """A wrong value in the environment is one error, not an error of every request."""
-    monkeypatch.setenv(variable, "x")
-    with pytest.raises(ValueError, match=variable):
-        next(stream_batch(things(2), api_key=KEY))
-    with pytest.raises(ValueError, match=variable):
-        Identity.batch_identify([identity()], api_key=KEY)
-    assert server.received == []
-
-
 def test_item_of_a_wrong_kind(server: FakeService) -> None:
     """An item that is not a request raises an error when it is reached, and the error names its position."""
     stream = stream_batch(itertools.chain(things(2), cast(Any, [{}])), api_key=KEY)
