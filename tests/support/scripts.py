@@ -7,6 +7,7 @@ ends as always. Where there is no fork, it is that process.
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -145,6 +146,7 @@ def next_script() -> str:
         getattr(package, name)  # Some are imported when they are first used.
     import_module("PermutiveAPI._Utils.batch.runner")
     import_module("PermutiveAPI._Utils.batch.journal")
+    gc.freeze()  # No script goes through what exists by now.
     with socket.socket(fileno=os.dup(0)) as asked:
         with asked.makefile("rw") as lines:
             while True:
