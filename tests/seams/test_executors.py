@@ -29,7 +29,7 @@ BODY = {**IMPORT, **SEGMENT, **COHORT}
 
 BATCHES: Dict[str, Callable[..., Any]] = {
     "process_batch": lambda **o: http.process_batch(
-        [BatchRequest("GET", "https://host/x")], api_key=KEY, **o
+        [BatchRequest("GET", "https://api.permutive.app/x")], api_key=KEY, **o
     ),
     "Identity.batch_identify": lambda **o: Identity.batch_identify(
         [Identity("u", [])], api_key=KEY, **o

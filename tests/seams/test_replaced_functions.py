@@ -7,7 +7,7 @@ import inspect
 import subprocess
 import sys
 from importlib.util import find_spec, module_from_spec
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, List, Tuple
 from unittest.mock import MagicMock, patch
 
 import pytest
@@ -31,6 +31,7 @@ from PermutiveAPI import (
     Segmentation,
 )
 from PermutiveAPI._Utils import http
+from tests.seams.test_executors import BATCHES
 from tests.support.calls import COHORT, IMPORT, SEGMENT
 from tests.support.fake_service import FakeService, answer
 from tests.support.fakes import (
@@ -425,21 +426,6 @@ def test_replaced_request_serves_send(monkeypatch: pytest.MonkeyPatch) -> None:
             },
         )
     ]
-
-
-BATCHES: Dict[str, Callable[[], Any]] = {
-    "Identity.batch_identify": lambda: Identity.batch_identify([Identity("u", [])], api_key=KEY),
-    "Segmentation.batch_send": lambda: Segmentation.batch_send(
-        [Segmentation([], "u")], api_key=KEY
-    ),
-    "Cohort.batch_create": lambda: Cohort.batch_create([_cohort()], api_key=KEY),
-    "Cohort.batch_update": lambda: Cohort.batch_update([_cohort()], api_key=KEY),
-    "Cohort.batch_delete": lambda: Cohort.batch_delete([_cohort()], api_key=KEY),
-    "Segment.batch_create": lambda: Segment.batch_create([_segment()], api_key=KEY),
-    "Segment.batch_update": lambda: Segment.batch_update([_segment()], api_key=KEY),
-    "Segment.batch_delete": lambda: Segment.batch_delete([_segment()], api_key=KEY),
-    "Import.batch_get_by_id": lambda: Import.batch_get_by_id(["i-1"], api_key=KEY),
-}
 
 
 @pytest.mark.parametrize("name", BATCHES)
