@@ -153,7 +153,11 @@ def test_whole_headers_at_the_end_of_the_stream(server: FakeService) -> None:
 
 # --- The time of an attempt ------------------------------------------------------------------------
 
-SLOW: Dict[str, Step] = {"headers": drip_headers(DRIP_SECONDS), "body": drip_body(DRIP_SECONDS)}
+SLOW: Dict[str, Step] = {
+    "headers": drip_headers(DRIP_SECONDS),
+    "body": drip_body(DRIP_SECONDS),
+    "fast body": drip_body(0.0002),  # No wait for a byte is too long.
+}
 
 
 @pytest.mark.parametrize("fault", SLOW.values(), ids=SLOW)
