@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Dict, List
 
 from PermutiveAPI import Cohort, CohortList, Workspace
@@ -46,13 +47,19 @@ class Club:
 
     def get(self, code: int) -> Cohort:
         """Return a cohort with its query."""
-        found = Cohort.get_by_code(code, self.key)
-        assert found is not None
-        return found
+        cohorts = self.sandbox._state.cohorts.values()
+        (id,) = [each["id"] for each in cohorts if each["code"] == code]
+        return Cohort.get_by_id(id, self.key)
 
     def list(self, key: str = "", details: bool = True) -> CohortList:
-        """Return the cohorts that a key sees."""
-        return Cohort.list(key or self.key, include_details=details)
+        """Return the cohorts that a key sees, without a request."""
+        state = self.sandbox._state
+        workspace = state.workspace_of_key(key or self.key)
+        assert workspace is not None
+        found = CohortList.from_json(copy.deepcopy(state.cohorts_seen_by(workspace)))
+        for each in found if not details else ():
+            each.query = None
+        return found
 
     def there(self, key: str = "") -> Dict[str, Dict[str, Any]]:
         """Return what a plan may change of the cohorts that are there, by name."""
