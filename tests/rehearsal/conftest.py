@@ -6,10 +6,12 @@ import pytest
 
 from PermutiveAPI.sandbox import Sandbox
 from tests.rehearsal.live import Live
+from tests.support.small_workspaces import leave_few_cohorts
 
 
 @pytest.fixture
 def live(sandbox: Sandbox) -> Live:
     """A live service, which the library talks to outside of rehearsals."""
     sandbox.page_size = 1_000
+    leave_few_cohorts(sandbox)
     return Live(sandbox)

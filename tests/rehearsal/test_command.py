@@ -64,7 +64,7 @@ def test_the_changes_are_shown(live: Live, rehearse: Rehearse) -> None:
     found = rehearse('create("New"); print("said"); sys.exit(7)')
     assert found.out.splitlines() == [
         "Workspace 'Meridian Media Group'",
-        "cohorts: 1 to create, 0 to update, 0 to delete, 28 unchanged",
+        "cohorts: 1 to create, 0 to update, 0 to delete, 6 unchanged",
         "+ New",
         '    name: "New"',
         '    query: {"in_segment": 12345}',
@@ -149,7 +149,7 @@ def test_a_program_that_crashes(rehearse: Rehearse, tmp_path: Path) -> None:
 def test_one_workspace(live: Live, rehearse: Rehearse) -> None:
     """--workspace copies only this one, which is then the default."""
     found = rehearse('create("New")', "--workspace", live.brand.name)
-    assert found.out.startswith("cohorts: 1 to create, 0 to update, 0 to delete, 14 unchanged\n")
+    assert found.out.startswith("cohorts: 1 to create, 0 to update, 0 to delete, 3 unchanged\n")
 
 
 @pytest.mark.parametrize("option, status", [("", 1), ("--no-check-queries", 0)])
@@ -346,5 +346,5 @@ def test_the_live_service_is_as_before(live: Live, rehearse: Rehearse) -> None:
     found = rehearse(
         "Cohort.batch_delete([c for c in Cohort.list() if c.segment_type == 'real_time'])"
     )
-    assert "0 to create, 0 to update, 26 to delete, 2 unchanged" in found.out
+    assert "0 to create, 0 to update, 5 to delete, 1 unchanged" in found.out
     assert named("Football Fans", live.group.api_key).state == "Enabled"

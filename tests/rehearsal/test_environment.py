@@ -105,7 +105,7 @@ def test_options_around_a_rehearsal(live: Live) -> None:
         with Rehearsal(live.group) as rehearsal:
             Cohort("New", query=QUERY).create()
             assert len(rehearsal.changes()) == 1
-        assert len(Cohort.list()) == 28
+        assert len(Cohort.list()) == 6
     assert live.methods == {"GET"}
 
 

@@ -12,6 +12,7 @@ from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.sandbox.recording import RecordedRequest
 from PermutiveAPI.snapshots import Saved, Snapshot
 from PermutiveAPI.Tables import Plans, Reports
+from tests.support.small_workspaces import leave_few_cohorts
 from tests.tables.club import Club
 from tests.tables.market import Market
 
@@ -24,6 +25,7 @@ class Archive:
 
     def __init__(self, sandbox: Sandbox, folder: Path, first: Optional[Path] = None) -> None:
         sandbox.page_size = 1_000
+        leave_few_cohorts(sandbox)
         self._first = first
         self.sandbox = sandbox
         self.folder = folder

@@ -8,9 +8,11 @@ from typing import Any, Dict, List
 
 import pytest
 
+from PermutiveAPI import Cohort
 from PermutiveAPI.Tables import Plans
 from tests.cli.commands import run
 from tests.snapshots.archive import FANS, Archive
+from tests.tables.club import QUERY
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +29,10 @@ def lines(text: str) -> List[str]:
 def test_snapshot(archive: Archive) -> None:
     """It writes the folder, and the counts on stdout."""
     done = run("snapshot", str(archive.folder))
-    assert (done.status, done.out) == (0, "written,unchanged,removed\n30,0,0\n")
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n8,0,0\n")
     assert archive.path(FANS).exists()
     done = run("snapshot", str(archive.folder), "--format", "json")
-    assert json.loads(done.out) == [{"written": 0, "unchanged": 30, "removed": 0}]
+    assert json.loads(done.out) == [{"written": 0, "unchanged": 8, "removed": 0}]
 
 
 def test_snapshot_in_an_empty_path(archive: Archive) -> None:
@@ -48,19 +50,19 @@ def test_snapshot_of_another_workspace(archive: Archive) -> None:
     assert (done.status, done.out) == (2, "")
     assert "this is a snapshot of another workspace" in done.err
     done = run("snapshot", str(archive.folder) + "2", "--workspace", name)
-    assert (done.status, done.out) == (0, "written,unchanged,removed\n44,0,0\n")
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n11,0,0\n")
 
 
 def test_drift(archive: Archive) -> None:
     """It prints what has changed. With `--expect-no-changes`, changes are status 5."""
     archive.begin()
     done = run("drift", str(archive.folder), "--expect-no-changes")
-    assert (done.status, done.out) == (0, "0 to create, 0 to update, 0 to delete, 113 unchanged\n")
+    assert (done.status, done.out) == (0, "0 to create, 0 to update, 0 to delete, 91 unchanged\n")
     archive.club.edit(12345, tags=["other"])
     done = run("drift", str(archive.folder), "--expect-no-changes")
     assert done.status == 5
     assert lines(done.out) == [
-        "cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged",
+        "cohorts: 0 to create, 1 to update, 0 to delete, 5 unchanged",
         "~ Football Fans (68d8bf84-f570-44a9-abbb-d9f78d4361c0)",
         '    tags: ["editorial", "sport"] -> ["other"]',
     ]
@@ -97,7 +99,7 @@ def test_formats(archive: Archive, format: str) -> None:
         assert lines(text)[0] == "target,action,key,name,field,old,new"
         assert len(lines(text)) == 2
     else:
-        assert lines(text)[0] == "**cohorts: 0 to create, 1 to update, 0 to delete, 27 unchanged**"
+        assert lines(text)[0] == "**cohorts: 0 to create, 1 to update, 0 to delete, 5 unchanged**"
 
 
 def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_the_plans_that_restore(archive: Archive, tmp_path: Path) -> None:
     assert f"The plans that restore the snapshot are in {path}." in done.err
     assert path.read_text().endswith("\n}\n")
     plans = Plans.from_json(path)
-    assert plans.apply(api_key=archive.club.key).counts == {"updated": 1, "unchanged": 27}
+    assert plans.apply(api_key=archive.club.key).counts == {"updated": 1, "unchanged": 5}
     assert not archive.drift()
 
 
@@ -183,9 +185,12 @@ def test_restore_too_much(archive: Archive) -> None:
     archive.begin()
     for path in archive.path("cohorts").iterdir():
         path.unlink()
+    Cohort.batch_create(
+        [Cohort(f"New {number}", query=QUERY) for number in range(6)], api_key=archive.club.key
+    )
     done = run("drift", str(archive.folder), "--restore", "--yes")
     assert done.status == 3
-    assert "too many deletes: 26 of 28" in done.err
+    assert "too many deletes: 11 of 12" in done.err
 
 
 WRONG: Dict[str, Any] = {
@@ -219,4 +224,4 @@ def test_the_key_of_the_environment(archive: Archive, monkeypatch: pytest.Monkey
     """The key tells the workspace, if the credentials file has it."""
     monkeypatch.setenv("PERMUTIVE_API_KEY", archive.club.brand.api_key)
     done = run("snapshot", str(archive.folder))
-    assert (done.status, done.out) == (0, "written,unchanged,removed\n44,0,0\n")
+    assert (done.status, done.out) == (0, "written,unchanged,removed\n11,0,0\n")

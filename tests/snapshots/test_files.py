@@ -90,7 +90,7 @@ def test_what_is_read(archive: Archive) -> None:
     """Each own cohort is fetched once. Nothing is written to the service."""
     archive.save()
     paths = [each.path for each in archive.sandbox.requests]
-    assert len(paths) == len({*paths}) == 1 + 28 + 1 + 2
+    assert len(paths) == len({*paths}) == 1 + 6 + 1 + 2
     assert archive.writes() == []
 
 
@@ -106,8 +106,8 @@ def test_inherited_cohorts(archive: Archive) -> None:
         "workspace_id": archive.club.group.workspace_id,
     }
     names = [each.split("/")[0] for each in archive.files()]
-    assert (names.count("cohorts"), names.count("inherited"), names.count("imports")) == (14, 28, 2)
-    assert len(archive.sandbox.requests) == 1 + 14 + 1 + 2
+    assert (names.count("cohorts"), names.count("inherited"), names.count("imports")) == (3, 6, 2)
+    assert len(archive.sandbox.requests) == 1 + 3 + 1 + 2
     assert archive.read(SUBSCRIBERS)["inheritance"]["relation"] == "ancestor"
 
 
@@ -126,13 +126,13 @@ def test_progress(archive: Archive) -> None:
     """The progress counts the cohorts."""
     seen: List[Progress] = []
     archive.workspace.snapshot(archive.folder, max_workers=1, progress_callback=seen.append)
-    assert [(each.completed, each.total) for each in seen] == [(n, 28) for n in range(1, 29)]
+    assert [(each.completed, each.total) for each in seen] == [(n, 6) for n in range(1, 7)]
 
 
 def test_a_read_only_key_is_enough(archive: Archive) -> None:
     """A snapshot needs no key that may write."""
     archive.workspace.api_key = archive.sandbox.read_only_api_key
-    assert archive.save() == (30, 0, 0)
+    assert archive.save() == (8, 0, 0)
 
 
 def test_no_key_in_the_files(archive: Archive) -> None:
@@ -153,12 +153,12 @@ def stamps(archive: Archive) -> Dict[str, int]:
 
 def test_twice_gives_no_difference(archive: Archive) -> None:
     """A second snapshot touches no file."""
-    assert archive.save() == Saved(written=30, unchanged=0, removed=0)
+    assert archive.save() == Saved(written=8, unchanged=0, removed=0)
     before, files = stamps(archive), archive.files()
     for cohort in archive.club.list()[:3]:  # Sizes and times change.
         archive.club.edit(int(cohort.code or 0), description="other")
         archive.club.edit(int(cohort.code or 0), description=cohort.description)
-    assert archive.save() == Saved(written=0, unchanged=30, removed=0)
+    assert archive.save() == Saved(written=0, unchanged=8, removed=0)
     assert (stamps(archive), archive.files()) == (before, files)
 
 
@@ -176,7 +176,7 @@ def test_only_what_differs_is_written(archive: Archive) -> None:
     archive.club.edit(12345, tags=["other"])
     archive.club.get(12346).delete(archive.club.key)
     archive.club.put("New One")
-    assert archive.save() == Saved(written=2, unchanged=28, removed=1)
+    assert archive.save() == Saved(written=2, unchanged=6, removed=1)
     after = stamps(archive)
     assert before.keys() - after.keys() == {"cohorts/12346 premier-league-followers.json"}
     assert after.keys() - before.keys() == {"cohorts/12387 new-one.json"}
@@ -196,7 +196,7 @@ def test_a_renamed_cohort_has_one_file(archive: Archive) -> None:
     """The file gets the new name. The old one is gone, and does not count as removed."""
     archive.save()
     archive.club.edit(12345, name="Soccer Fans")
-    assert archive.save() == Saved(written=1, unchanged=29, removed=0)
+    assert archive.save() == Saved(written=1, unchanged=7, removed=0)
     assert not archive.path(FANS).exists()
     assert archive.read("cohorts/12345 soccer-fans.json")["name"] == "Soccer Fans"
 
@@ -205,8 +205,8 @@ def test_two_files_of_one_cohort(archive: Archive) -> None:
     """After a merge, a cohort may have a file under its old name, too. That one is removed."""
     archive.save()
     archive.path("cohorts/12345 soccer-fans.json").write_bytes(archive.path(FANS).read_bytes())
-    assert archive.save() == Saved(written=0, unchanged=30, removed=1)
-    assert len(archive.saved().cohorts) == 28
+    assert archive.save() == Saved(written=0, unchanged=8, removed=1)
+    assert len(archive.saved().cohorts) == 6
 
 
 # --- Foreign files -------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_foreign_files_stay(archive: Archive) -> None:
         archive.path(name).parent.mkdir(exist_ok=True)
         archive.path(name).write_text(text)
     archive.club.get(12346).delete(archive.club.key)
-    assert archive.save() == Saved(written=0, unchanged=29, removed=1)
+    assert archive.save() == Saved(written=0, unchanged=7, removed=1)
     found = archive.files()
     assert {name: found[name].decode() for name in FOREIGN} == FOREIGN
 
@@ -287,7 +287,7 @@ def test_nothing_is_written_if_something_cannot_be_read(archive: Archive) -> Non
 def test_a_cohort_that_is_deleted_meanwhile(archive: Archive) -> None:
     """A cohort that is listed, but gone when it is fetched, is left out."""
     archive.sandbox.fail_next(status=404, path="/cohorts-api/v2/cohorts/68d8bf84")
-    assert archive.save() == (29, 0, 0)
+    assert archive.save() == (7, 0, 0)
     assert not archive.path(FANS).exists()
 
 
@@ -337,7 +337,7 @@ def test_an_interrupted_first_snapshot(archive: Archive, full_disk: List[int]) -
         "last, so perhaps the first snapshot was interrupted.",
     )
     full_disk.clear()
-    assert archive.save() == Saved(written=25, unchanged=5, removed=0)
+    assert archive.save() == Saved(written=3, unchanged=5, removed=0)
 
 
 @pytest.mark.parametrize("room", [0, -1])
@@ -350,10 +350,10 @@ def test_an_interrupted_later_snapshot(archive: Archive, full_disk: List[int], r
     full_disk.append(room)
     with pytest.raises(OSError, match="No space"):
         archive.save()
-    assert len(archive.files()) == 31
+    assert len(archive.files()) == 9
     assert not before.plans_to(archive.saved())
     full_disk.clear()
-    assert archive.save() == Saved(written=1, unchanged=28, removed=1)
+    assert archive.save() == Saved(written=1, unchanged=6, removed=1)
 
 
 LARGE_FILE = """
@@ -385,7 +385,7 @@ def test_what_a_killed_snapshot_left(archive: Archive) -> None:
     archive.save()
     left = archive.path("cohorts/.snapshot-4711.tmp")
     left.write_text("{")
-    assert archive.save() == Saved(written=0, unchanged=30, removed=0)
+    assert archive.save() == Saved(written=0, unchanged=8, removed=0)
     assert not left.exists()
 
 
@@ -442,7 +442,7 @@ def test_names_that_differ_only_in_case(archive: Archive) -> None:
     names = ["Same", "same", "SAME", "Same", "Sa/me", "con", "..", "x" * 400]
     for name in names:
         archive.club.put(name)
-    assert archive.save().written == 30 + len(names)
+    assert archive.save().written == 8 + len(names)
     lower = [name.lower() for name in archive.files()]
     assert len(lower) == len({*lower})
     assert [each.name for each in archive.saved().cohorts][-len(names) :] == names
