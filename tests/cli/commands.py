@@ -1,6 +1,7 @@
 """Run ``permutive``: in this process, as a process, and on a terminal.
 
-Most tests run it in this process with :func:`run`, since a process takes half a second to start.
+Most tests run it in this process with :func:`run` and :func:`run_in_terminal`, since a process takes
+half a second to start.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from io import BytesIO, TextIOWrapper
 from types import TracebackType
-from typing import IO, Any, Mapping, NamedTuple, Optional, Type, Union
+from typing import IO, Any, Mapping, NamedTuple, Optional, Sequence, Type, Union
 from unittest.mock import patch
 
 from PermutiveAPI.cli import main
@@ -21,6 +24,9 @@ from tests.support.terminals import open_terminal
 
 COMMAND = (sys.executable, "-W", "error", "-m", "PermutiveAPI")
 SECONDS = 30
+
+# Variables that would decide what a terminal shows.
+_HIDDEN = {"COLUMNS", "LINES", "NO_COLOR"}
 
 
 class Ended(NamedTuple):
@@ -71,10 +77,42 @@ def run_in_terminal(
     typed: str = "",
     environment: Optional[Mapping[str, str]] = None,
 ) -> Screen:
-    """Run a command on a terminal of this width. `typed` is typed at once, for instance "y" and a line break."""
-    with Terminal(*arguments, columns=columns, environment=environment) as terminal:
-        terminal.type(typed)
-        return terminal.wait()
+    """Run a command in this process on a terminal of this width.
+
+    `typed` is typed at once, for instance "y" and a line break.
+    """
+    controller, terminal = open_terminal(columns)
+    os.write(controller, typed.encode())
+    variables = {"TERM": "xterm-256color", **(environment or {})}
+    with ThreadPoolExecutor(1) as reader, patch.dict(os.environ, variables):
+        for name in _HIDDEN - variables.keys():
+            os.environ.pop(name, None)
+        shown = reader.submit(_read_all, controller)
+        try:
+            with _stream(terminal, "r") as stdin, _stream(terminal, "w") as stdout:
+                with patch.multiple(sys, stdin=stdin, stdout=stdout, stderr=stdout):
+                    status = main(arguments)
+        finally:
+            os.close(terminal)
+    os.close(controller)
+    return Screen(status, _text(shown.result()))
+
+
+def _stream(descriptor: int, mode: str) -> IO[str]:
+    return open(descriptor, mode, buffering=1, encoding="utf-8", closefd=False)
+
+
+def _read_all(controller: int) -> bytes:
+    """Return what a terminal shows until its program closes it."""
+    seen = b""
+    with suppress(OSError):  # Linux says so at the end.
+        while found := os.read(controller, 65536):
+            seen += found
+    return seen
+
+
+def _text(seen: bytes) -> str:
+    return seen.decode(errors="replace").replace("\r\n", "\n")
 
 
 class Terminal:
@@ -90,6 +128,8 @@ class Terminal:
         Where stdout goes instead, for instance ``subprocess.PIPE``.
     environment : mapping, optional
         Variables to add.
+    program : sequence of str
+        What is run instead of ``permutive``.
     """
 
     def __init__(
@@ -98,12 +138,12 @@ class Terminal:
         columns: int = 80,
         stdout: Union[IO[Any], int, None] = None,
         environment: Optional[Mapping[str, str]] = None,
+        program: Sequence[str] = COMMAND,
     ) -> None:
         self._master, slave = open_terminal(columns)
-        hidden = ("COLUMNS", "LINES", "NO_COLOR")
-        inherited = {name: value for name, value in os.environ.items() if name not in hidden}
+        inherited = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*program, *arguments],
             stdin=slave,
             stdout=slave if stdout is None else stdout,
             stderr=slave,
@@ -133,7 +173,7 @@ class Terminal:
     @property
     def text(self) -> str:
         """What the terminal has shown so far."""
-        return self._seen.decode(errors="replace").replace("\r\n", "\n")
+        return _text(self._seen)
 
     def type(self, text: str) -> None:
         """Type a text."""
