@@ -6,7 +6,6 @@ import doctest
 import importlib
 import inspect
 import json
-import pkgutil
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
@@ -17,12 +16,13 @@ from PermutiveAPI import Query, Tables, answers, rehearsal, sandbox, snapshots, 
 from PermutiveAPI._Utils.retry import rate_limit
 from PermutiveAPI.sandbox import Sandbox
 
+ROOT = Path(PermutiveAPI.__file__).parents[1]
+# The modules that hold examples.
 MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(PermutiveAPI.__path__, "PermutiveAPI.")
-    if not module.name.endswith("__main__")
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "PermutiveAPI").rglob("*.py")
+    if ">>> " in path.read_text(encoding="utf-8")
 )
-MODULES.insert(0, "PermutiveAPI")
 
 PUBLIC = (PermutiveAPI, Query, Tables, answers, rehearsal, sandbox, snapshots, testing)
 

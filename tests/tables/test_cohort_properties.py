@@ -25,7 +25,7 @@ ROWS = st.lists(
 )
 # Each example makes some thirty requests.
 searching = settings(
-    max_examples=20,
+    max_examples=10,
     deadline=None,
     database=None,
     derandomize=True,

@@ -668,18 +668,23 @@ def sizes_of(market: Market) -> List[int]:
     return [len(each.json["operations"]) for each in market.writes()]
 
 
-def test_an_import_of_5_001_segments(market: Market) -> None:
-    """A large import is mirrored in as many requests as its changes need; the second run writes nothing."""
-    foreign = market.there()
-    table = [{"code": f"m_{n}", "name": f"Name {n}", "cpm": n / 100} for n in range(5_001)]
-    assert market.apply(market.mirror(table)).counts == {"created": 5_001}
+def test_5_001_segments(market: Market) -> None:
+    """A request has at most 5,000 changes."""
+    table = [{"code": f"m_{n}", "name": "A"} for n in range(5_001)]
+    assert market.apply(market.plan(table)).counts == {"created": 5_001}
     assert sizes_of(market) == [5_000, 1]
+
+
+def test_few_requests(market: Market) -> None:
+    """All updates of a mirror are one request, and then all deletions. The second run writes nothing."""
+    foreign = market.there()
+    table = [{"code": f"m_{n}", "name": f"Name {n}", "cpm": n / 100} for n in range(50)]
+    assert market.apply(market.mirror(table)).counts == {"created": 50}
     market.sandbox.clear_requests()
-    edited = [{**row, "name": "New"} if n < 2_000 else row for n, row in enumerate(table) if n % 10]
+    edited = [{**row, "name": "New"} if n < 20 else row for n, row in enumerate(table) if n % 10]
     plan = market.mirror(edited)
-    assert len(plan) == 501 + 1_800
-    assert market.apply(plan).counts == {"updated": 1_800, "deleted": 501, "unchanged": 2_700}
-    assert sizes_of(market) == [1_800, 501]
+    assert market.apply(plan).counts == {"updated": 18, "deleted": 5, "unchanged": 27}
+    assert sizes_of(market) == [18, 5]
     assert not market.mirror(edited)
     found = [Segment.get_by_code(market.id, code, market.key) for code in foreign]
     assert [fields_of(each) for each in found] == list(foreign.values())
