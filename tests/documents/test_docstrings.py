@@ -52,20 +52,19 @@ def examples_of(name: str) -> List[doctest.DocTest]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, fresh_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every docstring example prints what it says, with the first data of a sandbox, and its key."""
     runner = doctest.DocTestRunner()
     credentials = tmp_path / "workspace.json"
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
-    with Sandbox() as running:
-        credentials.write_text(json.dumps(running.credentials()))
-        for each in examples_of(name):
-            each.globs = {**NAMES, **each.globs, "sandbox": running}
-            rate_limit.forget_all()
-            running.reset()
-            monkeypatch.setenv("PERMUTIVE_API_BASE_URL", running.base_url)
-            runner.run(each)
+    credentials.write_text(json.dumps(fresh_sandbox.credentials()))
+    for each in examples_of(name):
+        each.globs = {**NAMES, **each.globs, "sandbox": fresh_sandbox}
+        rate_limit.forget_all()
+        fresh_sandbox.reset()
+        monkeypatch.setenv("PERMUTIVE_API_BASE_URL", fresh_sandbox.base_url)
+        runner.run(each)
     assert runner.summarize().failed == 0
 
 

@@ -10,6 +10,12 @@ from tests.support.small_workspaces import leave_few_cohorts
 
 
 @pytest.fixture
+def sandbox(fresh_sandbox: Sandbox) -> Sandbox:
+    """A sandbox, which the library talks to inside the test."""
+    return fresh_sandbox
+
+
+@pytest.fixture
 def live(sandbox: Sandbox) -> Live:
     """A live service, which the library talks to outside of rehearsals."""
     sandbox.page_size = 1_000

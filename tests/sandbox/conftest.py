@@ -43,9 +43,8 @@ class Client:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
+def sandbox(fresh_sandbox: Sandbox) -> Sandbox:
+    return fresh_sandbox
 
 
 @pytest.fixture

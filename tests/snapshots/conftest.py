@@ -10,6 +10,12 @@ from PermutiveAPI.sandbox import Sandbox
 from tests.snapshots.archive import Archive
 
 
+@pytest.fixture
+def sandbox(fresh_sandbox: Sandbox) -> Sandbox:
+    """A sandbox, which the library talks to inside the test."""
+    return fresh_sandbox
+
+
 @pytest.fixture(scope="session")
 def first_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a snapshot of a new sandbox, for tests to copy, since saving takes long."""

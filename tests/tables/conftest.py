@@ -10,6 +10,12 @@ from tests.tables.market import Market
 
 
 @pytest.fixture
+def sandbox(fresh_sandbox: Sandbox) -> Sandbox:
+    """A sandbox, which the library talks to inside the test."""
+    return fresh_sandbox
+
+
+@pytest.fixture
 def market(sandbox: Sandbox) -> Market:
     """The first import of the sandbox."""
     sandbox.page_size = 100_000
