@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from PermutiveAPI.sandbox import Sandbox
+from tests.cli.commands import run
 from tests.support.platforms import needs_posix
 
 COHORTS = "/cohorts-api/v2/cohorts/"
@@ -70,14 +71,13 @@ def test_a_suite_in_any_language(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options, status",
     [
-        ((), 200),
         (("--no-control",), 403),
         (("--host", "0.0.0.0"), 403),
         (("--host", "0.0.0.0", "--control"), 200),
     ],
 )
 def test_control(options: tuple[str, ...], status: int) -> None:
-    """Control is on for loopback, off beyond it, and an option decides otherwise."""
+    """Control, which is on for loopback, is off beyond it, and an option decides otherwise."""
     with served(*options) as (_, url):
         assert requests.get(f"{url}/_sandbox/requests", timeout=5).status_code == status
 
@@ -118,20 +118,23 @@ def test_stopped(tmp_path: Path) -> None:
         ("--seed", "{", "Expecting property name"),
     ],
 )
-def test_a_wrong_file(tmp_path: Path, option: str, content: str, words: str) -> None:
+def test_a_wrong_file(
+    sandbox: Sandbox, tmp_path: Path, option: str, content: str, words: str
+) -> None:
     """A file with something else is a line on stderr and status 2, and stays as it is."""
     path = tmp_path / "file.json"
     path.write_text(content)
-    done = subprocess.run([*RUN, option, path], capture_output=True, text=True, timeout=10)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr and done.stderr.count("\n") == 1
+    taken = sandbox.base_url.rpartition(":")[2]  # So that the command ends in any case.
+    done = run("sandbox", "--port", taken, option, str(path))
+    assert (done.status, done.out) == (2, "")
+    assert words in done.err and done.err.count("\n") == 1
     assert path.read_text() == content
 
 
 def test_no_folder_for_the_state(tmp_path: Path) -> None:
     """If the state cannot be written, a line on stderr says so, and the status is 1."""
     path = tmp_path / "none" / "state.json"
-    done = subprocess.run([*RUN, "--state", path], capture_output=True, text=True, timeout=10)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"The sandbox cannot keep its state in {path}: ")
-    assert done.stderr.count("\n") == 1
+    done = run("sandbox", "--port", "0", "--state", str(path))
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(f"The sandbox cannot keep its state in {path}: ")
+    assert done.err.count("\n") == 1
