@@ -149,7 +149,7 @@ def test_processes_of_the_job(live: Live, method: str) -> None:
     """Forked and spawned processes change the copy, too."""
     with Rehearsal(WorkspaceList.from_env()) as rehearsal:
         context = multiprocessing.get_context(method)
-        with ProcessPoolExecutor(2, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
             codes = {*pool.map(create, ["One", "Two"])}
         assert {each.name for each in rehearsal.changes().changes} == {"One", "Two"}
     assert len(codes) == 2 and live.methods == {"GET"}

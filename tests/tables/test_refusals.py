@@ -38,7 +38,7 @@ def test_one_bad_row(either_way: Market, count: int, bad: int, most: int) -> Non
     """One bad row in 500 is named in some twenty requests, and all others are carried out."""
     market = either_way
     report = market.apply(market.plan(rows(count, [bad])))
-    print('WRITES', len(market.writes()))
+    print("WRITES", len(market.writes()))
     assert len(market.writes()) <= most
     assert report.counts == {"created": count - 1, "failed": 1}
     [failure] = report.failures
