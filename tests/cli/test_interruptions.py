@@ -23,11 +23,8 @@ pytestmark = [pytest.mark.usefixtures("fresh_service"), needs_posix]
 
 SECONDS = 20
 WORKERS = 2
-USERS = 150
+USERS = 80
 IDENTIFY = ("identify", "users.csv", "--alias", "email=0", "--journal", "night.journal", "--yes")
-ENDINGS = pytest.mark.parametrize(
-    "number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
-)
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +70,9 @@ def interrupted(
     return Ended(process.returncode, out, err)
 
 
-@ENDINGS
+@pytest.mark.parametrize(
+    "number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+)
 def test_identities(sandbox: Sandbox, number: signal.Signals, status: int) -> None:
     """After a signal, the second run sends the rest. Only what was under way is sent twice."""
     first = interrupted(sandbox, number, *IDENTIFY)
@@ -106,13 +105,12 @@ def test_without_a_journal(sandbox: Sandbox) -> None:
     assert "Without a journal, the same command would send all lines again.\n" in first.err
 
 
-@ENDINGS
-def test_a_plan(sandbox: Sandbox, number: signal.Signals, status: int) -> None:
+def test_a_plan(sandbox: Sandbox) -> None:
     """A plan that is interrupted is applied again: each cohort is changed, none that was done before."""
     codes = [str(each.code) for each in Cohort.list() if each.segment_type != "Lookalike"][:26]
     assert run("cohorts", "plan", "-", "--output", "p.json", stdin=_disabling(codes)).status == 0
-    first = interrupted(sandbox, number, "cohorts", "apply", "p.json", "--yes", after=5)
-    assert first.status == status, first.err
+    first = interrupted(sandbox, signal.SIGTERM, "cohorts", "apply", "p.json", "--yes", after=5)
+    assert first.status == 143, first.err
     assert "Traceback" not in first.err
     assert "The same command, given again, makes the changes that are left.\n" in first.err
     before = len(writes(sandbox))
@@ -154,7 +152,7 @@ def test_a_second_ctrl_c(sandbox: Sandbox) -> None:
     assert "Traceback" not in err and "Exception ignored" not in err
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.02, 0.1, 0.3])
+@pytest.mark.parametrize("delay", [0.02, 0.1])
 def test_ctrl_c_twice_at_any_time(sandbox: Sandbox, delay: float) -> None:
     """Two signals that come close to each other never leave a traceback."""
     with start(*IDENTIFY) as process:
@@ -170,8 +168,7 @@ def test_ctrl_c_twice_at_any_time(sandbox: Sandbox, delay: float) -> None:
     assert "Traceback" not in err and "Exception ignored" not in err
 
 
-@ENDINGS
-def test_while_a_pipe_is_silent(sandbox: Sandbox, number: signal.Signals, status: int) -> None:
+def test_while_a_pipe_is_silent(sandbox: Sandbox) -> None:
     """A command that waits for the next line of a pipe ends as well."""
     with start("identify", "-", "--alias", "email=0", "--yes") as process:
         try:
@@ -179,8 +176,8 @@ def test_while_a_pipe_is_silent(sandbox: Sandbox, number: signal.Signals, status
             process.stdin.write("user_id,email\nu-1,a\nu-2,b\n")
             process.stdin.flush()
             wait_until(lambda: len(writes(sandbox)) >= 2)
-            process.send_signal(number)
-            assert process.wait(SECONDS) == status
+            process.send_signal(signal.SIGINT)
+            assert process.wait(SECONDS) == 130
         finally:
             process.kill()
         assert process.stderr is not None
