@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from PermutiveAPI import Cohort, __version__
+from PermutiveAPI import __version__
 from PermutiveAPI.sandbox import Sandbox
 from tests.cli.commands import COMMAND, SECONDS, Terminal, run, run_process
 from tests.support.fake_service import FakeService, after, answer, stall
@@ -32,7 +32,6 @@ def test_a_process_does_what_main_does(service: Sandbox) -> None:
     done = run_process(*arguments)
     assert done == run(*arguments)
     assert done.status == 0 and len(done.out.splitlines()) == 4
-    assert run_process("cohorts", "show", "nobody").status == 2
 
 
 def test_the_version() -> None:
@@ -123,14 +122,14 @@ def test_without_click(tmp_path: Path) -> None:
 
 
 def test_without_the_sandbox(tmp_path: Path) -> None:
-    """Without the sandbox's packages, `demo` says what to install, and the status is 2."""
+    """Without the sandbox's packages, `demo` and `sandbox` say what to install, and the status is 2."""
     code = (
         "import sys; sys.modules['uvicorn'] = None; from PermutiveAPI.cli import main; "
-        "sys.exit(main(['demo']))"
+        "print(main(['demo']), main(['sandbox']))"
     )
     done = python(code, tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    assert (done.returncode, done.stdout) == (0, "2 2\n")
+    assert done.stderr == 2 * (
         "Error: The sandbox needs the package 'uvicorn', which is not installed. "
         'Install the extra: pip install "PermutiveAPI[sandbox]"\n'
     )
@@ -209,8 +208,7 @@ def test_every_group_and_command_has_its_help() -> None:
 @needs_posix
 def test_a_closed_pipe_ends_it_quietly(fresh_service: Sandbox) -> None:
     """If the reader of stdout goes away, the command ends without a word, and with status 0."""
-    cohorts = [Cohort(f"Cohort {number}", query={"in_segment": 12345}) for number in range(150)]
-    Cohort.batch_create(cohorts)
+    fresh_service.seed(cohorts=[{"name": f"Cohort {number}"} for number in range(150)])
     for format in ("csv", "json", "table"):
         with subprocess.Popen(
             [*COMMAND, "cohorts", "list", "--format", format],
@@ -225,9 +223,7 @@ def test_a_closed_pipe_ends_it_quietly(fresh_service: Sandbox) -> None:
 
 
 @needs_posix
-@pytest.mark.parametrize(
-    "arguments", [["--help"], ["cohorts", "list"], ["cohorts", "list", "--format", "table"]]
-)
+@pytest.mark.parametrize("arguments", [["--help"], ["cohorts", "list"]])
 def test_a_reader_that_is_gone_from_the_start(service: Sandbox, arguments: List[str]) -> None:
     """Nothing can be written, and that is no error."""
     reader, writer = os.pipe()
@@ -242,7 +238,7 @@ def test_a_reader_that_is_gone_from_the_start(service: Sandbox, arguments: List[
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
-@pytest.mark.parametrize("arguments", [["--help"], ["workspaces"], ["cohorts", "list"]])
+@pytest.mark.parametrize("arguments", [["--help"], ["workspaces"]])
 def test_a_full_disk(service: Sandbox, arguments: List[str]) -> None:
     """If stdout cannot be written, one line says so, and the status is 1."""
     with open("/dev/full", "w") as full:
@@ -258,7 +254,6 @@ def test_a_full_disk(service: Sandbox, arguments: List[str]) -> None:
     [
         (">&-", 1, "", "Error: stdout is closed, so the output would be lost.\n"),
         ("2>&-", 0, "name,", ""),
-        ("<&-", 0, "name,", ""),
         ("<&- 2>&-", 0, "name,", ""),
     ],
 )

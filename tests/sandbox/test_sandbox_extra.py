@@ -50,19 +50,6 @@ def test_own_defect(fresh, monkeypatch):
         importlib.import_module("PermutiveAPI.sandbox")
 
 
-def test_command_without_extra():
-    """Without the extra, the command prints one line that names it, with status 2."""
-    code = (
-        "import sys; sys.modules['uvicorn'] = None\n"
-        "from PermutiveAPI.__main__ import main; sys.exit(main(['sandbox']))"
-    )
-    run = [sys.executable, "-c", code]
-    done = subprocess.run(run, capture_output=True, text=True, timeout=10)
-    assert done.returncode == 2
-    assert 'pip install "PermutiveAPI[sandbox]"' in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
 def test_imports_nothing_of_the_library():
     """The sandbox imports no module of the package outside its folder, except Query."""
     code = (
