@@ -70,26 +70,18 @@ def files_of(folder: Path) -> List[str]:
 
 @needs_posix
 @pytest.mark.usefixtures("settings_of_a_reader")
-def test_a_good_night(sandbox: Sandbox, folder: Path) -> None:
-    """All users are sent once, nothing is said, and only the log is left."""
+def test_a_good_night(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All users are sent once, nothing is said, and only the log is left, in a folder that the job makes."""
+    monkeypatch.setenv("JOB_FOLDER", "jobs/permutive")
     done = nightly(folder)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert sorted(each.json["user_id"] for each in sandbox.requests) == [
         f"u-{n}" for n in range(10)
     ]
-    assert files_of(folder) == [f"{NIGHT}.log"]
-    log = (folder / f"{NIGHT}.log").read_text()
+    jobs = folder / "jobs" / "permutive"
+    assert files_of(jobs) == [f"{NIGHT}.log"]
+    log = (jobs / f"{NIGHT}.log").read_text()
     assert "10 lines: 10 sent, 0 failed." in log and "Exit status 0." in log
-
-
-@needs_posix
-@pytest.mark.usefixtures("settings_of_a_reader")
-def test_a_first_night(sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder of the job is made if it is missing."""
-    monkeypatch.setenv("JOB_FOLDER", "jobs/permutive")
-    done = nightly(folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert files_of(folder / "jobs" / "permutive") == [f"{NIGHT}.log"]
 
 
 @needs_posix

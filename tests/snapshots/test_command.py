@@ -181,7 +181,7 @@ def test_restore_in_part(archive: Archive) -> None:
 
 
 def test_restore_too_much(archive: Archive) -> None:
-    """Too many deletions are status 3."""
+    """Too many deletions are status 3, and the text names the option that allows them."""
     archive.begin()
     for path in archive.path("cohorts").iterdir():
         path.unlink()
@@ -191,6 +191,7 @@ def test_restore_too_much(archive: Archive) -> None:
     done = run("drift", str(archive.folder), "--restore", "--yes")
     assert done.status == 3
     assert "too many deletes: 11 of 12" in done.err
+    assert done.err.endswith("pass --max-delete-share\n")
 
 
 WRONG: Dict[str, Any] = {
