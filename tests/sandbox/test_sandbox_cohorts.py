@@ -138,29 +138,6 @@ def test_lookalike_cohorts_stay(call, method, body):
     assert call("GET", COHORTS + found["id"]).json() == before
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"query": {}},
-        {"name": "n"},
-        {"name": " ", "query": {}},
-        {"name": 5, "query": {}},
-        {"name": "n", "query": "text"},
-        {"name": "n", "query": None},
-        {"name": "n", "query": {}, "tags": "t"},
-        {"name": "n", "query": {}, "tags": [1]},
-        {"name": "n", "query": {}, "description": 1},
-        ["name"],
-    ],
-)
-def test_malformed_create(call, body):
-    """A body of another structure is 400 with code 1002, and creates nothing."""
-    count = len(call("GET", COHORTS).json())
-    answer = call("POST", COHORTS, json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1002)
-    assert len(call("GET", COHORTS).json()) == count
-
-
 @pytest.mark.parametrize("kind, status", [("real_time", 201), ("offline", 201), ("lookalike", 400)])
 def test_segment_types(call, kind, status):
     """A cohort must have one of the two documented types."""

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from typing import Any
 
 import pytest
 import requests
@@ -19,28 +20,28 @@ PATHS = [
 ]
 
 
+WRONG_KEYS: list[tuple[dict[str, Any], int, str | None]] = [
+    ({}, 2004, None),
+    ({"params": {"k": ""}}, 2004, None),
+    ({"params": {"k": "wrong"}}, 2000, "This key does not exist."),
+    ({"headers": {"X-API-Key": "wrong"}}, 2000, "This key does not exist."),
+]
+
+
 @pytest.mark.parametrize("method, path, typed", PATHS)
-@pytest.mark.parametrize(
-    "options, code, cause",
-    [
-        ({}, 2004, None),
-        ({"params": {"k": ""}}, 2004, None),
-        ({"params": {"k": "wrong"}}, 2000, "This key does not exist."),
-        ({"headers": {"X-API-Key": "wrong"}}, 2000, "This key does not exist."),
-    ],
-)
-def test_keys(sandbox, method, path, typed, options, code, cause):
+def test_keys(sandbox, method, path, typed):
     """A missing or wrong key is 401 in the documented envelope, on every API."""
-    answer = requests.request(method, sandbox.base_url + path, timeout=5, **options)
-    assert answer.status_code == 401
-    body = answer.json()
-    uuid.UUID(body["request_id"])
-    error = body["error"]
-    assert (error["status"], error["code"]) == ("Unauthorized", code)
-    assert error.get("cause") == cause
-    assert error["message"] and error["docs"].startswith("https://")
-    assert ("type" in error, "status_code" in error) == (typed, typed)
-    assert not typed or error["status_code"] == 401
+    for options, code, cause in WRONG_KEYS:
+        answer = requests.request(method, sandbox.base_url + path, timeout=5, **options)
+        assert answer.status_code == 401
+        body = answer.json()
+        uuid.UUID(body["request_id"])
+        error = body["error"]
+        assert (error["status"], error["code"]) == ("Unauthorized", code)
+        assert error.get("cause") == cause
+        assert error["message"] and error["docs"].startswith("https://")
+        assert ("type" in error, "status_code" in error) == (typed, typed)
+        assert not typed or error["status_code"] == 401
 
 
 DOCS = "https://developer.permutive.com/reference#errors"
@@ -50,42 +51,48 @@ TYPED = {
     401: ("Unauthorized", f"{RFC}rfc7235#section-3.1"),
     403: ("Forbidden", f"{RFC}rfc7231#section-6.5.3"),
     404: ("Not Found", f"{RFC}rfc7231#section-6.5.4"),
+    405: ("Method Not Allowed", f"{RFC}rfc7231#section-6.5.5"),
     409: ("Conflict", f"{RFC}rfc7231#section-6.5.8"),
+    413: ("Payload Too Large", f"{RFC}rfc7231#section-6.5.11"),
+    429: ("Too Many Requests", f"{RFC}rfc6585#section-4"),
     500: ("Internal Server Error", f"{RFC}rfc7231#section-6.6.1"),
+    502: ("Bad Gateway", f"{RFC}rfc7231#section-6.6.3"),
+    503: ("Service Unavailable", f"{RFC}rfc7231#section-6.6.4"),
+    504: ("Gateway Timeout", f"{RFC}rfc7231#section-6.6.5"),
     599: ("Status 599", "about:blank"),
 }
 
 
 @pytest.mark.parametrize("path", [COHORTS, "/ccs/v1/segmentation"])
-@pytest.mark.parametrize("status", TYPED)
-def test_errors_with_a_type(call, sandbox, path, status):
+def test_errors_with_a_type(call, sandbox, path):
     """Cohorts and CCS write a status in words, link its RFC and repeat its number."""
-    sandbox.fail_next(status=status)
-    error = call("GET", path).json()["error"]
-    assert (error["status"], error["type"]) == TYPED[status]
-    assert (error["status_code"], error["docs"]) == (status, DOCS)
-    assert set(error) == {"status", "type", "status_code", "code", "message", "docs"}
+    for status, words in TYPED.items():
+        sandbox.fail_next(status=status)
+        error = call("GET", path).json()["error"]
+        assert (error["status"], error["type"]) == words
+        assert (error["status_code"], error["docs"]) == (status, DOCS)
+        assert set(error) == {"status", "type", "status_code", "code", "message", "docs"}
+
+
+WORDS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    410: "Gone",
+    500: "InternalServerError",
+}
 
 
 @pytest.mark.parametrize("path", ["/v2.0/identify", "/v2.0/events", "/v2.0/users/u/x"])
-@pytest.mark.parametrize(
-    "status, word",
-    [
-        (400, "BadRequest"),
-        (401, "Unauthorized"),
-        (403, "Forbidden"),
-        (404, "NotFound"),
-        (409, "Conflict"),
-        (410, "Gone"),
-        (500, "InternalServerError"),
-    ],
-)
-def test_errors_in_one_word(call, sandbox, path, status, word):
+def test_errors_in_one_word(call, sandbox, path):
     """Events and Identity write a status without spaces, and no type."""
-    sandbox.fail_next(status=status)
-    error = call("POST", path).json()["error"]
-    assert (error["status"], error["docs"]) == (word, "https://docs.permutive.com/api/errors")
-    assert set(error) == {"status", "code", "message", "docs"}
+    for status, word in WORDS.items():
+        sandbox.fail_next(status=status)
+        error = call("POST", path).json()["error"]
+        assert (error["status"], error["docs"]) == (word, "https://docs.permutive.com/api/errors")
+        assert set(error) == {"status", "code", "message", "docs"}
 
 
 @pytest.mark.parametrize("path", ["/audience-api/v1/imports", "/ctx/v1/segment"])
@@ -99,17 +106,6 @@ def test_errors_of_the_other_apis(call, sandbox, path):
         "message": "The requested resource does not exist.",
         "docs": "https://developer.permutive.com/docs/errors/404/3000",
     }
-
-
-def test_unspecified_error(call, sandbox):
-    """The message of a defect is Permutive's whole message."""
-    sandbox.fail_next(status=500)
-    message = call("GET", COHORTS).json()["error"]["message"]
-    assert message == (
-        "An error of unspecified nature was encountered while processing your request. "
-        "Feel free to get in touch with us at support@permutive.com referencing the "
-        "Request ID."
-    )
 
 
 KEYS = ["api_key", "child_api_key", "read_only_api_key"]
@@ -274,15 +270,6 @@ def test_numbers_that_are_not_finite(call, method, path, body):
     assert call(method, path, data=body % "1").status_code in (200, 201)
     for listing in (COHORTS, call.segments_path(1)):
         assert call("GET", listing).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "number, cause", [("NaN", "NaN is not JSON"), ("1e400", "the number 1e400 is too large")]
-)
-def test_cause_names_the_number(call, number, cause):
-    """The cause names the number and says what is wrong with it."""
-    body = '{"name": "n", "query": {"n": %s}}' % number
-    assert call("POST", COHORTS, data=body).json()["error"]["cause"] == cause
 
 
 @pytest.mark.parametrize("pieces", [1, 3])

@@ -57,24 +57,3 @@ def test_required_uuids(call, sandbox):
     error = identify(call, "user-123").json()["error"]
     assert (error["code"], error["cause"]) == (1000, "user_id: a UUID is expected")
     assert identify(call, str(uuid.uuid4())).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"user_id": "u"},
-        {"aliases": []},
-        {"user_id": "", "aliases": []},
-        {"user_id": "u", "aliases": {}},
-        {"user_id": "u", "aliases": ["a"]},
-        {"user_id": "u", "aliases": [{"tag": "e", "id": "a"}]},
-        {"user_id": "u", "aliases": [{"tag": "e", "id": "a", "priority": "1"}]},
-        {"user_id": "u", "aliases": [{"tag": "e", "id": "a", "priority": True}]},
-        {"user_id": "u", "aliases": [{"tag": "e", "priority": 1}]},
-    ],
-)
-def test_malformed(call, body):
-    """An identity of another structure is 400 with code 1002."""
-    answer = call("POST", IDENTIFY, json=body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 1002)

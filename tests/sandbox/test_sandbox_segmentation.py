@@ -68,40 +68,6 @@ def test_aliases(call, sandbox):
     assert again["user_id"] == first
 
 
-@pytest.mark.parametrize(
-    "body, code",
-    [
-        ({}, 1002),
-        ({"user_id": "u", "alias": {"tag": "t", "id": "i"}}, 1002),
-        ({"user_id": "u", "events": [EVENT] * 11}, 1000),
-        ({"user_id": "u", "events": None}, 1002),
-        ({"user_id": "u", "events": {}}, 1002),
-        ({"user_id": 5}, 1002),
-        ({"alias": {"tag": "t"}}, 1002),
-        ({"aliases": [{"tag": "t", "id": "i"}]}, 1002),
-        ({"aliases": []}, 1002),
-        *(
-            ({"user_id": "u", "events": [{**EVENT, name: None}]}, 1002)
-            for name in ("name", "time", "properties")
-        ),
-        ({"user_id": "u", "events": [{**EVENT, "view_id": 1}]}, 1002),
-    ],
-)
-def test_malformed(call, body, code):
-    """A request that does not have the documented form is 400 with a code."""
-    answer = segment(call, **body)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)
-
-
-@pytest.mark.parametrize(
-    "named, number", [({}, "one"), ({"user_id": "u", "alias": {"tag": "t", "id": "i"}}, "only one")]
-)
-def test_users_named_otherwise(call, named, number):
-    """The cause says whether no user is named, or more than one."""
-    error = segment(call, **named).json()["error"]
-    assert error["cause"] == f"{number} of user_id, alias, aliases is expected"
-
-
 STATELESS = SEGMENTATION + "/stateless"
 # A state as in Permutive's documents.
 FOREIGN = {
