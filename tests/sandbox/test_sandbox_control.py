@@ -238,11 +238,11 @@ def test_beside_other_calls(sandbox: Sandbox, call: Client) -> None:
         sandbox.seed(cohorts=[{"name": f"Added {number}", "query": {}}])
 
     with ThreadPoolExecutor(8) as threads:
-        done = [threads.submit(each, n) for n in range(40) for each in (create, add)]
+        done = [threads.submit(each, n) for n in range(20) for each in (create, add)]
         for each in done:
             each.result()
     found = call("GET", COHORTS).json()
-    assert len(found) == len({each["code"] for each in found}) == 28 + 80
+    assert len(found) == len({each["code"] for each in found}) == 28 + 40
 
 
 # --- Who may control it --------------------------------------------------------------------------
@@ -258,45 +258,47 @@ EVERYTHING = [
 ]
 
 
-@pytest.mark.parametrize("origin", ["https://a.example", "null", "", "http://127.0.0.1:8080"])
 @pytest.mark.parametrize("method, path", EVERYTHING)
-def test_web_pages(sandbox: Sandbox, method: str, path: str, origin: str) -> None:
+def test_web_pages(sandbox: Sandbox, method: str, path: str) -> None:
     """A request of a web page is refused, and does nothing."""
     sandbox.page_size = 5
     requests.get(sandbox.base_url, timeout=5)
-    found = send(sandbox, method, path, {} if method == "POST" else None, {"Origin": origin})
-    assert found.status == 403
-    assert "access-control-allow-origin" not in found.headers
+    for origin in ("https://a.example", "null", "", "http://127.0.0.1:8080"):
+        found = send(sandbox, method, path, {} if method == "POST" else None, {"Origin": origin})
+        assert found.status == 403, origin
+        assert "access-control-allow-origin" not in found.headers
     assert (sandbox.page_size, len(sandbox.requests)) == (5, 1)
     assert requests.get(sandbox.base_url, timeout=5).status_code == 401
 
 
-@pytest.mark.parametrize(
-    "host, status",
-    [
-        ("localhost", 200),
-        ("LOCALHOST:1", 200),
-        ("127.0.0.1", 200),
-        ("127.8.8.8:80", 200),
-        ("[::1]:80", 200),
-        ("a.example", 403),
-        ("a.example:80", 403),
-        ("127.0.0.1.a.example", 403),
-        ("localhost.a.example", 403),
-        ("a.example#@127.0.0.1", 403),
-        ("10.0.0.1", 403),
-        ("0.0.0.0", 403),
-        ("[::2]", 403),
-        ("[::1", 403),
-        ("", 403),
-    ],
-)
-def test_names_of_this_machine(sandbox: Sandbox, host: str, status: int) -> None:
+HOSTS = {
+    "localhost": 200,
+    "LOCALHOST:1": 200,
+    "127.0.0.1": 200,
+    "127.8.8.8:80": 200,
+    "[::1]:80": 200,
+    "a.example": 403,
+    "a.example:80": 403,
+    "127.0.0.1.a.example": 403,
+    "localhost.a.example": 403,
+    "a.example#@127.0.0.1": 403,
+    "10.0.0.1": 403,
+    "0.0.0.0": 403,
+    "[::2]": 403,
+    "[::1": 403,
+    "": 403,
+}
+
+
+def test_names_of_this_machine(sandbox: Sandbox) -> None:
     """On loopback, a request for another host is refused: a page has made its own name mean 127.0.0.1."""
     address, port = sandbox.base_url[len("http://") :].split(":")
-    with socket.create_connection((address, int(port)), timeout=5) as raw:
-        raw.sendall(f"GET {REQUESTS} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
-        assert raw.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+    found = dict.fromkeys(HOSTS, 0)
+    for host in HOSTS:
+        with socket.create_connection((address, int(port)), timeout=5) as raw:
+            raw.sendall(f"GET {REQUESTS} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            found[host] = int(raw.recv(100).split()[1])
+    assert found == HOSTS
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.1"])

@@ -135,24 +135,22 @@ def test_aliases_beside_a_user_id(sandbox: Sandbox) -> None:
 ALIAS = {"tag": "t", "id": "i", "priority": 0}
 
 
-@pytest.mark.parametrize(
-    "user",
-    [
+def test_events_without_a_user(sandbox: Sandbox) -> None:
+    """An event without a user id and without an alias, or with an empty list of aliases, is 400."""
+    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
+    users: list[dict[str, Any]] = [
         {},
         {"aliases": []},
         {"user_id": "u", "aliases": []},
         {"user_id": None, "aliases": None},
         {"user_id": "u", "aliases": [{"tag": "t", "id": "i"}]},
         {"user_id": ""},
-    ],
-)
-def test_events_without_a_user(sandbox: Sandbox, user: dict[str, Any]) -> None:
-    """An event without a user id and without an alias, or with an empty list of aliases, is 400."""
-    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
-    answer = requests.post(url, json={"name": "A", **user}, timeout=5)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["status"]) == (400, "BadRequest")
-    assert "alias" in error["cause"] or "user_id" in error["cause"]
+    ]
+    for user in users:
+        answer = requests.post(url, json={"name": "A", **user}, timeout=5)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["status"]) == (400, "BadRequest"), user
+        assert "alias" in error["cause"] or "user_id" in error["cause"], user
     both = {"name": "A", "user_id": "u", "aliases": [ALIAS]}
     assert requests.post(url, json=both, timeout=5).status_code == 201
 
@@ -194,35 +192,16 @@ def test_pages(sandbox: Sandbox) -> None:
         ContextSegment("http://[x/").send(sandbox.api_key)
 
 
-PAGE = "https://h.example/sport"
-
-
-@pytest.mark.parametrize(
-    ("page", "status"),
-    [
-        ({"url": PAGE, "page_properties": {}}, 200),
-        ({"url": PAGE, "page_properties": {"own": 1, "client": {"type": "ios"}}}, 200),
-        ({"url": PAGE, "page_properties": {"client": {"title": "T", "own": 1}}}, 200),
-        ({"url": PAGE}, 400),
-        ({"url": PAGE, "page_properties": None}, 400),
-        ({"url": PAGE, "page_properties": []}, 400),
-        ({"page_properties": {}}, 400),
-        ({"url": PAGE, "page_properties": {"client": "web"}}, 400),
-        ({"url": PAGE, "page_properties": {"client": {"type": "tv"}}}, 400),
-        ({"url": PAGE, "page_properties": {"client": {"title": 5}}}, 400),
-    ],
-)
-def test_shapes_of_pages(sandbox: Sandbox, page: dict[str, Any], status: int) -> None:
-    """A page needs a URL and properties, and the documented members of `client` are checked."""
+def test_shapes_of_pages(sandbox: Sandbox) -> None:
+    """The properties of a page may have members of their own beside the documented ones of `client`."""
     url = f"{sandbox.base_url}/ctx/v1/segment?k={sandbox.api_key}"
-    assert requests.post(url, json=page, timeout=5).status_code == status
-
-
-def test_the_sandbox_checks_names_of_events(sandbox: Sandbox) -> None:
-    """The sandbox itself refuses invalid names of events, for other clients."""
-    body = {"name": "Page view", "user_id": "u", "properties": {}}
-    url = f"{sandbox.base_url}/v2.0/events?k={sandbox.api_key}"
-    assert requests.post(url, json=body, timeout=5).status_code == 400
+    for properties in (
+        {},
+        {"own": 1, "client": {"type": "ios"}},
+        {"client": {"title": "T", "own": 1}},
+    ):
+        page = {"url": "https://h.example/sport", "page_properties": properties}
+        assert requests.post(url, json=page, timeout=5).status_code == 200, properties
 
 
 def test_stateless(sandbox: Sandbox) -> None:

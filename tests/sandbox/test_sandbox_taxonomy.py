@@ -172,66 +172,63 @@ def test_missing_code(call, sandbox, name, code):
     assert add(call, path, name=name, code="own")["code"] == "own"
 
 
-@pytest.mark.parametrize(
-    "method, path, options, part",
-    [
-        ("GET", "/nope", {}, "path parameter importId"),
-        ("GET", "/nope/segments", {}, "path parameter importId"),
-        ("GET", "/{id}/segments/nope", {}, "path parameter segmentId"),
-        *(
-            (
-                "GET",
-                "/{id}/segments",
-                {"params": {"pagination_token": token}},
-                "query parameter pagination_token",
-            )
-            for token in ("", "!", "YWJj", "é")
-        ),
-        *(
-            ("POST", "/{id}/segments", {"data": json.dumps(body)}, "body")
-            for body in (
-                {},
-                [],
-                {"name": "n", "code": "a b"},
-                {"name": "n", "code": "a-b"},
-                {"name": "n", "code": "é"},
-                {"name": "n", "code": ""},
-                {"name": "n", "code": "a\n"},
-                {"name": "n", "code": 5},
-                {"name": "n", "code": "n", "cpm": "2"},
-                {"name": "n", "code": "n", "cpm": True},
-            )
-        ),
-        ("POST", "/{id}/segments", {}, "body"),
-        ("POST", "/{id}/segments", {"data": "{"}, "body"),
-        ("PATCH", "/{id}/segments", {"json": {"operations": [{}]}}, "body"),
-        ("PATCH", "/{id}/segments", {"json": {"operations": []}}, "body"),
-        ("PATCH", "/{id}/segments/code/700100", {"json": {"name": ""}}, "body"),
-    ],
-)
-def test_malformed(call, method, path, options, part):
+MALFORMED = [
+    ("GET", "/nope", {}, "path parameter importId"),
+    ("GET", "/nope/segments", {}, "path parameter importId"),
+    ("GET", "/{id}/segments/nope", {}, "path parameter segmentId"),
+    *(
+        (
+            "GET",
+            "/{id}/segments",
+            {"params": {"pagination_token": token}},
+            "query parameter pagination_token",
+        )
+        for token in ("", "!", "YWJj", "é")
+    ),
+    *(
+        ("POST", "/{id}/segments", {"data": json.dumps(body)}, "body")
+        for body in (
+            {},
+            [],
+            {"name": "n", "code": "a b"},
+            {"name": "n", "code": "a-b"},
+            {"name": "n", "code": "é"},
+            {"name": "n", "code": ""},
+            {"name": "n", "code": "a\n"},
+            {"name": "n", "code": 5},
+            {"name": "n", "code": "n", "cpm": "2"},
+            {"name": "n", "code": "n", "cpm": True},
+        )
+    ),
+    ("POST", "/{id}/segments", {}, "body"),
+    ("POST", "/{id}/segments", {"data": "{"}, "body"),
+    ("PATCH", "/{id}/segments", {"json": {"operations": [{}]}}, "body"),
+    ("PATCH", "/{id}/segments", {"json": {"operations": []}}, "body"),
+    ("PATCH", "/{id}/segments/code/700100", {"json": {"name": ""}}, "body"),
+]
+
+
+def test_malformed(call):
     """Malformed input is 400 in plain text that names the part."""
-    path = path.format(id=call.imports()[1]["id"])
-    answer = call(method, IMPORTS + path, **options)
-    assert answer.status_code == 400
-    assert answer.headers["content-type"].startswith("text/plain")
-    assert answer.text == f"Invalid value for: {part}"
+    import_id = call.imports()[1]["id"]
+    for method, path, options, part in MALFORMED:
+        answer = call(method, IMPORTS + path.format(id=import_id), **options)
+        found = (answer.status_code, answer.headers["content-type"][:10], answer.text)
+        assert found == (400, "text/plain", f"Invalid value for: {part}"), (path, options)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        f"/{UNKNOWN_ID}",
-        f"/{UNKNOWN_ID}/segments",
-        "/{id}/segments/code/none",
-        f"/{{id}}/segments/{UNKNOWN_ID}",
-        "/{id}/segments/code/a%2Fb",
-    ],
-)
-def test_unknown(call, path):
+def test_unknown(call):
     """An unknown import or segment is 404 with code 3000, in JSON."""
-    answer = call("GET", IMPORTS + path.format(id=call.imports()[0]["id"]))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3000)
+    segments = call.segments_path()
+    for path in (
+        f"{IMPORTS}/{UNKNOWN_ID}",
+        f"{IMPORTS}/{UNKNOWN_ID}/segments",
+        f"{segments}/code/none",
+        f"{segments}/{UNKNOWN_ID}",
+        f"{segments}/code/a%2Fb",
+    ):
+        answer = call("GET", path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, 3000), path
 
 
 def operation(kind, code, **data):

@@ -181,6 +181,13 @@ BODIES: list[tuple[str, Any, str]] = [
         },
         "state: cohorts: a string is expected",
     ),
+    (CONTEXT, {**PAGE, "page_properties": None}, f"page_properties: {REQUIRED}"),
+    (CONTEXT, {**PAGE, "page_properties": []}, "page_properties: an object is expected"),
+    (
+        CONTEXT,
+        {**PAGE, "page_properties": {"client": "web"}},
+        "page_properties: client: an object is expected",
+    ),
     (CONTEXT, {}, f"url: {REQUIRED}"),
     (CONTEXT, {"url": "u"}, f"page_properties: {REQUIRED}"),
     (CONTEXT, {**PAGE, "url": "http://[a"}, "url: a URL is expected"),
@@ -230,8 +237,9 @@ def test_what_is_wrong_with_a_body(call: Any) -> None:
 )
 def test_what_is_no_body(call: Any, content: bytes, code: int, cause: str) -> None:
     """The response to a body that cannot be read has its own code, and says why."""
-    error = call("POST", COHORTS, data=content).json()["error"]
-    assert (error["code"], error["cause"]) == (code, cause)
+    answer = call("POST", COHORTS, data=content)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"], error["cause"]) == (400, code, cause)
 
 
 def test_what_does_not_exist(call: Any, child: Any) -> None:
