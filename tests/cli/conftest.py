@@ -27,8 +27,14 @@ def service(shared_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture
+def sandbox(fresh_sandbox: Sandbox) -> Sandbox:
+    """A sandbox, which the library talks to inside the test."""
+    return fresh_sandbox
+
+
+@pytest.fixture
 def fresh_service(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """A sandbox of the test's own."""
+    """A sandbox that is as new. Use it where something is written."""
     _configure(sandbox, tmp_path, monkeypatch)
     return sandbox
 

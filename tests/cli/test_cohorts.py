@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import random
 import sys
@@ -16,6 +14,7 @@ from PermutiveAPI import Cohort, CohortList
 from PermutiveAPI.Query import event, prop
 from PermutiveAPI.sandbox import Sandbox
 from tests.cli.commands import Terminal, run, run_in_terminal
+from tests.cli.writing import csv_rows
 from tests.support.platforms import needs_posix, needs_terminal
 
 # Names that sheets and terminals are prone to change.
@@ -47,11 +46,6 @@ def create_odd_cohorts(*, without: str = "") -> None:
             tags = ODD_TAGS[number % len(ODD_TAGS)]
             query = event("Pageview").at_least(1).where(prop("title").contains(name))
             Cohort(name, query=query, tags=tags, description="=2+2").create()
-
-
-def csv_rows(text: str) -> List[Dict[str, str]]:
-    """Read CSV."""
-    return [*csv.DictReader(io.StringIO(text, newline=""), strict=True)]
 
 
 def names(text: str) -> List[str]:

@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 
@@ -25,6 +25,13 @@ SECONDS = 20
 WORKERS = 2
 USERS = 80
 IDENTIFY = ("identify", "users.csv", "--alias", "email=0", "--journal", "night.journal", "--yes")
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A sandbox of the test's own, since requests of a killed command arrive late."""
+    with Sandbox() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
-from typing import Dict, List
+from typing import List
 
 import pytest
 
@@ -14,12 +12,8 @@ from PermutiveAPI import Cohort, Import, Segment, SegmentList
 from PermutiveAPI.Query import in_second_party_segment, in_segment
 from PermutiveAPI.sandbox import Sandbox
 from tests.cli.commands import run, run_in_terminal
+from tests.cli.writing import csv_rows
 from tests.support.platforms import needs_terminal
-
-
-def csv_rows(text: str) -> List[Dict[str, str]]:
-    """Read CSV."""
-    return [*csv.DictReader(io.StringIO(text, newline=""), strict=True)]
 
 
 def test_workspaces_without_their_keys(service: Sandbox) -> None:

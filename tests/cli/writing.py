@@ -32,7 +32,7 @@ def only_file(folder: Path, pattern: str) -> Path:
 
 def csv_rows(text: str) -> List[Dict[str, str]]:
     """Return the rows of CSV."""
-    return [*csv.DictReader(StringIO(text, newline=""))]
+    return [*csv.DictReader(StringIO(text, newline=""), strict=True)]
 
 
 def objects(text: str) -> List[Any]:
