@@ -87,10 +87,10 @@ def test_changes_of_every_kind_around_a_bad_row(either_way: Market) -> None:
 def test_too_many_bad_rows(either_way: Market) -> None:
     """After twenty named rows, the rest is not tried."""
     market = either_way
-    report = market.apply(market.plan(rows(60, range(0, 60, 2))))
+    report = market.apply(market.plan(rows(50, range(0, 50, 2))))
     counts = report.counts
     assert counts["failed"] == 20
-    assert counts["not tried"] >= 10
+    assert counts["not tried"] >= 5
     assert len(market.mine()) == counts["created"]
     assert str(report).splitlines()[-1] == f"and {counts['not tried']:,} more"
 
