@@ -308,13 +308,14 @@ DOCUMENTED = {
 }
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 429, 500, 599])
-def test_messages(call: Any, sandbox: Sandbox, status: int) -> None:
+def test_messages(call: Any, sandbox: Sandbox) -> None:
     """Each status has the code and the message that Permutive documents, or else the name of the status."""
-    sandbox.fail_next(status=status)
-    error = call("GET", IMPORTS).json()["error"]
-    assert (error["code"], error["message"]) == DOCUMENTED[status]
-    assert error["docs"] == f"https://developer.permutive.com/docs/errors/{status}/{error['code']}"
+    docs = "https://developer.permutive.com/docs/errors"
+    for status, (code, message) in DOCUMENTED.items():
+        sandbox.fail_next(status=status)
+        error = call("GET", IMPORTS).json()["error"]
+        assert (error["code"], error["message"]) == (code, message)
+        assert error["docs"] == f"{docs}/{status}/{code}"
 
 
 def test_texts_about_keys(sandbox: Sandbox) -> None:
