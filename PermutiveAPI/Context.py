@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from os import PathLike
 from typing import Any
 
-from ._Utils import http
 from ._Utils.arguments import require_filled
-from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, ReadingRequest
-from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback
+from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.json import to_payload
-from ._Utils.resources.base import Resource, built_from
-from ._Utils.resources.responses import read_object
+from ._Utils.resources.posted import Posted
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import ContextAnswer
 
@@ -26,7 +25,7 @@ _API_PAYLOAD = ["url", "page_properties"]
 
 
 @dataclass
-class ContextSegment(Resource):
+class ContextSegment(Posted):
     """A page, to ask the service which cohorts fit it.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -52,6 +51,9 @@ class ContextSegment(Resource):
 
     url: str
     page_properties: dict[str, Any] = field(default_factory=lambda: {})
+
+    _endpoint = _API_ENDPOINT
+    _plural = "pages"
 
     def send(
         self, api_key: str = DEFAULT_API_KEY, timeout: float | None = DEFAULT_TIMEOUT_SECONDS
@@ -83,15 +85,7 @@ class ContextSegment(Resource):
         >>> found["contextual_data"]["classifications"]["keywords"][0]["value"]
         'sport'
         """
-        response = self._request_helper.request(
-            method="POST",
-            api_key=resolve_api_key(api_key),
-            url=_API_ENDPOINT,
-            params=None,
-            json=self._body(),
-            timeout=timeout,
-        )
-        return read_object(response)
+        return self._post(api_key, timeout)
 
     @classmethod
     def batch_send(
@@ -126,14 +120,8 @@ class ContextSegment(Resource):
         options = BatchOptions(
             "ContextSegment.batch_send", api_key, max_workers, progress_callback, executor, journal
         )
-        built = built_from("pages", pages, ContextSegment, ContextSegment._body)
-        batch = [
-            ReadingRequest(
-                "POST", _API_ENDPOINT, json=payload, timeout=timeout, item=page, read=read_object
-            )
-            for page, payload in built
-        ]
-        return http.batch_runner().collect_values(batch, options)
+        request_of = partial(ContextSegment._request, timeout=timeout)
+        return ContextSegment._batch_values(pages, request_of, options)
 
     def _body(self) -> dict[str, Any]:
         require_filled("url", self.url)

@@ -8,27 +8,17 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from os import PathLike
 from typing import Any
 
-from ._Utils import http
-from ._Utils.arguments import length_of, require_kind, require_several
-from ._Utils.batch.types import (
-    BatchOptions,
-    BatchRequest,
-    BatchResult,
-    Failures,
-    ProgressCallback,
-    ReadingRequest,
-)
+from ._Utils.arguments import require_kind, require_several
+from ._Utils.batch.types import BatchOptions, BatchResult, Failures, ProgressCallback
 from ._Utils.codec.encoding import ALWAYS_WRITTEN
-from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
-from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
-from ._Utils.resources.responses import read_object
+from ._Utils.resources.posted import Posted
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -72,7 +62,7 @@ class Event(JSONSerializable[dict[str, Any]]):
 
 
 @dataclass
-class Segmentation(Resource):
+class Segmentation(Posted):
     """Events of a user, to ask the service for the user's cohorts.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -109,6 +99,9 @@ class Segmentation(Resource):
     synchronous_validation: bool = False
     alias: Alias | None = None
     aliases: list[Alias] | None = None
+
+    _endpoint = _API_ENDPOINT
+    _plural = "requests"
 
     def to_json(self) -> dict[str, Any]:
         """Return what is sent: the events, and ``user_id``, ``alias`` or ``aliases``.
@@ -177,15 +170,7 @@ class Segmentation(Resource):
         >>> response["activations"]["gam"] == response["cohorts"]
         True
         """
-        response = self._request_helper.request(
-            method="POST",
-            api_key=resolve_api_key(api_key),
-            url=_API_ENDPOINT,
-            params=self._params(activations, synchronous_validation),
-            json=self._body(),
-            timeout=timeout,
-        )
-        return read_object(response)
+        return self._post(api_key, timeout, self._params(activations, synchronous_validation))
 
     def send_stateless(
         self,
@@ -228,15 +213,7 @@ class Segmentation(Resource):
         if state is not None:
             require_kind("state", state, Mapping)
             body["state"] = dict(state)
-        response = self._request_helper.request(
-            method="POST",
-            api_key=resolve_api_key(api_key),
-            url=_STATELESS_ENDPOINT,
-            params=self._params(),
-            json=body,
-            timeout=timeout,
-        )
-        return read_object(response)
+        return self._post(api_key, timeout, self._params(), url=_STATELESS_ENDPOINT, body=body)
 
     @classmethod
     def batch_send(
@@ -271,9 +248,9 @@ class Segmentation(Resource):
         options = BatchOptions(
             "Segmentation.batch_send", api_key, max_workers, progress_callback, executor, journal
         )
-        build = partial(Segmentation._request, timeout=timeout)
-        batch = [each for _, each in built_from("requests", requests, Segmentation, build)]
-        return http.batch_runner().collect_values(batch, options)
+        return Segmentation._batch_values(
+            requests, lambda each: each._request(timeout, each._params()), options
+        )
 
     @like(batch_send)
     def stream_send(
@@ -295,9 +272,9 @@ class Segmentation(Resource):
         >>> sorted(result.value["user_id"] for result in Segmentation.stream_send(users))
         ['user-0', 'user-1', 'user-2']
         """
-        build = partial(Segmentation._request, timeout=timeout)
-        batch = streamed_from("requests", requests, Segmentation, build, _API_ENDPOINT)
-        return http.batch_runner().stream(batch, options, length_of(requests))
+        return Segmentation._stream(
+            requests, lambda each: each._request(timeout, each._params()), options
+        )
 
     def _body(self) -> dict[str, Any]:
         require_several("events", self.events)
@@ -324,14 +301,3 @@ class Segmentation(Resource):
             "activations": "true" if activations else "false",
             "synchronous-validation": "true" if synchronous_validation else "false",
         }
-
-    def _request(self, timeout: float | None) -> BatchRequest:
-        return ReadingRequest(
-            "POST",
-            _API_ENDPOINT,
-            params=self._params(),
-            json=self._body(),
-            timeout=timeout,
-            item=self,
-            read=read_object,
-        )

@@ -13,22 +13,13 @@ from functools import partial
 from os import PathLike
 from typing import Any
 
-from ._Utils import http
-from ._Utils.arguments import length_of, require_kind
-from ._Utils.batch.types import (
-    BatchOptions,
-    BatchRequest,
-    BatchResult,
-    Failures,
-    ProgressCallback,
-    ReadingRequest,
-)
-from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
+from ._Utils.arguments import require_kind
+from ._Utils.batch.types import BatchOptions, BatchResult, Failures, ProgressCallback
+from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import to_payload
-from ._Utils.resources.base import Resource, built_from, streamed_from
 from ._Utils.resources.helpers import like
-from ._Utils.resources.responses import read_object
+from ._Utils.resources.posted import Posted
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
 from .answers import TrackedEventAnswer
 from .Identify.Alias import Alias, require_one_user
@@ -47,7 +38,7 @@ _API_PAYLOAD = [
 
 
 @dataclass
-class TrackedEvent(Resource):
+class TrackedEvent(Posted):
     """An event of a user, to be sent when it happens. The service sets its time.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -89,6 +80,9 @@ class TrackedEvent(Resource):
     segments: list[int] | None = None
     cohorts: list[str] | None = None
 
+    _endpoint = _API_ENDPOINT
+    _plural = "events"
+
     def track(
         self,
         api_key: str = DEFAULT_API_KEY,
@@ -129,15 +123,7 @@ class TrackedEvent(Resource):
         >>> sorted(TrackedEvent("Pageview", user_id="user-1").track(enrich=False))
         ['time', 'user_id']
         """
-        response = self._request_helper.request(
-            method="POST",
-            api_key=resolve_api_key(api_key),
-            url=_API_ENDPOINT,
-            params=_params(enrich, sdkp),
-            json=self._body(),
-            timeout=timeout,
-        )
-        return read_object(response)
+        return self._post(api_key, timeout, _params(enrich, sdkp))
 
     @classmethod
     def batch_track(
@@ -174,9 +160,8 @@ class TrackedEvent(Resource):
         options = BatchOptions(
             "TrackedEvent.batch_track", api_key, max_workers, progress_callback, executor, journal
         )
-        build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
-        batch = [each for _, each in built_from("events", events, TrackedEvent, build)]
-        return http.batch_runner().collect_values(batch, options)
+        request_of = partial(TrackedEvent._request, timeout=timeout, params=_params(enrich, sdkp))
+        return TrackedEvent._batch_values(events, request_of, options)
 
     @like(batch_track)
     def stream_track(
@@ -203,9 +188,8 @@ class TrackedEvent(Resource):
         >>> sorted(result.value["user_id"] for result in TrackedEvent.stream_track(events))
         ['user-0', 'user-1', 'user-2']
         """
-        build = partial(TrackedEvent._request, params=_params(enrich, sdkp), timeout=timeout)
-        batch = streamed_from("events", events, TrackedEvent, build, _API_ENDPOINT)
-        return http.batch_runner().stream(batch, options, length_of(events))
+        request_of = partial(TrackedEvent._request, timeout=timeout, params=_params(enrich, sdkp))
+        return TrackedEvent._stream(events, request_of, options)
 
     def _body(self) -> dict[str, Any]:
         """Check the event, and return what is sent."""
@@ -228,17 +212,6 @@ class TrackedEvent(Resource):
             require_one_user(user_id=self.user_id)
         if self.user_id is None or (self.aliases is not None and self.aliases != []):
             require_one_user(aliases=self.aliases)
-
-    def _request(self, params: dict[str, str], timeout: float | None) -> BatchRequest:
-        return ReadingRequest(
-            "POST",
-            _API_ENDPOINT,
-            params=params,
-            json=self._body(),
-            timeout=timeout,
-            item=self,
-            read=read_object,
-        )
 
 
 def _params(enrich: bool, sdkp: bool) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Any
 from requests import Response
 
 from .._Utils import http
-from .._Utils.arguments import length_of, require_filled, require_kind
+from .._Utils.arguments import require_filled, require_kind
 from .._Utils.batch.types import (
     BatchOptions,
     BatchRequest,
@@ -27,8 +27,8 @@ from .._Utils.batch.types import (
 )
 from .._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from .._Utils.json import load_json_list
-from .._Utils.resources.base import Resource, built_from, streamed_from
 from .._Utils.resources.helpers import like
+from .._Utils.resources.posted import Posted
 from .._Utils.resources.responses import read_response
 from .._Utils.resources.urls import resource_url
 from . import _API_ENDPOINT  # pyright: ignore[reportPrivateUsage] -- the name of 5.4.4
@@ -39,7 +39,7 @@ _USERS_ENDPOINT = "https://api.permutive.com/v2.0/users"
 
 
 @dataclass
-class Identity(Resource):
+class Identity(Posted):
     """A user and the user's aliases.
 
     Every call takes `api_key`. If it is left out, the default key is used: PERMUTIVE_API_KEY, or else
@@ -63,6 +63,9 @@ class Identity(Resource):
     user_id: str
     aliases: list[Alias]
 
+    _endpoint = _API_ENDPOINT
+    _plural = "identities"
+
     def identify(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Tell the service that the aliases belong to the user.
 
@@ -73,7 +76,7 @@ class Identity(Resource):
         --------
         >>> Identity("user-1", [Alias("ada@example.com", "email", 0)]).identify()
         """
-        self._post(api_key)
+        self._send_aliases(api_key)
 
     def resolve(self, api_key: str = DEFAULT_API_KEY) -> str:
         """Do the same as :meth:`identify`, and return the id of the user that the aliases now belong to.
@@ -87,7 +90,7 @@ class Identity(Resource):
         >>> Identity("user-2", [Alias("ada@example.com", "email", 0)]).resolve()
         'user-1'
         """
-        return _user_of(self._post(api_key))
+        return _user_of(self._send_aliases(api_key))
 
     @staticmethod
     def create_user(api_key: str = DEFAULT_API_KEY) -> str:
@@ -121,7 +124,7 @@ class Identity(Resource):
         response = Identity._request_helper.get(api_key=api_key, url=url)
         return read_response(_aliases, response)
 
-    def _post(self, api_key: str) -> Any:
+    def _send_aliases(self, api_key: str) -> Any:
         return self._request_helper.post(
             api_key=resolve_api_key(api_key),
             url=_API_ENDPOINT,
@@ -154,7 +157,8 @@ class Identity(Resource):
         options = BatchOptions(
             "Identity.batch_identify", api_key, max_workers, progress_callback, executor, journal
         )
-        return http.batch_runner().collect(_requests(identities, _sent), options)
+        batch = Identity._requests(identities, partial(_request, _sent))
+        return http.batch_runner().collect(batch, options)
 
     @like(batch_identify)
     def stream_identify(
@@ -176,8 +180,7 @@ class Identity(Resource):
         >>> for result in Identity.stream_identify(identities):
         ...     assert result.error is None
         """
-        batch = _stream(identities, _sent)
-        return http.batch_runner().stream(batch, options, length_of(identities))
+        return Identity._stream(identities, partial(_request, _sent), options)
 
     @like(batch_identify)
     def batch_resolve(
@@ -201,8 +204,7 @@ class Identity(Resource):
         >>> [user_id for identity, user_id in resolved]
         ['user-1']
         """
-        batch = _requests(identities, _resolved)
-        return http.batch_runner().collect_values(batch, options)
+        return Identity._batch_values(identities, partial(_request, _resolved), options)
 
     @like(batch_identify)
     def stream_resolve(
@@ -221,8 +223,7 @@ class Identity(Resource):
         >>> [result.value[1] for result in Identity.stream_resolve([identity])]
         ['user-1']
         """
-        batch = _stream(identities, _resolved)
-        return http.batch_runner().stream(batch, options, length_of(identities))
+        return Identity._stream(identities, partial(_request, _resolved), options)
 
 
 def _request(read: Callable[[Identity, Response], Any], identity: Identity) -> BatchRequest:
@@ -233,20 +234,6 @@ def _request(read: Callable[[Identity, Response], Any], identity: Identity) -> B
         item=identity,
         read=partial(read, identity),
     )
-
-
-def _requests(
-    identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
-) -> list[BatchRequest]:
-    built = built_from("identities", identities, Identity, partial(_request, read))
-    return [each for _, each in built]
-
-
-def _stream(
-    identities: Iterable[Identity], read: Callable[[Identity, Response], Any]
-) -> Iterable[BatchRequest]:
-    build = partial(_request, read)
-    return streamed_from("identities", identities, Identity, build, _API_ENDPOINT)
 
 
 def _sent(identity: Identity, response: Response) -> Identity:

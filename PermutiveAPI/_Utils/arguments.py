@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Sized
 from numbers import Integral, Real
 from typing import Any, cast
 
@@ -32,15 +32,10 @@ def require_iterable(name: str, items: Any) -> None:
         raise TypeError(f"{name} must be a list or another iterable, got {type(items).__name__}.")
 
 
-def iterated(name: str, items: Any) -> Iterator[Any]:
-    """Return an iterator over the items of an argument; see :func:`require_iterable`."""
-    require_iterable(name, items)
-    return iter(cast("Iterable[Any]", items))
-
-
 def listed(name: str, items: Any) -> list[Any]:
     """Return the items of an argument as a list; see :func:`require_iterable`."""
-    return list(iterated(name, items))
+    require_iterable(name, items)
+    return list(cast("Iterable[Any]", items))
 
 
 def is_number(value: Any, *, whole: bool = False) -> bool:

@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from .. import http
-from ..arguments import iterated, listed, require_iterable, require_kind
-from ..batch.types import (
-    BatchOptions,
-    BatchRequest,
-    Failures,
-    MadeRequests,
-    ReadingRequest,
-    Responses,
-)
+from ..arguments import listed, require_iterable, require_kind
+from ..batch.types import BatchOptions, Failures, ReadingRequest, Responses
 from ..codec.encoding import NotJSONError
 from ..credentials import resolve_api_key
 from ..json import JSONSerializable, parsed
@@ -215,7 +208,11 @@ def _with_id(id: str, read: Callable[[Any], Value], response: Any) -> tuple[str,
 
 
 def built_from(
-    name: str, items: Iterable[Item], kind: type, build: Callable[[Item], Built]
+    name: str,
+    items: Iterable[Item],
+    kind: type,
+    build: Callable[[Item], Built],
+    refused: Callable[[Item, Exception], Built] | None = None,
 ) -> Iterator[tuple[Item, Built]]:
     """Check each item of a batch, and build something from it, when the iterator reaches it.
 
@@ -229,6 +226,9 @@ def built_from(
         The class that each item must have.
     build : callable
         Called with each item.
+    refused : callable, optional
+        Called with an item and what `build` has raised, to build something else. If it is left out, the
+        error is raised.
 
     Returns
     -------
@@ -242,32 +242,8 @@ def built_from(
     Exception
         What `build` raises. Its text, or a note, says which item it is about.
     """
-    return _built(name, iterated(name, items), kind, build)
-
-
-def streamed_from(
-    name: str,
-    items: Iterable[Item],
-    kind: type,
-    request_of: Callable[[Item], BatchRequest],
-    url: str,
-) -> MadeRequests:
-    """Make a POST request from each item of a stream, when the iterator reaches it.
-
-    Arguments have the same meaning as for :func:`built_from`. Here, an item that cannot be sent does
-    not raise: it becomes a request that fails with that error, and the stream goes on.
-    """
-
-    def refused(item: Item, error: Exception) -> BatchRequest:
-        return ReadingRequest("POST", url, item=item, read=_do_nothing, refusal=error)
-
     require_iterable(name, items)
-    built = _built(name, items, kind, request_of, refused)
-    return MadeRequests((request for _, request in built), items)
-
-
-def _do_nothing(response: Any) -> None:
-    """Read nothing: the request was never sent."""
+    return _built(name, items, kind, build, refused)
 
 
 def _built(
@@ -275,7 +251,7 @@ def _built(
     items: Iterable[Item],
     kind: type,
     build: Callable[[Item], Built],
-    refused: Callable[[Item, Exception], Built] | None = None,
+    refused: Callable[[Item, Exception], Built] | None,
 ) -> Iterator[tuple[Item, Built]]:
     for position, item in enumerate(items):
         require_kind(f"{name}[{position}]", item, kind)
