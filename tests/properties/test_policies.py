@@ -16,7 +16,12 @@ from PermutiveAPI import Cohort, RetryConfig
 from PermutiveAPI._Utils.base_url import actual_url
 from PermutiveAPI._Utils.codec.decoding import parse_timestamp
 from PermutiveAPI._Utils.resources.urls import resource_url
-from PermutiveAPI._Utils.retry.policy import backoff_seconds, parse_retry_after, wait_after_response
+from PermutiveAPI._Utils.retry.policy import (
+    backoff_seconds,
+    parse_retry_after,
+    wait_after_response,
+    wait_asked_for,
+)
 from tests.properties.strategies import moments
 
 NOW = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
@@ -82,7 +87,8 @@ def test_waits_after_any_answer(
     response = requests.Response()
     response.status_code = status
     response.headers["Retry-After"] = header
-    wait = wait_after_response(policy, retries, response, NOW, 0.5)
+    asked = wait_asked_for(response, NOW)
+    wait = wait_after_response(policy, retries, status, asked, 0.5)
     assert wait >= 0
 
 

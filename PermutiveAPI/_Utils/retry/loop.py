@@ -29,7 +29,14 @@ from .outcome import (
     may_repeat,
 )
 from .pauses import pause
-from .policy import backoff_seconds, is_throttled, may_wait, wait_after_response, wait_asked_for
+from .policy import (
+    LONGEST_WAIT_SECONDS,
+    backoff_seconds,
+    is_throttled,
+    is_worth_repeating,
+    wait_after_response,
+    wait_asked_for,
+)
 from .throttling import await_slot, is_free, learn, own_wait
 
 logger = logging.getLogger("PermutiveAPI")
@@ -98,7 +105,9 @@ def _attempt(call: Call, api_key: str, number: int) -> Attempt:
         hide_key_in(error, api_key)
         raise
     taken = monotonic() - sent_at
-    asked = None if isinstance(response, NoResponse) else _asked(response)
+    asked = None
+    if not isinstance(response, NoResponse):
+        asked = wait_asked_for(response, datetime.now(timezone.utc))
     return Attempt(number, response, sent_at, taken, asked)
 
 
@@ -108,20 +117,19 @@ def _wait_or_raise(call: Call, api_key: str, attempt: Attempt, batch: Cancellati
     A batch that is out of patience does not repeat what a limit refuses, so that it ends in bounded time.
     """
     response, policy, jitter = attempt.response, call.policy, random.random()
+    retries = attempt.number - 1
     exhausted = attempt.number >= policy.max_retries
     if isinstance(response, NoResponse):
         if not exhausted and may_repeat(response, call.harmless):
-            return backoff_seconds(policy, attempt.number - 1, jitter)
+            return backoff_seconds(policy, retries, jitter)
         error = error_of_failure(response, attempt.number, call.url, call.harmless)
     else:
-        if batch is not None and not call.own_policy:
-            exhausted = exhausted or is_throttled(response.status_code, attempt.asked)
-        now = datetime.now(timezone.utc)
-        together = batch is not None
-        wait = wait_after_response(
-            policy, attempt.number - 1, response, now, jitter, together=together
-        )
-        if not exhausted and may_wait(response, wait, call.repeats):
+        status, asked, together = response.status_code, attempt.asked, batch is not None
+        if together and not call.own_policy:
+            exhausted = exhausted or is_throttled(status, asked)
+        wait = wait_after_response(policy, retries, status, asked, jitter, together=together)
+        may_wait = not exhausted and wait <= LONGEST_WAIT_SECONDS
+        if may_wait and is_worth_repeating(status, call.repeats):
             return wait
         error = error_of_response(response, attempt.number, wait, call.url, call.repeats)
     if isinstance(error, PermutiveConnectionError):
@@ -159,9 +167,3 @@ def _report(call: Call, api_key: str, attempt: Attempt, wait: float | None = Non
 
 def _named(call: Call) -> str:
     return request_for_logs(call.verb or "Request", call.url, batch_position.get())
-
-
-def _asked(response: requests.Response) -> float | None:
-    if response.status_code not in (429, 503):
-        return None  # The usual case: no clock is read.
-    return wait_asked_for(response, datetime.now(timezone.utc))

@@ -158,13 +158,6 @@ def is_worth_repeating(status: int, harmless: bool) -> bool:
     return status in (429, 503) or (harmless and 500 <= status <= 599)
 
 
-def may_wait(response: Any, wait: float, harmless: bool) -> bool:
-    """Tell whether to try again after a response and a wait of so many seconds."""
-    if wait > LONGEST_WAIT_SECONDS:
-        return False
-    return is_worth_repeating(response.status_code, harmless)
-
-
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
     """Return how long to wait before the next attempt if the service does not say.
 
@@ -195,22 +188,21 @@ def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
 def wait_after_response(
     retry: RetryConfig,
     retries: int,
-    response: Any,
-    now: datetime,
+    status: int,
+    asked: float | None,
     jitter: float,
     *,
     together: bool = False,
 ) -> float:
-    """Return the wait that the service asks for with 429 or 503, or else the policy's own.
+    """Return the wait that the service has asked for, or else the policy's own.
 
     The result may be longer than LONGEST_WAIT_SECONDS, which no call waits. With `together`, the call is
     one of many that were refused at the same time. After 429 it then waits for a random part of the
     policy's time, so that the calls return one by one.
     """
-    asked = wait_asked_for(response, now)
     if asked is not None:
         return asked
-    if together and response.status_code == 429:
+    if together and status == 429:
         return backoff_seconds(retry, retries, 0.0) * jitter
     return backoff_seconds(retry, retries, jitter)
 

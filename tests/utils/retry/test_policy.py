@@ -26,6 +26,7 @@ from PermutiveAPI._Utils.retry.policy import (
     parse_retry_after,
     refusals_are_free,
     wait_after_response,
+    wait_asked_for,
 )
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -330,12 +331,17 @@ def _answer(status: int, retry_after: Optional[str] = None) -> Any:
 POLICY = RetryConfig(5, 2.0, 1.0)
 
 
+def _wait_after(answer: Any, retries: int = 0, jitter: float = 0.0) -> float:
+    asked = wait_asked_for(answer, NOW)
+    return wait_after_response(POLICY, retries, answer.status_code, asked, jitter)
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
 def test_retry_after_counts(status: int, value: str) -> None:
     """After 429 and 503, Retry-After is the wait, however long it is."""
-    assert wait_after_response(POLICY, 0, _answer(status, value), NOW, 0.0) == 7.0
-    assert wait_after_response(POLICY, 0, _answer(status, "500"), NOW, 0.0) == 500.0
+    assert _wait_after(_answer(status, value)) == 7.0
+    assert _wait_after(_answer(status, "500")) == 500.0
 
 
 @pytest.mark.parametrize(
@@ -353,7 +359,7 @@ def test_retry_after_counts(status: int, value: str) -> None:
 def test_the_policys_wait_counts(answer: Any) -> None:
     """Without a readable Retry-After, or after another status, the policy's own wait is used."""
     for retries in range(4):
-        wait = wait_after_response(POLICY, retries, answer, NOW, 1.0)
+        wait = _wait_after(answer, retries, jitter=1.0)
         assert 2.0**retries <= wait <= 1.25 * 2.0**retries
 
 
