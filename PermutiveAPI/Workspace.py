@@ -430,5 +430,5 @@ class WorkspaceList(ResourceList[Workspace]):
 
 
 def _plain(record: Mapping[str, str]) -> dict[str, str]:
-    """Return the fields of a workspace as plain texts: the key of a record hides itself in ``repr()``."""
+    """Return the fields of a workspace as plain texts: those of a record hide themselves in ``repr()``."""
     return {name: str(value) for name, value in record.items()}

@@ -71,7 +71,6 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
     "workspace_id": ("workspace_id", "workspaceID"),
     "api_key": ("api_key", "apiKey", "privateKey"),
 }
-_SHOWN = {each for name in _SPELLINGS if name != "api_key" for each in _SPELLINGS[name]}
 
 
 class _LeftOut(str):
@@ -224,17 +223,14 @@ def _read_json(path: Path) -> Any:
     raise PermutiveCredentialsError(f"{_described_path()} {problem}.")
 
 
-def _hidden(content: Any, name: str = "") -> Any:
-    """Hide the keys in what a file holds, since tracebacks may show the variables of a frame.
-
-    A text under a name that is not accepted, or under none, may be the key, too.
-    """
+def _hidden(content: Any) -> Any:
+    """Hide all texts of a file, since tracebacks may show the variables of a frame: any of them may be a key."""
     if isinstance(content, dict):
         record = cast("dict[str, Any]", content)
-        return {each: _hidden(value, each) for each, value in record.items()}
+        return {name: _hidden(value) for name, value in record.items()}
     if isinstance(content, list):
         return [_hidden(each) for each in cast("list[Any]", content)]
-    return HiddenText(content) if isinstance(content, str) and name not in _SHOWN else content
+    return HiddenText(content) if isinstance(content, str) else content
 
 
 def _checked(record: Any, position: int) -> WorkspaceRecord:
