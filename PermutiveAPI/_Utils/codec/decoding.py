@@ -73,6 +73,13 @@ def parse_timestamp(text: str) -> datetime | None:
         return None
 
 
+def read_timestamp(value: Any) -> Any:
+    """Return a timestamp as a datetime; return the value itself if it cannot be read."""
+    if isinstance(value, str):
+        return parse_timestamp(value) or value
+    return value
+
+
 def build(cls: type[T], data: Mapping[str, Any]) -> T:
     """Make an object of an annotated class from JSON data.
 
@@ -156,19 +163,12 @@ def converter_of(annotation: Any) -> Converter | None:
     if origin is dict or annotation is dict:
         return _dict_converter(converter_of(arguments[1]) if arguments else None)
     if annotation is datetime:
-        return _convert_timestamp
+        return read_timestamp
     if isinstance(annotation, type) and (
         hasattr(annotation, "from_json") or dataclasses.is_dataclass(annotation)
     ):
         return _model_converter(annotation)
     return None
-
-
-def _convert_timestamp(value: Any) -> Any:
-    """Return a timestamp as a datetime; return the value itself if it cannot be read."""
-    if isinstance(value, str):
-        return parse_timestamp(value) or value
-    return value
 
 
 def _list_converter(convert: Converter | None) -> Converter:

@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from ..codec.decoding import hints_of, members_of, parse_timestamp
+from ..codec.decoding import hints_of, members_of, read_timestamp
 from ..codec.encoding import NotJSONError, encoded, writing_plan
 from ..gc_pause import gc_paused
 from ..json import JSONSerializable
@@ -78,7 +78,7 @@ def _timestamps(values: list[Any]) -> Any:
     import pandas
 
     if not _are_timestamps(values):
-        values = [_read_timestamp(value) for value in values]
+        values = [*map(read_timestamp, values)]
         # pandas would guess: "now" would become the present time, and 5 a time in 1970.
         if not _are_timestamps(values):
             return None
@@ -89,10 +89,6 @@ def _timestamps(values: list[Any]) -> Any:
 
 def _are_timestamps(values: list[Any]) -> bool:
     return all(issubclass(each, (datetime, _NONE)) for each in set(map(type, values)))
-
-
-def _read_timestamp(value: Any) -> Any:
-    return parse_timestamp(value) or value if isinstance(value, str) else value
 
 
 # --- Everything else, for Python -------------------------------------------------------------------
