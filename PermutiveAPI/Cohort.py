@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
@@ -313,7 +314,7 @@ class Cohort(CohortTables, ChangeTracking):
         api_key = resolve_api_key(api_key)
         params = {"include-child-workspaces": "true"} if include_child_workspaces else {}
         response = Cohort._request_helper.get(api_key, _API_ENDPOINT, params=params)
-        cohorts = read_response(Cohort._listed, response)
+        cohorts = read_response(partial(list_from_response, CohortList), response)
         if not include_details:
             return cohorts
         runner = http.batch_runner()
@@ -483,15 +484,14 @@ class Cohort(CohortTables, ChangeTracking):
         return Operation("post", _API_ENDPOINT, data, _FIELDS_FROM_CREATE, journal_body=given)
 
     def _change(self) -> Operation:
-        if not self.id:
-            raise ValueError("Cohort ID must be specified for update.")
+        url = self._own_url("for update")
         self._check_query()
         data = self._differing()
         if self.description is None and self._known_of_service().get("description") is not None:
             data["description"] = None
         _require_state(data.get("state", "Enabled"))
         data["id"] = encoded(self.id)
-        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
+        return Operation("patch", url, data, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _check_query(self) -> None:
         """Raise TypeError for ``event`` without parentheses, and for a condition without an event."""
@@ -500,19 +500,18 @@ class Cohort(CohortTables, ChangeTracking):
             raise TypeError(f'query must be a query, such as event("Pageview"), got {query!r}.')
 
     def _switch(self, state: str) -> Operation:
-        if not self.id:
-            raise ValueError("Cohort ID must be specified to enable or disable it.")
+        url = self._own_url("to enable or disable it")
         data = {"state": state}
-        return Operation("patch", _url_of(self.id), data, fields_from_response=_FIELDS_FROM_UPDATE)
+        return Operation("patch", url, data, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _deletion(self) -> Operation:
-        if not self.id:
-            raise ValueError("Cohort ID must be specified for deletion.")
-        return Operation("delete", _url_of(self.id))
+        return Operation("delete", self._own_url("for deletion"))
 
-    @staticmethod
-    def _listed(data: Any) -> CohortList:
-        return list_from_response(CohortList, data)
+    def _own_url(self, purpose: str) -> str:
+        """Return the cohort's URL; raise ValueError if it has no id."""
+        if not self.id:
+            raise ValueError(f"Cohort ID must be specified {purpose}.")
+        return _url_of(self.id)
 
 
 def _require_state(state: Any) -> None:

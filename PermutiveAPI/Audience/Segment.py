@@ -153,9 +153,7 @@ class Segment(Resource):
         >>> segment.update_by_code()
         """
         url = url_of_code(self.import_id, self.code)
-        self._perform(
-            self._change_at(url, fields_from_response=("id", *_FIELDS_FROM_UPDATE)), api_key
-        )
+        self._perform(self._change_at(url, ("id", *_FIELDS_FROM_UPDATE)), api_key)
 
     def delete_by_code(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Do the same as :meth:`delete`, but find the segment by its code instead of its id.
@@ -438,19 +436,11 @@ class Segment(Resource):
         return Operation("post", url, data, _FIELDS_FROM_CREATE, refusal, journal_body=given)
 
     def _change(self) -> Operation:
-        if not self.id:
-            raise ValueError("Segment ID must be specified for update.")
-        url = url_of(self.import_id, self.id)
-        return self._change_at(url, fields_from_response=_FIELDS_FROM_UPDATE)
+        return self._change_at(self._own_url("for update"), _FIELDS_FROM_UPDATE)
 
     def _change_at(self, url: str, fields_from_response: tuple[str, ...]) -> Operation:
-        return Operation(
-            "patch",
-            url,
-            self._payload_without_default_cpm(_CHANGEABLE),
-            fields_from_response=fields_from_response,
-            without_response="Unable to update_segment",
-        )
+        data = self._payload_without_default_cpm(_CHANGEABLE)
+        return Operation("patch", url, data, fields_from_response, "Unable to update_segment")
 
     def _payload_without_default_cpm(self, names: Iterable[str]) -> dict[str, Any]:
         """Return the fields to send, without a price that was left out."""
@@ -460,10 +450,14 @@ class Segment(Resource):
         return data
 
     def _deletion(self) -> Operation:
-        if not self.id:
-            raise ValueError("Segment ID must be specified for deletion.")
-        url = url_of(self.import_id, self.id)
+        url = self._own_url("for deletion")
         return Operation("delete", url, without_response="Response is None")
+
+    def _own_url(self, purpose: str) -> str:
+        """Return the segment's URL; raise ValueError if it has no id."""
+        if not self.id:
+            raise ValueError(f"Segment ID must be specified {purpose}.")
+        return url_of(self.import_id, self.id)
 
     @staticmethod
     def _page(data: dict[str, Any]) -> Page[Segment]:
