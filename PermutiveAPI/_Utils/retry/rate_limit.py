@@ -144,12 +144,21 @@ class RateLimiter:
         How many requests the service has accepted before.
     seconds : float
         In how many seconds it has done so.
+
+    Attributes
+    ----------
+    rate : float
+        How many requests a second may go now.
+    accepted_at : float
+        When the service last accepted a request.
+    asked : float
+        The last wait in seconds that the service has asked for, apart from short ones.
     """
 
     def __init__(self, now: float, accepted: int = 0, seconds: float = 0.0) -> None:
         self._lock = threading.Lock()
         self._only_caller: int | None = threading.get_ident()
-        self._rate = _HIGHEST_RATE
+        self.rate = _HIGHEST_RATE
         # The rate before it was lowered; None while nothing is known of the limit.
         self._limit: float | None = None
         self._growth_seconds = _SAMPLE_SECONDS
@@ -161,7 +170,7 @@ class RateLimiter:
         self._next_free = 0.0
         # The wait that the service has asked for.
         self._blocked_until = now
-        self._block = 0.0
+        self.asked = 0.0
         # Recent responses since the rate was lowered; the counts of older ones are halved.
         lately = min(seconds, _SAMPLE_SECONDS)
         self._accepted = accepted * lately / seconds if seconds else 0.0
@@ -173,24 +182,9 @@ class RateLimiter:
         # All that was accepted since the last drought.
         self._round_from = now - seconds
         self._in_round = accepted
-        self._accepted_at = -math.inf
+        self.accepted_at = -math.inf
         self._all_accepted = accepted
         self._all_refused = 0
-
-    @property
-    def rate(self) -> float:
-        """How many requests a second may go now."""
-        return self._rate
-
-    @property
-    def accepted_at(self) -> float:
-        """When the service last accepted a request."""
-        return self._accepted_at
-
-    @property
-    def asked(self) -> float:
-        """The last wait that the service has asked for, in seconds."""
-        return self._block
 
     def reserve(self, now: float, *, first: bool = False) -> Slot:
         """Reserve a slot: at the end of the queue, or with `first` at its beginning."""
@@ -210,7 +204,7 @@ class RateLimiter:
         with self._lock:
             self._advance(now)
             free = max(self._last_tick + 1, self._next_free)
-            return max((free - self._tick) / self._rate, self._blocked_until - now, 0.0)
+            return max((free - self._tick) / self.rate, self._blocked_until - now, 0.0)
 
     def wait_seconds(self, slot: Slot, now: float) -> float:
         """Return 0.0 if the request may go now; otherwise the seconds after which to ask again.
@@ -220,7 +214,7 @@ class RateLimiter:
         with self._lock:
             self._advance(now)
             free = slot.tick if slot.taken else max(slot.tick, self._next_free)
-            wait = max((free - self._tick) / self._rate, self._blocked_until - now)
+            wait = max((free - self._tick) / self.rate, self._blocked_until - now)
             if wait > 1e-9:
                 return wait
             if not slot.taken:
@@ -241,12 +235,12 @@ class RateLimiter:
     def give_up(self) -> None:
         """Hold nobody back until the next refusal, except as long as the service has asked for."""
         with self._lock:
-            self._rate, self._limit, self._in_drought = _HIGHEST_RATE, None, False
+            self.rate, self._limit, self._in_drought = _HIGHEST_RATE, None, False
 
     def is_over(self, now: float) -> bool:
         """Tell whether the limit is long past: no refusal for a minute, or a rate that limits nobody."""
         quiet_for = now - max(self._refused_at, self._blocked_until)
-        binds = self._rate < _HIGHEST_RATE or self._lowered_at == -math.inf
+        binds = self.rate < _HIGHEST_RATE or self._lowered_at == -math.inf
         return quiet_for > (_FORGOTTEN_AFTER_SECONDS if binds else 0)
 
     def no_refusals(self, now: float) -> Refusals:
@@ -256,7 +250,7 @@ class RateLimiter:
     def on_success(self, sent_at: float, now: float) -> None:
         """Record that the service accepted a request that was sent at that time."""
         with self._lock:
-            self._accepted_at = now
+            self.accepted_at = now
             self._in_round += 1
             self._all_accepted += 1
             if sent_at <= self._lowered_at:
@@ -293,11 +287,10 @@ class RateLimiter:
             self._note_caller()
             self._advance(now)
             self._refused_at = now
-            asked = retry_after or 0.0
-            asked = min(asked, _LONGEST_BLOCK_SECONDS)
+            asked = min(retry_after or 0.0, _LONGEST_BLOCK_SECONDS)
             block = asked if asked > SHORT_RETRY_AFTER_SECONDS else 0.0
             if block and now + block > self._blocked_until:
-                self._blocked_until, self._block = now + block, block
+                self._blocked_until, self.asked = now + block, block
             self._all_refused += 1
             if refusals is not None:
                 refusals.add(self._all_accepted, self._all_refused)
@@ -321,7 +314,7 @@ class RateLimiter:
 
     def _advance(self, now: float) -> None:
         begin = max(self._ticked_at, min(self._blocked_until, now))
-        self._tick += max(0.0, now - begin) * self._rate
+        self._tick += max(0.0, now - begin) * self.rate
         self._ticked_at = max(self._ticked_at, now)
         responses = self._accepted + self._refused
         if now - self._looked_from > _SAMPLE_SECONDS and responses > _SMALLEST_SAMPLE:
@@ -330,36 +323,36 @@ class RateLimiter:
 
     def _raise(self) -> None:
         """Raise the rate a little, for one request that was accepted."""
-        rate = self._rate
+        rate = self.rate
         if self._limit is None:
             rate += min(1 / self._growth_seconds, rate / _SMALLEST_SAMPLE)
         else:
             seconds = max(
-                _RECOVERY_SECONDS, _SMALLEST_SAMPLE / self._limit, _SMALLEST_SAMPLE * self._block
+                _RECOVERY_SECONDS, _SMALLEST_SAMPLE / self._limit, _SMALLEST_SAMPLE * self.asked
             )
             self._climbed += 1 / rate / seconds
             # Slowly past the limit, then faster and faster, so that a limit that has risen is soon found.
             rate = self._limit * (1 - _MARGIN + _MARGIN * self._climbed**3)
-        self._rate = min(rate, _HIGHEST_RATE)
+        self.rate = min(rate, _HIGHEST_RATE)
 
     def _lower(self) -> None:
         """Lower the rate to the share that was accepted, and a tenth below."""
         if self._lowered_at == -math.inf:
-            self._rate = _FIRST_RATE
+            self.rate = _FIRST_RATE
         elif self._accepted:
             passed = self._accepted / (self._accepted + self._refused)
-            self._limit = self._rate * max(_LARGEST_DECREASE, passed)
-            self._rate = self._limit * (1 - _MARGIN)
+            self._limit = self.rate * max(_LARGEST_DECREASE, passed)
+            self.rate = self._limit * (1 - _MARGIN)
         else:
             self._in_drought, self._limit = True, None
-            near = 1 / self._rate < SHORT_RETRY_AFTER_SECONDS
-            self._rate *= _LARGEST_DECREASE if near else 1 / _PROBE_SLOWDOWN
-        self._rate = max(self._rate, _LEAST_RATE)
+            near = 1 / self.rate < SHORT_RETRY_AFTER_SECONDS
+            self.rate *= _LARGEST_DECREASE if near else 1 / _PROBE_SLOWDOWN
+        self.rate = max(self.rate, _LEAST_RATE)
 
     def _begin_slowly(self, now: float) -> None:
         """Resume after a pause at the mean rate since the last pause, so that the window lasts."""
         mean = self._in_round / max(now - self._round_from, 1e-3)
-        self._rate = max(self._rate, min(_FIRST_RATE, mean))
+        self.rate = max(self.rate, min(_FIRST_RATE, mean))
         self._growth_seconds = _RECOVERY_SECONDS
         self._in_drought, self._in_round, self._round_from = False, 0, now
 
