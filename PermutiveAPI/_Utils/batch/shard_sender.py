@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
 from typing import Any
 
 import requests
@@ -33,6 +34,7 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _GRACE_SECONDS = 0.4
 
 
+@dataclass(repr=False, eq=False)
 class ShardSender:
     """Sends shards in another process, by the settings of the caller's process. Its repr() shows no key.
 
@@ -50,23 +52,20 @@ class ShardSender:
         Random bytes, different for each run; see :class:`Shard`.
     """
 
-    def __init__(
-        self, send: Send, api_key: str, used: Settings, threads: int, run_id: bytes
-    ) -> None:
-        self._send = send
-        self._api_key = api_key
-        self._used = used
-        self._threads = threads
-        self._run_id = run_id
+    send: Send
+    api_key: str
+    used: Settings
+    threads: int
+    run_id: bytes
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle without ``on_response``: the caller's process calls it when the results return."""
-        options = self._used.options
+        options = self.used.options
         reports = _reports if options.on_response else None
         kept = options.replaced(api_key=None, on_response=reports, block=None)
         # The other process reads its own proxies and certificates.
-        used = self._used._replace(options=kept, network=())
-        return ShardSender, (self._send, self._api_key, used, self._threads, self._run_id)
+        used = self.used._replace(options=kept, network=())
+        return ShardSender, (self.send, self.api_key, used, self.threads, self.run_id)
 
     def __call__(self, shard: Shard) -> ShardResult:
         """Send what can be sent in time, and report it. Each call has its own context."""
@@ -76,11 +75,11 @@ class ShardSender:
             if shard.count > 1:
                 return packed(Report([], [], 0.0, unreadable=True))
             return packed(Report([(0, Failed(error), ())], [], 0.0))
-        settings.options.set(self._used.options)
-        settings.of_batch.set(self._used)
+        settings.options.set(self.used.options)
+        settings.of_batch.set(self.used)
         batch = cancellation.current() or Cancellation()
-        sending = _Sending(self._send, self._api_key, self._used, items, batch, shard.lease)
-        return packed(sending.run(self._threads, shard.seconds))
+        sending = _Sending(self.send, self.api_key, self.used, items, batch, shard.lease)
+        return packed(sending.run(self.threads, shard.seconds))
 
 
 class _Sending:
