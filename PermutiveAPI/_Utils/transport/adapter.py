@@ -51,7 +51,7 @@ class Adapter(HTTPAdapter):
         key = (_origin_of(request), verify, cert, id(proxies))
         found, _ = self._pools.get(key, (_no_pool, None))
         pool = found()
-        if pool is None or pool.pool is None:
+        if pool is None:
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             # urllib3 drops the least recently used pool, whose connections close when nobody refers to it.
             self._pools[key] = (weakref.ref(pool), proxies)
