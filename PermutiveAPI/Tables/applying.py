@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from .._Utils.batch.progress_bar import ProgressBar
 from .._Utils.batch.types import BatchRequest, Progress, ProgressCallback
 from .._Utils.credentials import resolve_api_key
-from .._Utils.errors import tell as call_safely
+from .._Utils.errors import call_safely
 from .changes import Change
 from .comparing import Fields, compared
 from .limits import check_limits

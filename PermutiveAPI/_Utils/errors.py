@@ -283,7 +283,7 @@ def raise_unchained(error: BaseException) -> NoReturn:
         error.__cause__ = error.__context__ = None
 
 
-def tell(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
+def call_safely(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
     """Call a function of the user. An exception that it raises is logged, so that the work goes on.
 
     Parameters

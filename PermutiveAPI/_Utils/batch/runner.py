@@ -28,7 +28,7 @@ from ..cancellation import (
     monotonic,
 )
 from ..credentials import resolve_api_key
-from ..errors import tell
+from ..errors import call_safely
 from ..redaction import request_for_logs
 from ..retry.policy import is_repeatable
 from ..settings import Settings
@@ -403,7 +403,7 @@ class _Run(Listener[WorkItem]):
 
     def _notify(self, callback: Callable[[Any], Any] | None, value: Any) -> None:
         if callback is not None:
-            tell("A callback of the batch", callback, value, self.api_key)
+            call_safely("A callback of the batch", callback, value, self.api_key)
 
     @staticmethod
     def _failure_of(future: Call[Any]) -> Outcome:
@@ -433,7 +433,7 @@ class _Run(Listener[WorkItem]):
         on_response = self.settings.options.on_response
         if on_response is not None:
             for record in records:
-                tell("on_response", on_response, record, self.api_key)
+                call_safely("on_response", on_response, record, self.api_key)
 
 
 class _WorkItems:

@@ -15,7 +15,12 @@ import requests
 from .. import cancellation
 from ..cancellation import Cancellation, RequestPostponed, attempts_spent, batch_position, monotonic
 from ..credentials import with_key
-from ..errors import PermutiveConnectionError, PermutiveInvalidResponseError, request_id_of, tell
+from ..errors import (
+    PermutiveConnectionError,
+    PermutiveInvalidResponseError,
+    call_safely,
+    request_id_of,
+)
 from ..redaction import hide_user_ids, path_for_logs, request_for_logs
 from .call import Attempt, Call
 from .outcome import (
@@ -160,7 +165,7 @@ def _report(call: Call, api_key: str, attempt: Attempt, wait: float | None = Non
     )
     token = _reporting.set(True)
     try:
-        tell("on_response", on_response, record, api_key)
+        call_safely("on_response", on_response, record, api_key)
     finally:
         _reporting.reset(token)
 
