@@ -109,7 +109,7 @@ class Segment(Resource):
 
     def __post_init__(self) -> None:
         """Check the required fields, and fill in missing timestamps."""
-        missing = [repr(name) for name in ("name", "import_id") if getattr(self, name) is REQUIRED]
+        missing = [repr(name) for name in self._required if getattr(self, name) is REQUIRED]
         if missing:
             raise TypeError(f"Segment() missing required argument: {' and '.join(missing)}")
         super().__post_init__()
