@@ -26,8 +26,6 @@ _SCALARS = frozenset((str, int, float, bool, datetime))
 
 def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFrame:
     """Return a table of models, as ``TabularList.to_pd_dataframe`` describes it."""
-    import pandas
-
     types = {*map(type, items)}
     if len(types) == 1 and issubclass(found := types.pop(), item_type):
         item_type = found  # A user's subclass may have more fields.
@@ -43,14 +41,19 @@ def frame_of(items: list[Any], item_type: type, *, flat: bool) -> pandas.DataFra
             elif flat and datetime in kinds:
                 column = column.dt.tz_localize(None)
             columns[name] = column
-        return pandas.DataFrame(columns)
+        return _pandas().DataFrame(columns)
 
 
 def frame_of_cells(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pandas.DataFrame:
     """Return a table of these cells. The cells stay as they are. An empty cell is None."""
+    return _pandas().DataFrame(list(rows), columns=list(columns), dtype=object)
+
+
+def _pandas() -> Any:
+    """Import pandas, which takes long. Its stubs have no columns of unknown type, so its type is Any."""
     import pandas
 
-    return pandas.DataFrame(list(rows), columns=list(columns), dtype=object)
+    return pandas
 
 
 # --- Timestamps and numbers, in both forms ---------------------------------------------------------
@@ -58,16 +61,13 @@ def frame_of_cells(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> pan
 
 def _typed_column(values: list[Any], kinds: frozenset[Any]) -> Any:
     """Return a column of timestamps or numbers; None if the field or a value is something else."""
-    import pandas
-
-    table_library = cast(Any, pandas)  # Its stubs have no columns of unknown type.
     try:
         if datetime in kinds:
             return _timestamps(values)
         if int in kinds and set(map(type, values)) <= {int, _NONE}:  # True is not a number here.
-            return table_library.array(values, dtype="Int64")
+            return _pandas().array(values, dtype="Int64")
         if float in kinds:
-            return table_library.Series(values, dtype="float64")
+            return _pandas().Series(values, dtype="float64")
     except (ValueError, TypeError, OverflowError):
         pass  # A number or a time out of range stays as it is.
     return None
@@ -75,15 +75,12 @@ def _typed_column(values: list[Any], kinds: frozenset[Any]) -> Any:
 
 def _timestamps(values: list[Any]) -> Any:
     """Return a column of timestamps; None if one of them cannot be read."""
-    import pandas
-
     if not _are_timestamps(values):
         values = [*map(read_timestamp, values)]
         # pandas would guess: "now" would become the present time, and 5 a time in 1970.
         if not _are_timestamps(values):
             return None
-    table_library = cast(Any, pandas)
-    times = table_library.to_datetime(table_library.Series(values, dtype=object), utc=True)
+    times = _pandas().to_datetime(_pandas().Series(values, dtype=object), utc=True)
     return times.dt.as_unit("us")  # Python's unit; pandas has another one for an empty column.
 
 
@@ -96,9 +93,7 @@ def _are_timestamps(values: list[Any]) -> bool:
 
 def _column(values: list[Any], kinds: frozenset[Any]) -> Any:
     """Return a column. Models become JSON data; other objects are not copied."""
-    import pandas
-
-    series = cast(Any, pandas).Series
+    series = _pandas().Series
     if kinds <= _SCALARS:
         try:
             return series(values)
@@ -113,9 +108,7 @@ def _column(values: list[Any], kinds: frozenset[Any]) -> Any:
 
 def _text_column(name: str, values: list[Any], kinds: frozenset[Any]) -> Any:
     """Return a column of texts, which files of every kind can hold."""
-    import pandas
-
-    series = cast(Any, pandas).Series
+    series = _pandas().Series
     write = _writer_of(kinds)
     missing: list[bool] = series(values, dtype=object).isna().tolist()
     texts: list[str | None] = []
