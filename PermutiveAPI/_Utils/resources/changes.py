@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 from ..codec.encoding import canonical
@@ -45,7 +45,12 @@ class ChangeTracking(Resource):
 
     def _differing(self) -> dict[str, Any]:
         """Return the fields that differ from those that the service is known to have."""
-        return differing(to_payload(self, self._updated_fields), self._known_of_service())
+        known = self._known_of_service()
+        return {
+            name: value
+            for name, value in to_payload(self, self._updated_fields).items()
+            if canonical(value) != canonical(known.get(name))
+        }
 
     def _note_sent(self, sent: dict[str, Any]) -> None:
         """Note the service's new values.
@@ -61,12 +66,3 @@ class ChangeTracking(Resource):
         fetched = "id" in known
         now = {name: sent[name] for name in sent if fetched or name in known}
         self._known = {**known, **now}
-
-
-def differing(given: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the members of `given` that differ from those that the service is known to have."""
-    return {
-        name: value
-        for name, value in given.items()
-        if canonical(value) != canonical(known.get(name))
-    }
