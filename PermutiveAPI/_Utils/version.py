@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 
-@lru_cache(maxsize=None)
+@cache
 def package_version() -> str:
     """Return the version in the package's metadata."""
     from importlib.metadata import PackageNotFoundError, version

@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, cast
 
 T = TypeVar("T")
@@ -138,7 +138,7 @@ def convert_value(value: Any, annotation: Any, module: Any = None) -> Any:
     return value if convert is None or value is None else convert(value)
 
 
-@lru_cache(maxsize=None)
+@cache
 def reading_plan(cls: Any) -> Plan:
     """Return which members of a class are read, and how."""
     if dataclasses.is_dataclass(cls):

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def canonical(data: Any) -> str:
 Plan = tuple[tuple[str, Any], ...]
 
 
-@lru_cache(maxsize=None)
+@cache
 def writing_plan(cls: type) -> Plan:
     """Return which fields of a class are written, and when each may be left out."""
     return tuple(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import fields
 from difflib import SequenceMatcher
-from functools import lru_cache
+from functools import cache
 from itertools import chain
 from typing import Any, TypeVar, cast
 
@@ -108,7 +108,7 @@ def rows_of_models(models: Iterable[Any]) -> list[Row]:
     ]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _defaults_of(model: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((each.name, each.default) for each in fields(model))
 
