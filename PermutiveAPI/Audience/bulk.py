@@ -63,10 +63,7 @@ def check_import(import_id: str, **items: Iterable[Any]) -> None:
 def check_codes(**codes: Sequence[Any]) -> None:
     """Raise unless every operation has a code, and each code occurs once.
 
-    Parameters
-    ----------
-    **codes : list of str
-        The codes of an argument, under the name of the argument.
+    The codes come under the names of the caller's arguments.
 
     Raises
     ------
@@ -92,21 +89,9 @@ def check_codes(**codes: Sequence[Any]) -> None:
 def send_in_parts(
     operations: list[BulkOperation], send: Callable[[list[BulkOperation]], Returned]
 ) -> tuple[list[Returned], BulkFailures]:
-    """Send operations in requests of at most 5,000, one request after the other.
+    """Send operations in requests of at most 5,000, one after the other, and return the results in order.
 
-    Parameters
-    ----------
-    operations : list of dict
-        All operations.
-    send : callable
-        Sends a part of them, and returns a result.
-
-    Returns
-    -------
-    results : list
-        The results of the requests that succeeded, in order.
-    failures : list of (list of dict, Exception)
-        The operations of each request that failed, and the error.
+    The failures are the operations of each request that failed, and the error.
     """
     results: list[Returned] = []
     failures = BulkFailures()

@@ -18,12 +18,7 @@ _MOST_EMPTY_PAGES = 100
 def items_of_pages(page_at: Callable[[dict[str, Any]], Page[Item]], url: str) -> list[Item]:
     """Return the items of all pages, fetched one after the other.
 
-    Parameters
-    ----------
-    page_at : callable
-        Fetches a page. It gets the query parameters: none for the first page.
-    url : str
-        The URL, for the error.
+    `page_at` gets the query parameters of a page: none for the first. The error shows `url`.
 
     Raises
     ------

@@ -56,12 +56,8 @@ def origin_of(url: str) -> str:
 def base_url(value: str | None) -> str | None:
     """Return the origin that replaces Permutive's; None if nothing replaces it.
 
-    Parameters
-    ----------
-    value : str or None
-        The text of PERMUTIVE_API_BASE_URL. The `base_url` of ``options()`` wins over it.
-
-    Plain http to anything but a loopback address is logged once as a WARNING.
+    It is the `base_url` of ``options()``, or else `value`, the text of PERMUTIVE_API_BASE_URL. Plain http
+    to anything but a loopback address is logged once as a WARNING.
 
     Raises
     ------

@@ -87,15 +87,7 @@ class Cancellation:
         self.check()
 
     def check_deadline(self, due: float, attempts: int) -> None:
-        """Raise RequestPostponed if an attempt is due after the deadline.
-
-        Parameters
-        ----------
-        due : float
-            When, by ``time.monotonic()``.
-        attempts : int
-            How many attempts the request has used up.
-        """
+        """Raise RequestPostponed if an attempt is due after the deadline; `attempts` are those used up."""
         if due > self.deadline:
             raise RequestPostponed(due, attempts)
 

@@ -44,16 +44,9 @@ def _is_key(name: str) -> bool:
 
 
 def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dict[str, Any]:
-    """Return a call's arguments with the key in its parameters or headers.
+    """Return the arguments of ``requests.get`` and its like with the key in `params`, or else in `headers`.
 
-    Parameters
-    ----------
-    arguments : mapping
-        What is passed to ``requests.get`` and its like; `params` and `headers` are among it.
-    api_key : str
-        The key. If the caller set the header X-API-Key, that value is sent instead.
-    in_header : bool
-        Whether the key travels in the header X-API-Key, not in the query.
+    If the caller set the header X-API-Key, that value is sent instead.
     """
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not in_header:

@@ -286,16 +286,7 @@ def raise_unchained(error: BaseException) -> NoReturn:
 def call_safely(name: str, function: Callable[[Any], object], value: Any, api_key: str) -> None:
     """Call a function of the user. An exception that it raises is logged, so that the work goes on.
 
-    Parameters
-    ----------
-    name : str
-        The name of the function in the log record.
-    function : callable
-        Called with `value`.
-    value : object
-        The argument.
-    api_key : str
-        The key, which is removed from the log record.
+    The log record has the `name` of the function, and is without the key.
     """
     try:
         function(value)
@@ -327,7 +318,7 @@ def raise_for_status(e: Exception, response: requests.Response | None) -> NoRetu
 def error_from_response(
     response: requests.Response, reason: str, url: str | None = None, note: str = ""
 ) -> PermutiveAPIError:
-    """Build the error for the status of a response.
+    """Build the error of the class for the status of a response.
 
     Parameters
     ----------
@@ -339,11 +330,6 @@ def error_from_response(
         The URL, if the response does not have it.
     note : str
         A note at the end of the message.
-
-    Returns
-    -------
-    PermutiveAPIError
-        An error of the class for the status.
     """
     status = _status_of(response)
     found = _address_of(response) or url

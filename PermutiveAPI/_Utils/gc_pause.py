@@ -19,7 +19,7 @@ _pauses: set[object] = set()
 
 @contextmanager
 def gc_paused(items: int) -> Generator[None, None, None]:
-    """Pause the garbage collector while a large list is made.
+    """Pause the garbage collector while a list of more than 10,000 items is made.
 
     The collector starts whenever enough containers were made. It goes through the new list again and
     again and finds nothing to free: that takes longer than making the list. When it is on again, it
@@ -28,11 +28,6 @@ def gc_paused(items: int) -> Generator[None, None, None]:
     The whole process has one collector. So only a call that finds it on turns it off. That call turns
     it on again when it ends, even by an error. Calls of other threads that are not done by then get
     slower. But the collector never stays off, unless the user has turned it off.
-
-    Parameters
-    ----------
-    items : int
-        The length of the list. Up to 10,000 items the collector stays on.
     """
     if items <= _LARGE_LIST or not gc.isenabled():
         yield

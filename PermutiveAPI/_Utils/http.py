@@ -357,10 +357,7 @@ def _settings_of_batch(with_policy: bool) -> Settings:
 def _settings_now(with_policy: bool) -> Settings:
     """Return the settings of a call or a batch: from ``options()``, or else from the environment.
 
-    Parameters
-    ----------
-    with_policy : bool
-        Whether the retry policy is needed. If not, its variables are not checked.
+    If no policy is needed (`with_policy`), its variables are not checked.
 
     Raises
     ------

@@ -70,15 +70,8 @@ def _own_modules() -> dict[str, ModuleType]:
 def lazy_names(module_name: str, homes: Mapping[str, str | None]) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module, which Python calls for a name that the module lacks (PEP 562).
 
-    A name that was imported, or that a test has replaced, is an ordinary name of the module.
-
-    Parameters
-    ----------
-    module_name : str
-        The ``__name__`` of the module.
-    homes : mapping
-        The names, and the modules that they are imported from. None: the name is itself a module of
-        this package.
+    `homes` says from which module each name is imported. None says that the name is itself a module of this
+    package. A name that was imported, or that a test has replaced, is an ordinary name of the module.
     """
 
     def __getattr__(name: str) -> Any:

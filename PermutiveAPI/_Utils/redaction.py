@@ -196,17 +196,7 @@ def redact_secret(message: str, secret: str) -> str:
 def redact_sensitive_data(message: str, response: Any) -> str:
     """Redact by name, and redact the key that the request of `response` had.
 
-    Parameters
-    ----------
-    message : str
-        Any text, for instance an error message of the service.
-    response : requests.Response or stand-in or None
-        May lack ``request``, ``url`` and ``headers``.
-
-    Returns
-    -------
-    str
-        The text without secrets.
+    The response may be None, or a stand-in without ``request``, ``url`` and ``headers``.
     """
     return redact_message(_without(secrets_of(response), message))
 
@@ -214,17 +204,7 @@ def redact_sensitive_data(message: str, response: Any) -> str:
 def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
     """Redact a text. Keep only the beginning of a huge text.
 
-    Parameters
-    ----------
-    message : str
-        Any text.
-    secrets : iterable of str
-        Known secrets. They are replaced first, in the whole text, so that none is cut in two.
-
-    Returns
-    -------
-    str
-        The beginning of the text without secrets.
+    Known `secrets` are replaced first, in the whole text, so that none is cut in two.
     """
     text = _without(secrets, message)
     if len(text) > _LONGEST_TEXT:

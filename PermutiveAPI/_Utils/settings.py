@@ -217,10 +217,7 @@ def parsed_count(name: str, value: str | None) -> int | None:
 def key_in_header(value: str | None) -> bool:
     """Tell whether the key travels in a header, so that no URL shows it.
 
-    Parameters
-    ----------
-    value : str or None
-        The text of PERMUTIVE_API_KEY_LOCATION. The `key_location` of ``options()`` wins over it.
+    The `key_location` of ``options()`` wins over `value`, the text of PERMUTIVE_API_KEY_LOCATION.
 
     Raises
     ------
@@ -237,10 +234,7 @@ def key_in_header(value: str | None) -> bool:
 def bounds(seconds: str | None, megabytes: str | None) -> tuple[float, float]:
     """Return how many seconds an attempt may take, and how many MB (of 2**20 bytes) a response.
 
-    Parameters
-    ----------
-    seconds, megabytes : str or None
-        The texts of PERMUTIVE_ATTEMPT_SECONDS and PERMUTIVE_MAX_RESPONSE_MB.
+    The arguments are the texts of PERMUTIVE_ATTEMPT_SECONDS and PERMUTIVE_MAX_RESPONSE_MB.
 
     Raises
     ------

@@ -51,13 +51,8 @@ _LONGEST_NAME = 30
 def place_of(path: str | PathLike[str], folder: str | None) -> str | PathLike[str]:
     """Return the path of the file that is used for a journal.
 
-    Parameters
-    ----------
-    path : str or Path
-        The journal's path.
-    folder : str or None
-        The folder of PERMUTIVE_JOURNAL_FOLDER. It has one file for each path, and the file at the path
-        itself is neither read nor written. None: the file at the path is used.
+    `folder`, of PERMUTIVE_JOURNAL_FOLDER, has one file for each path, and the file at the path itself is
+    neither read nor written. If it is None, the file at the path is used.
 
     Raises
     ------

@@ -47,12 +47,8 @@ class Source(Protocol[ItemTaken]):
 def source_of(items: Iterable[Item], context: Context | None = None) -> Source[Item]:
     """Return the source of the items of an iterable.
 
-    Parameters
-    ----------
-    items : iterable
-        If it has an attribute `made_from`, its items are made one by one from that other iterable.
-    context : contextvars.Context, optional
-        An iterable that is read in a separate thread is read in a copy of it, or of the caller's context.
+    If it has an attribute `made_from`, its items are made one by one from that other iterable. What is read
+    in a separate thread is read in a copy of `context`, or else of the caller's.
     """
     if isinstance(getattr(items, "made_from", items), (list, tuple)):
         return AtHand(items)

@@ -94,20 +94,9 @@ class BatchRunner:
     ) -> Results:
         """Send the requests of any iterable, and yield the result of each when it completes.
 
-        Parameters
-        ----------
-        requests : iterable of BatchRequest
-            What to send; read only as fast as the workers send it. A list or a tuple, or what is made
-            from one, is read in the caller's thread, anything else in a separate thread.
-        options : BatchOptions
-            How to run.
-        total : int or None
-            How many requests there are, if that is known.
-
-        Returns
-        -------
-        generator of BatchResult
-            To stop the rest, close it in any thread, or leave a loop over it.
+        The requests are read only as fast as the workers send them. A list or a tuple, or what is made from
+        one, is read in the caller's thread, anything else in a separate thread. `total` is how many there are,
+        if that is known. To stop the rest, close the generator in any thread, or leave a loop over it.
 
         Raises
         ------

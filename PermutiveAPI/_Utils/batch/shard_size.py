@@ -24,16 +24,10 @@ class ShardSize:
         self.requests = 2 * threads
 
     def adapt(self, count: int, sent: int, seconds: float, handed_back: int) -> None:
-        """Hear of a shard that is done.
+        """Hear of a shard that is done: `sent` of its `count` requests were sent, in so many seconds.
 
-        Parameters
-        ----------
-        count, sent : int
-            How many requests it held, and how many of them were sent.
-        seconds : float
-            How long it took.
-        handed_back : int
-            How many results the reader has taken. It may leave early, so no more is sent ahead than that.
+        `handed_back` is how many results the reader has taken. It may leave early, so no more is sent ahead
+        than that.
         """
         if sent:
             # A small shard does not use all threads.

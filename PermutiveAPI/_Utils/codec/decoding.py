@@ -36,18 +36,9 @@ _SERVICE_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d\.\
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """Read an ISO 8601 timestamp.
+    """Read an ISO 8601 timestamp, in UTC if it has no offset; return None if it cannot be read.
 
-    Parameters
-    ----------
-    text : str
-        For instance "2022-09-22T15:44:29.513211710Z". Without an offset it is in UTC. Nanoseconds are
-        cut to microseconds.
-
-    Returns
-    -------
-    datetime or None
-        The time with its time zone; None if the text cannot be read.
+    Nanoseconds are cut to microseconds.
 
     Examples
     --------
@@ -81,19 +72,9 @@ def read_timestamp(value: Any) -> Any:
 
 
 def build(cls: type[T], data: Mapping[str, Any]) -> T:
-    """Make an object of an annotated class from JSON data.
+    """Make an object of an annotated class from JSON data. Unknown members are ignored.
 
-    Parameters
-    ----------
-    cls : type
-        A dataclass, or a class whose constructor takes the members of `data`.
-    data : mapping
-        JSON data. Unknown members are ignored.
-
-    Returns
-    -------
-    object
-        An instance of `cls`.
+    The class is a dataclass, or its constructor takes the members of `data`.
 
     Raises
     ------
@@ -117,21 +98,10 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
 
 
 def convert_value(value: Any, annotation: Any, module: Any = None) -> Any:
-    """Convert one value as its annotation says.
+    """Convert a value of JSON data as its annotation says: a type, a typing construct, or its text.
 
-    Parameters
-    ----------
-    value : object
-        JSON data.
-    annotation : object
-        A type, a typing construct, or its text.
-    module : module or str, optional
-        The module whose names the text uses.
-
-    Returns
-    -------
-    object
-        The converted value; the value itself if its annotation needs no conversion.
+    `module` is the module whose names the text uses, or its name. A value whose annotation needs no
+    conversion stays as it is.
     """
     names = _namespace(module)
     convert = converter_of(_resolved(annotation, names))

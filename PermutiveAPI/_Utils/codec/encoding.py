@@ -50,20 +50,10 @@ class NotJSONError(ValueError):
 
 
 def encoded(value: Any, *, keep_none: bool = False) -> Any:
-    """Write any value as JSON data.
+    """Write any value as JSON data that shares no container with it.
 
-    Parameters
-    ----------
-    value : object
-        The value.
-    keep_none : bool
-        Whether lists keep their None items. Lists inside dictionaries always do, since users fill
-        queries and properties as they like.
-
-    Returns
-    -------
-    object
-        JSON data that shares no container with `value`.
+    With `keep_none`, lists keep their None items. Lists inside dictionaries always do, since users fill
+    queries and properties as they like.
 
     Raises
     ------

@@ -216,24 +216,8 @@ def built_from(
 ) -> Iterator[tuple[Item, Built]]:
     """Check each item of a batch, and build something from it, when the iterator reaches it.
 
-    Parameters
-    ----------
-    name : str
-        The argument's name, for error texts.
-    items : iterable
-        The items.
-    kind : type
-        The class that each item must have.
-    build : callable
-        Called with each item.
-    refused : callable, optional
-        Called with an item and what `build` has raised, to build something else. If it is left out, the
-        error is raised.
-
-    Returns
-    -------
-    iterator of (item, built)
-        In the order of the items.
+    Each item must be of the class `kind`. `name` is the argument's name, for error texts. If `build`
+    raises an error, it is raised, unless `refused` builds something from the item and the error.
 
     Raises
     ------

@@ -19,16 +19,9 @@ _TABLE = '<table class="tex2jax_ignore mathjax_ignore">'
 
 
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], total: int) -> str:
-    """Return the first rows of a table as HTML, without scripts, for ``_repr_html_``.
+    """Return the first 20 rows of a table as HTML, without scripts, for ``_repr_html_``.
 
-    Parameters
-    ----------
-    columns : sequence of str
-        The headings.
-    rows : iterable of sequences
-        The rows. Only the first 20 are read.
-    total : int
-        How many rows there are in all. The line below the table shows this number.
+    Of `rows`, no more are read. The line below the table shows `total`, how many rows there are in all.
 
     Examples
     --------

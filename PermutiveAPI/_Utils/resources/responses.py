@@ -16,26 +16,12 @@ Value = TypeVar("Value")
 def read_response(
     read: Callable[[Any], Value], response: Any, without_response: str = "Response is None"
 ) -> Value:
-    """Turn the JSON body of a response into a value.
-
-    Parameters
-    ----------
-    read : callable
-        Called with the decoded body.
-    response : requests.Response or stand-in or None
-        The response.
-    without_response : str
-        The error text when `response` is None.
-
-    Returns
-    -------
-    object
-        What `read` returned.
+    """Return what `read` makes of the JSON body of a response.
 
     Raises
     ------
     ValueError
-        If `response` is None.
+        If `response` is None; `without_response` is the text.
     PermutiveInvalidResponseError
         If the body is not the JSON that Permutive documents. It is also a ValueError.
     """

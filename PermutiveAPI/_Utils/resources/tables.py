@@ -36,20 +36,11 @@ _ABSENT = object()
 
 
 def rows_of(table: Table) -> list[Row]:
-    """Read a table as rows.
+    """Read a table as rows: dictionaries of plain Python values by the names of the columns.
 
-    Parameters
-    ----------
-    table : pandas or polars DataFrame, pyarrow Table, str or Path, iterable of mappings
-        The table. A text is the path of a CSV file in UTF-8, whose first line names the columns. In
-        pandas, an index that has a name is a column, too.
-
-    Returns
-    -------
-    list of dict
-        The rows. The keys are the names of the columns, without spaces around them. A column without a
-        name is left out. Cells are plain Python values. An empty cell is None: NaN, NaT, pandas' NA, None,
-        or an empty text.
+    A text is the path of a CSV file in UTF-8, whose first line names the columns. In pandas, an index that
+    has a name is a column, too. Names have no spaces around them, and a column without a name is left out.
+    An empty cell is None: NaN, NaT, pandas' NA, None, or an empty text.
 
     Raises
     ------
@@ -66,18 +57,10 @@ def rows_of(table: Table) -> list[Row]:
 def typed_rows(
     table: Table, model: type, only: Container[str] | None = None, *, required: Sequence[str] = ()
 ) -> list[Row]:
-    """Read a table as rows whose cells have the types of a model's fields.
+    """Read a table, as :func:`rows_of` does, as rows whose cells have the types of a model's fields.
 
-    Parameters
-    ----------
-    table : object
-        As for :func:`rows_of`.
-    model : type
-        The model, for instance Segment. Columns that are not its fields are left out.
-    only : container of str, optional
-        The fields that are read. The columns of others are left out, too.
-    required : sequence of str
-        The columns that must exist and must not have an empty cell.
+    Columns that are not fields of the model are left out, and so are those that are not among `only`, if
+    it is given. The `required` columns must exist and must not have an empty cell.
 
     Raises
     ------
@@ -116,18 +99,9 @@ def _defaults_of(model: Any) -> tuple[tuple[str, Any], ...]:
 def models_from_table(
     model: type[R], table: Table, *, required: Sequence[str], **given: str | None
 ) -> list[R]:
-    """Make one model from each row of a table.
+    """Make one model from each row of a table. Arguments have the same meaning as for :func:`typed_rows`.
 
-    Parameters
-    ----------
-    model : type
-        The model.
-    table : object
-        As for :func:`rows_of`.
-    required : sequence of str
-        As for :func:`typed_rows`.
-    **given
-        Fields with the same value in every row. If the value is None, the table must have the column.
+    `given` are fields with the same value in every row. If the value is None, the table must have the column.
     """
     readers = _readers_of(model)
     values = {name: value for name, value in given.items() if value is not None}

@@ -14,22 +14,10 @@ _NO_IDENTIFIERS = (bytes, bytearray, bool, float, list, tuple, dict, set, frozen
 
 
 def resource_url(endpoint: str, template: str, **identifiers: object) -> str:
-    """Fill a path template below an endpoint.
+    """Fill a path template below an endpoint, which may end with a slash.
 
-    Parameters
-    ----------
-    endpoint : str
-        The collection's URL, with or without a slash at its end.
-    template : str
-        The rest of the path, with a ``{name}`` for each identifier.
-    **identifiers : object
-        The identifiers, under the names of the caller's arguments. They are percent-encoded, slashes
-        included.
-
-    Returns
-    -------
-    str
-        The URL.
+    The template has a ``{name}`` for each identifier, which is the name of the caller's argument.
+    Identifiers are percent-encoded, slashes included.
 
     Raises
     ------

@@ -214,12 +214,7 @@ def error_of_response(
 def error_of_block(asked: float, left: float, url: str) -> PermutiveAPIError:
     """Return the error of a request that is not sent, since the service has asked for a long wait.
 
-    Parameters
-    ----------
-    asked, left : float
-        The seconds that it asked for, and those that are left.
-    url : str
-        The URL of the request.
+    It has asked for a wait of `asked` seconds, and `left` seconds of it are left.
     """
     reason = (
         f"a call waits for {LONGEST_WAIT_SECONDS:.0f} s at the most"

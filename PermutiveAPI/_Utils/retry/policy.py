@@ -106,12 +106,8 @@ def take_defaults_from(names: dict[str, Any]) -> None:
 def default_policy(texts: tuple[str | None, ...]) -> RetryConfig:
     """Return ``RetryConfig()``. A new one is made only if a default or a variable has changed.
 
-    The same object serves many calls: do not change it, and do not give it to users.
-
-    Parameters
-    ----------
-    texts : tuple of (str or None)
-        The values of VARIABLES.
+    The same object serves many calls: do not change it, and do not give it to users. `texts` are the
+    values of VARIABLES.
     """
     given = settings.options.get().retry
     if given is not None:
@@ -159,22 +155,10 @@ def is_worth_repeating(status: int, harmless: bool) -> bool:
 
 
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:
-    """Return how long to wait before the next attempt if the service does not say.
+    """Return how many seconds to wait before the next attempt if the service does not say, at most 120.
 
-    Parameters
-    ----------
-    retry : RetryConfig
-        The policy.
-    retries : int
-        How many waits there were before: 0 for the first wait.
-    jitter : float
-        A number from 0 to 1; it lengthens the wait by up to a quarter, so that workers that failed
-        together do not return together.
-
-    Returns
-    -------
-    float
-        Seconds, from 0 to 120.
+    `retries` is how many waits there were before. `jitter`, from 0 to 1, lengthens the wait by up to a
+    quarter, so that workers that failed together do not return together.
     """
     if not retry.initial_delay:
         return 0.0  # Also if the power below would overflow.
@@ -231,19 +215,9 @@ def refusals_are_free(seconds_since_success: float) -> bool:
 
 
 def parse_retry_after(value: Any, now: datetime) -> float | None:
-    """Read a Retry-After header.
+    """Read a Retry-After header: whole or fractional seconds, or an HTTP date, counted from `now`.
 
-    Parameters
-    ----------
-    value : str or None
-        Whole or fractional seconds, or an HTTP date.
-    now : datetime
-        The aware time that a date is counted from.
-
-    Returns
-    -------
-    float or None
-        Seconds, 0 for a date in the past; None for what cannot be read.
+    Return seconds, 0 for a date in the past; None for what cannot be read.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = str(value)  # A stand-in may have another type; a real header is a text.

@@ -39,13 +39,7 @@ _attempt: ContextVar[Attempt] = ContextVar("attempt", default=Attempt(math.inf, 
 def begin(timeout: Any, settings: Settings) -> Timeout:
     """Begin an attempt of the calling thread, and return the timeout in numbers that a socket takes.
 
-    Parameters
-    ----------
-    timeout : float or tuple or None
-        Seconds, as requests takes them. A timeout above ``settings.attempt_seconds`` replaces it; None
-        lifts the bound.
-    settings : Settings
-        The settings of the call.
+    A timeout above ``settings.attempt_seconds`` replaces it; None lifts the bound.
 
     Raises
     ------

@@ -21,14 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 def addresses_of(host: str, port: int, family: int, seconds: float | None) -> list[tuple[Any, ...]]:
-    """Return the result of ``socket.getaddrinfo`` for a host.
-
-    Parameters
-    ----------
-    host, port, family
-        As ``socket.getaddrinfo`` takes them.
-    seconds : float or None
-        How long to wait; None waits without limit.
+    """Return the result of ``socket.getaddrinfo`` for a host; `seconds` of None waits without limit.
 
     Raises
     ------
@@ -50,14 +43,7 @@ def addresses_of(host: str, port: int, family: int, seconds: float | None) -> li
 def in_a_thread(function: Callable[[], Result], name: str, seconds: float | None) -> Result:
     """Call a function that cannot be interrupted, in a thread that is abandoned if the wait for it ends early.
 
-    Parameters
-    ----------
-    function : callable
-        The function.
-    name : str
-        What it does, for the error.
-    seconds : float or None
-        How long to wait; None waits without limit.
+    The error says by `name` what the function does. `seconds` of None waits without limit.
 
     Raises
     ------

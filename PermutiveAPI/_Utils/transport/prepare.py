@@ -29,16 +29,7 @@ _PLAIN_TEXTS = (str, HiddenText)
 def prepare(
     verb: str, url: str, headers: Mapping[str, Any], params: Mapping[str, Any] | None, body: Body
 ) -> requests.PreparedRequest:
-    """Prepare a request as ``requests.Request(...).prepare()`` does.
-
-    Parameters
-    ----------
-    verb : str
-        In capitals.
-    url, headers, params
-        As in ``requests.Request``; headers that are None are left out.
-    body : bytes or str or None
-        The body.
+    """Prepare a request as ``requests.Request(...).prepare()`` does; headers that are None are left out.
 
     Raises
     ------

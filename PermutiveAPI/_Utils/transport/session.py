@@ -73,26 +73,12 @@ def send(
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     settings: Settings,
 ) -> requests.Response:
-    """Send one request over a pooled connection and read the whole response.
+    """Send one request over a pooled connection and read the whole response, with any status.
 
-    Parameters
-    ----------
-    verb : str
-        In capitals.
-    url : str
-        The address; see ``base_url.actual_url``.
-    headers, params, json
-        As in ``requests.request``.
-    timeout : float or tuple or None
-        Seconds to wait for the connection and between two bytes; None waits without limit.
-        The whole attempt is bounded, too; see bounds.py.
-    settings : Settings
-        The settings of the call.
-
-    Returns
-    -------
-    requests.Response
-        The response, with any status. Redirects are not followed.
+    `verb` is in capitals, `url` is one of ``base_url.actual_url``, and `headers`, `params` and `json` are as
+    in ``requests.request``. `timeout` is how many seconds to wait for the connection and between two
+    bytes; None waits without limit. The whole attempt is bounded, too; see bounds.py. Redirects are not
+    followed.
 
     Raises
     ------

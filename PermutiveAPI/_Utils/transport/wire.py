@@ -118,14 +118,9 @@ def read_whole(response: Any) -> WholeResponse:
 
 
 def _read_body(response: Any) -> tuple[bytes, bool]:
-    """Read the body of a response of urllib3, and decode it.
+    """Read the body of a response of urllib3, and decode it; tell whether it is whole.
 
-    Returns
-    -------
-    body : bytes
-        The body, or only its beginning if it is too large.
-    is_whole : bool
-        False if the body is too large. Then more may be left to read.
+    Of a body that is too large, only the beginning is returned, and more may be left to read.
     """
     most = bounds.current().most_bytes
     length: int | None = response.length_remaining
