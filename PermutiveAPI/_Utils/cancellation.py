@@ -186,18 +186,10 @@ earlier_refusals: ContextVar[Any] = ContextVar("earlier_refusals", default=None)
 
 
 class RequestPostponed(BaseException):
-    """Ends a worker's call. The call is made again later.
+    """Ends a worker's call, which is made again later.
 
-    It is a BaseException, so that no ``except Exception`` catches it.
-
-    Parameters
-    ----------
-    due : float
-        When to call, by ``time.monotonic()``.
-    attempts : int
-        How many attempts are used up.
-    refusals : object, optional
-        Its refusals by a limit so far.
+    It is a BaseException, so that no ``except Exception`` catches it. It says when the call is `due`, by
+    ``time.monotonic()``, how many `attempts` are used up, and what its refusals by a limit are so far.
     """
 
     def __init__(self, due: float, attempts: int, refusals: Any = None) -> None:

@@ -71,16 +71,7 @@ def place_of(path: str | PathLike[str], folder: str | None) -> str | PathLike[st
 class Journal:
     """The record of what a job has done. Only one thread uses it.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file. It is made if it does not exist.
-    helper : str
-        The helper that runs the job.
-    origin : str
-        The origin that the requests are sent to.
-    api_key : str
-        The key that they carry.
+    The job is what one helper sends to one origin with one key. The file is made if it does not exist.
 
     Raises
     ------

@@ -38,18 +38,8 @@ _GRACE_SECONDS = 0.4
 class ShardSender:
     """Sends shards in another process, by the settings of the caller's process. Its repr() shows no key.
 
-    Parameters
-    ----------
-    send : callable
-        ``http.request``.
-    api_key : str
-        The key.
-    used : Settings
-        The settings of the batch.
-    threads : int
-        How many requests are sent at a time.
-    run_id : bytes
-        Random bytes, different for each run; see :class:`Shard`.
+    It sends as many requests at a time as it has `threads`. `run_id` is random, and different for each run;
+    see :class:`Shard`.
     """
 
     send: Send

@@ -39,15 +39,7 @@ logger = logging.getLogger("PermutiveAPI")
 
 
 class Stream(Generator[Value, None, None]):
-    """A generator of results whose batch any thread can cancel.
-
-    Parameters
-    ----------
-    results : generator
-        Yields the results; closing it ends the batch.
-    batch : Cancellation
-        What cancels it.
-    """
+    """A generator of results whose batch any thread can cancel. Closing `results` ends the batch."""
 
     def __init__(self, results: Generator[Value, None, None], batch: Cancellation) -> None:
         self._results = results
@@ -94,14 +86,9 @@ class Stream(Generator[Value, None, None]):
         self.stop()
 
     def stop(self, reason: Exception | None = None, seconds: float = inf) -> None:
-        """Close the stream.
+        """Close the stream. Wait so many seconds for a thread that is in it.
 
-        Parameters
-        ----------
-        reason : Exception, optional
-            Raised in a thread that waits in ``next()``, instead of StopIteration.
-        seconds : float
-            How long to wait for a thread that is in the stream.
+        A thread that waits in ``next()`` gets the `reason`, or else StopIteration.
         """
         if not self._batch.belongs_here():
             return

@@ -287,23 +287,9 @@ Results = Generator[BatchResult[Any], None, None]
 
 
 class BatchOptions:
-    """How a batch runs: the arguments of the helper. Its repr() shows none of them, since one is the key.
+    """How a batch runs: the arguments of ``http.process_batch``. Its repr() shows none of them, since one is the key.
 
-    Attributes
-    ----------
-    helper : str
-        The name of the helper. A journal belongs to one helper.
-    api_key : str, optional
-        The key; the default key if it is left out.
-    max_workers : int, optional
-        How many requests run at a time; with an executor of other processes, in each process. If it
-        is left out: PERMUTIVE_BATCH_MAX_WORKERS, or else Python's default, 8 in each process.
-    progress_callback : callable, optional
-        Called with a :class:`Progress` after each request, in the caller's thread.
-    executor : concurrent.futures.Executor, optional
-        Where the requests run. If it is left out: in new threads. It is not shut down.
-    journal : str or Path, optional
-        A file that records what is done, so that the same job, started again, sends only the rest.
+    `helper` is the name of the helper that took them. A journal belongs to one helper.
     """
 
     def __init__(

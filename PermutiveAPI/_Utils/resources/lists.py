@@ -26,14 +26,9 @@ L = TypeVar("L", bound="ResourceList[Any]")
 class Index(Generic[T]):
     """A look-up dictionary of a list, declared as a class attribute of the list's class.
 
-    The dictionary is kept in the list's attribute ``_<name>_cache`` until the list changes.
-
-    Parameters
-    ----------
-    attribute : str
-        The attribute of an item that holds its key, or a list of keys. A key of None is left out.
-    key : callable, optional
-        Applied to each key, such as ``str``.
+    The dictionary is kept in the list's attribute ``_<name>_cache`` until the list changes. `attribute`
+    is that of an item that holds its key, or a list of keys. A key of None is left out. `key`, such as
+    ``str``, is applied to each key.
     """
 
     def __init__(self, attribute: str, key: Callable[[Any], Any] | None = None):

@@ -269,12 +269,12 @@ class RateLimiter:
         retry_after: float | None,
         refusals: Refusals | None = None,
     ) -> None:
-        """Record a refusal.
+        """Record a refusal of a request.
 
         Parameters
         ----------
         sent_at : float
-            When that request was sent. Requests that were in flight together count as one signal.
+            When it was sent. Requests that were in flight together count as one signal.
         now : float
             Monotonic seconds.
         retry_after : float or None

@@ -32,12 +32,7 @@ class WholeResponse(NamedTuple):
 class CompactResponse(requests.Response):
     """A response whose body was read, and whose connection went back to its pool.
 
-    Parameters
-    ----------
-    response : WholeResponse
-        The response that came.
-    request : requests.PreparedRequest
-        The request that was sent. The attribute `request` is an equal one, made when it is first read.
+    Its attribute `request` is not the request that was sent, but an equal one, made when it is first read.
     """
 
     def __init__(self, response: WholeResponse, request: requests.PreparedRequest) -> None:
