@@ -95,7 +95,8 @@ class options(AbstractContextManager[None]):
         if base_url is not _PERMUTIVES:
             self._given["base_url"] = _checked_origin(base_url)
         if key_location is not None:
-            self._given["key_location"] = _checked_location(key_location)
+            location = settings.checked_key_location("key_location", key_location)
+            self._given["key_location"] = location
         if on_response is not None:
             self._given["on_response"] = _checked_hook(on_response)
 
@@ -165,10 +166,3 @@ def _checked_origin(base_url: Any) -> str:
     origin = parse_origin("base_url", base_url.strip())
     warn_if_cleartext("base_url", origin)
     return origin.url
-
-
-def _checked_location(key_location: Any) -> str:
-    if key_location not in settings.KEY_LOCATIONS:
-        # The value is not shown: a wrong one may be the key itself.
-        raise ValueError(f"key_location must be one of {', '.join(settings.KEY_LOCATIONS)}.")
-    return key_location

@@ -225,10 +225,15 @@ def key_in_header(value: str | None) -> bool:
         If it is neither "query" nor "header".
     """
     location = options.get().key_location or (value or "query").lower()
+    return checked_key_location(API_KEY_LOCATION, location) == "header"
+
+
+def checked_key_location(name: str, location: Any) -> str:
+    """Return a key location; raise ValueError that names the variable or the argument if there is none such."""
     if location not in KEY_LOCATIONS:
         # The value is not shown: a wrong one may be the key itself.
-        raise ValueError(f"{API_KEY_LOCATION} must be one of {', '.join(KEY_LOCATIONS)}.")
-    return location == "header"
+        raise ValueError(f"{name} must be one of {', '.join(KEY_LOCATIONS)}.")
+    return location
 
 
 def bounds(seconds: str | None, megabytes: str | None) -> tuple[float, float]:
