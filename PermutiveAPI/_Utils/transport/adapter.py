@@ -49,8 +49,8 @@ class Adapter(HTTPAdapter):
         """Return the pool that serves a request's origin."""
         # Equal proxies are the same object: session.py keeps one for each environment.
         key = (_origin_of(request), verify, cert, id(proxies))
-        found, _ = self._pools.get(key, (_no_pool, None))
-        pool = found()
+        reference, _ = self._pools.get(key, (None, None))
+        pool = reference and reference()
         if pool is None:
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             # urllib3 drops the least recently used pool, whose connections close when nobody refers to it.
@@ -110,10 +110,6 @@ def new_adapter(**options: Any) -> HTTPAdapter:
     # By name, since a recorder may have replaced the class.
     fits = any(each.__module__ == "http.client" for each in HTTPConnection.__mro__)
     return (Adapter if fits else PlainAdapter)(**options)
-
-
-def _no_pool() -> None:
-    """Stand for the reference to a pool that was never made."""
 
 
 def _origin_of(request: requests.PreparedRequest) -> str:
