@@ -124,7 +124,7 @@ class JointQuery(Joint, Query):
 
     def to_json(self) -> dict[str, Any]:
         """Return the normal form in the form of the grammar."""
-        parts = [_joined("or", [*either.values()]) for either in self._normal_form()]
+        parts = [_as_json(either) for either in self._normal_form()]
         return parts[0] if len(parts) == 1 else {"and": parts}
 
     def _normal_form(self) -> list[_Either]:
@@ -150,9 +150,9 @@ class JointQuery(Joint, Query):
         )
 
 
-def _joined(joiner: str, parts: list[Clause]) -> dict[str, Any]:
-    written = [part.to_json() for part in parts]
-    return written[0] if len(written) == 1 else {joiner: written}
+def _as_json(either: _Either) -> dict[str, Any]:
+    clauses = [clause.to_json() for clause in either.values()]
+    return clauses[0] if len(clauses) == 1 else {"or": clauses}
 
 
 def _without_implied(eithers: list[_Either]) -> list[_Either]:
