@@ -53,7 +53,7 @@ class DefaultTimeout(float):
         """Pickle by its class, so that it stays a timeout that nobody gave in another process."""
         if self is DEFAULT_TIMEOUT_SECONDS:
             return "DEFAULT_TIMEOUT_SECONDS"  # By name, so that a copy is the same object.
-        return DefaultTimeout, (float(self),)
+        return type(self), (float(self),)
 
 
 DEFAULT_TIMEOUT_SECONDS = DefaultTimeout(10.0)

@@ -23,9 +23,6 @@ Value = TypeVar("Value")
 class _UnreadTimeout(DefaultTimeout):
     """A timeout that nobody gave, before ``.env`` is read."""
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _UnreadTimeout, (float(self),)
-
 
 _UNREAD = _UnreadTimeout(DEFAULT_TIMEOUT_SECONDS)
 
