@@ -396,21 +396,6 @@ class WorkspaceList(ResourceList[Workspace]):
 
         return self._each_once(listed, lambda found: (found.inheritance or {}).get("workspace_id"))
 
-    def _each_once(
-        self,
-        list_of: Callable[[Workspace], Iterable[Listed]],
-        owner_id: Callable[[Listed], str | None],
-    ) -> list[tuple[Workspace, Listed]]:
-        found: dict[Any, tuple[Workspace, Listed]] = {}
-        for workspace in self:
-            for each in list_of(workspace):
-                owner = self.id_dictionary.get(owner_id(each) or workspace.workspace_id)
-                key = each.id or object()  # Objects without an id are all different.
-                # The owner's own list is the better source.
-                if key not in found or owner is workspace:
-                    found[key] = (owner or workspace, each)
-        return [*found.values()]
-
     @classmethod
     def from_env(cls) -> WorkspaceList:
         """Return every workspace of the file that PERMUTIVE_APPLICATION_CREDENTIALS names.
@@ -427,6 +412,21 @@ class WorkspaceList(ResourceList[Workspace]):
         """
         records: list[dict[str, str]] = load_workspaces()
         return cls([Workspace(**_plain(record)) for record in records])
+
+    def _each_once(
+        self,
+        list_of: Callable[[Workspace], Iterable[Listed]],
+        owner_id: Callable[[Listed], str | None],
+    ) -> list[tuple[Workspace, Listed]]:
+        found: dict[Any, tuple[Workspace, Listed]] = {}
+        for workspace in self:
+            for each in list_of(workspace):
+                owner = self.id_dictionary.get(owner_id(each) or workspace.workspace_id)
+                key = each.id or object()  # Objects without an id are all different.
+                # The owner's own list is the better source.
+                if key not in found or owner is workspace:
+                    found[key] = (owner or workspace, each)
+        return [*found.values()]
 
 
 def _plain(record: Mapping[str, str]) -> dict[str, str]:

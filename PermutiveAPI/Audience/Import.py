@@ -76,13 +76,6 @@ class Import(Resource):
 
     _timestamps = ("created_at", "updated_at")
 
-    @classmethod
-    def _from_response(cls, data: Any) -> Import:
-        found = super()._from_response(data)
-        if found.segments is not None:
-            found.segments = list_from_response(SegmentList, data["segments"])
-        return found
-
     @staticmethod
     def get_by_id(id: str, api_key: str = DEFAULT_API_KEY, include_details: bool = False) -> Import:
         """Fetch an import by its id; PermutiveResourceNotFoundError if no import has it.
@@ -180,6 +173,13 @@ class Import(Resource):
             "Import.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch_fetch(ids, _url_of, "Unable to get_import", options)
+
+    @classmethod
+    def _from_response(cls, data: Any) -> Import:
+        found = super()._from_response(data)
+        if found.segments is not None:
+            found.segments = list_from_response(SegmentList, data["segments"])
+        return found
 
 
 def _url_of(id: Any) -> str:

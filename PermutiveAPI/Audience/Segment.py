@@ -114,6 +114,22 @@ class Segment(Resource):
             raise TypeError(f"Segment() missing required argument: {' and '.join(missing)}")
         super().__post_init__()
 
+    @classmethod
+    def from_json(cls, data: Any) -> Segment:
+        """Make a segment from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
+
+        A price of 0.0 counts as left out; see `cpm`.
+
+        Examples
+        --------
+        >>> Segment.from_json({"code": "runners", "name": "Runners", "import_id": "i-1"}).code
+        'runners'
+        """
+        segment = super().from_json(data)
+        if segment.cpm == 0:
+            segment.cpm = NO_PRICE
+        return segment
+
     def create(self, api_key: str = DEFAULT_API_KEY) -> None:
         """Create the segment, and set the fields that the service returns.
 
@@ -481,22 +497,6 @@ class Segment(Resource):
             return []
         require_kind("items", items, list)
         return [(Segment._from_response(item), item) for item in items]
-
-    @classmethod
-    def from_json(cls, data: Any) -> Segment:
-        """Make a segment from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
-
-        A price of 0.0 counts as left out; see `cpm`.
-
-        Examples
-        --------
-        >>> Segment.from_json({"code": "runners", "name": "Runners", "import_id": "i-1"}).code
-        'runners'
-        """
-        segment = super().from_json(data)
-        if segment.cpm == 0:
-            segment.cpm = NO_PRICE
-        return segment
 
     @classmethod
     def _from_response(cls, data: Any) -> Segment:

@@ -124,13 +124,6 @@ class Identity(Posted):
         response = Identity._request_helper.get(api_key=api_key, url=url)
         return read_response(_aliases, response)
 
-    def _send_aliases(self, api_key: str) -> Any:
-        return self._request_helper.post(
-            api_key=resolve_api_key(api_key),
-            url=_API_ENDPOINT,
-            data=self._request_helper.to_payload(self, _API_PAYLOAD),
-        )
-
     @classmethod
     def batch_identify(
         cls,
@@ -224,6 +217,13 @@ class Identity(Posted):
         ['user-1']
         """
         return Identity._stream(identities, partial(_request, _resolved), options)
+
+    def _send_aliases(self, api_key: str) -> Any:
+        return self._request_helper.post(
+            api_key=resolve_api_key(api_key),
+            url=_API_ENDPOINT,
+            data=self._request_helper.to_payload(self, _API_PAYLOAD),
+        )
 
 
 def _request(read: Callable[[Identity, Response], Any], identity: Identity) -> BatchRequest:

@@ -212,6 +212,27 @@ def redact_and_shorten(message: str, secrets: Iterable[str]) -> str:
     return redact_message(text)
 
 
+def secrets_of(response: Any) -> list[str]:
+    """Return the keys in the URL and headers of the request of a response."""
+    request = getattr(response, "request", None)
+    secrets: list[str] = []
+    for url in (getattr(request, "url", None), getattr(response, "url", None)):
+        if isinstance(url, str):
+            query = url.partition("#")[0].partition("?")[2]
+            for pair in query.split("&"):
+                name, _, value = pair.partition("=")
+                if unquote_plus(name).lower() in _SECRET_NAMES:
+                    secrets.append(unquote_plus(value))
+    headers: Any = getattr(request, "headers", None)
+    if isinstance(headers, Mapping):
+        secrets += [
+            _text_of(value)
+            for name, value in cast("Mapping[Any, Any]", headers).items()
+            if _text_of(name).lower() in _HEADER_NAMES and isinstance(value, (str, bytes))
+        ]
+    return [secret for secret in dict.fromkeys(secrets) if secret]
+
+
 def _without(secrets: Iterable[str], message: str) -> str:
     text = str(message)
     for secret in secrets:
@@ -248,27 +269,6 @@ def _redact_pair(pair: str) -> str:
     if equals and unquote_plus(name).strip().lower() in _SECRET_NAMES:
         return name + equals + REDACTED
     return pair
-
-
-def secrets_of(response: Any) -> list[str]:
-    """Return the keys in the URL and headers of the request of a response."""
-    request = getattr(response, "request", None)
-    secrets: list[str] = []
-    for url in (getattr(request, "url", None), getattr(response, "url", None)):
-        if isinstance(url, str):
-            query = url.partition("#")[0].partition("?")[2]
-            for pair in query.split("&"):
-                name, _, value = pair.partition("=")
-                if unquote_plus(name).lower() in _SECRET_NAMES:
-                    secrets.append(unquote_plus(value))
-    headers: Any = getattr(request, "headers", None)
-    if isinstance(headers, Mapping):
-        secrets += [
-            _text_of(value)
-            for name, value in cast("Mapping[Any, Any]", headers).items()
-            if _text_of(name).lower() in _HEADER_NAMES and isinstance(value, (str, bytes))
-        ]
-    return [secret for secret in dict.fromkeys(secrets) if secret]
 
 
 def _text_of(name_or_value: Any) -> str:
