@@ -318,7 +318,7 @@ def _with_retry(
     api_key = checked_api_key(api_key)
     url = actual_url(url, now.base_url)
     verb, sender = _verb_and_sender(method, now)
-    harmless = verb is None or is_repeatable(verb, url)
+    repeatable = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
     call = Call(
         sender=sender,
@@ -328,8 +328,9 @@ def _with_retry(
         settings=now,
         policy=policy,
         own_policy=retry is not None,
-        harmless=harmless,
-        repeats=harmless or sender is method,  # Responses of a stand-in are repeated as in 5.4.4.
+        repeatable=repeatable,
+        # Responses of a stand-in are repeated as in 5.4.4.
+        repeats_5xx=repeatable or sender is method,
         # A stand-in contacts no service, and no time passes while time.sleep is replaced.
         rate_limited=sender is not method and takes_time(time.sleep),
     )

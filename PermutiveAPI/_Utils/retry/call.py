@@ -28,10 +28,10 @@ class Call:
         The settings of the call.
     own_policy : bool
         Whether the caller gave the policy. Then each refusal counts as an attempt.
-    harmless : bool
-        Whether the request may be repeated, although it may have been processed.
-    repeats : bool
-        The same after a response.
+    repeatable : bool
+        Whether it may be repeated, although it may have been processed.
+    repeats_5xx : bool
+        Whether it is repeated after any response with 5xx, not only after 503.
     rate_limited : bool
         Whether the call obeys rate limits: it contacts a service, and its waits take time.
     """
@@ -43,8 +43,8 @@ class Call:
     settings: Settings
     policy: RetryConfig
     own_policy: bool
-    harmless: bool
-    repeats: bool
+    repeatable: bool
+    repeats_5xx: bool
     rate_limited: bool
 
 

@@ -125,18 +125,18 @@ def _wait_or_raise(call: Call, api_key: str, attempt: Attempt, batch: Cancellati
     retries = attempt.number - 1
     exhausted = attempt.number >= policy.max_retries
     if isinstance(response, NoResponse):
-        if not exhausted and may_repeat(response, call.harmless):
+        if not exhausted and may_repeat(response, call.repeatable):
             return backoff_seconds(policy, retries, jitter)
-        error = error_of_failure(response, attempt.number, call.url, call.harmless)
+        error = error_of_failure(response, attempt.number, call.url, call.repeatable)
     else:
         status, asked, together = response.status_code, attempt.asked, batch is not None
         if together and not call.own_policy:
             exhausted = exhausted or is_throttled(status, asked)
         wait = wait_after_response(policy, retries, status, asked, jitter, together=together)
         may_wait = not exhausted and wait <= LONGEST_WAIT_SECONDS
-        if may_wait and is_worth_repeating(status, call.repeats):
+        if may_wait and is_worth_repeating(status, call.repeats_5xx):
             return wait
-        error = error_of_response(response, attempt.number, wait, call.url, call.repeats)
+        error = error_of_response(response, attempt.number, wait, call.url, call.repeats_5xx)
     if isinstance(error, PermutiveConnectionError):
         logger.error("%s", hide_user_ids(error.message))
     _report(call, api_key, attempt)

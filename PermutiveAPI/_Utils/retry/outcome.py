@@ -171,35 +171,37 @@ def hide_key_in(error: Exception, api_key: str) -> None:
         )
 
 
-def may_repeat(failure: NoResponse, harmless: bool) -> bool:
-    """Tell whether to try again after a failure; `harmless`: the request may be repeated."""
-    return failure.outcome is Outcome.NOT_SENT or (failure.outcome is Outcome.UNKNOWN and harmless)
+def may_repeat(failure: NoResponse, repeatable: bool) -> bool:
+    """Tell whether to try again after a failure; a `repeatable` request even if it may have been processed."""
+    if failure.outcome is Outcome.UNKNOWN:
+        return repeatable
+    return failure.outcome is Outcome.NOT_SENT
 
 
 # --- Giving up ---------------------------------------------------------------------------------------
 
 
 def error_of_failure(
-    failure: NoResponse, attempts: int, url: str, harmless: bool
+    failure: NoResponse, attempts: int, url: str, repeatable: bool
 ) -> PermutiveAPIError:
     """Return the error of a call that got no response."""
     if failure.outcome is Outcome.INVALID_REQUEST:
         return PermutiveInvalidRequestError(f"The request cannot be sent: {failure.text}", url=url)
     message = f"Request failed after {attempts} attempts: {failure.text}"
-    if failure.outcome is Outcome.UNKNOWN and not harmless:
+    if failure.outcome is Outcome.UNKNOWN and not repeatable:
         message += f". {UNKNOWN_OUTCOME}"
     error_class = PermutiveTimeoutError if failure.timed_out else PermutiveConnectionError
     return error_class(message, url=url)
 
 
 def error_of_response(
-    response: requests.Response, attempts: int, wait: float, url: str, harmless: bool
+    response: requests.Response, attempts: int, wait: float, url: str, repeats_5xx: bool
 ) -> PermutiveAPIError:
     """Return the error of a call after its last response: the error for the status."""
     reason, note = f"HTTP {response.status_code}", ""
     if 300 <= response.status_code <= 399:
         reason += " (redirects are not followed, since they would carry the key elsewhere)"
-    elif is_worth_repeating(response.status_code, harmless):
+    elif is_worth_repeating(response.status_code, repeats_5xx):
         note = f"Attempts: {attempts}."
         if wait > LONGEST_WAIT_SECONDS:
             note += (

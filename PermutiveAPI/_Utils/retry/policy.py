@@ -38,10 +38,12 @@ VARIABLES = (
 _DEFAULT_NAMES = ("MAX_RETRIES", "BACKOFF_FACTOR", "INITIAL_DELAY")
 _LEAST = {"max_retries": 1, "backoff_factor": 1, "initial_delay": 0}
 
-_HARMLESS_VERBS = frozenset(("GET", "PATCH", "DELETE"))
+_REPEATABLE_VERBS = frozenset(("GET", "PATCH", "DELETE"))
 # Repeating these changes nothing more: the same aliases are mapped to the same user, the contextual
 # endpoint only classifies a page, and stateless segmentation stores nothing.
-_HARMLESS_POSTS = frozenset(("/v2.0/identify", "/ctx/v1/segment", "/ccs/v1/segmentation/stateless"))
+_REPEATABLE_POSTS = frozenset(
+    ("/v2.0/identify", "/ctx/v1/segment", "/ccs/v1/segmentation/stateless")
+)
 
 # The segments of an import: one PATCH creates, changes and deletes many of them.
 _COLLECTION = "/audience-api/v1/imports/[^/]+/segments"
@@ -143,15 +145,15 @@ def is_repeatable(verb: str, url: str) -> bool:
     if verb == "PATCH":
         # On a collection, it is many operations, and some of them would fail the second time.
         return not re.fullmatch(_COLLECTION, path)
-    return verb in _HARMLESS_VERBS or (verb == "POST" and path in _HARMLESS_POSTS)
+    return verb in _REPEATABLE_VERBS or (verb == "POST" and path in _REPEATABLE_POSTS)
 
 
-def is_worth_repeating(status: int, harmless: bool) -> bool:
-    """Tell whether to repeat a request after a response; `harmless`: repeating changes nothing more.
+def is_worth_repeating(status: int, repeats_5xx: bool) -> bool:
+    """Tell whether to repeat a request after a response; see :class:`~.call.Call`.
 
     After 429 and 503, the request was not carried out. A gateway's 502 or 504 may come after it was.
     """
-    return status in (429, 503) or (harmless and 500 <= status <= 599)
+    return status in (429, 503) or (repeats_5xx and 500 <= status <= 599)
 
 
 def backoff_seconds(retry: RetryConfig, retries: int, jitter: float) -> float:

@@ -163,8 +163,8 @@ def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None
 )
 def test_statuses_worth_repeating(status: int, whatever: bool, harmless: bool) -> None:
     """429 and 503 are always repeated, other 5xx only if repeating is harmless."""
-    assert is_worth_repeating(status, harmless=False) is whatever
-    assert is_worth_repeating(status, harmless=True) is harmless
+    assert is_worth_repeating(status, repeats_5xx=False) is whatever
+    assert is_worth_repeating(status, repeats_5xx=True) is harmless
 
 
 # --- What a failure means ------------------------------------------------------------------------------
