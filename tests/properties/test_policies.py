@@ -19,8 +19,8 @@ from PermutiveAPI._Utils.resources.urls import resource_url
 from PermutiveAPI._Utils.retry.policy import (
     backoff_seconds,
     parse_retry_after,
+    retry_after_of,
     wait_after_response,
-    wait_asked_for,
 )
 from tests.properties.strategies import moments
 
@@ -87,7 +87,7 @@ def test_waits_after_any_answer(
     response = requests.Response()
     response.status_code = status
     response.headers["Retry-After"] = header
-    asked = wait_asked_for(response, NOW)
+    asked = retry_after_of(response, NOW)
     wait = wait_after_response(policy, retries, status, asked, 0.5)
     assert wait >= 0
 

@@ -59,7 +59,7 @@ class Attempt(NamedTuple):
         The response, or the failure without one.
     sent_at, seconds : float
         When it was sent, by the monotonic clock, and how long it took.
-    asked : float or None
+    retry_after : float or None
         The wait in seconds that the service asks for.
     """
 
@@ -67,7 +67,7 @@ class Attempt(NamedTuple):
     response: requests.Response | NoResponse
     sent_at: float
     seconds: float
-    asked: float | None
+    retry_after: float | None
 
     @property
     def seen(self) -> str:

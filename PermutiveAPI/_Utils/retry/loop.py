@@ -39,8 +39,8 @@ from .policy import (
     backoff_seconds,
     is_throttled,
     is_worth_repeating,
+    retry_after_of,
     wait_after_response,
-    wait_asked_for,
 )
 from .throttling import await_slot, is_free, learn, own_wait
 
@@ -71,8 +71,8 @@ def run(call: Call, api_key: str) -> requests.Response:
         if not isinstance(response, NoResponse) and 200 <= response.status_code <= 299:
             _report(call, api_key, attempt)
             return response
-        if refusals is not None and is_free(call, batch, refusals, attempt.asked):
-            wait = own_wait(refusals, attempt.asked)
+        if refusals is not None and is_free(call, batch, refusals, attempt.retry_after):
+            wait = own_wait(refusals, attempt.retry_after)
             logger.info("%s: refused (%s), next in %.2f s", _named(call), attempt.seen, wait)
             _report(call, api_key, attempt, wait)
             if wait and spent is not None:
@@ -110,10 +110,10 @@ def _attempt(call: Call, api_key: str, number: int) -> Attempt:
         hide_key_in(error, api_key)
         raise
     taken = monotonic() - sent_at
-    asked = None
+    retry_after = None
     if not isinstance(response, NoResponse):
-        asked = wait_asked_for(response, datetime.now(timezone.utc))
-    return Attempt(number, response, sent_at, taken, asked)
+        retry_after = retry_after_of(response, datetime.now(timezone.utc))
+    return Attempt(number, response, sent_at, taken, retry_after)
 
 
 def _wait_or_raise(call: Call, api_key: str, attempt: Attempt, batch: Cancellation | None) -> float:
@@ -129,10 +129,10 @@ def _wait_or_raise(call: Call, api_key: str, attempt: Attempt, batch: Cancellati
             return backoff_seconds(policy, retries, jitter)
         error = error_of_failure(response, attempt.number, call.url, call.repeatable)
     else:
-        status, asked, together = response.status_code, attempt.asked, batch is not None
+        status, retry_after, together = response.status_code, attempt.retry_after, batch is not None
         if together and not call.own_policy:
-            exhausted = exhausted or is_throttled(status, asked)
-        wait = wait_after_response(policy, retries, status, asked, jitter, together=together)
+            exhausted = exhausted or is_throttled(status, retry_after)
+        wait = wait_after_response(policy, retries, status, retry_after, jitter, together=together)
         may_wait = not exhausted and wait <= LONGEST_WAIT_SECONDS
         if may_wait and is_worth_repeating(status, call.repeats_5xx):
             return wait

@@ -175,7 +175,7 @@ def wait_after_response(
     retry: RetryConfig,
     retries: int,
     status: int,
-    asked: float | None,
+    retry_after: float | None,
     jitter: float,
     *,
     together: bool = False,
@@ -186,14 +186,14 @@ def wait_after_response(
     one of many that were refused at the same time. After 429 it then waits for a random part of the
     policy's time, so that the calls return one by one.
     """
-    if asked is not None:
-        return asked
+    if retry_after is not None:
+        return retry_after
     if together and status == 429:
         return backoff_seconds(retry, retries, 0.0) * jitter
     return backoff_seconds(retry, retries, jitter)
 
 
-def wait_asked_for(response: Any, now: datetime) -> float | None:
+def retry_after_of(response: Any, now: datetime) -> float | None:
     """Return the seconds that the service asks for with 429 or 503, or None.
 
     A date is compared with the response's own Date, or else with `now`: the clocks of the two machines
@@ -206,9 +206,9 @@ def wait_asked_for(response: Any, now: datetime) -> float | None:
     return parse_retry_after(headers.get("Retry-After"), sent or now)
 
 
-def is_throttled(status: int, asked: float | None) -> bool:
+def is_throttled(status: int, retry_after: float | None) -> bool:
     """Tell whether a limit has refused the request: 429, or 503 that says how long to wait."""
-    return status == 429 or (status == 503 and asked is not None)
+    return status == 429 or (status == 503 and retry_after is not None)
 
 
 def refusals_are_free(seconds_since_success: float) -> bool:

@@ -79,13 +79,13 @@ def learn(
         If a limit has refused the request, this refusal and those `before`, which came without another
         response between them.
     """
-    now, asked, sent_at = monotonic(), attempt.asked, attempt.sent_at
-    if is_throttled(response.status_code, asked):
+    now, sent_at, retry_after = monotonic(), attempt.sent_at, attempt.retry_after
+    if is_throttled(response.status_code, retry_after):
         name = rate_limit.limit_key_of(call.url, api_key)
         accepted, seconds = (0, 0.0) if batch is None else batch.accepted_in(now)
         if before is None and (before := earlier_refusals.get()) is not None:
             earlier_refusals.set(None)
-        return rate_limit.on_throttled(name, sent_at, now, asked, accepted, seconds, before)
+        return rate_limit.on_throttled(name, sent_at, now, retry_after, accepted, seconds, before)
     if response.status_code != 503:
         if batch is not None:
             batch.note_accepted(now)
@@ -96,13 +96,13 @@ def learn(
 
 
 def is_free(
-    call: Call, batch: Cancellation | None, refusals: Refusals, asked: float | None
+    call: Call, batch: Cancellation | None, refusals: Refusals, retry_after: float | None
 ) -> bool:
     """Tell whether a refusal uses up no attempt. If a batch is out of patience, give up its limit.
 
     There is as little patience with a request that is singled out.
     """
-    if batch is None or call.own_policy or (asked or 0.0) > LONGEST_WAIT_SECONDS:
+    if batch is None or call.own_policy or (retry_after or 0.0) > LONGEST_WAIT_SECONDS:
         return False
     now = monotonic()
     if not _has_patience(call, batch, refusals.limiter, now):
@@ -111,11 +111,12 @@ def is_free(
     return not refusals.singled_out or refusals_are_free(now - refusals.since)
 
 
-def own_wait(refusals: Refusals, asked: float | None) -> float:
+def own_wait(refusals: Refusals, retry_after: float | None) -> float:
     """Return how long a refused request waits by itself, before it queues again.
 
     A short Retry-After holds only that request; a longer one holds all. A request that is singled out
     waits as long again as it has been refused, so that its waits double.
     """
-    short = asked if asked and asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
+    asked = retry_after or 0.0
+    short = asked if asked <= rate_limit.SHORT_RETRY_AFTER_SECONDS else 0.0
     return max(short, monotonic() - refusals.since) if refusals.singled_out else short

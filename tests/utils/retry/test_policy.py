@@ -25,8 +25,8 @@ from PermutiveAPI._Utils.retry.policy import (
     is_worth_repeating,
     parse_retry_after,
     refusals_are_free,
+    retry_after_of,
     wait_after_response,
-    wait_asked_for,
 )
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=timezone.utc)
@@ -332,7 +332,7 @@ POLICY = RetryConfig(5, 2.0, 1.0)
 
 
 def _wait_after(answer: Any, retries: int = 0, jitter: float = 0.0) -> float:
-    asked = wait_asked_for(answer, NOW)
+    asked = retry_after_of(answer, NOW)
     return wait_after_response(POLICY, retries, answer.status_code, asked, jitter)
 
 
