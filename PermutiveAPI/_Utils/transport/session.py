@@ -67,8 +67,8 @@ def send(
     verb: str,
     url: str,
     *,
-    headers: Mapping[str, str] | None = None,
-    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str],
+    params: Mapping[str, Any],
     json: Any = None,
     timeout: Timeout = DEFAULT_TIMEOUT_SECONDS,
     settings: Settings,
@@ -93,10 +93,10 @@ def send(
     """
     pool = _current_pool()
     body = None if json is None else _encoded(json)
-    request = prepare(verb, url, {**pool.headers, **(headers or {})}, params, body)
+    request = prepare(verb, url, {**pool.headers, **headers}, params, body)
     variables = settings.network or network_variables()
     environment = _environment_of(pool, request.url or url, variables)
-    params = headers = None  # They hold the key, and error trackers show the variables of a frame.
+    del params, headers  # They hold the key, and error trackers show the variables of a frame.
     choose_classes()
     timeout = bounds.begin(timeout, settings)
     _hide_key_from_spans()
