@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._Utils.batch.types import ProgressCallback
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
-from ._Utils.json import JSONSerializable, parsed
+from ._Utils.json import JSONSerializable, content_of
 from ._Utils.lazy_names import LateModule, lazy_names
 from ._Utils.redaction import REDACTED
 from ._Utils.resources.lists import ResourceList, UniqueIndex
@@ -309,7 +308,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         >>> Workspace.from_json(data)
         Workspace(name='News', organisation_id='o-1', workspace_id='w-1')
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
+        content = content_of(data)
         if isinstance(content, Mapping):
             content = with_canonical_names(cast("Mapping[str, Any]", content))
         return super().from_json(content)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, cast
 
-from .._Utils.json import parsed
+from .._Utils.json import content_of
 from .changes import SIGNS, Change, FieldChange, Unchanged
 from .json_kinds import is_filled_text, is_list_of_texts, is_text
 from .planned_fields import FIELDS, NEEDED
@@ -36,7 +35,7 @@ def members_of_plans(data: Any) -> tuple[list[Any], list[str]]:
 
 def _object_of_format(what: str, kind: str, data: Any) -> Mapping[str, Any]:
     """Return a JSON form, if it is an object of the present format. `what` and `kind` are words for errors."""
-    content = parsed(data) if isinstance(data, (str, Path)) else data
+    content = content_of(data)
     if not isinstance(content, Mapping):
         raise ValueError(f"data: {what} is expected, as {kind}.to_json() returns it")
     members = cast("Mapping[str, Any]", content)

@@ -68,7 +68,7 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         >>> Alias.from_json('{"id": "ada@example.com", "tag": "email", "priority": 0}').tag
         'email'
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
+        content = content_of(data)
         if issubclass(cls, list):
             return cls(load_json_list(content, cls.__name__))
         if not isinstance(content, (dict, Mapping)):  # dict alone is found faster.
@@ -213,7 +213,7 @@ def load_json_list(data: Any, list_name: str, item_name: str | None = None) -> l
             f"Use from_json() of {item} for a single object."
         )
     if isinstance(data, (str, Path)):
-        content = parsed(data)
+        content = _parsed(data)
         if not isinstance(content, list):
             raise TypeError(f"JSON content from {type(data).__name__} did not decode to a list.")
         return cast("list[Any]", content)
@@ -225,7 +225,12 @@ def load_json_list(data: Any, list_name: str, item_name: str | None = None) -> l
     return cast("list[Any]", data)
 
 
-def parsed(source: str | Path) -> Any:
+def content_of(data: Any) -> Any:
+    """Return what a JSON text or a JSON file holds; return anything else unchanged."""
+    return _parsed(data) if isinstance(data, (str, Path)) else data
+
+
+def _parsed(source: str | Path) -> Any:
     """Read JSON text or a JSON file.
 
     Raises

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from .._Utils.json import parsed
+from .._Utils.json import content_of
 from ..Tables.plan import Plan
 from ..Tables.plans import Plans
 from ..Workspace import Workspace
@@ -154,7 +153,7 @@ class Changes(Plans):
         >>> Changes.from_json(changes.to_json()) == changes
         True
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
+        content = content_of(data)
         plans = Plans.from_json(content)
         own = {name: content[name] for name in _OWN_MEMBERS if name in content}
         return cls(plans.plans, plans.notes, **own)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 from .. import http
@@ -14,7 +13,7 @@ from ..arguments import listed, require_iterable, require_kind
 from ..batch.types import BatchOptions, Failures, ReadingRequest, Responses
 from ..codec.encoding import NotJSONError
 from ..credentials import resolve_api_key
-from ..json import JSONSerializable, parsed
+from ..json import JSONSerializable, content_of
 from .responses import read_response
 
 R = TypeVar("R", bound="Resource")
@@ -95,7 +94,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
         The constructor fills in a timestamp that is absent; one that is null stays None.
         """
-        content = parsed(data) if isinstance(data, (str, Path)) else data
+        content = content_of(data)
         made = super().from_json(content)
         made._keep_empty_timestamps(content)
         return made
