@@ -26,7 +26,7 @@ import re
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeGuard, cast
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -100,9 +100,7 @@ class PermutiveAPIError(Exception):
         response: requests.Response | None = None,
     ) -> None:
         super().__init__(message)
-        # Not isinstance(): a mock of the class passes for one, and has no attributes.
-        if issubclass(type(response), requests.Response):
-            response = cast(requests.Response, response)
+        if is_response(response):
             status = response.status_code if status is None else status
             url = response.url if url is None else url
             _hide_secrets(response)
@@ -116,7 +114,7 @@ class PermutiveAPIError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle every attribute, except a stand-in for a response, which may not be picklable."""
         state = dict(self.__dict__)
-        if not issubclass(type(self.response), requests.Response):
+        if not is_response(self.response):
             state["response"] = None
         return type(self), self.args, state
 
@@ -269,6 +267,14 @@ class PermutiveInvalidResponseError(PermutiveAPIError, ValueError):
     ...     print(error.status)
     200
     """
+
+
+def is_response(value: Any) -> TypeGuard[requests.Response]:
+    """Tell whether a value is a response of requests, and no stand-in.
+
+    ``isinstance`` would also be true for a mock of the class, which has no attributes.
+    """
+    return issubclass(type(value), requests.Response)
 
 
 def raise_unchained(error: BaseException) -> NoReturn:
@@ -444,9 +450,8 @@ def _status_of(response: Any) -> int | None:
 
 def _settle_encoding(response: Any) -> None:
     """Treat a huge body without an encoding as UTF-8, since requests would need a minute to guess one."""
-    # Not isinstance(), as above. A body may not be readable.
-    if issubclass(type(response), requests.Response) and response.encoding is None:
-        with suppress(Exception):
+    if is_response(response) and response.encoding is None:
+        with suppress(Exception):  # A body may not be readable.
             if len(response.content or b"") > _MOST_BYTES_TO_GUESS_FROM:
                 response.encoding = "utf-8"
 
@@ -513,8 +518,7 @@ def _without_secrets(request: Any) -> requests.PreparedRequest:
     Users' tests use all kinds of objects as requests. So the copy keeps the URL and the headers only if
     they have the usual types.
     """
-    # Not isinstance(), as above.
-    prepared = issubclass(type(request), requests.PreparedRequest)
+    prepared = issubclass(type(request), requests.PreparedRequest)  # As in is_response().
     shown = request.copy() if prepared else requests.PreparedRequest()
     url, headers = (getattr(request, name, None) for name in ("url", "headers"))
     shown.url = redact_url(url) if isinstance(url, str) else None

@@ -16,10 +16,9 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
 from .. import cancellation, settings
 from ..cancellation import Cancellation, Cancelled, RequestPostponed, attempts_spent, monotonic
+from ..errors import is_response
 from ..settings import Settings
 from .calls import wait_for
 from .lease import has_ended
@@ -174,7 +173,7 @@ class _Sending:
 
 def _length_of(result: Any) -> int:
     """Return the length of a response's body; 0 for a stand-in, which is left alone."""
-    if not issubclass(type(result), requests.Response):
+    if not is_response(result):
         return 0
     content: bytes | None = result.__dict__.get("_content")
     return len(content or b"")

@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import requests
-
+from ..errors import is_response
 from .remote import Failed, WorkItem
 from .types import compact_forms
 
@@ -143,7 +142,7 @@ def packed(report: Report) -> ShardResult:
     """Return the result of a shard. If a result cannot be pickled and unpickled, only its request fails."""
     # Responses can be unpickled. For others, such as errors of a stand-in, nobody knows.
     answered = [
-        (n, result if issubclass(type(result), requests.Response) else _picklable(result), records)
+        (n, result if is_response(result) else _picklable(result), records)
         for n, result, records in report.answered
     ]
     try:

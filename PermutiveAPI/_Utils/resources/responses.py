@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import requests
-
-from ..errors import PermutiveInvalidResponseError
+from ..errors import PermutiveInvalidResponseError, is_response
 from ..gc_pause import gc_paused, items_in
 
 Value = TypeVar("Value")
@@ -47,7 +45,7 @@ def read_object(response: Any) -> Any:
 
 def _items_in(response: Any) -> int:
     """Estimate how many items a response holds, without reading it. Stand-ins count as short."""
-    if not issubclass(type(response), requests.Response):
+    if not is_response(response):
         return 0
     body: Any = response.__dict__.get("_content")
     return items_in(body) if isinstance(body, bytes) else 0
