@@ -55,10 +55,6 @@ class Stream(Generator[Value, None, None]):
         _stop_at_exit("concurrent.futures.process" in sys.modules)
         _remember(self)
 
-    def __next__(self) -> Value:
-        """Return the next result."""
-        return self._run(self._results.__next__)
-
     def send(self, value: None, /) -> Value:
         """Return the next result.
 
