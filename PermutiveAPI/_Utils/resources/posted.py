@@ -53,7 +53,7 @@ class Posted(Resource):
         return read_object(response)
 
     def _request(self, timeout: float | None, params: Params = None) -> BatchRequest:
-        """Return the same as a request of a batch."""
+        """Return the request of a batch that sends the object."""
         return ReadingRequest(
             "POST",
             self._endpoint,

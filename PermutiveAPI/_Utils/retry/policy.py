@@ -106,10 +106,10 @@ def take_defaults_from(names: dict[str, Any]) -> None:
 
 
 def default_policy(texts: tuple[str | None, ...]) -> RetryConfig:
-    """Return ``RetryConfig()``. A new one is made only if a default or a variable has changed.
+    """Return the policy of ``options()``, or else ``RetryConfig()``; `texts` are the values of VARIABLES.
 
-    The same object serves many calls: do not change it, and do not give it to users. `texts` are the
-    values of VARIABLES.
+    A new ``RetryConfig()`` is made only if a default or a variable has changed. So the same object serves
+    many calls: do not change it, and do not give it to users.
     """
     given = settings.options.get().retry
     if given is not None:
