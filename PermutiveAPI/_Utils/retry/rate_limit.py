@@ -378,7 +378,9 @@ def on_success(name: LimitKey, sent_at: float, now: float) -> None:
         return
     limiter.on_success(sent_at, now)
     if limiter.is_over(now):
-        forget(name, limiter)
+        with _lock:
+            if _limiters.get(name) is limiter:  # Another one may have taken its place.
+                del _limiters[name]
 
 
 def on_throttled(
@@ -406,13 +408,6 @@ def on_throttled(
     refusals.limiter = limiter
     limiter.on_throttled(sent_at, now, retry_after, refusals)
     return refusals
-
-
-def forget(name: LimitKey, limiter: RateLimiter) -> None:
-    """Forget a limiter, unless another one has taken its place."""
-    with _lock:
-        if _limiters.get(name) is limiter:
-            del _limiters[name]
 
 
 def forget_all() -> None:
