@@ -51,10 +51,12 @@ def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dic
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not in_header:
         params["k"] = HiddenText(api_key)
-    elif not any(name.lower() == KEY_HEADER.lower() and headers[name] for name in headers):
-        for name in [name for name in headers if name.lower() == KEY_HEADER.lower()]:
-            del headers[name]  # The caller's header is None or empty.
-        headers[KEY_HEADER] = HiddenText(api_key)
+    else:
+        given = [name for name in headers if name.lower() == KEY_HEADER.lower()]
+        if not any(map(headers.get, given)):
+            for name in given:
+                del headers[name]  # It is None or empty.
+            headers[KEY_HEADER] = HiddenText(api_key)
     return {**arguments, "params": params, "headers": headers}
 
 
