@@ -221,7 +221,7 @@ def secrets_of(response: Any) -> list[str]:
             query = url.partition("#")[0].partition("?")[2]
             for pair in query.split("&"):
                 name, _, value = pair.partition("=")
-                if unquote_plus(name).lower() in _SECRET_NAMES:
+                if _is_secret(name):
                     secrets.append(unquote_plus(value))
     headers: Any = getattr(request, "headers", None)
     if isinstance(headers, Mapping):
@@ -266,9 +266,12 @@ _REPLACEMENTS = (
 
 def _redact_pair(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    if equals and unquote_plus(name).strip().lower() in _SECRET_NAMES:
-        return name + equals + REDACTED
-    return pair
+    return name + equals + REDACTED if equals and _is_secret(name) else pair
+
+
+def _is_secret(name: str) -> bool:
+    """Tell whether a parameter of a query has a secret name, perhaps encoded."""
+    return unquote_plus(name).strip().lower() in _SECRET_NAMES
 
 
 def _text_of(name_or_value: Any) -> str:
