@@ -343,6 +343,13 @@ class _Run(Listener[WorkItem]):
                 self.returned([(item, future.result())])
             self.complete(item, future)
 
+    def tell_records(self, records: Iterable[Any]) -> None:
+        """Call ``on_response`` for the attempts of another process."""
+        on_response = self.settings.options.on_response
+        if on_response is not None:
+            for record in records:
+                call_safely("on_response", on_response, record, self.api_key)
+
     def _digests_of(self, request: BatchRequest) -> list[bytes]:
         """Return what a journal may know a request by; the first is recorded."""
         if self._options.journal is None:
@@ -416,13 +423,6 @@ class _Run(Listener[WorkItem]):
         except Exception as unreadable:
             return result, None, unreadable
         return result, value, None
-
-    def tell_records(self, records: Iterable[Any]) -> None:
-        """Call ``on_response`` for the attempts of another process."""
-        on_response = self.settings.options.on_response
-        if on_response is not None:
-            for record in records:
-                call_safely("on_response", on_response, record, self.api_key)
 
 
 class _WorkItems:
