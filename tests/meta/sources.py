@@ -57,14 +57,18 @@ def imports_of(name: str) -> List[Imported]:
 
 
 def _walk(node: ast.AST, top: bool) -> Iterator["tuple[ast.AST, bool]"]:
+    """Yield the statements in a node, since imports are statements, and whether they are outside of functions."""
     for child in ast.iter_child_nodes(node):
+        if not isinstance(child, (ast.stmt, ast.excepthandler, ast.match_case)):
+            continue
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
             continue
-        inner = top and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        inner = top and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef))
         yield child, inner
         yield from _walk(child, inner)
 
 
+@lru_cache(maxsize=None)
 def own_imports_of(name: str, at_module_level: bool = False) -> "set[str]":
     """Return the modules of the package that a module imports, at any place or when it is loaded, by their names below it."""
     found = set()
@@ -82,10 +86,9 @@ def foreign_imports_of(name: str) -> "set[str]":
     return {target for target, _ in imports_of(name) if not target.startswith("PermutiveAPI")}
 
 
+@lru_cache(maxsize=None)
 def calls_in(name: str) -> "set[str]":
     """Return every function that a module calls or names, as it is written, for instance time.sleep."""
-    return {
-        ast.unparse(node)
-        for node in ast.walk(tree_of(name))
-        if isinstance(node, (ast.Attribute, ast.Name))
-    }
+    nodes = list(ast.walk(tree_of(name)))
+    attributes = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+    return attributes | {node.id for node in nodes if isinstance(node, ast.Name)}
