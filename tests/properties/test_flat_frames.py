@@ -43,7 +43,7 @@ def without_kinds_of_codes(items: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ["CohortList", "SegmentList", "ImportList"])
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_a_flat_table_gives_the_list_back(name: str, data: st.DataObject) -> None:
     """Each cell of a flat table shows the field's value, except the zone of timestamps."""

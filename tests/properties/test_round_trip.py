@@ -22,6 +22,7 @@ def exactly(value: Any) -> str:
 
 
 @pytest.mark.parametrize("name", MODELS)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_round_trip(name: str, data: st.DataObject) -> None:
     """from_json(x.to_json()) == x for every model with values of the annotated types, also through JSON text."""
@@ -41,7 +42,7 @@ def test_round_trip(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(data=st.data())
 def test_copies(name: str, data: st.DataObject) -> None:
     """A deep copy and a pickle equal the object."""

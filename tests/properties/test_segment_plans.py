@@ -24,7 +24,7 @@ tables = st.dictionaries(
 )
 MINE = Owned.prefix("m_")
 # Each example makes about ten requests.
-fewer = settings(max_examples=20)
+fewer = settings(max_examples=12)
 
 
 @pytest.fixture

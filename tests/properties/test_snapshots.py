@@ -112,7 +112,7 @@ def definitions(cohorts: CohortList) -> CounterOf[str]:
     return Counter(text(each, 6) for each in cohorts)
 
 
-@settings(max_examples=10)  # Each makes some hundred requests.
+@settings(max_examples=5)  # Each makes some hundred requests.
 @given(rows=COHORTS, segments=SEGMENTS)
 def test_a_snapshot_read_back(
     archive: Archive, rows: List[Dict[str, Any]], segments: Dict[str, str]
@@ -129,7 +129,7 @@ def test_a_snapshot_read_back(
     assert archive.saved().write(archive.folder) == (0, len(rows) + 2, 0)
 
 
-@settings(max_examples=10)  # Each makes some hundred requests.
+@settings(max_examples=5)  # Each makes some hundred requests.
 @given(rows=COHORTS, edits=EDITS, segments=SEGMENTS, others=SEGMENTS)
 def test_restoring_after_edits(
     archive: Archive,
@@ -158,7 +158,7 @@ def test_restoring_after_edits(
     assert len(archive.drift()) == 0
 
 
-@settings(max_examples=10)  # Each makes some hundred requests.
+@settings(max_examples=5)  # Each makes some hundred requests.
 @given(rows=COHORTS, edits=EDITS)
 def test_a_later_snapshot_in_the_same_folder(
     archive: Archive, rows: List[Dict[str, Any]], edits: Any

@@ -51,7 +51,7 @@ LISTS: Dict[str, "st.SearchStrategy[Any]"] = {
 
 @pytest.mark.parametrize("name", LISTS)
 @pytest.mark.parametrize("flat", [False, True])
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_a_table_gives_the_list_back(name: str, flat: bool, data: st.DataObject) -> None:
     """Both forms of a table give the list back; the flat one has its timestamps in UTC."""
