@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List
 import pytest
 
 import PermutiveAPI
+from tests.support.rows import for_each
 
 OF_5_4_4 = [
     "Alias",
@@ -220,7 +221,7 @@ def test_other_tools_see_every_name(code: str) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("module", PATHS)
+@for_each("module", list(PATHS))
 def test_import_paths(module: str) -> None:
     """Every name can be imported from its documented module."""
     found = importlib.import_module(module)
@@ -257,9 +258,7 @@ def test_endpoints_versions_and_payloads(monkeypatch: pytest.MonkeyPatch) -> Non
     assert constants("_API_PAYLOAD", PAYLOADS) == PAYLOADS
 
 
-@pytest.mark.parametrize(
-    "module", [each for each in PATHS if not each.startswith("PermutiveAPI._")]
-)
+@for_each("module", [each for each in PATHS if not each.startswith("PermutiveAPI._")])
 def test_one_class_everywhere(module: str) -> None:
     """A public class is the same object at the top level and in its own module."""
     for name in PATHS[module]:
@@ -277,7 +276,7 @@ def test_dotted_path_of_identity_is_the_module() -> None:
     assert PermutiveAPI.Identify.Identity.http is http  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("package", ["PermutiveAPI.Audience", "PermutiveAPI.Identify"])
+@for_each("package", ["PermutiveAPI.Audience", "PermutiveAPI.Identify"])
 def test_packages_hold_the_endpoint_and_its_version_alone(package: str) -> None:
     """The two packages of resources define the endpoint, its version and nothing else."""
     found = {

@@ -32,6 +32,7 @@ from PermutiveAPI._Utils import json as json_tools
 from PermutiveAPI._Utils import list as list_tools
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY
 from PermutiveAPI._Utils.json import JSONSerializable
+from tests.support.rows import for_each
 
 Shape = List[Tuple[Any, ...]]
 
@@ -142,7 +143,7 @@ def _actual(function: Any) -> Shape:
     ]
 
 
-@pytest.mark.parametrize("function, text", CALLS, ids=[each[0].__qualname__ for each in CALLS])
+@for_each(("function", "text"), CALLS)
 def test_signature(function: Any, text: str) -> None:
     """A public callable takes the arguments of 5.4.4, with the same names, positions and defaults; new ones come last."""
     assert _actual(function) == _wanted(text)
@@ -180,7 +181,7 @@ FIELDS: List[Tuple[type, str]] = [
 ]
 
 
-@pytest.mark.parametrize("model, names", FIELDS, ids=[e[0].__name__ for e in FIELDS])
+@for_each(("model", "names"), FIELDS)
 def test_field_order(model: Any, names: str) -> None:
     """A model is a dataclass whose fields stand in the fixed order, which is positional order."""
     assert dataclasses.is_dataclass(model)
@@ -226,7 +227,7 @@ DEFAULTS: List[Tuple[Any, Dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("made, values", DEFAULTS)
+@for_each(("made", "values"), DEFAULTS)
 def test_field_defaults(made: Any, values: Dict[str, Any]) -> None:
     """A field that is left out has the default of 5.4.4."""
     assert {name: getattr(made, name) for name in values} == values

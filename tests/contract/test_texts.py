@@ -9,6 +9,7 @@ import pytest
 from PermutiveAPI import Cohort, Import, Segment, Workspace
 from tests.support.calls import KEY
 from tests.support.fake_service import FakeService
+from tests.support.rows import for_each
 
 
 def _cohort(**fields: Any) -> Cohort:
@@ -48,7 +49,7 @@ REFUSALS: List[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("call", "text"), REFUSALS)
+@for_each(("call", "text"), REFUSALS)
 def test_refusals(server: FakeService, call: Callable[[], Any], text: str) -> None:
     """A missing query or id is a ValueError with the documented text, before anything is sent."""
     with pytest.raises(ValueError) as caught:
@@ -75,7 +76,7 @@ EMPTY = "must not be empty"
 DOTS = "must be an identifier, got"
 
 
-@pytest.mark.parametrize(("call", "name"), IDENTIFIERS)
+@for_each(("call", "name"), IDENTIFIERS)
 def test_invalid_identifiers(server: FakeService, call: Callable[[Any], Any], name: str) -> None:
     """None, an empty identifier, and dots, which URLs drop, are a ValueError that names the argument."""
     for bad, says in ((None, EMPTY), ("", EMPTY), (" ", EMPTY), (".", DOTS), ("..", DOTS)):

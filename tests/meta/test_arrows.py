@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Callable, Dict, Iterable, Set
 
-import pytest
-
 from PermutiveAPI import Tables
 from tests.meta.sources import (
     COMMANDS,
@@ -15,6 +13,7 @@ from tests.meta.sources import (
     modules,
     own_imports_of,
 )
+from tests.support.rows import for_each
 
 UTILS = sorted(name for name in modules() if name.startswith("_Utils."))
 SANDBOX = sorted(name for name in modules() if name.split(".")[0] == "sandbox")
@@ -349,7 +348,7 @@ PURE = [
 ]
 
 
-@pytest.mark.parametrize("name", PURE)
+@for_each("name", PURE)
 def test_pure_modules(name: str) -> None:
     """A pure module does no I/O, reads no clock and logs nothing; most import no module that does."""
     foreign = {each.split(".")[0] for each in foreign_imports_of(f"_Utils.{name}")}

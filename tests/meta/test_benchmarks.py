@@ -6,10 +6,9 @@ import ast
 import subprocess
 import sys
 
-import pytest
-
 from benchmarks.lines import LINES, Line
 from benchmarks.subjects import ROOT
+from tests.support.rows import for_each
 
 MEASUREMENTS = {
     node.name: [argument.arg for argument in node.args.args]
@@ -20,7 +19,7 @@ MEASUREMENTS = {
 }
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line.name)
+@for_each("line", LINES)
 def test_a_line_gives_its_measurement_the_settings_that_it_takes(line: Line) -> None:
     """Every line names a measurement and its settings, with small sizes for some of them."""
     subject, *settings = MEASUREMENTS[line.measurement]

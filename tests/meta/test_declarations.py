@@ -9,13 +9,12 @@ import sys
 import typing
 from typing import Any, Callable, Dict, List, cast
 
-import pytest
-
 import PermutiveAPI
 from PermutiveAPI._Utils.json import JSONSerializable
 from PermutiveAPI._Utils.resources.base import Resource
 from PermutiveAPI._Utils.resources.lists import Index, ResourceList, TabularList
 from tests.meta.sources import modules, tree_of
+from tests.support.rows import for_each
 
 PUBLIC = [
     each
@@ -37,7 +36,7 @@ CALLS: Dict[str, Callable[..., Any]] = {
 }
 
 
-@pytest.mark.parametrize("model", MODELS)
+@for_each("model", MODELS)
 def test_models_are_dataclasses(model: Any) -> None:
     """Every model is a dataclass with the JSON mixin, and its docstring names each field."""
     assert dataclasses.is_dataclass(model)
@@ -46,7 +45,7 @@ def test_models_are_dataclasses(model: Any) -> None:
         assert each.name in documented, each.name
 
 
-@pytest.mark.parametrize("model", RESOURCES)
+@for_each("model", RESOURCES)
 def test_resources_go_through_one_helper(model: Any) -> None:
     """Every resource that reaches the network uses the common request helper."""
     assert issubclass(model, Resource)
@@ -77,7 +76,7 @@ def test_calls_are_all_there() -> None:
     )
 
 
-@pytest.mark.parametrize("name", CALLS)
+@for_each("name", list(CALLS))
 def test_key_may_be_left_out(name: str) -> None:
     """Every call that reaches the network takes api_key, and help() says what its default is."""
     parameter = inspect.signature(CALLS[name]).parameters["api_key"]
@@ -85,9 +84,7 @@ def test_key_may_be_left_out(name: str) -> None:
     assert type(parameter.default).__bases__ == (str,)
 
 
-@pytest.mark.parametrize(
-    "name", [each for each in CALLS if ".batch_" in each or ".stream_" in each]
-)
+@for_each("name", [each for each in CALLS if ".batch_" in each or ".stream_" in each])
 def test_batches_are_alike(name: str) -> None:
     """Every batch is a classmethod with the same keyword-only arguments."""
     owner, _, method = name.partition(".")
@@ -100,16 +97,14 @@ def test_batches_are_alike(name: str) -> None:
     assert {each.default for each in parameters[2:4]} == {None}
 
 
-@pytest.mark.parametrize(
-    "name", [each for each in CALLS if each.split(".")[1].startswith(("get_", "list"))]
-)
+@for_each("name", [each for each in CALLS if each.split(".")[1].startswith(("get_", "list"))])
 def test_getters_are_static(name: str) -> None:
     """Every method that fetches is a static method."""
     owner, _, method = name.partition(".")
     assert isinstance(vars(getattr(PermutiveAPI, owner))[method], staticmethod)
 
 
-@pytest.mark.parametrize("cls", LISTS)
+@for_each("cls", LISTS)
 def test_lists_are_declarations(cls: Any) -> None:
     """Every list only declares the type of its items and its dictionaries."""
     assert cls._item_type.__name__ + "List" == cls.__name__
@@ -123,7 +118,7 @@ def test_lists_are_declarations(cls: Any) -> None:
     assert issubclass(cls, TabularList) is (cls.__name__ != "WorkspaceList")
 
 
-@pytest.mark.parametrize("cls", LISTS)
+@for_each("cls", LISTS)
 def test_dictionaries_are_annotated(cls: Any) -> None:
     """Every dictionary declares the type of its values."""
     annotations = typing.cast("dict[str, Any]", cls.__annotations__)
@@ -131,7 +126,7 @@ def test_dictionaries_are_annotated(cls: Any) -> None:
     assert declared <= set(annotations)
 
 
-@pytest.mark.parametrize("model", RESOURCES)
+@for_each("model", RESOURCES)
 def test_endpoint_and_payload_stand_at_the_top(model: Any) -> None:
     """A resource's constants stand before its first class."""
     names: List[str] = []

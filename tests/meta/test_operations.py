@@ -24,6 +24,7 @@ from PermutiveAPI._Utils.retry.rate_limit import api_of
 from PermutiveAPI.sandbox import Sandbox
 from PermutiveAPI.sandbox.app import _ROUTES
 from tests.support.calls import MODEL_CALLS
+from tests.support.rows import for_each
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 ROW = re.compile(r"^\| `([A-Z]+) (/\S+)` \| `([\w.]+)` \| (yes|no) \| (.*) \|$", re.MULTILINE)
@@ -139,7 +140,7 @@ def test_the_table_is_whole() -> None:
     assert [row.call for row in ROWS] == list(CALLS)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@for_each("row", ROWS)
 def test_limited_as_the_heading_says(row: Row) -> None:
     """Every operation is below the heading of the API whose limit it counts against."""
     assert api_of(row.path) == row.api

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Dict, List
 
-import pytest
-
 import PermutiveAPI
 from PermutiveAPI import (
     BatchRequest,
@@ -22,6 +20,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils.resources.base import Resource
 from tests.support.calls import KEY
 from tests.support.fake_service import FakeService, answer
+from tests.support.rows import for_each
 
 JSON = "from_json from_json_file serialize_value to_json to_json_file unserialize_value"
 SINGLE = "create update delete"
@@ -79,7 +78,7 @@ def fields_of(cls: Any) -> List[str]:
     return [each.name for each in dataclasses.fields(cls)]
 
 
-@pytest.mark.parametrize("name", CALLS)
+@for_each("name", list(CALLS))
 def test_models_and_lists(name: str) -> None:
     """A model shows its fields, its JSON methods and its calls; a list also shows its dictionaries."""
     cls: Any = getattr(PermutiveAPI, name)
@@ -106,7 +105,7 @@ BATCH: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("made", "more"), BATCH.values(), ids=list(BATCH))
+@for_each(("made", "more"), BATCH)
 def test_parts_of_batches(made: Any, more: str) -> None:
     """Requests, results and progress show their fields and properties."""
     assert shown(made) == sorted([*fields_of(type(made)), *more.split()])

@@ -25,6 +25,7 @@ from PermutiveAPI import (
     Workspace,
 )
 from PermutiveAPI._Utils.json import JSONSerializable
+from tests.support.rows import for_each
 
 REQUIRED = object()
 
@@ -123,7 +124,7 @@ FIELDS: Dict[Any, Dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("model", FIELDS)
+@for_each("model", list(FIELDS))
 def test_order(model: Any) -> None:
     """The fields have the documented order, which is the order of the arguments."""
     assert issubclass(model, JSONSerializable)
@@ -135,7 +136,7 @@ def test_order(model: Any) -> None:
     assert {each.kind for each in parameters} == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
 
 
-@pytest.mark.parametrize("model", FIELDS)
+@for_each("model", list(FIELDS))
 def test_positions(model: Any) -> None:
     """All arguments may be given by position or by name."""
     values = [f"value {number}" for number in range(len(FIELDS[model]))]
@@ -144,7 +145,7 @@ def test_positions(model: Any) -> None:
     assert model(**dict(zip(FIELDS[model], values, strict=True))) == by_position
 
 
-@pytest.mark.parametrize("model", FIELDS)
+@for_each("model", list(FIELDS))
 def test_defaults(model: Any) -> None:
     """A field that is left out has the documented default, a new one for each object."""
     required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}
@@ -158,7 +159,7 @@ def test_defaults(model: Any) -> None:
             assert value is not getattr(other, name) or not isinstance(value, dict)
 
 
-@pytest.mark.parametrize("model", [each for each in FIELDS if each is not Segment])
+@for_each("model", [each for each in FIELDS if each is not Segment])
 def test_required_fields(model: Any) -> None:
     """A missing required field is a TypeError that names it."""
     required = [name for name, default in FIELDS[model].items() if default is REQUIRED]
@@ -168,7 +169,7 @@ def test_required_fields(model: Any) -> None:
             model(**given)
 
 
-@pytest.mark.parametrize("model", FIELDS)
+@for_each("model", list(FIELDS))
 def test_unknown_arguments(model: Any) -> None:
     """An unknown argument is a TypeError that names it."""
     required = {name: name for name, default in FIELDS[model].items() if default is REQUIRED}

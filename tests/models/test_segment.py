@@ -5,13 +5,14 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import replace
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import pytest
 
 from PermutiveAPI import Segment, SegmentList
 from PermutiveAPI.Audience.Segment import _API_PAYLOAD
 from tests.support.fake_service import FakeService, answer
+from tests.support.rows import for_each
 
 
 def test_positions_keep_their_meaning() -> None:
@@ -28,7 +29,7 @@ def test_code_may_be_left_out() -> None:
     assert segment.query == query
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "text"),
     [
         ({}, "Segment() missing required argument: 'name' and 'import_id'"),
@@ -37,7 +38,6 @@ def test_code_may_be_left_out() -> None:
         ({"import_id": "i"}, "Segment() missing required argument: 'name'"),
         ({"code": "c", "import_id": "i"}, "Segment() missing required argument: 'name'"),
     ],
-    ids=repr,
 )
 def test_required_fields(arguments: Dict[str, Any], text: str) -> None:
     """name and import_id are required: a TypeError names what is missing."""
@@ -82,23 +82,23 @@ def _with_price(price: Any) -> Segment:
 
 
 # Where a segment's price comes from, and what is sent.
-PRICES: List[Any] = [
-    pytest.param(lambda: Segment(**FACTS), {}, id="left out"),
-    pytest.param(lambda: Segment.from_json(FACTS), {}, id="absent in JSON"),
-    pytest.param(lambda: Segment.from_json({**FACTS, "cpm": 0.0}), {}, id="0.0 in JSON"),
-    pytest.param(lambda: replace(Segment(**FACTS), name="n"), {}, id="replaced"),
-    pytest.param(lambda: copy.deepcopy(Segment(**FACTS)), {}, id="copied"),
-    pytest.param(lambda: pickle.loads(pickle.dumps(Segment(**FACTS))), {}, id="pickled"),
-    pytest.param(lambda: Segment(**FACTS, cpm=None), {}, id="None given"),
-    pytest.param(lambda: Segment(**FACTS, cpm=0.0), {"cpm": 0.0}, id="0.0 given"),
-    pytest.param(lambda: Segment(**FACTS, cpm=0), {"cpm": 0}, id="0 given"),
-    pytest.param(lambda: _with_price(0.0), {"cpm": 0.0}, id="0.0 set"),
-    pytest.param(lambda: Segment(**FACTS, cpm=2.0), {"cpm": 2.0}, id="2.0 given"),
-    pytest.param(lambda: Segment.from_json({**FACTS, "cpm": 2.0}), {"cpm": 2.0}, id="2.0 in JSON"),
-]
+PRICES: Dict[str, Any] = {
+    "left out": (lambda: Segment(**FACTS), {}),
+    "absent in JSON": (lambda: Segment.from_json(FACTS), {}),
+    "0.0 in JSON": (lambda: Segment.from_json({**FACTS, "cpm": 0.0}), {}),
+    "replaced": (lambda: replace(Segment(**FACTS), name="n"), {}),
+    "copied": (lambda: copy.deepcopy(Segment(**FACTS)), {}),
+    "pickled": (lambda: pickle.loads(pickle.dumps(Segment(**FACTS))), {}),
+    "None given": (lambda: Segment(**FACTS, cpm=None), {}),
+    "0.0 given": (lambda: Segment(**FACTS, cpm=0.0), {"cpm": 0.0}),
+    "0 given": (lambda: Segment(**FACTS, cpm=0), {"cpm": 0}),
+    "0.0 set": (lambda: _with_price(0.0), {"cpm": 0.0}),
+    "2.0 given": (lambda: Segment(**FACTS, cpm=2.0), {"cpm": 2.0}),
+    "2.0 in JSON": (lambda: Segment.from_json({**FACTS, "cpm": 2.0}), {"cpm": 2.0}),
+}
 
 
-@pytest.mark.parametrize(("make", "price"), PRICES)
+@for_each(("make", "price"), PRICES)
 def test_a_given_price_is_sent(
     server: FakeService, make: Callable[[], Segment], price: Dict[str, Any]
 ) -> None:
@@ -108,13 +108,13 @@ def test_a_given_price_is_sent(
     make().update_by_code("key")
     Segment.bulk("i", creates=[make()], api_key="key")
     Segment.bulk("i", updates=[make()], api_key="key")
-    single, by_code, created, updated = [seen.json for seen in server.received]
+    single, by_code, created, updated = [seen.json for seen in server.received[-4:]]
     assert single == by_code == {"name": "n", **price}
     assert updated["operations"][0]["data"] == {"name": "n", **price}
     assert created["operations"][0]["data"] == {"name": "n", "code": "c", **price}
 
 
-@pytest.mark.parametrize("told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}], ids=repr)
+@for_each("told", [{}, {"cpm": None}, {"cpm": 0.0}, {"cpm": 2.5}])
 def test_a_price_of_the_service_is_sent(server: FakeService, told: Dict[str, Any]) -> None:
     """For a fetched segment, update sends the service's price, even 0.0, but no default."""
     server.default = answer(200, {**FACTS, **told})

@@ -12,6 +12,7 @@ from PermutiveAPI import Cohort, CohortList, Import, Segment, SegmentList, Sourc
 from PermutiveAPI._Utils.retry.policy import parse_retry_after
 from tests.support.calls import COHORT, IMPORT, KEY, SEGMENT
 from tests.support.fake_service import FakeService, answer
+from tests.support.rows import for_each
 
 EARLIER = datetime(2020, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2021, 1, 1, tzinfo=timezone.utc)
@@ -29,14 +30,14 @@ def _import(**times: Any) -> Import:
     return Import("i", "n", "c", "r", [], Source("s", {}, "t"), **times)
 
 
-MODELS = [
-    pytest.param(_cohort, ("created_at", "last_updated_at"), id="Cohort"),
-    pytest.param(_segment, ("created_at", "updated_at"), id="Segment"),
-    pytest.param(_import, ("created_at", "updated_at"), id="Import"),
-]
+MODELS: Dict[str, Any] = {
+    "Cohort": (_cohort, ("created_at", "last_updated_at")),
+    "Segment": (_segment, ("created_at", "updated_at")),
+    "Import": (_import, ("created_at", "updated_at")),
+}
 
 
-@pytest.mark.parametrize(("make", "names"), MODELS)
+@for_each(("make", "names"), MODELS)
 def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """A timestamp that is missing or None is copied from the other."""
     for present, missing in (names, names[::-1]):
@@ -45,8 +46,8 @@ def test_one_missing_is_copied(make: Callable[..., Any], names: Tuple[str, str])
             assert getattr(made, present) is getattr(made, missing) is EARLIER
 
 
-@pytest.mark.parametrize("empty", ["", 0])
-@pytest.mark.parametrize(("make", "names"), MODELS)
+@for_each("empty", ["", 0])
+@for_each(("make", "names"), MODELS)
 def test_an_empty_one_is_not_missing(
     make: Callable[..., Any], names: Tuple[str, str], empty: Any
 ) -> None:
@@ -56,7 +57,7 @@ def test_an_empty_one_is_not_missing(
         assert getattr(made, present) == getattr(made, missing) == empty
 
 
-@pytest.mark.parametrize(("make", "names"), MODELS)
+@for_each(("make", "names"), MODELS)
 def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """If both are missing, both become the same current UTC time."""
     before = datetime.now(timezone.utc)
@@ -67,14 +68,14 @@ def test_both_missing_are_now(make: Callable[..., Any], names: Tuple[str, str]) 
     assert first.utcoffset() == timedelta(0)
 
 
-@pytest.mark.parametrize(("make", "names"), MODELS)
+@for_each(("make", "names"), MODELS)
 def test_both_present_stay(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """If both are present, both stay as they are."""
     made = make(**dict(zip(names, (EARLIER, LATER), strict=True)))
     assert [getattr(made, name) for name in names] == [EARLIER, LATER]
 
 
-@pytest.mark.parametrize(("make", "names"), MODELS)
+@for_each(("make", "names"), MODELS)
 def test_from_json(make: Callable[..., Any], names: Tuple[str, str]) -> None:
     """from_json fills in absent timestamps in the same way; null stays None, and an unreadable text stays."""
     data: Dict[str, Any] = make().to_json()
@@ -98,43 +99,37 @@ def _without_times(data: Dict[str, Any]) -> Dict[str, Any]:
 
 
 # How an object is fetched, alone and in a list, and the response around it.
-FETCHED = [
-    pytest.param(lambda: Cohort.get_by_id("1", KEY), COHORT, dict, id="cohort"),
-    pytest.param(lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each], id="cohorts"),
-    pytest.param(lambda: Segment.get_by_id("i", "s", KEY), SEGMENT, dict, id="segment"),
-    pytest.param(
-        lambda: Segment.list("i", KEY)[0], SEGMENT, lambda each: {"elements": [each]}, id="segments"
-    ),
-    pytest.param(
+FETCHED: Dict[str, Any] = {
+    "cohort": (lambda: Cohort.get_by_id("1", KEY), COHORT, dict),
+    "cohorts": (lambda: Cohort.list(KEY)[0], COHORT, lambda each: [each]),
+    "segment": (lambda: Segment.get_by_id("i", "s", KEY), SEGMENT, dict),
+    "segments": (lambda: Segment.list("i", KEY)[0], SEGMENT, lambda each: {"elements": [each]}),
+    "bulk": (
         lambda: Segment.bulk("i", deletes=["c"], api_key=KEY)[0][0],
         SEGMENT,
         lambda each: {"items": [each]},
-        id="bulk",
     ),
-    pytest.param(lambda: Import.get_by_id("i", KEY), IMPORT, dict, id="import"),
-    pytest.param(lambda: Import.list(KEY)[0], IMPORT, lambda each: {"items": [each]}, id="imports"),
-    pytest.param(
+    "import": (lambda: Import.get_by_id("i", KEY), IMPORT, dict),
+    "imports": (lambda: Import.list(KEY)[0], IMPORT, lambda each: {"items": [each]}),
+    "segments in an import": (
         lambda: cast(SegmentList, Import.get_by_id("i", KEY).segments)[0],
         SEGMENT,
         lambda each: {**IMPORT, "segments": [each]},
-        id="segments in an import",
     ),
-    pytest.param(
+    "cohorts in a batch": (
         lambda: Cohort.batch_get_by_id(["1"], api_key=KEY)[0]["1"],
         COHORT,
         dict,
-        id="cohorts in a batch",
     ),
-    pytest.param(
+    "imports in a batch": (
         lambda: Import.batch_get_by_id(["i"], api_key=KEY)[0]["i"],
         IMPORT,
         dict,
-        id="imports in a batch",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("fetch", "data", "held"), FETCHED)
+@for_each(("fetch", "data", "held"), FETCHED)
 def test_fetched_objects_have_only_the_services_timestamps(
     server: FakeService, fetch: Callable[[], Any], data: Any, held: Callable[..., Any]
 ) -> None:

@@ -28,13 +28,14 @@ from PermutiveAPI import (
     Workspace,
     WorkspaceList,
 )
+from tests.support.rows import for_each
 
 SECRET = "sup3r-s3cret"
 MAIN = Workspace("Main", "org", "org", SECRET)
 CHILD = Workspace("Child", "org", "child", SECRET)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "shown",
     [
         MAIN,
@@ -47,7 +48,6 @@ CHILD = Workspace("Child", "org", "child", SECRET)
         [WorkspaceList([MAIN])],
         WorkspaceList([MAIN]).id_dictionary,
     ],
-    ids=["one", "list", "slice", "plain", "tuple", "dict", "in dict", "nested", "index"],
 )
 def test_key_is_never_shown(shown: Any) -> None:
     """Neither a workspace nor an object that contains it shows the key."""
@@ -167,11 +167,11 @@ def test_other_models_keep_the_usual_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize(
+@for_each(
     "organisation", ["organisation_id", "organization_id", "organisationID", "organizationID"]
 )
-@pytest.mark.parametrize("workspace", ["workspace_id", "workspaceID"])
-@pytest.mark.parametrize("key", ["api_key", "apiKey", "privateKey"])
+@for_each("workspace", ["workspace_id", "workspaceID"])
+@for_each("key", ["api_key", "apiKey", "privateKey"])
 def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) -> None:
     """from_json accepts every spelling of credentials files, and does not change its argument."""
     data = {"name": "Main", organisation: "org", workspace: "org", key: SECRET, "more": 1}
@@ -185,7 +185,7 @@ def test_spellings(organisation: str, workspace: str, key: str, tmp_path: Path) 
     assert WorkspaceList.from_json(json.dumps([data])) == [MAIN]
 
 
-@pytest.mark.parametrize("missing", ["name", "organisation_id", "workspace_id", "api_key"])
+@for_each("missing", ["name", "organisation_id", "workspace_id", "api_key"])
 def test_missing_fields(missing: str) -> None:
     """A missing field is a TypeError that names it and does not show the key."""
     data = {name: value for name, value in MAIN.to_json().items() if name != missing}
@@ -194,7 +194,7 @@ def test_missing_fields(missing: str) -> None:
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
-@pytest.mark.parametrize("text", ['{"apiKey": "sup3r-s3cret"', '["sup3r-s3cret"]'])
+@for_each("text", ['{"apiKey": "sup3r-s3cret"', '["sup3r-s3cret"]'])
 def test_broken_text(text: str) -> None:
     """A text that cannot be read is a TypeError. Neither it nor its chained errors show the key."""
     with pytest.raises(TypeError) as caught:
@@ -214,7 +214,7 @@ def test_master_workspace() -> None:
     assert WorkspaceList([CHILD, MAIN, Workspace("x", "o", "o", "k")]).master_workspace is MAIN
 
 
-@pytest.mark.parametrize("items", [[], [CHILD]])
+@for_each("items", [[], [CHILD]])
 def test_no_master_workspace(items: List[Workspace]) -> None:
     """Without a top-level workspace it is a ValueError."""
     with pytest.raises(ValueError, match="^No top-level workspace found$"):
@@ -231,7 +231,7 @@ def test_from_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert isinstance(WorkspaceList.from_env(), WorkspaceList)
 
 
-@pytest.mark.parametrize("cls", [Workspace, WorkspaceList])
+@for_each("cls", [Workspace, WorkspaceList])
 def test_from_env_without_a_file(cls: Any) -> None:
     """If the variable is not set, the error names it."""
     with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
@@ -328,7 +328,7 @@ class SlottedWorkspace(Workspace):
     region: str = "eu"
 
 
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+@for_each("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
 def test_copies(again: Any) -> None:
     """A deep copy and a pickle equal the workspace, key included."""
     assert again(MAIN) == MAIN

@@ -5,8 +5,6 @@ from __future__ import annotations
 import types
 from typing import Any, Dict
 
-import pytest
-
 import PermutiveAPI.Query
 from PermutiveAPI import Query
 from PermutiveAPI.Query import (
@@ -20,6 +18,7 @@ from PermutiveAPI.Query import (
     in_third_party_segment,
     prop,
 )
+from tests.support.rows import for_each
 
 QUERY = "describe from_json to_json"
 CONDITION = "describe to_json"
@@ -56,7 +55,7 @@ SHOWN: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("made", "names"), SHOWN.values(), ids=list(SHOWN))
+@for_each(("made", "names"), SHOWN)
 def test_what_is_shown(made: Any, names: str) -> None:
     """Only methods and fields for users have names without an underscore."""
     shown = [name for name in dir(made) if not name.startswith("_")]

@@ -29,6 +29,7 @@ from PermutiveAPI.Query import (
     prop,
 )
 from tests.support.mistakes import Mistake, assert_raises, each
+from tests.support.rows import for_each
 
 
 def clause(**members: Any) -> dict[str, Any]:
@@ -221,7 +222,7 @@ READ: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("data", "text"), READ.values(), ids=list(READ))
+@for_each(("data", "text"), READ)
 def test_reading(data: Any, text: str) -> None:
     """JSON that does not follow the grammar is an error that says where, and what is expected there."""
     assert_raises(lambda: from_json(data), QueryError, text)
@@ -436,9 +437,7 @@ REFUSED_BY_PYTHON: dict[str, Mistake] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("call", "kind", "words"), REFUSED_BY_PYTHON.values(), ids=list(REFUSED_BY_PYTHON)
-)
+@for_each(("call", "kind", "words"), REFUSED_BY_PYTHON)
 def test_what_python_refuses(call: Callable[[], Any], kind: type[Exception], words: str) -> None:
     """A misspelt name, and an operand of another kind, raise Python's own errors."""
     with pytest.raises(kind, match=words):
@@ -469,7 +468,7 @@ ARGUMENTS: dict[str, tuple[Callable[[Any], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("make", "name"), ARGUMENTS.values(), ids=list(ARGUMENTS))
+@for_each(("make", "name"), ARGUMENTS)
 def test_the_argument_is_named(make: Callable[[Any], Any], name: str) -> None:
     """The error of a value of a wrong kind begins with the argument's name."""
     with pytest.raises(QueryError, match=f"^{name}: a .*, got \\[1\\]$"):

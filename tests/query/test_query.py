@@ -35,6 +35,7 @@ from PermutiveAPI.Query import (
 )
 from PermutiveAPI.Query.logic import joined
 from tests.support.fake_service import FakeService
+from tests.support.rows import for_each
 
 np: Any = numpy  # Its scalars are no numbers to a type checker.
 
@@ -240,7 +241,7 @@ JOINED: List[Written] = [
 ]
 
 
-@pytest.mark.parametrize(("query", "data", "words"), CLAUSES + JOINED)
+@for_each(("query", "data", "words"), CLAUSES + JOINED)
 def test_what_is_sent_and_said(query: Query, data: Dict[str, Any], words: str) -> None:
     """A query is sent in the form of the grammar, is read back equal, and is described in words."""
     assert query.to_json() == data and query == data
@@ -298,7 +299,7 @@ CONDITIONS: List[Tuple[Condition, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "data", "words"), CONDITIONS)
+@for_each(("condition", "data", "words"), CONDITIONS)
 def test_conditions(condition: Condition, data: Any, words: str) -> None:
     """Every operator of the grammar can be written, sent, read and described."""
     where = {"property": "a", "condition": data}
@@ -318,7 +319,7 @@ OPPOSITES: Dict[str, Tuple[Condition, Condition]] = {
 }
 
 
-@pytest.mark.parametrize(("one", "other"), OPPOSITES.values(), ids=list(OPPOSITES))
+@for_each(("one", "other"), OPPOSITES)
 def test_negative_conditions(one: Condition, other: Condition) -> None:
     """~ makes the negative form of a condition, and twice the condition itself."""
     assert ~one == other and ~other == one
@@ -462,9 +463,7 @@ def test_numbers_of_numpy() -> None:
     assert type(query.to_json()["frequency"]["greater_than_or_equal_to"]) is int
 
 
-@pytest.mark.parametrize(
-    "value", [True, False, None, ["x"]], ids=["true", "false", "nothing", "a list"]
-)
+@for_each("value", [True, False, None, ["x"]])
 def test_empty_and_not_as_operators(value: Any) -> None:
     """The opposite of an emptiness operator keeps its value."""
     opposites = {"is_empty": "is_not_empty", "is_not_empty": "is_empty"}
@@ -541,7 +540,7 @@ EMPTY_AS_OPERATOR: List[Tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("condition", "words"), EMPTY_AS_OPERATOR)
+@for_each(("condition", "words"), EMPTY_AS_OPERATOR)
 def test_emptiness_as_an_operator(condition: Any, words: str) -> None:
     """An emptiness operator is kept as it was read, shares nothing with the data, and its description has its value."""
     inner = {"function": "any", "property": "b", "condition": condition}

@@ -6,7 +6,6 @@ from datetime import date, datetime, timezone
 from typing import Any, Dict, Tuple
 
 import numpy
-import pytest
 
 import PermutiveAPI.Query
 from PermutiveAPI.Query import (
@@ -28,6 +27,7 @@ from PermutiveAPI.Query import (
     more_than,
     prop,
 )
+from tests.support.rows import for_each
 
 np: Any = numpy  # Its scalars are no numbers to a type checker.
 
@@ -123,7 +123,7 @@ SHOWN: Dict[str, Tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("made", "code"), SHOWN.values(), ids=list(SHOWN))
+@for_each(("made", "code"), SHOWN)
 def test_the_code_that_makes_it(made: Any, code: str) -> None:
     """repr() is the code, in a fixed order, with parentheses only if they are needed."""
     assert repr(made) == code
@@ -180,7 +180,7 @@ ONLY_READ: Dict[str, Dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("data", ONLY_READ.values(), ids=list(ONLY_READ))
+@for_each("data", ONLY_READ)
 def test_what_is_only_read(data: Dict[str, Any]) -> None:
     """A clause with numbers that the methods refuse is shown as the JSON that was read."""
     clause = from_json(data)

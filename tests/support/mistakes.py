@@ -6,12 +6,14 @@ from typing import Any, Callable
 
 import pytest
 
+from tests.support.rows import Test, for_each
+
 Mistake = tuple[Callable[[], Any], type[Exception], str]
 
 
-def each(mistakes: dict[str, Mistake]) -> pytest.MarkDecorator:
-    """Run a test once for each mistake, under its name."""
-    return pytest.mark.parametrize(("call", "kind", "text"), mistakes.values(), ids=list(mistakes))
+def each(mistakes: dict[str, Mistake]) -> Callable[[Test], Test]:
+    """Run a test with each mistake, under its name."""
+    return for_each(("call", "kind", "text"), mistakes)
 
 
 def assert_raises(call: Callable[[], Any], kind: type[Exception], text: str) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from PermutiveAPI._Utils.base_url import actual_url
+from tests.support.rows import for_each
 
 ORIGIN = "http://127.0.0.1:8080"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "expected"),
     [
         ("https://api.permutive.app/a/b?x=1&y=2#z", f"{ORIGIN}/a/b?x=1&y=2#z"),

@@ -15,6 +15,7 @@ from PermutiveAPI._Utils import settings
 from PermutiveAPI._Utils.base_url import base_url, origin_of
 from PermutiveAPI._Utils.settings import API_BASE_URL
 from tests.support.platforms import needs_fork
+from tests.support.rows import for_each
 
 
 def origin_now() -> Optional[str]:
@@ -22,14 +23,14 @@ def origin_now() -> Optional[str]:
     return base_url(settings.text(API_BASE_URL))
 
 
-@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+@for_each("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A blank value counts as not set."""
     monkeypatch.setenv(API_BASE_URL, value)
     assert origin_now() is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
@@ -45,7 +46,7 @@ def test_origins(monkeypatch: pytest.MonkeyPatch, value: str, expected: str) -> 
     assert origin_now() == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "127.0.0.1:8080",
@@ -124,9 +125,7 @@ def test_plain_http_is_told_once(
     assert warnings(caplog)[1:] == [text.format("HTTP://two.example:8080")]
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://staging.example", "http://127.0.0.1:1", "http://localhost"]
-)
+@for_each("origin", ["https://staging.example", "http://127.0.0.1:1", "http://localhost"])
 def test_no_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, origin: str
 ) -> None:
@@ -164,13 +163,12 @@ else:
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "origin"),
     [
         ("https://api.permutive.app/cohorts-api/v2/cohorts/?k=a", "https://api.permutive.app"),
         ("HTTP://LocalHost:8080/x", "http://localhost:8080"),
     ],
-    ids=["permutive", "capitals"],
 )
 def test_origins_of_urls(url: str, origin: str) -> None:
     """An origin is always written in the same way, since journals contain it and limits depend on it."""

@@ -16,6 +16,7 @@ import pytest
 
 from PermutiveAPI import PermutiveCredentialsError, Workspace, WorkspaceList
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, HidingKey, resolve_api_key
+from tests.support.rows import for_each
 
 VARIABLE = "PERMUTIVE_APPLICATION_CREDENTIALS"
 SECRET = "sup3r-s3cret-key"
@@ -81,7 +82,7 @@ SPELLINGS = list(
 )
 
 
-@pytest.mark.parametrize(("organisation", "workspace", "key"), SPELLINGS)
+@for_each(("organisation", "workspace", "key"), SPELLINGS)
 def test_spellings(credentials: Writer, organisation: str, workspace: str, key: str) -> None:
     """A workspace is read with any of the accepted spellings."""
     credentials({"name": "Main", organisation: "o", workspace: "w", key: SECRET})
@@ -133,14 +134,13 @@ def test_several_without_a_top_level_one(credentials: Writer) -> None:
     assert len(WorkspaceList.from_env()) == 2
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "problem"),
     [
         ("{", " is not valid JSON."),
         ([], " holds no workspace."),
         ([5], ": workspace 0 must be a JSON object, got int."),
     ],
-    ids=["cut", "empty", "number"],
 )
 def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: str) -> None:
     """The error names the variable, the path, and what is wrong with the file."""
@@ -150,7 +150,7 @@ def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: s
     assert str(caught.value) == f"{VARIABLE} ({path}){problem}"
 
 
-@pytest.mark.parametrize("empty", [None, "", " \t\n"])
+@for_each("empty", [None, "", " \t\n"])
 def test_empty_key_is_not_the_default_one(credentials: Writer, empty: Any) -> None:
     """An empty key never means the default key: the error says so."""
     credentials(GOOD)
@@ -167,9 +167,7 @@ def test_key_of_the_environment_wins(credentials: Writer, monkeypatch: pytest.Mo
     assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
-@pytest.mark.parametrize(
-    "copied", [copy.copy, copy.deepcopy, pickle_and_back], ids=["copy", "deepcopy", "pickle"]
-)
+@for_each("copied", [copy.copy, copy.deepcopy, pickle_and_back])
 def test_left_out_key_stays_one_object(copied: Callable[[Any], Any]) -> None:
     """The default of api_key is an empty text, and stays the same object when it is copied or pickled."""
     assert copied(DEFAULT_API_KEY) is DEFAULT_API_KEY
@@ -181,7 +179,7 @@ def test_given_key_wins() -> None:
     assert resolve_api_key("mine") == "mine"
 
 
-@pytest.mark.parametrize("wrong", [5, b"bytes", ["list"], True])
+@for_each("wrong", [5, b"bytes", ["list"], True])
 def test_key_of_a_wrong_kind(wrong: Any) -> None:
     """A key that is not a text is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="api_key"):
@@ -232,12 +230,10 @@ def test_home_directory(
     assert resolve_api_key(DEFAULT_API_KEY) == SECRET
 
 
-@pytest.mark.parametrize(
-    "name", ["missing.json", "~no-such-user-here/missing.json", "folder", "x" * 5000]
-)
+@for_each("name", ["missing.json", "~no-such-user-here/missing.json", "folder", "x" * 5000])
 def test_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """A file that cannot be read is a ValueError that names the variable and the path."""
-    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder").mkdir(exist_ok=True)
     monkeypatch.setenv(VARIABLE, name)
     with pytest.raises(ValueError, match=VARIABLE) as caught:
         Workspace.from_env()
@@ -252,7 +248,7 @@ BROKEN: Dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN.keys())
+@for_each("text", BROKEN)
 def test_broken_json(credentials: Writer, text: str) -> None:
     """Broken JSON is a ValueError that names the variable and the path, and does not show the key."""
     path = credentials(text)
@@ -270,7 +266,7 @@ def test_utf16(credentials: Writer) -> None:
     assert Workspace.from_env().name == "München"
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+@for_each("encoding", ["latin-1", "utf-16"])
 def test_dotenv_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     """The error names the file, and nothing of it shows the key."""
     path = tmp_path / ".env"
@@ -290,8 +286,8 @@ def test_not_utf8(credentials: Writer) -> None:
     assert SECRET not in everything_about(caught.value)
 
 
-@pytest.mark.parametrize("field", GOOD)
-@pytest.mark.parametrize("value", ["absent", None, "", "  ", 5, ["x"]], ids=repr)
+@for_each("field", list(GOOD))
+@for_each("value", ["absent", None, "", "  ", 5, ["x"]])
 def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
     """A missing field is a ValueError that names the variable, the path and the field, and does not show the key."""
     record = {**GOOD, field: value}
@@ -307,7 +303,7 @@ def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
     assert SECRET not in everything_about(caught.value)
 
 
-@pytest.mark.parametrize("name", ["API_KEY", "private_key", "key"])
+@for_each("name", ["API_KEY", "private_key", "key"])
 def test_key_under_a_name_that_is_not_accepted(credentials: Writer, name: str) -> None:
     """A key with a misspelt name is hidden in the frames of the error, which error trackers show."""
     record = {each: value for each, value in GOOD.items() if value != SECRET}
@@ -318,7 +314,7 @@ def test_key_under_a_name_that_is_not_accepted(credentials: Writer, name: str) -
     assert SECRET not in str(frames[1:])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content", [SECRET, [SECRET], [[SECRET]], {"name": [SECRET]}, {"name": {"name": [SECRET]}}]
 )
 def test_a_key_without_a_name(credentials: Writer, content: Any) -> None:
@@ -330,7 +326,7 @@ def test_a_key_without_a_name(credentials: Writer, content: Any) -> None:
     assert SECRET not in str(frames[1:])
 
 
-@pytest.mark.parametrize("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]], ids=repr)
+@for_each("content", [[], [SECRET], SECRET, 5, None, [[GOOD]]])
 def test_content_of_a_wrong_kind(credentials: Writer, content: Any) -> None:
     """A file without workspaces is a ValueError that names the variable and the path."""
     path = credentials(json.dumps(content))
@@ -348,7 +344,7 @@ def test_json_in_the_place_of_its_path(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SECRET not in everything_about(caught.value)
 
 
-@pytest.mark.parametrize("content", ['{"name": "Main"}', '[{"name": "Main"}]', "[]"])
+@for_each("content", ['{"name": "Main"}', '[{"name": "Main"}]', "[]"])
 def test_json_is_no_path(monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     """If the variable contains an object or an array, the error says that a path is expected."""
     monkeypatch.setenv(VARIABLE, content)

@@ -29,6 +29,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.errors import error_from_response, raise_unchained
+from tests.support.rows import for_each
 
 SECRET = "the-secret-key"
 URL = f"https://api.permutive.app/cohorts-api/v2/cohorts/?page=2&k={SECRET}"
@@ -73,7 +74,7 @@ TREE = [
 ]
 
 
-@pytest.mark.parametrize(("child", "parent"), TREE)
+@for_each(("child", "parent"), TREE)
 def test_tree(child: type, parent: type) -> None:
     """Each error has its parent class, and is the same class everywhere."""
     assert issubclass(child, parent)
@@ -96,7 +97,7 @@ STATUSES = [
 ]
 
 
-@pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
+@for_each(("status", "kind", "text"), STATUSES)
 def test_statuses(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
     """Each status has its error; the service's words follow the fixed text."""
     response = answer(status, ENVELOPE)
@@ -110,7 +111,7 @@ def test_statuses(status: int, kind: Type[PermutiveAPIError], text: str) -> None
     assert (error.request_id, error.code) == ("req-1", 2000)
 
 
-@pytest.mark.parametrize(("status", "kind", "text"), STATUSES)
+@for_each(("status", "kind", "text"), STATUSES)
 def test_bare_answers(status: int, kind: Type[PermutiveAPIError], text: str) -> None:
     """A response that has only a status is mapped, too."""
     response = requests.Response()
@@ -130,7 +131,7 @@ def test_without_an_answer() -> None:
     assert error_of(None, "boom").message == "An unexpected error occurred: boom"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "text"),
     [
         ({"error": {"cause": "c", "message": "m"}}, "c"),
@@ -149,14 +150,13 @@ def test_without_an_answer() -> None:
         (b"\xff\xfe\x00", "Could not parse error message"),
         (b"[" * 100_000, "Could not parse error message"),
     ],
-    ids=lambda each: repr(each)[:40],
 )
 def test_extract_error_message(body: Any, text: str) -> None:
     """The text is the cause, or else the message, or else says what is missing."""
     assert http._extract_error_message(answer(400, body)) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "words"),
     [
         (b"Invalid taxonomy", "Invalid taxonomy"),
@@ -209,7 +209,7 @@ REPEATS: List[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "said", "text"), REPEATS)
+@for_each(("status", "said", "text"), REPEATS)
 def test_a_text_says_nothing_twice(status: int, said: Any, text: str) -> None:
     """The service's message and cause follow the text, unless they repeat it or each other."""
     assert str(error_of(answer(status, {"error": said}))) == text
@@ -223,7 +223,7 @@ def test_a_refusal_in_plain_text_says_what_the_service_said() -> None:
     assert empty == f"400 Bad Request: Could not parse error message [URL: {SHOWN}]"
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 409, 422, 429, 500])
+@for_each("status", [400, 401, 404, 409, 422, 429, 500])
 def test_no_secret_is_shown(status: int) -> None:
     """The service's words are shown without the key, which is found by name and by value."""
     said = f"no key {SECRET} for k={SECRET} at {URL}"
@@ -286,12 +286,8 @@ HALF_MADE_REQUESTS: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("request_", HALF_MADE_REQUESTS.values(), ids=HALF_MADE_REQUESTS)
-@pytest.mark.parametrize(
-    "make",
-    [error_of, lambda response: PermutiveAPIError("message", response=response)],
-    ids=["raise_for_status", "constructor"],
-)
+@for_each("request_", HALF_MADE_REQUESTS)
+@for_each("make", [error_of, lambda response: PermutiveAPIError("message", response=response)])
 def test_half_made_requests(make: Callable[[Any], Any], request_: Any) -> None:
     """With any stand-in for the request, the error is that of the status, and does not show the key."""
     before = dict(vars(request_))
@@ -335,7 +331,7 @@ HALF_MADE_RESPONSES: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("response", HALF_MADE_RESPONSES.values(), ids=HALF_MADE_RESPONSES)
+@for_each("response", HALF_MADE_RESPONSES)
 def test_half_made_responses(response: Any) -> None:
     """With any stand-in for the response, the error is that of its status, if it has one."""
     known = getattr(response, "status_code", None) == 404
@@ -352,8 +348,8 @@ def test_half_made_responses(response: Any) -> None:
 ERRORS = sorted({child for child, _ in TREE} | {PermutiveAPIError}, key=lambda each: each.__name__)
 
 
-@pytest.mark.parametrize("kind", ERRORS)
-@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
+@for_each("kind", ERRORS)
+@for_each("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
 def test_errors_survive_pickling(kind: Any, again: Any) -> None:
     """A pickled error keeps its class and attributes."""
     error = kind("message", status=418, url=URL, response=answer(418, ENVELOPE))

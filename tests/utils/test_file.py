@@ -8,11 +8,12 @@ from typing import Any, Callable, Tuple
 import pytest
 
 from PermutiveAPI._Utils.file import check_filepath, split_filepath
+from tests.support.rows import for_each
 
 KINDS: "list[Callable[[str], Any]]" = [str, Path]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@for_each("kind", KINDS)
 def test_check_filepath(tmp_path: Path, kind: Callable[[str], Any]) -> None:
     """The missing parent folder is made, but not the file; a second call does nothing."""
     path = tmp_path / "a" / "b" / "c.json"
@@ -28,7 +29,7 @@ def test_check_filepath_of_a_folder(tmp_path: Path) -> None:
     assert (tmp_path / "exports" / "july").is_dir()
 
 
-@pytest.mark.parametrize("path", [None, 5])
+@for_each("path", [None, 5])
 def test_what_is_no_path(path: Any) -> None:
     """A value that is no path is a TypeError, not a file of that name."""
     for helper in (check_filepath, split_filepath):
@@ -42,8 +43,8 @@ def test_check_filepath_without_a_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(
+@for_each("kind", KINDS)
+@for_each(
     ("path", "parts"),
     [
         ("exports/cohorts.json", ("exports", "cohorts", ".json")),

@@ -36,6 +36,7 @@ from PermutiveAPI._Utils.json import (
     json_default,
     load_json_list,
 )
+from tests.support.rows import for_each
 
 MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 MODELS: List[Any] = [
@@ -59,11 +60,6 @@ LISTS: List[Any] = [
 ]
 
 
-def kind(model: Any) -> str:
-    """Name a parameter after its class."""
-    return type(model).__name__
-
-
 class Mapped(Dict[str, Any], JSONSerializable[Dict[str, Any]]):
     """A dictionary with the mixin."""
 
@@ -75,7 +71,7 @@ class Listed(List[Any], JSONSerializable[List[Any]]):
 # --- Reading ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", MODELS + LISTS, ids=kind)
+@for_each("model", MODELS + LISTS)
 def test_reading_from_data_text_path_and_file(model: Any, tmp_path: Path) -> None:
     """JSON data, JSON text and a path give the same object."""
     path = tmp_path / "deep" / "er" / "file.json"
@@ -93,14 +89,14 @@ def test_reading_from_data_text_path_and_file(model: Any, tmp_path: Path) -> Non
     assert json.loads(path.read_text(encoding="utf-8")) == model.to_json()
 
 
-@pytest.mark.parametrize("model", MODELS, ids=kind)
+@for_each("model", MODELS)
 def test_unknown_keys_are_ignored(model: Any) -> None:
     """Unknown members are ignored."""
     data = {**model.to_json(), "unknown": [1], "self": 2, "_private": 3}
     assert type(model).from_json(data) == model
 
 
-@pytest.mark.parametrize("model", MODELS + LISTS, ids=kind)
+@for_each("model", MODELS + LISTS)
 def test_argument_is_left_untouched(model: Any) -> None:
     """from_json does not change its argument."""
     data = model.to_json()
@@ -109,8 +105,8 @@ def test_argument_is_left_untouched(model: Any) -> None:
     assert data == before
 
 
-@pytest.mark.parametrize("model", MODELS, ids=kind)
-@pytest.mark.parametrize("data", [5, None, ["x"], (1,), 1.5, b"{}", object])
+@for_each("model", MODELS)
+@for_each("data", [5, None, ["x"], (1,), 1.5, b"{}", object])
 def test_wrong_kinds(model: Any, data: Any) -> None:
     """A value that is not a dict, text or path is a TypeError that names its type."""
     with pytest.raises(TypeError) as caught:
@@ -120,7 +116,7 @@ def test_wrong_kinds(model: Any, data: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["[1]", "5", "null", '"text"', "true"])
+@for_each("text", ["[1]", "5", "null", '"text"', "true"])
 def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
     """JSON text and files that do not contain an object are the same TypeError."""
     path = tmp_path / "file.json"
@@ -131,8 +127,8 @@ def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
             Alias.from_json(data)
 
 
-@pytest.mark.parametrize("cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed])
-@pytest.mark.parametrize("text", ["{", "not json", "", "{'a': 1}", "[1,]"])
+@for_each("cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed])
+@for_each("text", ["{", "not json", "", "{'a': 1}", "[1,]"])
 def test_broken_text(cls: Any, text: str, tmp_path: Path) -> None:
     """A text that is not JSON is a TypeError that does not contain the document."""
     path = tmp_path / "file.json"
@@ -156,7 +152,7 @@ def test_byte_order_mark(tmp_path: Path) -> None:
     assert Alias.from_json(path) == Alias("ü", "t", 1)
 
 
-@pytest.mark.parametrize("cls", [CohortList, SegmentList, ImportList, WorkspaceList])
+@for_each("cls", [CohortList, SegmentList, ImportList, WorkspaceList])
 def test_list_from_a_dictionary(cls: Any) -> None:
     """A dictionary is not a list, and the error says what to use."""
     with pytest.raises(TypeError) as caught:
@@ -165,8 +161,8 @@ def test_list_from_a_dictionary(cls: Any) -> None:
     assert cls._item_type.__name__ in str(caught.value)
 
 
-@pytest.mark.parametrize("cls", [CohortList, SegmentList, ImportList, WorkspaceList, Listed])
-@pytest.mark.parametrize("data", [5, None, (1,), 1.5, b"[]", {1}], ids=repr)
+@for_each("cls", [CohortList, SegmentList, ImportList, WorkspaceList, Listed])
+@for_each("data", [5, None, (1,), 1.5, b"[]", {1}])
 def test_list_from_a_wrong_kind(cls: Any, data: Any) -> None:
     """A value that is not a list, text or path is a TypeError that names its type."""
     with pytest.raises(TypeError) as caught:
@@ -177,7 +173,7 @@ def test_list_from_a_wrong_kind(cls: Any, data: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("text", ['{"name": "c"}', "5", "null", '"text"'])
+@for_each("text", ['{"name": "c"}', "5", "null", '"text"'])
 def test_list_from_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
     """Texts and files that do not contain a list are a TypeError that names their type."""
     path = tmp_path / "file.json"
@@ -189,7 +185,7 @@ def test_list_from_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
         assert str(caught.value) == f"JSON content from {name} did not decode to a list."
 
 
-@pytest.mark.parametrize("item", [5, None, ["x"]], ids=repr)
+@for_each("item", [5, None, ["x"]])
 def test_list_with_items_of_a_wrong_kind(item: Any) -> None:
     """An item that is not an object is a TypeError."""
     with pytest.raises(TypeError, match="`from_json\\(\\)` expected a dict"):
@@ -234,7 +230,7 @@ def test_subclasses_of_dict_and_list() -> None:
     assert Listed.from_json([1]) == [1]
 
 
-@pytest.mark.parametrize("model", MODELS + LISTS, ids=kind)
+@for_each("model", MODELS + LISTS)
 def test_str_is_indented_json(model: Any) -> None:
     """str() is indented JSON without a workspace's key."""
     text = str(model)
@@ -297,7 +293,7 @@ def test_custom_encoder_writes_keys() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [float("nan"), numpy.float64("inf"), Decimal("NaN")])
+@for_each("value", [float("nan"), numpy.float64("inf"), Decimal("NaN")])
 def test_custom_encoder_refuses_what_json_cannot_hold(value: Any) -> None:
     """NaN and infinities are a ValueError that names their place."""
     with pytest.raises(ValueError, match=r"^a\[0\]: "):

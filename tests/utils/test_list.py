@@ -7,9 +7,10 @@ from typing import Any, List
 import pytest
 
 from PermutiveAPI._Utils.list import chunk_list, compare_list, convert_list, merge_list
+from tests.support.rows import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("items", "n", "expected"),
     [
         ([1, 2, 3, 4, 5], 2, [[1, 2], [3, 4], [5]]),
@@ -24,14 +25,14 @@ def test_chunk_list(items: List[Any], n: int, expected: List[Any]) -> None:
     assert chunk_list(items, n) == expected
 
 
-@pytest.mark.parametrize("n", [0, -1])
+@for_each("n", [0, -1])
 def test_chunk_list_refuses(n: int) -> None:
     """A size below 1 is a ValueError that names n."""
     with pytest.raises(ValueError, match="n must be at least 1"):
         chunk_list([1], n)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         ([1, "a"], [1, "a"]),
@@ -52,7 +53,7 @@ def test_convert_list_keeps_the_list() -> None:
     assert convert_list(items) is items
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     ["1", "(1, 2)", "{'a': 1}", "not a list", "", "[1", "__import__('os')", None, 5, (1, 2)],
 )
@@ -62,7 +63,7 @@ def test_convert_list_refuses(value: Any) -> None:
         convert_list(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other", "same"),
     [
         ([1, 2], [2, 1], True),
@@ -78,7 +79,7 @@ def test_compare_list(one: List[Any], other: List[Any], same: bool) -> None:
     assert compare_list(one, other) is same
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("arguments", "expected"),
     [
         (([3, 1], [2, 1]), [1, 2, 3]),

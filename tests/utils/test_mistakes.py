@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Callable, cast
 
 import pandas
-import pytest
 import requests
 
 import PermutiveAPI
@@ -44,6 +43,7 @@ from PermutiveAPI._Utils.resources.tables import rows_of_models
 from PermutiveAPI._Utils.retry.policy import RetryConfig
 from PermutiveAPI.Tables import References, identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
+from tests.support.rows import for_each
 
 
 def answered(text: str) -> requests.Response:
@@ -585,7 +585,7 @@ FILES: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("content", "text"), FILES.values(), ids=list(FILES))
+@for_each(("content", "text"), FILES)
 def test_files_that_are_no_tables(tmp_path: Path, content: bytes, text: str) -> None:
     """A file that is not a CSV file in UTF-8 is an error. The text says what is wrong, and what to do."""
     Path("table.csv").write_bytes(content)

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
-import pytest
 import requests
 
 from PermutiveAPI._Utils import http
@@ -19,6 +18,7 @@ from PermutiveAPI._Utils.redaction import (
     redact_url,
 )
 from tests.support.fakes import KEY
+from tests.support.rows import for_each
 
 NAMES = ["k", "api_key", "token", "access_token", "key"]
 SECRET = "5f3c-secret-9a"
@@ -42,8 +42,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@for_each("name", NAMES)
+@for_each("form", FORMS)
 def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
     """The value of a secret name is replaced in every form, and nothing else."""
     message = "before " + form.format(name=name, secret=SECRET) + " after"
@@ -52,21 +52,21 @@ def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
     assert redacted == message.replace(SECRET, "[REDACTED]")
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@for_each("name", NAMES)
+@for_each("form", FORMS)
 def test_redacting_twice_changes_nothing(form: str, name: str) -> None:
     """Redacting a text twice changes nothing more."""
     once = redact_message(form.format(name=name, secret=SECRET))
     assert redact_message(once) == once
 
 
-@pytest.mark.parametrize("name", [name.upper() for name in NAMES])
+@for_each("name", [name.upper() for name in NAMES])
 def test_case_of_name_does_not_matter(name: str) -> None:
     """A secret name in capitals is found, too."""
     assert redact_message(f"{name}={SECRET}") == f"{name}=[REDACTED]"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "message",
     [
         "task=42",
@@ -91,7 +91,7 @@ def test_whole_names_only(message: str) -> None:
     assert redact_message(message) == message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("message", "expected"),
     [
         ("X-API-Key: abc", "X-API-Key: [REDACTED]"),
@@ -107,13 +107,13 @@ def test_headers(message: str, expected: str) -> None:
     assert redact_message(message) == expected
 
 
-@pytest.mark.parametrize("name", ["apiKey", "privateKey", "private_key", "api-key"])
+@for_each("name", ["apiKey", "privateKey", "private_key", "api-key"])
 def test_spellings_of_credentials_files(name: str) -> None:
     """The spellings of credentials files are secret names."""
     assert redact_message(f'{{"{name}": "{SECRET}"}}') == f'{{"{name}": "[REDACTED]"}}'
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("message", "expected"),
     [
         ('"key": null, "token": true', '"key": null, "token": true'),
@@ -142,7 +142,7 @@ def test_redact_message_takes_anything() -> None:
     assert redact_message(nothing) == "None"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "expected"),
     [
         ("https://h/x?k=a,b;c)d&page=2", "https://h/x?k=[REDACTED]&page=2"),
@@ -164,7 +164,7 @@ def test_redact_url(url: str, expected: str) -> None:
     assert redact_url(url) == expected
 
 
-@pytest.mark.parametrize("secret", ["s3cr3t/key+with=signs", 'with"quote', "ünïcode-x"])
+@for_each("secret", ["s3cr3t/key+with=signs", 'with"quote', "ünïcode-x"])
 def test_known_secret_is_replaced_in_every_writing(secret: str) -> None:
     """A known secret is replaced if it is plain, percent-encoded in either case, or escaped."""
     plain = quote(secret, safe="")
@@ -199,14 +199,14 @@ def test_response_own_secret_is_removed_wherever_it_stands() -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["header-secret", b"header-secret"])
+@for_each("value", ["header-secret", b"header-secret"])
 def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
     """A key that was sent in a header is removed, too, whether it was a text or bytes."""
     response = _response("https://h/x", **{"X-API-Key": value})
     assert redact_sensitive_data("bad header-secret", response) == "bad [REDACTED]"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "response",
     [
         None,
@@ -217,14 +217,13 @@ def test_secret_of_a_header_is_removed_wherever_it_stands(value: Any) -> None:
         SimpleNamespace(request=SimpleNamespace(url=3, headers=4)),
         SimpleNamespace(request=SimpleNamespace(headers={"X-API-Key": 42})),
     ],
-    ids=repr,
 )
 def test_answers_that_know_no_secret(response: Any) -> None:
     """The text of a response without a request, a URL or headers is redacted by name."""
     assert redact_sensitive_data("k=abc, 42", response) == "k=[REDACTED], 42"
 
 
-@pytest.mark.parametrize(("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")])
+@for_each(("length", "end"), [(19_999, "xx"), (20_000, "xx"), (20_001, "x...")])
 def test_only_a_shortened_text_ends_with_dots(length: int, end: str) -> None:
     """A text of the greatest length is whole; a longer one is cut, and ends with dots."""
     shown = redact_and_shorten("x" * length, ())
@@ -238,7 +237,7 @@ def test_kept_names() -> None:
     assert http._redact_sensitive_data("k=abc", None) == "k=[REDACTED]"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         '{"token": ["SEKRET"], "x": 1}',
@@ -261,7 +260,7 @@ def test_a_name_with_a_dash_stays() -> None:
     assert redact_message("my-key=5") == "my-key=5"
 
 
-@pytest.mark.parametrize("text", ["/x?k=k&a=1", '{"k": "k"}', "k: k"])
+@for_each("text", ["/x?k=k&a=1", '{"k": "k"}', "k: k"])
 def test_a_key_that_is_also_a_name(text: str) -> None:
     """A short key that is also the name of a secret does not hide that name."""
     redacted = redact_message(redact_secret(text + " k=OTHER", "k"))
@@ -269,8 +268,8 @@ def test_a_key_that_is_also_a_name(text: str) -> None:
     assert "k" in redacted
 
 
-@pytest.mark.parametrize("depth", range(6))
-@pytest.mark.parametrize("quote", ['"', "'"])
+@for_each("depth", range(6))
+@for_each("quote", ['"', "'"])
 def test_members_in_escaped_json(depth: int, quote: str) -> None:
     """A member of JSON is redacted, however often the JSON was escaped."""
     mark = "\\" * (2**depth - 1) + quote
@@ -284,7 +283,7 @@ ALL_NAMES = (
 ).split()
 
 
-@pytest.mark.parametrize("name", ALL_NAMES)
+@for_each("name", ALL_NAMES)
 def test_every_name_in_every_form(name: str) -> None:
     """Each name is found as a parameter, as a member, encoded and in capitals, but not inside another name."""
     for known in (name, name.upper()):
@@ -297,7 +296,7 @@ def test_every_name_in_every_form(name: str) -> None:
     assert redact_message(f"/x?a{name}=visible") == f"/x?a{name}=visible"
 
 
-@pytest.mark.parametrize("name", ["x-api-key", "authorization", "proxy-authorization"])
+@for_each("name", ["x-api-key", "authorization", "proxy-authorization"])
 def test_every_header(name: str) -> None:
     """Headers that hold a secret are found in texts and in mappings, in any case."""
     assert redact_message(f"{name}: Bearer s3cret\nNext: 1") == f"{name}: [REDACTED]\nNext: 1"

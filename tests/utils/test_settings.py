@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from PermutiveAPI._Utils import settings
+from tests.support.rows import for_each
 
 NUMBERS = [
     "PERMUTIVE_TIMEOUT_SECONDS",
@@ -42,7 +43,7 @@ def test_names() -> None:
     }
 
 
-@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+@for_each("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A blank value counts as not set."""
     for name in (settings.TIMEOUT_SECONDS, *COUNTS):
@@ -60,8 +61,8 @@ def test_surrounding_spaces_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.count(settings.BATCH_MAX_WORKERS) == 4
 
 
-@pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"])
+@for_each("name", NUMBERS)
+@for_each("value", ["0", "-1", "nan", "inf", "-inf", "ten", "1,5", "0x1"])
 def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A value that is not a positive finite number is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
@@ -69,8 +70,8 @@ def test_bad_numbers(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> 
         settings.number(name, 10.0)
 
 
-@pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"])
+@for_each("name", COUNTS)
+@for_each("value", ["0", "-1", "1.5", "4.0", "nan", "inf", "many", "1e3"])
 def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     """A value that is not a whole number of at least 1 is a ValueError that names the variable."""
     monkeypatch.setenv(name, value)
@@ -78,7 +79,7 @@ def test_bad_counts(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> N
         settings.count(name)
 
 
-@pytest.mark.parametrize("value", ["0.5", "0.999", "0", "-2", "nan"])
+@for_each("value", ["0.5", "0.999", "0", "-2", "nan"])
 def test_backoff_factor_is_at_least_one(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A backoff factor below 1 is a ValueError that names the variable."""
     monkeypatch.setenv(settings.RETRY_BACKOFF_FACTOR, value)
@@ -141,7 +142,7 @@ def test_bad_value_in_dotenv(tmp_path: Path) -> None:
         settings.number(settings.TIMEOUT_SECONDS, 10.0)
 
 
-@pytest.mark.parametrize("line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="])
+@for_each("line", ["", "PERMUTIVE_TIMEOUT_SECONDS", "PERMUTIVE_TIMEOUT_SECONDS="])
 def test_dotenv_without_a_value(tmp_path: Path, line: str) -> None:
     """A variable without a value in .env counts as not set."""
     (tmp_path / ".env").write_text(line + "\n")

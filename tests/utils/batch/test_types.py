@@ -12,6 +12,7 @@ import PermutiveAPI
 from PermutiveAPI import BatchRequest, Progress, RetryConfig
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.types import ReadingRequest
+from tests.support.rows import for_each
 
 TIMEOUT = "PERMUTIVE_BATCH_TIMEOUT_SECONDS"
 
@@ -50,7 +51,7 @@ def test_timeout_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyPatch
     assert before.timeout == 10.0
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "soon"])
+@for_each("value", ["0", "-1", "nan", "soon"])
 def test_bad_timeout(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A wrong variable is a ValueError that names it, if the timeout is left out."""
     monkeypatch.setenv(TIMEOUT, value)
@@ -102,13 +103,13 @@ def test_progress_is_frozen() -> None:
     assert (older.average_per_thousand_seconds, older.skipped) == (None, 0)
 
 
-@pytest.mark.parametrize("name", ["BatchRequest", "Progress", "RetryConfig"])
+@for_each("name", ["BatchRequest", "Progress", "RetryConfig"])
 def test_one_class_everywhere(name: str) -> None:
     """http and the top level have the same class."""
     assert getattr(http, name) is getattr(PermutiveAPI, name)
 
 
-@pytest.mark.parametrize("items", ["text", b"raw", 5, None], ids=repr)
+@for_each("items", ["text", b"raw", 5, None])
 def test_items_that_are_no_list(items: Any) -> None:
     """A text, or an object that is not iterable, is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="cohorts must be a list"):
@@ -119,7 +120,7 @@ def test_items_that_are_no_list(items: Any) -> None:
         PermutiveAPI.Import.batch_get_by_id(items, api_key="k")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("completed", "total", "per_thousand", "rate", "remaining"),
     [
         (50, 200, 200.0, 5.0, 30.0),

@@ -15,6 +15,7 @@ import PermutiveAPI
 from PermutiveAPI import Alias, Cohort, Identity, Import, Segment, SegmentList, Source
 from PermutiveAPI._Utils.codec.decoding import build, parse_timestamp
 from PermutiveAPI._Utils.json import JSONSerializable
+from tests.support.rows import for_each
 from tests.utils import annotated_lazily, annotated_plainly
 from tests.utils.annotated_lazily import Lazy
 from tests.utils.annotated_plainly import Plain
@@ -71,7 +72,7 @@ UNREADABLE = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), TIMESTAMPS, ids=lambda each: str(each)[:40])
+@for_each(("text", "expected"), TIMESTAMPS)
 def test_timestamps(text: str, expected: datetime) -> None:
     """ISO 8601 timestamps become aware datetimes, with nanoseconds cut to microseconds."""
     found = parse_timestamp(text)
@@ -80,7 +81,7 @@ def test_timestamps(text: str, expected: datetime) -> None:
     assert Cohort.from_json({"name": "c", "created_at": text}).created_at == expected
 
 
-@pytest.mark.parametrize("text", UNREADABLE)
+@for_each("text", UNREADABLE)
 def test_unreadable_timestamps(text: str) -> None:
     """A timestamp that cannot be read stays as it came."""
     assert parse_timestamp(text) is None
@@ -88,9 +89,7 @@ def test_unreadable_timestamps(text: str) -> None:
     assert cohort.created_at == text
 
 
-@pytest.mark.parametrize(
-    "value", [1663861469, 1.5, True, {"a": 1}, at(2025, 1, 1), datetime(2025, 1, 1)]
-)
+@for_each("value", [1663861469, 1.5, True, {"a": 1}, at(2025, 1, 1), datetime(2025, 1, 1)])
 def test_timestamps_of_other_kinds(value: Any) -> None:
     """A value that is not a text, such as a datetime, stays as it came."""
     assert Cohort.from_json({"name": "c", "created_at": value}).created_at == value
@@ -115,8 +114,8 @@ MEMBERS: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("model", [Plain, Lazy])
-@pytest.mark.parametrize("name", MEMBERS)
+@for_each("model", [Plain, Lazy])
+@for_each("name", list(MEMBERS))
 def test_annotations(model: Any, name: str) -> None:
     """Models, lists of models and optional models are built with any form of annotation."""
     required: Dict[str, Any] = {"one": READ, "many": []}
@@ -126,7 +125,7 @@ def test_annotations(model: Any, name: str) -> None:
     assert type(getattr(again, name)) is type(MEMBERS[name])
 
 
-@pytest.mark.parametrize("module", [annotated_plainly, annotated_lazily])
+@for_each("module", [annotated_plainly, annotated_lazily])
 def test_class_defined_later(module: Any) -> None:
     """An annotation may name a class that is defined later."""
     model = module.Plain if module is annotated_plainly else module.Lazy
@@ -207,7 +206,7 @@ def test_class_that_is_no_dataclass() -> None:
     assert made.to_json() == {"name": "a", "size": 1}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "annotation", "expected"),
     [
         (ALIAS, Alias, READ),
@@ -240,7 +239,7 @@ def test_class_that_is_no_dataclass() -> None:
         (ALIAS, "1 / 0", ALIAS),
     ],
 )
-@pytest.mark.parametrize("module", [PermutiveAPI, "PermutiveAPI"], ids=["module", "name"])
+@for_each("module", [PermutiveAPI, "PermutiveAPI"])
 def test_unserialize_value(value: Any, annotation: Any, expected: Any, module: Any) -> None:
     """One value is read as its annotation says; names are looked up in the module given."""
     found = JSONSerializable.unserialize_value(value, annotation, module)
@@ -297,7 +296,7 @@ def test_tuples_and_sets_count_as_lists() -> None:
     assert Identity.from_json(data).aliases == [Alias("a", "b", 1)]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("data", "where"),
     [
         ({"source": 5}, "Import.source"),
@@ -309,7 +308,6 @@ def test_tuples_and_sets_count_as_lists() -> None:
         ({"inheritance": "text"}, "Import.inheritance"),
         ({"inheritance": []}, "Import.inheritance"),
     ],
-    ids=repr,
 )
 def test_members_of_a_wrong_kind(data: Dict[str, Any], where: str) -> None:
     """A member of a wrong kind is a TypeError that names it."""
@@ -317,7 +315,7 @@ def test_members_of_a_wrong_kind(data: Dict[str, Any], where: str) -> None:
         Import.from_json({**IMPORT, **data})
 
 
-@pytest.mark.parametrize("bare", [list, List, dict, Dict])
+@for_each("bare", [list, List, dict, Dict])
 def test_bare_lists_and_objects_of_a_wrong_kind(bare: Any) -> None:
     """A value of a list or dict without types for its items must be a list or an object."""
     with pytest.raises(TypeError, match="^expected an? (list|object), got str$"):
@@ -331,7 +329,7 @@ class Decoding(Dict[str, Any]):
         return bytes.fromhex(super().__getitem__(name)).decode()
 
 
-@pytest.mark.parametrize("others", [{}, {"unknown": "63"}])
+@for_each("others", [{}, {"unknown": "63"}])
 def test_mappings_are_asked_for_each_member(others: Dict[str, Any]) -> None:
     """A mapping decides itself what is a member: a dict of another kind, and names in capital letters."""
     cohort = Cohort.from_json(Decoding(name="616263", **others))
@@ -360,7 +358,7 @@ def test_every_model_is_read_without_falling_back_to_any() -> None:
                 assert text == "Any" or hints[each.name] is not Any, (model, each.name)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "2022-09-22T15:44:29.513211710Z",

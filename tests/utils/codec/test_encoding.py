@@ -26,6 +26,7 @@ from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.codec.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from PermutiveAPI._Utils.json import JSONSerializable, json_default
 from PermutiveAPI._Utils.json import to_payload as to_payload_of_json
+from tests.support.rows import for_each
 
 
 class Colour(enum.Enum):
@@ -137,7 +138,7 @@ VALUES = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), VALUES, ids=lambda each: type(each).__name__)
+@for_each(("value", "expected"), VALUES)
 def test_table(value: Any, expected: Any) -> None:
     """Each kind of value has its JSON form, alone and inside a dictionary."""
     found = JSONSerializable.serialize_value(value)
@@ -172,7 +173,7 @@ FOREIGN = [
 ]
 
 
-@pytest.mark.parametrize(("value", "expected"), FOREIGN, ids=lambda each: type(each).__name__)
+@for_each(("value", "expected"), FOREIGN)
 def test_values_of_tables(value: Any, expected: Any) -> None:
     """Scalars of NumPy, pandas and pyarrow become Python's own, arrays and columns become lists."""
     found = encoded(value)
@@ -198,8 +199,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("value", REFUSED, ids=repr)
-@pytest.mark.parametrize(
+@for_each("value", REFUSED)
+@for_each(
     ("build", "place"),
     [
         (lambda value: {"a": [1, {"b": value}]}, "a[1].b"),
@@ -215,7 +216,6 @@ REFUSED = [
         (lambda value: SimpleNamespace(a=SimpleNamespace(b=value)), "a.b"),
         (lambda value: numpy.array([1, value], dtype=object), "[1]"),
     ],
-    ids=range(9),
 )
 def test_what_json_cannot_hold(value: Any, build: Any, place: str) -> None:
     """NaN, infinities and NaT are a ValueError that names their place."""
@@ -224,7 +224,7 @@ def test_what_json_cannot_hold(value: Any, build: Any, place: str) -> None:
     assert str(caught.value).startswith(f"{place}: ")
 
 
-@pytest.mark.parametrize("value", REFUSED, ids=repr)
+@for_each("value", REFUSED)
 def test_what_json_cannot_hold_alone(value: Any) -> None:
     """NaN, infinities and NaT alone are a ValueError, too, also for json.dumps with json_default."""
     with pytest.raises(ValueError):
@@ -233,7 +233,7 @@ def test_what_json_cannot_hold_alone(value: Any) -> None:
         json.dumps({"a": value}, default=json_default, allow_nan=False)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "place"),
     [
         ({Colour.RED: float("nan")}, "red"),
@@ -241,7 +241,6 @@ def test_what_json_cannot_hold_alone(value: Any) -> None:
         (MappingProxyType({"a": MappingModel(b=[float("nan")])}), "a.b[0]"),
         ({"a": {float("nan"): 1}}, "a.nan"),
     ],
-    ids=range(4),
 )
 def test_places_below_other_keys_and_mappings(value: Any, place: str) -> None:
     """The error writes the place as in code, for any kind of key and mapping."""
@@ -284,7 +283,7 @@ def test_sets_are_written_in_one_order() -> None:
     assert encoded({None, "a"}) == ["a"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("key", "text"),
     [
         (1, "1"),
@@ -297,7 +296,6 @@ def test_sets_are_written_in_one_order() -> None:
         ((1, 2), "(1, 2)"),
         (date(2025, 7, 1), "2025-07-01"),
     ],
-    ids=lambda value: type(value).__name__,
 )
 def test_keys(key: Any, text: str) -> None:
     """Keys that are not texts become keys that json can write."""
@@ -341,10 +339,8 @@ class Defaults(JSONSerializable[Dict[str, Any]]):
     _private: Any = 5
 
 
-@pytest.mark.parametrize(
-    "name", ["required", "none", "number", "empty_list", "empty_dict", "full_list"]
-)
-@pytest.mark.parametrize("value", [None, [], {}, 0, False, "", 0.0], ids=repr)
+@for_each("name", ["required", "none", "number", "empty_list", "empty_dict", "full_list"])
+@for_each("value", [None, [], {}, 0, False, "", 0.0])
 def test_left_out_only_when_reading_gives_the_same(name: str, value: Any) -> None:
     """A field is left out only when it is None, [] or {} and its default is the same."""
     model = Defaults(**{"required": "r", name: value})
@@ -363,7 +359,7 @@ def test_left_out_only_when_reading_gives_the_same(name: str, value: Any) -> Non
     assert "_private" not in written
 
 
-@pytest.mark.parametrize(
+@for_each(
     "model",
     [
         Source("s", {}, "t"),
@@ -375,7 +371,6 @@ def test_left_out_only_when_reading_gives_the_same(name: str, value: Any) -> Non
         Event("e", "now", {}),
         Event("e", "now", {"a": None, "b": [None]}),
     ],
-    ids=lambda model: type(model).__name__,
 )
 def test_models_with_empty_fields_round_trip(model: Any) -> None:
     """A model with empty fields is read back as it was."""
@@ -398,18 +393,14 @@ def test_absent_ids_of_events_are_left_out() -> None:
 # --- encoded_object, to_payload ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "value",
-    [3, None, "text", 1.5, True, (1,), object(), Slotted()],
-    ids=lambda value: type(value).__name__,
-)
+@for_each("value", [3, None, "text", 1.5, True, (1,), object(), Slotted()])
 def test_to_json_of_what_has_no_attributes(value: Any) -> None:
     """JSONSerializable.to_json of an object without __dict__ is a TypeError."""
     with pytest.raises(TypeError, match=type(value).__name__):
         JSONSerializable.to_json(value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         (Thing(), {"shown": 1, "nested": {"id": "a", "tag": "t", "priority": 1}}),
@@ -417,7 +408,6 @@ def test_to_json_of_what_has_no_attributes(value: Any) -> None:
         ({"a": {1}}, {"a": [1]}),
         ([1, None], [1]),
     ],
-    ids=lambda value: type(value).__name__,
 )
 def test_to_json_of_any_object(value: Any, expected: Any) -> None:
     """JSONSerializable.to_json may be called on any object that has attributes."""

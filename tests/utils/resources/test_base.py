@@ -10,6 +10,7 @@ import pytest
 from PermutiveAPI import Cohort, Identity, PermutiveInvalidResponseError, Segment
 from PermutiveAPI._Utils.resources.base import built_from, require_kind
 from PermutiveAPI._Utils.resources.responses import read_response
+from tests.support.rows import for_each
 
 
 def _answer(body: Any) -> Any:
@@ -34,9 +35,7 @@ def test_no_answer() -> None:
         read_response(str, None, "Unable to get_segment")
 
 
-@pytest.mark.parametrize(
-    "body", [ValueError("not JSON"), TypeError("odd"), 5, [], {"id": 1}], ids=repr
-)
+@for_each("body", [ValueError("not JSON"), TypeError("odd"), 5, [], {"id": 1}])
 def test_unreadable_answers(body: Any) -> None:
     """A body other than the documented one is both a PermutiveAPIError and a ValueError."""
     with pytest.raises(PermutiveInvalidResponseError) as caught:
@@ -86,7 +85,7 @@ def test_the_error_of_a_batch_names_the_item() -> None:
         Cohort.batch_create(cohorts, api_key="key")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("batch", "argument"),
     [
         (Cohort.batch_create, "cohorts"),

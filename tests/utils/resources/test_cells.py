@@ -16,6 +16,7 @@ from PermutiveAPI import Cohort, Segment
 from PermutiveAPI._Utils.resources.cells import plain, reader_of, refusing_empty
 from PermutiveAPI._Utils.resources.tables import typed_rows
 from PermutiveAPI.Query import Query, in_segment
+from tests.support.rows import for_each
 
 UTC_NOON = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 AHEAD = UTC_NOON.astimezone(timezone(timedelta(hours=2)))
@@ -32,7 +33,7 @@ EMPTY: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("cell", EMPTY.values(), ids=list(EMPTY))
+@for_each("cell", EMPTY)
 def test_empty_cells(cell: Any) -> None:
     """Every kind of empty cell is None, in every field."""
     assert plain(cell) is None
@@ -40,7 +41,7 @@ def test_empty_cells(cell: Any) -> None:
         assert reader_of(annotation)(cell) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cell", "value"),
     [
         (numpy.int64(5), 5),
@@ -54,7 +55,6 @@ def test_empty_cells(cell: Any) -> None:
         (False, False),
         ([], []),
     ],
-    ids=repr,
 )
 def test_plain_cells(cell: Any, value: Any) -> None:
     """NumPy's values become Python's, and everything else stays as it is."""
@@ -71,10 +71,8 @@ STRANGE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("cell", STRANGE.values(), ids=list(STRANGE))
-@pytest.mark.parametrize(
-    "field", ["name", "code", "live_audience_size", "created_at", "tags", "query"]
-)
+@for_each("cell", STRANGE)
+@for_each("field", ["name", "code", "live_audience_size", "created_at", "tags", "query"])
 def test_numbers_that_are_not_finite(field: str, cell: Any) -> None:
     """They are bad cells in every field, also in a list."""
     cells = [cell, [cell], ["a", cell]] if field == "tags" else [cell]
@@ -155,7 +153,7 @@ READ: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "cell", "value"), READ)
+@for_each(("field", "cell", "value"), READ)
 def test_cells_that_fit(field: str, cell: Any, value: Any) -> None:
     """A cell becomes a value of its field's type."""
     model = Segment if field == "cpm" else Cohort
@@ -166,7 +164,7 @@ def test_cells_that_fit(field: str, cell: Any, value: Any) -> None:
         assert row[field].tzinfo is not None
 
 
-@pytest.mark.parametrize("field", ["code", "live_audience_size", "created_at", "tags", "query"])
+@for_each("field", ["code", "live_audience_size", "created_at", "tags", "query"])
 def test_blank_texts_are_empty_cells(field: str) -> None:
     """A blank text stays a text in a field of texts. In other fields it is an empty cell."""
     row: dict[str, Any] = {field: "  ", "description": "  "}
@@ -245,7 +243,7 @@ BAD: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "cell", "expected"), BAD, ids=[f"{n}" for n in range(len(BAD))])
+@for_each(("field", "cell", "expected"), BAD)
 def test_cells_that_do_not_fit(field: str, cell: Any, expected: str) -> None:
     """A bad cell is an error that says where it is, what is expected there, and what is there."""
     model = Segment if field == "cpm" else Cohort
@@ -256,7 +254,7 @@ def test_cells_that_do_not_fit(field: str, cell: Any, expected: str) -> None:
     assert str(caught.value) == f"{head}\nrow 1, {field}: must be {expected}, got {shown}"
 
 
-@pytest.mark.parametrize("cell", [None, "", "  ", math.nan], ids=repr)
+@for_each("cell", [None, "", "  ", math.nan])
 def test_required_cells(cell: Any) -> None:
     """A required cell is neither empty nor blank."""
     with pytest.raises(ValueError, match="^must not be empty$"):

@@ -17,6 +17,7 @@ from PermutiveAPI import (
     Workspace,
     WorkspaceList,
 )
+from tests.support.rows import for_each
 
 FANS = Cohort(
     "Football Fans",
@@ -53,7 +54,7 @@ FOUND: Dict[str, List[Cohort]] = {
 }
 
 
-@pytest.mark.parametrize("text", FOUND)
+@for_each("text", list(FOUND))
 def test_find(text: str) -> None:
     """A text is looked for in name, description, tags, code and id, whatever its case."""
     found = COHORTS.find(text)
@@ -88,7 +89,7 @@ OTHERS: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("items", "inside", "outside"), OTHERS.values(), ids=list(OTHERS))
+@for_each(("items", "inside", "outside"), OTHERS)
 def test_find_in_other_lists(items: Any, inside: List[str], outside: List[str]) -> None:
     """Other lists are searched in the same way; keys are not."""
     for text in inside:
@@ -116,7 +117,7 @@ FILTERED: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "expected"), FILTERED.values(), ids=list(FILTERED))
+@for_each(("arguments", "expected"), FILTERED)
 def test_filter(arguments: Any, expected: List[Cohort]) -> None:
     """Cohorts are kept that have every value, exactly."""
     kept = COHORTS.filter(**arguments)

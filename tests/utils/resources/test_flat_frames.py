@@ -16,6 +16,7 @@ import pytest
 
 from PermutiveAPI import Cohort, CohortList, Import, ImportList, Segment, SegmentList, Source
 from PermutiveAPI.Query import in_segment
+from tests.support.rows import for_each
 
 MOMENT = datetime(2025, 7, 1, 12, 30, 15, 123456)  # In UTC.
 AWARE = MOMENT.replace(tzinfo=timezone.utc)
@@ -88,7 +89,7 @@ def test_rows_and_columns(items: Any) -> None:
     assert list(frame.columns) == [each.name for each in dataclasses.fields(items._item_type)]
 
 
-@pytest.mark.parametrize("items", [BARE, SEGMENTS, IMPORTS], ids=["bare", "segments", "imports"])
+@for_each("items", [BARE, SEGMENTS, IMPORTS])
 def test_an_empty_list_gives_the_same_types(items: Any) -> None:
     """A column without values has the type of a full one, so that the files of different days fit together."""
     full = items.to_pd_dataframe(flat=True)
@@ -125,7 +126,7 @@ def test_whole_codes_stay_numbers() -> None:
     assert cells_of(frame[["code"]]) == [[5], [None]]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("items", "text"),
     [
         (["a", "b"], "a, b"),
@@ -146,7 +147,6 @@ def test_whole_codes_stay_numbers() -> None:
         ("a, b", "a, b"),
         ({"a": 1}, '{"a": 1}'),
     ],
-    ids=repr,
 )
 def test_lists(items: Any, text: str) -> None:
     """A list is joined, unless the text would be read back as another list."""
@@ -166,7 +166,7 @@ def test_other_values_in_columns_of_texts() -> None:
     assert column("code", 1, 2**70, True) == ["1", str(2**70), "true"]
 
 
-@pytest.mark.parametrize("name", ["description", "code", "query", "tags", "state"])
+@for_each("name", ["description", "code", "query", "tags", "state"])
 def test_missing_values(name: str) -> None:
     """Every value that pandas counts as missing is an empty cell."""
     cells = column(name, "x", None, math.nan, pandas.NA, pandas.NaT)
@@ -189,7 +189,7 @@ def test_unreadable_timestamps() -> None:
     assert column("created_at", "junk", AHEAD) == ["junk", AHEAD.isoformat()]
 
 
-@pytest.mark.parametrize("name", ["query", "tags", "description"])
+@for_each("name", ["query", "tags", "description"])
 def test_a_value_that_json_cannot_hold(name: str) -> None:
     """The error names the row, the column and the place in the value."""
     cohorts = CohortList([Cohort("c"), Cohort("d")])

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional
 
 import pandas
-import pytest
 
 from PermutiveAPI import Cohort, CohortList, Import, ImportList, Segment, SegmentList, Source
 from PermutiveAPI._Utils.json import JSONSerializable
 from PermutiveAPI._Utils.resources.lists import TabularList
 from PermutiveAPI.Query import in_segment
+from tests.support.rows import for_each
 
 MOMENT = datetime(2025, 7, 1, 12, tzinfo=timezone.utc)
 SOURCE = Source("s", {}, "t")
@@ -37,12 +37,7 @@ EMPTY: List[Any] = [CohortList(), SegmentList(), ImportList()]
 TIMES = {"created_at", "updated_at", "last_updated_at"}
 
 
-def of_kind(each: Any) -> str:
-    """Name a parameter after its class and length."""
-    return f"{type(each).__name__}-{len(each)}"
-
-
-@pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
+@for_each("items", FULL + EMPTY)
 def test_rows_and_columns(items: Any) -> None:
     """A table has one row per object and one column per field in declared order, also for an empty list."""
     frame = items.to_pd_dataframe()
@@ -52,7 +47,7 @@ def test_rows_and_columns(items: Any) -> None:
     assert list(frame.index) == list(range(len(items)))
 
 
-@pytest.mark.parametrize("items", FULL + EMPTY, ids=of_kind)
+@for_each("items", FULL + EMPTY)
 def test_timestamps(items: Any) -> None:
     """Timestamps are timezone-aware datetimes with microseconds, also in an empty table."""
     frame = items.to_pd_dataframe()
@@ -64,7 +59,7 @@ def test_timestamps(items: Any) -> None:
         ]
 
 
-@pytest.mark.parametrize("cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]], ids=len)
+@for_each("cohorts", [CohortList(), CohortList([Cohort("c")]), FULL[0]])
 def test_whole_numbers(cohorts: Any) -> None:
     """Whole numbers are nullable integers, also if some or all are missing."""
     frame = cohorts.to_pd_dataframe()
@@ -81,7 +76,7 @@ def test_missing_whole_numbers() -> None:
     assert frame["live_audience_size"][1] == 2**60 + 1
 
 
-@pytest.mark.parametrize("codes", [["a", "b"], [1, "b"], ["a", None], [1, "b", None]], ids=repr)
+@for_each("codes", [["a", "b"], [1, "b"], ["a", None], [1, "b", None]])
 def test_codes_that_are_texts(codes: List[Any]) -> None:
     """Codes may be texts, or both texts and numbers."""
     frame = CohortList([Cohort("c", code=code) for code in codes]).to_pd_dataframe()
@@ -90,9 +85,7 @@ def test_codes_that_are_texts(codes: List[Any]) -> None:
     assert [type(code) for code in shown] == [type(code) for code in codes]
 
 
-@pytest.mark.parametrize(
-    "texts", [[], ["Enabled", "Disabled"], ["Enabled", None], [None], ["Other"]]
-)
+@for_each("texts", [[], ["Enabled", "Disabled"], ["Enabled", None], [None], ["Other"]])
 def test_states_are_texts(texts: List[Any]) -> None:
     """The column of states, which are literals, is one of texts."""
     cohorts = [Cohort("c", state=text, segment_type=text) for text in texts]
@@ -168,7 +161,7 @@ def test_nested_values() -> None:
     assert cohorts["tags"].tolist() == [["t"], None]
 
 
-@pytest.mark.parametrize("junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}], ids=repr)
+@for_each("junk", ["garbage", "now", "today", "2025", 5, 1.5, {"a": 1}])
 def test_unreadable_timestamps(junk: Any) -> None:
     """A timestamp that cannot be read stays unchanged, without a guess and without a warning."""
     cohorts = CohortList([Cohort("c", created_at=junk), Cohort("d", created_at=MOMENT)])
@@ -177,7 +170,7 @@ def test_unreadable_timestamps(junk: Any) -> None:
     assert len(frame) == 2
 
 
-@pytest.mark.parametrize("junk", ["garbage", 5, {"a": 1}], ids=repr)
+@for_each("junk", ["garbage", 5, {"a": 1}])
 def test_nothing_but_unreadable_timestamps(junk: Any) -> None:
     """A column of only unreadable timestamps stays unchanged, too."""
     frame = CohortList([Cohort("c", created_at=junk)]).to_pd_dataframe()
@@ -208,7 +201,7 @@ def test_numbers_too_large_for_a_column() -> None:
     assert frame["live_audience_size"].tolist() == [2**70]
 
 
-@pytest.mark.parametrize("wrong", ["free", {"a": 1}], ids=["text", "object"])
+@for_each("wrong", ["free", {"a": 1}])
 def test_prices_of_a_wrong_kind(wrong: Any) -> None:
     """A price that is not a number stays unchanged."""
     frame = SegmentList([Segment("c", "n", "i", cpm=wrong)]).to_pd_dataframe()
@@ -251,7 +244,7 @@ class OwnedCohort(Cohort):
     owner: str = ""
 
 
-@pytest.mark.parametrize("flat", [False, True])
+@for_each("flat", [False, True])
 def test_fields_of_a_subclass(flat: bool) -> None:
     """A list of a user's subclass has its further fields as columns; a mixed list has only the common ones."""
     owned = OwnedCohort("c", owner="ada")

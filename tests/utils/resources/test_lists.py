@@ -30,6 +30,7 @@ from PermutiveAPI._Utils import gc_pause
 from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
 from PermutiveAPI._Utils.resources.responses import read_response
 from tests.support.platforms import needs_fork
+from tests.support.rows import for_each
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
@@ -81,7 +82,7 @@ EACH_DICTIONARY = [(cls, name) for cls, names in DICTIONARIES.items() for name i
 # --- A real list -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cls", "items"), LISTS)
+@for_each(("cls", "items"), LISTS)
 def test_made_from_an_optional_list(cls: Any, items: List[Any]) -> None:
     """A list is made from an optional list, and is independent of it."""
     assert list in cls.__mro__
@@ -93,7 +94,7 @@ def test_made_from_an_optional_list(cls: Any, items: List[Any]) -> None:
     assert len(made) == len(items)
 
 
-@pytest.mark.parametrize(("cls", "items"), LISTS)
+@for_each(("cls", "items"), LISTS)
 def test_slices_sums_and_copies_keep_the_type(cls: Any, items: List[Any]) -> None:
     """Slices, +, * and copies keep the list type, and share no index with the list."""
     full = cls(items)
@@ -118,7 +119,7 @@ def test_slices_sums_and_copies_keep_the_type(cls: Any, items: List[Any]) -> Non
     assert full.id_dictionary != {}
 
 
-@pytest.mark.parametrize(("cls", "items"), LISTS)
+@for_each(("cls", "items"), LISTS)
 def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
     """An index gives the item itself; an index out of range is an IndexError."""
     full = cls(items)
@@ -128,9 +129,9 @@ def test_items_are_no_slices(cls: Any, items: List[Any]) -> None:
         full[99]
 
 
-@pytest.mark.parametrize(("cls", "items"), LISTS)
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
-@pytest.mark.parametrize("warm", [False, True])
+@for_each(("cls", "items"), LISTS)
+@for_each("again", [copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+@for_each("warm", [False, True])
 def test_deep_copies_and_pickles(
     cls: Any, items: List[Any], again: Callable[[Any], Any], warm: bool
 ) -> None:
@@ -158,7 +159,7 @@ def test_unknown_attributes() -> None:
 # --- Look-ups ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+@for_each(("cls", "name"), EACH_DICTIONARY)
 def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
     """Every dictionary of an empty list is empty, and so is its cache attribute."""
     empty = cls()
@@ -167,7 +168,7 @@ def test_dictionaries_of_an_empty_list(cls: Any, name: str) -> None:
     assert isinstance(getattr(empty, name), dict)
 
 
-@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+@for_each(("cls", "name"), EACH_DICTIONARY)
 def test_cache_attribute(cls: Any, name: str) -> None:
     """The dictionary is kept in its cache attribute, which can be read first, and is rebuilt if it is set to {}."""
     items = dict(LISTS)[cls]
@@ -184,13 +185,13 @@ def test_cache_attribute(cls: Any, name: str) -> None:
     assert getattr(full, attribute) is rebuilt
 
 
-@pytest.mark.parametrize(("cls", "name"), EACH_DICTIONARY)
+@for_each(("cls", "name"), EACH_DICTIONARY)
 def test_on_the_class_itself(cls: Any, name: str) -> None:
     """On the class, the dictionary is its declaration."""
     assert getattr(cls, name) is vars(cls)[name]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cls", "items", "name", "expected"),
     [
         (CohortList, COHORTS, "id_dictionary", {"1": 0, "2": 1, "3": 2}),
@@ -223,7 +224,7 @@ TAGGED = [
 OTHERS = [cohort("1", tags=("x", "y")), cohort("2", tags={"y"}), cohort("3", tags=frozenset({"x"}))]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cls", "items", "name", "expected"),
     [
         (CohortList, TAGGED, "tag_dictionary", {"x": [0], "y": [0, 1]}),
@@ -304,8 +305,8 @@ CHANGES: Dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-@pytest.mark.parametrize("name", DICTIONARIES[CohortList])
+@for_each("change", CHANGES)
+@for_each("name", DICTIONARIES[CohortList])
 def test_every_change_is_seen(change: Callable[[Any], Any], name: str) -> None:
     """Every dictionary follows any change to the list, and the change is the same as that of list."""
     items = [*COHORTS, *TAGGED]
@@ -426,7 +427,7 @@ def test_lists_of_ones_own() -> None:
     assert issubclass(Own, ResourceList)
 
 
-@pytest.mark.parametrize(("cls", "items"), LISTS)
+@for_each(("cls", "items"), LISTS)
 def test_json(cls: Any, items: List[Any]) -> None:
     """to_json gives a plain list of the items' JSON forms."""
     written = cls(items).to_json()
@@ -594,7 +595,7 @@ def test_collector_in_a_forked_process() -> None:
     subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)
 
 
-@pytest.mark.parametrize("items", [[None], [Cohort("a"), None], ["text"], [5]])
+@for_each("items", [[None], [Cohort("a"), None], ["text"], [5]])
 def test_text_of_lists_with_foreign_items(items: List[Any]) -> None:
     """``str()`` of a list shows the same as ``to_json()``, whatever its items are."""
     cohorts = CohortList(items)

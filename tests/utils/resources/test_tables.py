@@ -17,6 +17,7 @@ import pytest
 from PermutiveAPI import Cohort, CohortList, Segment, SegmentList
 from PermutiveAPI._Utils.resources.table_rows import read_table
 from PermutiveAPI._Utils.resources.tables import rows_of, rows_of_models, typed_rows
+from tests.support.rows import for_each
 
 ROWS = [{"name": "a", "size": 1}, {"name": None, "size": 2}]
 
@@ -53,7 +54,7 @@ KINDS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("table", KINDS.values(), ids=list(KINDS))
+@for_each("table", KINDS)
 def test_every_kind_of_table(table: Any) -> None:
     """The rows of every kind of table are the same, with plain Python values."""
     rows = rows_of(table)
@@ -87,8 +88,8 @@ def test_rows_may_have_different_columns() -> None:
 # --- CSV files ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+@for_each("encoding", ["utf-8", "utf-8-sig"])
+@for_each("line_end", ["\n", "\r\n"])
 def test_csv_files(tmp_path: Path, encoding: str, line_end: str) -> None:
     """A CSV file in UTF-8 is read, with and without a mark at its beginning; empty lines are not rows."""
     lines = [" name ,size,,", "Läufer,1,x,y", "", '"a, ""b"""', '"two', 'lines",2']
@@ -145,7 +146,7 @@ def test_more_cells_than_the_header(tmp_path: Path) -> None:
 # --- Columns of a model --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     "status size label segment created_by import workspace import_name query_text code_name game".split(),
 )
@@ -154,7 +155,7 @@ def test_foreign_columns_are_left_out(name: str) -> None:
     assert typed_rows([{"name": "a", name: 1}], Cohort) == [{"name": "a"}]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("column", "field"),
     [
         ("Name", "name"),

@@ -13,6 +13,7 @@ import pytest
 
 from PermutiveAPI import Alias
 from PermutiveAPI._Utils.resources.urls import resource_url
+from tests.support.rows import for_each
 
 
 class WrittenByItself(str):
@@ -23,8 +24,8 @@ class WrittenByItself(str):
         return str(self)
 
 
-@pytest.mark.parametrize("endpoint", ["https://host/v1/imports", "https://host/v1/imports/"])
-@pytest.mark.parametrize(
+@for_each("endpoint", ["https://host/v1/imports", "https://host/v1/imports/"])
+@for_each(
     ("identifier", "quoted"),
     [
         ("abc", "abc"),
@@ -57,14 +58,14 @@ def test_several_identifiers() -> None:
     assert url == "https://h/i/x%2Fy/segments/code/c%20d"
 
 
-@pytest.mark.parametrize("identifier", [None, "", " ", "\t\n"])
+@for_each("identifier", [None, "", " ", "\t\n"])
 def test_empty_identifiers_are_refused(identifier: Any) -> None:
     """An empty identifier or None is a ValueError that names the argument."""
     with pytest.raises(ValueError, match="segment_id must not be empty"):
         resource_url("https://h", "{import_id}/{segment_id}", import_id="i", segment_id=identifier)
 
 
-@pytest.mark.parametrize("identifier", [".", ".."])
+@for_each("identifier", [".", ".."])
 def test_dots_are_refused(identifier: str) -> None:
     """Dots, which URLs drop, are a ValueError that names the argument."""
     with pytest.raises(ValueError, match="import_id"):
@@ -83,7 +84,7 @@ NO_IDENTIFIERS: "list[Any]" = [
 ]
 
 
-@pytest.mark.parametrize("identifier", NO_IDENTIFIERS, ids=lambda each: type(each).__name__)
+@for_each("identifier", NO_IDENTIFIERS)
 def test_identifiers_of_a_wrong_kind(identifier: Any) -> None:
     """A value of a wrong type is a TypeError that names the argument."""
     with pytest.raises(TypeError, match="import_id must be a text"):

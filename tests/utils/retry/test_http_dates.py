@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-import pytest
-
 from PermutiveAPI._Utils.retry.policy import parse_retry_after
+from tests.support.rows import for_each
 
 NOW = datetime(2024, 1, 1, tzinfo=timezone.utc)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "value",
     [
         "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",

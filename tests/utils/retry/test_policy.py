@@ -28,6 +28,7 @@ from PermutiveAPI._Utils.retry.policy import (
     retry_after_of,
     wait_after_response,
 )
+from tests.support.rows import for_each
 
 NOW = datetime(2025, 7, 1, 12, 0, 0, tzinfo=timezone.utc)
 
@@ -57,7 +58,7 @@ def test_environment_is_read_when_the_object_is_made(monkeypatch: pytest.MonkeyP
     assert before.max_retries == 3
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("variable", "argument"),
     [
         ("PERMUTIVE_RETRY_MAX_RETRIES", {"max_retries": 2}),
@@ -69,13 +70,14 @@ def test_bad_variable_counts_when_it_is_used(
     monkeypatch: pytest.MonkeyPatch, variable: str, argument: Dict[str, Any]
 ) -> None:
     """A wrong variable is a ValueError that names it, but only if the argument is left out."""
-    monkeypatch.setenv(variable, "-1")
-    with pytest.raises(ValueError, match=variable):
-        RetryConfig()
-    RetryConfig(**argument)
+    with monkeypatch.context() as patched:
+        patched.setenv(variable, "-1")
+        with pytest.raises(ValueError, match=variable):
+            RetryConfig()
+        RetryConfig(**argument)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "value"),
     [
         *(("max_retries", bad) for bad in (0, -1, 1.5, math.inf, math.nan, "3", None, True)),
@@ -125,7 +127,7 @@ def test_checked_when_changed_and_picklable() -> None:
 # --- What may be repeated --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("verb", "url", "harmless"),
     [
         ("GET", "https://api.permutive.app/cohorts-api/v2/cohorts/", True),
@@ -153,7 +155,7 @@ def test_what_is_harmless_to_repeat(verb: str, url: str, harmless: bool) -> None
     assert is_repeatable(verb, url) is harmless
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "whatever", "harmless"),
     [(429, True, True), (503, True, True)]
     + [(status, False, True) for status in (500, 501, 502, 504, 511, 520, 524, 599)]
@@ -251,12 +253,7 @@ FAILURES = [
 ]
 
 
-def kind_of_error(each: Any) -> Optional[str]:
-    """Name a failure after its class."""
-    return type(each).__name__ if isinstance(each, Exception) else None
-
-
-@pytest.mark.parametrize(("error", "outcome", "timeout"), FAILURES, ids=kind_of_error)
+@for_each(("error", "outcome", "timeout"), FAILURES)
 def test_what_a_failure_means(error: Any, outcome: Outcome, timeout: bool) -> None:
     """Each kind of failure tells whether the request may have been processed, and whether it was a time-out."""
     assert outcome_of(error) is outcome
@@ -278,7 +275,7 @@ def test_errors_that_hold_each_other() -> None:
 DATE = "Tue, 01 Jul 2025 12:00:30 GMT"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "seconds"),
     [
         ("0", 0.0),
@@ -336,15 +333,15 @@ def _wait_after(answer: Any, retries: int = 0, jitter: float = 0.0) -> float:
     return wait_after_response(POLICY, retries, answer.status_code, asked, jitter)
 
 
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
+@for_each("status", [429, 503])
+@for_each("value", ["7", "7.0", "Tue, 01 Jul 2025 12:00:07 GMT"])
 def test_retry_after_counts(status: int, value: str) -> None:
     """After 429 and 503, Retry-After is the wait, however long it is."""
     assert _wait_after(_answer(status, value)) == 7.0
     assert _wait_after(_answer(status, "500")) == 500.0
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         _answer(500, "7"),
@@ -354,7 +351,6 @@ def test_retry_after_counts(status: int, value: str) -> None:
         SimpleNamespace(status_code=429),
         SimpleNamespace(status_code=503, headers=None),
     ],
-    ids=lambda answer: str(answer.status_code),
 )
 def test_the_policys_wait_counts(answer: Any) -> None:
     """Without a readable Retry-After, or after another status, the policy's own wait is used."""
@@ -363,7 +359,7 @@ def test_the_policys_wait_counts(answer: Any) -> None:
         assert 2.0**retries <= wait <= 1.25 * 2.0**retries
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("policy", "retries", "jitter", "seconds"),
     [
         (POLICY, 0, 0.0, 1.0),
@@ -389,7 +385,7 @@ def test_date_without_zone_is_utc() -> None:
     assert parse_retry_after(later.strftime("%a, %d %b %Y %H:%M:%S"), NOW) == 5.0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "asked", "throttled"),
     [
         (429, None, True),
@@ -405,7 +401,7 @@ def test_refusals_of_a_limit(status: int, asked: Optional[float], throttled: boo
     assert is_throttled(status, asked) is throttled
 
 
-@pytest.mark.parametrize(("seconds", "patient"), [(0, True), (120, True), (121, False)])
+@for_each(("seconds", "patient"), [(0, True), (120, True), (121, False)])
 def test_patience(seconds: float, patient: bool) -> None:
     """Refusals use up no attempt for two minutes after the service last accepted something."""
     assert refusals_are_free(seconds) is patient

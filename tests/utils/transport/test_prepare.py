@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from PermutiveAPI._Utils.credentials import HiddenText
 from PermutiveAPI._Utils.transport.prepare import prepare
+from tests.support.rows import for_each
 
 searching = settings(max_examples=30, deadline=None, database=None, derandomize=True)
 JSON_HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -50,7 +51,7 @@ def assert_same(
     assert dict(made.headers) == dict(wanted.headers)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "https://api.permutive.app/v2/cohorts/",
@@ -85,13 +86,13 @@ def assert_same(
         "https://a.b:0080/",
     ],
 )
-@pytest.mark.parametrize("params", [None, {}, {"k": "key", "a b": "ü&="}])
+@for_each("params", [None, {}, {"k": "key", "a b": "ü&="}])
 def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
     """Plain, odd and invalid URLs are prepared as by requests."""
     assert_same("GET", url, JSON_HEADERS, params, None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "params",
     [
         {"n": 1, "t": True, "f": 1.5},
@@ -102,21 +103,20 @@ def test_urls(url: str, params: Optional[Dict[str, Any]]) -> None:
         {"member": Colour.RED},
         {"k": HiddenText("a b&c")},
     ],
-    ids=str,
 )
 def test_parameters(params: Dict[str, Any]) -> None:
     """Parameters that are not texts, or have several values, are prepared as by requests."""
     assert_same("GET", "https://h.example/p", JSON_HEADERS, params, None)
 
 
-@pytest.mark.parametrize("verb", ["GET", "POST", "PATCH", "DELETE"])
-@pytest.mark.parametrize("body", [None, b'{"a": 1}', "text"])
+@for_each("verb", ["GET", "POST", "PATCH", "DELETE"])
+@for_each("body", [None, b'{"a": 1}', "text"])
 def test_bodies(verb: str, body: Any) -> None:
     """Content-Length is the same as with requests, for every verb with and without a body."""
     assert_same(verb, "https://h.example/p", JSON_HEADERS, {"k": "key"}, body)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "headers",
     [
         {},
@@ -127,7 +127,6 @@ def test_bodies(verb: str, body: Any) -> None:
         {"X Own": "a"},
         {"X-Own": 5},
     ],
-    ids=str,
 )
 def test_headers(headers: Dict[str, Any]) -> None:
     """Repeated headers, headers that are not texts, and invalid headers are prepared as by requests."""
