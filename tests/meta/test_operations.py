@@ -6,8 +6,6 @@ import re
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 
-import pytest
-
 import PermutiveAPI
 from PermutiveAPI import (
     Alias,
@@ -114,7 +112,7 @@ CALLS: Dict[str, Callable[[Objects], Any]] = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
+@for_each("row", ROWS)
 def test_reached_and_answered(sandbox: Sandbox, row: Row) -> None:
     """The call sends the operation of its row, and the sandbox responds with success."""
     owner, _, method = row.call.partition(".")

@@ -22,6 +22,7 @@ from PermutiveAPI._Utils.redaction import (
     redact_url,
     secrets_of,
 )
+from tests.support.rows import for_each
 
 SECRET = "0123-secret/key"
 LENGTH = 1_500
@@ -176,7 +177,7 @@ def test_a_huge_text_is_cut() -> None:
     assert len(text) < 30_000 and "secret" not in text
 
 
-@pytest.mark.parametrize("shift", range(20))
+@for_each("shift", range(20))
 def test_secret_across_the_cut(shift: int) -> None:
     """If a huge text is cut inside a secret, no part of the secret is left.
 
@@ -205,7 +206,7 @@ def test_short_text_stays() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("cut", "expected"),
     [
         ('"key": ["a", "b', '"key": [REDACTED]'),

@@ -12,6 +12,7 @@ import pytest
 
 from PermutiveAPI._Utils.batch import journal as module
 from PermutiveAPI._Utils.batch.journal import Journal
+from tests.support.rows import for_each
 
 ORIGIN = "https://api.permutive.app"
 KEY = "a-key-of-release-5-6"
@@ -62,7 +63,8 @@ def number(value: int) -> bytes:
 
 
 def write(path: Path, count: int) -> None:
-    """Make a journal in which so many numbers are done."""
+    """Make a new journal in which so many numbers are done."""
+    path.unlink(missing_ok=True)
     journal = opened(path)
     journal.record(number(value) for value in range(count))
     journal.close()
@@ -102,8 +104,8 @@ def short_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("short_pieces")
-@pytest.mark.parametrize("count", [0, 1, 3, 4, 5, 8, 11])
-@pytest.mark.parametrize("incomplete", ["", "0", "f" * 32, "\0" * 500, "not written here"])
+@for_each("count", [0, 1, 3, 4, 5, 8, 11])
+@for_each("incomplete", ["", "0", "f" * 32, "\0" * 500, "not written here"])
 def test_a_file_is_read_to_its_end(path: Path, count: int, incomplete: str) -> None:
     """All lines are read; an incomplete last line, as a crash leaves it, is removed."""
     write(path, count)
@@ -120,9 +122,9 @@ def test_a_file_is_read_to_its_end(path: Path, count: int, incomplete: str) -> N
 
 
 @pytest.mark.usefixtures("short_pieces")
-@pytest.mark.parametrize("place", [0, 3, 4, 5, 9])
-@pytest.mark.parametrize("line", ["", "a", "A" * 32, "é" * 16, "a" * 33, "\0" * 200])
-@pytest.mark.parametrize("rest", ["", "half a line"])
+@for_each("place", [0, 3, 4, 5, 9])
+@for_each("line", ["", "a", "A" * 32, "é" * 16, "a" * 33, "\0" * 200])
+@for_each("rest", ["", "half a line"])
 def test_a_damaged_line_is_named(path: Path, place: int, line: str, rest: str) -> None:
     """A line of another format makes the file unusable, wherever it is; the file does not change."""
     write(path, 10)
@@ -135,7 +137,7 @@ def test_a_damaged_line_is_named(path: Path, place: int, line: str, rest: str) -
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", ["{}", '{"journal": "PermutiveAPI 1"}', "x" * 400])
+@for_each("content", ["{}", '{"journal": "PermutiveAPI 1"}', "x" * 400])
 def test_a_first_line_without_an_end(path: Path, content: str) -> None:
     """Only an incomplete first line of this job is written again."""
     path.write_text(content)
