@@ -7,9 +7,8 @@ import string
 from typing import Any
 from urllib.parse import quote, quote_plus, urlencode
 
-import pytest
 import requests
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from PermutiveAPI._Utils.redaction import (
@@ -45,8 +44,14 @@ PLAIN_FORMS = [
 ]
 
 
-@pytest.mark.parametrize("form", PLAIN_FORMS)
-@given(name=names, secret=plain_secrets, before=surroundings, after=surroundings)
+@settings(max_examples=100)
+@given(
+    form=st.sampled_from(PLAIN_FORMS),
+    name=names,
+    secret=plain_secrets,
+    before=surroundings,
+    after=surroundings,
+)
 def test_plain_secrets(form: str, name: str, secret: str, before: str, after: str) -> None:
     """A secret with the characters of keys is replaced, and the text around it stays."""
     message = f"{before} {form.format(name=name, secret=secret)}\n{after}"
