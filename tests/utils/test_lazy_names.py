@@ -67,47 +67,52 @@ def test_a_late_module_is_imported_by_its_first_name(monkeypatch: pytest.MonkeyP
     assert not hasattr(late, "other")
 
 
-@needs_fork
-@pytest.mark.parametrize(
-    "module", ["dotenv", "PermutiveAPI.Audience.Segment", "PermutiveAPI._Utils.batch.runner"]
-)
-def test_a_fork_waits_for_an_import(module: str) -> None:
-    """A child can send what it wants, although another thread was importing a part during the fork."""
-    code = f"""
+FORKED_DURING_IMPORTS = """
 import faulthandler, os, sys, threading, time
 import requests
 import PermutiveAPI
 from PermutiveAPI._Utils import http
 
-begun = threading.Event()
+WORK = {
+    "PermutiveAPI.Audience.Segment": lambda: PermutiveAPI.Segment("code", "name", "import"),
+    "dotenv": lambda: http.get("key", "https://host/"),
+    "PermutiveAPI._Utils.batch.runner": lambda: http.process_batch(
+        [http.BatchRequest("GET", "https://host/")], api_key="key"
+    ),
+}
 
 class SlowImport:
     @staticmethod
     def find_spec(name, *_):
-        if name == {module!r}:
+        if name == module:
             begun.set()
             time.sleep(0.05)
-
-def work():
-    assert PermutiveAPI.Segment("code", "name", "import")
-    assert http.get("key", "https://host/").status_code == 200
-    assert len(http.process_batch([http.BatchRequest("GET", "https://host/")], api_key="key")[0]) == 1
 
 response = requests.Response()
 response.status_code = 200
 requests.get = lambda *args, **kwargs: response
 sys.meta_path.insert(0, SlowImport)
-assert {module!r} not in sys.modules
-threading.Thread(target=work).start()
-begun.wait()
-child = os.fork()
-if not child:
-    faulthandler.dump_traceback_later(5, exit=True)
-    work()
-    os._exit(0)
-assert os.waitpid(child, 0)[1] == 0
+for module, work in WORK.items():
+    assert module not in sys.modules, module
+    begun = threading.Event()
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if not child:
+        faulthandler.dump_traceback_later(5, exit=True)
+        for each in WORK.values():
+            assert each()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0, module
+    thread.join()
 """
-    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@needs_fork
+def test_a_fork_waits_for_an_import() -> None:
+    """A child can send what it wants, although another thread was importing a part during the fork."""
+    subprocess.run([sys.executable, "-c", FORKED_DURING_IMPORTS], check=True)
 
 
 def test_other_names_are_missing(borrower: Any) -> None:
