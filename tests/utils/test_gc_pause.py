@@ -1,18 +1,15 @@
-"""The pause of the garbage collector; resources/test_lists.py tests which lists use it."""
+"""The pause of the garbage collector; resources/test_lists.py tests which lists use it, and forks."""
 
 from __future__ import annotations
 
 import gc
 import json
-import subprocess
-import sys
 from typing import Iterator
 
 import pytest
 
 from PermutiveAPI import Cohort, CohortList
 from PermutiveAPI._Utils.gc_pause import gc_paused, items_in
-from tests.support.platforms import needs_fork
 
 
 @pytest.fixture(autouse=True)
@@ -31,26 +28,6 @@ def test_off_inside_on_after() -> None:
             assert not gc.isenabled()
         assert not gc.isenabled()
     assert gc.isenabled()
-
-
-FORK = """
-import gc, os
-from PermutiveAPI._Utils.gc_pause import gc_paused
-
-with gc_paused(10_001):
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if gc.isenabled() else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert not gc.isenabled()
-assert gc.isenabled()
-"""
-
-
-@needs_fork
-def test_a_forked_process_collects() -> None:
-    """In a process that is forked inside the block, the collector is on."""
-    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=20)
 
 
 def test_on_for_a_short_list() -> None:

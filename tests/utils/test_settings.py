@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -176,15 +175,3 @@ def test_deleted_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     gone.rmdir()
     assert settings.text(settings.TIMEOUT_SECONDS) is None
     monkeypatch.chdir(tmp_path)
-
-
-def test_dotenv_is_not_read_at_import(tmp_path: Path) -> None:
-    """A .env that would be refused is not read before one of its values is needed."""
-    (tmp_path / ".env").write_text("PERMUTIVE_TIMEOUT_SECONDS=soon\n")
-    done = subprocess.run(
-        [sys.executable, "-c", "import PermutiveAPI, sys; print('dotenv' in sys.modules)"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout.strip()) == (0, "False")
