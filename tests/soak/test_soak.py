@@ -50,5 +50,5 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
 @pytest.mark.parametrize("processes", [0, 2])
 def test_a_small_soak(tmp_path: Path, processes: int) -> None:
     """A job that is killed twice reports each request once, and makes only cohorts in flight twice."""
-    seen = soak(800, kills=2, seed=7, folder=tmp_path, processes=processes)
+    seen = soak(400, kills=2, seed=7, folder=tmp_path, processes=processes)
     assert seen.complaints() == [], str(seen)
