@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any, Dict, List, Tuple
+from typing import Any, List, Tuple
 
 import pytest
 
 from PermutiveAPI import (
-    Alias,
     BatchRequest,
     Cohort,
     CohortList,
-    Event,
     Identity,
     Import,
     ImportList,
@@ -23,7 +21,6 @@ from PermutiveAPI import (
     Segment,
     Segmentation,
     SegmentList,
-    Source,
     Workspace,
     WorkspaceList,
 )
@@ -150,27 +147,6 @@ def test_signature(function: Any, text: str) -> None:
 
 
 FIELDS: List[Tuple[type, str]] = [
-    (Alias, "id tag priority"),
-    (Identity, "user_id aliases"),
-    (Event, "name time properties session_id view_id"),
-    (Segmentation, "events user_id activations synchronous_validation alias aliases"),
-    (
-        Cohort,
-        "name id code query tags description subject_entity_level state segment_type"
-        " live_audience_size created_at last_updated_at workspace_id request_id error",
-    ),
-    (Segment, "code name import_id id description cpm categories created_at updated_at query"),
-    (
-        Source,
-        "id state type schema_id cohorts bucket permissions phase errors advertiser_name"
-        " organization_id version",
-    ),
-    (
-        Import,
-        "id name code relation identifiers source description inheritance segments"
-        " created_at updated_at",
-    ),
-    (Workspace, "name organisation_id workspace_id api_key"),
     (RetryConfig, "max_retries backoff_factor initial_delay"),
     (BatchRequest, "method url params json headers timeout retry callback error_callback"),
     (
@@ -183,54 +159,12 @@ FIELDS: List[Tuple[type, str]] = [
 
 @for_each(("model", "names"), FIELDS)
 def test_field_order(model: Any, names: str) -> None:
-    """A model is a dataclass whose fields stand in the fixed order, which is positional order."""
+    """The parts of a batch are dataclasses whose fields have the fixed order, which is positional order."""
     assert dataclasses.is_dataclass(model)
     fields = [each.name for each in dataclasses.fields(model) if each.init]
     assert fields == names.split()
     constructor: Any = model
     assert list(inspect.signature(constructor).parameters) == names.split()
-
-
-DEFAULTS: List[Tuple[Any, Dict[str, Any]]] = [
-    (
-        Cohort("n"),
-        {
-            "live_audience_size": 0,
-            **dict.fromkeys(
-                "id code query tags description subject_entity_level state segment_type"
-                " workspace_id request_id error".split()
-            ),
-        },
-    ),
-    (Segment("c", "n", "i"), {"code": "c", "name": "n", "import_id": "i", "cpm": 0.0}),
-    (Segment("c", "n", "i"), dict.fromkeys(("id", "description", "categories", "query"))),
-    (Event("n", "t"), {"properties": {}, "session_id": None, "view_id": None}),
-    (Segmentation([], "u"), {"activations": False, "synchronous_validation": False}),
-    (
-        Source("i", {}, "t"),
-        dict.fromkeys(
-            "schema_id cohorts bucket permissions phase errors advertiser_name"
-            " organization_id version".split()
-        ),
-    ),
-    (
-        Import("i", "n", "c", "r", [], Source("i", {}, "t")),
-        dict.fromkeys(("description", "inheritance", "segments")),
-    ),
-    (
-        BatchRequest("GET", "https://host"),
-        {
-            "timeout": 10.0,
-            **dict.fromkeys("params json headers retry callback error_callback".split()),
-        },
-    ),
-]
-
-
-@for_each(("made", "values"), DEFAULTS)
-def test_field_defaults(made: Any, values: Dict[str, Any]) -> None:
-    """A field that is left out has the default of 5.4.4."""
-    assert {name: getattr(made, name) for name in values} == values
 
 
 def test_retry_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

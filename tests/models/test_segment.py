@@ -10,15 +10,8 @@ from typing import Any, Callable, Dict
 import pytest
 
 from PermutiveAPI import Segment, SegmentList
-from PermutiveAPI.Audience.Segment import _API_PAYLOAD
 from tests.support.fake_service import FakeService, answer
 from tests.support.rows import for_each
-
-
-def test_positions_keep_their_meaning() -> None:
-    """Segment("c", "n", "i") means code, name, import_id."""
-    segment = Segment("c", "n", "i")
-    assert (segment.code, segment.name, segment.import_id) == ("c", "n", "i")
 
 
 def test_code_may_be_left_out() -> None:
@@ -54,13 +47,6 @@ def test_missing_import_id_by_position() -> None:
     unchecked: Any = Segment
     with pytest.raises(TypeError, match="'import_id'"):
         unchecked("c", "n")
-
-
-def test_payload() -> None:
-    """The payload names the fields that create sends."""
-    assert sorted(_API_PAYLOAD) == sorted(
-        ["name", "code", "description", "cpm", "categories", "query"]
-    )
 
 
 def test_placeholder_of_required_fields() -> None:

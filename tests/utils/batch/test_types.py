@@ -103,12 +103,6 @@ def test_progress_is_frozen() -> None:
     assert (older.average_per_thousand_seconds, older.skipped) == (None, 0)
 
 
-@for_each("name", ["BatchRequest", "Progress", "RetryConfig"])
-def test_one_class_everywhere(name: str) -> None:
-    """http and the top level have the same class."""
-    assert getattr(http, name) is getattr(PermutiveAPI, name)
-
-
 @for_each("items", ["text", b"raw", 5, None])
 def test_items_that_are_no_list(items: Any) -> None:
     """A text, or an object that is not iterable, is a TypeError that names the argument."""
