@@ -1,4 +1,4 @@
-"""PERMUTIVE_API_BASE_URL: valid origins, and the warning about plain http."""
+"""PERMUTIVE_API_BASE_URL: valid origins, the URLs that go there, and the warning about plain http."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import List, Optional
 import pytest
 
 from PermutiveAPI._Utils import settings
-from PermutiveAPI._Utils.base_url import base_url, origin_of
+from PermutiveAPI._Utils.base_url import actual_url, base_url, origin_of
 from PermutiveAPI._Utils.settings import API_BASE_URL
 from tests.support.platforms import needs_fork
 from tests.support.rows import for_each
@@ -78,16 +78,6 @@ def test_invalid_origins(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     )
 
 
-def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that changes between two calls takes effect."""
-    monkeypatch.setenv(API_BASE_URL, "http://one")
-    assert origin_now() == "http://one"
-    monkeypatch.setenv(API_BASE_URL, "http://two")
-    assert origin_now() == "http://two"
-    monkeypatch.delenv(API_BASE_URL)
-    assert origin_now() is None
-
-
 # --- Plain http ------------------------------------------------------------------------------
 
 
@@ -141,7 +131,7 @@ def test_forked_child(tmp_path: Path) -> None:
     script = """
 import logging, os
 from PermutiveAPI._Utils import settings
-from PermutiveAPI._Utils.base_url import base_url, origin_of
+from PermutiveAPI._Utils.base_url import actual_url, base_url, origin_of
 logging.basicConfig(format="%(message)s")
 os.environ["PERMUTIVE_API_BASE_URL"] = "http://one.example"
 base_url(settings.text(settings.API_BASE_URL))
@@ -173,3 +163,32 @@ else:
 def test_origins_of_urls(url: str, origin: str) -> None:
     """An origin is always written in the same way, since journals contain it and limits depend on it."""
     assert origin_of(url) == origin
+
+
+ORIGIN = "http://127.0.0.1:8080"
+
+
+@for_each(
+    ("url", "expected"),
+    [
+        ("https://api.permutive.app/a/b?x=1&y=2#z", f"{ORIGIN}/a/b?x=1&y=2#z"),
+        ("https://api.permutive.com/v2.0/identify", f"{ORIGIN}/v2.0/identify"),
+        ("HTTPS://API.PERMUTIVE.APP/a", f"{ORIGIN}/a"),
+        ("https://api.permutive.app", ORIGIN),
+        ("https://api.permutive.app?x=1", f"{ORIGIN}?x=1"),
+        ("https://api.permutive.app:443/a", f"{ORIGIN}/a"),
+        (" https://api.permutive.app/a", f"{ORIGIN}/a"),
+        ("http://api.permutive.com/a", f"{ORIGIN}/a"),
+        ("https://apixpermutive.app/a", "https://apixpermutive.app/a"),
+        ("https://api.permutive.app/a%2Fb", f"{ORIGIN}/a%2Fb"),
+        ("https://example.com/api.permutive.app/a", "https://example.com/api.permutive.app/a"),
+        ("https://api.permutive.app.evil.com/a", "https://api.permutive.app.evil.com/a"),
+        ("ftp://api.permutive.app/a", "ftp://api.permutive.app/a"),
+        ("api.permutive.app/a", "api.permutive.app/a"),
+        ("", ""),
+    ],
+)
+def test_another_origin(url: str, expected: str) -> None:
+    """Every URL of Permutive's two hosts goes to the origin, with the same path and query; other URLs do not change."""
+    assert actual_url(url, None) == url
+    assert actual_url(url, ORIGIN) == expected
