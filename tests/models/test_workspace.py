@@ -221,16 +221,6 @@ def test_no_master_workspace(items: List[Workspace]) -> None:
         WorkspaceList(items).master_workspace
 
 
-def test_from_env(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Workspace.from_env returns the default workspace, WorkspaceList.from_env all workspaces."""
-    path = tmp_path / "workspaces.json"
-    path.write_text(json.dumps([CHILD.to_json(), MAIN.to_json()]))
-    monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
-    assert Workspace.from_env() == MAIN
-    assert WorkspaceList.from_env() == [CHILD, MAIN]
-    assert isinstance(WorkspaceList.from_env(), WorkspaceList)
-
-
 @for_each("cls", [Workspace, WorkspaceList])
 def test_from_env_without_a_file(cls: Any) -> None:
     """If the variable is not set, the error names it."""
@@ -275,41 +265,6 @@ def test_arguments(calls: List[Any]) -> None:
         ("Import", (), {"api_key": SECRET, "include_details": True}),
         ("Segment", (), {"import_id": "i", "api_key": SECRET}),
     ]
-
-
-@pytest.mark.parametrize(
-    ("method", "arguments", "other"),
-    [
-        ("cohorts", {}, {"include_details": True}),
-        ("imports", {}, {"include_details": True}),
-        ("segments", {"import_id": "a"}, {"import_id": "b"}),
-    ],
-)
-def test_caches(
-    calls: List[Any], method: str, arguments: Dict[str, Any], other: Dict[str, Any]
-) -> None:
-    """Lists are cached for each argument, even empty ones, until a refresh is forced."""
-    workspace = Workspace("Main", "org", "org", SECRET)
-    listing = getattr(workspace, method)
-    first = listing(**arguments)
-    assert listing(**arguments) is first
-    assert len(calls) == 1
-    second = listing(**other)
-    assert second is not first
-    assert len(calls) == 2
-    forced = listing(**arguments, force_refresh=True)
-    assert forced is not first
-    assert len(calls) == 3
-    assert listing(**arguments) is forced
-    assert listing(**other) is second
-    assert len(calls) == 3
-
-
-def test_each_workspace_has_its_own_caches(calls: List[Any]) -> None:
-    """Two workspaces do not share their caches."""
-    Workspace("a", "o", "w", "k").cohorts()
-    Workspace("a", "o", "w", "k").cohorts()
-    assert len(calls) == 2
 
 
 def test_positional_arguments(calls: List[Any]) -> None:

@@ -122,27 +122,7 @@ def test_identifiers_survive_another_origin(identifier: str) -> None:
     assert actual_url(url, "http://h") == url.replace("https://api.permutive.app", "http://h", 1)
 
 
-@given(st.text(alphabet=" \t\n\r\x0b\x0c\u00a0\u2003"))
-def test_blank_identifiers_are_refused(identifier: str) -> None:
-    """An identifier that consists only of spaces is refused."""
-    try:
-        url = resource_url("https://host", "{id}", id=identifier)
-    except ValueError as error:
-        assert "id" in str(error)
-    else:
-        raise AssertionError(f"made {url!r}")
-
-
 # --- Timestamps ------------------------------------------------------------------------------------
-
-
-@given(moments)
-def test_timestamps_come_back(moment: datetime) -> None:
-    """A timestamp is read back with its offset."""
-    read = parse_timestamp(moment.isoformat())
-    assert read == moment
-    assert read is not None and read.utcoffset() == moment.utcoffset()
-    assert Cohort.from_json({"name": "c", "created_at": moment.isoformat()}).created_at == moment
 
 
 @given(moments, st.integers(0, 999))

@@ -150,14 +150,6 @@ def test_what_is_wrong_with_a_file(credentials: Writer, content: Any, problem: s
     assert str(caught.value) == f"{VARIABLE} ({path}){problem}"
 
 
-@for_each("empty", [None, "", " \t\n"])
-def test_empty_key_is_not_the_default_one(credentials: Writer, empty: Any) -> None:
-    """An empty key never means the default key: the error says so."""
-    credentials(GOOD)
-    with pytest.raises(PermutiveCredentialsError, match="^api_key must not be empty"):
-        resolve_api_key(empty)
-
-
 def test_key_of_the_environment_wins(credentials: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     """PERMUTIVE_API_KEY wins over the workspace file; spaces around it do not count."""
     credentials(GOOD)
@@ -172,11 +164,6 @@ def test_left_out_key_stays_one_object(copied: Callable[[Any], Any]) -> None:
     """The default of api_key is an empty text, and stays the same object when it is copied or pickled."""
     assert copied(DEFAULT_API_KEY) is DEFAULT_API_KEY
     assert DEFAULT_API_KEY == ""
-
-
-def test_given_key_wins() -> None:
-    """A given key is used as it is, and no file is needed."""
-    assert resolve_api_key("mine") == "mine"
 
 
 @for_each("wrong", [5, b"bytes", ["list"], True])
@@ -387,14 +374,6 @@ def test_bottomless_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(path))
     with pytest.raises(ValueError, match="PERMUTIVE_APPLICATION_CREDENTIALS"):
         Workspace.from_env()
-
-
-def test_an_empty_file_of_workspaces(credentials: Writer) -> None:
-    """The error says that an empty list contains no workspace."""
-    path = credentials([])
-    with pytest.raises(PermutiveCredentialsError) as caught:
-        WorkspaceList.from_env()
-    assert str(caught.value) == f"{VARIABLE} ({path}) holds no workspace."
 
 
 def test_parameters_and_headers_hide_the_key() -> None:

@@ -170,15 +170,6 @@ def test_plain_text_bodies(body: Any, words: str) -> None:
         assert words in str(error_of(answer(status, body)))
 
 
-def test_long_bodies_are_shortened() -> None:
-    """A long body is quoted in part, and equal words are not repeated."""
-    message = str(error_of(answer(500, b"word " * 10_000)))
-    assert len(message) < 500
-    assert message.endswith("...")
-    said = str(error_of(answer(404, {"error": {"message": "same", "cause": "same"}})))
-    assert said == "Resource not found. same"
-
-
 REPEATS: List[Any] = [
     (
         404,

@@ -25,13 +25,6 @@ def test_chunk_list(items: List[Any], n: int, expected: List[Any]) -> None:
     assert chunk_list(items, n) == expected
 
 
-@for_each("n", [0, -1])
-def test_chunk_list_refuses(n: int) -> None:
-    """A size below 1 is a ValueError that names n."""
-    with pytest.raises(ValueError, match="n must be at least 1"):
-        chunk_list([1], n)
-
-
 @for_each(
     ("value", "expected"),
     [

@@ -31,7 +31,6 @@ from PermutiveAPI import (
     Segmentation,
     SegmentList,
     TrackedEvent,
-    WorkspaceList,
     progress_bar,
 )
 from PermutiveAPI._Utils import http
@@ -40,7 +39,6 @@ from PermutiveAPI._Utils.codec.encoding import NotJSONError
 from PermutiveAPI._Utils.list import chunk_list, convert_list
 from PermutiveAPI._Utils.resources.responses import read_object, read_response
 from PermutiveAPI._Utils.resources.tables import rows_of_models
-from PermutiveAPI._Utils.retry.policy import RetryConfig
 from PermutiveAPI.Tables import References, identities_from_table
 from tests.support.mistakes import Mistake, assert_raises, each
 from tests.support.rows import for_each
@@ -199,11 +197,6 @@ MISTAKES: dict[str, Mistake] = {
         PermutiveInvalidRequestError,
         "Give user_id, aliases or both; got neither.",
     ),
-    "top level": (
-        lambda: WorkspaceList([]).master_workspace,
-        ValueError,
-        "No top-level workspace found",
-    ),
     "n": (lambda: chunk_list([1], 0), ValueError, "n must be at least 1, got 0."),
     "val": (
         lambda: convert_list("x"),
@@ -266,35 +259,10 @@ MISTAKES: dict[str, Mistake] = {
         ValueError,
         "journal must be a path, got an empty text.",
     ),
-    "workers of another kind": (
-        lambda: http.process_batch([], api_key="k", max_workers=True),
-        TypeError,
-        "max_workers must be a whole number, got True.",
-    ),
     "workers": (
         lambda: http.process_batch([], api_key="k", max_workers=0),
         ValueError,
         "max_workers must be at least 1, got 0.",
-    ),
-    "retries": (
-        lambda: RetryConfig(max_retries=0),
-        ValueError,
-        "max_retries must be a whole number of at least 1, got 0.",
-    ),
-    "retries of another kind": (
-        lambda: RetryConfig(max_retries=1.5),
-        ValueError,
-        "max_retries must be a whole number of at least 1, got 1.5.",
-    ),
-    "factor": (
-        lambda: RetryConfig(backoff_factor=0.5),
-        ValueError,
-        "backoff_factor must be a finite number of at least 1, got 0.5.",
-    ),
-    "delay": (
-        lambda: RetryConfig(initial_delay=-1),
-        ValueError,
-        "initial_delay must be a finite number of at least 0, got -1.",
     ),
     "answer a text": (
         lambda: read_response(None, answered('"x"')),
@@ -347,30 +315,10 @@ MISTAKES: dict[str, Mistake] = {
         PermutiveCredentialsError,
         "api_key holds a line break or another character that cannot be printed, perhaps from the end of a file. Call strip() on it.",
     ),
-    "json number": (
-        lambda: Cohort.from_json(5),
-        TypeError,
-        "`from_json()` expected a dict, JSON string, or Path, but got int",
-    ),
     "json text": (
         lambda: Cohort.from_json("{"),
         TypeError,
         "Failed to parse JSON from input: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-    ),
-    "list of object": (
-        lambda: CohortList.from_json({}),
-        TypeError,
-        "Cannot create a CohortList from a dictionary. Use from_json() of Cohort for a single object.",
-    ),
-    "list of number": (
-        lambda: CohortList.from_json(5),
-        TypeError,
-        "`from_json()` expected a list of dicts, JSON string, or Path, but got int",
-    ),
-    "list of text": (
-        lambda: CohortList.from_json("{}"),
-        TypeError,
-        "JSON content from str did not decode to a list.",
     ),
     "attribute": (
         lambda: CohortList([]).nothing,
@@ -408,11 +356,6 @@ MISTAKES: dict[str, Mistake] = {
         "segment_id must be an identifier, got '.'.",
     ),
     "import id": (lambda: Import.get_by_id("", "k"), ValueError, "id must not be empty, got ''."),
-    "json list from json": (
-        lambda: SegmentList.from_json("{"),
-        TypeError,
-        "Failed to parse JSON from input: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
-    ),
     "request url": (
         lambda: http.request("GET", "k", "https://a%20b.example/x"),
         PermutiveInvalidRequestError,

@@ -45,25 +45,11 @@ FORMS = {
 @for_each("name", NAMES)
 @for_each("form", FORMS)
 def test_value_of_secret_name_is_replaced(form: str, name: str) -> None:
-    """The value of a secret name is replaced in every form, and nothing else."""
+    """The value of a secret name is replaced in every form, and nothing else. Doing so twice changes nothing more."""
     message = "before " + form.format(name=name, secret=SECRET) + " after"
     redacted = redact_message(message)
-    assert SECRET not in redacted
     assert redacted == message.replace(SECRET, "[REDACTED]")
-
-
-@for_each("name", NAMES)
-@for_each("form", FORMS)
-def test_redacting_twice_changes_nothing(form: str, name: str) -> None:
-    """Redacting a text twice changes nothing more."""
-    once = redact_message(form.format(name=name, secret=SECRET))
-    assert redact_message(once) == once
-
-
-@for_each("name", [name.upper() for name in NAMES])
-def test_case_of_name_does_not_matter(name: str) -> None:
-    """A secret name in capitals is found, too."""
-    assert redact_message(f"{name}={SECRET}") == f"{name}=[REDACTED]"
+    assert redact_message(redacted) == redacted
 
 
 @for_each(
@@ -105,12 +91,6 @@ def test_whole_names_only(message: str) -> None:
 def test_headers(message: str, expected: str) -> None:
     """The values of the key's header and of Authorization are replaced."""
     assert redact_message(message) == expected
-
-
-@for_each("name", ["apiKey", "privateKey", "private_key", "api-key"])
-def test_spellings_of_credentials_files(name: str) -> None:
-    """The spellings of credentials files are secret names."""
-    assert redact_message(f'{{"{name}": "{SECRET}"}}') == f'{{"{name}": "[REDACTED]"}}'
 
 
 @for_each(
@@ -253,11 +233,6 @@ def test_redacted_forms(text: str) -> None:
     redacted = redact_message(text)
     assert "SEKRET" not in redacted
     assert redact_message(redacted) == redacted
-
-
-def test_a_name_with_a_dash_stays() -> None:
-    """A dash is part of a name, so a name that contains a secret name and a dash is not secret."""
-    assert redact_message("my-key=5") == "my-key=5"
 
 
 @for_each("text", ["/x?k=k&a=1", '{"k": "k"}', "k: k"])

@@ -19,29 +19,6 @@ NUMBERS = [
 COUNTS = ["PERMUTIVE_BATCH_MAX_WORKERS", "PERMUTIVE_RETRY_MAX_RETRIES"]
 
 
-def test_names() -> None:
-    """The variables have the names that are documented."""
-    assert {
-        settings.APPLICATION_CREDENTIALS,
-        settings.API_BASE_URL,
-        settings.TIMEOUT_SECONDS,
-        settings.BATCH_MAX_WORKERS,
-        settings.BATCH_TIMEOUT_SECONDS,
-        settings.RETRY_MAX_RETRIES,
-        settings.RETRY_BACKOFF_FACTOR,
-        settings.RETRY_INITIAL_DELAY_SECONDS,
-    } == {
-        "PERMUTIVE_APPLICATION_CREDENTIALS",
-        "PERMUTIVE_API_BASE_URL",
-        "PERMUTIVE_TIMEOUT_SECONDS",
-        "PERMUTIVE_BATCH_MAX_WORKERS",
-        "PERMUTIVE_BATCH_TIMEOUT_SECONDS",
-        "PERMUTIVE_RETRY_MAX_RETRIES",
-        "PERMUTIVE_RETRY_BACKOFF_FACTOR",
-        "PERMUTIVE_RETRY_INITIAL_DELAY_SECONDS",
-    }
-
-
 @for_each("value", ["", " ", "\t\n"])
 def test_blank_means_unset(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """A blank value counts as not set."""
@@ -84,16 +61,6 @@ def test_backoff_factor_is_at_least_one(monkeypatch: pytest.MonkeyPatch, value: 
     monkeypatch.setenv(settings.RETRY_BACKOFF_FACTOR, value)
     with pytest.raises(ValueError, match=settings.RETRY_BACKOFF_FACTOR):
         settings.number(settings.RETRY_BACKOFF_FACTOR, 2.0, at_least=1.0)
-
-
-def test_environment_is_read_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that changes between two calls takes effect."""
-    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "1")
-    assert settings.text(settings.TIMEOUT_SECONDS) == "1"
-    monkeypatch.setenv(settings.TIMEOUT_SECONDS, "2")
-    assert settings.text(settings.TIMEOUT_SECONDS) == "2"
-    monkeypatch.delenv(settings.TIMEOUT_SECONDS)
-    assert settings.text(settings.TIMEOUT_SECONDS) is None
 
 
 # --- .env ------------------------------------------------------------------------------------

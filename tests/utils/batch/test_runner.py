@@ -87,13 +87,6 @@ def test_run_concurrently_raises_the_first_failure() -> None:
         run_concurrently(call, [0, 1, 2], new_executor=DoneExecutor)
 
 
-@pytest.mark.parametrize("workers", [0, -1])
-def test_workers_below_one(workers: int) -> None:
-    """max_workers below 1 is a ValueError that names it, even for an empty batch."""
-    with pytest.raises(ValueError, match="max_workers"):
-        run([], print, max_workers=workers)
-
-
 def test_workers_as_a_number_of_numpy() -> None:
     """max_workers may be a whole number of NumPy, such as the minimum of an array."""
     seen: List[int] = []

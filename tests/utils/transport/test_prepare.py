@@ -133,12 +133,6 @@ def test_headers(headers: Dict[str, Any]) -> None:
     assert_same("GET", "https://h.example/p", headers, None, None)
 
 
-def test_headers_that_are_none_are_left_out() -> None:
-    """Headers that are None are left out, as by a session of requests."""
-    request = prepare("GET", "https://h.example/p", {"X-Own": None}, None, None)
-    assert dict(request.headers) == {}
-
-
 def test_headers_of_one_request_are_not_those_of_the_next() -> None:
     """Changing the headers of one request does not change those of the next."""
     first = prepare("GET", "https://h.example/p", JSON_HEADERS, None, None)
@@ -168,11 +162,3 @@ def test_parameters_arrive(params: Dict[str, str]) -> None:
         return
     query = url.partition("?")[2]
     assert dict(parse_qsl(query, keep_blank_values=True)) == params
-
-
-def test_a_request_has_headers_of_its_own() -> None:
-    """What a tracer adds to the headers of one request does not reach the next one."""
-    traced = prepare("GET", "https://api.permutive.app/v2", JSON_HEADERS, None, None)
-    traced.headers["traceparent"] = "00-1-2-01"
-    next_one = prepare("GET", "https://api.permutive.app/v2", JSON_HEADERS, None, None)
-    assert dict(next_one.headers) == JSON_HEADERS
