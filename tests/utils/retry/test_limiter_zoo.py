@@ -9,9 +9,9 @@ import pytest
 
 from tests.support.limiter_zoo import TARGETS, Figures, by_group, cells, measured
 
-# Only every 11th cell of a large group is simulated, and every third one of a small group. Both numbers are
-# prime, so that every setting occurs.
-STRIDE = 11
+# Only every 23rd cell of a large group is simulated, and every seventh one of a small group. Both numbers are
+# prime, so that different settings occur.
+STRIDE = 23
 # Groups with cells that miss their target, and the worst figures that are allowed: if a limit accepts only
 # a few dozen requests, finding it takes a large part of them.
 MISSES: Dict[str, Tuple[float, float]] = {
@@ -25,7 +25,7 @@ MISSES: Dict[str, Tuple[float, float]] = {
 def sample(group: str) -> List[Figures]:
     """Simulate some cells of a group."""
     members = [cell for cell in cells() if cell.group == group]
-    return [measured(cell, seed=101) for cell in members[:: STRIDE if len(members) > 20 else 3]]
+    return [measured(cell, seed=101) for cell in members[:: STRIDE if len(members) > 20 else 7]]
 
 
 @pytest.mark.parametrize("group", TARGETS)
