@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from PermutiveAPI import Cohort, CohortList, Segment, SegmentList
 from PermutiveAPI.Query import in_segment
 from tests.properties.strategies import cohorts, segments
+from tests.support.rows import for_each
 
 
 def as_a_table_tells(item: Any) -> Any:
@@ -98,8 +99,8 @@ WRITTEN: Dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("route", ROUTES.values(), ids=list(ROUTES))
-@pytest.mark.parametrize("name", WRITTEN)
+@for_each("route", ROUTES)
+@for_each("name", list(WRITTEN))
 def test_files_and_other_tables_give_the_list_back(
     name: str, route: Callable[[pandas.DataFrame, Path], Any], tmp_path: Path
 ) -> None:

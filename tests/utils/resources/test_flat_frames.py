@@ -61,7 +61,7 @@ LISTS: Dict[str, Any] = {
     "no segments": SegmentList(),
     "no imports": ImportList(),
 }
-each_list = pytest.mark.parametrize("items", LISTS.values(), ids=LISTS.keys())
+each_list = for_each("items", LISTS)
 
 
 def cells_of(frame: pandas.DataFrame) -> List[List[Any]]:

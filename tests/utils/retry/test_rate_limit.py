@@ -23,6 +23,7 @@ from PermutiveAPI._Utils.retry.rate_limit import (
     limit_key_of,
 )
 from tests.support.platforms import needs_fork
+from tests.support.rows import for_each
 
 NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
@@ -302,7 +303,7 @@ def test_giving_up_holds_nobody() -> None:
 # --- What is limited -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("path", "api"),
     [
         ("/cohorts-api/v2/cohorts/", "Cohorts"),
