@@ -193,9 +193,9 @@ def test_secret_across_the_cut(shift: int) -> None:
         f"X-API-Key: {SECRET}",
     )
     for form in forms[shift % 3 :: 3]:
-        text = "x" * (20_000 - len(form) + shift - 20) + " " + form + "y" * 20_000
+        text = "x" * (20_000 - len(form) + shift - 20) + " " + form + "y" * 100
         assert "0123" not in redact_and_shorten(text, [SECRET])
-    by_name = "x" * (20_000 - shift) + " https://me:0123-password@host/" + "y" * 20_000
+    by_name = "x" * (20_000 - shift) + " https://me:0123-password@host/" + "y" * 100
     assert "0123" not in redact_and_shorten(by_name, [])
 
 
