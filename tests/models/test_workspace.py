@@ -250,13 +250,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
 
 
 def test_arguments(calls: List[Any]) -> None:
-    """The lists are called with exactly the documented keywords."""
+    """The lists are called with exactly the documented keywords, and once, even if they are empty."""
     workspace = Workspace("Main", "org", "org", SECRET)
     assert isinstance(workspace.cohorts(), CohortList)
     workspace.cohorts(include_details=True)
     assert isinstance(workspace.imports(), ImportList)
     workspace.imports(include_details=True)
     assert isinstance(workspace.segments("i"), SegmentList)
+    for again in (workspace.cohorts, workspace.imports, lambda: workspace.segments("i")):
+        again()
     cohorts: Dict[str, Any] = {"include_child_workspaces": True, "api_key": SECRET}
     assert calls == [
         ("Cohort", (), {**cohorts, "include_details": False}),
