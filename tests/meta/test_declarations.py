@@ -55,27 +55,6 @@ def test_resources_go_through_one_helper(model: Any) -> None:
     assert len(model._timestamps) in (0, 2)
 
 
-OF_EACH = {
-    "Cohort": "create update delete enable disable get_by_id get_by_name get_by_code list"
-    " batch_create batch_update batch_delete batch_enable batch_disable batch_get_by_id",
-    "Segment": "create update delete update_by_code delete_by_code get_by_id get_by_code list bulk"
-    " plan batch_create batch_update batch_delete",
-    "Import": "get_by_id list batch_get_by_id",
-    "Identity": "identify batch_identify stream_identify resolve batch_resolve stream_resolve"
-    " create_user list_aliases",
-    "Segmentation": "send send_stateless batch_send stream_send",
-    "TrackedEvent": "track batch_track stream_track",
-    "ContextSegment": "send batch_send",
-}
-
-
-def test_calls_are_all_there() -> None:
-    """The resources have these calls and no others."""
-    assert sorted(CALLS) == sorted(
-        f"{model}.{name}" for model, names in OF_EACH.items() for name in names.split()
-    )
-
-
 @for_each("name", list(CALLS))
 def test_key_may_be_left_out(name: str) -> None:
     """Every call that reaches the network takes api_key, and help() says what its default is."""
