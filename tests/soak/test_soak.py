@@ -47,8 +47,8 @@ def test_every_difference_is_a_complaint(complaint: str) -> None:
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="The job reads its memory from /proc."
 )
-@pytest.mark.parametrize("processes", [0, 2])
-def test_a_small_soak(tmp_path: Path, processes: int) -> None:
-    """A job that is killed twice reports each request once, and makes only cohorts in flight twice."""
-    seen = soak(400, kills=2, seed=7, folder=tmp_path, processes=processes)
+@pytest.mark.parametrize(("processes", "kills"), [(0, 2), (2, 1)], ids=["threads", "processes"])
+def test_a_small_soak(tmp_path: Path, processes: int, kills: int) -> None:
+    """A job that is killed reports each request once, and makes only cohorts in flight twice."""
+    seen = soak(400, kills=kills, seed=7, folder=tmp_path, processes=processes)
     assert seen.complaints() == [], str(seen)
