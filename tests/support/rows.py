@@ -20,6 +20,7 @@ def for_each(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Tes
     """
     arguments = (names,) if isinstance(names, str) else names
     named = list(rows.items() if isinstance(rows, Mapping) else ((None, row) for row in rows))
+    assert named, "a test without rows proves nothing"
 
     def decorate(test: Test) -> Test:
         @wraps(test)
