@@ -129,7 +129,7 @@ def test_a_snapshot_read_back(
     assert archive.saved().write(archive.folder) == (0, len(rows) + 2, 0)
 
 
-@settings(max_examples=5)  # Each makes some hundred requests.
+@settings(max_examples=10)  # Each makes some hundred requests.
 @given(rows=COHORTS, edits=EDITS, segments=SEGMENTS, others=SEGMENTS)
 def test_restoring_after_edits(
     archive: Archive,
