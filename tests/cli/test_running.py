@@ -125,7 +125,7 @@ def test_without_the_sandbox(tmp_path: Path) -> None:
     """Without the sandbox's packages, `demo` and `sandbox` say what to install, and the status is 2."""
     code = (
         "import sys; sys.modules['uvicorn'] = None; from PermutiveAPI.cli import main; "
-        "print(main(['demo']), main(['sandbox']))"
+        "print(int(main(['demo'])), int(main(['sandbox'])))"
     )
     done = python(code, tmp_path)
     assert (done.returncode, done.stdout) == (0, "2 2\n")

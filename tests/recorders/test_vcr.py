@@ -124,6 +124,7 @@ def named(request: ReceivedRequest) -> Any:
     return {**COHORT, "id": f"id of {name}", "name": name, "user_id": f"resolved {name}"}
 
 
+@needs_threads
 def test_each_item_of_a_batch_gets_its_own_answer_back(server: FakeService, recorder: Any) -> None:
     """Creates and identities with the same URL are played back by their bodies, in any order."""
     server.default = answer_from(named)

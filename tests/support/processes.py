@@ -26,8 +26,9 @@ def process_context() -> BaseContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["PermutiveAPI._Utils.batch.runner", "distributed"])
     with patch.dict(os.environ):
-        for name in [name for name in os.environ if name.startswith("PERMUTIVE_")]:
-            del os.environ[name]
+        for name in list(os.environ):
+            if name.startswith("PERMUTIVE_") or name.lower().endswith("_proxy"):
+                del os.environ[name]
         forkserver.ensure_running()
     return context
 
