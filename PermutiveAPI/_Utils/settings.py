@@ -229,7 +229,7 @@ def key_in_header(value: str | None) -> bool:
 
 
 def checked_key_location(name: str, location: Any) -> str:
-    """Return a key location; raise ValueError that names the variable or the argument if there is none such."""
+    """Return a location of the key. Raise ValueError if it is not one; `name` is the variable or the argument."""
     if location not in KEY_LOCATIONS:
         # The value is not shown: a wrong one may be the key itself.
         raise ValueError(f"{name} must be one of {', '.join(KEY_LOCATIONS)}.")

@@ -215,7 +215,7 @@ class Calls(Generic[Item, Result]):
 
 
 def wait_for(futures: Iterable[Call[Any]], seconds: float) -> None:
-    """Wait until futures are done or cancelled, at most so many seconds.
+    """Wait until futures are done or cancelled, at most so many seconds. Nothing waits for an UnlockedFuture.
 
     ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came in that moment, they would
     stay taken, and the workers would wait for them forever.

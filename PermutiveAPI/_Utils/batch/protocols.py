@@ -10,7 +10,7 @@ Result = TypeVar("Result", covariant=True)
 
 
 class Call(Protocol[Result]):
-    """The part of a Future that a batch uses."""
+    """A call that an executor has taken: the part of a Future that a batch uses."""
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
         """Have a function called when the call is done."""
@@ -33,7 +33,7 @@ class Call(Protocol[Result]):
         ...
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the error. A call that is not done is waited for."""
+        """Return the error. For a call that is not done, a Future waits; an UnlockedFuture returns None."""
         ...
 
 

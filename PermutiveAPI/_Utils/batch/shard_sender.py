@@ -136,7 +136,7 @@ class _Sending:
             except RuntimeError:
                 if not working:
                     raise
-                return  # The pool has taken the call, but it finds nothing left to send.
+                return  # The pool keeps this call. When its turn comes, nothing is left to send.
 
     def _work(self) -> None:
         """Send one request after the other, in a thread."""

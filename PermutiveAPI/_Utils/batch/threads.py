@@ -1,4 +1,4 @@
-"""The threads of one batch: they take its calls from one queue, which takes half the time of an executor's."""
+"""The threads of one batch. They take its calls from one queue, since the locks of an executor's futures cost time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Threads(AbstractContextManager["Threads"]):
         self._begun = 0
         # None ends the threads.
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        # One element for each thread that waits for a call, and was not counted on yet.
+        # A token for each thread that has become idle. A call takes one, or else begins a thread.
         self._idle: deque[None] = deque(maxlen=self._most)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> UnlockedFuture:
@@ -83,9 +83,9 @@ class Threads(AbstractContextManager["Threads"]):
 
 
 def _make_calls(calls: SimpleQueue[_Call | None], idle: deque[None], batch: Cancellation) -> None:
-    """Make one call after the other.
+    """Make one call after the other, in a thread of the pool.
 
-    While a thread waits, it refers to none of them: their function may refer to an abandoned stream.
+    While the thread waits, it refers to no call: its function may refer to an abandoned stream.
     """
     while True:
         try:

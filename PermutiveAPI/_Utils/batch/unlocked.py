@@ -1,4 +1,4 @@
-"""A future without locks, since they take longer than all else that a batch does for a request."""
+"""A future without locks. A batch has one for each request, and the locks would be most of its cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 class UnlockedFuture:
     """The part of a Future that a batch uses. One thread sets it; only the batch's own thread asks it.
 
-    Nobody can wait for it.
+    Nobody can wait for it. Who must know when the call is done adds a function, or waits for the worker.
+
+    Parameters
+    ----------
+    begun : bool
+        Whether it is too late to cancel the call.
     """
 
     __slots__ = ("_begun", "_callbacks", "_cancelled", "_done", "_error", "_result")
@@ -42,7 +47,7 @@ class UnlockedFuture:
         """Have a function called when the call is done, in this thread if it is done already."""
         self._callbacks.append(fn)
         if self._done:
-            self._tell()
+            self._call_back()
 
     def cancel(self) -> bool:
         """Cancel the call if it has not begun."""
@@ -67,14 +72,14 @@ class UnlockedFuture:
         return self._result
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the error of a call that is done."""
+        """Return the error of a call that is done, at once; None if it has none, or is not done."""
         return self._error
 
     def _end(self) -> None:
         self._done = True
-        self._tell()
+        self._call_back()
 
-    def _tell(self) -> None:
+    def _call_back(self) -> None:
         # Two threads may come here, one that sets the future and one that adds the function.
         try:
             callback = self._callbacks.pop()

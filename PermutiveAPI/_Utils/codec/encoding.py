@@ -284,12 +284,12 @@ def _encode_attributes(value: Any, keep_none: bool) -> dict[str, Any]:
 
 
 _TABLE_PACKAGES = frozenset(("numpy", "pandas", "polars", "pyarrow"))
-# The methods of their values that return Python's own values. Each has one of them.
+# The methods that return their values as Python's own. Each type has one of them.
 _TO_NATIVE = ("tolist", "to_list", "to_pylist", "as_py")
 
 
 def _encode_foreign(value: Any, keep_none: bool) -> Any:
-    """Write a value of a type outside the table: one of a table, an object, anything else as text."""
+    """Write a value that no row of _TABLE fits: that of a package for tables, an object, anything else as text."""
     if type(value).__module__.split(".")[0] in _TABLE_PACKAGES:
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")

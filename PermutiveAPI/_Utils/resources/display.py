@@ -21,7 +21,7 @@ _TABLE = '<table class="tex2jax_ignore mathjax_ignore">'
 def html_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], total: int) -> str:
     """Return the first 20 rows of a table as HTML, without scripts, for ``_repr_html_``.
 
-    Of `rows`, no more are read. The line below the table shows `total`, how many rows there are in all.
+    No more than these are read. The line below the table shows `total`, how many rows there are in all.
 
     Examples
     --------

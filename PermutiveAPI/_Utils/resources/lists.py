@@ -26,8 +26,8 @@ L = TypeVar("L", bound="ResourceList[Any]")
 class Index(Generic[T]):
     """A look-up dictionary of a list, declared as a class attribute of the list's class.
 
-    The dictionary is kept in the list's attribute ``_<name>_cache`` until the list changes. `attribute`
-    is that of an item that holds its key, or a list of keys. A key of None is left out. `key`, such as
+    The dictionary is kept in the list's attribute ``_<name>_cache`` until the list changes. An item's
+    `attribute` holds its key, or a list of keys. A key of None is left out. The function `key`, such as
     ``str``, is applied to each key.
     """
 

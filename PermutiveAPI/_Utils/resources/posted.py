@@ -41,7 +41,10 @@ class Posted(Resource):
         url: str | None = None,
         body: dict[str, Any] | None = None,
     ) -> Any:
-        """Send the object, and return the JSON object of the response."""
+        """Send the object, and return the JSON object of the response.
+
+        The URL is that of the class and the body is that of the object, unless the caller gives others.
+        """
         response = self._request_helper.request(
             method="POST",
             api_key=resolve_api_key(api_key),
@@ -78,7 +81,7 @@ class Posted(Resource):
         request_of: Callable[[Item], BatchRequest],
         options: BatchOptions,
     ) -> tuple[list[Any], Failures]:
-        """Send one request for each object, and return the values of the responses."""
+        """Send one request for each object, and return the values of the responses and the failures."""
         return http.batch_runner().collect_values(cls._requests(items, request_of), options)
 
     @classmethod

@@ -9,8 +9,8 @@ from typing import Any
 from .. import cancellation
 from ..cancellation import monotonic
 
-# Where the functions come from that tools put in the place of ``time.sleep``, and that wait as it does. That of
-# blockbuster, which watches asyncio, calls the real one.
+# The modules of functions that wait, too, and that tools put in the place of ``time.sleep``. blockbuster
+# watches asyncio, and its function calls the real one.
 _MODULES_THAT_WAIT = ("gevent.hub", "eventlet.greenthread", "blockbuster.blockbuster")
 
 
@@ -32,7 +32,7 @@ def pause(seconds: float, attempts: int | None) -> None:
 
 
 def takes_time(function: Any) -> bool:
-    """Tell whether a function waits: it is the real time.sleep or that of such a tool, no test's replacement."""
+    """Tell whether a function waits. The real time.sleep and that of such a tool do; a test's replacement does not."""
     if isinstance(function, BuiltinFunctionType):
         return function.__module__ == "time"
     return isinstance(function, FunctionType) and function.__module__ in _MODULES_THAT_WAIT

@@ -149,7 +149,7 @@ def is_repeatable(verb: str, url: str) -> bool:
 
 
 def is_worth_repeating(status: int, repeats_5xx: bool) -> bool:
-    """Tell whether to repeat a request after a response; see :class:`~.call.Call`.
+    """Tell whether to repeat a request after a response; `repeats_5xx` is that of :class:`~.call.Call`.
 
     After 429 and 503, the request was not carried out. A gateway's 502 or 504 may come after it was.
     """

@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.1
 
 
 def addresses_of(host: str, port: int, family: int, seconds: float | None) -> list[tuple[Any, ...]]:
-    """Return the result of ``socket.getaddrinfo`` for a host; `seconds` of None waits without limit.
+    """Return the result of ``socket.getaddrinfo`` for a host. None for `seconds` means no limit.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def addresses_of(host: str, port: int, family: int, seconds: float | None) -> li
 def in_a_thread(function: Callable[[], Result], name: str, seconds: float | None) -> Result:
     """Call a function that cannot be interrupted, in a thread that is abandoned if the wait for it ends early.
 
-    The error says by `name` what the function does. `seconds` of None waits without limit.
+    `name` says in the error what the function does. None for `seconds` means no limit.
 
     Raises
     ------

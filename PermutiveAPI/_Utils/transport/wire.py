@@ -120,7 +120,7 @@ def read_whole(response: Any) -> WholeResponse:
 def _read_body(response: Any) -> tuple[bytes, bool]:
     """Read the body of a response of urllib3, and decode it; tell whether it is whole.
 
-    Of a body that is too large, only the beginning is returned, and more may be left to read.
+    If it is too large, only its beginning is returned, and more may be left to read.
     """
     most = bounds.current().most_bytes
     length: int | None = response.length_remaining
