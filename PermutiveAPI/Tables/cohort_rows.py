@@ -66,11 +66,16 @@ def changes_for(
     matches : iterable of Match
         The rows. A cohort that may change has its query.
     bad : BadRows
-        The rows that are known to be bad. Those whose changes are impossible are added, and all are refused.
+        The rows that are known to be bad. Those whose changes are impossible are added.
     clear_empty : bool
         As for :func:`wanted_in`.
     refusal_of : callable
         Returns why a cohort cannot be changed; None if it can.
+
+    Raises
+    ------
+    ValueError
+        If a row is bad. The text lists all bad rows.
     """
     changes: list[Change] = []
     unchanged: list[Unchanged] = []

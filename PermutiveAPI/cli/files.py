@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class FilledPath(click.Path):
-    """A path that is not empty. That of a shell's unset variable is, and would be the working directory."""
+    """A path that is not empty. A shell's unset variable gives an empty one, which would be the working directory."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

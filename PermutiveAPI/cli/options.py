@@ -34,7 +34,10 @@ def combined(*decorators: Callable[[Any], Any]) -> Callable[[Function], Function
 
 
 def checking(check: Callable[..., None]) -> Callable[[Function], Function]:
-    """Return a decorator that calls a check before a command, with the arguments of the command."""
+    """Return a decorator that calls a check before a command. The check raises an error to end the command.
+
+    It gets the command's arguments by name.
+    """
 
     def decorate(function: Function) -> Function:
         @wraps(function)

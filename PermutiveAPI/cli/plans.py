@@ -35,6 +35,7 @@ plan_argument = click.argument(
 def _check_application(
     *, yes: bool, dry_run: bool, failures: Path | None, plan: str = "-", **others: Any
 ) -> None:
+    """Check the options of a command that applies a plan. Only some commands have the argument PLAN."""
     # First, so that a job without --yes never works by chance.
     require_answer(yes=yes or dry_run)
     refuse_to_overwrite(plan, failures, "--failures")

@@ -120,7 +120,7 @@ def _fields(cohort: Cohort, names: Mapping[str, str]) -> Data:
 def segment_plans(
     origin: str, before: Mapping[str, Sequence[Data]], after: Mapping[str, Sequence[Data]]
 ) -> Iterator[Plan]:
-    """Yield a plan for each import whose segments have changed. They are given by the import's id."""
+    """Yield a plan for each import whose segments have changed; `before` and `after` have them by its id."""
     for import_id, segments in before.items():
         plan = _segment_plan(
             Target("segments", origin, import_id=import_id), segments, after[import_id]

@@ -78,7 +78,7 @@ class StateFile:
         """Write the file, and write it again after each change in the block, and at its end."""
         with self._locked():
             for left in self._path.parent.glob(f".{escape(self._path.name)}.*{_UNFINISHED}"):
-                left.unlink(missing_ok=True)
+                left.unlink(missing_ok=True)  # A crash has left it half written.
             self._save()
             self._stopped.clear()
             thread = threading.Thread(target=self._keep, name=_THREAD_NAME, daemon=True)

@@ -1,4 +1,4 @@
-"""Rules of many small rows: one test checks all rows, since a test of its own costs more than a row."""
+"""Tests of many small rows. One test checks all rows, since pytest takes longer for a test than for a row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Scripts in processes of their own that start fast: each is forked from one that has imported the package.
 
-Otherwise such a process is that of ``python -W error -c``: the script is ``__main__``, and the interpreter
-ends as always. Where there is no fork, it is that process.
+In all else, such a process is like one of ``python -W error -c``: the script is ``__main__``, and the interpreter
+ends as always. Where there is no fork, ``python -W error -c`` runs the script.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def start_script(
 
 
 class Script:
-    """The process of a script. What it has works as in ``subprocess.Popen``."""
+    """The forked process of a script. Its methods and attributes are those of ``subprocess.Popen``."""
 
     def __init__(self, code: str, *arguments: str, stderr: int) -> None:
         reader, writer = os.pipe()
@@ -68,7 +68,7 @@ class Script:
             "environment": dict(os.environ),
         }
         self.pid = _ask(what, writers)
-        for each in writers if self._stderr else writers[:1]:
+        for each in writers if self._stderr else writers[:1]:  # The caller's file stays open.
             os.close(each)
         self.returncode: int | None = None
 
@@ -106,7 +106,11 @@ class Script:
 
 
 def _ask(what: Any, outputs: list[int]) -> int:
-    """Ask the first process to run a script, or for the status of one that ends; return what it answers."""
+    """Ask the first process something, and return its answer.
+
+    It runs the script that `what` describes, with these outputs, and answers with the process's id. Or `what` is
+    the id of such a process, and it answers with the status when that one has ended.
+    """
     asking, lines = _first_process()
     socket.send_fds(asking, [b"."], outputs)
     print(json.dumps(what), file=lines, flush=True)

@@ -48,7 +48,7 @@ _OF_OTHER_CALLS = (
 
 
 class Check(NamedTuple):
-    """One line of the result: what was looked at, and what was found."""
+    """One line of the result: what was looked at, and what was found. A failed check gives its exit status."""
 
     check: str
     status: Literal["ok", "info", "warning", "failed"]
