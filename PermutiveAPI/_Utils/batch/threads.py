@@ -40,13 +40,14 @@ class Threads(AbstractContextManager["Threads"]):
     pool : concurrent.futures.ThreadPoolExecutor
         The pool of this batch alone. It ends with the block.
     workers : int or None
-        How many threads it has at most.
+        How many threads it has at most; None for Python's default.
     batch : Cancellation
         What ends the calls.
     """
 
     def __init__(self, pool: ThreadPoolExecutor, workers: int | None, batch: Cancellation) -> None:
         self._pool = pool
+        # The pool may have fewer threads. Then it keeps the surplus until the end, when nothing is left to do.
         self._most = workers or PYTHONS_MOST_WORKERS
         self._batch = batch
         self._begun = 0
