@@ -94,7 +94,10 @@ class LineFile:
         return BadLineError(f"{self}, line {number}: {reason}".rstrip(".") + ".")
 
     def lines(self) -> Generator[Line, None, None]:
-        """Yield the lines that are not empty; BadLineError if one is not in UTF-8, or is neither CSV nor a JSON object."""
+        """Yield the lines that are not empty.
+
+        BadLineError names the first line that is not in UTF-8, or is neither CSV nor a JSON object.
+        """
         with open_binary(self.path) as file, closing(self._decoded(file)) as decoded:
             first = next(decoded, None)
             if first is None:

@@ -22,7 +22,7 @@ from .taxonomy import code_from
 
 
 def data_of_file(path: str | PathLike[str]) -> JSONObject:
-    """Return the data in a JSON file. Raise ValueError that names the file if it holds something else."""
+    """Return the data in a JSON file. Raise ValueError that names the file if it holds anything else."""
     content = Path(path).read_bytes()
     with named(str(path)):
         return DATA(decoded(content))

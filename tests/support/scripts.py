@@ -144,13 +144,13 @@ def _first_process() -> Tuple[socket.socket, Any]:
 
 
 def next_script() -> str:
-    """Fork a process for each script that is asked for, and return the script in that process."""
+    """Fork a process for each script that is asked for. Only there this returns: with the script."""
     package = import_module("PermutiveAPI")
     for name in package.__all__:
         getattr(package, name)  # Some are imported when they are first used.
     import_module("PermutiveAPI._Utils.batch.runner")
     import_module("PermutiveAPI._Utils.batch.journal")
-    gc.freeze()  # No script goes through what exists by now.
+    gc.freeze()  # So that the collector of a script skips what exists by now.
     with socket.socket(fileno=os.dup(0)) as asked:
         with asked.makefile("rw") as lines:
             while True:

@@ -50,7 +50,7 @@ def _listed(
 
 def _with_queries(cohorts: CohortList) -> CohortList:
     """Fetch cohorts with their queries. One that was deleted meanwhile is left out."""
-    from PermutiveAPI.Tables.cohort_reading import fetched
+    from PermutiveAPI.Tables.cohort_reading import fetched  # Rarely needed, and slow to import.
 
     return CohortList(fetched(cohorts, progress_callback=progress_bar("Fetching")).values())
 
