@@ -414,14 +414,15 @@ def process_batch(
         With an executor of threads, requests are kept ready for so many workers. With an executor of
         other processes, it is the number of threads in each process, 8 by default.
     progress_callback : callable, optional
-        Called with a :class:`Progress` after each request.
+        Called with a :class:`Progress` after each request, in the caller's thread.
     executor : concurrent.futures.Executor, optional
-        Where the requests run, for instance other processes; it is not shut down. An executor that runs
-        calls in this process gets one call for each request. Other processes get shards: up to 1,000
-        requests in one call, about a second of work. Results come when a shard ends. A stop takes
-        up to three seconds, and nothing is sent after it. If a process dies, the requests of its
-        shard fail, and their outcome is unknown. If the executor breaks, requests that were not sent
-        fail, too. A Dask cluster runs a lost shard again, unless ``allowed-failures`` is 0.
+        Where the requests run, for instance other processes; it is not shut down. If it is left out: in
+        new threads. An executor that runs calls in this process gets one call for each request. Other
+        processes get shards: up to 1,000 requests in one call, about a second of work. Results come
+        when a shard ends. A stop takes up to three seconds, and nothing is sent after it. If a process
+        dies, the requests of its shard fail, and their outcome is unknown. If the executor breaks,
+        requests that were not sent fail, too. A Dask cluster runs a lost shard again, unless
+        ``allowed-failures`` is 0.
     journal : str or Path, optional
         A file that records each success as it comes. The same job, started again with it, sends only
         the rest: what is done counts as completed and is absent from the responses. If two of three
