@@ -44,7 +44,7 @@ def _is_key(name: str) -> bool:
 
 
 def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dict[str, Any]:
-    """Return the arguments of ``requests.get`` and its like with the key in `params`, or `in_header` in `headers`.
+    """Return the arguments of ``requests.get`` and its like with the key in `params`, or in `headers`.
 
     If the caller set the header X-API-Key, that value is sent instead.
     """

@@ -144,7 +144,7 @@ def _first_process() -> Tuple[socket.socket, Any]:
 
 
 def next_script() -> str:
-    """Fork a process for each script that is asked for. Only there this returns: with the script."""
+    """Fork a process for each script that is asked for. It returns the script, in that process only."""
     package = import_module("PermutiveAPI")
     for name in package.__all__:
         getattr(package, name)  # Some are imported when they are first used.

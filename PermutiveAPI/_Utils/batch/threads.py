@@ -47,7 +47,7 @@ class Threads(AbstractContextManager["Threads"]):
 
     def __init__(self, pool: ThreadPoolExecutor, workers: int | None, batch: Cancellation) -> None:
         self._pool = pool
-        # The pool may have fewer threads. Then it keeps the surplus until the end, when nothing is left to do.
+        # The pool may have fewer. Then some of what it was given begins only at the end, and returns at once.
         self._most = workers or PYTHONS_MOST_WORKERS
         self._batch = batch
         self._begun = 0

@@ -10,7 +10,7 @@ from typing import Any
 class UnlockedFuture:
     """The part of a Future that a batch uses. One thread sets it; only the batch's own thread asks it.
 
-    Nobody can wait for it. Who must know when the call is done adds a function, or waits for the worker.
+    Nobody can wait for it. A batch adds a function, which is called when the call is done.
 
     Parameters
     ----------

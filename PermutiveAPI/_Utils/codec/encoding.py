@@ -289,7 +289,7 @@ _TO_NATIVE = ("tolist", "to_list", "to_pylist", "as_py")
 
 
 def _encode_foreign(value: Any, keep_none: bool) -> Any:
-    """Write a value that no row of _TABLE fits: that of a package for tables, an object, anything else as text."""
+    """Write a value that no row of _TABLE fits: a cell, column or array, an object, anything else as text."""
     if type(value).__module__.split(".")[0] in _TABLE_PACKAGES:
         if type(value).__name__ in ("NaTType", "NAType"):
             raise NotJSONError(f"{value} is not a value that JSON can hold")
