@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 import socket
 import ssl
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -17,6 +18,7 @@ import trustme
 
 from PermutiveAPI import AttemptRecord, BatchRequest, Cohort, Import, RetryConfig, options
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch import threads
 from tests.support.calls import COHORTS, IMPORTS, KEY, cohort
 from tests.support.fake_service import (
     Connection,
@@ -339,6 +341,26 @@ def test_an_interrupt_while_the_reader_starts(
     with pytest.raises(KeyboardInterrupt):
         list(http.stream_batch(iter([BatchRequest("POST", URL)]), api_key=KEY))
     assert server.received == []
+
+
+def test_an_interrupt_before_the_threads_are_told_to_end(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A KeyboardInterrupt that comes when a stream is done, but has not ended its threads, leaves none behind."""
+
+    def interrupted(stack: ExitStack) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threads, "_SECONDS_BETWEEN_LOOKS", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(ExitStack, "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(http.stream_batch([BatchRequest("POST", URL)], api_key=KEY))
+    end = time.monotonic() + LIMIT_SECONDS
+    while workers_left() and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.01)
+    assert workers_left() == []
 
 
 def test_after_an_interrupt_everything_works(server: FakeService) -> None:

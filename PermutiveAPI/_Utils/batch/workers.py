@@ -121,19 +121,27 @@ def run_on_workers(
     ending.callback(calls.wait_for_begun, _GRACE_SECONDS)
     ending.callback(items.close)
     try:
-        yield from _completed(calls, items, listener.idle)
-    except BaseException:
-        ending.callback(batch.cancel)
-        ending.callback(calls.cancel)
-        if not batch.belongs_here():
-            ending.pop_all()
+        try:
+            yield from _completed(calls, items, listener.idle)
+        except BaseException:
+            ending.callback(batch.cancel)
+            ending.callback(calls.cancel)
+            if not batch.belongs_here():
+                ending.pop_all()
+            raise
+        finally:
+            if batch.works_in_this_thread():
+                # The garbage collector ran in a worker, which cannot wait for itself.
+                threading.Thread(target=ending.close, name="PermutiveAPI ending").start()
+            else:
+                ending.close()
+    except GeneratorExit:
         raise
-    finally:
-        if batch.works_in_this_thread():
-            # The garbage collector ran in a worker, which cannot wait for itself.
-            threading.Thread(target=ending.close, name="PermutiveAPI ending").start()
-        else:
-            ending.close()
+    except BaseException:
+        # Ctrl-C may have come before the end reached the threads, which would wait for calls forever.
+        if batch.belongs_here():
+            batch.cancel()
+        raise
 
 
 def _completed(
