@@ -52,7 +52,6 @@ class ContextSegment(Posted):
     url: str
     page_properties: dict[str, Any] = field(default_factory=lambda: {})
 
-    _endpoint = _API_ENDPOINT
     _plural = "pages"
 
     def send(
@@ -122,6 +121,10 @@ class ContextSegment(Posted):
         )
         request_of = partial(ContextSegment._request, timeout=timeout)
         return ContextSegment._batch_values(pages, request_of, options)
+
+    @staticmethod
+    def _endpoint() -> str:
+        return _API_ENDPOINT
 
     def _body(self) -> dict[str, Any]:
         require_filled("url", self.url)

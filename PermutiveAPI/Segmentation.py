@@ -100,7 +100,6 @@ class Segmentation(Posted):
     alias: Alias | None = None
     aliases: list[Alias] | None = None
 
-    _endpoint = _API_ENDPOINT
     _plural = "requests"
 
     def to_json(self) -> dict[str, Any]:
@@ -275,6 +274,10 @@ class Segmentation(Posted):
         return Segmentation._stream(
             requests, lambda each: each._request(timeout, each._params()), options
         )
+
+    @staticmethod
+    def _endpoint() -> str:
+        return _API_ENDPOINT
 
     def _body(self) -> dict[str, Any]:
         require_several("events", self.events)

@@ -80,7 +80,6 @@ class TrackedEvent(Posted):
     segments: list[int] | None = None
     cohorts: list[str] | None = None
 
-    _endpoint = _API_ENDPOINT
     _plural = "events"
 
     def track(
@@ -190,6 +189,10 @@ class TrackedEvent(Posted):
         """
         request_of = partial(TrackedEvent._request, timeout=timeout, params=_params(enrich, sdkp))
         return TrackedEvent._stream(events, request_of, options)
+
+    @staticmethod
+    def _endpoint() -> str:
+        return _API_ENDPOINT
 
     def _body(self) -> dict[str, Any]:
         """Check the event, and return what is sent."""

@@ -63,7 +63,6 @@ class Identity(Posted):
     user_id: str
     aliases: list[Alias]
 
-    _endpoint = _API_ENDPOINT
     _plural = "identities"
 
     def identify(self, api_key: str = DEFAULT_API_KEY) -> None:
@@ -217,6 +216,10 @@ class Identity(Posted):
         ['user-1']
         """
         return Identity._stream(identities, partial(_request, _resolved), options)
+
+    @staticmethod
+    def _endpoint() -> str:
+        return _API_ENDPOINT
 
     def _send_aliases(self, api_key: str) -> Any:
         return self._request_helper.post(

@@ -6,6 +6,7 @@ import functools
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from typing import Any, Callable, List, Tuple
 from unittest.mock import MagicMock, patch
@@ -32,7 +33,7 @@ from PermutiveAPI import (
 )
 from PermutiveAPI._Utils import http
 from tests.seams.test_executors import BATCHES
-from tests.support.calls import COHORT, IMPORT, SEGMENT
+from tests.support.calls import COHORT, IMPORT, MODEL_CALLS, SEGMENT
 from tests.support.fake_service import FakeService, answer
 from tests.support.fakes import (
     COHORTS,
@@ -47,6 +48,7 @@ from tests.support.fakes import (
     bare,
     with_body,
 )
+from tests.support.rows import for_each
 
 VERBS = ("get", "post", "patch", "delete")
 
@@ -305,6 +307,37 @@ def test_replaced_session_send_in_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
     identities = [Identity(f"u{n}", []) for n in range(5)]
     responses, failures = Identity.batch_identify(identities, api_key=KEY)
     assert (len(responses), failures, len(send.calls)) == (5, [], 5)
+
+
+# --- The endpoints of models -----------------------------------------------------------------------
+
+
+@for_each(
+    ("module", "name"),
+    [
+        ("Cohort", "Cohort.create"),
+        ("Cohort", "Cohort.batch_create"),
+        ("Audience.Import", "Import.list"),
+        ("Identify.Identity", "Identity.identify"),
+        ("Identify.Identity", "Identity.batch_identify"),
+        ("Segmentation", "Segmentation.send"),
+        ("Segmentation", "Segmentation.batch_send"),
+        ("Tracking", "TrackedEvent.track"),
+        ("Tracking", "TrackedEvent.batch_track"),
+        ("Context", "ContextSegment.send"),
+        ("Context", "ContextSegment.batch_send"),
+    ],
+)
+def test_replaced_endpoint(module: str, name: str, server: FakeService) -> None:
+    """A replaced ``_API_ENDPOINT`` of a model's module takes effect, alone and in batches."""
+    [call] = [each for each in MODEL_CALLS if each.name == name]
+    server.default = answer(call.status, call.answer)
+    before = len(server.received)
+    with patch.object(
+        import_module(f"PermutiveAPI.{module}"), "_API_ENDPOINT", "https://api.permutive.app/other"
+    ):
+        call(api_key=KEY)
+    assert [each.path for each in server.received[before:]] == ["/other"]
 
 
 # --- http.get and its like -----------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from .. import http
 from ..arguments import length_of
@@ -26,7 +26,10 @@ Params = dict[str, str] | None
 class Posted(Resource):
     """Base class of the models that are sent in a POST. Most responses are JSON objects, returned unchanged."""
 
-    _endpoint: ClassVar[str]
+    @staticmethod
+    def _endpoint() -> str:
+        """Return the URL. The name ``_API_ENDPOINT`` is looked up for each call, since people's tests replace it."""
+        raise NotImplementedError
 
     def _body(self) -> dict[str, Any]:
         """Check the object, and return what is sent."""
@@ -48,7 +51,7 @@ class Posted(Resource):
         response = self._request_helper.request(
             method="POST",
             api_key=resolve_api_key(api_key),
-            url=url or self._endpoint,
+            url=url or self._endpoint(),
             params=params,
             json=self._body() if body is None else body,
             timeout=timeout,
@@ -59,7 +62,7 @@ class Posted(Resource):
         """Return the request of a batch that sends the object."""
         return ReadingRequest(
             "POST",
-            self._endpoint,
+            self._endpoint(),
             params=params,
             json=self._body(),
             timeout=timeout,
@@ -97,7 +100,7 @@ class Posted(Resource):
         """
 
         def refused(item: Item, error: Exception) -> BatchRequest:
-            return ReadingRequest("POST", cls._endpoint, item=item, read=_nothing, refusal=error)
+            return ReadingRequest("POST", cls._endpoint(), item=item, read=_nothing, refusal=error)
 
         built = built_from(cls._plural, items, cls, request_of, refused)
         requests = MadeRequests((request for _, request in built), items)
