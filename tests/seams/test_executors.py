@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from tests.support.calls import COHORT, IMPORT, SEGMENT
 from tests.support.fakes import KEY, OnlyJson, Recorder
+from tests.support.rows import for_each
 
 BODY = {**IMPORT, **SEGMENT, **COHORT}
 
@@ -121,6 +123,39 @@ executor.assert_called_once_with(max_workers=2)
 assert http.ThreadPoolExecutor is ThreadPoolExecutor
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def _counting(submit: Any, calls: List[Any]) -> Callable[..., Any]:
+    """Return a function in the place of ``submit``, which some people's tests let make the call at once."""
+
+    def counted(*args: Any) -> Any:
+        calls.append(args)
+        return submit(*args)
+
+    return counted
+
+
+@for_each("wrapped", [False, True])
+def test_a_replaced_submit_gets_each_call(wrapped: bool, request_stub: Recorder) -> None:
+    """``submit`` of the real class, or of one pool, may be replaced, also by a wrapper."""
+    of_class: List[Any] = []
+    of_pool: List[Any] = []
+    submit = ThreadPoolExecutor.submit
+    replacement: Any = _counting(submit, of_class)
+    if wrapped:
+        functools.update_wrapper(replacement, submit)
+
+    def new_pool(**options: Any) -> Any:
+        pool = ThreadPoolExecutor(**options)
+        vars(pool)["submit"] = _counting(pool.submit, of_pool)
+        return pool
+
+    requests = [BatchRequest("GET", "https://api.permutive.app/x")] * 3
+    with patch.object(ThreadPoolExecutor, "submit", replacement):
+        http.process_batch(requests, api_key=KEY, max_workers=1)
+    with patch.object(http, "ThreadPoolExecutor", new_pool):
+        http.process_batch(requests, api_key=KEY, max_workers=1)
+    assert (len(of_class), len(of_pool)) == (3, 3)
 
 
 def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:

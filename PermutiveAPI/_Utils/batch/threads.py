@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from types import MethodType
+from typing import Any, NamedTuple, TypeGuard
 
 from ..cancellation import Cancellation
 from .calls import PYTHONS_MOST_WORKERS
@@ -20,8 +21,20 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 def threads_of(
     pool: AbstractContextManager[Any], workers: int | None, batch: Cancellation
 ) -> AbstractContextManager[Any]:
-    """Return the threads of a pool. A stand-in for ``ThreadPoolExecutor`` is returned as it is: it gets each call."""
-    return Threads(pool, workers, batch) if type(pool) is ThreadPoolExecutor else pool
+    """Return the threads of a pool. A stand-in for ``ThreadPoolExecutor``, or for its ``submit``, gets each call."""
+    return Threads(pool, workers, batch) if _is_original(pool) else pool
+
+
+def _is_original(pool: Any) -> TypeGuard[ThreadPoolExecutor]:
+    """Tell whether ``submit`` begins a thread: a replaced one may make the call at once, and wait for its end."""
+    if type(pool) is not ThreadPoolExecutor:
+        return False
+    submit: Any = pool.submit
+    if type(submit) is not MethodType:
+        return False
+    # Its code says where it is from; wrappers copy __module__.
+    names: Any = getattr(submit.__func__, "__globals__", {})
+    return names.get("__name__") == "concurrent.futures.thread"
 
 
 class _Call(NamedTuple):
