@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+from ._Utils import http as http  # Tests may replace its functions by this path.
 from ._Utils.arguments import require_kind, require_several
 from ._Utils.batch.types import BatchOptions, BatchResult, Failures, ProgressCallback
 from ._Utils.codec.encoding import ALWAYS_WRITTEN

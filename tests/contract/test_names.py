@@ -61,7 +61,7 @@ PATHS = {
     "PermutiveAPI": OF_5_4_4 + NEW,
     "PermutiveAPI.Cohort": ["Cohort", "CohortList", "_API_ENDPOINT", "_API_PAYLOAD"],
     "PermutiveAPI.Workspace": ["Workspace", "WorkspaceList"],
-    "PermutiveAPI.Segmentation": ["Event", "Segmentation", "_API_ENDPOINT", "_API_PAYLOAD"],
+    "PermutiveAPI.Segmentation": ["Event", "Segmentation", "http", "_API_ENDPOINT", "_API_PAYLOAD"],
     "PermutiveAPI.Audience": ["_API_ENDPOINT", "_API_VERSION"],
     "PermutiveAPI.Audience.Import": ["Import", "ImportList"],
     "PermutiveAPI.Audience.Segment": ["Segment", "SegmentList", "_API_PAYLOAD"],
