@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.thread import BrokenThreadPool
 from typing import Any, Callable, Dict, List
 from unittest.mock import patch
 
@@ -156,6 +157,19 @@ def test_a_replaced_submit_gets_each_call(wrapped: bool, request_stub: Recorder)
     with patch.object(http, "ThreadPoolExecutor", new_pool):
         http.process_batch(requests, api_key=KEY, max_workers=1)
     assert (len(of_class), len(of_pool)) == (3, 3)
+
+
+def test_a_pool_whose_threads_cannot_begin(
+    request_stub: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function that makes a real pool gets each call, too: what breaks the pool is each request's failure."""
+
+    def broken(max_workers: Any) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers, initializer=int, initargs=("x",))
+
+    monkeypatch.setattr(http, "ThreadPoolExecutor", broken)
+    succeeded, failures = BATCHES["process_batch"](max_workers=2)
+    assert (succeeded, [type(error) for _, error in failures]) == ([], [BrokenThreadPool])
 
 
 def test_everything_runs_in_the_fake(executors: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from queue import Empty, SimpleQueue
-from types import MethodType
-from typing import Any, NamedTuple, TypeGuard
+from types import FunctionType
+from typing import Any, NamedTuple
 
 from ..cancellation import Cancellation
 from .calls import PYTHONS_MOST_WORKERS
@@ -19,22 +19,20 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def threads_of(
-    pool: AbstractContextManager[Any], workers: int | None, batch: Cancellation
+    new_executor: Callable[..., Any], workers: int | None, batch: Cancellation
 ) -> AbstractContextManager[Any]:
-    """Return the threads of a pool. A stand-in for ``ThreadPoolExecutor``, or for its ``submit``, gets each call."""
-    return Threads(pool, workers, batch) if _is_original(pool) else pool
+    """Return the threads of a new pool. A stand-in for ``ThreadPoolExecutor``, or for its ``submit``, gets each call."""
+    pool = new_executor(max_workers=workers)
+    return Threads(pool, workers, batch) if _is_original(new_executor) else pool
 
 
-def _is_original(pool: Any) -> TypeGuard[ThreadPoolExecutor]:
+def _is_original(new_executor: Any) -> bool:
     """Tell whether ``submit`` begins a thread: a replaced one may make the call at once, and wait for its end."""
-    if type(pool) is not ThreadPoolExecutor:
-        return False
-    submit: Any = pool.submit
-    if type(submit) is not MethodType:
+    submit: Any = ThreadPoolExecutor.submit
+    if new_executor is not ThreadPoolExecutor or type(submit) is not FunctionType:
         return False
     # Its code says where it is from; wrappers copy __module__.
-    names: Any = getattr(submit.__func__, "__globals__", {})
-    return names.get("__name__") == "concurrent.futures.thread"
+    return submit.__globals__.get("__name__") == "concurrent.futures.thread"
 
 
 class _Call(NamedTuple):

@@ -30,7 +30,7 @@ _GRACE_SECONDS = 0.5
 
 def own_executor(new_executor: Callable[..., Any], workers: int | None) -> NewExecutor:
     """Return a function that makes an executor, which ends with the batch."""
-    return lambda batch: threads_of(new_executor(max_workers=workers), workers, batch)
+    return lambda batch: threads_of(new_executor, workers, batch)
 
 
 def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
