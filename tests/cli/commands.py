@@ -1,7 +1,7 @@
 """Run ``permutive``: in this process, as a process, and on a terminal.
 
-Most tests run it in this process with :func:`run` and :func:`run_in_terminal`, since a process takes
-half a second to start.
+Most tests run it in this process with :func:`run` and :func:`run_in_terminal`. Most processes are forked
+from one that has imported the package; `COMMAND` starts one that has not.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO, TextIOWrapper
 from types import TracebackType
-from typing import IO, Any, Mapping, NamedTuple, Optional, Sequence, Type, Union
+from typing import IO, Any, Dict, Mapping, NamedTuple, Optional, Sequence, Type, Union
 from unittest.mock import patch
 
 from PermutiveAPI.cli import main
+from tests.support.scripts import Script, script_of, start_script
 from tests.support.terminals import open_terminal
 
 COMMAND = (sys.executable, "-W", "error", "-m", "PermutiveAPI")
@@ -56,19 +57,22 @@ def run(*arguments: str, stdin: str = "") -> Ended:
     return Ended(status, out.getvalue().decode(), err.getvalue().decode())
 
 
-def run_process(
-    *arguments: str, stdin: str = "", environment: Optional[Mapping[str, str]] = None
-) -> Ended:
+def run_process(*arguments: str, stdin: str = "") -> Ended:
     """Run a command as a process with pipes, and with warnings as errors."""
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, **(environment or {})},
-        timeout=SECONDS,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with start(*arguments, stdin=subprocess.PIPE) as process:
+        out, err = process.communicate(stdin, timeout=SECONDS)
+    return Ended(process.wait(), out, err)
+
+
+def start(*arguments: str, **options: Any) -> "subprocess.Popen[str] | Script":
+    """Start a command as a process with pipes, and with warnings as errors."""
+    return start_script(script_of("PermutiveAPI"), *arguments, **options)
+
+
+def start_fresh(*arguments: str) -> "subprocess.Popen[str]":
+    """Start a command in a fresh interpreter."""
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*COMMAND, *arguments], stdout=pipe, stderr=pipe, encoding="utf-8")
 
 
 def run_in_terminal(
@@ -128,7 +132,7 @@ class Terminal:
         Where stdout goes instead, for instance ``subprocess.PIPE``.
     environment : mapping, optional
         Variables to add.
-    program : sequence of str
+    program : sequence of str, optional
         What is run instead of ``permutive``.
     """
 
@@ -138,17 +142,21 @@ class Terminal:
         columns: int = 80,
         stdout: Union[IO[Any], int, None] = None,
         environment: Optional[Mapping[str, str]] = None,
-        program: Sequence[str] = COMMAND,
+        program: Optional[Sequence[str]] = None,
     ) -> None:
         self._master, slave = open_terminal(columns)
         inherited = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
-        self.process = subprocess.Popen(
-            [*program, *arguments],
-            stdin=slave,
-            stdout=slave if stdout is None else stdout,
-            stderr=slave,
-            env={**inherited, "TERM": "xterm-256color", **(environment or {})},
-            start_new_session=True,
+        options: Dict[str, Any] = {
+            "stdin": slave,
+            "stdout": slave if stdout is None else stdout,
+            "stderr": slave,
+            "env": {**inherited, "TERM": "xterm-256color", **(environment or {})},
+            "start_new_session": True,
+        }
+        self.process = (
+            subprocess.Popen([*program, *arguments], encoding="utf-8", **options)
+            if program
+            else start(*arguments, **options)
         )
         os.close(slave)
         self._seen = b""

@@ -20,7 +20,7 @@ from click import unstyle
 from PermutiveAPI import Cohort, CohortList, Workspace
 from PermutiveAPI.cli.failures import new_failures_path, open_failures
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import COMMAND, Terminal, run, run_in_terminal
+from tests.cli.commands import Terminal, run, run_in_terminal, start
 from tests.cli.writing import csv_rows, objects, only_file, writes
 from tests.support.platforms import needs_full_disk, needs_posix, needs_terminal
 
@@ -275,12 +275,12 @@ def test_a_plan_whose_reader_is_gone(fresh_service: Sandbox) -> None:
     Path("table.csv").write_text(HEAD + "12345,Fans,,\n", encoding="utf-8")
     reader, writer = os.pipe()
     os.close(reader)
-    command = [*COMMAND, "cohorts", "plan", "table.csv", "--output", "plan.json"]
+    command = ("cohorts", "plan", "table.csv", "--output", "plan.json", "--expect-no-changes")
     try:
-        done = subprocess.run([*command, "--expect-no-changes"], stdout=writer, timeout=60)
+        with start(*command, stdout=writer) as process:
+            assert process.wait(60) == 5
     finally:
         os.close(writer)
-    assert done.returncode == 5
     assert json.loads(Path("plan.json").read_text("utf-8"))["changes"]
 
 

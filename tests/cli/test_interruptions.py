@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
+from subprocess import PIPE
 from typing import Callable, Iterator
 
 import pytest
 
 from PermutiveAPI import Cohort
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import COMMAND, Ended, Terminal, run
+from tests.cli.commands import Ended, Terminal, run, start
 from tests.cli.writing import objects, writes
 from tests.support.platforms import needs_posix
 
@@ -51,18 +51,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def start(*arguments: str) -> "subprocess.Popen[str]":
-    """Start a command with pipes."""
-    return subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUNBUFFERED": ""},  # So that a test sees what is not flushed.
-    )
-
-
 def interrupted(
     sandbox: Sandbox, number: signal.Signals, *arguments: str, after: int = 20
 ) -> Ended:
@@ -74,7 +62,7 @@ def interrupted(
             out, err = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    return Ended(process.returncode, out, err)
+    return Ended(process.wait(), out, err)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +165,7 @@ def test_ctrl_c_twice_at_any_time(sandbox: Sandbox, delay: float) -> None:
 
 def test_while_a_pipe_is_silent(sandbox: Sandbox) -> None:
     """A command that waits for the next line of a pipe ends as well."""
-    with start("identify", "-", "--alias", "email=0", "--yes") as process:
+    with start("identify", "-", "--alias", "email=0", "--yes", stdin=PIPE) as process:
         try:
             assert process.stdin is not None
             process.stdin.write("user_id,email\nu-1,a\nu-2,b\n")
@@ -194,7 +182,7 @@ def test_while_a_pipe_is_silent(sandbox: Sandbox) -> None:
 
 def test_a_reader_that_leaves(sandbox: Sandbox) -> None:
     """If nobody reads the results any more, sending ends: a line says so, and the status is 1."""
-    with start("segment", "-", "--yes") as process:
+    with start("segment", "-", "--yes", stdin=PIPE) as process:
         assert process.stdin is not None and process.stdout is not None
         line = '{"user_id": "u-%d", "events": []}\n'
         process.stdin.write(line % 1)

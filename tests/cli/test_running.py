@@ -13,9 +13,10 @@ import pytest
 
 from PermutiveAPI import __version__
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import COMMAND, SECONDS, Terminal, run, run_process
+from tests.cli.commands import COMMAND, SECONDS, Terminal, run, start, start_fresh
 from tests.support.fake_service import FakeService, after, answer, stall
 from tests.support.platforms import needs_posix, needs_terminal
+from tests.support.scripts import CLOSED
 
 SECRET = "key-0123456789-secret"
 
@@ -29,9 +30,11 @@ INTERRUPTIBLE = (
 def test_a_process_does_what_main_does(service: Sandbox) -> None:
     """``python -m PermutiveAPI`` runs a command without a warning, and ends with its status."""
     arguments = ("cohorts", "list", "--tag", "motoring")
-    done = run_process(*arguments)
-    assert done == run(*arguments)
-    assert done.status == 0 and len(done.out.splitlines()) == 4
+    done = subprocess.run(
+        [*COMMAND, *arguments], capture_output=True, encoding="utf-8", timeout=SECONDS
+    )
+    assert (done.returncode, done.stdout, done.stderr) == run(*arguments)
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 4
 
 
 def test_the_version() -> None:
@@ -208,18 +211,14 @@ def test_every_group_and_command_has_its_help() -> None:
 @needs_posix
 def test_a_closed_pipe_ends_it_quietly(fresh_service: Sandbox) -> None:
     """If the reader of stdout goes away, the command ends without a word, and with status 0."""
-    fresh_service.seed(cohorts=[{"name": f"Cohort {number}"} for number in range(150)])
-    for format in ("csv", "json", "table"):
-        with subprocess.Popen(
-            [*COMMAND, "cohorts", "list", "--format", format],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pipesize=4096,  # So that the output does not fit.
-        ) as process:
+    # More than a pipe holds.
+    fresh_service.seed(cohorts=[{"name": f"{'Long' * 100} {number}"} for number in range(150)])
+    for begin, format in ((start_fresh, "csv"), (start, "json"), (start, "table")):
+        with begin("cohorts", "list", "--format", format) as process:
             assert process.stdout and process.stderr
             process.stdout.read(1)
             process.stdout.close()
-            assert (process.stderr.read(), process.wait(SECONDS)) == (b"", 0), format
+            assert (process.stderr.read(), process.wait(SECONDS)) == ("", 0), format
 
 
 @needs_posix
@@ -229,12 +228,11 @@ def test_a_reader_that_is_gone_from_the_start(service: Sandbox, arguments: List[
     reader, writer = os.pipe()
     os.close(reader)
     try:
-        done = subprocess.run(
-            [*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, timeout=SECONDS
-        )
+        with start(*arguments, stdout=writer) as process:
+            assert process.communicate(timeout=SECONDS)[1] == ""
     finally:
         os.close(writer)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
@@ -242,38 +240,33 @@ def test_a_reader_that_is_gone_from_the_start(service: Sandbox, arguments: List[
 def test_a_full_disk(service: Sandbox, arguments: List[str]) -> None:
     """If stdout cannot be written, one line says so, and the status is 1."""
     with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [*COMMAND, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=SECONDS
-        )
-    assert (done.returncode, done.stderr) == (1, b"Error: No space left on device\n")
+        with start(*arguments, stdout=full) as process:
+            said = process.communicate(timeout=SECONDS)[1]
+    assert (process.returncode, said) == (1, "Error: No space left on device\n")
 
 
 @needs_posix
 @pytest.mark.parametrize(
-    "redirection, status, out, err",
+    "closed, status, out, err",
     [
-        (">&-", 1, "", "Error: stdout is closed, so the output would be lost.\n"),
-        ("2>&-", 0, "name,", ""),
-        ("<&- 2>&-", 0, "name,", ""),
+        (["stdout"], 1, "", "Error: stdout is closed, so the output would be lost.\n"),
+        (["stderr"], 0, "name,", ""),
+        (["stdin", "stderr"], 0, "name,", ""),
     ],
 )
 def test_closed_streams(
-    service: Sandbox, redirection: str, status: int, out: str, err: str
+    service: Sandbox, closed: List[str], status: int, out: str, err: str
 ) -> None:
     """A closed stdout is an error; the other streams are not needed."""
-    done = subprocess.run(
-        ["bash", "-c", f'"$@" {redirection}', "bash", *COMMAND, "workspaces"],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert (done.returncode, done.stdout[:5], done.stderr) == (status, out, err)
+    with start("workspaces", **dict.fromkeys(closed, CLOSED)) as process:
+        shown, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, shown[:5], said) == (status, out, err)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device here")
 def test_an_error_that_nobody_can_read(service: Sandbox) -> None:
     """If stderr cannot be written, the exit status still tells what has happened."""
-    # With a buffer, Python must not try to write again when it ends.
+    # A fresh interpreter: with a buffer, it must not try to write again when it ends.
     environment = {**os.environ, "PYTHONUNBUFFERED": ""}
     with open("/dev/full", "w") as full:
         done = subprocess.run(

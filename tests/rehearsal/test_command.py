@@ -8,15 +8,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Iterator
 
 import pytest
 
 from PermutiveAPI.cli import main
 from PermutiveAPI.Tables import Plans
-from tests.cli.commands import COMMAND, Ended
+from tests.cli.commands import Ended, start
 from tests.rehearsal.live import Live
 from tests.support.platforms import needs_posix
+from tests.support.scripts import Script
 
 # The start of every program.
 BEGIN = """
@@ -28,6 +29,7 @@ def create(name, **options):
 """
 
 Rehearse = Callable[..., Ended]
+Started = Callable[..., "subprocess.Popen[str] | Script"]
 
 
 @pytest.fixture
@@ -39,10 +41,9 @@ def credentials(live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return path
 
 
-def line(*arguments: str) -> "list[str]":
-    """Return the command line that rehearses Python with these arguments."""
-    command = [*COMMAND, "rehearse", "--"]
-    return [*command, sys.executable, *arguments]
+def begin(*arguments: str, **options: Any) -> "subprocess.Popen[str] | Script":
+    """Begin to rehearse Python with these arguments."""
+    return start("rehearse", "--", sys.executable, *arguments, **options)
 
 
 @pytest.fixture
@@ -77,16 +78,11 @@ def test_the_changes_are_shown(live: Live, rehearse: Rehearse) -> None:
 
 def test_the_program_gets_its_arguments_and_its_input(credentials: Path) -> None:
     """Options after the program's name are the program's own, and so is stdin."""
-    found = subprocess.run(
-        line("-c", "import sys; print(sys.argv[1:], sys.stdin.read())", "--yes", "-h"),
-        input="text",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (found.stdout, found.stderr) == ("no changes\n", "['--yes', '-h'] text\n")
-    assert found.returncode == 0
+    program = "import sys; print(sys.argv[1:], sys.stdin.read())"
+    with begin("-c", program, "--yes", "-h", stdin=subprocess.PIPE) as process:
+        said = process.communicate("text", timeout=60)
+    assert said == ("no changes\n", "['--yes', '-h'] text\n")
+    assert process.returncode == 0
 
 
 def test_what_the_program_finds(live: Live, rehearse: Rehearse) -> None:
@@ -250,25 +246,24 @@ signal.signal(signal.SIGTERM, end)
 
 
 @pytest.fixture
-def started(credentials: Path) -> "Iterator[Callable[[str], subprocess.Popen[str]]]":
+def started(credentials: Path) -> "Iterator[Started]":
     """Start the rehearsal of a program, and return when the program says that it is ready."""
-    processes: "list[subprocess.Popen[str]]" = []
+    processes: "list[subprocess.Popen[str] | Script]" = []
 
-    def start(program: str, **options: Any) -> "subprocess.Popen[str]":
-        pipes: Dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        process = subprocess.Popen(line("-c", BEGIN + program), text=True, **{**pipes, **options})
+    def begin_program(program: str, **options: Any) -> "subprocess.Popen[str] | Script":
+        process = begin("-c", BEGIN + program, **options)
         processes.append(process)
         assert process.stderr and process.stderr.readline() == "ready\n"
         return process
 
-    yield start
+    yield begin_program
     for process in processes:
         process.kill()
         process.wait()
 
 
 @needs_posix
-def test_signals_reach_the_program(started: Callable[[str], "subprocess.Popen[str]"]) -> None:
+def test_signals_reach_the_program(started: Started) -> None:
     """The program ends, its changes are shown, and the status is that of the signal."""
     process = started(WAITING)
     process.send_signal(signal.SIGINT)
@@ -278,9 +273,7 @@ def test_signals_reach_the_program(started: Callable[[str], "subprocess.Popen[st
 
 
 @needs_posix
-def test_a_program_that_ends_well_on_a_signal(
-    started: Callable[[str], "subprocess.Popen[str]"],
-) -> None:
+def test_a_program_that_ends_well_on_a_signal(started: Started) -> None:
     """What it does before it ends is shown, too, and the status is its own."""
     process = started(ENDING_WELL + WAITING)
     process.send_signal(signal.SIGTERM)
@@ -289,7 +282,7 @@ def test_a_program_that_ends_well_on_a_signal(
 
 
 @needs_posix
-def test_ctrl_c_on_a_terminal_reaches_the_program_once(credentials: Path) -> None:
+def test_ctrl_c_on_a_terminal_reaches_the_program_once(started: Started) -> None:
     """The terminal sends it to the program, too, so it is not passed on: twice would stop a clean-up."""
     program = """
 received = []
@@ -301,26 +294,11 @@ time.sleep(0.3)
 print(f"received {len(received)}", flush=True)
 """
     controller, terminal = os.openpty()
-    # A process that takes the terminal for its own, as a shell has done for its jobs.
-    begin = (
-        "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
-        "os.execv(sys.executable, sys.argv[1:])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", begin, *line("-c", BEGIN + program)],
-        stdin=terminal,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
     try:
-        assert process.stderr and process.stderr.readline() == "ready\n"
+        process = started(program, stdin=terminal, start_new_session=True)
         os.write(controller, b"\x03")
         shown, said = process.communicate(timeout=60)
         assert (said, shown, process.returncode) == ("received 1\n", "no changes\n", 0)
     finally:
-        process.kill()
-        process.wait()
         os.close(controller)
         os.close(terminal)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import threading
 import types
@@ -15,9 +14,9 @@ import requests
 
 from PermutiveAPI.__main__ import main
 from PermutiveAPI.sandbox import Sandbox, command
+from tests.cli.commands import start
 from tests.support.platforms import needs_posix
 
-RUN = [sys.executable, "-W", "error", "-m", "PermutiveAPI", "sandbox"]
 LINES = 6
 
 
@@ -25,9 +24,7 @@ LINES = 6
 def served():
     """Start the command in another process; give the process and its output."""
     arguments = ["--port", "0", "--latency-ms", "1", "--rate-limit", "3"]
-    with subprocess.Popen(
-        RUN + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start("sandbox", *arguments) as process:
         assert process.stdout
         try:
             yield process, "".join(process.stdout.readline() for _ in range(LINES))

@@ -6,7 +6,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,20 +16,18 @@ import pytest
 import requests
 
 from PermutiveAPI.sandbox import Sandbox
-from tests.cli.commands import run
+from tests.cli.commands import run, start
 from tests.support.platforms import needs_posix
+from tests.support.scripts import Script
 
 COHORTS = "/cohorts-api/v2/cohorts/"
 NEW = {"name": "Chess", "query": {"type": "users"}}
-RUN = [sys.executable, "-W", "error", "-m", "PermutiveAPI", "sandbox", "--port", "0"]
 
 
 @contextmanager
-def served(*options: str | Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(*options: str | Path) -> Iterator[tuple[subprocess.Popen[str] | Script, str]]:
     """Run the command; give the process and the address that it prints."""
-    with subprocess.Popen(
-        [*RUN, *map(str, options)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start("sandbox", "--port", "0", *map(str, options)) as process:
         try:
             assert process.stdout
             found = re.search(r"http://\S+", process.stdout.readline())

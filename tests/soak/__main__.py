@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List
@@ -22,6 +23,7 @@ from typing import Dict, List
 import requests
 
 from tests.soak.job import IN_SHARD, WORKERS, name_of, told
+from tests.support.scripts import Script, script_of, start_script
 
 # With 200,000 requests, a leak of more than 50 bytes per request exceeds it.
 _MOST_GROWTH_MEGABYTES = 10.0
@@ -98,7 +100,8 @@ def soak(count: int, kills: int, seed: int, folder: Path, processes: int = 0) ->
             job.send_signal(signal.SIGKILL)
             # Its processes live on: they send what they have, and wait for more.
             time.sleep(chance.random() * _PROCESSES_LIVE_ON_SECONDS if processes else 0)
-            os.killpg(job.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # It had none.
+                os.killpg(job.pid, signal.SIGKILL)
             job.communicate()
         job = _started("tests.soak.job", *arguments, **environment)
         printed, _ = job.communicate()
@@ -113,20 +116,14 @@ def soak(count: int, kills: int, seed: int, folder: Path, processes: int = 0) ->
     return Soak(count, kills, list(told(results)), carried_out, lines, at_first, at_last, processes)
 
 
-def _started(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", module, *arguments]
-    variables = {**os.environ, **environment}
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=variables,
-        cwd=_ROOT,
+def _started(module: str, *arguments: str, **environment: str) -> "subprocess.Popen[str] | Script":
+    return start_script(
+        script_of(module),
+        *arguments,
+        stderr=2,
+        env={**os.environ, **environment},
         start_new_session=True,  # A group of its own, with the processes that it starts.
     )
-
-
-_ROOT = Path(__file__).parents[2]
 
 
 def _lines_in(path: Path) -> int:

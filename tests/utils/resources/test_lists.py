@@ -6,8 +6,6 @@ import copy
 import gc
 import json
 import pickle
-import subprocess
-import sys
 import threading
 from datetime import datetime, timezone
 from typing import Any, Callable, Dict, Iterator, List, cast
@@ -31,6 +29,7 @@ from PermutiveAPI._Utils.resources.lists import ResourceList, UniqueIndex
 from PermutiveAPI._Utils.resources.responses import read_response
 from tests.support.platforms import needs_fork
 from tests.support.rows import for_each
+from tests.support.scripts import run_script
 
 MOMENT = datetime(2025, 7, 1, tzinfo=timezone.utc)
 
@@ -566,7 +565,8 @@ assert os.wait()[1] == 0
 @needs_fork
 def test_collector_in_a_forked_process() -> None:
     """In a process that is forked while a list is read, the collector is on, unless the user has turned it off."""
-    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=60)
+    done = run_script(FORK)
+    assert done.returncode == 0, done.stderr
 
 
 @for_each("items", [[None], [Cohort("a"), None], ["text"], [5]])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 import threading
 from itertools import pairwise
 from typing import Iterator, List, Optional, Tuple
@@ -24,6 +22,7 @@ from PermutiveAPI._Utils.retry.rate_limit import (
 )
 from tests.support.platforms import needs_fork
 from tests.support.rows import for_each
+from tests.support.scripts import run_script
 
 NAME = LimitKey("https://service", "key", "Cohorts")
 OTHERS = [
@@ -404,7 +403,8 @@ with rate_limit._lock:
 assert os.waitpid(child, 0)[1] == 0
 assert rate_limit.limiter_of(name) is not None
 """
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=30)
+    done = run_script(script)
+    assert done.returncode == 0, done.stderr
 
 
 # --- Threads, and any order of events --------------------------------------------------------------
