@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 from importlib import import_module
 from pathlib import Path
 from typing import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -69,10 +71,23 @@ def lasting_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def fresh_sandbox(lasting_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
-    """The lasting sandbox as if it were new. For tests that leave no request under way."""
+    """The lasting sandbox as if it were new. For tests after which no process goes on sending."""
+    _wait_for_earlier_requests(lasting_sandbox)
     lasting_sandbox.reset()
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", lasting_sandbox.base_url)
     return lasting_sandbox
+
+
+def _wait_for_earlier_requests(sandbox: Sandbox) -> None:
+    """Send a request of one's own: the sandbox handles requests in the order in which they have arrived.
+
+    A batch that was stopped has not waited for its last ones.
+    """
+    address = urlsplit(sandbox.base_url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        while connection.recv(4096):
+            pass
 
 
 @pytest.fixture
