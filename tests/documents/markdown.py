@@ -16,6 +16,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from PermutiveAPI import Cohort, Import, Segment
 from PermutiveAPI.sandbox import Sandbox
+from tests.support.scripts import write_program
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -121,9 +122,7 @@ def permutive_on_path(folder: Path) -> Dict[str, str]:
     """
     programs = folder / ".programs"
     programs.mkdir(exist_ok=True)
-    permutive = programs / "permutive"
-    permutive.write_text(f'#!/bin/sh\nexec "{sys.executable}" -W error -m PermutiveAPI "$@"\n')
-    permutive.chmod(stat.S_IRWXU)
+    write_program(programs / "permutive", "PermutiveAPI")
     python = programs / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     python.chmod(stat.S_IRWXU)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import sys
 from typing import Any, Mapping, Sequence
@@ -38,5 +39,8 @@ def ask(
 
 if __name__ == "__main__":
     _, address, code, *arguments = sys.argv
-    _, ended = ask(address, (0, 1, 2), code, arguments, os.environ).makefile()
-    sys.exit(os.waitstatus_to_exitcode(int(ended)))
+    lines = ask(address, (0, 1, 2), code, arguments, os.environ).makefile()
+    process = int(lines.readline())
+    for passed_on in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(passed_on, lambda number, _: os.kill(process, number))
+    sys.exit(os.waitstatus_to_exitcode(int(lines.readline())))
