@@ -288,6 +288,7 @@ def _as_a_new_process(what: Any, given: list[int]) -> str:
     os.environ.clear()
     os.environ.update(what["environment"])
     sys.argv[1:] = what["arguments"]
+    sys.excepthook = sys.__excepthook__  # On Python 3.10, a package of the sandbox replaces it.
     return what["code"]
 
 
