@@ -6,11 +6,11 @@ codec/encoding.py writes values, codec/decoding.py reads them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from .codec.decoding import build, convert_value
+from .codec.decoding import MAPPINGS, build, convert_value
 from .codec.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .gc_pause import gc_paused, items_in
 
@@ -71,14 +71,14 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         content = content_of(data)
         if issubclass(cls, list):
             return cls(load_json_list(content, cls.__name__))
-        if not isinstance(content, (dict, Mapping)):  # dict alone is found faster.
+        if not isinstance(content, MAPPINGS):
             raise TypeError(
                 "`from_json()` expected a dict, JSON string, or Path, but got "
                 f"{type(content).__name__}"
             )
         if issubclass(cls, dict):
             return cls(content)
-        return build(cls, cast("Mapping[str, Any]", content))
+        return build(cls, content)
 
     def to_json_file(self, filepath: str | Path) -> None:
         """Write the JSON form to a file. Missing parent folders are made.
@@ -227,6 +227,8 @@ def load_json_list(data: Any, list_name: str, item_name: str | None = None) -> l
 
 def content_of(data: Any) -> Any:
     """Return what a JSON text or a JSON file holds; return anything else unchanged."""
+    if isinstance(data, MAPPINGS):  # The usual case, which is found faster.
+        return data
     return _parsed(data) if isinstance(data, (str, Path)) else data
 
 

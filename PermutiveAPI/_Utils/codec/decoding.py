@@ -19,12 +19,12 @@ from typing import Any, Literal, TypeVar, Union, cast
 
 T = TypeVar("T")
 # A check for dict is fast; a check for an abstract class takes several times as long.
-_MAPPINGS = (dict, Mapping)
+MAPPINGS: Any = (dict, Mapping)
 # JSON has only lists, but users' data may have the others.
 _LISTS = (list, tuple, set, frozenset)
 Converter = Callable[[Any], Any]
-# The members that are read, and the converters of those that are converted.
-Plan = tuple[frozenset[str], tuple[tuple[str, Converter], ...]]
+# The members that are read, each with its converter, or None if its value stays as it is.
+Plan = tuple[tuple[str, Converter | None], ...]
 
 # Not compiled at import, which would take long. The service's own form is read without it.
 _TIMESTAMP = (
@@ -81,19 +81,15 @@ def build(cls: type[T], data: Mapping[str, Any]) -> T:
     TypeError
         If a member is missing, or has another type than its annotation; the message names it.
     """
-    names, converters = reading_plan(cls)
-    arguments: dict[str, Any]
-    if type(data) is dict and data.keys() <= names:
-        arguments = {**data}  # The usual case, which is faster.
-    else:
-        arguments = {name: data[name] for name in names if name in data}
-    for name, convert in converters:
-        value = arguments.get(name)
-        if value is not None:
-            try:
-                arguments[name] = convert(value)
-            except TypeError as error:
-                raise TypeError(f"{cls.__name__}.{name}: {error}") from None
+    arguments: dict[str, Any] = {}
+    for name, convert in reading_plan(cls):
+        if name not in data:
+            continue
+        value = data[name]
+        try:
+            arguments[name] = value if convert is None or value is None else convert(value)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}.{name}: {error}") from None
     return cls(**arguments)
 
 
@@ -116,9 +112,7 @@ def reading_plan(cls: Any) -> Plan:
     else:
         names = list(inspect.signature(cls).parameters)
     hints = hints_of(cast(type, cls))
-    converters = {name: converter_of(hints.get(name, Any)) for name in names}
-    asked_for = [(name, each) for name, each in converters.items() if each is not None]
-    return frozenset(names), tuple(asked_for)
+    return tuple((name, converter_of(hints.get(name, Any))) for name in names)
 
 
 def converter_of(annotation: Any) -> Converter | None:
@@ -153,7 +147,7 @@ def _list_converter(convert: Converter | None) -> Converter:
 
 def _dict_converter(convert: Converter | None) -> Converter:
     def convert_dict(value: Any) -> Any:
-        _require(value, _MAPPINGS, "an object")
+        _require(value, MAPPINGS, "an object")
         if convert is None:
             return value
         return {key: None if item is None else convert(item) for key, item in value.items()}
@@ -165,7 +159,7 @@ def _model_converter(model: Any) -> Converter:
     if issubclass(cast(type, model), list):
         kind, description = list, "a list"
     else:
-        kind, description = _MAPPINGS, "an object"
+        kind, description = MAPPINGS, "an object"
 
     def convert_model(value: Any) -> Any:
         if isinstance(value, model):
