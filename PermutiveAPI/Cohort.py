@@ -52,7 +52,7 @@ _DEFINITION = ("name", "query", "tags", "description", "segment_type")
 STATES = ("Enabled", "Disabled")
 
 _SENT_ON_CREATE = [*_API_PAYLOAD, "segment_type"]
-_SENT_ON_UPDATE = [*_API_PAYLOAD, "state"]
+_SENT_ON_UPDATE = frozenset((*_API_PAYLOAD, "state"))
 
 logger = logging.getLogger("PermutiveAPI")
 

@@ -17,7 +17,7 @@ class ChangeTracking(Resource):
 
     id: str | None
     # The fields that an update may send.
-    _updated_fields: ClassVar[list[str]] = []
+    _updated_fields: ClassVar[frozenset[str]] = frozenset()
     # The values that the service is known to have, as JSON.
     _known = dict[str, Any]()
 
