@@ -23,7 +23,9 @@ def gc_paused(items: int) -> Generator[None, None, None]:
 
     The collector starts whenever enough containers were made. It goes through the new list again and
     again and finds nothing to free: that takes longer than making the list. When it is on again, it
-    goes through the list once.
+    goes through the list about three times, once for each generation. ``gc.freeze`` and
+    ``gc.unfreeze`` would spare that, but then the list does not count: if its items refer to each other,
+    Python would not notice that it has become garbage.
 
     The whole process has one collector. So only a call that finds it on turns it off. That call turns
     it on again when it ends, even by an error. Calls of other threads that are not done by then get
