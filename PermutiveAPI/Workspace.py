@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._Utils.batch.types import ProgressCallback
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
-from ._Utils.json import JSONSerializable, content_of
+from ._Utils.json import JSONSerializable, content_of, forgetting_data
 from ._Utils.lazy_names import LateModule, lazy_names
 from ._Utils.redaction import REDACTED
 from ._Utils.resources.lists import ResourceList, UniqueIndex
@@ -288,6 +288,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         return cls(**_plain(default_workspace()))
 
     @classmethod
+    @forgetting_data
     def from_json(cls, data: Any) -> Workspace:
         """Make a workspace from its JSON form, with any spelling that credentials files use.
 

@@ -14,20 +14,12 @@ from typing import Any, cast
 
 from . import settings
 from .errors import PermutiveCredentialsError
-from .redaction import REDACTED, redact_message
+from .redaction import REDACTED, HiddenText, redact_message
 
 WorkspaceRecord = dict[str, str]
 
 # The header that holds the key if the query does not.
 KEY_HEADER = "X-API-Key"
-
-
-class HiddenText(str):
-    """A key whose repr shows nothing, since error trackers show the repr of local variables."""
-
-    def __repr__(self) -> str:
-        """Show that there is a text."""
-        return repr(REDACTED)
 
 
 class HidingKey(dict[str, Any]):

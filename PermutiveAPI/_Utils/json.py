@@ -6,18 +6,21 @@ codec/encoding.py writes values, codec/decoding.py reads them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from .codec.decoding import MAPPINGS, build, convert_value
 from .codec.encoding import SelfEncoding, encoded, encoded_object, to_payload
 from .gc_pause import gc_paused, items_in
+from .redaction import HiddenText
 
 __all__ = ["JSONSerializable", "customJSONEncoder", "json_default", "load_json_list", "to_payload"]
 
 T = TypeVar("T")
 J = TypeVar("J", bound="JSONSerializable[Any]")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class JSONSerializable(SelfEncoding, Generic[T]):
@@ -99,7 +102,7 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         """
         from .file import check_filepath, write_private_text
 
-        text = json.dumps(self.to_json(), indent=4)
+        text = HiddenText(json.dumps(self.to_json(), indent=4))
         check_filepath(filepath)
         if self._is_secret:
             write_private_text(filepath, text)
@@ -149,6 +152,23 @@ class JSONSerializable(SelfEncoding, Generic[T]):
     def _shown_json(self) -> Any:
         """Return the JSON form without keys."""
         return self.to_json()
+
+
+def forgetting_data(from_json: F) -> F:
+    """Make a ``from_json`` whose errors have no frame with a key, since tracebacks may show local variables."""
+
+    @wraps(from_json)
+    def reading(cls: Any, data: Any) -> Any:
+        try:
+            return from_json(cls, data)
+        except TypeError as error:
+            if not cls._is_secret:
+                raise
+            problem = str(error)
+        del data
+        raise TypeError(problem)
+
+    return cast(F, reading)
 
 
 class customJSONEncoder(json.JSONEncoder):

@@ -12,7 +12,8 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 from . import settings
 from .arguments import is_number, require_kind
 from .base_url import parse_origin, warn_if_cleartext
-from .credentials import DEFAULT_API_KEY, HiddenText, checked_api_key
+from .credentials import DEFAULT_API_KEY, checked_api_key
+from .redaction import HiddenText
 from .retry.outcome import AttemptRecord
 from .retry.policy import RetryConfig
 from .settings import DEFAULT_TIMEOUT_SECONDS, Block, DefaultTimeout, Options, Timeout

@@ -1,8 +1,8 @@
 """Replace secrets in texts. Only this code knows what a secret looks like.
 
-Pure functions from text to text. They find a secret by its *name* (:func:`redact_message`,
-:func:`redact_url`), or by its *value* if the value is known (:func:`redact_secret`,
-:func:`redact_sensitive_data`).
+:class:`HiddenText` hides itself. The rest are pure functions from text to text. They find a secret by its
+*name* (:func:`redact_message`, :func:`redact_url`), or by its *value* if the value is known
+(:func:`redact_secret`, :func:`redact_sensitive_data`).
 """
 
 from __future__ import annotations
@@ -93,6 +93,18 @@ _USER_INFO = (r"(?<=://)[^/?#@\s\"'<>]+(?=@)", re.IGNORECASE)
 _CUT_USER_INFO = r"://[^/?#@\s\"'<>]*\Z"
 _BEFORE_PATH = r"(?i)\s*[a-z][a-z0-9+.-]*://[^/?#]*"
 _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
+
+
+class HiddenText(str):
+    """A text with a key, whose repr shows nothing, since error trackers show the repr of local variables."""
+
+    def __repr__(self) -> str:
+        """Show that there is a text."""
+        return repr(REDACTED)
+
+    def __getitem__(self, index: Any) -> HiddenText:
+        """Hide a part, too: some tools cut a text before they show it."""
+        return HiddenText(super().__getitem__(index))
 
 
 def redact_message(message: str) -> str:

@@ -60,11 +60,11 @@ BELOW = {
     "errors": "redaction",
     "retry": "arguments cancellation credentials errors redaction settings",
     "credentials": "arguments errors settings redaction",
-    "json": "codec file gc_pause",
+    "json": "codec file gc_pause redaction",
     "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "arguments cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
-    "options": "arguments base_url credentials retry settings",
+    "options": "arguments base_url credentials redaction retry settings",
     "resources": "arguments batch codec credentials errors gc_pause http json lazy_names",
 }
 
@@ -140,7 +140,10 @@ BELOW_REHEARSAL = {
     "Audience.Import",
     "Audience.Segment",
     "Audience.defaults",
-    *(f"_Utils.{name}" for name in ("arguments", "http", "json", "options", "settings")),
+    *(
+        f"_Utils.{name}"
+        for name in ("arguments", "http", "json", "options", "redaction", "settings")
+    ),
 }
 
 # The modules of the sandbox that may import Query.

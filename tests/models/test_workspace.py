@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import inspect
 import json
 import os
 import pickle
@@ -201,6 +202,38 @@ def test_broken_text(text: str) -> None:
         Workspace.from_json(text)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
     assert caught.value.__context__ is None
+
+
+WITHOUT_IDS = {"name": "Main", "apiKey": SECRET}
+
+
+@for_each("kind", [Workspace, WorkspaceList])
+@for_each("data", [WITHOUT_IDS, [WITHOUT_IDS], [SECRET]])
+def test_no_frame_of_a_reading_error_shows_the_key(kind: Any, data: Any, tmp_path: Path) -> None:
+    """Data, a text or a file that cannot be read: no local variable in the error's frames shows the key."""
+    text = json.dumps(data)
+    path, cut_path = tmp_path / "workspaces.json", tmp_path / "cut.json"
+    path.write_text(text)
+    cut_path.write_text(text[:-1])
+    for each in (data, text, text[:-1], path, cut_path):
+        with pytest.raises(TypeError) as caught:
+            kind.from_json(each)
+        assert SECRET not in str(frames_below(caught))
+
+
+@for_each("secret", SECRETS)
+def test_no_frame_of_a_writing_error_shows_the_key(secret: Any, tmp_path: Path) -> None:
+    """If the file cannot be written, no local variable in the error's frames shows the key."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "workspaces.json"):
+        with pytest.raises(OSError) as caught:
+            secret.to_json_file(path)
+        assert SECRET not in str(frames_below(caught))
+
+
+def frames_below(caught: pytest.ExceptionInfo[BaseException]) -> List[Any]:
+    """Return the local variables of an error's frames, without the test's own."""
+    return [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)][1:]
 
 
 def test_is_top_level() -> None:

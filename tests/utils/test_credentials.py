@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+from rich.pretty import pretty_repr
 
 from PermutiveAPI import PermutiveCredentialsError, Workspace, WorkspaceList
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, HidingKey, resolve_api_key
@@ -292,13 +293,14 @@ def test_missing_field(credentials: Writer, field: str, value: Any) -> None:
 
 @for_each("name", ["API_KEY", "private_key", "key"])
 def test_key_under_a_name_that_is_not_accepted(credentials: Writer, name: str) -> None:
-    """A key with a misspelt name is hidden in the frames of the error, which error trackers show."""
+    """A key with a misspelt name is hidden in the frames of the error, which error trackers show, perhaps cut."""
     record = {each: value for each, value in GOOD.items() if value != SECRET}
     credentials([{**record, name: SECRET}])
     with pytest.raises(ValueError, match="lacks the field 'api_key'") as caught:
         WorkspaceList.from_env()
     frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
     assert SECRET not in str(frames[1:])
+    assert SECRET[:8] not in pretty_repr(frames[1:], max_string=8)
 
 
 @for_each(

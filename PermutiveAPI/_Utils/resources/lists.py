@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, SupportsIndex, TypeVar
 from ..arguments import require_filled, require_kind
 from ..codec.encoding import encoded
 from ..gc_pause import gc_paused, items_in
-from ..json import JSONSerializable, load_json_list
+from ..json import JSONSerializable, forgetting_data, load_json_list
 from ..lazy_names import LateModule
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
     # --- JSON ------------------------------------------------------------------------------------
 
     @classmethod
+    @forgetting_data
     def from_json(cls: type[L], data: Any) -> L:
         """Make a list from its JSON form.
 

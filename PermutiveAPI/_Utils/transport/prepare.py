@@ -16,7 +16,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import parse_url
 
-from ..credentials import HiddenText
+from ..redaction import HiddenText
 
 Pairs = tuple[tuple[str, Any], ...]
 Headers = CaseInsensitiveDict[Any]

@@ -12,7 +12,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from PermutiveAPI._Utils.credentials import HiddenText
+from PermutiveAPI._Utils.redaction import HiddenText
 from PermutiveAPI._Utils.transport.prepare import prepare
 from tests.support.rows import for_each
 
