@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from .._Utils import http
+from .._Utils.redaction import HiddenText
 from ..Audience.defaults import NO_PRICE
 from ..Audience.Import import Import
 from ..Audience.Segment import Segment
@@ -49,7 +50,7 @@ class Copy:
 
 def read(workspaces: Sequence[Workspace]) -> Copy:
     """Read the cohorts with their queries, the imports and their segments."""
-    new_keys = {each.api_key: str(uuid4()) for each in workspaces}
+    new_keys: dict[str, str] = {HiddenText(each.api_key): str(uuid4()) for each in workspaces}
     seen = [Seen.read(each.api_key, workspace_id=each.workspace_id) for each in workspaces]
     seen = [each.with_below() for each in seen]
     above = _above(seen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any, Dict
 
@@ -59,6 +60,17 @@ def test_the_workspaces_are_the_same_with_new_keys(live: Live) -> None:
                 keys.add(copied.api_key)
             assert rehearsal.credentials() == [each.to_json() for each in rehearsal.workspaces]
     assert len(keys) == 4 and not keys & {live.group.api_key, live.brand.api_key}
+
+
+def test_no_frame_of_a_failed_start_shows_a_key(live: Live) -> None:
+    """If the live service refuses a request, only local variables named api_key show the live keys."""
+    live.sandbox.fail_next(status=400)
+    with pytest.raises(PermutiveBadRequestError) as caught:
+        Rehearsal([live.group, live.brand]).__enter__()
+    for each in inspect.getinnerframes(caught.tb)[1:]:
+        shown = {name: value for name, value in each.frame.f_locals.items() if name != "api_key"}
+        assert live.group.api_key not in repr(shown)
+        assert live.brand.api_key not in repr(shown)
 
 
 def test_one_workspace_is_enough(live: Live) -> None:
