@@ -15,7 +15,6 @@ import pytest
 
 import PermutiveAPI
 from PermutiveAPI import Query, Tables, answers, rehearsal, sandbox, snapshots, testing
-from PermutiveAPI._Utils.resources import helpers
 from PermutiveAPI._Utils.resources.lists import Index
 from PermutiveAPI.Query import event, in_segment, prop
 from tests.contract.test_names import PATHS
@@ -120,13 +119,15 @@ def test_every_public_call_is_made(
     credentials.write_text(json.dumps(sandbox.credentials()))
     monkeypatch.setenv("PERMUTIVE_APPLICATION_CREDENTIALS", str(credentials))
     calls, made = public_calls(), set[str]()
+    functions = [function_of(member) for _, member in public_members()]
+    decorators = {each.__code__ for each in functions if hasattr(each, "__wrapped__")}
 
     def note_call(frame: FrameType, event: str, argument: Any) -> None:
         if event != "call" or id(frame.f_code) not in calls:
             return
         caller = frame.f_back
-        while caller and caller.f_code.co_filename == helpers.__file__:
-            caller = caller.f_back  # The frame of the decorator `like`.
+        while caller and caller.f_code in decorators:
+            caller = caller.f_back
         if caller and caller.f_code.co_filename == str(SOURCE):
             made.add(calls[id(frame.f_code)])
 
