@@ -59,8 +59,9 @@ class HTTPConnection(_HTTPConnection):
     """A connection that is shut down when its batch is cancelled."""
 
     response_class = BoundedResponse
-    # The parts of a request that is put together; they are sent at once.
+    # The parts of a request that is put together: its head, and its body if it has one.
     _parts: list[Any] | None = None
+    _most_bytes_at_once = 16_384  # They fit into the buffer of a socket.
 
     def connect(self) -> None:
         """Connect, and tell the batch.
@@ -93,12 +94,8 @@ class HTTPConnection(_HTTPConnection):
     def _connected_socket(self) -> socket.socket:
         """Try the host's addresses one after the other, as urllib3's create_connection does."""
         failure = OSError("the host has no address")
-        addresses = addresses_of(
-            self.host.strip("[]"),
-            self.port,
-            allowed_gai_family(),
-            bounds.timeout_within(self.timeout),
-        )
+        host, limit = self.host.strip("[]"), bounds.timeout_within(self.timeout)
+        addresses = addresses_of(host, self.port, allowed_gai_family(), limit)
         for family, kind, protocol, _, address in addresses:
             self.sock = sock = socket.socket(family, kind, protocol)
             try:
@@ -117,7 +114,7 @@ class HTTPConnection(_HTTPConnection):
         raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, headers and body at once, and tell the batch."""
+        """Send a request, and tell the batch. Unless the body is large, it is sent with the headers."""
         cancellation.track(self)
         if self.sock is not None:  # It still has the timeout of the last call.
             self.sock.settimeout(bounds.timeout_within(self.timeout))
@@ -127,7 +124,11 @@ class HTTPConnection(_HTTPConnection):
             super().request(*args, **kwargs)
         finally:
             self._parts = None
-        self.send(b"".join(parts))
+        # A large body may take long. Meanwhile no local variable must show the key, which is in the headers.
+        if sum(map(len, parts)) <= self._most_bytes_at_once:
+            parts = [b"".join(parts)]
+        for each in parts:
+            self.send(each)
 
     def send(self, data: Any) -> None:
         """Send data, with the key put back in its place."""
