@@ -165,7 +165,7 @@ def forgetting_data(from_json: F) -> F:
             if not cls._is_secret:
                 raise
             problem = str(error)
-        del data
+        data = None  # Not deleted: tools such as cgitb show every argument of a frame.
         raise TypeError(problem)
 
     return cast(F, reading)

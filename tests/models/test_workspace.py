@@ -30,6 +30,7 @@ from PermutiveAPI import (
     WorkspaceList,
 )
 from tests.support.rows import for_each
+from tests.support.secrets import arguments_in_frames
 
 SECRET = "sup3r-s3cret"
 MAIN = Workspace("Main", "org", "org", SECRET)
@@ -219,6 +220,7 @@ def test_no_frame_of_a_reading_error_shows_the_key(kind: Any, data: Any, tmp_pat
         with pytest.raises(TypeError) as caught:
             kind.from_json(each)
         assert SECRET not in str(frames_below(caught))
+        assert SECRET not in str(arguments_in_frames(caught.value)[1:])
 
 
 @for_each("secret", SECRETS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import pickle
@@ -56,3 +57,11 @@ def _of_records(records: Iterable[logging.LogRecord]) -> Iterator[Tuple[str, str
         logging.StreamHandler(stream).handle(record)
         yield f"log {record.name}", stream.getvalue()
         yield f"log {record.name} attributes", repr(vars(record))
+
+
+def arguments_in_frames(error: BaseException) -> List[str]:
+    """Return the arguments of an error's frames, as cgitb shows them: it fails if one was deleted."""
+    return [
+        inspect.formatargvalues(*inspect.getargvalues(frame))
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]

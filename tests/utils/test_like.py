@@ -14,6 +14,7 @@ from PermutiveAPI import Cohort, Identity, Segment, Segmentation, TrackedEvent
 from PermutiveAPI._Utils import http
 from PermutiveAPI._Utils.batch.types import BatchOptions
 from tests.support.calls import KEY
+from tests.support.secrets import arguments_in_frames
 
 HELPERS: Dict[str, Any] = {
     "batch_create": [Cohort.batch_update, Cohort.batch_delete, Cohort.batch_enable],
@@ -87,6 +88,7 @@ def test_mistakes_in_the_call(problem: str) -> None:
     assert caught.value.__cause__ is caught.value.__context__ is None
     frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
     assert KEY not in str(frames[1:])
+    assert KEY not in str(arguments_in_frames(caught.value))
 
 
 def test_no_frame_shows_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ from tests.support.fake_service import (
     stall,
     truncate,
 )
-from tests.support.secrets import assert_no_secret
+from tests.support.secrets import arguments_in_frames, assert_no_secret
 
 URL = "https://api.permutive.app/v9/things"
 BOUND_SECONDS = 0.3
@@ -362,6 +362,7 @@ def test_too_large(
     )
     assert len(server.received) == 1
     assert_no_secret(error, [], KEY)
+    assert "params={}, json=None" in str(arguments_in_frames(error))
     # The rest of it is not mistaken for the next response.
     server.default = answer(200, {"id": 1})
     assert http.get(KEY, URL).json() == {"id": 1}

@@ -62,7 +62,8 @@ def like(
                 bound.apply_defaults()
                 call = bound.arguments
                 del bound
-            del positional, named  # They may hold the key, and tracebacks may show local variables.
+            # They may hold the key, and tracebacks may show local variables. Some tools fail if one is deleted.
+            positional, named = (), {}
             if problem:
                 raise TypeError(problem)
             options = BatchOptions(name, **{each: call.pop(each) for each in {*call} & _OPTIONS})

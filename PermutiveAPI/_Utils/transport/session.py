@@ -96,7 +96,8 @@ def send(
     request = prepare(verb, url, {**pool.headers, **headers}, params, body)
     variables = settings.network or network_variables()
     environment = _environment_of(pool, request.url or url, variables)
-    del params, headers  # They hold the key, and error trackers show the variables of a frame.
+    # They hold the key, and error trackers show the variables of a frame. Some fail if an argument is deleted.
+    params = headers = {}
     choose_classes()
     timeout = bounds.begin(timeout, settings)
     _hide_key_from_spans()
