@@ -42,13 +42,13 @@ def with_key(arguments: Mapping[str, Any], api_key: str, in_header: bool) -> dic
     """
     params, headers = HidingKey(arguments["params"]), HidingKey(arguments["headers"])
     if not in_header:
-        params["k"] = HiddenText(api_key)
+        params["k"] = api_key
     else:
         given = [name for name in headers if name.lower() == KEY_HEADER.lower()]
         if not any(map(headers.get, given)):
             for name in given:
                 del headers[name]  # It is None or empty.
-            headers[KEY_HEADER] = HiddenText(api_key)
+            headers[KEY_HEADER] = api_key
     return {**arguments, "params": params, "headers": headers}
 
 
@@ -74,7 +74,7 @@ DEFAULT_API_KEY: str = _LeftOut()
 
 
 def checked_api_key(api_key: str) -> str:
-    """Return the key that a caller gave.
+    """Return the key that a caller gave, as a text that hides itself.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def checked_api_key(api_key: str) -> str:
             "api_key holds a line break or another character that cannot be printed, perhaps from "
             "the end of a file. Call strip() on it."
         )
-    return api_key
+    return HiddenText(str.__str__(api_key))  # str() of a member of an Enum is its name.
 
 
 def resolve_api_key(api_key: str) -> str:

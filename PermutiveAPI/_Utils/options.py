@@ -13,7 +13,6 @@ from . import settings
 from .arguments import is_number, require_kind
 from .base_url import parse_origin, warn_if_cleartext
 from .credentials import DEFAULT_API_KEY, checked_api_key
-from .redaction import HiddenText
 from .retry.outcome import AttemptRecord
 from .retry.policy import RetryConfig
 from .settings import DEFAULT_TIMEOUT_SECONDS, Block, DefaultTimeout, Options, Timeout
@@ -87,7 +86,7 @@ class options(AbstractContextManager[None]):
         self._given: dict[str, Any] = {}
         self._entered: list[Options] = []
         if api_key is not DEFAULT_API_KEY:
-            self._given["api_key"] = HiddenText(checked_api_key(api_key))
+            self._given["api_key"] = checked_api_key(api_key)
         if not isinstance(timeout, DefaultTimeout):
             self._given["timeout"] = _checked_timeout(timeout)
         if retry is not None:

@@ -64,7 +64,7 @@ BELOW = {
     "batch": "arguments base_url cancellation credentials errors redaction retry.policy settings",
     "transport": "arguments cancellation credentials errors redaction settings version",
     "http": "arguments base_url batch credentials errors json lazy_names redaction retry settings transport",
-    "options": "arguments base_url credentials redaction retry settings",
+    "options": "arguments base_url credentials retry settings",
     "resources": "arguments batch codec credentials errors gc_pause http json lazy_names",
 }
 

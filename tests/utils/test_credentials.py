@@ -15,8 +15,15 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 from rich.pretty import pretty_repr
 
-from PermutiveAPI import PermutiveCredentialsError, Workspace, WorkspaceList
+from PermutiveAPI import (
+    Cohort,
+    PermutiveBadRequestError,
+    PermutiveCredentialsError,
+    Workspace,
+    WorkspaceList,
+)
 from PermutiveAPI._Utils.credentials import DEFAULT_API_KEY, HidingKey, resolve_api_key
+from PermutiveAPI.sandbox import Sandbox
 from tests.support.rows import for_each
 
 VARIABLE = "PERMUTIVE_APPLICATION_CREDENTIALS"
@@ -312,6 +319,21 @@ def test_a_key_without_a_name(credentials: Writer, content: Any) -> None:
     with pytest.raises(ValueError, match=VARIABLE) as caught:
         WorkspaceList.from_env()
     frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
+    assert SECRET not in str(frames[1:])
+
+
+@for_each("variable", [VARIABLE, "PERMUTIVE_API_KEY"])
+def test_no_frame_of_a_call_shows_the_default_key(
+    credentials: Writer, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, variable: str
+) -> None:
+    """If a call without the argument `api_key` fails, no local variable in the error's frames shows the key."""
+    path = credentials(GOOD)
+    monkeypatch.setenv(variable, SECRET if variable != VARIABLE else str(path))
+    sandbox.fail_next(status=400)
+    with pytest.raises(PermutiveBadRequestError) as caught:
+        Cohort.list()
+    frames = [each.frame.f_locals for each in inspect.getinnerframes(caught.tb)]
+    assert any("api_key" in each for each in frames)
     assert SECRET not in str(frames[1:])
 
 

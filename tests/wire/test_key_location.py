@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+from enum import Enum
 from typing import Any, Dict, List, cast
 
 import pytest
 import requests
 import requests.adapters
 
-from PermutiveAPI import BatchRequest, Cohort, Identity, PermutiveConnectionError, stream_batch
+from PermutiveAPI import (
+    BatchRequest,
+    Cohort,
+    Identity,
+    PermutiveConnectionError,
+    options,
+    stream_batch,
+)
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import ALL_CALLS, KEY, identity
@@ -63,6 +71,27 @@ def test_an_own_header_stays(
         http.request("GET", KEY, URL, headers={"x-api-key": own})
         assert server.received[-1].headers["x-api-key"] == own
         assert server.received[-1].query == query
+
+
+@pytest.mark.parametrize("location", ["header", "query"])
+def test_a_member_of_an_enum(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, location: str
+) -> None:
+    """A key that is a member of an Enum of texts is sent as its value."""
+    monkeypatch.setenv("PERMUTIVE_API_KEY_LOCATION", location)
+    server.default = answer(200, {"id": "1", "name": "Runners"})
+    http.get(Keys.MAIN, URL)
+    with options(api_key=Keys.MAIN):
+        Cohort.get_by_id("1")
+    assert len(server.received) == 2
+    for seen in server.received:
+        assert KEY == (seen.headers["x-api-key"] if location == "header" else seen.query["k"][0])
+
+
+class Keys(str, Enum):
+    """The keys of somebody's workspaces."""
+
+    MAIN = KEY
 
 
 @pytest.mark.parametrize("value", ["headers", "body", "k"])
