@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from .._Utils.arguments import listed, require_filled, require_kind
+from .._Utils.errors import PermutiveAPIError
 from .._Utils.list import chunk_list
 from .._Utils.resources.base import Resource, built_from
 
@@ -98,6 +99,6 @@ def send_in_parts(
     for part in chunk_list(operations, _MOST_OPERATIONS):
         try:
             results.append(send(part))
-        except Exception as error:
+        except PermutiveAPIError as error:
             failures.append((part, error))
     return results, failures
