@@ -64,18 +64,18 @@ class Batches:
             batch = self._waiting.popleft()
             try:
                 ids = self._send(batch)
-            except Exception as error:
+            except PermutiveAPIError as error:
                 self._after_error(batch, error)
             else:
                 self._tell([_done(change, ids.get(change.key or "")) for change in batch])
 
-    def _after_error(self, batch: list[Change], error: Exception) -> None:
+    def _after_error(self, batch: list[Change], error: PermutiveAPIError) -> None:
         if not _is_refusal(error):
             self._stop(batch, status_after(error), error)
             return
         try:
             present = self._look(batch)
-        except Exception as failure:
+        except PermutiveAPIError as failure:
             self._stop(batch, "unknown", failure)
             return
         self._after_refusal(batch, present, str(error))

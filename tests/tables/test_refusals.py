@@ -12,7 +12,9 @@ from PermutiveAPI.Tables import segment_changes as service
 from PermutiveAPI.Tables.changes import Change
 from PermutiveAPI.Tables.splitting import Batches
 from tests.support.fake_service import FakeService, answer, reset
+from tests.support.platforms import needs_posix
 from tests.support.relay import carried_out_then, passed_on
+from tests.support.time_limits import TimeIsUp, time_limit
 from tests.tables.market import Market
 
 
@@ -175,6 +177,19 @@ def test_a_request_that_is_lost(market: Market, server: FakeService) -> None:
     report = market.apply(plan)
     assert report.counts == {"unknown": 3}
     assert market.apply(report.inverse()).counts == {"unchanged": 3}
+    assert market.apply(plan).counts == {"created": 3}
+
+
+@needs_posix
+def test_a_time_limit_ends_it(market: Market, server: FakeService) -> None:
+    """An exception that a signal handler raises is raised, and not taken for the failure of a change."""
+    server.default = passed_on(market.sandbox)
+    plan = market.plan(rows(3))
+    with time_limit() as interrupt:
+        server.script = [passed_on(market.sandbox), interrupt]
+        with pytest.raises(TimeIsUp):
+            market.apply(plan)
+    assert market.writes() == []
     assert market.apply(plan).counts == {"created": 3}
 
 

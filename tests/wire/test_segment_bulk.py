@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from typing import Any, Callable, Dict, List
 
 import pytest
@@ -18,16 +16,9 @@ from PermutiveAPI import (
 from PermutiveAPI._Utils import http
 from PermutiveAPI.sandbox import Sandbox
 from tests.support.calls import KEY, SEGMENT, SEGMENTS, segment
-from tests.support.fake_service import (
-    Connection,
-    FakeService,
-    ReceivedRequest,
-    answer,
-    answer_from,
-    reset,
-    stall,
-)
+from tests.support.fake_service import FakeService, ReceivedRequest, answer, answer_from, reset
 from tests.support.platforms import needs_posix
+from tests.support.time_limits import TimeIsUp, time_limit
 
 
 def items_of(request: ReceivedRequest) -> Any:
@@ -100,28 +91,13 @@ def test_one_of_several_fails(server: FakeService) -> None:
     assert [each.id for each in segments[4999:]] == [None, "id-c5000"]
 
 
-class TimeIsUp(Exception):
-    """The exception that a task queue raises in a task that takes too long."""
-
-
 @needs_posix
 def test_a_time_limit_ends_it(server: FakeService) -> None:
     """An exception that a signal handler raises during a request is no failure of it: nothing more is sent."""
-
-    def time_is_up(*_: Any) -> None:
-        raise TimeIsUp
-
-    def interrupt(connection: Connection) -> bool:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
-        return stall()(connection)
-
-    server.script, server.default = [interrupt], answer_from(items_of)
-    before = signal.signal(signal.SIGALRM, time_is_up)
-    try:
+    with time_limit() as interrupt:
+        server.script, server.default = [interrupt], answer_from(items_of)
         with pytest.raises(TimeIsUp):
             Segment.bulk("i-1", deletes=[f"c{number}" for number in range(5001)], api_key=KEY)
-    finally:
-        signal.signal(signal.SIGALRM, before)
     assert len(server.received) == 1
 
 
