@@ -8,7 +8,7 @@ Users' own tests replace names of this module (``request``, the verbs, ``_with_r
 ``ThreadPoolExecutor``, ``time.sleep``, ``requests.get`` and its like). Each is looked up when it is
 called, so that a replacement takes effect.
 
-The first batch imports what only batches need.
+The first call imports the retry loop, and the first batch imports what only batches need.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
-from functools import partial
+from functools import cache, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +59,6 @@ from .json import to_payload
 from .lazy_names import late_import
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
-from .retry import loop
-from .retry.call import Call
 from .retry.pauses import takes_time
 from .retry.policy import (
     BACKOFF_FACTOR,
@@ -76,6 +74,7 @@ from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Settings, Timeout
 
 if TYPE_CHECKING:
     from .batch.runner import BatchRunner
+    from .retry.call import Call
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -320,7 +319,8 @@ def _with_retry(
     verb, sender = _verb_and_sender(method, now)
     repeatable = verb is None or is_repeatable(verb, url)
     kwargs["params"], kwargs["headers"] = params, headers
-    call = Call(
+    new_call, run = _retry_loop()
+    call = new_call(
         sender=sender,
         verb=verb,
         url=url,
@@ -334,7 +334,17 @@ def _with_retry(
         # A stand-in contacts no service, and no time passes while time.sleep is replaced.
         rate_limited=sender is not method and takes_time(time.sleep),
     )
-    return loop.run(call, api_key)
+    return run(call, api_key)
+
+
+@cache
+def _retry_loop() -> tuple[type[Call], Callable[[Call, str], Response]]:
+    """Return what makes a call, and what runs it. They are imported when the first call needs them."""
+    with late_import():
+        from .retry.call import Call
+        from .retry.loop import run
+
+    return Call, run
 
 
 def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]:

@@ -75,7 +75,8 @@ from PermutiveAPI._Utils import http
 
 WORK = {
     "PermutiveAPI.Audience.Segment": lambda: PermutiveAPI.Segment("code", "name", "import"),
-    "dotenv": lambda: http.get("key", "https://host/"),
+    "dotenv": lambda: PermutiveAPI.RetryConfig(),
+    "PermutiveAPI._Utils.retry.loop": lambda: http.get("key", "https://host/"),
     "PermutiveAPI._Utils.batch.runner": lambda: http.process_batch(
         [http.BatchRequest("GET", "https://host/")], api_key="key"
     ),
