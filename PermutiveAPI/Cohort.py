@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins  # `list` is a method in these classes
 import logging
 from collections.abc import Iterable
-from concurrent.futures import Executor
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,9 +15,8 @@ from functools import partial
 from os import PathLike
 from typing import Any, Literal
 
-from ._Utils import http
+from ._Utils import batch, http
 from ._Utils.arguments import listed, require_filled, require_kind
-from ._Utils.batch.types import BatchOptions, Failures, ProgressCallback, Responses
 from ._Utils.codec.encoding import ALWAYS_WRITTEN, encoded
 from ._Utils.credentials import DEFAULT_API_KEY, resolve_api_key
 from ._Utils.json import to_payload
@@ -34,17 +32,16 @@ _API_VERSION = "v2"
 _API_ENDPOINT = "https://api.permutive.app/cohorts-api/v2/cohorts/"
 _API_PAYLOAD = ["id", "name", "query", "description", "tags"]
 
+_FIELDS_FROM_UPDATE = ("last_updated_at", "request_id")
 _FIELDS_FROM_CREATE = (
     "id",
     "code",
     "state",
     "segment_type",
     "created_at",
-    "last_updated_at",
     "workspace_id",
-    "request_id",
+    *_FIELDS_FROM_UPDATE,
 )
-_FIELDS_FROM_UPDATE = ("last_updated_at", "request_id")
 
 # The fields that users define; the service sets the others.
 _DEFINITION = ("name", "query", "tags", "description", "segment_type")
@@ -318,9 +315,8 @@ class Cohort(CohortTables, ChangeTracking):
         if not include_details:
             return cohorts
         runner = http.batch_runner()
-        return CohortList(
-            runner.map(lambda each: Cohort.get_by_id(each.id or "", api_key), cohorts)
-        )
+        fetched = runner.map(lambda each: Cohort.get_by_id(each.id or "", api_key), cohorts)
+        return CohortList(fetched)
 
     @classmethod
     def batch_create(
@@ -329,10 +325,10 @@ class Cohort(CohortTables, ChangeTracking):
         *,
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
+        progress_callback: batch.ProgressCallback | None = None,
+        executor: batch.Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> Responses:
+    ) -> batch.Responses:
         """Create many cohorts, one request each; every cohort changes as by :meth:`create`.
 
         All cohorts are checked before the first request. A request that fails does not stop the others.
@@ -375,7 +371,7 @@ class Cohort(CohortTables, ChangeTracking):
         >>> len(responses), failures
         (2, [])
         """
-        options = BatchOptions(
+        options = batch.BatchOptions(
             "Cohort.batch_create", api_key, max_workers, progress_callback, executor, journal
         )
         cohorts = listed("cohorts", cohorts)
@@ -383,7 +379,9 @@ class Cohort(CohortTables, ChangeTracking):
         return cls._batch(cohorts, Cohort._creation, options)
 
     @like(batch_create)
-    def batch_update(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+    def batch_update(
+        cls, cohorts: Iterable[Cohort], options: batch.BatchOptions
+    ) -> batch.Responses:
         """Update many cohorts as by :meth:`update`; see :meth:`batch_create`.
 
         Examples
@@ -396,7 +394,9 @@ class Cohort(CohortTables, ChangeTracking):
         return cls._batch(cohorts, Cohort._change, options)
 
     @like(batch_create)
-    def batch_delete(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+    def batch_delete(
+        cls, cohorts: Iterable[Cohort], options: batch.BatchOptions
+    ) -> batch.Responses:
         """Delete many cohorts as by :meth:`delete`; see :meth:`batch_create`.
 
         Examples
@@ -406,7 +406,9 @@ class Cohort(CohortTables, ChangeTracking):
         return cls._batch(cohorts, Cohort._deletion, options)
 
     @like(batch_create)
-    def batch_enable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+    def batch_enable(
+        cls, cohorts: Iterable[Cohort], options: batch.BatchOptions
+    ) -> batch.Responses:
         """Enable many cohorts as by :meth:`enable`; see :meth:`batch_create`.
 
         Examples
@@ -416,7 +418,9 @@ class Cohort(CohortTables, ChangeTracking):
         return cls._batch(cohorts, lambda each: each._switch("Enabled"), options)
 
     @like(batch_create)
-    def batch_disable(cls, cohorts: Iterable[Cohort], options: BatchOptions) -> Responses:
+    def batch_disable(
+        cls, cohorts: Iterable[Cohort], options: batch.BatchOptions
+    ) -> batch.Responses:
         """Disable many cohorts as by :meth:`disable`; see :meth:`batch_create`.
 
         Examples
@@ -432,10 +436,10 @@ class Cohort(CohortTables, ChangeTracking):
         *,
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
-        executor: Executor | None = None,
+        progress_callback: batch.ProgressCallback | None = None,
+        executor: batch.Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[dict[str, Cohort], Failures]:
+    ) -> tuple[dict[str, Cohort], batch.Failures]:
         """Fetch many cohorts with their queries, one request for each different id.
 
         Arguments have the same meaning as for :meth:`batch_create`.
@@ -454,7 +458,7 @@ class Cohort(CohortTables, ChangeTracking):
         >>> [cohort.name for cohort in cohorts.values()]
         ['Football Fans', 'Premier League Followers']
         """
-        options = BatchOptions(
+        options = batch.BatchOptions(
             "Cohort.batch_get_by_id", api_key, max_workers, progress_callback, executor, journal
         )
         return cls._batch_fetch(ids, _url_of, "Response is None", options)
@@ -501,8 +505,7 @@ class Cohort(CohortTables, ChangeTracking):
 
     def _switch(self, state: str) -> Operation:
         url = self._own_url("to enable or disable it")
-        data = {"state": state}
-        return Operation("patch", url, data, fields_from_response=_FIELDS_FROM_UPDATE)
+        return Operation("patch", url, {"state": state}, fields_from_response=_FIELDS_FROM_UPDATE)
 
     def _deletion(self) -> Operation:
         return Operation("delete", self._own_url("for deletion"))

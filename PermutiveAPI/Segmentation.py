@@ -6,14 +6,13 @@ Source of the facts: Permutive's CCS (custom cohort segmentation) API v1.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
+from ._Utils import batch
 from ._Utils import http as http  # Tests may replace its functions by this path.
 from ._Utils.arguments import require_kind, require_several
-from ._Utils.batch.types import BatchOptions, BatchResult, Failures, ProgressCallback
 from ._Utils.codec.encoding import ALWAYS_WRITTEN
 from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.errors import PermutiveInvalidRequestError
@@ -222,11 +221,11 @@ class Segmentation(Posted):
         *,
         api_key: str = DEFAULT_API_KEY,
         max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
+        progress_callback: batch.ProgressCallback | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-        executor: Executor | None = None,
+        executor: batch.Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[list[SegmentationAnswer], Failures]:
+    ) -> tuple[list[SegmentationAnswer], batch.Failures]:
         """Ask for the cohorts of many users, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
@@ -245,7 +244,7 @@ class Segmentation(Posted):
         >>> [body["user_id"] for body in bodies]
         ['user-0', 'user-1', 'user-2']
         """
-        options = BatchOptions(
+        options = batch.BatchOptions(
             "Segmentation.batch_send", api_key, max_workers, progress_callback, executor, journal
         )
         return Segmentation._batch_values(
@@ -254,8 +253,8 @@ class Segmentation(Posted):
 
     @like(batch_send)
     def stream_send(
-        cls, requests: Iterable[Segmentation], options: BatchOptions, timeout: float | None
-    ) -> Generator[BatchResult[SegmentationAnswer], None, None]:
+        cls, requests: Iterable[Segmentation], options: batch.BatchOptions, timeout: float | None
+    ) -> Generator[batch.BatchResult[SegmentationAnswer], None, None]:
         """Ask for the cohorts of the users of any iterable, one request each, in constant memory.
 
         Arguments have the same meaning as for :meth:`batch_send`. ``stream_batch`` says how to stop the

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ._Utils.batch.types import ProgressCallback
+from ._Utils import batch
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
 from ._Utils.json import JSONSerializable, content_of, forgetting_data
 from ._Utils.lazy_names import LateModule, lazy_names
@@ -144,7 +144,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         *,
         check_segments: bool = False,
         max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
+        progress_callback: batch.ProgressCallback | None = None,
     ) -> Tables.References:
         """Read which cohorts name which cohorts, segments and imports in their queries.
 
@@ -224,7 +224,7 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         folder: str | PathLike[str],
         *,
         max_workers: int | None = None,
-        progress_callback: ProgressCallback | None = None,
+        progress_callback: batch.ProgressCallback | None = None,
     ) -> snapshots.Saved:
         """Save the workspace as a folder of JSON files, made for git: one for each cohort and each import.
 

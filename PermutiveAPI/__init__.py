@@ -16,7 +16,6 @@ The examples in the docstrings run against the sandbox, a local service, with it
 import logging
 from typing import TYPE_CHECKING
 
-from ._Utils.batch.types import BatchRequest, BatchResult, Progress
 from ._Utils.errors import (
     PermutiveAPIError,
     PermutiveAuthenticationError,
@@ -42,6 +41,7 @@ from .Workspace import Workspace, WorkspaceList
 
 if TYPE_CHECKING:
     from ._Utils.batch.progress_bar import progress_bar
+    from ._Utils.batch.types import BatchRequest, BatchResult, Progress
     from ._Utils.options import options
     from ._Utils.retry.outcome import AttemptRecord
     from .Audience.Import import Import, ImportList
@@ -99,10 +99,13 @@ _SUBMODULES = {"Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots"
 # Not classes with the name of their module, such as Cohort: Python would put the module in their place.
 _HOMES = {
     "AttemptRecord": "PermutiveAPI._Utils.retry.outcome",
+    "BatchRequest": "PermutiveAPI._Utils.batch.types",
+    "BatchResult": "PermutiveAPI._Utils.batch.types",
     "ContextSegment": "PermutiveAPI.Context",
     "Identity": "PermutiveAPI.Identify.Identity",
     "Import": "PermutiveAPI.Audience.Import",
     "ImportList": "PermutiveAPI.Audience.Import",
+    "Progress": "PermutiveAPI._Utils.batch.types",
     "Segment": "PermutiveAPI.Audience.Segment",
     "SegmentList": "PermutiveAPI.Audience.Segment",
     "Source": "PermutiveAPI.Audience.Source",

@@ -13,9 +13,9 @@ The first call imports the retry loop, and the first batch imports what only bat
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache, partial
 from os import PathLike
@@ -25,19 +25,10 @@ import requests
 import requests.api
 from requests import Response
 
-from . import settings, transport
+from . import batch, settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
-from .batch.types import (
-    BatchOptions,
-    BatchRequest,
-    BatchResult,
-    Progress,
-    ProgressCallback,
-    Responses,
-    default_batch_timeout,
-    travels_by,
-)
+from .batch.compact import travels_by
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
     PermutiveAPIError,
@@ -56,7 +47,7 @@ from .errors import (
 )
 from .errors import extract_error_message as _extract_error_message
 from .json import to_payload
-from .lazy_names import late_import
+from .lazy_names import late_import, lazy_names
 from .redaction import redact_message, redact_url
 from .redaction import redact_sensitive_data as _redact_sensitive_data
 from .retry.pauses import takes_time
@@ -73,8 +64,29 @@ from .retry.policy import VARIABLES as RETRY_VARIABLES
 from .settings import DEFAULT_TIMEOUT_SECONDS, DefaultTimeout, Settings, Timeout
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from .batch.runner import BatchRunner
+    from .batch.types import BatchRequest, BatchResult, Progress
     from .retry.call import Call
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "BatchRequest": "PermutiveAPI._Utils.batch.types",
+            "BatchResult": "PermutiveAPI._Utils.batch.types",
+            "Progress": "PermutiveAPI._Utils.batch.types",
+            "ThreadPoolExecutor": "concurrent.futures",
+        },
+    )
+
+    def __dir__():
+        """List every name, also those that are not imported yet: stand-ins for this module need them all."""
+        return sorted({*__all__, *globals()})
+
+
+# Its ThreadPoolExecutor is looked up for each batch: it is imported late, and tests replace it here.
+_this_module: Any = sys.modules[__name__]
 
 __all__ = [
     "BACKOFF_FACTOR",
@@ -361,7 +373,8 @@ def _verb_and_sender(method: Sender, now: Settings) -> tuple[str | None, Sender]
 def _settings_of_batch(with_policy: bool) -> Settings:
     """Put the settings of a batch together; see :func:`_settings_now`."""
     return _settings_now(with_policy)._replace(
-        batch_timeout=default_batch_timeout(), journal_folder=settings.text(settings.JOURNAL_FOLDER)
+        batch_timeout=batch.default_batch_timeout(),
+        journal_folder=settings.text(settings.JOURNAL_FOLDER),
     )
 
 
@@ -399,14 +412,14 @@ def _settings_now(with_policy: bool) -> Settings:
 
 
 def process_batch(
-    requests: Iterable[BatchRequest],
+    requests: Iterable[batch.BatchRequest],
     *,
     api_key: str,
     max_workers: int | None = None,
-    progress_callback: ProgressCallback | None = None,
-    executor: Executor | None = None,
+    progress_callback: batch.ProgressCallback | None = None,
+    executor: batch.Executor | None = None,
     journal: str | PathLike[str] | None = None,
-) -> Responses:
+) -> batch.Responses:
     """Send many requests from a pool of workers, and collect the responses.
 
     Callbacks run in the caller's thread, once for each request: first the request's own, then the
@@ -456,21 +469,21 @@ def process_batch(
         If `requests` holds something else, another argument is of a wrong kind, or a replaced
         ``http.request`` cannot be pickled for other processes.
     """
-    options = BatchOptions(
+    options = batch.BatchOptions(
         "process_batch", api_key, max_workers, progress_callback, executor, journal
     )
     return batch_runner().collect(requests, options)
 
 
 def stream_batch(
-    requests: Iterable[BatchRequest],
+    requests: Iterable[batch.BatchRequest],
     *,
     api_key: str = DEFAULT_API_KEY,
     max_workers: int | None = None,
-    progress_callback: ProgressCallback | None = None,
-    executor: Executor | None = None,
+    progress_callback: batch.ProgressCallback | None = None,
+    executor: batch.Executor | None = None,
     journal: str | PathLike[str] | None = None,
-) -> Generator[BatchResult[Response], None, None]:
+) -> Generator[batch.BatchResult[Response], None, None]:
     """Send the requests of any iterable, and yield the result of each when it completes.
 
     For more requests than fit into memory: `requests` may be any iterable, also an endless generator. It
@@ -495,7 +508,7 @@ def stream_batch(
     >>> list(stream_batch([], api_key="your-api-key"))
     []
     """
-    options = BatchOptions(
+    options = batch.BatchOptions(
         "stream_batch", api_key, max_workers, progress_callback, executor, journal
     )
     return batch_runner().stream(requests, options, length_of(requests))
@@ -513,7 +526,7 @@ def batch_runner() -> BatchRunner:
     context.run(transport.keep_classes)
     return BatchRunner(
         send=request,
-        executor_class=ThreadPoolExecutor,
+        executor_class=_this_module.ThreadPoolExecutor,
         read_settings=_settings_of_batch,
         context=context,
     )

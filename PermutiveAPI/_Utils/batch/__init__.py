@@ -1,1 +1,44 @@
-"""Many requests at once: what they are made of, the workers that send them, the journal, the bar."""
+"""Many requests at once: what they are made of, the workers that send them, the journal, the bar.
+
+The models take these names from here. They are imported when the first of them is used.
+"""
+
+import typing
+
+from .. import lazy_names
+
+if typing.TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from .types import (
+        BatchOptions,
+        BatchRequest,
+        BatchResult,
+        Failures,
+        MadeRequests,
+        Progress,
+        ProgressCallback,
+        ReadingRequest,
+        Responses,
+        Results,
+        default_batch_timeout,
+    )
+
+__all__ = [
+    "BatchOptions",
+    "BatchRequest",
+    "BatchResult",
+    "Executor",
+    "Failures",
+    "MadeRequests",
+    "Progress",
+    "ProgressCallback",
+    "ReadingRequest",
+    "Responses",
+    "Results",
+    "default_batch_timeout",
+]
+
+if not typing.TYPE_CHECKING:  # For a type checker, every other name is a mistake.
+    _HOMES = dict.fromkeys(__all__, f"{__name__}.types") | {"Executor": "concurrent.futures"}
+    __getattr__ = lazy_names.lazy_names(__name__, _HOMES)

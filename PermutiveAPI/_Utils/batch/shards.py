@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import is_response
+from .compact import compact_forms
 from .remote import Failed, WorkItem
-from .types import compact_forms
 
 # By the clock of the other process. A stop must end within three seconds.
 _SHARD_SECONDS = 2.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copyreg
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
@@ -304,12 +303,3 @@ class BatchOptions:
         self.progress_callback = progress_callback
         self.executor = executor
         self.journal = journal
-
-
-# How objects of some classes are pickled in the report of a shard.
-compact_forms: dict[type, Callable[[Any], Any]] = dict(copyreg.dispatch_table)
-
-
-def travels_by(kind: type, reduce: Callable[[Any], Any]) -> None:
-    """Pickle objects of a class by `reduce`, but only in the report of a shard."""
-    compact_forms[kind] = reduce

@@ -8,9 +8,8 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
-from .. import http
+from .. import batch, http
 from ..arguments import listed, require_iterable, require_kind
-from ..batch.types import BatchOptions, Failures, ReadingRequest, Responses
 from ..codec.encoding import NotJSONError
 from ..credentials import resolve_api_key
 from ..json import JSONSerializable, content_of
@@ -158,12 +157,15 @@ class Resource(JSONSerializable[dict[str, Any]]):
 
     @classmethod
     def _batch(
-        cls, items: Iterable[Item], operation_of: Callable[[Item], Operation], options: BatchOptions
-    ) -> Responses:
+        cls,
+        items: Iterable[Item],
+        operation_of: Callable[[Item], Operation],
+        options: batch.BatchOptions,
+    ) -> batch.Responses:
         """Send one request for each object. All objects are checked before the first request."""
         built = built_from(cls._plural, items, cls, operation_of)
-        batch = [
-            ReadingRequest(
+        requests = [
+            batch.ReadingRequest(
                 operation.method.upper(),
                 operation.url,
                 json=operation.data,
@@ -173,7 +175,7 @@ class Resource(JSONSerializable[dict[str, Any]]):
             )
             for item, operation in built
         ]
-        return http.batch_runner().collect(batch, options)
+        return http.batch_runner().collect(requests, options)
 
     @classmethod
     def _batch_fetch(
@@ -181,8 +183,8 @@ class Resource(JSONSerializable[dict[str, Any]]):
         ids: Iterable[str],
         url_of: Callable[[str], str],
         without_response: str,
-        options: BatchOptions,
-    ) -> tuple[dict[str, Any], Failures]:
+        options: batch.BatchOptions,
+    ) -> tuple[dict[str, Any], batch.Failures]:
         """Fetch one object for each different id, and return the objects by id."""
         given = listed("ids", ids)
         for position, each in enumerate(given):
@@ -190,11 +192,11 @@ class Resource(JSONSerializable[dict[str, Any]]):
                 raise TypeError(f"ids[{position}] must be an id, got {type(each).__name__}.")
         wanted: list[str] = [*dict.fromkeys(given)]
         read = partial(read_response, cls._from_response, without_response=without_response)
-        batch = [
-            ReadingRequest("GET", url_of(id), item=id, read=partial(_with_id, id, read))
+        requests = [
+            batch.ReadingRequest("GET", url_of(id), item=id, read=partial(_with_id, id, read))
             for id in wanted
         ]
-        found, failures = http.batch_runner().collect_values(batch, options)
+        found, failures = http.batch_runner().collect_values(requests, options)
         return dict(found), failures
 
 

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
-from ..batch.types import BatchOptions
+from .. import batch
 
 Model = TypeVar("Model")
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
-
-_OPTIONS = frozenset(inspect.signature(BatchOptions).parameters)
 
 
 def like(
@@ -66,7 +64,8 @@ def like(
             positional, named = (), {}
             if problem:
                 raise TypeError(problem)
-            options = BatchOptions(name, **{each: call.pop(each) for each in {*call} & _OPTIONS})
+            known = inspect.signature(batch.BatchOptions).parameters.keys()
+            options = batch.BatchOptions(name, **{each: call.pop(each) for each in known & call})
             cls, items = (call.pop(each) for each in [*call][:2])
             return function(cls, items, options, **call)
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from .. import http
+from .. import batch, http
 from ..arguments import length_of
-from ..batch.types import (
-    BatchOptions,
-    BatchRequest,
-    Failures,
-    MadeRequests,
-    ReadingRequest,
-    Results,
-)
 from ..credentials import resolve_api_key
 from .base import Resource, built_from
 from .responses import read_object
@@ -58,9 +50,9 @@ class Posted(Resource):
         )
         return read_object(response)
 
-    def _request(self, timeout: float | None, params: Params = None) -> BatchRequest:
+    def _request(self, timeout: float | None, params: Params = None) -> batch.BatchRequest:
         """Return the request of a batch that sends the object."""
-        return ReadingRequest(
+        return batch.ReadingRequest(
             "POST",
             self._endpoint(),
             params=params,
@@ -72,8 +64,8 @@ class Posted(Resource):
 
     @classmethod
     def _requests(
-        cls, items: Iterable[Item], request_of: Callable[[Item], BatchRequest]
-    ) -> list[BatchRequest]:
+        cls, items: Iterable[Item], request_of: Callable[[Item], batch.BatchRequest]
+    ) -> list[batch.BatchRequest]:
         """Make a request from each object. All objects are checked before the first request."""
         return [request for _, request in built_from(cls._plural, items, cls, request_of)]
 
@@ -81,9 +73,9 @@ class Posted(Resource):
     def _batch_values(
         cls,
         items: Iterable[Item],
-        request_of: Callable[[Item], BatchRequest],
-        options: BatchOptions,
-    ) -> tuple[list[Any], Failures]:
+        request_of: Callable[[Item], batch.BatchRequest],
+        options: batch.BatchOptions,
+    ) -> tuple[list[Any], batch.Failures]:
         """Send one request for each object, and return the values of the responses and the failures."""
         return http.batch_runner().collect_values(cls._requests(items, request_of), options)
 
@@ -91,19 +83,21 @@ class Posted(Resource):
     def _stream(
         cls,
         items: Iterable[Item],
-        request_of: Callable[[Item], BatchRequest],
-        options: BatchOptions,
-    ) -> Results:
+        request_of: Callable[[Item], batch.BatchRequest],
+        options: batch.BatchOptions,
+    ) -> batch.Results:
         """Send one request for each object, made when its turn comes.
 
         An object that cannot be sent does not raise: its result has the error, and the stream goes on.
         """
 
-        def refused(item: Item, error: Exception) -> BatchRequest:
-            return ReadingRequest("POST", cls._endpoint(), item=item, read=_nothing, refusal=error)
+        def refused(item: Item, error: Exception) -> batch.BatchRequest:
+            return batch.ReadingRequest(
+                "POST", cls._endpoint(), item=item, read=_nothing, refusal=error
+            )
 
         built = built_from(cls._plural, items, cls, request_of, refused)
-        requests = MadeRequests((request for _, request in built), items)
+        requests = batch.MadeRequests((request for _, request in built), items)
         return http.batch_runner().stream(requests, options, length_of(items))
 
 

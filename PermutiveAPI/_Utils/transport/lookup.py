@@ -5,13 +5,13 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
 
 from .. import cancellation
 from ..cancellation import monotonic
+from ..lazy_names import late_import
 from .bounds import OutOfBounds
 
 Result = TypeVar("Result")
@@ -52,6 +52,9 @@ def in_a_thread(function: Callable[[], Result], name: str, seconds: float | None
     OutOfBounds
         If it takes too long.
     """
+    with late_import():
+        from concurrent.futures import Future
+
     found: Future[Result] = Future()
 
     def call() -> None:
