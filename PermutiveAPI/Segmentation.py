@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._Utils import batch
 from ._Utils import http as http  # Tests may replace its functions by this path.
@@ -17,11 +17,16 @@ from ._Utils.codec.encoding import ALWAYS_WRITTEN
 from ._Utils.credentials import DEFAULT_API_KEY
 from ._Utils.errors import PermutiveInvalidRequestError
 from ._Utils.json import JSONSerializable, to_payload
+from ._Utils.lazy_names import LateModule
 from ._Utils.resources.helpers import like
 from ._Utils.resources.posted import Posted
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
-from .answers import SegmentationAnswer, StatelessAnswer
 from .Identify.Alias import Alias, require_one_user
+
+if TYPE_CHECKING:
+    from . import answers
+else:
+    answers = LateModule("PermutiveAPI.answers")
 
 _API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"
@@ -135,7 +140,7 @@ class Segmentation(Posted):
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         activations: bool | None = None,
         synchronous_validation: bool | None = None,
-    ) -> SegmentationAnswer:
+    ) -> answers.SegmentationAnswer:
         """Ask the service for the user's cohorts.
 
         If the outcome of a request is unknown, it is not repeated, since the service may have
@@ -177,7 +182,7 @@ class Segmentation(Posted):
         *,
         state: Mapping[str, Any] | None = None,
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
-    ) -> StatelessAnswer:
+    ) -> answers.StatelessAnswer:
         """Ask for the user's cohorts with a state that you store, instead of one that the service stores.
 
         Parameters
@@ -225,7 +230,7 @@ class Segmentation(Posted):
         timeout: float | None = DEFAULT_TIMEOUT_SECONDS,
         executor: batch.Executor | None = None,
         journal: str | PathLike[str] | None = None,
-    ) -> tuple[list[SegmentationAnswer], batch.Failures]:
+    ) -> tuple[list[answers.SegmentationAnswer], batch.Failures]:
         """Ask for the cohorts of many users, one request each.
 
         Arguments have the same meaning as for ``Cohort.batch_create``, and `timeout` as for :meth:`send`.
@@ -254,7 +259,7 @@ class Segmentation(Posted):
     @like(batch_send)
     def stream_send(
         cls, requests: Iterable[Segmentation], options: batch.BatchOptions, timeout: float | None
-    ) -> Generator[batch.BatchResult[SegmentationAnswer], None, None]:
+    ) -> Generator[batch.BatchResult[answers.SegmentationAnswer], None, None]:
         """Ask for the cohorts of the users of any iterable, one request each, in constant memory.
 
         Arguments have the same meaning as for :meth:`batch_send`. ``stream_batch`` says how to stop the

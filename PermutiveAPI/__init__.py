@@ -116,6 +116,7 @@ _HOMES = {
     "Audience": None,
     "Context": None,
     "Tracking": None,
+    "answers": None,
 }
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
