@@ -21,12 +21,13 @@ from ._Utils.lazy_names import LateModule
 from ._Utils.resources.helpers import like
 from ._Utils.resources.posted import Posted
 from ._Utils.settings import DEFAULT_TIMEOUT_SECONDS
-from .Identify.Alias import Alias, require_one_user
 
 if TYPE_CHECKING:
     from . import answers
+    from .Identify import Alias as identify
 else:
     answers = LateModule("PermutiveAPI.answers")
+    identify = LateModule("PermutiveAPI.Identify.Alias")
 
 _API_VERSION = "v1"
 _API_ENDPOINT = "https://api.permutive.app/ccs/v1/segmentation"
@@ -102,8 +103,8 @@ class Segmentation(Posted):
     user_id: str | None = None
     activations: bool = False
     synchronous_validation: bool = False
-    alias: Alias | None = None
-    aliases: list[Alias] | None = None
+    alias: identify.Alias | None = None
+    aliases: list[identify.Alias] | None = None
 
     _plural = "requests"
 
@@ -291,7 +292,7 @@ class Segmentation(Posted):
                 f"events: the service takes at most {_MOST_EVENTS} in one call, got "
                 f"{len(self.events)}; send the parts that split() returns one after the other."
             )
-        require_one_user(user_id=self.user_id, alias=self.alias, aliases=self.aliases)
+        identify.require_one_user(user_id=self.user_id, alias=self.alias, aliases=self.aliases)
         data = self.to_json()
         if "alias" in data:
             data["alias"].pop("priority", None)  # The service takes a priority only in `aliases`.

@@ -35,7 +35,6 @@ from ._Utils.lazy_names import lazy_names, remember_modules
 from ._Utils.retry.policy import RetryConfig
 from ._Utils.version import package_version
 from .Cohort import Cohort, CohortList
-from .Identify.Alias import Alias, KnownAlias
 from .Segmentation import Event, Segmentation
 from .Workspace import Workspace, WorkspaceList
 
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from .Audience.Segment import Segment, SegmentList
     from .Audience.Source import Source
     from .Context import ContextSegment
+    from .Identify.Alias import Alias, KnownAlias
     from .Identify.Identity import Identity
     from .Tracking import TrackedEvent
 
@@ -98,6 +98,7 @@ _SUBMODULES = {"Query", "Tables", "answers", "rehearsal", "sandbox", "snapshots"
 # What is imported when it is first used, and from where: all of it would take as long again as the rest.
 # Not classes with the name of their module, such as Cohort: Python would put the module in their place.
 _HOMES = {
+    "Alias": "PermutiveAPI.Identify.Alias",
     "AttemptRecord": "PermutiveAPI._Utils.retry.outcome",
     "BatchRequest": "PermutiveAPI._Utils.batch.types",
     "BatchResult": "PermutiveAPI._Utils.batch.types",
@@ -105,6 +106,7 @@ _HOMES = {
     "Identity": "PermutiveAPI.Identify.Identity",
     "Import": "PermutiveAPI.Audience.Import",
     "ImportList": "PermutiveAPI.Audience.Import",
+    "KnownAlias": "PermutiveAPI.Identify.Alias",
     "Progress": "PermutiveAPI._Utils.batch.types",
     "Segment": "PermutiveAPI.Audience.Segment",
     "SegmentList": "PermutiveAPI.Audience.Segment",
@@ -115,6 +117,7 @@ _HOMES = {
     # Modules.
     "Audience": None,
     "Context": None,
+    "Identify": None,
     "Tracking": None,
     "answers": None,
 }
