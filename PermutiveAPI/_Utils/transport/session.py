@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from json import JSONEncoder
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -135,10 +135,26 @@ class _Session(_RequestsSession):
         return None
 
 
-class _Pool(NamedTuple):
-    session: requests.Session
-    headers: Mapping[str, str]
-    environments: dict[tuple[Any, ...], dict[str, Any]]
+class _Pool:
+    """The session, the headers of each request, and the settings of each origin."""
+
+    def __init__(self) -> None:
+        log_redaction.install()
+        self.session = _Session()
+        # Proxies and certificates come from _environment_of. Credentials from ~/.netrc must not be sent.
+        self.session.trust_env = False
+        # A cookie set for one key's call must not travel with another key's.
+        self.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = new_adapter(
+            pool_connections=_ORIGINS, pool_maxsize=_CONNECTIONS_PER_ORIGIN, max_retries=0
+        )
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+        self.headers = dict(requests.utils.default_headers())
+        self.headers["User-Agent"] = (
+            f"PermutiveAPI/{package_version()} {self.headers['User-Agent']}"
+        )
+        self.environments: dict[tuple[Any, ...], dict[str, Any]] = {}
 
 
 _pool: _Pool | None = None
@@ -150,25 +166,8 @@ def _current_pool() -> _Pool:
     pool = _pool
     if pool is None:
         with _pool_lock:
-            pool = _pool = _pool or _new_pool()
+            pool = _pool = _pool or _Pool()
     return pool
-
-
-def _new_pool() -> _Pool:
-    log_redaction.install()
-    session = _Session()
-    # Proxies and certificates come from _environment_of. Credentials from ~/.netrc must not be sent.
-    session.trust_env = False
-    # A cookie set for one key's call must not travel with another key's.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = new_adapter(
-        pool_connections=_ORIGINS, pool_maxsize=_CONNECTIONS_PER_ORIGIN, max_retries=0
-    )
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    headers = dict(requests.utils.default_headers())
-    headers["User-Agent"] = f"PermutiveAPI/{package_version()} {headers['User-Agent']}"
-    return _Pool(session, headers, {})
 
 
 def _forget_pool() -> None:
