@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from .. import batch
@@ -12,6 +12,9 @@ from .. import batch
 Model = TypeVar("Model")
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
+
+# Several helpers of a class have the arguments of one.
+_signature_of = cache(inspect.signature)
 
 
 def like(
@@ -43,7 +46,7 @@ def like(
     <Signature (planets, *, api_key='k', max_workers=None)>
     """
     spelt_out = cast("classmethod[Any, ..., Any]", first).__func__
-    arguments = inspect.signature(spelt_out)
+    arguments = _signature_of(spelt_out)
 
     def declare(function: Callable[..., Returned]) -> classmethod[Model, Arguments, Returned]:
         name = function.__qualname__

@@ -15,11 +15,11 @@ from requests.adapters import HTTPAdapter
 from urllib3 import ProxyManager
 
 from ..errors import PermutiveInvalidResponseError
+from ..lazy_names import late_import
 from ..settings import MAX_RESPONSE_MB
 from .bounds import most_megabytes
 from .connections import POOL_CLASSES, HTTPConnection, without_key
 from .response import CompactResponse, WholeResponse
-from .socks import SOCKS_POOL_CLASSES
 
 _ORIGIN = re.compile(r"https?://[^/?#]*", re.IGNORECASE)
 
@@ -39,8 +39,9 @@ class Adapter(HTTPAdapter):
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
         """Use these pool classes for a proxy, too."""
         manager: Any = super().proxy_manager_for(*args, **kwargs)
-        is_http = isinstance(manager, ProxyManager)  # Otherwise it is for a SOCKS proxy.
-        manager.pool_classes_by_scheme = POOL_CLASSES if is_http else SOCKS_POOL_CLASSES
+        manager.pool_classes_by_scheme = (
+            POOL_CLASSES if isinstance(manager, ProxyManager) else _socks_pool_classes()
+        )
         return manager
 
     def get_connection_with_tls_context(
@@ -110,6 +111,13 @@ def new_adapter(**options: Any) -> HTTPAdapter:
     # By name, since a recorder may have replaced the class.
     fits = any(each.__module__ == "http.client" for each in HTTPConnection.__mro__)
     return (Adapter if fits else PlainAdapter)(**options)
+
+
+def _socks_pool_classes() -> dict[str, Any]:
+    with late_import():
+        from .socks import SOCKS_POOL_CLASSES
+
+    return SOCKS_POOL_CLASSES
 
 
 def _origin_of(request: requests.PreparedRequest) -> str:
