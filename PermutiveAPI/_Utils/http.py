@@ -28,7 +28,6 @@ from requests import Response
 from . import batch, settings, transport
 from .arguments import length_of, require_kind
 from .base_url import actual_url, base_url
-from .batch.compact import travels_by
 from .credentials import DEFAULT_API_KEY, checked_api_key
 from .errors import (
     PermutiveAPIError,
@@ -76,7 +75,8 @@ else:
             "BatchRequest": "PermutiveAPI._Utils.batch.types",
             "BatchResult": "PermutiveAPI._Utils.batch.types",
             "Progress": "PermutiveAPI._Utils.batch.types",
-            "ThreadPoolExecutor": "concurrent.futures",
+            # Not from concurrent.futures, where a test may have replaced it.
+            "ThreadPoolExecutor": "concurrent.futures.thread",
         },
     )
 
@@ -132,7 +132,7 @@ DEFAULT_HEADERS: dict[str, str] = {"Accept": "application/json", "Content-Type":
 Sender = Callable[..., requests.Response]
 
 take_defaults_from(globals())
-travels_by(transport.CompactResponse, transport.reduce_unread)
+batch.travels_by(transport.CompactResponse, transport.reduce_unread)
 
 # POST comes first: one stand-in for several verbs counts as POST, which is not harmless to repeat.
 _VERBS = ("post", "patch", "delete", "get")

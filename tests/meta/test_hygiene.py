@@ -29,14 +29,11 @@ def run(code: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 def test_import_is_light(tmp_path: Path) -> None:
     """Importing Cohort imports nothing that is heavy or rarely needed: no dependency, no part of the package."""
-    heavy = "pandas numpy dotenv click starlette uvicorn html".split()
+    heavy = "pandas numpy dotenv click starlette uvicorn html concurrent.futures".split()
     own = "Tables snapshots Audience.Segment Identify.Identity Context Tracking".split()
-    own += [
-        "_Utils.options",
-        "_Utils.batch.runner",
-        "_Utils.batch.progress_bar",
-        "_Utils.batch.stream",
-    ]
+    own += "answers Identify.Alias _Utils.options _Utils.batch.types _Utils.batch.runner".split()
+    own += "_Utils.batch.progress_bar _Utils.batch.stream _Utils.retry.loop".split()
+    own += ["_Utils.transport.socks"]
     heavy += [f"PermutiveAPI.{name}" for name in own]
     code = (
         "import sys\nfrom PermutiveAPI import Cohort\n"

@@ -126,6 +126,19 @@ assert http.ThreadPoolExecutor is ThreadPoolExecutor
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_an_executor_that_is_replaced_elsewhere_stays_there() -> None:
+    """A replacement in ``concurrent.futures``, during the first batch, does not become that of batches."""
+    code = """
+from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
+from PermutiveAPI._Utils import http
+with patch("concurrent.futures.ThreadPoolExecutor"):
+    assert http.ThreadPoolExecutor is ThreadPoolExecutor
+assert http.ThreadPoolExecutor is ThreadPoolExecutor
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def _counting(submit: Any, calls: List[Any]) -> Callable[..., Any]:
     """Return a function in the place of ``submit``, which some people's tests let make the call at once."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import is_response
-from .compact import compact_forms
+from . import compact_forms
 from .remote import Failed, WorkItem
 
 # By the clock of the other process. A stop must end within three seconds.
