@@ -13,7 +13,7 @@ Model = TypeVar("Model")
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
 
-# Several helpers of a class have the arguments of one.
+# Reading a signature takes long. Several helpers have the arguments of one, and all take the options.
 _signature_of = cache(inspect.signature)
 
 
@@ -67,7 +67,7 @@ def like(
             positional, named = (), {}
             if problem:
                 raise TypeError(problem)
-            known = inspect.signature(batch.BatchOptions).parameters.keys()
+            known = _signature_of(batch.BatchOptions).parameters.keys()
             options = batch.BatchOptions(name, **{each: call.pop(each) for each in known & call})
             cls, items = (call.pop(each) for each in [*call][:2])
             return function(cls, items, options, **call)

@@ -61,7 +61,7 @@ class HTTPConnection(_HTTPConnection):
     response_class = BoundedResponse
     # The parts of a request that is put together: its head, and its body if it has one.
     _parts: list[Any] | None = None
-    _most_bytes_at_once = 16_384  # They fit into the buffer of a socket.
+    _most_bytes_at_once = 16_384  # The buffer of a socket has room for so many.
 
     def connect(self) -> None:
         """Connect, and tell the batch.
@@ -114,7 +114,7 @@ class HTTPConnection(_HTTPConnection):
         raise failure
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        """Send a request, and tell the batch. Unless the body is large, it is sent with the headers."""
+        """Send a request, and tell the batch. A small body is sent together with the headers."""
         cancellation.track(self)
         if self.sock is not None:  # It still has the timeout of the last call.
             self.sock.settimeout(bounds.timeout_within(self.timeout))
@@ -124,7 +124,7 @@ class HTTPConnection(_HTTPConnection):
             super().request(*args, **kwargs)
         finally:
             self._parts = None
-        # A large body may take long. Meanwhile no local variable must show the key, which is in the headers.
+        # A large body may take long. Meanwhile, no local variable may show the key, which is in the headers.
         if sum(map(len, parts)) <= self._most_bytes_at_once:
             parts = [b"".join(parts)]
         for each in parts:
