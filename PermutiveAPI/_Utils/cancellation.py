@@ -134,12 +134,18 @@ class _Joined(AbstractContextManager[None]):
         _here.cancellation = self._before
 
 
-_here = threading.local()
+class _Here(threading.local):
+    """What the calling thread works for. The default saves an AttributeError for each look."""
+
+    cancellation: Cancellation | None = None
+
+
+_here = _Here()
 
 
 def current() -> Cancellation | None:
     """Return the batch that the calling thread works for, or None."""
-    return getattr(_here, "cancellation", None)
+    return _here.cancellation
 
 
 def check() -> None:

@@ -24,7 +24,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
-from PermutiveAPI._Utils.batch.workers import CancellableCall
+from PermutiveAPI._Utils.batch.function import CancellableFunction
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
 from PermutiveAPI.sandbox import Sandbox
@@ -242,7 +242,7 @@ class Pickling(ThreadPoolExecutor):
     def submit(self, call: Any, /, *arguments: Any, **options: Any) -> "Future[Any]":
         """Pickle a call, and make the copy."""
         copy, given = pickle.loads(pickle.dumps((call, arguments)))
-        self.silent.append(copy._batch.silent_seconds(time.monotonic()))
+        self.silent.append(copy.batch.silent_seconds(time.monotonic()))
         return super().submit(copy, *given, **options)
 
 
@@ -263,8 +263,8 @@ def test_other_processes_hear_of_what_was_accepted(server: FakeService) -> None:
 
 def test_a_pool_of_processes_runs_out_of_patience_once() -> None:
     """The time since the last success is passed on to other processes."""
-    call = CancellableCall(str, Cancellation(100.0))
-    batch = pickle.loads(pickle.dumps(call))._batch
+    call = CancellableFunction(str, Cancellation(100.0))
+    batch = pickle.loads(pickle.dumps(call)).batch
     assert 100 <= batch.silent_seconds(time.monotonic()) < 101
 
 

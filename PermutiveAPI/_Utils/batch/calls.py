@@ -1,4 +1,4 @@
-"""The calls of a batch: those that an executor has, and those that are postponed."""
+"""The calls of a batch: those that workers have, and those that are postponed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ..cancellation import Cancellation, check, monotonic
-from .protocols import AnyExecutor, Call, Gatherer
-from .unlocked import UnlockedFuture
+from .pending import PendingCall
+from .protocols import Call, Workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Done = tuple[int, Item, Call[Result]]
 
-# A ThreadPoolExecutor has at most 32 threads by default.
-PYTHONS_MOST_WORKERS = 32
-# Calls handed to the executor for each worker: one that it works on and one that waits.
-_IN_FLIGHT_PER_WORKER = 2
 # While so many calls are postponed, no new items are taken.
 _MOST_POSTPONED = 1024
 # On Windows, Ctrl-C does not interrupt a wait that has no timeout.
@@ -46,26 +42,18 @@ class Postponed(NamedTuple):
     item: Any
 
 
-def most_in_flight(workers: int | None) -> int:
-    """Return how many calls an executor that takes them one by one has at a time."""
-    return _IN_FLIGHT_PER_WORKER * (workers or PYTHONS_MOST_WORKERS)
-
-
 class Calls(Generic[Item, Result]):
-    """The calls of one batch: those that an executor has, and those that are postponed.
+    """The calls of one batch: those that workers have, and those that are postponed.
 
     Parameters
     ----------
-    call : callable
-        Called with each item, on a worker.
     batch : Cancellation
         If it is cancelled, the calling thread gets ``Cancelled``.
-    workers : int or None
-        How many workers the executor has.
     finite : bool
         See ``workers.Listener.total``.
     start : callable
-        Returns the executor; called once, for the first call.
+        Returns the workers; called once, for the first call, with a function that makes :meth:`next_done`
+        return. Any thread may call it.
     returned : callable
         Called with all calls that have returned at a time, as pairs of item and result, before
         :meth:`next_done` returns them.
@@ -73,20 +61,15 @@ class Calls(Generic[Item, Result]):
 
     def __init__(
         self,
-        call: Callable[[Item], Any],
         batch: Cancellation,
-        workers: int | None,
         finite: bool,
-        start: Callable[[], AnyExecutor],
+        start: Callable[[Callable[[], object]], Workers],
         returned: Callable[[list[tuple[Item, Any]]], object],
     ) -> None:
-        self._call = call
         self._batch = batch
-        self._most_in_flight = most_in_flight(workers)
         self._finite = finite
         self._start = start
-        self._executor: AnyExecutor | None = None
-        self._gatherer: Gatherer | None = None
+        self._workers: Workers | None = None
         # By position.
         self._in_flight: dict[int, tuple[Item, Call[Any]]] = {}
         # A heap of (due, position, item, argument).
@@ -150,23 +133,32 @@ class Calls(Generic[Item, Result]):
         """Begin the call for an item; `argument` is the item, or the one of a :class:`Postponed`."""
         self._batch.check()
         check()  # A worker of another batch ends with that batch, for instance in ``on_response``.
-        forgiving = self._finite and self._executor is not None
-        if self._executor is None:
-            self._executor = self._start()
-            if isinstance(self._executor, Gatherer):
-                self._gatherer = self._executor
-                self._gatherer.begin(self.wake)
-        future = _submitted(self._executor, self._call, argument, forgiving)
-        # A stand-in for the executor may have made the call at once, in this thread.
-        self._batch.leave_this_thread()
-        self._in_flight[position] = (item, future)
-        future.add_done_callback(_announcer(self._arrived, position))
+        self._in_flight[position] = (
+            item,
+            self._begun(argument, partial(self._arrived.put, position)),
+        )
+
+    def _begun(self, argument: Any, announce: Callable[[], object]) -> Call[Any]:
+        """Begin a call. An item that is refused, or cannot be sent to another process, fails at once."""
+        refusal: Exception | None = getattr(argument, "refusal", None)
+        if refusal is None:
+            forgiving = self._finite and self._workers is not None
+            if self._workers is None:
+                self._workers = self._start(self.wake)
+            try:
+                return self._workers.submit(argument, announce)
+            except Exception as error:
+                if not forgiving and _can_travel(argument):
+                    raise
+                refusal = error
+        failed = PendingCall(argument, announce)
+        failed.end(None, refusal)
+        return failed
 
     def next_done(self) -> Done[Item, Result] | None:
         """Return the next call that is done; None if something else must be done first."""
-        if self._gatherer is not None:
-            self._gatherer.flush(self.has_arrived, self._handed_back)
-            self._batch.leave_this_thread()  # As in begin().
+        if self._workers is not None:
+            self._workers.flush(self.has_arrived, self._handed_back)
         if not self._gathered:
             self._gather()
         self._batch.check()
@@ -204,7 +196,7 @@ class Calls(Generic[Item, Result]):
             self._tell_returned(returned)
 
     def _room(self) -> int:
-        most = self._most_in_flight if self._gatherer is None else self._gatherer.most_in_flight()
+        most = 1 if self._workers is None else self._workers.most_in_flight
         return most - len(self._in_flight)
 
     def _until_due(self) -> float:
@@ -215,7 +207,7 @@ class Calls(Generic[Item, Result]):
 
 
 def wait_for(futures: Iterable[Call[Any]], seconds: float) -> None:
-    """Wait until futures are done or cancelled, at most so many seconds. Nothing waits for an UnlockedFuture.
+    """Wait until futures are done or cancelled, at most so many seconds. It does not wait for a PendingCall.
 
     ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came in that moment, they would
     stay taken, and the workers would wait for them forever.
@@ -234,23 +226,6 @@ def _result_of(future: Call[Any]) -> Any:
         return _NO_RESULT
 
 
-def _submitted(
-    executor: AnyExecutor, call: Callable[[Item], Result], item: Item, forgiving: bool
-) -> Call[Result]:
-    """Start a call. An item that is refused, or cannot be sent to another process, fails at once."""
-    refusal: Exception | None = getattr(item, "refusal", None)
-    if refusal is None:
-        try:
-            return executor.submit(call, item)
-        except Exception as error:
-            if not forgiving and _can_travel(item):
-                raise
-            refusal = error
-    failed = UnlockedFuture()
-    failed.set_exception(refusal)
-    return failed
-
-
 def _can_travel(item: object) -> bool:
     import pickle  # Rarely needed, and slow to import.
 
@@ -259,7 +234,3 @@ def _can_travel(item: object) -> bool:
     except Exception:
         return False
     return True
-
-
-def _announcer(arrived: SimpleQueue[int | None], position: int) -> Callable[[Call[Any]], None]:
-    return lambda future: arrived.put(position)

@@ -1,8 +1,7 @@
-"""What a batch needs of an executor."""
+"""What a batch needs of the workers that make its calls, and of an executor."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
@@ -11,10 +10,6 @@ Result = TypeVar("Result", covariant=True)
 
 class Call(Protocol[Result]):
     """A call that an executor has taken: the part of a Future that a batch uses."""
-
-    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
-        """Have a function called when the call is done."""
-        ...
 
     def done(self) -> bool:
         """Tell whether the call is done, has failed, or is cancelled."""
@@ -33,36 +28,40 @@ class Call(Protocol[Result]):
         ...
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Return the error. For a call that is not done, a Future waits; an UnlockedFuture returns None."""
+        """Return the error. For a call that is not done, a Future waits; a PendingCall returns None."""
+        ...
+
+
+class FutureCall(Call[Result], Protocol[Result]):
+    """What an executor returns for a call."""
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        """Have a function called when the call is done."""
         ...
 
 
 class AnyExecutor(Protocol):
     """The part of an executor that a batch uses."""
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> Call[Any]:
+    def submit(self, fn: Callable[..., Any], /, *args: Any) -> FutureCall[Any]:
         """Start one call."""
         ...
 
 
-class Gatherer(ABC):
-    """An executor that collects calls, and makes several of them together."""
+class Workers(Protocol):
+    """Makes the calls of one batch. Only the batch's own thread uses it."""
 
-    @abstractmethod
-    def begin(self, wake: Callable[[], object]) -> None:
-        """Begin. Any thread may call `wake`; then :meth:`flush` is called soon."""
-
-    @abstractmethod
+    @property
     def most_in_flight(self) -> int:
-        """Return how many calls it takes at a time, until they are handed back."""
+        """How many calls it takes at a time, until they are handed back."""
+        ...
 
-    @abstractmethod
-    def submit(self, fn: Callable[..., Any], /, item: Any) -> Call[Any]:
-        """Take one call."""
+    def submit(self, argument: Any, announce: Callable[[], object], /) -> Call[Any]:
+        """Take one call. Any thread may call `announce`, once, when the call is done."""
+        ...
 
-    @abstractmethod
-    def flush(self, has_arrived: Callable[[], bool], handed_back: int) -> None:
-        """Start calls, and collect those that are done, in the caller's thread.
+    def flush(self, has_arrived: Callable[[], bool], handed_back: int, /) -> None:
+        """Start calls that were taken, and collect those that are done, before the batch waits for results.
 
         Parameters
         ----------
@@ -71,3 +70,4 @@ class Gatherer(ABC):
         handed_back : int
             How many results were handed back so far.
         """
+        ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import requests
@@ -18,14 +17,13 @@ Send = Callable[..., requests.Response]
 _TRAVELLING = ("method", "url", "params", "json", "headers", "timeout", "retry")
 
 
-@dataclass(frozen=True)
-class WorkItem:
+class WorkItem(NamedTuple):
     """A request to send, its position, its digest in the journal, and its attempts so far.
 
     It goes to another process `alone` if it, or another request of its shard, could not be read there.
     """
 
-    index: int
+    position: int
     request: BatchRequest
     digest: bytes | None = None
     refusal: Exception | None = None
@@ -40,7 +38,7 @@ class WorkItem:
         # A derived class may have a property in the place of a field.
         for name in _TRAVELLING:
             vars(sent)[name] = given[name] if name in given else getattr(self.request, name)
-        return WorkItem, (self.index, sent, None, None, self.attempts)
+        return WorkItem, (self.position, sent, None, None, self.attempts)
 
 
 class Failed:
@@ -60,7 +58,7 @@ class Reported(NamedTuple):
 def send_item(send: Send, api_key: str, item: WorkItem, used: Settings) -> Any:
     """Send a request through `send`, and return its response or a :class:`Failed`."""
     request = item.request
-    batch_position.set(item.index)
+    batch_position.set(item.position)
     try:
         return send(
             request.method,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from contextvars import Context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -49,7 +49,7 @@ from .types import (
     Responses,
     Results,
 )
-from .workers import Listener, NewExecutor, borrowed_executor, own_executor, run_on_workers
+from .workers import BeginWorkers, Listener, borrowed_workers, own_workers, run_on_workers
 
 if TYPE_CHECKING:
     from .journal import Journal
@@ -116,8 +116,8 @@ class BatchRunner:
         source = _WorkItems(run, source_of(requests, self.context))
         sending = Sending(self.send, run.api_key, run.settings, workers)
         context = self._workers_context(run.settings)
-        new_executor = self._new_executor(executor, workers, run)
-        done = run_on_workers(sending, source, workers, new_executor, batch, context, run)
+        begin_workers = self._begin_workers(executor, workers, run)
+        done = run_on_workers(sending, source, begin_workers, batch, context, run)
         return Stream(_results(done, run, batch), batch)
 
     def collect(self, requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:
@@ -142,26 +142,32 @@ class BatchRunner:
         workers = settings.count(settings.BATCH_MAX_WORKERS) or _DETAIL_WORKERS
         workers = min(workers, len(items))
         results: dict[int, Value] = {}
-        executor = own_executor(self.executor_class, workers)
+        begin_workers = own_workers(self.executor_class, workers)
         batch = Cancellation()
         context = self._workers_context(self.read_settings(True))
-        done = run_on_workers(function, AtHand(items), workers, executor, batch, context)
+        done = run_on_workers(function, AtHand(items), begin_workers, batch, context)
         with closing(Stream(done, batch)) as done:
             for position, _, future in done:
                 results[position] = future.result()
         return [results[position] for position in range(len(items))]
 
-    def _new_executor(
+    def _begin_workers(
         self, executor: Executor | None, workers: int | None, run: _Run
-    ) -> NewExecutor:
+    ) -> BeginWorkers:
         if executor is None:
-            return own_executor(self.executor_class, workers)
+            return own_workers(self.executor_class, workers)
         if travels(executor) is False:
-            return borrowed_executor(executor)
-        from .sharding import ShardingExecutor  # Rarely needed, and slow to import.
+            return borrowed_workers(executor, workers)
+        from .sharding import Sharding  # Rarely needed, and slow to import.
 
-        return lambda batch: ShardingExecutor(
-            executor, workers, run.total is not None, run.is_unrepeatable, run.tell_records
+        return lambda function, wake: Sharding(
+            executor,
+            workers,
+            function,
+            wake,
+            finite=run.total is not None,
+            is_unrepeatable=run.is_unrepeatable,
+            tell_records=run.tell_records,
         )
 
     def _workers_context(self, used: Settings) -> Context:
@@ -243,12 +249,12 @@ class Sending:
         """Send a request, and return its response or a Failed."""
         attempts_spent.set(item.attempts)
         if self._refusals:
-            earlier_refusals.set(self._refusals.pop(item.index, None))
+            earlier_refusals.set(self._refusals.pop(item.position, None))
         try:
             return send_item(self._send, self._api_key, item, self._used)
         except RequestPostponed as later:
-            self._refusals[item.index] = later.refusals
-            return Postponed(later.due, replace(item, attempts=later.attempts))
+            self._refusals[item.position] = later.refusals
+            return Postponed(later.due, item._replace(attempts=later.attempts))
 
 
 class _Run(Listener[WorkItem]):
@@ -307,7 +313,7 @@ class _Run(Listener[WorkItem]):
                     for item, (_, _, error) in outcomes
                     if item.digest is not None and error is None
                 )
-            self._outcomes.update((item.index, outcome) for item, outcome in outcomes)
+            self._outcomes.update((item.position, outcome) for item, outcome in outcomes)
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether the next run must not repeat a request, if this one is killed."""
@@ -319,7 +325,7 @@ class _Run(Listener[WorkItem]):
     def complete(self, item: WorkItem, future: Call[Any]) -> BatchResult[Any]:
         """Call the callbacks for a call that is done, and return its result."""
         request = item.request
-        returned = self._outcomes.pop(item.index, None)
+        returned = self._outcomes.pop(item.position, None)
         response, value, error = returned or self._failure_of(future)
         self._sent += 1
         if error is None:
@@ -328,18 +334,18 @@ class _Run(Listener[WorkItem]):
             self._errors += 1
             logger.warning(
                 "%s failed: %s%s",
-                request_for_logs(request.method, request.url, item.index),
+                request_for_logs(request.method, request.url, item.position),
                 type(error).__name__,
                 (f", status {status}" if (status := getattr(error, "status", None)) else ""),
             )
             self._notify(request.error_callback, error)
         self._tell_progress(request)
-        return BatchResult(item.index, request, response, value, error)
+        return BatchResult(item.position, request, response, value, error)
 
     def late(self, item: WorkItem, future: Call[Any]) -> None:
         """Complete a request that was done while the batch was being cancelled, unless it was cancelled itself."""
         if isinstance(future.exception(), (Exception, type(None))):
-            if future.exception() is None and item.index not in self._outcomes:
+            if future.exception() is None and item.position not in self._outcomes:
                 self.returned([(item, future.result())])
             self.complete(item, future)
 

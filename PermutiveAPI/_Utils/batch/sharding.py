@@ -1,7 +1,7 @@
 """Sharding: it packs the requests of a batch into shards for an executor of other processes.
 
-All of it runs in the caller's thread. The rest of the batch knows nothing of shards: it sees an executor
-that takes one request at a time. So order, callbacks, progress and journals do not change.
+All of it runs in the caller's thread. The rest of the batch knows nothing of shards: it sees workers
+that take one request at a time. So order, callbacks, progress and journals do not change.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from ..cancellation import Cancelled, monotonic
 from ..errors import UNKNOWN_OUTCOME, PermutiveConnectionError
 from ..redaction import redact_and_shorten
-from .calls import Postponed, most_in_flight, wait_for
+from .call_by_call import CallByCall
+from .calls import Postponed, wait_for
 from .executors import DEFAULT_THREADS, dumps_for, is_process_pool, processes_of, travels
+from .function import CancellableFunction
 from .lease import Lease
-from .protocols import Call, Gatherer
+from .pending import PendingCall
+from .protocols import Call
 from .remote import Reported, WorkItem
 from .shard_size import ShardSize
 from .shards import FirstCall, FirstShard, Report, Shard, ShardResult
-from .unlocked import UnlockedFuture
 
 # With a journal, a shard with requests that must not be repeated is no larger.
 _MOST_UNREPEATABLE_IN_SHARD = 20
@@ -35,14 +36,7 @@ _SHARDS_HELD_PER_PROCESS = 2
 _GRACE_SECONDS = 2.75
 
 
-class _Waiting(NamedTuple):
-    """A request that waits for its shard, or is in one."""
-
-    item: WorkItem
-    future: UnlockedFuture
-
-
-class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
+class Sharding(AbstractContextManager["Sharding"]):
     """Takes requests one by one, and gives them to an executor in shards.
 
     A shard is sent when a process is free: a full one at once, a smaller one when there is nothing else
@@ -54,6 +48,10 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         The caller's.
     threads : int or None
         How many requests a process sends at a time.
+    function : CancellableFunction
+        What a process calls.
+    wake : callable
+        Called, by any thread, when :meth:`flush` has something to do.
     finite : bool
         See ``workers.Listener.total``.
     is_unrepeatable : callable
@@ -66,54 +64,54 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         self,
         executor: Executor,
         threads: int | None,
+        function: CancellableFunction[Any, Any],
+        wake: Callable[[], object],
+        *,
         finite: bool,
         is_unrepeatable: Callable[[WorkItem], bool],
         tell_records: Callable[[Iterable[Any]], object],
     ) -> None:
         self._executor = executor
         self._threads = threads or DEFAULT_THREADS
+        self._function = function
+        self._wake = wake
         self._finite = finite
         self._is_unrepeatable = is_unrepeatable
         self._tell_records = tell_records
-        self._most_one_by_one = most_in_flight(threads)
+        # For an executor that turns out to call in this process.
+        self._call_by_call = CallByCall(executor, threads, function)
         # None until the first call tells.
         self._travels = travels(executor)
-        self._processes = 1
+        self._processes = processes_of(executor)
         self._size = ShardSize(self._threads)
         self._handed_back = 0
         self._dumps = dumps_for(executor)
-        self._call: Any = None
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[PendingCall] = deque()
         self._number = 0
         self._stopping = False
         self._failure: Exception | None = None
         self._lease = Lease() if is_process_pool(executor) else None
         # By the numbers of the shards.
-        self._in_flight: dict[int, tuple[list[_Waiting], Future[Any]]] = {}
+        self._in_flight: dict[int, tuple[list[PendingCall], Future[Any]]] = {}
         # Numbers of shards that are done; any thread adds them.
         self._ended: SimpleQueue[int] = SimpleQueue()
 
-    def begin(self, wake: Callable[[], object]) -> None:
-        """Find out how many processes there are."""
-        self._wake = wake
-        self._processes = processes_of(self._executor)
-
+    @property
     def most_in_flight(self) -> int:
-        """Return how many requests may be in flight, or wait here for the next shards."""
+        """How many requests may be in flight, or wait here for the next shards."""
         if self._travels is None:
             return 1
         if not self._travels:
-            return self._most_one_by_one
+            return self._call_by_call.most_in_flight
         return _SHARDS_HELD_PER_PROCESS * self._processes * self._size.requests
 
-    def submit(self, fn: Callable[..., Any], /, item: Any) -> Call[Any]:
+    def submit(self, argument: WorkItem, announce: Callable[[], object], /) -> Call[Any]:
         """Take a request for the next shard; if calls run in this process, begin its call."""
         if self._travels is False:
-            return self._executor.submit(fn, item)
-        self._call = fn
-        waiting = _Waiting(item, UnlockedFuture())
-        self._waiting.append(waiting)
-        return waiting.future
+            return self._call_by_call.submit(argument, announce)
+        call = PendingCall(argument, announce)
+        self._waiting.append(call)
+        return call
 
     def flush(self, has_arrived: Callable[[], bool], handed_back: int) -> None:
         """Collect the shards that are done, and send the next ones."""
@@ -133,9 +131,10 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 most = min(most, math.ceil(len(self._waiting) / free))
             elif min(len(self._waiting), handed_back) < most:
                 return  # A shard that is not full, or too far ahead of the reader, waits for it.
-            elif self._is_unrepeatable(self._waiting[0].item):
+            elif self._is_unrepeatable(self._waiting[0].argument):
                 return  # It waits until all results are recorded.
             self._send_shard(self._next_shard(most))
+            self._function.batch.leave_this_thread()  # As in CallByCall.
 
     def __exit__(self, *exception: object) -> None:
         """Wait for the shards that have begun, but not too long."""
@@ -156,10 +155,10 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
 
     # --- Sending ---
 
-    def _next_shard(self, most: int) -> list[_Waiting]:
-        shard: list[_Waiting] = []
+    def _next_shard(self, most: int) -> list[PendingCall]:
+        shard: list[PendingCall] = []
         while self._waiting and len(shard) < most:
-            item = self._waiting[0].item
+            item = self._waiting[0].argument
             if item.alone:
                 most = 1
             elif self._is_unrepeatable(item):
@@ -169,21 +168,21 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             shard.append(self._waiting.popleft())
         return shard
 
-    def _send_shard(self, waiting: list[_Waiting]) -> None:
+    def _send_shard(self, waiting: list[PendingCall]) -> None:
         number = self._number
         if self._travels:
             try:
-                content = self._dumps([each.item for each in waiting])
+                content = self._dumps([each.argument for each in waiting])
             except Exception:
                 waiting = [each for each in waiting if self._can_travel(each)]
-                content = self._dumps([each.item for each in waiting])
+                content = self._dumps([each.argument for each in waiting])
             if not waiting:
                 return
             lease = None if self._lease is None else self._lease.renew()
-            call, shard = self._call, Shard(number, len(waiting), content, lease)
+            call, shard = self._function, Shard(number, len(waiting), content, lease)
         else:
-            call = cast("Any", FirstCall(self._call))
-            shard = FirstShard(number, waiting[0].item, self._dumps)
+            call = cast("Any", FirstCall(self._function))
+            shard = FirstShard(number, waiting[0].argument, self._dumps)
         try:
             future = self._executor.submit(call, shard)
         except Exception as error:
@@ -196,17 +195,17 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
                 self._failure = error
             return
         for each in waiting:
-            each.future.set_begun()
+            each.set_begun()
         self._number += 1
         self._in_flight[number] = (waiting, future)
         future.add_done_callback(_announcer(self._ended, number, self._wake))
 
-    def _can_travel(self, waiting: _Waiting) -> bool:
+    def _can_travel(self, call: PendingCall) -> bool:
         """Tell whether a request can be pickled. If not, it fails."""
         try:
-            self._dumps(waiting.item)
+            self._dumps(call.argument)
         except Exception as error:
-            _fail([waiting], error)
+            call.end(None, error)
             return False
         return True
 
@@ -224,7 +223,7 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
             else:
                 self._resolve(waiting, future)
 
-    def _resolve(self, waiting: list[_Waiting], future: Future[Any]) -> None:
+    def _resolve(self, waiting: list[PendingCall], future: Future[Any]) -> None:
         """Set the result of each request of a shard."""
         try:
             result = future.result()
@@ -232,36 +231,37 @@ class ShardingExecutor(Gatherer, AbstractContextManager["ShardingExecutor"]):
         except Exception as error:
             if self._travels is not None or self._can_travel(waiting[0]):
                 for each in waiting:
-                    each.future.set_exception(_lost(each.item, error))
+                    each.end(None, _lost(each.argument, error))
             return
         except BaseException as interruption:
             _fail(waiting, interruption)
             return
         self._travels = report is not None
         if report is None:
-            waiting[0].future.set_result(result)
+            waiting[0].end(result)
             return
         for place, result, records in report.answered:
-            waiting[place].future.set_result(Reported(result, records) if records else result)
+            waiting[place].end(Reported(result, records) if records else result)
         if report.unreadable:
             for each in waiting:
-                each.future.set_result(Postponed(monotonic(), replace(each.item, alone=True)))
+                each.end(Postponed(monotonic(), each.argument._replace(alone=True)))
             return
         self._postpone(waiting, report)
-        _fail([each for each in waiting if not each.future.done()], Cancelled())
+        _fail([each for each in waiting if not each.done()], Cancelled())
         sent, seconds = len(report.answered), report.seconds
         self._size.adapt(len(waiting), sent, seconds, self._handed_back)
 
-    def _postpone(self, waiting: list[_Waiting], report: Report) -> None:
+    def _postpone(self, waiting: list[PendingCall], report: Report) -> None:
         now = monotonic()
         for place, delay, attempts, records in report.unsent:
-            item, future = waiting[place]
+            call = waiting[place]
+            item: WorkItem = call.argument
             self._tell_records(records)
             if report.interrupted:
-                future.set_exception(KeyboardInterrupt())
+                call.end(None, KeyboardInterrupt())
                 continue
-            again = item if attempts == item.attempts else replace(item, attempts=attempts)
-            future.set_result(Postponed(now + delay, again))
+            again = item if attempts == item.attempts else item._replace(attempts=attempts)
+            call.end(Postponed(now + delay, again))
 
 
 def _lost(item: WorkItem, error: Exception) -> Exception:
@@ -273,9 +273,9 @@ def _lost(item: WorkItem, error: Exception) -> Exception:
     )
 
 
-def _fail(waiting: Iterable[_Waiting], error: BaseException) -> None:
+def _fail(waiting: Iterable[PendingCall], error: BaseException) -> None:
     for each in waiting:
-        each.future.set_exception(error)
+        each.end(None, error)
 
 
 def _announcer(

@@ -15,10 +15,11 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable
 from functools import cache
-from inspect import GEN_CLOSED, GEN_RUNNING, getgeneratorstate
+from inspect import GEN_CLOSED, getgeneratorstate
 from itertools import count
 from math import inf
-from typing import Any, TypeVar
+from types import GeneratorType
+from typing import Any, TypeVar, cast
 from weakref import ref
 
 from .. import cancellation
@@ -42,7 +43,8 @@ class Stream(Generator[Value, None, None]):
     """A generator of results whose batch any thread can cancel. Closing `results` ends the batch."""
 
     def __init__(self, results: Generator[Value, None, None], batch: Cancellation) -> None:
-        self._results = results
+        # What a generator function returns; the type Generator does not tell that.
+        self._results = cast("GeneratorType[Value, None, None]", results)
         self._batch = batch
         # The last thread that ran the generator.
         self._thread: int | None = None
@@ -142,7 +144,7 @@ class Stream(Generator[Value, None, None]):
             self._results.close()
 
     def _is_running(self) -> bool:
-        return getgeneratorstate(self._results) == GEN_RUNNING
+        return self._results.gi_running
 
 
 # --- The end of the interpreter ------------------------------------------------------------------

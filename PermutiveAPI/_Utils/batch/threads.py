@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from queue import Empty, SimpleQueue
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..cancellation import Cancellation
-from .calls import PYTHONS_MOST_WORKERS
-from .unlocked import UnlockedFuture
+from .call_by_call import PYTHONS_MOST_WORKERS, CallByCall, most_in_flight
+from .function import CancellableFunction
+from .pending import PendingCall
+from .protocols import Workers
+
+# A call, and what makes it.
+_Task = tuple[Callable[[Any], Any], PendingCall]
 
 # How often an idle thread looks whether its batch was cancelled.
 _SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def threads_of(
-    new_executor: Callable[..., Any], workers: int | None, batch: Cancellation
-) -> AbstractContextManager[Any]:
+    new_executor: Callable[..., Any], workers: int | None, function: CancellableFunction[Any, Any]
+) -> AbstractContextManager[Workers]:
     """Return the threads of a new pool. A stand-in for ``ThreadPoolExecutor``, or for its ``submit``, gets each call."""
     pool = new_executor(max_workers=workers)
-    return Threads(pool, workers, batch) if _is_original(new_executor) else pool
+    if _is_original(new_executor):
+        return Threads(pool, workers, function)
+    return _stand_in(pool, workers, function)
 
 
 def _is_original(new_executor: Any) -> bool:
@@ -35,12 +42,12 @@ def _is_original(new_executor: Any) -> bool:
     return submit.__globals__.get("__name__") == "concurrent.futures.thread"
 
 
-class _Call(NamedTuple):
-    """A call that waits for a thread."""
-
-    future: UnlockedFuture
-    function: Callable[..., Any]
-    arguments: tuple[Any, ...]
+@contextmanager
+def _stand_in(
+    pool: AbstractContextManager[Any], workers: int | None, function: CancellableFunction[Any, Any]
+) -> Generator[Workers, None, None]:
+    with pool as executor:
+        yield CallByCall(executor, workers, function)
 
 
 class Threads(AbstractContextManager["Threads"]):
@@ -52,31 +59,38 @@ class Threads(AbstractContextManager["Threads"]):
         The pool of this batch alone. It ends with the block.
     workers : int or None
         How many threads it has at most; None for Python's default.
-    batch : Cancellation
-        What ends the calls.
+    function : CancellableFunction
+        What is called.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor, workers: int | None, batch: Cancellation) -> None:
+    def __init__(
+        self, pool: ThreadPoolExecutor, workers: int | None, function: CancellableFunction[Any, Any]
+    ) -> None:
         self._pool = pool
+        self.most_in_flight = most_in_flight(workers)
         # The pool may have fewer. Then some of what it was given begins only at the end, and returns at once.
         self._most = workers or PYTHONS_MOST_WORKERS
-        self._batch = batch
+        self._batch = function.batch
+        self._function = function.call_in_joined_thread
         self._begun = 0
         # None ends the threads.
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Task | None] = SimpleQueue()
         # A token for each thread that has become idle. A call takes one, or else begins a thread.
         self._idle: deque[None] = deque(maxlen=self._most)
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any) -> UnlockedFuture:
+    def submit(self, argument: Any, announce: Callable[[], object], /) -> PendingCall:
         """Start one call."""
         if self._begun < self._most:
             try:
                 self._idle.pop()
             except IndexError:
                 self._begin_thread()
-        future = UnlockedFuture(begun=True)
-        self._calls.put(_Call(future, fn, args))
-        return future
+        call = PendingCall(argument, announce, begun=True)
+        self._calls.put((self._function, call))
+        return call
+
+    def flush(self, has_arrived: Callable[[], bool], handed_back: int, /) -> None:
+        """Do nothing: calls begin at once."""
 
     def __exit__(self, *exception: object) -> None:
         """End the threads, and wait for them."""
@@ -94,34 +108,32 @@ class Threads(AbstractContextManager["Threads"]):
             self._begun += 1
 
 
-def _make_calls(calls: SimpleQueue[_Call | None], idle: deque[None], batch: Cancellation) -> None:
+def _make_calls(calls: SimpleQueue[_Task | None], idle: deque[None], batch: Cancellation) -> None:
     """Make one call after the other, in a thread of the pool.
 
-    While the thread waits, it refers to no call: its function may refer to an abandoned stream.
+    While the thread waits, it refers neither to a call nor to its function, which may refer to an
+    abandoned stream.
     """
-    while True:
-        try:
-            call = calls.get(timeout=_SECONDS_BETWEEN_LOOKS)
-        except Empty:
-            batch.check()  # At exit, nobody may be left to end this thread.
-            continue
-        if call is None:
-            calls.put(None)  # For the next thread.
-            return
-        result, error = _outcome(call.function, call.arguments)
-        idle.append(None)
-        if error is None:
-            call.future.set_result(result)
-        else:
-            call.future.set_exception(error)
-        del call, result, error
+    with batch.joined():
+        while True:
+            try:
+                task = calls.get(timeout=_SECONDS_BETWEEN_LOOKS)
+            except Empty:
+                batch.check()  # At exit, nobody may be left to end this thread.
+                continue
+            if task is None:
+                calls.put(None)  # For the next thread.
+                return
+            function, call = task
+            result, error = _outcome(function, call.argument)
+            idle.append(None)
+            call.end(result, error)
+            del task, function, call, result, error
 
 
-def _outcome(
-    function: Callable[..., Any], arguments: tuple[Any, ...]
-) -> tuple[Any, BaseException | None]:
-    # A function of its own: the frames of an error must not refer to the future, which refers to the error.
+def _outcome(function: Callable[[Any], Any], argument: Any) -> tuple[Any, BaseException | None]:
+    # A function of its own: the frames of an error must not refer to the call, which refers to the error.
     try:
-        return function(*arguments), None
+        return function(argument), None
     except BaseException as error:
         return None, error

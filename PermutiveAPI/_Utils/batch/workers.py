@@ -9,18 +9,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from contextvars import Context, copy_context
+from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 from ..cancellation import Cancellation, monotonic
+from .call_by_call import CallByCall
 from .calls import Calls, Done, Postponed
-from .protocols import AnyExecutor, Call
+from .function import CancellableFunction
+from .protocols import AnyExecutor, Call, Workers
 from .reader import Nothing, Source
 from .threads import threads_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-NewExecutor = Callable[[Cancellation], AbstractContextManager[Any]]
+BeginWorkers = Callable[
+    [CancellableFunction[Any, Any], Callable[[], object]], AbstractContextManager[Workers]
+]
 
 # How long new items are taken while results wait to be handed back.
 _LONGEST_READING_SECONDS = 0.05
@@ -28,14 +32,14 @@ _LONGEST_READING_SECONDS = 0.05
 _GRACE_SECONDS = 0.5
 
 
-def own_executor(new_executor: Callable[..., Any], workers: int | None) -> NewExecutor:
-    """Return a function that makes an executor, which ends with the batch."""
-    return lambda batch: threads_of(new_executor, workers, batch)
+def own_workers(new_executor: Callable[..., Any], workers: int | None) -> BeginWorkers:
+    """Return a function that begins threads, which end with the batch."""
+    return lambda function, wake: threads_of(new_executor, workers, function)
 
 
-def borrowed_executor(executor: AnyExecutor) -> NewExecutor:
-    """Return a function that gives the caller's executor, which outlives the batch."""
-    return lambda batch: nullcontext(executor)
+def borrowed_workers(executor: AnyExecutor, workers: int | None) -> BeginWorkers:
+    """Return a function that gives calls to the caller's executor, which outlives the batch."""
+    return lambda function, wake: nullcontext(CallByCall(executor, workers, function))
 
 
 class Listener(Generic[Item]):
@@ -66,8 +70,7 @@ class Listener(Generic[Item]):
 def run_on_workers(
     function: Callable[[Item], Result | Postponed],
     items: Source[Item],
-    workers: int | None,
-    new_executor: NewExecutor,
+    begin_workers: BeginWorkers,
     batch: Cancellation | None = None,
     context: Context | None = None,
     listener: Listener[Item] | None = None,
@@ -87,11 +90,10 @@ def run_on_workers(
         The items are taken only as fast as the workers process them. For an item with an exception
         `refusal`, nothing is called: it fails with that exception. If the source raises an error, the
         calls that have begun are handed back first.
-    workers : int or None
-        How many workers the executor has; None for Python's default.
-    new_executor : callable
-        Called with the batch; returns a context manager that gives the executor. It is called for the
-        first item, so that an empty batch starts no threads.
+    begin_workers : callable
+        Called for the first item, so that an empty batch starts no threads. Its arguments are the function
+        that workers call, and a function that they may call, in any thread, to be flushed soon. It returns
+        a context manager that gives the workers.
     batch : Cancellation, optional
         If another thread cancels it, the loop ends with ``Cancelled``.
     context : contextvars.Context, optional
@@ -109,12 +111,11 @@ def run_on_workers(
     ending = ExitStack()
     listener = listener or Listener()
     ending.callback(listener.ended)
+    call = CancellableFunction(function, batch, context)
     calls: Calls[Item, Result] = Calls(
-        CancellableCall(function, batch, context),
         batch,
-        workers,
         listener.total is not None,
-        start=lambda: ending.enter_context(new_executor(batch)),
+        start=lambda wake: ending.enter_context(begin_workers(call, wake)),
         returned=listener.returned,
     )
     ending.callback(calls.tell_late, listener.late)
@@ -176,39 +177,3 @@ def _completed(
             idle()
         else:
             yield done
-
-
-class CancellableCall(Generic[Item, Result]):
-    """A function whose calls end when their batch is cancelled.
-
-    In another process, only the function is called: nothing can cancel it there.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[Item], Result],
-        batch: Cancellation | None = None,
-        context: Context | None = None,
-        silent_seconds: float = 0.0,
-    ) -> None:
-        self._function = function
-        self._batch = batch or Cancellation(silent_seconds)
-        # Not `context or`, since an empty context is false.
-        self._context = copy_context() if context is None else context
-
-    def __call__(self, item: Item) -> Result:
-        """Call the function, in a context of its own."""
-        return self._context.copy().run(self._call, item)
-
-    def _call(self, item: Item) -> Result:
-        with self._batch.joined():
-            return self._function(item)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the function, and how long the service has accepted nothing."""
-        silent_seconds = self._batch.silent_seconds(monotonic())
-        return type(self), (self._function, None, None, silent_seconds)
-
-    def __repr__(self) -> str:
-        """Show the function, for the logs of a cluster."""
-        return f"CancellableCall({self._function!r})"

@@ -14,9 +14,10 @@ import pytest
 from PermutiveAPI import BatchRequest, PermutiveConnectionError
 from PermutiveAPI._Utils.batch.calls import Postponed
 from PermutiveAPI._Utils.batch.executors import travels
+from PermutiveAPI._Utils.batch.function import CancellableFunction
 from PermutiveAPI._Utils.batch.protocols import Call
 from PermutiveAPI._Utils.batch.remote import Reported, WorkItem
-from PermutiveAPI._Utils.batch.sharding import ShardingExecutor
+from PermutiveAPI._Utils.batch.sharding import Sharding
 from PermutiveAPI._Utils.batch.shards import FirstCall, Report, Shard, ShardResult
 from PermutiveAPI._Utils.cancellation import Cancelled
 
@@ -58,32 +59,38 @@ class Elsewhere:
 
 
 class Batch:
-    """Drives a ShardingExecutor as the calls of a batch do."""
+    """Drives Sharding as the calls of a batch do."""
 
     def __init__(self, executor: Any, finite: bool = True, unrepeatable: str = "") -> None:
         self.records: List[Any] = []
         self.woken = 0
+        # How many requests have said that they are done.
+        self.announced = 0
         self.arrived = False
         self.handed_back = 10**6
-        self.sharding = ShardingExecutor(
+        self.sharding = Sharding(
             executor,
             THREADS,
-            finite,
-            lambda item: item.request.method == unrepeatable,
-            self.records.extend,
+            CancellableFunction(print),
+            self._wake,
+            finite=finite,
+            is_unrepeatable=lambda item: item.request.method == unrepeatable,
+            tell_records=self.records.extend,
         )
-        self.sharding.begin(self._wake)
         self._index = 0
 
     def _wake(self) -> None:
         self.woken += 1
+
+    def _announce(self) -> None:
+        self.announced += 1
 
     def add(self, count: int, method: str = "GET", json: Any = None) -> "List[Call[Any]]":
         """Submit requests."""
         futures: "List[Call[Any]]" = []
         for _ in range(count):
             request = BatchRequest(method, f"{URL}/{self._index}", json=json)
-            futures.append(self.sharding.submit(print, WorkItem(self._index, request)))
+            futures.append(self.sharding.submit(WorkItem(self._index, request), self._announce))
             self._index += 1
         return futures
 
@@ -96,12 +103,12 @@ def started(processes: int = 2, **more: Any) -> Tuple[Elsewhere, Batch]:
     """Return an executor of other processes, and a batch on it that has begun."""
     executor = Elsewhere(processes)
     batch = Batch(executor, **more)
-    assert batch.sharding.most_in_flight() == 1
+    assert batch.sharding.most_in_flight == 1
     batch.add(1)
     batch.flush()
     executor.report(0, seconds=4.0)  # One a second in each thread.
     batch.flush()
-    assert batch.sharding.most_in_flight() == 2 * processes * THREADS
+    assert batch.sharding.most_in_flight == 2 * processes * THREADS
     executor.shards.clear()
     return executor, batch
 
@@ -159,7 +166,7 @@ def test_a_shard_holds_a_second_of_work(seconds: float, size: int) -> None:
     batch.add(2000)
     batch.flush()
     assert executor.counts()[1:] == [size]
-    assert batch.sharding.most_in_flight() == 2 * size
+    assert batch.sharding.most_in_flight == 2 * size
 
 
 def test_a_shard_that_sent_nothing_is_followed_by_smaller_ones() -> None:
@@ -220,13 +227,15 @@ def test_each_request_gets_its_own_result() -> None:
     woken = batch.woken
     future.set_result(ShardResult(pickle.dumps(report)))
     assert batch.woken == woken + 1
+    announced = batch.announced
     batch.flush()
+    assert batch.announced == announced + THREADS
     assert (third.result(), first.result()) == ("third", Reported("first", ["record"]))
     later: Postponed = fourth.result()
-    assert (later.item.index, later.item.attempts) == (4, 2)
+    assert (later.item.position, later.item.attempts) == (4, 2)
     assert 4 < later.due - time.monotonic() <= 5
     again: Postponed = second.result()
-    assert (again.item.index, again.item.attempts) == (2, 0)
+    assert (again.item.position, again.item.attempts) == (2, 0)
     assert again.due <= time.monotonic()
     assert batch.records == ["early"]
 
@@ -240,6 +249,7 @@ def test_a_shard_that_is_lost(error: Exception) -> None:
     for _, future in executor.shards:
         future.set_exception(error)
     batch.flush()
+    assert batch.announced == 1 + 2  # The first one was answered.
     found = [future.exception() for future in futures]
     assert [type(each) for each in found] == [PermutiveConnectionError] * 2
     assert found[0] is not found[1]
@@ -341,7 +351,7 @@ def test_requests_that_cannot_be_read_there() -> None:
     again = [future.result().item for future in futures]
     assert [item.alone for item in again] == [True] * 3
     for item in again:
-        batch.sharding.submit(print, item)
+        batch.sharding.submit(item, print)
     batch.add(2)
     for number in range(1, 5):
         batch.flush()
@@ -358,7 +368,7 @@ def test_no_more_is_sent_ahead_than_was_handed_back() -> None:
         batch.flush()
         executor.report(number, seconds=0.001)
         batch.flush()
-        assert batch.sharding.most_in_flight() == 2 * size
+        assert batch.sharding.most_in_flight == 2 * size
 
 
 def test_a_full_shard_waits_for_a_slow_reader() -> None:
@@ -417,15 +427,22 @@ def test_the_first_call_tells_where_calls_run() -> None:
             return future
 
     executor: Any = Here()
-    sharding = ShardingExecutor(executor, None, True, lambda item: False, print)
-    sharding.begin(print)
+    sharding = Sharding(
+        executor,
+        None,
+        CancellableFunction(lambda argument: argument),
+        print,
+        finite=True,
+        is_unrepeatable=lambda item: False,
+        tell_records=print,
+    )
     item = WorkItem(0, BatchRequest("GET", URL))
-    first = sharding.submit(lambda argument: argument, item)
+    first = sharding.submit(item, print)
     sharding.flush(lambda: False, 0)
     assert first.result() is item
-    assert sharding.submit(lambda argument: argument, item).result() is item
+    assert sharding.submit(item, print).result() is item
     assert executor.arguments[1:] == [item]
-    assert sharding.most_in_flight() == 64
+    assert sharding.most_in_flight == 64
     assert pickle.loads(pickle.dumps(FirstCall(len))) is len
     assert repr(FirstCall(len)) == "FirstCall(<built-in function len>)"
 

@@ -14,13 +14,14 @@ import pytest
 
 from PermutiveAPI._Utils import cancellation
 from PermutiveAPI._Utils.batch import calls
+from PermutiveAPI._Utils.batch.function import CancellableFunction
 from PermutiveAPI._Utils.batch.reader import AtHand
+from PermutiveAPI._Utils.batch.threads import Threads
 from PermutiveAPI._Utils.batch.workers import (
-    CancellableCall,
     Listener,
     Postponed,
-    borrowed_executor,
-    own_executor,
+    borrowed_workers,
+    own_workers,
     run_on_workers,
 )
 from tests.support.fakes import DoneExecutor
@@ -47,7 +48,7 @@ def test_items_are_taken_only_as_fast_as_workers_process_them() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, AtHand(items()), 2, own_executor(DoneExecutor, 2))
+    loop = run_on_workers(double, AtHand(items()), own_workers(DoneExecutor, 2))
     position, item, future = next(loop)
     assert (position, item, future.result()) == (0, 0, 0)
     assert len(taken) <= 8
@@ -64,7 +65,7 @@ def test_what_completed_does_not_wait_for_a_slow_iterable() -> None:
             taken.append(number)
             yield number
 
-    loop = run_on_workers(double, AtHand(items()), 50, own_executor(DoneExecutor, 50))
+    loop = run_on_workers(double, AtHand(items()), own_workers(DoneExecutor, 50))
     next(loop)
     assert len(taken) < 12
     loop.close()
@@ -83,7 +84,9 @@ def test_leaving_early_cancels_what_has_not_begun() -> None:
         return item
 
     executor = ThreadPoolExecutor(max_workers=1)
-    loop: Any = run_on_workers(call, AtHand(range(50)), 1, lambda batch: executor)
+    loop: Any = run_on_workers(
+        call, AtHand(range(50)), lambda function, wake: Threads(executor, 1, function)
+    )
     next(loop)
     loop.close()
     assert len(ran) <= 2
@@ -136,7 +139,7 @@ def test_what_arrived_together_does_not_wait_for_a_slow_iterable(
             time.sleep(0.02 if number > 1 else 0)
             yield number
 
-    loop = run_on_workers(double, AtHand(items()), 50, borrowed_executor(keeping))
+    loop = run_on_workers(double, AtHand(items()), borrowed_workers(keeping, 50))
     began = time.monotonic()
     done = [next(loop), next(loop)]
     assert {item: future.cancelled() for _, item, future in done} == {0: False, 1: True}
@@ -149,7 +152,7 @@ def test_what_arrived_together_does_not_wait_for_a_slow_iterable(
 def test_leaving_cancels_what_the_callers_executor_has_not_begun(how: str) -> None:
     """Each call that waits on the caller's executor is cancelled; otherwise it would be made later."""
     keeping = Keeping()
-    loop: Any = run_on_workers(double, AtHand(range(50)), 3, borrowed_executor(keeping))
+    loop: Any = run_on_workers(double, AtHand(range(50)), borrowed_workers(keeping, 3))
     keeping.answer_the_first(of=6)
     assert next(loop)[0] == 0
     begun = keeping.begin(1)
@@ -180,9 +183,7 @@ def test_a_listener_hears_what_has_returned_before_it_is_handed_back() -> None:
         return None if item == 1 else item
 
     listener = listening(returned=heard.append)
-    loop = run_on_workers(
-        call, AtHand(range(5)), 3, own_executor(DoneExecutor, 3), listener=listener
-    )
+    loop = run_on_workers(call, AtHand(range(5)), own_workers(DoneExecutor, 3), listener=listener)
     assert next(loop)[0] == 0
     assert heard == [[(0, 0), (1, None), (3, 3)]]
     assert [item for _, item, _ in loop] == [1, 2, 3, 4]
@@ -196,8 +197,7 @@ def test_what_completes_while_a_stop_waits_is_told() -> None:
     loop: Any = run_on_workers(
         double,
         AtHand(range(50)),
-        2,
-        borrowed_executor(keeping),
+        borrowed_workers(keeping, 2),
         listener=listening(late=lambda item, future: late.append((item, future.result()))),
     )
     keeping.answer_the_first(of=4)
@@ -227,7 +227,7 @@ class InterruptedCondition(AbstractContextManager[None]):
 def test_ctrl_c_while_a_stop_waits_leaves_no_lock() -> None:
     """A call that is under way still gives back its result. With a lock left behind, its thread would hang."""
     keeping = Keeping()
-    loop: Any = run_on_workers(double, AtHand(range(50)), 2, borrowed_executor(keeping))
+    loop: Any = run_on_workers(double, AtHand(range(50)), borrowed_workers(keeping, 2))
     keeping.answer_the_first(of=4)
     next(loop)
     first, second = sorted((keeping.begin(number) for number in (1, 2)), key=id)
@@ -262,11 +262,7 @@ def test_what_completed_too_late_is_reported() -> None:
         late.append((item, future.exception()))
 
     loop: Any = run_on_workers(
-        call,
-        AtHand(range(3)),
-        3,
-        own_executor(ThreadPoolExecutor, 3),
-        listener=listening(late=note),
+        call, AtHand(range(3)), own_workers(ThreadPoolExecutor, 3), listener=listening(late=note)
     )
     assert next(loop)[0] == 0
     gate.wait(10)
@@ -285,8 +281,7 @@ def test_an_executor_that_calls_at_once_needs_no_thread(taken: int) -> None:
     loop: Any = run_on_workers(
         double,
         AtHand(range(5)),
-        2,
-        own_executor(DoneExecutor, 2),
+        own_workers(DoneExecutor, 2),
         listener=listening(
             late=lambda item, future: late.append(threading.get_ident()),
             ended=lambda: ended.append(threading.get_ident()),
@@ -310,7 +305,7 @@ def test_nothing_is_begun_after_a_stop() -> None:
         batch.cancel()
         yield 2
 
-    loop = run_on_workers(double, AtHand(items()), 3, borrowed_executor(keeping), batch=batch)
+    loop = run_on_workers(double, AtHand(items()), borrowed_workers(keeping, 3), batch=batch)
     with pytest.raises(cancellation.Cancelled):
         next(loop)
     assert [item for item, _ in keeping.calls] == [0, 1]
@@ -320,7 +315,7 @@ def test_the_callers_executor_outlives_the_loop() -> None:
     """The caller's executor is not shut down, neither at the end nor when the loop is left."""
     with ThreadPoolExecutor(2) as executor:
         for _ in range(2):
-            loop = run_on_workers(double, AtHand(range(9)), 2, borrowed_executor(executor))
+            loop = run_on_workers(double, AtHand(range(9)), borrowed_workers(executor, 2))
             next(loop)
             loop.close()
         assert executor.submit(double, 4).result() == 8
@@ -328,7 +323,7 @@ def test_the_callers_executor_outlives_the_loop() -> None:
 
 def test_a_call_is_pickled_without_its_batch() -> None:
     """In another process, a call consists only of its function."""
-    call: Any = pickle.loads(pickle.dumps(CancellableCall(double)))
+    call: Any = pickle.loads(pickle.dumps(CancellableFunction(double)))
     assert call(4) == 8
 
 
@@ -341,7 +336,7 @@ def test_an_iterable_that_raises_ends_the_loop() -> None:
 
     before = threading.active_count()
     with pytest.raises(LookupError, match="the database is gone"):
-        list(run_on_workers(double, AtHand(items()), 2, own_executor(ThreadPoolExecutor, 2)))
+        list(run_on_workers(double, AtHand(items()), own_workers(ThreadPoolExecutor, 2)))
     assert threading.active_count() == before
 
 
@@ -368,7 +363,7 @@ class Refusing:
 def test_a_postponed_call_is_made_again_when_it_is_due() -> None:
     """A postponed call is made with its new argument, not before its time, and handed back once, with its first item."""
     function = Refusing(times=2, seconds=0.03)
-    loop = run_on_workers(function, AtHand([7]), 1, own_executor(DoneExecutor, 1))
+    loop = run_on_workers(function, AtHand([7]), own_workers(DoneExecutor, 1))
     [(position, item, future)] = loop
     assert (position, item, future.result()) == (0, 7, 7)
     assert [argument for argument, _ in function.calls] == [7, (7, 1), (7, 2)]
@@ -385,7 +380,7 @@ def test_workers_take_other_items_while_one_is_postponed() -> None:
         called.append(item)
         return Postponed(time.monotonic() + 0.2, -1) if item == 0 else item
 
-    loop = run_on_workers(call, AtHand(range(40)), 1, own_executor(ThreadPoolExecutor, 1))
+    loop = run_on_workers(call, AtHand(range(40)), own_workers(ThreadPoolExecutor, 1))
     results = sorted((position, future.result()) for position, _, future in loop)
     assert results == [(0, -1), *((number, number) for number in range(1, 40))]
     assert sorted(called) == list(range(-1, 40))
@@ -410,7 +405,7 @@ def test_postponed_calls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         ahead.append(len(taken))
         return item
 
-    loop = run_on_workers(call, AtHand(items()), 1, own_executor(DoneExecutor, 1))
+    loop = run_on_workers(call, AtHand(items()), own_workers(DoneExecutor, 1))
     assert len(list(loop)) == 20
     assert 5 <= ahead[0] <= 5 + 2
 
@@ -424,7 +419,7 @@ def test_the_earliest_comes_first() -> None:
             return Postponed(began + 0.06 - 0.02 * item, str(item))
         return item
 
-    loop = run_on_workers(call, AtHand(range(3)), 1, own_executor(DoneExecutor, 1))
+    loop = run_on_workers(call, AtHand(range(3)), own_workers(DoneExecutor, 1))
     assert [future.result() for _, _, future in loop] == ["2", "1", "0"]
 
 
@@ -440,8 +435,7 @@ def test_leaving_early_forgets_postponed_calls() -> None:
     loop: Any = run_on_workers(
         call,
         AtHand(range(2)),
-        1,
-        own_executor(ThreadPoolExecutor, 1),
+        own_workers(ThreadPoolExecutor, 1),
         listener=listening(late=lambda *told: late.append(told)),
     )
     assert next(loop)[0] == 0
@@ -461,8 +455,7 @@ def test_a_call_that_is_postponed_while_leaving_is_not_reported() -> None:
     loop: Any = run_on_workers(
         call,
         AtHand(range(3)),
-        3,
-        own_executor(DoneExecutor, 3),
+        own_workers(DoneExecutor, 3),
         listener=listening(late=lambda *told: late.append(told)),
     )
     next(loop)
@@ -477,7 +470,7 @@ def test_a_failure_of_the_iterable_waits_for_postponed_calls() -> None:
         yield 1
         raise LookupError("the database is gone")
 
-    loop = run_on_workers(Refusing(1, 0.01), AtHand(items()), 1, own_executor(DoneExecutor, 1))
+    loop = run_on_workers(Refusing(1, 0.01), AtHand(items()), own_workers(DoneExecutor, 1))
     assert next(loop)[2].result() == 1
     with pytest.raises(LookupError):
         next(loop)
