@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -47,6 +48,17 @@ def upload_to_nobody() -> None:
             http.post(KEY, "https://api.permutive.app/large", {"text": "x" * 10_000_000})
 
 
+def call_where_nobody_accepts() -> None:
+    """Make a call to a port whose queue of connections is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as others:
+        for _ in range(4):
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        with options(base_url=f"http://127.0.0.1:{full.getsockname()[1]}"):
+            Cohort.get_by_id("unreachable", KEY)
+
+
 def report_broken_credentials(path: Path) -> None:
     """Report the errors of a file without a default workspace, of a file without a name, and of JSON instead of a path."""
     child = {"name": "Child", "organisation_id": "o", "workspace_id": "w", "api_key": KEY}
@@ -83,7 +95,11 @@ def main() -> None:
             result = work()
             if isinstance(result, Exception):
                 sentry_sdk.capture_exception(result)
-        for call in (lambda: Cohort.get_by_id("stalled", KEY), upload_to_nobody):
+        for call in (
+            lambda: Cohort.get_by_id("stalled", KEY),
+            upload_to_nobody,
+            call_where_nobody_accepts,
+        ):
             signal.setitimer(signal.ITIMER_REAL, 0.1)
             report(call)
     with tempfile.TemporaryDirectory() as folder:

@@ -115,7 +115,7 @@ def test_no_event_of_sentry_shows_the_key(server: FakeService, location: str) ->
         "PermutiveBadRequestError",
         "PermutiveServerError",
         "PermutiveConnectionError",
-        *["TimeIsUp"] * 2,  # Raised during a call.
+        *["TimeIsUp"] * 3,  # Raised during a call.
         *["PermutiveCredentialsError"] * 3,
         "TypeError",
         "PermutiveInvalidRequestError",

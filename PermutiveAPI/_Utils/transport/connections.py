@@ -59,8 +59,7 @@ class HTTPConnection(_HTTPConnection):
     """A connection that is shut down when its batch is cancelled."""
 
     response_class = BoundedResponse
-    # The parts of a request that is put together: its head, and its body if it has one.
-    _parts: list[Any] | None = None
+    _parts: list[Any] | None = None  # Of a request that is put together: its head, and its body.
     _most_bytes_at_once = 16_384  # The buffer of a socket has room for so many.
 
     def connect(self) -> None:
@@ -116,14 +115,15 @@ class HTTPConnection(_HTTPConnection):
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request, and tell the batch. A small body is sent together with the headers."""
         cancellation.track(self)
-        if self.sock is not None:  # It still has the timeout of the last call.
-            self.sock.settimeout(bounds.timeout_within(self.timeout))
-        parts: list[Any] = []
-        self._parts = parts
+        self._parts = parts = list[Any]()
         try:
             super().request(*args, **kwargs)
         finally:
             self._parts = None
+        if self.sock is None:
+            self.connect()  # Within send(), local variables would show the key.
+        else:
+            self.sock.settimeout(bounds.timeout_within(self.timeout))
         # A large body may take long. Meanwhile, no local variable may show the key, which is in the headers.
         if sum(map(len, parts)) <= self._most_bytes_at_once:
             parts = [b"".join(parts)]
