@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from numbers import Integral, Real
 from typing import Any, cast
 
 
@@ -40,7 +39,13 @@ def listed(name: str, items: Any) -> list[Any]:
 
 def is_number(value: Any, *, whole: bool = False) -> bool:
     """Tell whether a value is a number, perhaps one of NumPy. True and False do not count."""
-    return not isinstance(value, bool) and isinstance(value, Integral if whole else Real)
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, (int, float)):
+        return isinstance(value, int) or not whole
+    from numbers import Integral, Real  # Rarely needed, and slow to import.
+
+    return isinstance(value, Integral if whole else Real)
 
 
 def length_of(items: Any) -> int | None:

@@ -26,6 +26,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch import workers
 from tests.support.calls import KEY, SEGMENTED, TRACKED, identity, segmentation, tracked
 from tests.support.fake_service import Connection, FakeService, answer, answer_from, stall
 from tests.support.things import URL, path_of
@@ -105,8 +106,12 @@ def test_endless_generator_is_read_only_a_little_ahead(server: FakeService) -> N
 
 
 @pytest.mark.parametrize("how", ["break", "exception", "close"])
-def test_leaving_early_stops_within_a_second(server: FakeService, how: str) -> None:
+def test_leaving_early_stops_within_a_second(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """Requests that wait for a response are cut off, nothing more is sent, and no thread is left."""
+    # Otherwise a busy machine may hand back the first result before it begins the other requests.
+    monkeypatch.setattr(workers, "_LONGEST_READING_SECONDS", 10.0)
     server.script = [answer(200, {})]
     server.default = stall()
     began = time.monotonic()

@@ -261,13 +261,13 @@ class ResourceList(list[T], JSONSerializable[list[Any]]):
         """
         item_type = cls._item_type
         with gc_paused(items_in(data) if isinstance(data, str) else 0):
-            items = load_json_list(data, cls.__name__, item_type.__name__)
+            items = [*load_json_list(data, cls.__name__, item_type.__name__)]
             with gc_paused(len(items)):
-                made = [
-                    each if isinstance(each, item_type) else item_type.from_json(each)
-                    for each in items
-                ]
-        return cls(made)
+                # In their place, so that the data of each is freed at once.
+                for position, each in enumerate(items):
+                    if not isinstance(each, item_type):
+                        items[position] = item_type.from_json(each)
+        return cls(items)
 
     def to_json(self) -> list[Any]:
         """Return the list as JSON data. Items that are None are left out.

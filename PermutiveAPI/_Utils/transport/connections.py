@@ -122,8 +122,8 @@ class HTTPConnection(_HTTPConnection):
             self._parts = None
         if self.sock is None:
             self.connect()  # Within send(), local variables would show the key.
-        else:
-            self.sock.settimeout(bounds.timeout_within(self.timeout))
+        elif (limit := bounds.timeout_within(self.timeout)) != self.timeout:
+            self.sock.settimeout(limit)  # Only if it must: it takes a system call.
         # A large body may take long. Meanwhile, no local variable may show the key, which is in the headers.
         if sum(map(len, parts)) <= self._most_bytes_at_once:
             parts = [b"".join(parts)]
