@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from ._Utils import batch
 from ._Utils.credentials import default_workspace, load_workspaces, with_canonical_names
-from ._Utils.json import JSONSerializable, content_of, forgetting_data
+from ._Utils.json import JSONSerializable, forgetting_data
 from ._Utils.lazy_names import LateModule, lazy_names
 from ._Utils.redaction import REDACTED
 from ._Utils.resources.lists import ResourceList, UniqueIndex
@@ -309,10 +309,13 @@ class Workspace(JSONSerializable[dict[str, Any]]):
         >>> Workspace.from_json(data)
         Workspace(name='News', organisation_id='o-1', workspace_id='w-1')
         """
-        content = content_of(data)
+        return super().from_json(data)
+
+    @classmethod
+    def _from_content(cls, content: Any) -> Workspace:
         if isinstance(content, Mapping):
             content = with_canonical_names(cast("Mapping[str, Any]", content))
-        return super().from_json(content)
+        return super()._from_content(content)
 
     def _shown_json(self) -> dict[str, Any]:
         return {**self.to_json(), "api_key": REDACTED}

@@ -71,9 +71,13 @@ class JSONSerializable(SelfEncoding, Generic[T]):
         >>> Alias.from_json('{"id": "ada@example.com", "tag": "email", "priority": 0}').tag
         'email'
         """
-        content = content_of(data)
         if issubclass(cls, list):
-            return cls(load_json_list(content, cls.__name__))
+            return cls(load_json_list(data, cls.__name__))
+        return cls._from_content(content_of(data))
+
+    @classmethod
+    def _from_content(cls: type[J], content: Any) -> J:
+        """Make an object from JSON data that was read. A text is an error, although it may hold JSON."""
         if not isinstance(content, MAPPINGS):
             raise TypeError(
                 "`from_json()` expected a dict, JSON string, or Path, but got "

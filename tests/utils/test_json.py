@@ -105,15 +105,16 @@ def test_wrong_kinds(model: Any, data: Any) -> None:
     )
 
 
-@for_each("text", ["[1]", "5", "null", '"text"', "true"])
-def test_text_of_a_wrong_kind(text: str, tmp_path: Path) -> None:
-    """JSON text and files that do not contain an object are the same TypeError."""
+@for_each("model", MODELS)
+@for_each("text", ["[1]", "5", "null", '"text"', '"{}"', "true"])
+def test_text_of_a_wrong_kind(model: Any, text: str, tmp_path: Path) -> None:
+    """JSON text and files that do not contain an object are the same TypeError, also if they contain JSON text."""
     path = tmp_path / "file.json"
     path.write_text(text)
     name = type(json.loads(text)).__name__
     for data in (text, path):
         with pytest.raises(TypeError, match=f"but got {name}$"):
-            Alias.from_json(data)
+            type(model).from_json(data)
 
 
 @for_each("cls", [Alias, Cohort, CohortList, Workspace, WorkspaceList, Listed])

@@ -12,7 +12,7 @@ from .. import batch, http
 from ..arguments import listed, require_iterable, require_kind
 from ..codec.encoding import NotJSONError
 from ..credentials import resolve_api_key
-from ..json import JSONSerializable, content_of
+from ..json import JSONSerializable
 from .responses import read_response
 
 R = TypeVar("R", bound="Resource")
@@ -88,13 +88,9 @@ class Resource(JSONSerializable[dict[str, Any]]):
         return f"{type(self).__name__}({', '.join(shown)})"
 
     @classmethod
-    def from_json(cls: type[R], data: Any) -> R:
-        """Make an object from JSON data, JSON text or a file; see :meth:`~PermutiveAPI._Utils.json.JSONSerializable.from_json`.
-
-        The constructor fills in a timestamp that is absent; one that is null stays None.
-        """
-        content = content_of(data)
-        made = super().from_json(content)
+    def _from_content(cls: type[R], content: Any) -> R:
+        """Make an object. The constructor fills in a timestamp that is absent; one that is null stays None."""
+        made = super()._from_content(content)
         made._keep_empty_timestamps(content)
         return made
 
