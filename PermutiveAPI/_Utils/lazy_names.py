@@ -41,8 +41,8 @@ def late_import() -> Generator[None, None, None]:
 
     A test may have imported the package inside ``patch.dict(sys.modules)``. Then the package is no longer
     in ``sys.modules``, and Python would import it a second time, with classes of its own. So its modules
-    are put back, and those of a second package that a test has imported are removed. A stand-in for the
-    package alone stays, since its parts are found without it.
+    are put back, and those of a second package that a test has imported are removed. If a test replaces
+    only the package itself, its stand-in stays: the modules are found without the package.
     """
     with _import_lock:
         if sys.modules.get(__name__) is not _first_modules.get(__name__):

@@ -1,8 +1,9 @@
 """Replace secrets in texts. Only this code knows what a secret looks like.
 
-:class:`HiddenText` hides itself. The rest are pure functions from text to text. They find a secret by its
+:class:`HiddenText` hides itself. Most functions take a text and return a text. They find a secret by its
 *name* (:func:`redact_message`, :func:`redact_url`), or by its *value* if the value is known
-(:func:`redact_secret`, :func:`redact_sensitive_data`).
+(:func:`redact_secret`, :func:`redact_sensitive_data`). :func:`redact_headers` changes headers in place, and
+:func:`secrets_of` finds the keys of a request.
 """
 
 from __future__ import annotations
@@ -96,10 +97,10 @@ _USER_ID = r"(?i)(?<=/v2\.0/users/)[^/?#\s\"'<>]+"
 
 
 class HiddenText(str):
-    """A text with a key, whose repr shows nothing, since error trackers show the repr of local variables."""
+    """A text that holds a key. Its repr does not show it, since error trackers show the repr of local variables."""
 
     def __repr__(self) -> str:
-        """Show that there is a text."""
+        """Show only that there is a text."""
         return repr(REDACTED)
 
     def __getitem__(self, index: Any) -> HiddenText:

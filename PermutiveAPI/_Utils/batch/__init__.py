@@ -1,6 +1,7 @@
 """Many requests at once: what they are made of, the workers that send them, the journal, the bar.
 
-The models take names from here. They are imported when the first of them is used.
+The models take names from here. They are imported when the first of them is used. What a shard's report
+pickles in a form of its own is registered here, too, since that must not import the rest.
 """
 
 import copyreg

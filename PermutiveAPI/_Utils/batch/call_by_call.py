@@ -1,4 +1,4 @@
-"""Calls that an executor takes one by one: the caller's executor, or a stand-in for ``ThreadPoolExecutor``."""
+"""Calls that go to an executor one by one: to the caller's, or to a stand-in for ``ThreadPoolExecutor``."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from .function import CancellableFunction
 from .protocols import AnyExecutor, FutureCall
 
-# A ThreadPoolExecutor has at most 32 threads by default.
+# The most threads that a ThreadPoolExecutor has, unless it is told how many.
 PYTHONS_MOST_WORKERS = 32
 # Calls handed to an executor for each worker: one that it works on and one that waits.
 _IN_FLIGHT_PER_WORKER = 2
 
 
 def most_in_flight(workers: int | None) -> int:
-    """Return how many calls an executor has at a time, if it has so many workers; None for Python's default."""
+    """Return how many calls so many workers are given at a time. None counts as 32."""
     return _IN_FLIGHT_PER_WORKER * (workers or PYTHONS_MOST_WORKERS)
 
 
@@ -27,7 +27,7 @@ class CallByCall:
     executor : AnyExecutor
         Whoever made it ends it.
     workers : int or None
-        How many workers it has; None for Python's default.
+        How many workers it has; None counts as 32.
     function : CancellableFunction
         What is called.
     """

@@ -50,7 +50,8 @@ class Calls(Generic[Item, Result]):
     batch : Cancellation
         If it is cancelled, the calling thread gets ``Cancelled``.
     finite : bool
-        See ``workers.Listener.total``.
+        Whether the number of items is known. If so, items fail one by one when the executor breaks;
+        otherwise its error is raised.
     start : callable
         Returns the workers; called once, for the first call, with a function that makes :meth:`next_done`
         return. Any thread may call it.
@@ -62,6 +63,7 @@ class Calls(Generic[Item, Result]):
     def __init__(
         self,
         batch: Cancellation,
+        *,
         finite: bool,
         start: Callable[[Callable[[], object]], Workers],
         returned: Callable[[list[tuple[Item, Any]]], object],
@@ -94,22 +96,22 @@ class Calls(Generic[Item, Result]):
 
     def cancel(self) -> None:
         """Cancel the calls that have not begun."""
-        for _, future in self._in_flight.values():
-            future.cancel()
+        for _, call in self._in_flight.values():
+            call.cancel()
 
     def wait_for_begun(self, seconds: float) -> None:
         """Wait for the calls that were not cancelled, at most so many seconds."""
-        wait_for((future for _, future in self._in_flight.values()), seconds)
+        wait_for((call for _, call in self._in_flight.values()), seconds)
 
     def tell_late(self, late: Callable[[Item, Call[Result]], object]) -> None:
         """Call `late` for each call that is done and was not handed back, in the order of the items."""
         interruption: BaseException | None = None
-        for _, (item, future) in sorted(self._in_flight.items()):
-            if not future.done() or future.cancelled():
+        for _, (item, call) in sorted(self._in_flight.items()):
+            if not call.done() or call.cancelled():
                 continue
-            if not isinstance(_result_of(future), Postponed):
+            if not isinstance(_result_of(call), Postponed):
                 try:
-                    late(item, future)
+                    late(item, call)
                 except BaseException as error:
                     interruption = error  # Raised when all are told.
         if interruption is not None:
@@ -133,10 +135,8 @@ class Calls(Generic[Item, Result]):
         """Begin the call for an item; `argument` is the item, or the one of a :class:`Postponed`."""
         self._batch.check()
         check()  # A worker of another batch ends with that batch, for instance in ``on_response``.
-        self._in_flight[position] = (
-            item,
-            self._begun(argument, partial(self._arrived.put, position)),
-        )
+        announce = partial(self._arrived.put, position)
+        self._in_flight[position] = (item, self._begun(argument, announce))
 
     def _begun(self, argument: Any, announce: Callable[[], object]) -> Call[Any]:
         """Begin a call. An item that is refused, or cannot be sent to another process, fails at once."""
@@ -167,8 +167,8 @@ class Calls(Generic[Item, Result]):
             return None
         position = self._gathered.popleft()
         self._handed_back += 1
-        item, future = self._in_flight.pop(position)
-        return position, item, future
+        item, call = self._in_flight.pop(position)
+        return position, item, call
 
     def _gather(self) -> None:
         """Wait until something has arrived, and take all of it."""
@@ -183,8 +183,8 @@ class Calls(Generic[Item, Result]):
         for position in arrived:
             if position is None:
                 continue
-            item, future = self._in_flight[position]
-            result = _result_of(future)
+            item, call = self._in_flight[position]
+            result = _result_of(call)
             if isinstance(result, Postponed):
                 del self._in_flight[position]
                 heappush(self._postponed, (result.due, position, item, result.item))
@@ -206,22 +206,22 @@ class Calls(Generic[Item, Result]):
         return min(max(left, 0.0), _LONGEST_WAIT_SECONDS)
 
 
-def wait_for(futures: Iterable[Call[Any]], seconds: float) -> None:
-    """Wait until futures are done or cancelled, at most so many seconds. It does not wait for a PendingCall.
+def wait_for(calls: Iterable[Call[Any]], seconds: float) -> None:
+    """Wait until calls are done or cancelled, at most so many seconds. It does not wait for a PendingCall.
 
     ``concurrent.futures.wait`` takes the locks of all futures. If Ctrl-C came in that moment, they would
     stay taken, and the workers would wait for them forever.
     """
     end = monotonic() + seconds
-    for future in futures:
+    for call in calls:
         with suppress(TimeoutError, CancelledError):
-            future.exception(max(end - monotonic(), 0.0))
+            call.exception(max(end - monotonic(), 0.0))
 
 
-def _result_of(future: Call[Any]) -> Any:
+def _result_of(call: Call[Any]) -> Any:
     """Return what a call that is done has returned; ``_NO_RESULT`` if it has failed."""
     try:
-        return future.result() if future.exception() is None else _NO_RESULT
+        return call.result() if call.exception() is None else _NO_RESULT
     except CancelledError:
         return _NO_RESULT
 

@@ -17,10 +17,16 @@ class CancellableFunction(Generic[Item, Result]):
 
     In another process, only the function is called: nothing can cancel it there.
 
-    Attributes
+    Parameters
     ----------
-    batch : Cancellation
+    function : callable
+        What is called.
+    batch : Cancellation, optional
         What ends the calls.
+    context : contextvars.Context, optional
+        Each call runs in a copy of it, or of the caller's.
+    silent_seconds : float
+        How long the service has accepted nothing. It is used in another process, which has no `batch`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A call of a batch that no executor's future stands for: its locks would be most of the cost of a request."""
+"""A call of a batch without a Future. The locks of a Future would be most of the cost of a request."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 
 class PendingCall:
-    """The part of a Future that a batch uses. One thread ends it; only the batch's own thread asks it.
+    """The part of a Future that a batch uses. It announces its end, and nobody can wait for it.
 
-    Nobody can wait for it. It announces its end.
+    It ends once: a worker ends it, or the batch cancels it before it begins. Only the batch's own thread
+    reads it.
 
     Parameters
     ----------

@@ -28,9 +28,9 @@ from .remote import Reported, WorkItem
 from .shard_size import ShardSize
 from .shards import FirstCall, FirstShard, Report, Shard, ShardResult
 
-# With a journal, a shard with requests that must not be repeated is no larger.
+# With a journal, how many requests a shard may have if one of them must not be repeated.
 _MOST_UNREPEATABLE_IN_SHARD = 20
-# So many shards of requests are held for each process: the present one and the next one.
+# How many shards of requests are held for each process: the present one and the next one.
 _SHARDS_HELD_PER_PROCESS = 2
 # How long a cancelled batch waits for the shards that have begun; more than _SHARD_SECONDS.
 _GRACE_SECONDS = 2.75
@@ -53,7 +53,7 @@ class Sharding(AbstractContextManager["Sharding"]):
     wake : callable
         Called, by any thread, when :meth:`flush` has something to do.
     finite : bool
-        See ``workers.Listener.total``.
+        See :class:`~PermutiveAPI._Utils.batch.calls.Calls`.
     is_unrepeatable : callable
         Tells whether a request must go in a small shard.
     tell_records : callable
@@ -130,7 +130,7 @@ class Sharding(AbstractContextManager["Sharding"]):
                 free = self._processes - len(self._in_flight)
                 most = min(most, math.ceil(len(self._waiting) / free))
             elif min(len(self._waiting), handed_back) < most:
-                return  # A shard that is not full, or too far ahead of the reader, waits for it.
+                return  # Wait until the shard is full, and the reader has caught up.
             elif self._is_unrepeatable(self._waiting[0].argument):
                 return  # It waits until all results are recorded.
             self._send_shard(self._next_shard(most))
@@ -224,7 +224,7 @@ class Sharding(AbstractContextManager["Sharding"]):
                 self._resolve(waiting, future)
 
     def _resolve(self, waiting: list[PendingCall], future: Future[Any]) -> None:
-        """Set the result of each request of a shard."""
+        """Take in the result of a shard: set results, postpone what is unsent, and adapt the size."""
         try:
             result = future.result()
             report: Report | None = result.report() if isinstance(result, ShardResult) else None

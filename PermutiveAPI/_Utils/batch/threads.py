@@ -58,7 +58,7 @@ class Threads(AbstractContextManager["Threads"]):
     pool : concurrent.futures.ThreadPoolExecutor
         The pool of this batch alone. It ends with the block.
     workers : int or None
-        How many threads it has at most; None for Python's default.
+        How many threads it has at most; None counts as 32.
     function : CancellableFunction
         What is called.
     """
@@ -79,7 +79,7 @@ class Threads(AbstractContextManager["Threads"]):
         self._idle: deque[None] = deque(maxlen=self._most)
 
     def submit(self, argument: Any, announce: Callable[[], object], /) -> PendingCall:
-        """Start one call."""
+        """Queue one call, and begin a thread if none is idle."""
         if self._begun < self._most:
             try:
                 self._idle.pop()
@@ -90,7 +90,7 @@ class Threads(AbstractContextManager["Threads"]):
         return call
 
     def flush(self, has_arrived: Callable[[], bool], handed_back: int, /) -> None:
-        """Do nothing: calls begin at once."""
+        """Do nothing: the threads take the calls by themselves."""
 
     def __exit__(self, *exception: object) -> None:
         """End the threads, and wait for them."""

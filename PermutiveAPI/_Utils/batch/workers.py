@@ -1,7 +1,7 @@
 """Calls on a pool of workers: they are handed back as they complete, and cancelled together.
 
-This module does not know what is called. The workers are the threads of an executor made for one batch,
-or the workers of the caller's executor.
+This module does not know what is called. The workers are threads that end with the batch, or the caller's
+executor, which gets single calls, or shards of them from sharding.py.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def run_on_workers(
     call = CancellableFunction(function, batch, context)
     calls: Calls[Item, Result] = Calls(
         batch,
-        listener.total is not None,
+        finite=listener.total is not None,
         start=lambda wake: ending.enter_context(begin_workers(call, wake)),
         returned=listener.returned,
     )

@@ -24,8 +24,14 @@ class Call:
         Called as ``sender(url, **arguments)`` with the key among the arguments.
     verb : str or None
         In capitals; None for a function that is not one of the four verbs.
+    url : str
+        The URL, without the key.
+    arguments : mapping
+        The other arguments of `sender`, without the key.
     settings : Settings
         The settings of the call.
+    policy : RetryConfig
+        How often it is repeated, and how long it waits.
     own_policy : bool
         Whether the caller gave the policy. Then each refusal counts as an attempt.
     repeatable : bool

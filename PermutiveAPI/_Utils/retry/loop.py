@@ -1,6 +1,6 @@
 """The retry loop: send, wait, send again, and queue if the service limits the rate.
 
-policy.py and outcome.py decide, and this module acts on it. What a limit refuses is left to throttling.py.
+This module carries out what policy.py and outcome.py decide. throttling.py handles what a limit refuses.
 """
 
 from __future__ import annotations

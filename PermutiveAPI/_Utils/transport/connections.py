@@ -131,7 +131,7 @@ class HTTPConnection(_HTTPConnection):
             self.send(each)
 
     def send(self, data: Any) -> None:
-        """Send data, with the key put back in its place."""
+        """Keep data while a request is put together. Otherwise send it, with the key in its place."""
         if self._parts is not None:
             self._parts.append(data)
         else:
