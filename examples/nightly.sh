@@ -38,7 +38,7 @@ fi
 case $status in
   0) [ -n "${PERMUTIVE_JOURNAL_FOLDER:-}" ] || rm -f "$journal" ;; # In a rehearsal, it is that of the live job.
   1) echo "Some users of $night were not sent. They are in $failures; the reasons are in $log." >&2 ;;
-  2) echo "A line of $users, or an option, is wrong. $log says which." >&2 ;;
+  2) echo "A line of $users, an option or the journal is wrong. $log says which." >&2 ;;
   4) echo "There is no key, or the service refuses it. Look at: permutive doctor" >&2 ;;
   130 | 143) echo "Interrupted. Run it again for the rest: NIGHT=$night $0 $users" >&2 ;;
   *) echo "Exit status $status. See $log." >&2 ;;

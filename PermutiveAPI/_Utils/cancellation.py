@@ -60,7 +60,7 @@ class Cancellation:
         return os.getpid() == self._process
 
     def leave_this_thread(self) -> None:
-        """Stop counting the calling thread as a worker, although a call of this batch ran in it."""
+        """Stop counting the calling thread as a worker: it does other work now."""
         self._threads.pop(threading.get_ident(), None)
 
     def works_in_this_thread(self) -> bool:

@@ -8,7 +8,7 @@ import os
 import pickle
 import threading
 import time
-from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Callable, ContextManager, Dict, Generator, Iterator, List
 
@@ -363,3 +363,32 @@ def test_replaced_executor_class_is_not_used_beside_a_given_one(
     with ThreadPoolExecutor(1) as pool:
         responses, _ = http.process_batch(things(2), api_key=KEY, executor=pool)
     assert len(responses) == 2
+
+
+def test_what_the_executor_cancels_fails(server: FakeService) -> None:
+    """If another part of the program shuts the executor down, what it has not begun fails, each by itself."""
+    pool = ThreadPoolExecutor(1)
+
+    def shut_down(connection: Connection) -> bool:
+        pool.shutdown(wait=False, cancel_futures=True)
+        return answer(200, {})(connection)
+
+    server.default = shut_down
+    responses, failures = http.process_batch(things(6), api_key=KEY, max_workers=2, executor=pool)
+    assert (len(responses), len(server.received)) == (1, 1)
+    kinds = [type(error) for _, error in failures]
+    assert kinds == [CancelledError] * 3 + [RuntimeError] * 2
+    assert str(failures[0][1]) == "The executor cancelled this request before it was sent."
+
+
+def test_closing_in_a_thread_that_has_worked_for_the_stream(server: FakeService) -> None:
+    """In a thread of the caller's executor, too, the stream has ended when close() returns."""
+    heard: List[str] = []
+    requests = things(20, callback=lambda response: heard.append(response.url))
+    with ThreadPoolExecutor(1) as pool:
+        stream = stream_batch(requests, api_key=KEY, max_workers=1, executor=pool)
+        next(stream)
+        pool.submit(stream.close).result(10)
+        assert 1 < len(heard) == len(server.received) < 20
+        with pytest.raises(StopIteration):
+            next(stream)

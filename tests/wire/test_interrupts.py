@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
@@ -203,31 +203,39 @@ def test_ctrl_c_over_tls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: 
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that accepts connections but sends nothing, not even a TLS handshake."""
+def silent() -> Iterator[socket.socket]:
+    """A server that accepts connections but sends nothing, not even a TLS handshake."""
     with closing(socket.create_server(("127.0.0.1", 0), backlog=64)) as listener:
-        yield listener.getsockname()[1]
+        listener.settimeout(20)
+        yield listener
+
+
+@contextmanager
+def all_workers_connected(listener: socket.socket) -> Iterator[None]:
+    """Wait until each worker has a connection, and hold the connections."""
+    with ExitStack() as connections:
+        for _ in range(WORKERS):
+            connections.enter_context(listener.accept()[0])
+        yield
 
 
 @needs_posix
-def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent_port: int) -> None:
+def test_ctrl_c_in_the_handshake(monkeypatch: pytest.MonkeyPatch, silent: socket.socket) -> None:
     """Ctrl-C ends a batch whose workers wait for a TLS handshake."""
-    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{silent_port}")
-    with Child("batch") as child:
-        time.sleep(0.2)
+    monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"https://127.0.0.1:{silent.getsockname()[1]}")
+    with Child("batch") as child, all_workers_connected(silent):
         child.interrupt()
 
 
 @needs_posix
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_ctrl_c_in_front_of_a_socks_proxy(
-    monkeypatch: pytest.MonkeyPatch, silent_port: int, scheme: str
+    monkeypatch: pytest.MonkeyPatch, silent: socket.socket, scheme: str
 ) -> None:
     """Ctrl-C ends a batch whose workers wait for a SOCKS proxy; only the threads that connect are left."""
     monkeypatch.setenv("PERMUTIVE_API_BASE_URL", f"{scheme}://service.example")
-    monkeypatch.setenv(f"{scheme}_proxy", f"socks5h://127.0.0.1:{silent_port}")
-    with Child("batch") as child:
-        time.sleep(0.2)
+    monkeypatch.setenv(f"{scheme}_proxy", f"socks5h://127.0.0.1:{silent.getsockname()[1]}")
+    with Child("batch") as child, all_workers_connected(silent):
         child.interrupt(*["PermutiveAPI look-up"] * WORKERS)
 
 

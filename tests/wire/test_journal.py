@@ -8,12 +8,14 @@ import itertools
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
@@ -496,6 +498,41 @@ def interrupt(_: Any) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.usefixtures("together")
+def test_ctrl_c_in_a_sync_records_nothing_twice(
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of equal requests, each has one line. With another line, the next run would leave one out."""
+    monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
+    fsync = iter([interrupt])
+    monkeypatch.setattr(os, "fsync", lambda file: next(fsync, id)(file))
+    with pytest.raises(KeyboardInterrupt):
+        http.process_batch(things(1) * 20, api_key=KEY, journal=journal, max_workers=4)
+    assert len(lines(journal)) == len(server.received) == 8
+
+
+@pytest.mark.usefixtures("together")
+def test_ctrl_c_while_a_result_is_handed_back(server: FakeService, journal: Path) -> None:
+    """Its callback is called: the journal has it, so that the next run skips it."""
+    heard: List[str] = []
+    batch = things(20)
+    for request in batch:
+        request.callback = lambda response: heard.append(response.url)
+
+    def press(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name == "complete":
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(press)  # An error of the function ends the tracing.
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            http.process_batch(batch, api_key=KEY, journal=journal, max_workers=4)
+    finally:
+        sys.settrace(before)
+    assert len(heard) == len(set(heard)) == len(lines(journal)) == 8
+
+
 @pytest.fixture
 def syncs(monkeypatch: pytest.MonkeyPatch, journal: Path) -> List[int]:
     """The number of recorded successes at each sync."""
@@ -661,6 +698,17 @@ def test_a_damaged_journal(server: FakeService, journal: Path, line: str) -> Non
     head, first, second = journal.read_text().splitlines()
     journal.write_text("\n".join([head, first, line, second, ""]))
     assert_refused(server, journal, lambda: run(things(2), journal), "its line 3 is damaged")
+
+
+def test_a_job_that_did_nothing_is_not_in_the_way(server: FakeService, journal: Path) -> None:
+    """A night begins with a wrong key, so each request fails. The journal serves the right key later."""
+    server.default = answer(401, {})
+    run(things(2), journal, "wrong-key")
+    server.default = answer(200, {})
+    run(things(2), journal)
+    assert [len(seen) for seen in lines(journal)] == [32, 32]
+    run(things(2), journal)
+    assert len(server.received) == 2 + 2
 
 
 def test_a_journal_of_another_job(

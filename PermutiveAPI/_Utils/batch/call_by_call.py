@@ -42,8 +42,6 @@ class CallByCall:
     def submit(self, argument: Any, announce: Callable[[], object], /) -> FutureCall[Any]:
         """Start one call."""
         future = self._executor.submit(self._function, argument)
-        # A stand-in may have made the call at once, in this thread.
-        self._function.batch.leave_this_thread()
         future.add_done_callback(lambda _: announce())
         return future
 

@@ -43,8 +43,11 @@ class CancellableFunction(Generic[Item, Result]):
 
     def __call__(self, item: Item) -> Result:
         """Call the function in a thread that may do other work, too."""
-        with self.batch.joined():
-            return self._context.copy().run(self._function, item)
+        try:
+            with self.batch.joined():
+                return self._context.copy().run(self._function, item)
+        finally:
+            self.batch.leave_this_thread()
 
     def call_in_joined_thread(self, item: Item) -> Result:
         """Call the function, in a context of its own. The thread has joined the batch before."""

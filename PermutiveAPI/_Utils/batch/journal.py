@@ -141,9 +141,8 @@ class Journal:
         return True
 
     def record(self, digests: Iterable[bytes]) -> None:
-        """Record that requests are done."""
+        """Record that requests are done. :meth:`sync_if_due` brings the record to the disk."""
         self._write("".join([digest.hex() + "\n" for digest in digests]))
-        self.sync_if_due()
 
     def sync_if_due(self) -> None:
         """Sync to disk, if the last sync was a while ago."""
@@ -192,18 +191,21 @@ class Journal:
             raise ValueError(f"journal {self.path!r} is in use by another job.") from None
 
     def _read(self) -> None:
-        """Read what is done and remove an incomplete last line, or begin a new file."""
+        """Read what is done and remove an incomplete last line, or begin the file."""
         head = json.dumps(self._job) + "\n"
         with open(self._file, "rb", closefd=False) as file:
             first = file.readline()
             if first.endswith(b"\n"):
-                self._check_job(first)
-                self._read_digests(file)
-            elif head.encode().startswith(first):
-                os.ftruncate(self._file, 0)
-                self._write(head)
-            else:
+                different = self._differences(first)
+                if not different:
+                    return self._read_digests(file)
+                # A job that did nothing, for instance with a wrong key, must not be in the way.
+                if file.peek(1):
+                    raise self._refusal(f"it belongs to another job (another {different})")
+            elif not head.encode().startswith(first):
                 raise self._refusal("it is not a journal")
+        os.ftruncate(self._file, 0)
+        self._write(head)
 
     def _read_digests(self, file: BufferedReader) -> None:
         number = 2
@@ -219,16 +221,15 @@ class Journal:
                     raise self._refusal(f"its line {number} is damaged")
                 os.ftruncate(self._file, file.tell() - len(incomplete))
 
-    def _check_job(self, first: bytes) -> None:
+    def _differences(self, first: bytes) -> str:
+        """Return in what the job of the first line differs from this one; an empty text if in nothing."""
         try:
             found = cast("dict[str, Any]", dict(json.loads(first)))
         except (ValueError, TypeError):
             found = dict[str, Any]()
         if "journal" not in found:
             raise self._refusal("it is not a journal")
-        different = [name for name in self._job if found.get(name) != self._job[name]]
-        if different:
-            raise self._refusal(f"it belongs to another job (another {' and '.join(different)})")
+        return " and ".join(name for name in self._job if found.get(name) != self._job[name])
 
     def _digest(self, content: bytes) -> bytes:
         # A copy of a keyed hash takes half as long as a new one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import CancelledError, Executor
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass
@@ -268,14 +268,17 @@ class _Run(Listener[WorkItem]):
         self._journal: Journal | None = None
         self._began = monotonic()
         self._sent = self._skipped = self._errors = 0
-        # By index: the outcomes of calls that have returned, and are not reported yet.
-        self._outcomes: dict[int, Outcome] = {}
+        # By position: the outcomes of calls that have returned, and are not reported yet.
+        self._outcomes: dict[int, tuple[WorkItem, Outcome]] = {}
         # How many requests there were, when all are taken.
         self.taken: int | None = None
 
     def ended(self) -> None:
         """Close the journal and the progress bar."""
         try:
+            # Ctrl-C may have come when one was being handed back. The journal has it, so the next run skips it.
+            for item, outcome in [*self._outcomes.values()]:
+                self._report(item, outcome)
             if self._journal is not None:
                 self._journal.close()
                 self._tell_skipped(self._journal)
@@ -313,7 +316,9 @@ class _Run(Listener[WorkItem]):
                     for item, (_, _, error) in outcomes
                     if item.digest is not None and error is None
                 )
-            self._outcomes.update((item.position, outcome) for item, outcome in outcomes)
+            self._outcomes.update((each[0].position, each) for each in outcomes)
+            # Only now, since it takes long: after an interruption, nothing is recorded a second time.
+            self.idle()
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether the next run must not repeat a request, if this one is killed."""
@@ -324,9 +329,13 @@ class _Run(Listener[WorkItem]):
 
     def complete(self, item: WorkItem, future: Call[Any]) -> BatchResult[Any]:
         """Call the callbacks for a call that is done, and return its result."""
+        _, outcome = self._outcomes.get(item.position) or (item, self._failure_of(future))
+        return self._report(item, outcome)
+
+    def _report(self, item: WorkItem, outcome: Outcome) -> BatchResult[Any]:
         request = item.request
-        returned = self._outcomes.pop(item.position, None)
-        response, value, error = returned or self._failure_of(future)
+        response, value, error = outcome
+        self._outcomes.pop(item.position, None)
         self._sent += 1
         if error is None:
             self._notify(request.callback, response)
@@ -409,7 +418,10 @@ class _Run(Listener[WorkItem]):
 
     @staticmethod
     def _failure_of(future: Call[Any]) -> Outcome:
-        error = future.exception()
+        try:
+            error = future.exception()
+        except CancelledError:  # The caller has shut the executor down.
+            error = CancelledError("The executor cancelled this request before it was sent.")
         if isinstance(error, Exception):
             return getattr(error, "response", None), None, error
         raise cast(BaseException, error)  # Such as KeyboardInterrupt, which ends the batch.

@@ -134,7 +134,6 @@ class Sharding(AbstractContextManager["Sharding"]):
             elif self._is_unrepeatable(self._waiting[0].argument):
                 return  # It waits until all results are recorded.
             self._send_shard(self._next_shard(most))
-            self._function.batch.leave_this_thread()  # As in CallByCall.
 
     def __exit__(self, *exception: object) -> None:
         """Wait for the shards that have begun, but not too long."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any, cast
@@ -130,9 +130,9 @@ _ENCODER = JSONEncoder(allow_nan=False)
 
 
 class _Session(_RequestsSession):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Set no ``response.next``: it would carry the key elsewhere."""
-        return None
+    def resolve_redirects(self, *_: Any, **__: Any) -> Generator[Any, None, None]:
+        """Follow no redirect, and set no ``response.next``: it would carry the key elsewhere."""
+        yield from ()
 
 
 class _Pool:

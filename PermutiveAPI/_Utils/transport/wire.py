@@ -113,7 +113,7 @@ def read_whole(response: Any) -> WholeResponse:
         if not is_whole:
             response.close()
             response.release_conn()
-    pairs = tuple(response.headers.items())
+    pairs = tuple(response.headers.iteritems())  # The view of items() would count them first.
     return WholeResponse(response.status, response.reason, pairs, body, is_whole)
 
 
