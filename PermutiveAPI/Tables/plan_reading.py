@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
 from typing import Any, cast
 
 from .._Utils.json import content_of
@@ -48,6 +49,9 @@ def _object_of_format(what: str, kind: str, data: Any) -> Mapping[str, Any]:
 
 
 def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
+    for name in ("target", "changes", "unchanged", "owned", "rows"):
+        if name not in data:
+            raise ValueError(f"{name} is missing")
     target = _target(data["target"])
     changes = tuple(
         _change(each, target.kind, f"changes[{place}]")
@@ -70,6 +74,17 @@ def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _require_members(place: str, data: Mapping[str, Any], kind: type) -> None:
+    """Raise ValueError if a member of a part of a plan is missing, or is not one."""
+    members = {each.name: each for each in fields(kind)}
+    for name in data:
+        if name not in members:
+            raise ValueError(f"{place}, {name}: there is no such member, only {', '.join(members)}")
+    for name, member in members.items():
+        if name not in data and member.default is MISSING:
+            raise ValueError(f"{place}, {name}: it is missing")
+
+
 def _require(place: str, value: object, expected: str, is_right: bool) -> None:
     if not is_right:
         raise ValueError(f"{place}: {expected} is expected, not {shown(value)}")
@@ -80,6 +95,8 @@ def _is_count(value: object, least: int = 0) -> bool:
 
 
 def _target(data: Mapping[str, Any]) -> Target:
+    _require("target", data, "an object", isinstance(cast("object", data), Mapping))
+    _require_members("target", data, Target)
     members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
     if members["kind"] not in FIELDS:
         raise ValueError(f"kind: {' or '.join(FIELDS)} is expected, not {members['kind']!r}")
@@ -87,6 +104,8 @@ def _target(data: Mapping[str, Any]) -> Target:
 
 
 def _unchanged(data: Mapping[str, Any], place: str) -> Unchanged:
+    _require(place, data, "an object", isinstance(cast("object", data), Mapping))
+    _require_members(place, data, Unchanged)
     found = Unchanged(**data)
     _require(f"{place}, key", found.key, "a text", is_text(found.key))
     _check_name_and_row(found, place)
@@ -98,15 +117,20 @@ def _change(data: Mapping[str, Any], kind: str, place: str) -> Change:
     _require(place, data, "an object", isinstance(cast("object", data), Mapping))
     if is_text(data.get("name")):
         place = f"{place} {shown(data['name'])}"
+    _require_members(place, data, Change)
     _require(
         f"{place}, action", data["action"], "create, update or delete", data["action"] in SIGNS
     )
-    fields = tuple(FieldChange(**each) for each in data["fields"])
-    members: dict[str, Any] = {**data, "fields": fields}
+    for number, each in enumerate(data["fields"]):
+        part = f"{place}, fields[{number}]"
+        _require(part, each, "an object", isinstance(each, Mapping))
+        _require_members(part, each, FieldChange)
+    field_changes = tuple(FieldChange(**each) for each in data["fields"])
+    members: dict[str, Any] = {**data, "fields": field_changes}
     change = Change(**members)
     _check_name_and_row(change, place)
     _check_key(change, kind, place)
-    for each in fields:
+    for each in field_changes:
         _check_field(each, change, kind, place)
     _check_fields(change, kind, place)
     return change

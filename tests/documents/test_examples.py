@@ -128,7 +128,8 @@ def test_a_rehearsed_night(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @needs_posix
 @pytest.mark.usefixtures("settings_of_a_reader")
 @pytest.mark.parametrize(
-    "status, words", [(4, "permutive doctor"), (2, "A line of users.csv, or an option, is wrong.")]
+    "status, words",
+    [(4, "permutive doctor"), (2, "A line of users.csv, an option or the journal is wrong.")],
 )
 def test_a_night_that_cannot_be_repeated(
     sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, status: int, words: str

@@ -135,8 +135,8 @@ BROKEN: Dict[str, Any] = {
         lambda data: data.update(format=2),
         "data: a plan of format 1 is expected, not of 2; make it again with this version",
     ),
-    "no target": (without("target"), "data: this is not a whole plan: 'target'"),
-    "no rows": (without("rows"), "data: this is not a whole plan: 'rows'"),
+    "no target": (without("target"), "data: this is not a whole plan: target is missing"),
+    "no rows": (without("rows"), "data: this is not a whole plan: rows is missing"),
     "an unknown action": (
         with_change(action="explode"),
         'data: this is not a whole plan: changes[0] "North", action: create, update or delete is expected, '
@@ -259,6 +259,22 @@ EDITED: Dict[str, Any] = {
     "a deletion with a strange id": (
         change_of("delete", 5, name=None),
         "key: a text is expected, not 5",
+    ),
+    "a misspelt member": (
+        {**change_of("update", "id-1", name="B"), "feilds": []},
+        "feilds: there is no such member, only action, key, name, fields, row",
+    ),
+    "no key": (
+        {name: value for name, value in change_of("update", "id-1").items() if name != "key"},
+        "key: it is missing",
+    ),
+    "no old value": (
+        {**change_of("update", "id-1"), "fields": [{"field": "name", "new": "B"}]},
+        "fields[0], old: it is missing",
+    ),
+    "a text for a field": (
+        {**change_of("update", "id-1"), "fields": ["name"]},
+        'fields[0]: an object is expected, not "name"',
     ),
     "a row that does not exist": (
         {**change_of("update", "id-1", name="B"), "row": 0},
