@@ -11,7 +11,7 @@ from pathlib import Path
 from . import __doc__ as description
 from .lines import LINES, Line
 from .report import listing, machine, remarks, table
-from .running import Bench
+from .running import Bench, Result
 from .subjects import PROJECT, ROOT, Subject, before
 
 Overrides = dict[tuple[str, str], float]
@@ -36,10 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         lines = [_beside(line, before(options.before.resolve())) for line in lines]
     bench = Bench(options.cache.resolve(), _say)
     bench.prepare(lines)
-    results = [bench.measure(line) for line in lines]
-    print(f"{machine()}\n\n{table(results)}")
-    if reasons := remarks(results):
-        print(f"\nNot measured:\n\n{reasons}")
+    results: list[Result] = []
+    try:
+        for line in lines:
+            results.append(bench.measure(line))
+    finally:  # After Ctrl-C, too.
+        print(f"{machine()}\n\n{table(results)}")
+        if reasons := remarks(results):
+            print(f"\nNot measured:\n\n{reasons}")
 
 
 def _parser() -> argparse.ArgumentParser:

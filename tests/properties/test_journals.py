@@ -61,7 +61,9 @@ def test_digests_that_look_alike(tmp_path: Path, recorded: List[bytes], asked: L
     path = tmp_path / "job.journal"
     path.unlink(missing_ok=True)
     journal = Journal(path, "stream_batch", "https://h", KEY)
-    journal.record(recorded)
+    for position, digest in enumerate(recorded):
+        journal.note(position, digest)
+    journal.record()
     journal.close()
     journal = Journal(path, "stream_batch", "https://h", KEY)
     left = Counter(recorded)

@@ -499,13 +499,23 @@ def interrupt(_: Any) -> None:
 
 
 @pytest.mark.usefixtures("together")
-def test_ctrl_c_in_a_sync_records_nothing_twice(
-    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_ctrl_c_in_the_journal_records_nothing_twice(
+    server: FakeService, journal: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     """Of equal requests, each has one line. With another line, the next run would leave one out."""
     monkeypatch.setattr(module, "_SECONDS_BETWEEN_SYNCS", 0.0)
-    fsync = iter([interrupt])
-    monkeypatch.setattr(os, "fsync", lambda file: next(fsync, id)(file))
+    own = getattr(os, call)
+    pressed = [False]
+
+    def press(file: int, *arguments: Any) -> Any:
+        result = own(file, *arguments)
+        if server.received and not pressed[0]:
+            pressed[0] = True
+            raise KeyboardInterrupt
+        return result
+
+    monkeypatch.setattr(os, call, press)
     with pytest.raises(KeyboardInterrupt):
         http.process_batch(things(1) * 20, api_key=KEY, journal=journal, max_workers=4)
     assert len(lines(journal)) == len(server.received) == 8

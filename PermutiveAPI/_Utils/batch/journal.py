@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from io import BufferedReader
 from os import PathLike
@@ -97,10 +97,16 @@ class Journal:
         self._synced_at = monotonic()
         self._is_synced = True
         self._done: Counter[bytes] = Counter()
+        # By position, so that each counts once.
+        self._noted: dict[int, bytes] = {}
+        # Whether a write has begun, and how long the file was before it.
+        self._is_writing = False
+        self._size = 0
         try:
             self._lock()
             self._written_at = os.fstat(self._file).st_mtime
             self._read()
+            self._size = os.fstat(self._file).st_size
         except BaseException:
             os.close(self._file)
             raise
@@ -110,6 +116,7 @@ class Journal:
         """Write everything to the disk, and close the file."""
         _open.discard(self)
         try:
+            self.record()
             self._sync()
         finally:
             if fcntl is not None:
@@ -140,9 +147,26 @@ class Journal:
         self._done[digest] = times - 1
         return True
 
-    def record(self, digests: Iterable[bytes]) -> None:
-        """Record that requests are done. :meth:`sync_if_due` brings the record to the disk."""
-        self._write("".join([digest.hex() + "\n" for digest in digests]))
+    def note(self, position: int, digest: bytes) -> None:
+        """Note that the request at a position of the batch is done. :meth:`record` writes it."""
+        self._noted[position] = digest
+
+    def record(self) -> None:
+        """Write what is noted. :meth:`sync_if_due` brings it to the disk.
+
+        Ctrl-C often comes when a write returns. So nothing is written twice if the next call follows an
+        interrupted one.
+        """
+        if not self._noted:
+            return
+        text = "".join([digest.hex() + "\n" for digest in self._noted.values()])
+        written = os.fstat(self._file).st_size - self._size if self._is_writing else 0
+        self._is_writing = True
+        self._write(text[written:])
+        # No signal is handled between these.
+        self._size += len(text)
+        self._noted = {}
+        self._is_writing = False
 
     def sync_if_due(self) -> None:
         """Sync to disk, if the last sync was a while ago."""
@@ -156,7 +180,7 @@ class Journal:
         self._synced_at = monotonic()
 
     def _write(self, text: str) -> None:
-        whole = left = text.encode("ascii")
+        left = text.encode("ascii")
         self._is_synced = False
         try:
             while left:
@@ -164,7 +188,7 @@ class Journal:
         except OSError as error:
             # Half a line would run into the next one, and make the journal unreadable.
             size = os.fstat(self._file).st_size
-            os.ftruncate(self._file, size - (len(whole) - len(left)))
+            os.ftruncate(self._file, size - (size - self._size) % _LINE_BYTES)
             reason = f"journal cannot be written: {error.strerror}"
             raise OSError(error.errno, reason, self.path) from None
 

@@ -311,14 +311,13 @@ class _Run(Listener[WorkItem]):
                 outcomes.append((item, self._read(item, result)))
         finally:  # After an interruption, `late` is called with the others.
             if self._journal is not None:
-                self._journal.record(
-                    item.digest
-                    for item, (_, _, error) in outcomes
-                    if item.digest is not None and error is None
-                )
+                for item, (_, _, error) in outcomes:
+                    if item.digest is not None and error is None:
+                        self._journal.note(item.position, item.digest)
             self._outcomes.update((each[0].position, each) for each in outcomes)
-            # Only now, since it takes long: after an interruption, nothing is recorded a second time.
-            self.idle()
+            if self._journal is not None:
+                self._journal.record()
+                self._journal.sync_if_due()
 
     def is_unrepeatable(self, item: WorkItem) -> bool:
         """Tell whether the next run must not repeat a request, if this one is killed."""
@@ -335,18 +334,20 @@ class _Run(Listener[WorkItem]):
     def _report(self, item: WorkItem, outcome: Outcome) -> BatchResult[Any]:
         request = item.request
         response, value, error = outcome
-        self._outcomes.pop(item.position, None)
-        self._sent += 1
-        if error is None:
-            self._notify(request.callback, response)
-        else:
-            self._errors += 1
+        if error is not None:
             logger.warning(
                 "%s failed: %s%s",
                 request_for_logs(request.method, request.url, item.position),
                 type(error).__name__,
                 (f", status {status}" if (status := getattr(error, "status", None)) else ""),
             )
+        self._sent += 1
+        self._errors += error is not None
+        # Ctrl-C before this is made good at the end.
+        self._outcomes.pop(item.position, None)
+        if error is None:
+            self._notify(request.callback, response)
+        else:
             self._notify(request.error_callback, error)
         self._tell_progress(request)
         return BatchResult(item.position, request, response, value, error)

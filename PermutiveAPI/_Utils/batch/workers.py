@@ -139,9 +139,12 @@ def run_on_workers(
     except GeneratorExit:
         raise
     except BaseException:
-        # Ctrl-C may have come before the end reached the threads, which would wait for calls forever.
+        # Ctrl-C may have come before the end reached the threads, which would wait for calls forever, or
+        # before the listener, which would keep its journal.
         if batch.belongs_here():
             batch.cancel()
+            if not batch.works_in_this_thread():
+                ending.close()
         raise
 
 

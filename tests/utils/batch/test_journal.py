@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import Any, Iterable, List, Tuple
 from uuid import UUID
 
 import pytest
@@ -57,6 +57,13 @@ def opened(path: Path) -> Journal:
     return Journal(path, "stream_batch", ORIGIN, KEY)
 
 
+def record(journal: Journal, digests: Iterable[bytes]) -> None:
+    """Record digests."""
+    for position, digest in enumerate(digests):
+        journal.note(position, digest)
+    journal.record()
+
+
 def number(value: int) -> bytes:
     """Return a digest."""
     return value.to_bytes(16, "big")
@@ -66,7 +73,7 @@ def write(path: Path, count: int) -> None:
     """Make a new journal in which so many numbers are done."""
     path.unlink(missing_ok=True)
     journal = opened(path)
-    journal.record(number(value) for value in range(count))
+    record(journal, map(number, range(count)))
     journal.close()
 
 
@@ -88,7 +95,7 @@ def test_release_5_6_could_read_what_is_written(path: Path, together: bool) -> N
     journal = opened(path)
     digests = [journal.digest(*request) for request in REQUESTS]
     for group in [digests] if together else [[digest] for digest in digests]:
-        journal.record(group)
+        record(journal, group)
     journal.close()
     assert path.read_text() == WRITTEN_BY_5_6
     assert all(LINE_OF_5_6.fullmatch(line) for line in path.read_text().splitlines()[1:])
@@ -116,7 +123,7 @@ def test_a_file_is_read_to_its_end(path: Path, count: int, incomplete: str) -> N
     assert [journal.skip_if_done(number(value)) for value in range(12)] == [
         value < count for value in range(12)
     ]
-    journal.record([number(count)])
+    record(journal, [number(count)])
     journal.close()
     assert len(path.read_text()) == len(whole) + 33
 
