@@ -62,6 +62,8 @@ class Cancellation:
     def leave_this_thread(self) -> None:
         """Stop counting the calling thread as a worker: it does other work now."""
         self._threads.pop(threading.get_ident(), None)
+        if _here.cancellation is self:  # Ctrl-C has come just before the end of the block.
+            _here.cancellation = None
 
     def works_in_this_thread(self) -> bool:
         """Tell whether the calling thread is, or was, a worker of this batch."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from itertools import pairwise
+from types import FrameType
 from typing import Any, List, Tuple, cast
 
 import pytest
@@ -319,6 +321,31 @@ def test_the_callers_executor_outlives_the_loop() -> None:
             next(loop)
             loop.close()
         assert executor.submit(double, 4).result() == 8
+
+
+def test_ctrl_c_at_the_end_of_a_call_leaves_its_batch_in_no_thread() -> None:
+    """If a stand-in makes calls in the caller's thread, later calls of that thread are not cancelled."""
+
+    class AtOnce(AbstractContextManager[Any]):
+        def submit(self, call: Any, /, argument: Any) -> Any:
+            call(argument)
+
+        def __exit__(self, *exception: object) -> None:
+            pass
+
+    def press(frame: FrameType, event: str, _: Any) -> None:
+        if frame.f_code is cancellation._Joined.__exit__.__code__:
+            raise KeyboardInterrupt
+
+    loop = run_on_workers(double, AtHand([1]), own_workers(lambda max_workers: AtOnce(), 1))
+    before = sys.gettrace()
+    sys.settrace(press)  # An error of the function ends the tracing.
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(loop)
+    finally:
+        sys.settrace(before)
+    assert cancellation.current() is None
 
 
 def test_a_call_is_pickled_without_its_batch() -> None:
