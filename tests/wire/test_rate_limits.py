@@ -24,6 +24,7 @@ from PermutiveAPI import (
     stream_batch,
 )
 from PermutiveAPI._Utils import http
+from PermutiveAPI._Utils.batch import workers
 from PermutiveAPI._Utils.batch.function import CancellableFunction
 from PermutiveAPI._Utils.cancellation import Cancellation
 from PermutiveAPI._Utils.retry import policy, rate_limit
@@ -451,10 +452,13 @@ def test_waiting_for_a_turn_uses_up_no_attempt(server: FakeService) -> None:
     assert len(server.received) == 4
 
 
-def test_a_stream_that_waits_can_be_left(server: FakeService) -> None:
+def test_a_stream_that_waits_can_be_left(
+    server: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stream whose workers wait for their slots ends within a second when it is left."""
-    endless = (things(1)[0] for _ in itertools.count())
-    stream = stream_batch(endless, api_key=KEY, max_workers=3)
+    # Otherwise a busy machine may hand back the first result before it begins the other requests.
+    monkeypatch.setattr(workers, "_LONGEST_READING_SECONDS", 10.0)
+    stream = stream_batch(things(100), api_key=KEY, max_workers=3)
     server.script = [answer(200)]
     server.default = refusal(429, "100")
     next(stream)

@@ -49,6 +49,8 @@ class Calls(Generic[Item, Result]):
     ----------
     batch : Cancellation
         If it is cancelled, the calling thread gets ``Cancelled``.
+    expected : int
+        How many calls the workers take at a time, as far as it is known before they begin.
     finite : bool
         Whether the number of items is known. If so, items fail one by one when the executor breaks;
         otherwise its error is raised.
@@ -64,11 +66,13 @@ class Calls(Generic[Item, Result]):
         self,
         batch: Cancellation,
         *,
+        expected: int,
         finite: bool,
         start: Callable[[Callable[[], object]], Workers],
         returned: Callable[[list[tuple[Item, Any]]], object],
     ) -> None:
         self._batch = batch
+        self._expected = expected
         self._finite = finite
         self._start = start
         self._workers: Workers | None = None
@@ -196,7 +200,7 @@ class Calls(Generic[Item, Result]):
             self._tell_returned(returned)
 
     def _room(self) -> int:
-        most = 1 if self._workers is None else self._workers.most_in_flight
+        most = self._expected if self._workers is None else self._workers.most_in_flight
         return most - len(self._in_flight)
 
     def _until_due(self) -> float:

@@ -117,7 +117,7 @@ class BatchRunner:
         sending = Sending(self.send, run.api_key, run.settings, workers)
         context = self._workers_context(run.settings)
         begin_workers = self._begin_workers(executor, workers, run)
-        done = run_on_workers(sending, source, begin_workers, batch, context, run)
+        done = run_on_workers(sending, source, begin_workers, batch, context, run, workers)
         return Stream(_results(done, run, batch), batch)
 
     def collect(self, requests: Iterable[BatchRequest], options: BatchOptions) -> Responses:

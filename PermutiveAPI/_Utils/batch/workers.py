@@ -13,7 +13,7 @@ from contextvars import Context
 from typing import Any, Generic, TypeVar
 
 from ..cancellation import Cancellation, monotonic
-from .call_by_call import CallByCall
+from .call_by_call import CallByCall, most_in_flight
 from .calls import Calls, Done, Postponed
 from .function import CancellableFunction
 from .protocols import AnyExecutor, Call, Workers
@@ -74,6 +74,7 @@ def run_on_workers(
     batch: Cancellation | None = None,
     context: Context | None = None,
     listener: Listener[Item] | None = None,
+    workers: int | None = None,
 ) -> Generator[Done[Item, Result], None, None]:
     """Call a function for every item, and hand each call back as it completes.
 
@@ -100,6 +101,8 @@ def run_on_workers(
         Each call runs in a copy of it, or of the caller's context, so that spans and logging scopes reach the workers.
     listener : Listener, optional
         Hears of the other events.
+    workers : int, optional
+        How many workers there will be. So many items are asked for before they begin.
 
     Yields
     ------
@@ -114,6 +117,7 @@ def run_on_workers(
     call = CancellableFunction(function, batch, context)
     calls: Calls[Item, Result] = Calls(
         batch,
+        expected=most_in_flight(workers),
         finite=listener.total is not None,
         start=lambda wake: ending.enter_context(begin_workers(call, wake)),
         returned=listener.returned,
