@@ -75,7 +75,8 @@ def _checked(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _require_members(place: str, data: Mapping[str, Any], kind: type) -> None:
-    """Raise ValueError if a member of a part of a plan is missing, or is not one."""
+    """Raise ValueError if a part of a plan is no object, lacks a member, or has one that does not exist."""
+    _require(place, data, "an object", isinstance(cast("object", data), Mapping))
     members = {each.name: each for each in fields(kind)}
     for name in data:
         if name not in members:
@@ -95,7 +96,6 @@ def _is_count(value: object, least: int = 0) -> bool:
 
 
 def _target(data: Mapping[str, Any]) -> Target:
-    _require("target", data, "an object", isinstance(cast("object", data), Mapping))
     _require_members("target", data, Target)
     members: dict[str, Any] = {**data, "workspace_ids": tuple(data["workspace_ids"])}
     if members["kind"] not in FIELDS:
@@ -104,7 +104,6 @@ def _target(data: Mapping[str, Any]) -> Target:
 
 
 def _unchanged(data: Mapping[str, Any], place: str) -> Unchanged:
-    _require(place, data, "an object", isinstance(cast("object", data), Mapping))
     _require_members(place, data, Unchanged)
     found = Unchanged(**data)
     _require(f"{place}, key", found.key, "a text", is_text(found.key))
@@ -121,11 +120,10 @@ def _change(data: Mapping[str, Any], kind: str, place: str) -> Change:
     _require(
         f"{place}, action", data["action"], "create, update or delete", data["action"] in SIGNS
     )
-    for number, each in enumerate(data["fields"]):
-        part = f"{place}, fields[{number}]"
-        _require(part, each, "an object", isinstance(each, Mapping))
-        _require_members(part, each, FieldChange)
-    field_changes = tuple(FieldChange(**each) for each in data["fields"])
+    field_changes = tuple(
+        _field_change(each, f"{place}, fields[{number}]")
+        for number, each in enumerate(data["fields"])
+    )
     members: dict[str, Any] = {**data, "fields": field_changes}
     change = Change(**members)
     _check_name_and_row(change, place)
@@ -134,6 +132,11 @@ def _change(data: Mapping[str, Any], kind: str, place: str) -> Change:
         _check_field(each, change, kind, place)
     _check_fields(change, kind, place)
     return change
+
+
+def _field_change(data: Mapping[str, Any], place: str) -> FieldChange:
+    _require_members(place, data, FieldChange)
+    return FieldChange(**data)
 
 
 def _check_name_and_row(found: Change | Unchanged, place: str) -> None:

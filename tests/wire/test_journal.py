@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -541,6 +541,25 @@ def test_ctrl_c_while_a_result_is_handed_back(server: FakeService, journal: Path
     finally:
         sys.settrace(before)
     assert len(heard) == len(set(heard)) == len(lines(journal)) == 8
+
+
+def test_ctrl_c_while_a_batch_ends(server: FakeService, journal: Path) -> None:
+    """The journal is closed all the same, so that the job can be run again in the same process."""
+
+    def press(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code is ExitStack.close.__code__:
+            raise KeyboardInterrupt
+
+    before = sys.gettrace()
+    sys.settrace(press)  # An error of the function ends the tracing.
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(things(3), journal)
+    finally:
+        sys.settrace(before)
+    assert workers_left() == []
+    run(things(4), journal)
+    assert len(server.received) == len(lines(journal)) == 4
 
 
 @pytest.fixture
